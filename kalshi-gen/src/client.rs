@@ -1,0 +1,32 @@
+//! Second stage: progenitor turns the normalised contract into types, a client and request builders.
+
+use progenitor_impl::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl};
+use quote::quote;
+
+use crate::{
+    error::Error,
+    normalize::{Normalized, SCALARS},
+};
+
+/// Runs progenitor: builder style, tags merged, hooks expected.
+pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
+    let openapi = contract.openapi()?;
+    let mut settings = GenerationSettings::new();
+    settings
+        .with_interface(InterfaceStyle::Builder)
+        .with_tag(TagStyle::Merged)
+        .with_hooks(HooksMode::Expected)
+        .with_inner_type(quote!(crate::transport::Transport))
+        .with_derive("PartialEq");
+    for (component, rust) in SCALARS {
+        settings.with_replacement(component, rust, [TypeImpl::FromStr, TypeImpl::Display].into_iter());
+    }
+    // The checks before this stage refuse what progenitor cannot do; should one be missing, its panic is an error too.
+    let generated = std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));
+    let tokens = match generated {
+        Ok(Ok(tokens)) => tokens,
+        Ok(Err(error)) => return Err(Error::document(format!("progenitor: {error}"))),
+        Err(_) => return Err(Error::document("progenitor stopped on a construct it cannot express")),
+    };
+    syn::parse2(tokens).map_err(|error| Error::document(format!("progenitor's output does not parse: {error}")))
+}

@@ -1,0 +1,103 @@
+//! Open enums: every text the contract lists is a variant, and every text it does not list is kept as it came.
+
+use heck::ToUpperCamelCase;
+use quote::format_ident;
+
+/// The variant for a value of the contract.
+pub(crate) fn variant_name(value: &str) -> String {
+    let name = value.to_upper_camel_case();
+    match name.chars().next() {
+        None if value.is_empty() => "Empty".to_owned(),
+        // `Unknown` is the variant for what the contract does not list, `Self` a keyword.
+        _ if ["Unknown", "Self"].contains(&name.as_str()) => format!("{name}Value"),
+        Some(first) if first.is_ascii_alphabetic() && name.is_ascii() => name,
+        _ => format!("Value{}", name.chars().filter(char::is_ascii_alphanumeric).collect::<String>()),
+    }
+}
+
+/// An open enum of the given name for the given texts.
+pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<syn::Item> {
+    let variants: Vec<_> = values.iter().map(|value| format_ident!("{}", variant_name(value))).collect();
+    let docs = values.iter().map(|value| match value.as_str() {
+        "" => "An empty text.".to_owned(),
+        value => format!("`{value}`"),
+    });
+    let file: syn::File = syn::parse_quote! {
+        #[doc = #doc]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum #name {
+            #(#[doc = #docs] #variants,)*
+            /// A value the contract did not list when this crate was built, as the exchange sent it.
+            Unknown(::std::string::String),
+        }
+        impl #name {
+            /// Every value the contract lists, in its order.
+            pub const VALUES: &'static [&'static str] = &[#(#values),*];
+            /// The text on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    #(Self::#variants => #values,)*
+                    Self::Unknown(text) => text,
+                }
+            }
+            fn listed(text: &str) -> ::std::option::Option<Self> {
+                match text {
+                    #(#values => ::std::option::Option::Some(Self::#variants),)*
+                    _ => ::std::option::Option::None,
+                }
+            }
+        }
+        impl ::std::convert::From<&str> for #name {
+            fn from(text: &str) -> Self {
+                Self::listed(text).unwrap_or_else(|| Self::Unknown(text.to_owned()))
+            }
+        }
+        impl ::std::convert::From<::std::string::String> for #name {
+            fn from(text: ::std::string::String) -> Self {
+                Self::listed(&text).unwrap_or(Self::Unknown(text))
+            }
+        }
+        impl ::std::str::FromStr for #name {
+            type Err = ::std::convert::Infallible;
+            fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+                ::std::result::Result::Ok(text.into())
+            }
+        }
+        impl ::std::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+        impl ::serde::Serialize for #name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> ::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                crate::de::open_enum(deserializer, Self::listed, Self::Unknown)
+            }
+        }
+    };
+    file.items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variant_name;
+
+    #[test]
+    fn values_name_their_variants() {
+        for (value, variant) in [
+            ("yes", "Yes"),
+            ("good_till_canceled", "GoodTillCanceled"),
+            ("read::block_trade_accept", "ReadBlockTradeAccept"),
+            ("", "Empty"),
+            ("unknown", "UnknownValue"),
+            ("5min", "Value5Min"),
+        ] {
+            assert_eq!(variant_name(value), variant);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The one error of the generator: what is wrong, and where in the contract.
+
+use std::fmt;
+
+/// Why a contract could not be turned into Rust: one message, with the JSON path of the place it is about.
+#[derive(Debug)]
+pub struct Error {
+    at: Option<String>,
+    message: String,
+}
+
+impl Error {
+    /// An error about the place `at`.
+    pub(crate) fn at(at: &Place, message: impl Into<String>) -> Self {
+        Self {
+            at: Some(at.to_string()),
+            message: message.into(),
+        }
+    }
+
+    /// An error about the document as a whole.
+    pub(crate) fn document(message: impl Into<String>) -> Self {
+        Self {
+            at: None,
+            message: message.into(),
+        }
+    }
+
+    /// The JSON path of the place the error is about, such as `$.paths["/markets"].get`, when it is about one.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.at.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Some(at) => write!(f, "{at}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A place in the contract: the keys from the root down to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place(Vec<String>);
+
+impl Place {
+    /// The place of `keys` below the root.
+    pub(crate) fn of(keys: &[&str]) -> Self {
+        Self(keys.iter().map(ToString::to_string).collect())
+    }
+
+    /// The place of `key` below this one.
+    pub(crate) fn join(&self, key: impl ToString) -> Self {
+        let mut keys = self.0.clone();
+        keys.push(key.to_string());
+        Self(keys)
+    }
+
+    /// How many keys lead here.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("$")?;
+        for key in &self.0 {
+            let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
+            match key.parse::<usize>() {
+                Ok(index) => write!(f, "[{index}]")?,
+                Err(_) if plain && !key.is_empty() => write!(f, ".{key}")?,
+                Err(_) => write!(f, "[{key:?}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn places_read_as_json_paths() {
+        let place = Place::of(&["paths", "/a/{b}", "get", "parameters", "0"]);
+        assert_eq!(place.to_string(), r#"$.paths["/a/{b}"].get.parameters[0]"#);
+    }
+}

@@ -1,0 +1,42 @@
+//! How names of the contract become names of Rust.
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+
+/// `get_markets` for `GetMarkets`: as progenitor names methods.
+pub(crate) fn snake(text: &str) -> String {
+    text.to_snake_case()
+}
+
+/// `TimeInForce` for `time_in_force`.
+pub(crate) fn pascal(text: &str) -> String {
+    text.to_upper_camel_case()
+}
+
+/// The type name for what `owner` holds inline under `member`: `MarketStatus` for `status` of `Market`. Words that
+/// would stand twice stand once: `market_type` of `Market` is a `MarketType`.
+pub(crate) fn member_type(owner: &str, member: &str) -> String {
+    let (owner, member) = (pascal(owner), pascal(member));
+    match member.strip_prefix(owner.as_str()) {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_uppercase()) => member,
+        _ => format!("{owner}{member}"),
+    }
+}
+
+/// Whether `name` has several words, and so says by itself what it is.
+pub(crate) fn is_compound(name: &str) -> bool {
+    name.to_snake_case().contains('_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inline_types_are_named_after_owner_and_member() {
+        assert_eq!(member_type("Market", "status"), "MarketStatus");
+        assert_eq!(member_type("Market", "market_type"), "MarketType");
+        assert_eq!(member_type("RFQ", "status"), "RfqStatus");
+        assert!(is_compound("time_in_force"));
+        assert!(!is_compound("side"));
+    }
+}

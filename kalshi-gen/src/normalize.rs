@@ -1,0 +1,619 @@
+//! First stage: the contract as published becomes one that progenitor accepts and that yields good Rust.
+//!
+//! Works on the JSON tree, where every rule is a few lines, and hands over an `openapiv3` document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openapiv3::OpenAPI;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    contract::{self, dereference, follow, schema_name},
+    error::{Error, Place},
+    fixups, names,
+};
+
+/// The component that stands for exact dollars after normalising.
+pub(crate) const DOLLARS: &str = "DollarsText";
+/// The component that stands for a number of contracts after normalising.
+pub(crate) const CONTRACTS: &str = "ContractsText";
+/// The component that stands for a price and the contracts at it after normalising.
+pub(crate) const PRICE_LEVEL: &str = "PriceLevelPair";
+
+/// The component that stands for a text nobody may print after normalising.
+pub(crate) const SECRET: &str = "SecretText";
+/// The components that this generator brings, and the types of `kalshi-sdk` they become.
+pub(crate) const SCALARS: [(&str, &str); 4] = [
+    (DOLLARS, "crate::Dollars"),
+    (CONTRACTS, "crate::Contracts"),
+    (PRICE_LEVEL, "crate::PriceLevel"),
+    (SECRET, "crate::Secret"),
+];
+
+/// A contract in the shape the later stages work on.
+pub(crate) struct Normalized {
+    /// The same as a tree: one JSON body, one success and one error answer an operation, every schema named.
+    pub(crate) tree: Value,
+    /// Schemas that requests carry.
+    pub(crate) sent: BTreeSet<String>,
+    /// Schemas that answers carry.
+    pub(crate) received: BTreeSet<String>,
+}
+
+impl Normalized {
+    /// The tree as `openapiv3` sees it.
+    pub(crate) fn openapi(&self) -> Result<OpenAPI, Error> {
+        serde_json::from_value(self.tree.clone())
+            .map_err(|error| Error::document(format!("no OpenAPI 3.0 document: {error}")))
+    }
+}
+
+/// Normalises a checked document.
+pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized, Error> {
+    fixups::apply(&mut document, strict)?;
+    let mut tree = json!({
+        "openapi": document["openapi"],
+        "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
+        "paths": operations(&document)?,
+        "components": { "schemas": document.pointer("/components/schemas").cloned().unwrap_or_else(|| json!({})) },
+    });
+    if let Some(text) = document.pointer("/info/description") {
+        tree["info"]["description"] = text.clone();
+    }
+    merge_all_of(&mut tree)?;
+    scalars(&mut tree);
+    for_each_schema(&mut tree, &mut plain);
+    name_inline(&mut tree)?;
+
+    let sent = reachable(&tree, |operation| operation.get("requestBody"));
+    let received = reachable(&tree, |operation| operation.get("responses"));
+    let parameters = reachable(&tree, |operation| operation.get("parameters"));
+    if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+        schemas.retain(|name, _| {
+            let kept = [&sent, &received, &parameters].iter().any(|set| set.contains(name));
+            kept || SCALARS.iter().any(|(scalar, _)| scalar == name)
+        });
+        for (name, schema) in schemas {
+            optional_members(schema, received.contains(name) && !sent.contains(name));
+        }
+    }
+    Ok(Normalized { tree, sent, received })
+}
+
+/// The paths of the tree: parameters resolved, one JSON body, one success answer, one error answer.
+fn operations(document: &Value) -> Result<Value, Error> {
+    let error_answer = common_error(document);
+    let mut paths = Map::new();
+    for (path, method, operation) in contract::operations(document) {
+        let place = Place::of(&["paths", path, method]);
+        let mut out = Map::new();
+        for (key, value) in operation {
+            if key.starts_with("x-")
+                || ["operationId", "summary", "description", "tags", "security", "deprecated"].contains(&key.as_str())
+            {
+                out.insert(key.clone(), value.clone());
+            }
+        }
+        let own = operation.get("parameters").and_then(Value::as_array);
+        let shared = document["paths"][path].get("parameters").and_then(Value::as_array);
+        let mut parameters: Vec<Value> = Vec::new();
+        for parameter in shared.into_iter().chain(own).flatten() {
+            let mut resolved = dereference(document, parameter, &place)?.clone();
+            if let Some(reference) = parameter.get("$ref").and_then(Value::as_str) {
+                resolved["x-component"] = json!(reference.rsplit('/').next());
+            }
+            // An operation's own parameter replaces the path's.
+            parameters.retain(|other| (&other["name"], &other["in"]) != (&resolved["name"], &resolved["in"]));
+            parameters.push(resolved);
+        }
+        out.insert("parameters".into(), Value::Array(parameters));
+        if let Some(body) = operation.get("requestBody") {
+            let schema = dereference(document, body, &place)?
+                .pointer("/content/application~1json/schema")
+                .cloned();
+            // A body that may be left out and says nothing is the `{}` that the client sends by itself.
+            if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
+                out.insert(
+                    "requestBody".into(),
+                    json!({ "required": true, "content": { "application/json": { "schema": schema } } }),
+                );
+            }
+        }
+        let (status, success) = success(document, operation, &place)?;
+        let mut answers = Map::from_iter([(status, success)]);
+        if let Some(schema) = &error_answer {
+            for range in ["4XX", "5XX"] {
+                answers.insert(
+                    range.into(),
+                    json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
+                );
+            }
+        }
+        out.insert("responses".into(), Value::Object(answers));
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[method] = Value::Object(out);
+    }
+    Ok(Value::Object(paths))
+}
+
+/// An object without a single member, as the contract uses for calls that carry nothing.
+fn is_empty_object(document: &Value, schema: &Value) -> bool {
+    let schema = follow(document, schema);
+    schema.get("type").and_then(Value::as_str) == Some("object")
+        && schema.get("properties").and_then(Value::as_object).is_none_or(Map::is_empty)
+        && matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false)))
+}
+
+/// The one success answer: its status and content.
+fn success(document: &Value, operation: &Map<String, Value>, place: &Place) -> Result<(String, Value), Error> {
+    let place = place.join("responses");
+    let mut found: Option<(String, Option<Value>)> = None;
+    for (status, answer) in operation.get("responses").and_then(Value::as_object).into_iter().flatten() {
+        if !status.starts_with('2') {
+            continue;
+        }
+        let answer = dereference(document, answer, &place.join(status))?;
+        let schema = answer.pointer("/content/application~1json/schema").cloned();
+        found = match found {
+            Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
+                return Err(Error::at(&place, "two success answers with different bodies"));
+            }
+            Some((first_status, first)) if schema.is_none() => Some((first_status, first)),
+            _ => Some((status.clone(), schema)),
+        };
+    }
+    match found {
+        Some((status, Some(schema))) => Ok((
+            status,
+            json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
+        )),
+        Some((status, None)) => Ok((status, json!({ "description": "" }))),
+        None => Err(Error::at(&place, "there is no success answer (2xx)")),
+    }
+}
+
+/// The schema most error answers of the contract have.
+fn common_error(document: &Value) -> Option<Value> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (path, method, operation) in contract::operations(document) {
+        let answers = operation.get("responses").and_then(Value::as_object);
+        for (status, answer) in answers.into_iter().flatten() {
+            let place = Place::of(&["paths", path, method, "responses", status]);
+            let answer = dereference(document, answer, &place).ok()?;
+            let reference = answer.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
+            if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
+                *counts.entry(reference.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    let (reference, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(json!({ "$ref": reference }))
+}
+
+/// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
+fn for_each_schema(tree: &mut Value, change: &mut impl FnMut(&str, &mut Map<String, Value>)) {
+    fn walk(name: &str, schema: &mut Value, change: &mut impl FnMut(&str, &mut Map<String, Value>)) {
+        let Value::Object(node) = schema else { return };
+        if let Some(Value::Object(members)) = node.get_mut("properties") {
+            for (name, member) in members {
+                walk(name, member, change);
+            }
+        }
+        for key in ["items", "additionalProperties"] {
+            if let Some(inner) = node.get_mut(key) {
+                // The name speaks for the texts of a list or a map, not for lists in a list.
+                let name = if inner.get("items").is_some() { "" } else { name };
+                walk(name, inner, change);
+            }
+        }
+        for key in ["allOf", "oneOf", "anyOf"] {
+            for part in node.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+                walk(name, part, change);
+            }
+        }
+        change(name, node);
+    }
+    if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+        for schema in schemas.values_mut() {
+            walk("", schema, change);
+        }
+    }
+    for (name, schema) in operation_schemas(tree) {
+        walk(&name, schema, change);
+    }
+}
+
+/// The schemas of parameters, bodies and answers, each with the name of its parameter or none.
+fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
+    let mut found = Vec::new();
+    let items = tree.get_mut("paths").and_then(Value::as_object_mut);
+    for operation in items
+        .into_iter()
+        .flat_map(|items| items.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut())
+        .filter_map(Value::as_object_mut)
+    {
+        for (key, value) in operation {
+            match (key.as_str(), value) {
+                ("parameters", Value::Array(parameters)) => {
+                    for parameter in parameters {
+                        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+                        found.extend(parameter.get_mut("schema").map(|schema| (name, schema)));
+                    }
+                }
+                ("requestBody", body) => {
+                    let schema = body.pointer_mut("/content/application~1json/schema");
+                    found.extend(schema.map(|schema| (String::new(), schema)));
+                }
+                ("responses", Value::Object(answers)) => {
+                    for answer in answers.values_mut() {
+                        let schema = answer.pointer_mut("/content/application~1json/schema");
+                        found.extend(schema.map(|schema| (String::new(), schema)));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Objects composed of several parts become one object with all members.
+fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
+    let schemas = tree["components"]["schemas"].clone();
+    let mut fault = None;
+    for_each_schema(tree, &mut |name, node| {
+        let parts = match node.get("allOf") {
+            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => parts.clone(),
+            _ => return,
+        };
+        let (mut members, mut required) = (Map::new(), Vec::new());
+        let mut open: Vec<&Value> = parts.iter().rev().collect();
+        while let Some(part) = open.pop() {
+            let referenced = part.get("$ref").and_then(Value::as_str).and_then(schema_name);
+            if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
+                open.push(target);
+                continue;
+            }
+            for part in part.get("allOf").and_then(Value::as_array).into_iter().flatten().rev() {
+                open.push(part);
+            }
+            if !matches!(part.get("type").and_then(Value::as_str), None | Some("object"))
+                || part.get("oneOf").or(part.get("anyOf")).is_some()
+            {
+                fault = Some(name.to_owned());
+            }
+            members.extend(part.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+            required.extend(part.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+        }
+        node.remove("allOf");
+        let own = node.remove("properties");
+        members.extend(own.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
+        required.extend(node.remove("required").and_then(|list| list.as_array().cloned()).unwrap_or_default());
+        node.insert("type".into(), json!("object"));
+        node.insert("properties".into(), Value::Object(members));
+        node.insert("required".into(), Value::Array(required));
+    });
+    match fault {
+        None => Ok(()),
+        Some(member) => Err(Error::at(
+            &Place::of(&["components", "schemas"]),
+            format!("an allOf (of member `{member}`) joins something that is no object"),
+        )),
+    }
+}
+
+/// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.
+fn plain(_: &str, node: &mut Map<String, Value>) {
+    node.retain(|key, _| {
+        let kept = ["$ref", "type", "format", "properties", "required", "items", "additionalProperties"];
+        let more = ["allOf", "oneOf", "anyOf", "enum", "nullable", "description", "deprecated"];
+        kept.contains(&key.as_str()) || more.contains(&key.as_str())
+    });
+    let kind = node.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let format = node.get("format").and_then(Value::as_str).unwrap_or_default();
+    let known = match kind.as_str() {
+        "string" => ["date-time", "date"].contains(&format),
+        "integer" => ["int32", "int64", "uint32", "uint64"].contains(&format),
+        "number" => ["float", "double"].contains(&format),
+        _ => false,
+    };
+    if !known {
+        node.remove("format");
+    }
+    if kind == "integer" && !node.contains_key("format") {
+        node.insert("format".into(), json!("int64"));
+    }
+    // Only texts become enums, and only lists that are texts throughout.
+    let texts = node.get("enum").and_then(Value::as_array).is_none_or(|list| {
+        kind == "string" && list.iter().all(|value| value.is_string() || value.is_null())
+    });
+    if !texts {
+        node.remove("enum");
+    }
+    if let Some(Value::Array(values)) = node.get_mut("enum") {
+        values.retain(Value::is_string);
+        let mut seen = BTreeSet::new();
+        values.retain(|value| seen.insert(value.to_string()));
+        if values.is_empty() {
+            node.remove("enum");
+        }
+    }
+    if kind == "object" && node.get("properties").and_then(Value::as_object).is_some_and(|members| !members.is_empty()) {
+        node.remove("additionalProperties");
+    }
+    if node.remove("deprecated") == Some(Value::Bool(true)) {
+        let text = node.get("description").and_then(Value::as_str).unwrap_or_default();
+        if !text.to_ascii_lowercase().contains("deprecated") {
+            let text = format!("Deprecated. {text}");
+            node.insert("description".into(), json!(text.trim()));
+        }
+    }
+    // A reference with words of its own keeps them as an allOf of one, which OpenAPI 3.0 does see.
+    if node.contains_key("$ref") && node.len() > 1 {
+        let reference = node.remove("$ref");
+        node.remove("type");
+        node.remove("format");
+        node.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
+}
+
+/// Moves every enum and object that stands inside another schema or a parameter to a component with a stable name.
+fn name_inline(tree: &mut Value) -> Result<(), Error> {
+    let mut found = Inline::collect(tree);
+    found.choose_names(tree)?;
+    found.replace(tree);
+    // An object moved out may hold others.
+    if found.moved_objects { name_inline(tree) } else { Ok(()) }
+}
+
+/// The inline enums and objects of a tree: where each stands and what it shall be called.
+#[derive(Default)]
+struct Inline {
+    /// Owner and member of each, with its schema.
+    places: BTreeMap<(String, String), Value>,
+    names: BTreeMap<(String, String), String>,
+    moved_objects: bool,
+}
+
+impl Inline {
+    fn collect(tree: &mut Value) -> Self {
+        let mut found = Self::default();
+        found.visit(tree, &mut |places, owner, member, node| {
+            places.insert((owner.to_owned(), member.to_owned()), Value::Object(node.clone()));
+        });
+        found
+    }
+
+    /// Calls `act` with the owner and the member of every inline enum and object.
+    fn visit(&mut self, tree: &mut Value, act: &mut impl FnMut(&mut BTreeMap<(String, String), Value>, &str, &str, &mut Map<String, Value>)) {
+        fn inner(
+            places: &mut BTreeMap<(String, String), Value>,
+            owner: &str,
+            member: &str,
+            schema: &mut Value,
+            act: &mut impl FnMut(&mut BTreeMap<(String, String), Value>, &str, &str, &mut Map<String, Value>),
+        ) {
+            let Value::Object(node) = schema else { return };
+            for key in ["items", "additionalProperties"] {
+                if let Some(next) = node.get_mut(key) {
+                    inner(places, owner, member, next, act);
+                }
+            }
+            if node.contains_key("enum") || node.contains_key("properties") {
+                act(places, owner, member, node);
+            }
+        }
+        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+            for (owner, schema) in schemas {
+                for key in ["items", "additionalProperties"] {
+                    if let Some(next) = schema.get_mut(key) {
+                        inner(&mut self.places, owner, "item", next, act);
+                    }
+                }
+                for (member, schema) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+                    inner(&mut self.places, owner, member, schema, act);
+                }
+            }
+        }
+        for item in tree["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+            for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
+                let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+                for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+                    let owner = parameter["x-component"].as_str().map_or_else(|| id.clone(), |name| format!("#{name}"));
+                    if let Some(schema) = parameter.get_mut("schema") {
+                        inner(&mut self.places, &owner, &name, schema, act);
+                    }
+                }
+                for (pointer, name) in [("/requestBody/content/application~1json/schema", "request")] {
+                    if let Some(schema) = operation.pointer_mut(pointer) {
+                        inner(&mut self.places, &id, name, schema, act);
+                    }
+                }
+                for answer in operation["responses"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+                    if let Some(schema) = answer.pointer_mut("/content/application~1json/schema") {
+                        inner(&mut self.places, &id, "response", schema, act);
+                    }
+                }
+            }
+        }
+    }
+
+    fn choose_names(&mut self, tree: &Value) -> Result<(), Error> {
+        let schemas = contract::schemas(tree).cloned().unwrap_or_default();
+        let named_enums: Vec<(&String, BTreeSet<String>)> = schemas
+            .iter()
+            .filter(|(_, schema)| schema.get("enum").is_some())
+            .map(|(name, schema)| (name, values(schema)))
+            .collect();
+        // A member name of several words that means the same wherever it stands names its type alone: TimeInForce.
+        let mut by_member: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
+        for ((_, member), schema) in &self.places {
+            if schema.get("enum").is_some() && names::is_compound(member) {
+                by_member.entry(member).or_default().push(values(schema));
+            }
+        }
+        let plain_names: BTreeSet<String> = self
+            .places
+            .keys()
+            .map(|(owner, member)| names::member_type(owner.trim_start_matches('#'), member))
+            .chain(schemas.keys().map(|name| names::pascal(name)))
+            .collect();
+        let mut taken: BTreeMap<String, Value> = BTreeMap::new();
+        for ((owner, member), schema) in &self.places {
+            let same = named_enums.iter().filter(|(_, set)| schema.get("enum").is_some() && *set == values(schema));
+            let mut same = same.map(|(name, _)| (*name).clone());
+            let name = match (same.next(), same.next()) {
+                (Some(name), None) => name,
+                _ => {
+                    let short = names::pascal(member);
+                    let alone = by_member.get(member.as_str()).is_some_and(|sets| {
+                        sets.iter().all(|set| Some(set) == sets.first()) && !plain_names.contains(&short)
+                    });
+                    match owner.strip_prefix('#') {
+                        _ if alone => short,
+                        Some(component) => component.to_owned(),
+                        None => names::member_type(owner, member),
+                    }
+                }
+            };
+            let clash = schemas.get(&name).is_some_and(|other| values(other) != values(schema) || other.get("enum").is_none())
+                || taken.get(&name).is_some_and(|other| kernel(other) != kernel(schema));
+            if clash {
+                let place = Place::of(&["components", "schemas", owner.trim_start_matches('#'), "properties", member]);
+                return Err(Error::at(
+                    &place,
+                    format!("what stands here would be called `{name}`, as another type already is"),
+                ));
+            }
+            taken.insert(name.clone(), schema.clone());
+            self.names.insert((owner.clone(), member.clone()), name);
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, tree: &mut Value) {
+        let names = std::mem::take(&mut self.names);
+        let mut components = Map::new();
+        let mut moved_objects = false;
+        self.visit(tree, &mut |_, owner, member, node| {
+            let Some(name) = names.get(&(owner.to_owned(), member.to_owned())) else { return };
+            let mut schema = std::mem::take(node);
+            let nullable = schema.remove("nullable");
+            moved_objects |= schema.contains_key("properties");
+            if let Some(text) = schema.get("description") {
+                node.insert("description".into(), text.clone());
+            }
+            if let Some(nullable) = nullable {
+                node.insert("nullable".into(), nullable);
+            }
+            node.insert("allOf".into(), json!([{ "$ref": format!("#/components/schemas/{name}") }]));
+            components.entry(name.clone()).or_insert(Value::Object(schema));
+        });
+        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+            for (name, schema) in components {
+                schemas.entry(name).or_insert(schema);
+            }
+        }
+        self.moved_objects = moved_objects;
+    }
+}
+
+/// The values of an enum.
+fn values(schema: &Value) -> BTreeSet<String> {
+    let list = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What decides the Rust type of a schema.
+fn kernel(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
+    (values(schema), schema.get("properties"))
+}
+
+/// Texts that hold money or a secret become types of their own: members named `*_dollars` and `*_fp`, what a fixup marked with
+/// `x-kalshi-type`, and references to a schema so marked.
+fn scalars(tree: &mut Value) {
+    let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
+    let marked: BTreeMap<String, String> = contract::schemas(tree)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, schema)| {
+            let mark = schema.get("x-kalshi-type")?.as_str()?;
+            Some((format!("#/components/schemas/{name}"), mark.to_owned()))
+        })
+        .collect();
+    for_each_schema(tree, &mut |name, node| {
+        let target = node.get("$ref").and_then(Value::as_str).and_then(|reference| marked.get(reference));
+        let plain_text = node.get("type").and_then(Value::as_str) == Some("string")
+            && !node.contains_key("enum")
+            && !node.contains_key("format");
+        let kind = match target.map(String::as_str).or(node.get("x-kalshi-type").and_then(Value::as_str)) {
+            Some(kind) => kind.to_owned(),
+            None if plain_text && name.ends_with("_dollars") => DOLLARS.to_owned(),
+            None if plain_text && name.ends_with("_fp") => CONTRACTS.to_owned(),
+            None => return,
+        };
+        node.retain(|key, _| ["description", "nullable", "deprecated"].contains(&key.as_str()));
+        node.insert("allOf".into(), reference(&kind));
+    });
+    for (kind, _) in SCALARS {
+        tree["components"]["schemas"][kind] = json!({ "type": "string" });
+    }
+}
+
+/// The names of the schemas that a part of the operations leads to.
+fn reachable(tree: &Value, part: impl Fn(&Map<String, Value>) -> Option<&Value>) -> BTreeSet<String> {
+    fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
+        match node {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).and_then(schema_name));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut open = Vec::new();
+    for (_, _, operation) in contract::operations(tree) {
+        if let Some(node) = part(operation) {
+            references(node, &mut open);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if seen.insert(name.to_owned())
+            && let Some(schema) = contract::schemas(tree).and_then(|all| all.get(name))
+        {
+            references(schema, &mut open);
+        }
+    }
+    seen
+}
+
+/// Settles which members may be missing. In answers, lists and maps are always there (null or absent is empty), and
+/// what may be null may be absent; in requests, an optional member that is not set is not sent.
+fn optional_members(schema: &mut Value, answer: bool) {
+    let Value::Object(node) = schema else { return };
+    node.remove("nullable");
+    let mut required: Vec<Value> = node.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    for (name, member) in node.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Value::Object(member) = member else { continue };
+        let nullable = member.remove("nullable") == Some(Value::Bool(true));
+        let kind = member.get("type").and_then(Value::as_str);
+        let collection = kind == Some("array") || (kind == Some("object") && !member.contains_key("properties"));
+        required.retain(|other| other.as_str() != Some(name) || !nullable);
+        if answer && collection && !required.iter().any(|other| other.as_str() == Some(name)) {
+            required.push(json!(name));
+        }
+    }
+    if node.contains_key("properties") {
+        node.insert("required".into(), Value::Array(required));
+    } else if node.get("type").and_then(Value::as_str) == Some("object")
+        && matches!(node.get("additionalProperties"), None | Some(Value::Bool(false)))
+    {
+        // A named object without members is an empty struct, not a map.
+        node.insert("additionalProperties".into(), Value::Bool(false));
+    }
+}

@@ -1,0 +1,252 @@
+//! What the contract says of each operation besides its types: the operation table, and the words for rustdoc.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use serde_json::{Map, Value};
+
+use crate::{
+    contract::{self, follow, text},
+    error::{Error, Place},
+    names,
+};
+
+/// Tokens an operation costs when the contract names no other figure.
+const DEFAULT_TOKEN_COST: u64 = 10;
+
+/// One operation of the contract.
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) tag: String,
+    pub(crate) summary: String,
+    pub(crate) description: String,
+    /// A signature is needed.
+    pub(crate) auth: bool,
+    pub(crate) token_cost: u64,
+    pub(crate) token_cost_per_item: Option<u64>,
+    /// `read`, `write` or `balance`.
+    pub(crate) bucket: String,
+    pub(crate) deprecated: bool,
+    pub(crate) paging: Option<Paging>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) has_body: bool,
+}
+
+/// One parameter of an operation.
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) required: bool,
+    /// A list in a query that is sent as one text joined by commas.
+    pub(crate) comma_joined: bool,
+    pub(crate) in_header: bool,
+}
+
+/// How an operation hands out its list page by page.
+pub(crate) struct Paging {
+    pub(crate) cursor_parameter: String,
+    pub(crate) cursor_member: String,
+    pub(crate) limit_parameter: Option<String>,
+    /// The member that holds the list, when there is only one.
+    pub(crate) items_member: Option<String>,
+}
+
+/// Every operation of a normalised tree.
+pub(crate) fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
+    contract::operations(tree)
+        .map(|(path, method, node)| operation(tree, path, method, node))
+        .collect()
+}
+
+fn operation(tree: &Value, path: &str, method: &str, node: &Map<String, Value>) -> Result<Operation, Error> {
+    let place = Place::of(&["paths", path, method]);
+    let word = |key| text(node, key).unwrap_or_default().trim().to_owned();
+    let parameters: Vec<_> = node
+        .get("parameters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .collect();
+    let has_body = node.contains_key("requestBody");
+    Ok(Operation {
+        id: word("operationId"),
+        method: method.to_ascii_uppercase(),
+        path: path.to_owned(),
+        tag: node.get("tags").and_then(|tags| tags.get(0)?.as_str()).unwrap_or_default().to_owned(),
+        summary: word("summary"),
+        description: word("description"),
+        auth: node.get("security").and_then(Value::as_array).is_some_and(|list| !list.is_empty()),
+        token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
+        token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
+        bucket: match text(node, "x-rate-bucket") {
+            Some(bucket @ ("read" | "write" | "balance")) => bucket.to_owned(),
+            Some(other) => {
+                return Err(Error::at(
+                    &place.join("x-rate-bucket"),
+                    format!("`{other}` is none of read, write and balance"),
+                ));
+            }
+            None if method == "get" => "read".to_owned(),
+            None => "write".to_owned(),
+        },
+        deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
+        paging: paging(tree, node, &parameters),
+        parameters: parameters.into_iter().map(parameter).collect(),
+        has_body,
+    })
+}
+
+fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u64>, Error> {
+    node.get(key)
+        .map(|cost| {
+            let cost = cost.as_u64().filter(|cost| u32::try_from(*cost).is_ok());
+            cost.ok_or_else(|| Error::at(&place.join(key), "a cost is a whole number of tokens"))
+        })
+        .transpose()
+}
+
+fn parameter(node: &Map<String, Value>) -> Parameter {
+    let list = node.get("schema").and_then(|schema| schema.get("type")?.as_str()) == Some("array");
+    Parameter {
+        name: text(node, "name").unwrap_or_default().to_owned(),
+        description: text(node, "description").unwrap_or_default().trim().to_owned(),
+        required: node.get("required") == Some(&Value::Bool(true)),
+        in_header: text(node, "in") == Some("header"),
+        comma_joined: list && node.get("explode") == Some(&Value::Bool(false)),
+    }
+}
+
+/// An operation pages when it takes a cursor and answers with one.
+fn paging(tree: &Value, node: &Map<String, Value>, parameters: &[&Map<String, Value>]) -> Option<Paging> {
+    let takes = |names: &[&str]| {
+        let mut found = names.iter().filter(|name| parameters.iter().any(|other| text(other, "name") == Some(name)));
+        found.next().map(ToString::to_string)
+    };
+    let answer = node.get("responses")?.as_object()?.iter().find(|(status, _)| status.starts_with('2'))?.1;
+    let schema = follow(tree, answer.pointer("/content/application~1json/schema")?);
+    let members = schema.get("properties")?.as_object()?;
+    let cursor_member = ["cursor", "next_cursor"].into_iter().find(|name| members.contains_key(*name))?;
+    let mut lists = members.iter().filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
+    Some(Paging {
+        cursor_parameter: takes(&["cursor"])?,
+        cursor_member: cursor_member.to_owned(),
+        limit_parameter: takes(&["limit", "page_size"]),
+        items_member: match (lists.next(), lists.next()) {
+            (Some((name, _)), None) => Some(name.clone()),
+            _ => None,
+        },
+    })
+}
+
+impl Operation {
+    /// The constant that names this operation: `GET_MARKETS`.
+    pub(crate) fn constant(&self) -> syn::Ident {
+        format_ident!("{}", names::snake(&self.id).to_ascii_uppercase())
+    }
+
+    /// The documentation of the client's method.
+    pub(crate) fn doc(&self) -> String {
+        let mut doc = String::new();
+        if self.summary.is_empty() {
+            doc.push_str(&format!("`{}`.", self.id));
+        } else {
+            doc.push_str(&format!("{}.", self.summary.trim_end_matches('.')));
+        }
+        if !self.description.is_empty() {
+            doc.push_str(&format!("\n\n{}", self.description));
+        }
+        let access = if self.auth { "signed" } else { "public" };
+        let cost = match self.token_cost_per_item {
+            Some(per_item) => format!("{per_item} tokens an item"),
+            None if self.token_cost == 1 => "1 token".to_owned(),
+            None => format!("{} tokens", self.token_cost),
+        };
+        doc.push_str(&format!(
+            "\n\n`{} {}`, operation `{}`: {access}, {cost} of the {} bucket",
+            self.method, self.path, self.id, self.bucket
+        ));
+        if self.paging.is_some() {
+            doc.push_str(", answered page by page");
+        }
+        doc.push('.');
+        let list = |required: bool| {
+            let chosen = self.parameters.iter().filter(|parameter| parameter.required == required);
+            chosen.map(|parameter| format!("`{}`", parameter.name)).collect::<Vec<_>>().join(", ")
+        };
+        for (label, parameters) in [("Required", list(true)), ("Optional", list(false))] {
+            if !parameters.is_empty() {
+                doc.push_str(&format!("\n\n{label}: {parameters}."));
+            }
+        }
+        doc
+    }
+}
+
+/// The table of all operations, and a constant for each.
+pub(crate) fn table(operations: &[Operation]) -> TokenStream {
+    let rows = operations.iter().map(row);
+    let constants = operations.iter().enumerate().map(|(index, operation)| {
+        let name = operation.constant();
+        let doc = format!("`{} {}`", operation.method, operation.path);
+        quote! { #[doc = #doc] pub const #name: &Operation = &ALL[#index]; }
+    });
+    let count = operations.len();
+    quote! {
+        /// Every operation of the contract.
+        pub mod operations {
+            use crate::operation::{Bucket, Operation, Paging};
+            /// Every operation of the contract, by path.
+            pub static ALL: [Operation; #count] = [#(#rows),*];
+            #(#constants)*
+        }
+    }
+}
+
+fn row(operation: &Operation) -> TokenStream {
+    let Operation { id, path, tag, auth, deprecated, .. } = operation;
+    let method = format_ident!("{}", operation.method);
+    let cost = u32::try_from(operation.token_cost).unwrap_or(u32::MAX);
+    let per_item = option(operation.token_cost_per_item.map(|cost| {
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        quote!(#cost)
+    }));
+    let bucket = format_ident!("{}", names::pascal(&operation.bucket));
+    let idempotent = operation.method != "POST" && operation.method != "PATCH";
+    let paging = option(operation.paging.as_ref().map(|paging| {
+        let Paging { cursor_parameter, cursor_member, .. } = paging;
+        let limit = option(paging.limit_parameter.as_ref().map(|name| quote!(#name)));
+        let items = option(paging.items_member.as_ref().map(|name| quote!(#name)));
+        quote! {
+            Paging {
+                cursor_parameter: #cursor_parameter,
+                cursor_member: #cursor_member,
+                limit_parameter: #limit,
+                items_member: #items,
+            }
+        }
+    }));
+    quote! {
+        Operation {
+            id: #id,
+            method: ::reqwest::Method::#method,
+            path: #path,
+            tag: #tag,
+            auth: #auth,
+            token_cost: #cost,
+            token_cost_per_item: #per_item,
+            bucket: Bucket::#bucket,
+            idempotent: #idempotent,
+            deprecated: #deprecated,
+            paging: #paging,
+        }
+    }
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::std::option::Option::Some(#value)),
+        None => quote!(::std::option::Option::None),
+    }
+}
