@@ -19,7 +19,7 @@ pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
         .with_inner_type(quote!(crate::transport::Transport))
         .with_derive("PartialEq");
     for (component, rust) in SCALARS {
-        settings.with_replacement(component, rust, [TypeImpl::FromStr, TypeImpl::Display].into_iter());
+        settings.with_replacement(component, rust, std::iter::empty::<TypeImpl>());
     }
     // The checks before this stage refuse what progenitor cannot do; should one be missing, its panic is an error too.
     let generated = std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));

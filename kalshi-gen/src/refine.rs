@@ -365,7 +365,8 @@ fn request_function(operation: &Operation, client: &syn::Ident, fields: &[(syn::
     let query = operation.parameters.iter().filter(|parameter| !in_path(&parameter.name)).filter_map(|parameter| {
         let (name, ident) = (&parameter.name, ident_of(&parameter.name)?);
         Some(if parameter.in_header {
-            quote! { let request = transport::header(request, #name, &#ident); }
+            let value = if parameter.required { quote!(Some(&#ident)) } else { quote!(#ident.as_ref()) };
+            quote! { let request = transport::header(request, #name, #value); }
         } else if parameter.comma_joined {
             quote! { let request = request.query(&transport::Joined::new(#name, &#ident)); }
         } else {

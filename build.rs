@@ -1,0 +1,24 @@
+//! Generates the types, the request builders and the operation table from `openapi.yaml`.
+
+use std::{env, fs, path::PathBuf, process::ExitCode};
+
+const CONTRACT: &str = "openapi.yaml";
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed={CONTRACT}");
+    match generate() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo::error={CONTRACT}: {}", message.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<(), String> {
+    let contract = fs::read_to_string(CONTRACT).map_err(|error| error.to_string())?;
+    let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply).map_err(|error| error.to_string())?;
+    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
+    let path = PathBuf::from(directory).join("kalshi.rs");
+    fs::write(&path, rust).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}

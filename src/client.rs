@@ -1,0 +1,252 @@
+//! The client and its builder.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
+use reqwest::redirect::Policy;
+use reqwest_middleware::Middleware;
+
+use crate::{ConfigError, Environment, transport::Transport};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a whole call may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A client of the exchange: one method for every operation, each a builder that `send` completes.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, Credentials, Environment};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::builder()
+///     .environment(Environment::Demo)
+///     .credentials(Credentials::demo_from_env()?)
+///     .build()?;
+/// let balance = client.get_balance().send().await?;
+/// println!("{} dollars", balance.balance_dollars);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Clones share connections. Operations that need no signature work without credentials.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) transport: Arc<Transport>,
+    environment: Environment,
+}
+
+impl Client {
+    /// A builder with the defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a call.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A client of the production exchange with the key that `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY` or
+    /// `KALSHI_PRIVATE_KEY_PATH` name. It trades real money.
+    ///
+    /// # Errors
+    ///
+    /// When the variables are not set or do not hold a usable key.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let credentials = Credentials::from_env()?;
+        Self::builder().environment(Environment::Production).credentials(credentials).build()
+    }
+
+    /// A client of the demo exchange with the key that `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY` or
+    /// `KALSHI_DEMO_PRIVATE_KEY_PATH` name.
+    ///
+    /// # Errors
+    ///
+    /// When the variables are not set or do not hold a usable key.
+    pub fn demo_from_env() -> Result<Self, ConfigError> {
+        let credentials = Credentials::demo_from_env()?;
+        Self::builder().environment(Environment::Demo).credentials(credentials).build()
+    }
+
+    /// The exchange it talks to.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.transport.base_url
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.transport.http
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("environment", &self.environment)
+            .field("has_credentials", &self.transport.has_credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets up a [`Client`].
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ClientBuilder {
+    environment: Environment,
+    credentials: Option<Credentials>,
+    clock: Option<Arc<dyn Clock>>,
+    connect_timeout: Option<Duration>,
+    timeout: Option<Duration>,
+    user_agent: Option<String>,
+    proxy: Option<reqwest::Proxy>,
+    http_client: Option<reqwest::Client>,
+    middleware: Vec<Arc<dyn Middleware>>,
+}
+
+impl ClientBuilder {
+    /// Which exchange to talk to; [`Environment::Demo`] unless set.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Signs with these. They must be of the environment's own exchange.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Takes the time of signatures from here; the system's clock unless set.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// How long a connection may take to be made, TLS included; 5 s unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a whole call may take, from sending to the last byte of the answer; 15 s unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What the client calls itself; `kalshi-sdk/VERSION` unless set.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Sends everything by this proxy; the proxies of the process environment unless set.
+    pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Uses an HTTP client of your own, with its timeouts, proxies and TLS. [`timeout`](Self::timeout) may still be set here;
+    /// the other options of HTTP may not.
+    ///
+    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects may carry a signature
+    /// to another host.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Adds a middleware of your own around the signing: the first added is the outermost. The request's
+    /// [`Operation`](crate::Operation) is in its extensions as `&'static Operation`.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be used, when TLS cannot be set up, and when [`http_client`](Self::http_client) was given
+    /// beside an option it decides for itself.
+    pub fn build(self) -> Result<Client, ConfigError> {
+        self.environment.check()?;
+        let base_url = self.environment.rest_url().to_owned();
+        let origin = reqwest::Url::parse(&base_url).map_err(|error| ConfigError::Url {
+            url: base_url.clone(),
+            reason: error.to_string(),
+        })?;
+        let http = match self.http_client {
+            Some(client) => {
+                for (set, option) in [
+                    (self.connect_timeout.is_some(), "connect_timeout"),
+                    (self.user_agent.is_some(), "user_agent"),
+                    (self.proxy.is_some(), "proxy"),
+                ] {
+                    if set {
+                        return Err(ConfigError::Conflict(option));
+                    }
+                }
+                client
+            }
+            None => {
+                let agent = self.user_agent.unwrap_or_else(|| concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION")).to_owned());
+                let builder = reqwest::Client::builder()
+                    .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+                    .redirect(Policy::none())
+                    .user_agent(agent);
+                let builder = self.proxy.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
+                with_tls(builder)?.build().map_err(ConfigError::Http)?
+            }
+        };
+        let mut stack = reqwest_middleware::ClientBuilder::new(http.clone());
+        for middleware in self.middleware {
+            stack = stack.with_arc(middleware);
+        }
+        let has_credentials = self.credentials.is_some();
+        if let Some(credentials) = self.credentials {
+            let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+            stack = stack.with(SigningMiddleware::new(credentials, &origin).with_clock(clock));
+        }
+        let transport = Transport {
+            base_url,
+            http,
+            stack: stack.build(),
+            has_credentials,
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+        };
+        Ok(Client { transport: Arc::new(transport), environment: self.environment })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("environment", &self.environment)
+            .field("has_credentials", &self.credentials.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where reqwest comes without a provider, ring is made the one of this client, and of nothing else in the process.
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+
+    let tls = |error: rustls::Error| ConfigError::Tls(error.into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(tls)?
+        .with_platform_verifier()
+        .map_err(tls)?
+        .with_no_client_auth();
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+#[cfg(not(all(feature = "ring", not(feature = "aws-lc-rs"))))]
+fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    Ok(builder)
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+mod de;
+mod environment;
+mod error;
+pub(crate) mod generated;
+mod money;
+pub mod operation;
+mod secret;
+mod transport;
+
+pub use client::{Client, ClientBuilder};
+pub use environment::Environment;
+pub use error::{ApiError, ConfigError, Error};
+pub use generated::{builder, types};
+pub use kalshi_auth as auth;
+pub use kalshi_auth::{Credentials, PrivateKey};
+pub use money::{Contracts, Dollars, MoneyError, PriceLevel};
+pub use operation::Operation;
+pub use progenitor_client::ResponseValue;
+pub use reqwest;
+pub use reqwest_middleware;
+pub use secret::Secret;
