@@ -135,12 +135,29 @@ fn decode<T: DeserializeOwned>(operation: &'static Operation, answer: &Answer) -
         // The path is found by a second, slower pass: failures only.
         let mut reader = serde_json::Deserializer::from_slice(&answer.body);
         let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) => error.path().to_string(),
-            Ok(_) => ".".to_owned(),
+            Err(error) => json_path(error.path(), error.inner()),
+            Ok(_) => "$".to_owned(),
         };
-        let path = if path == "." { "$".to_owned() } else { format!("$.{path}") };
         Error::decode(operation, answer.status, path, &answer.body, error)
     })
+}
+
+/// The JSON path of what did not decode; for a member that is missing, of the member.
+fn json_path(path: &serde_path_to_error::Path, error: &serde_json::Error) -> String {
+    let mut out = String::from("$");
+    for segment in path {
+        match segment {
+            serde_path_to_error::Segment::Seq { index } => out.push_str(&format!("[{index}]")),
+            serde_path_to_error::Segment::Map { key } => out.push_str(&format!(".{key}")),
+            _ => {}
+        }
+    }
+    let message = error.to_string();
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    if let Some((member, _)) = missing {
+        out.push_str(&format!(".{member}"));
+    }
+    out
 }
 
 /// A parameter as it was given to the builder of a call.

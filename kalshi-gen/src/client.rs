@@ -17,6 +17,7 @@ pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
         .with_tag(TagStyle::Merged)
         .with_hooks(HooksMode::Expected)
         .with_inner_type(quote!(crate::transport::Transport))
+        .with_map_type("::std::collections::BTreeMap")
         .with_derive("PartialEq");
     for (component, rust) in SCALARS {
         settings.with_replacement(component, rust, std::iter::empty::<TypeImpl>());

@@ -17,8 +17,16 @@ mod names;
 mod normalize;
 mod operations;
 mod refine;
+#[cfg(feature = "testing")]
+mod samples;
+#[cfg(feature = "testing")]
+mod surface;
 
 pub use error::Error;
+#[cfg(feature = "testing")]
+pub use samples::{Argument, Place, Sample, Samples};
+#[cfg(feature = "testing")]
+pub use surface::surface;
 
 /// How to treat a contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,9 +46,15 @@ pub enum Fixups {
 /// One [`Error`] with the JSON path of what is wrong, for a text that is no such contract and for a construct that cannot be
 /// expressed.
 pub fn generate(contract: &str, fixups: Fixups) -> Result<String, Error> {
+    let (refined, _) = stages(contract, fixups)?;
+    Ok(refine::text(&refined))
+}
+
+/// All stages: the refined code, and what it was made from.
+fn stages(contract: &str, fixups: Fixups) -> Result<(syn::File, normalize::Normalized), Error> {
     let document = contract::parse(contract)?;
     let normalized = normalize::normalize(document, fixups == Fixups::AllMustApply)?;
     let operations = operations::list(&normalized.tree)?;
     let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
-    Ok(refine::text(&refined))
+    Ok((refined, normalized))
 }

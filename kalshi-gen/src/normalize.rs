@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     contract::{self, dereference, follow, schema_name},
     error::{Error, Place},
-    fixups, names,
+    fixups, names, operations,
 };
 
 /// The component that stands for exact dollars after normalising.
@@ -36,8 +36,8 @@ pub(crate) struct Normalized {
     pub(crate) tree: Value,
     /// Schemas that requests carry.
     pub(crate) sent: BTreeSet<String>,
-    /// Schemas that answers carry.
-    pub(crate) received: BTreeSet<String>,
+    /// The members of answers that hold the cursor of the next page: schema and member.
+    pub(crate) cursors: BTreeSet<(String, String)>,
 }
 
 impl Normalized {
@@ -54,7 +54,7 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     let mut tree = json!({
         "openapi": document["openapi"],
         "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
-        "paths": operations(&document)?,
+        "paths": paths(&document)?,
         "components": { "schemas": document.pointer("/components/schemas").cloned().unwrap_or_else(|| json!({})) },
     });
     if let Some(text) = document.pointer("/info/description") {
@@ -77,11 +77,31 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
             optional_members(schema, received.contains(name) && !sent.contains(name));
         }
     }
-    Ok(Normalized { tree, sent, received })
+    let cursors = cursors(&mut tree)?;
+    Ok(Normalized { tree, sent, cursors })
+}
+
+/// Finds the cursors of paged answers, and makes them texts that are always there: empty when nothing follows.
+fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
+    let mut found = BTreeSet::new();
+    for operation in operations::list(tree)? {
+        if let (Some(paging), Some(answer)) = (operation.paging, operation.answer) {
+            found.insert((answer, paging.cursor_member));
+        }
+    }
+    for (name, member) in &found {
+        let schema = &mut tree["components"]["schemas"][name];
+        if let Some(Value::Array(required)) = schema.get_mut("required")
+            && !required.iter().any(|other| other == member)
+        {
+            required.push(json!(member));
+        }
+    }
+    Ok(found)
 }
 
 /// The paths of the tree: parameters resolved, one JSON body, one success answer, one error answer.
-fn operations(document: &Value) -> Result<Value, Error> {
+fn paths(document: &Value) -> Result<Value, Error> {
     let error_answer = common_error(document);
     let mut paths = Map::new();
     for (path, method, operation) in contract::operations(document) {
@@ -423,7 +443,11 @@ impl Inline {
                 for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
                     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
                     let owner = parameter["x-component"].as_str().map_or_else(|| id.clone(), |name| format!("#{name}"));
+                    let description = parameter.get("description").cloned();
                     if let Some(schema) = parameter.get_mut("schema") {
+                        if let (Some(Value::Object(node)), Some(text)) = (innermost(schema), description) {
+                            node.entry("description").or_insert(text);
+                        }
                         inner(&mut self.places, &owner, &name, schema, act);
                     }
                 }
@@ -519,6 +543,11 @@ impl Inline {
         }
         self.moved_objects = moved_objects;
     }
+}
+
+/// The schema of what a list holds, or the schema itself.
+fn innermost(schema: &mut Value) -> Option<&mut Value> {
+    if schema.get("items").is_some() { schema.get_mut("items") } else { Some(schema) }
 }
 
 /// The values of an enum.

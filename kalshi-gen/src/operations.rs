@@ -31,6 +31,8 @@ pub(crate) struct Operation {
     pub(crate) paging: Option<Paging>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) has_body: bool,
+    /// The schema of the answer, when it has a name.
+    pub(crate) answer: Option<String>,
 }
 
 /// One parameter of an operation.
@@ -95,7 +97,17 @@ fn operation(tree: &Value, path: &str, method: &str, node: &Map<String, Value>) 
         paging: paging(tree, node, &parameters),
         parameters: parameters.into_iter().map(parameter).collect(),
         has_body,
+        answer: success_schema(node)
+            .and_then(|schema| contract::schema_name(schema.get("$ref")?.as_str()?))
+            .map(str::to_owned),
     })
+}
+
+/// The schema of the success answer of a normalised operation.
+pub(crate) fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
+    let answers = node.get("responses")?.as_object()?;
+    let (_, answer) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
+    answer.pointer("/content/application~1json/schema")
 }
 
 fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u64>, Error> {
@@ -124,8 +136,7 @@ fn paging(tree: &Value, node: &Map<String, Value>, parameters: &[&Map<String, Va
         let mut found = names.iter().filter(|name| parameters.iter().any(|other| text(other, "name") == Some(name)));
         found.next().map(ToString::to_string)
     };
-    let answer = node.get("responses")?.as_object()?.iter().find(|(status, _)| status.starts_with('2'))?.1;
-    let schema = follow(tree, answer.pointer("/content/application~1json/schema")?);
+    let schema = follow(tree, success_schema(node)?);
     let members = schema.get("properties")?.as_object()?;
     let cursor_member = ["cursor", "next_cursor"].into_iter().find(|name| members.contains_key(*name))?;
     let mut lists = members.iter().filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
@@ -195,7 +206,7 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     let count = operations.len();
     quote! {
         /// Every operation of the contract.
-        pub mod operations {
+        pub(crate) mod operations {
             use crate::operation::{Bucket, Operation, Paging};
             /// Every operation of the contract, by path.
             pub static ALL: [Operation; #count] = [#(#rows),*];

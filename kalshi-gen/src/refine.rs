@@ -92,6 +92,11 @@ impl<'a> Schemas<'a> {
         self.contract.sent.iter().any(|sent| names::pascal(sent) == name)
     }
 
+    fn is_cursor(&self, ident: &syn::Ident, member: &syn::Ident) -> bool {
+        let (ident, member) = (ident.to_string(), member.to_string());
+        self.contract.cursors.iter().any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &member))
+    }
+
     fn values(&self, ident: &syn::Ident) -> Option<Vec<String>> {
         let values = self.by_name.get(&ident.to_string())?.get("enum")?.as_array()?;
         Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
@@ -157,15 +162,20 @@ fn refine_types(module: &mut ItemMod, contract: &Normalized) {
 }
 
 fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
-    item.attrs.retain(|attribute| !attribute.to_token_stream().to_string().contains("deny_unknown_fields"));
+    item.attrs.retain(|attribute| {
+        !(attribute.path().is_ident("serde") && attribute.to_token_stream().to_string().contains("deny_unknown_fields"))
+    });
     match &mut item.fields {
         Fields::Named(fields) => {
             item.attrs.push(parse_quote!(#[non_exhaustive]));
             for field in &mut fields.named {
                 let kind = last_ident(&field.ty).map(|ident| ident.to_string()).unwrap_or_default();
-                // A list or map that is null or absent is empty.
-                if ["Vec", "HashMap", "Map"].contains(&kind.as_str()) {
-                    let defaulted = field.attrs.iter().any(|a| a.to_token_stream().to_string().contains("default"));
+                // A list, a map or a cursor that is null or absent is empty.
+                let cursor = field.ident.as_ref().is_some_and(|ident| schemas.is_cursor(&item.ident, ident));
+                if cursor || ["Vec", "BTreeMap", "Map"].contains(&kind.as_str()) {
+                    let defaulted = field.attrs.iter().any(|attribute| {
+                        attribute.path().is_ident("serde") && attribute.to_token_stream().to_string().contains("default")
+                    });
                     field.attrs.push(if defaulted {
                         parse_quote!(#[serde(deserialize_with = "crate::de::null_is_empty")])
                     } else {
@@ -284,11 +294,10 @@ fn refine_call(item: &mut ItemImpl, operation: &Operation, fields: &[(syn::Ident
                     ///
                     /// # Errors
                     ///
-                    /// What [`Error`] tells apart: a parameter that is missing, a request that never left, no answer, an answer
-                    /// that refuses, or one that does not decode.
+                    /// An [`Error`], which tells whether the exchange may have acted.
                     pub async fn send(self) -> Result<ResponseValue<#success>, Error> {
                         let client = self.#client;
-                        let request = self.request();
+                        let request = self.into_request();
                         client.#fetch(operations::#constant, request).await
                     }
                 };
@@ -375,7 +384,7 @@ fn request_function(operation: &Operation, client: &syn::Ident, fields: &[(syn::
     });
     let body = operation.has_body.then(|| quote! { let request = request.json(&body); });
     quote! {
-        fn request(self) -> Result<::reqwest::Request, Error> {
+        fn into_request(self) -> Result<::reqwest::Request, Error> {
             let Self { #client, #(#idents),* } = self;
             #(#values)*
             let url = format!(#template, #client.base_url(), #(#segments),*);

@@ -1,0 +1,285 @@
+//! Sample requests and answers of every operation, made from the contract: for tests and local exchanges.
+
+use quote::ToTokens;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Error, Fixups,
+    contract::{self, resolve, text},
+    names,
+    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, SECRET},
+    operations,
+};
+
+/// How deep a sample nests before what may be left out is left out.
+const DEPTH: usize = 12;
+
+/// The samples of a contract.
+pub struct Samples {
+    tree: Value,
+    refined: syn::File,
+}
+
+impl std::fmt::Debug for Samples {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Samples").field("operations", &self.operations().len()).finish_non_exhaustive()
+    }
+}
+
+/// One sample answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// What is special about it: `full`, `required only`, `null lists`, `unknown values` or `extra members`.
+    pub name: &'static str,
+    /// The body.
+    pub body: Value,
+}
+
+/// One argument of a call.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Argument {
+    /// The parameter's name in the contract.
+    pub name: String,
+    /// Where it goes.
+    pub place: Place,
+    /// A value for it.
+    pub value: Value,
+}
+
+/// Where a parameter goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// Into the path.
+    Path,
+    /// Into the query; a list repeats the name.
+    Query,
+    /// Into the query, a list joined by commas.
+    JoinedQuery,
+    /// Into a header.
+    Header,
+}
+
+/// What to leave out of a sample, and what to bend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Full,
+    RequiredOnly,
+    NullLists,
+    UnknownValues,
+    ExtraMembers,
+}
+
+impl Samples {
+    /// Prepares the samples of `contract`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`generate`](crate::generate).
+    pub fn new(contract: &str, fixups: Fixups) -> Result<Self, Error> {
+        let (refined, normalized) = crate::stages(contract, fixups)?;
+        Ok(Self { tree: normalized.tree, refined })
+    }
+
+    /// The ids of all operations.
+    #[must_use]
+    pub fn operations(&self) -> Vec<&str> {
+        contract::operations(&self.tree).filter_map(|(_, _, node)| text(node, "operationId")).collect()
+    }
+
+    /// The status of the operation's success answer.
+    #[must_use]
+    pub fn status(&self, id: &str) -> Option<u16> {
+        let answers = self.operation(id)?.get("responses")?.as_object()?;
+        let (status, _) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
+        Some(status.parse().unwrap_or(200))
+    }
+
+    /// Sample answers; none for an operation whose success has no body.
+    #[must_use]
+    pub fn answers(&self, id: &str) -> Vec<Sample> {
+        let Some(schema) = self.operation(id).and_then(operations::success_schema) else {
+            return Vec::new();
+        };
+        [
+            ("full", Shape::Full),
+            ("required only", Shape::RequiredOnly),
+            ("null lists", Shape::NullLists),
+            ("unknown values", Shape::UnknownValues),
+            ("extra members", Shape::ExtraMembers),
+        ]
+        .map(|(name, shape)| Sample { name, body: self.sample(schema, "", shape, 0) })
+        .into()
+    }
+
+    /// A value for every parameter.
+    #[must_use]
+    pub fn arguments(&self, id: &str) -> Vec<Argument> {
+        let parameters = self.operation(id).and_then(|node| node.get("parameters")?.as_array());
+        parameters
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| {
+                let name = parameter.get("name")?.as_str()?;
+                let schema = parameter.get("schema")?;
+                let value = self.sample(schema, name, Shape::Full, 0);
+                let (place, value) = match (parameter.get("in")?.as_str()?, value) {
+                    // A text that only arrives whole when the path is encoded rightly.
+                    ("path", Value::String(text)) => (Place::Path, json!(format!("{text}-T73499.99/\u{e9} %"))),
+                    ("path", value) => (Place::Path, value),
+                    ("header", value) => (Place::Header, value),
+                    (_, Value::Array(list)) if parameter.get("explode") == Some(&Value::Bool(false)) => {
+                        (Place::JoinedQuery, Value::Array(list))
+                    }
+                    (_, value) => (Place::Query, value),
+                };
+                Some(Argument { name: name.to_owned(), place, value })
+            })
+            .collect()
+    }
+
+    /// A sample body; none for an operation that takes none.
+    #[must_use]
+    pub fn body(&self, id: &str) -> Option<Value> {
+        let schema = self.operation(id)?.get("requestBody")?.pointer("/content/application~1json/schema")?;
+        Some(self.sample(schema, "", Shape::Full, 0))
+    }
+
+    /// Rust that calls every operation through its typed method with the arguments of a JSON object: a function
+    /// `call(client, id, arguments)`.
+    #[must_use]
+    pub fn calls(&self) -> String {
+        let mut out = String::from(
+            "/// Calls the operation `id` with every argument it has, through its typed method.\n\
+             #[allow(deprecated)]\n\
+             pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {\n    match id {\n",
+        );
+        for id in self.operations() {
+            let method = names::snake(id);
+            out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
+            for (setter, ty) in self.setters(id) {
+                let name = setter.trim_end_matches('_');
+                out.push_str(&format!("                .{setter}(arguments.get::<{ty}>({name:?}))\n"));
+            }
+            out.push_str("                .send()\n                .await?;\n            Ok(serialized(answer.into_inner()))\n        }\n");
+        }
+        out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
+        out
+    }
+
+    /// The setters of an operation's builder, each with the type it takes.
+    fn setters(&self, id: &str) -> Vec<(String, String)> {
+        let builder = names::pascal(&names::snake(id));
+        let module = self.refined.items.iter().find_map(|item| match item {
+            syn::Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
+            _ => None,
+        });
+        let blocks = module.into_iter().flat_map(|(_, items)| items).filter_map(|item| match item {
+            syn::Item::Impl(block) if block.self_ty.to_token_stream().to_string().starts_with(&format!("{builder} ")) => {
+                Some(block)
+            }
+            _ => None,
+        });
+        let functions = blocks.flat_map(|block| &block.items).filter_map(|item| match item {
+            syn::ImplItem::Fn(function) => Some(&function.sig),
+            _ => None,
+        });
+        functions
+            .filter(|signature| !["new", "send", "into_request", "body_map"].iter().any(|name| signature.ident == name))
+            .filter_map(|signature| {
+                let bounds = signature.generics.where_clause.as_ref()?.to_token_stream().to_string();
+                let (_, ty) = bounds.split_once("TryInto <")?;
+                let mut depth = 1_i32;
+                let end = ty.char_indices().find(|(_, c)| {
+                    depth += i32::from(*c == '<') - i32::from(*c == '>');
+                    depth == 0
+                })?;
+                let ty = ty.get(..end.0)?.replace(' ', "").replace("crate::", "kalshi_sdk::");
+                Some((signature.ident.to_string(), ty.replace("::std::vec::Vec", "Vec").replace("::std::string::String", "String")))
+            })
+            .collect()
+    }
+
+    fn operation(&self, id: &str) -> Option<&Map<String, Value>> {
+        contract::operations(&self.tree).map(|(_, _, node)| node).find(|node| text(node, "operationId") == Some(id))
+    }
+
+    fn sample(&self, schema: &Value, name: &str, shape: Shape, depth: usize) -> Value {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            return match contract::schema_name(reference) {
+                Some(DOLLARS) => json!("0.5625"),
+                Some(CONTRACTS) => json!("12.50"),
+                Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),
+                Some(SECRET) => json!("sample secret"),
+                _ => match resolve(&self.tree, reference) {
+                    Some(target) => self.sample(target, name, shape, depth + 1),
+                    None => Value::Null,
+                },
+            };
+        }
+        for key in ["allOf", "oneOf", "anyOf"] {
+            if let Some(part) = schema.get(key).and_then(|parts| parts.get(0)) {
+                return self.sample(part, name, shape, depth);
+            }
+        }
+        if let Some(first) = schema.get("enum").and_then(|values| values.get(0)) {
+            return match shape {
+                Shape::UnknownValues => json!("a value of tomorrow"),
+                _ => first.clone(),
+            };
+        }
+        let format = schema.get("format").and_then(Value::as_str);
+        match (schema.get("type").and_then(Value::as_str), format) {
+            (Some("string"), Some("date-time")) => json!("2026-01-02T03:04:05.678901Z"),
+            (Some("string"), Some("date")) => json!("2026-01-02"),
+            (Some("string"), _) => json!(format!("sample {name}").trim()),
+            (Some("integer"), _) => json!(7),
+            (Some("number"), _) => json!(0.5),
+            (Some("boolean"), _) => json!(true),
+            (Some("array"), _) => match schema.get("items") {
+                Some(items) if depth < DEPTH => json!([self.sample(items, name, shape, depth + 1)]),
+                _ => json!([]),
+            },
+            _ => self.object(schema, shape, depth),
+        }
+    }
+
+    fn object(&self, schema: &Value, shape: Shape, depth: usize) -> Value {
+        let mut out = Map::new();
+        let required = schema.get("required").and_then(Value::as_array);
+        let is_required = |name: &str| required.is_some_and(|list| list.iter().any(|other| other == name));
+        match schema.get("properties").and_then(Value::as_object) {
+            Some(members) => {
+                for (name, member) in members {
+                    let kind = member.get("type").and_then(Value::as_str);
+                    let list = kind == Some("array") || (kind == Some("object") && member.get("properties").is_none());
+                    let value = match shape {
+                        Shape::RequiredOnly if list || !is_required(name) => continue,
+                        _ if depth >= DEPTH && !is_required(name) => continue,
+                        Shape::NullLists if list => Value::Null,
+                        _ => self.sample(member, name, shape, depth + 1),
+                    };
+                    out.insert(name.clone(), value);
+                }
+                if shape == Shape::ExtraMembers {
+                    out.insert("member_of_tomorrow".into(), json!({ "a": [1, null, "b"] }));
+                }
+            }
+            None => match schema.get("additionalProperties") {
+                Some(Value::Bool(false)) if shape == Shape::ExtraMembers => {
+                    out.insert("member_of_tomorrow".into(), json!(1));
+                }
+                Some(Value::Bool(false)) => {}
+                Some(values @ Value::Object(_)) if depth < DEPTH => {
+                    out.insert("sample key".into(), self.sample(values, "value", shape, depth + 1));
+                }
+                _ => {
+                    out.insert("sample key".into(), json!({ "free": [1, "form"] }));
+                }
+            },
+        }
+        Value::Object(out)
+    }
+}

@@ -1,0 +1,83 @@
+//! The public surface that a contract yields, as plain text: operations, types, members and values, a line each, so that a
+//! change of contract or generator is read in review as a diff.
+
+use quote::ToTokens;
+use syn::{Fields, Item};
+
+use crate::{Error, Fixups, operations};
+
+/// The public surface of what [`generate`](crate::generate) makes of `contract`.
+///
+/// # Errors
+///
+/// Those of [`generate`](crate::generate).
+pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
+    let (refined, normalized) = crate::stages(contract, fixups)?;
+    let mut out = String::new();
+    for operation in operations::list(&normalized.tree)? {
+        let access = if operation.auth { "signed" } else { "public" };
+        out.push_str(&format!(
+            "operation {} {} {} {access} {} {}",
+            operation.id, operation.method, operation.path, operation.bucket, operation.token_cost
+        ));
+        if let Some(cost) = operation.token_cost_per_item {
+            out.push_str(&format!(" {cost}/item"));
+        }
+        if let Some(paging) = &operation.paging {
+            let items = paging.items_member.as_deref().unwrap_or("several lists");
+            out.push_str(&format!(" pages {items} by {}", paging.cursor_member));
+        }
+        if operation.deprecated {
+            out.push_str(" deprecated");
+        }
+        out.push('\n');
+        for parameter in &operation.parameters {
+            let optional = if parameter.required { "" } else { "?" };
+            out.push_str(&format!("  {}{optional}\n", parameter.name));
+        }
+        if let Some(answer) = &operation.answer {
+            out.push_str(&format!("  -> {answer}\n"));
+        }
+    }
+    let types = refined.items.iter().find_map(|item| match item {
+        Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
+        _ => None,
+    });
+    for item in types.into_iter().flat_map(|(_, items)| items) {
+        match item {
+            Item::Struct(item) => {
+                out.push_str(&format!("struct {}", item.ident));
+                match &item.fields {
+                    Fields::Named(fields) => {
+                        out.push('\n');
+                        for field in &fields.named {
+                            let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+                            out.push_str(&format!("  {name}: {}\n", plain(&field.ty)));
+                        }
+                    }
+                    fields => out.push_str(&format!("({})\n", fields.iter().map(|f| plain(&f.ty)).collect::<Vec<_>>().join(", "))),
+                }
+            }
+            Item::Enum(item) => {
+                out.push_str(&format!("enum {}\n", item.ident));
+                for variant in &item.variants {
+                    out.push_str(&format!("  {}\n", variant.to_token_stream().to_string().rsplit(']').next().unwrap_or_default().trim()));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+/// A type without the paths that everybody knows.
+fn plain(ty: &syn::Type) -> String {
+    let mut text = ty.to_token_stream().to_string().replace(' ', "");
+    for path in [
+        "::std::option::", "::std::string::", "::std::vec::", "::std::collections::", "::chrono::offset::", "::chrono::",
+        "::serde_json::", "crate::",
+    ] {
+        text = text.replace(path, "");
+    }
+    text
+}

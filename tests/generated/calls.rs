@@ -1,0 +1,1236 @@
+/// Calls the operation `id` with every argument it has, through its typed method.
+#[allow(deprecated)]
+pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {
+    match id {
+        "UpgradeAccountApiUsageLevel" => {
+            let answer = client
+                .upgrade_account_api_usage_level()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetAccountApiUsageLevelVolumeProgress" => {
+            let answer = client
+                .get_account_api_usage_level_volume_progress()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetAccountEndpointCosts" => {
+            let answer = client
+                .get_account_endpoint_costs()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetAccountApiLimits" => {
+            let answer = client
+                .get_account_api_limits()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetApiKeys" => {
+            let answer = client
+                .get_api_keys()
+                .fcm_subtrader_id(arguments.get::<String>("fcm_subtrader_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateApiKey" => {
+            let answer = client
+                .create_api_key()
+                .body(arguments.get::<types::CreateApiKeyRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GenerateApiKey" => {
+            let answer = client
+                .generate_api_key()
+                .body(arguments.get::<types::GenerateApiKeyRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteApiKey" => {
+            let answer = client
+                .delete_api_key()
+                .api_key(arguments.get::<String>("api_key"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetBlockTradeProposals" => {
+            let answer = client
+                .get_block_trade_proposals()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i32>("limit"))
+                .market_ticker(arguments.get::<String>("market_ticker"))
+                .status(arguments.get::<String>("status"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ProposeBlockTrade" => {
+            let answer = client
+                .propose_block_trade()
+                .body(arguments.get::<types::ProposeBlockTradeRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "AcceptBlockTradeProposal" => {
+            let answer = client
+                .accept_block_trade_proposal()
+                .block_trade_proposal_id(arguments.get::<String>("block_trade_proposal_id"))
+                .body(arguments.get::<types::AcceptBlockTradeProposalRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetCommunicationsID" => {
+            let answer = client
+                .get_communications_id()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetQuotes" => {
+            let answer = client
+                .get_quotes()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i32>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .quote_creator_user_id(arguments.get::<String>("quote_creator_user_id"))
+                .rfq_creator_subtrader_id(arguments.get::<String>("rfq_creator_subtrader_id"))
+                .rfq_creator_user_id(arguments.get::<String>("rfq_creator_user_id"))
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .rfq_user_filter(arguments.get::<types::UserFilter>("rfq_user_filter"))
+                .status(arguments.get::<String>("status"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateQuote" => {
+            let answer = client
+                .create_quote()
+                .body(arguments.get::<types::CreateQuoteRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteQuote" => {
+            let answer = client
+                .delete_quote()
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetQuote" => {
+            let answer = client
+                .get_quote()
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "AcceptQuote" => {
+            let answer = client
+                .accept_quote()
+                .quote_id(arguments.get::<String>("quote_id"))
+                .body(arguments.get::<types::AcceptQuoteRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ConfirmQuote" => {
+            let answer = client
+                .confirm_quote()
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQBatches" => {
+            let answer = client
+                .get_rfq_batches()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i32>("limit"))
+                .status(arguments.get::<types::RfqBatchStatus>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateRFQBatch" => {
+            let answer = client
+                .create_rfq_batch()
+                .body(arguments.get::<types::CreateRfqBatchRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteRFQBatch" => {
+            let answer = client
+                .delete_rfq_batch()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQBatch" => {
+            let answer = client
+                .get_rfq_batch()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "AcceptRFQBatch" => {
+            let answer = client
+                .accept_rfq_batch()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .body(arguments.get::<types::AcceptRfqBatchRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQBatchBestQuotes" => {
+            let answer = client
+                .get_rfq_batch_best_quotes()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQBatchQuotes" => {
+            let answer = client
+                .get_rfq_batch_quotes()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateRFQBatchQuote" => {
+            let answer = client
+                .create_rfq_batch_quote()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .body(arguments.get::<types::CreateRfqBatchQuoteRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteRFQBatchQuote" => {
+            let answer = client
+                .delete_rfq_batch_quote()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .batch_quote_id(arguments.get::<String>("batch_quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ConfirmRFQBatchQuote" => {
+            let answer = client
+                .confirm_rfq_batch_quote()
+                .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
+                .batch_quote_id(arguments.get::<String>("batch_quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQs" => {
+            let answer = client
+                .get_rf_qs()
+                .creator_user_id(arguments.get::<String>("creator_user_id"))
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i32>("limit"))
+                .market_ticker(arguments.get::<String>("market_ticker"))
+                .status(arguments.get::<String>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateRFQ" => {
+            let answer = client
+                .create_rfq()
+                .body(arguments.get::<types::CreateRfqRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteRFQ" => {
+            let answer = client
+                .delete_rfq()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQ" => {
+            let answer = client
+                .get_rfq()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteRFQQuote" => {
+            let answer = client
+                .delete_rfq_quote()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetRFQQuote" => {
+            let answer = client
+                .get_rfq_quote()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "AcceptRFQQuote" => {
+            let answer = client
+                .accept_rfq_quote()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .quote_id(arguments.get::<String>("quote_id"))
+                .body(arguments.get::<types::AcceptQuoteRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ConfirmRFQQuote" => {
+            let answer = client
+                .confirm_rfq_quote()
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .quote_id(arguments.get::<String>("quote_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEvents" => {
+            let answer = client
+                .get_events()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .min_close_ts(arguments.get::<i64>("min_close_ts"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::GetEventsStatus>("status"))
+                .tickers(arguments.get::<String>("tickers"))
+                .with_milestones(arguments.get::<bool>("with_milestones"))
+                .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEventFeeChanges" => {
+            let answer = client
+                .get_event_fee_changes()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMultivariateEvents" => {
+            let answer = client
+                .get_multivariate_events()
+                .collection_ticker(arguments.get::<String>("collection_ticker"))
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .tickers(arguments.get::<String>("tickers"))
+                .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEvent" => {
+            let answer = client
+                .get_event()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .exclude_markets(arguments.get::<bool>("exclude_markets"))
+                .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEventMetadata" => {
+            let answer = client
+                .get_event_metadata()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetExchangeSchedule" => {
+            let answer = client
+                .get_exchange_schedule()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetExchangeStatus" => {
+            let answer = client
+                .get_exchange_status()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetUserDataTimestamp" => {
+            let answer = client
+                .get_user_data_timestamp()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFCMFills" => {
+            let answer = client
+                .get_fcm_fills()
+                .cursor(arguments.get::<String>("cursor"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFCMOrders" => {
+            let answer = client
+                .get_fcm_orders()
+                .client_order_ids(arguments.get::<String>("client_order_ids"))
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .status(arguments.get::<types::OrderStatus>("status"))
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFCMPositions" => {
+            let answer = client
+                .get_fcm_positions()
+                .count_filter(arguments.get::<String>("count_filter"))
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateFCMPositionTransfer" => {
+            let answer = client
+                .create_fcm_position_transfer()
+                .body(arguments.get::<types::CreateFcmPositionTransferRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ListFCMSubtraders" => {
+            let answer = client
+                .list_fcm_subtraders()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateFCMSubtrader" => {
+            let answer = client
+                .create_fcm_subtrader()
+                .body(arguments.get::<types::CreateFcmSubtraderRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFCMSubtraderBlockedCategories" => {
+            let answer = client
+                .get_fcm_subtrader_blocked_categories()
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "UpdateFCMSubtraderBlockedCategories" => {
+            let answer = client
+                .update_fcm_subtrader_blocked_categories()
+                .body(arguments.get::<types::UpdateFcmSubtraderBlockedCategoriesRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteFCMEventContractDailyCap" => {
+            let answer = client
+                .delete_fcm_event_contract_daily_cap()
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFCMEventContractDailyCap" => {
+            let answer = client
+                .get_fcm_event_contract_daily_cap()
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "UpdateFCMEventContractDailyCap" => {
+            let answer = client
+                .update_fcm_event_contract_daily_cap()
+                .body(arguments.get::<types::UpdateFcmEventContractDailyCapRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetHistoricalCutoff" => {
+            let answer = client
+                .get_historical_cutoff()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFillsHistorical" => {
+            let answer = client
+                .get_fills_historical()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetHistoricalMarkets" => {
+            let answer = client
+                .get_historical_markets()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .mve_filter(arguments.get::<types::MveHistoricalFilterQuery>("mve_filter"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .tickers(arguments.get::<String>("tickers"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetHistoricalMarket" => {
+            let answer = client
+                .get_historical_market()
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarketCandlesticksHistorical" => {
+            let answer = client
+                .get_market_candlesticks_historical()
+                .ticker(arguments.get::<String>("ticker"))
+                .end_ts(arguments.get::<i64>("end_ts"))
+                .period_interval(arguments.get::<i64>("period_interval"))
+                .start_ts(arguments.get::<i64>("start_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetHistoricalOrders" => {
+            let answer = client
+                .get_historical_orders()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetHistoricalPositions" => {
+            let answer = client
+                .get_historical_positions()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetTradesHistorical" => {
+            let answer = client
+                .get_trades_historical()
+                .cursor(arguments.get::<String>("cursor"))
+                .is_block_trade(arguments.get::<bool>("is_block_trade"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetIncentivePrograms" => {
+            let answer = client
+                .get_incentive_programs()
+                .cursor(arguments.get::<String>("cursor"))
+                .incentive_description(arguments.get::<String>("incentive_description"))
+                .limit(arguments.get::<i64>("limit"))
+                .status(arguments.get::<types::GetIncentiveProgramsStatus>("status"))
+                .type_(arguments.get::<types::GetIncentiveProgramsType>("type"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetLiveDatas" => {
+            let answer = client
+                .get_live_datas()
+                .include_player_stats(arguments.get::<bool>("include_player_stats"))
+                .milestone_ids(arguments.get::<Vec<String>>("milestone_ids"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEventLiveData" => {
+            let answer = client
+                .get_event_live_data()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .range(arguments.get::<String>("range"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetLiveDataByMilestone" => {
+            let answer = client
+                .get_live_data_by_milestone()
+                .milestone_id(arguments.get::<String>("milestone_id"))
+                .include_player_stats(arguments.get::<bool>("include_player_stats"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetGameStats" => {
+            let answer = client
+                .get_game_stats()
+                .milestone_id(arguments.get::<String>("milestone_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetWeatherIndex" => {
+            let answer = client
+                .get_weather_index()
+                .city(arguments.get::<String>("city"))
+                .detailed(arguments.get::<bool>("detailed"))
+                .from(arguments.get::<i64>("from"))
+                .last_sec(arguments.get::<i64>("last_sec"))
+                .to(arguments.get::<i64>("to"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetWeatherIndexCalibrations" => {
+            let answer = client
+                .get_weather_index_calibrations()
+                .city(arguments.get::<String>("city"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetLiveData" => {
+            let answer = client
+                .get_live_data()
+                .type_(arguments.get::<String>("type"))
+                .milestone_id(arguments.get::<String>("milestone_id"))
+                .include_player_stats(arguments.get::<bool>("include_player_stats"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarkets" => {
+            let answer = client
+                .get_markets()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_close_ts(arguments.get::<i64>("max_close_ts"))
+                .max_created_ts(arguments.get::<i64>("max_created_ts"))
+                .max_settled_ts(arguments.get::<i64>("max_settled_ts"))
+                .max_updated_ts(arguments.get::<i64>("max_updated_ts"))
+                .min_close_ts(arguments.get::<i64>("min_close_ts"))
+                .min_created_ts(arguments.get::<i64>("min_created_ts"))
+                .min_settled_ts(arguments.get::<i64>("min_settled_ts"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .mve_filter(arguments.get::<types::MveFilterQuery>("mve_filter"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::MarketStatusQuery>("status"))
+                .tickers(arguments.get::<String>("tickers"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "BatchGetMarketCandlesticks" => {
+            let answer = client
+                .batch_get_market_candlesticks()
+                .end_ts(arguments.get::<i64>("end_ts"))
+                .include_latest_before_start(arguments.get::<bool>("include_latest_before_start"))
+                .market_tickers(arguments.get::<String>("market_tickers"))
+                .period_interval(arguments.get::<i32>("period_interval"))
+                .start_ts(arguments.get::<i64>("start_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarketOrderbooks" => {
+            let answer = client
+                .get_market_orderbooks()
+                .tickers(arguments.get::<Vec<String>>("tickers"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetTrades" => {
+            let answer = client
+                .get_trades()
+                .cursor(arguments.get::<String>("cursor"))
+                .is_block_trade(arguments.get::<bool>("is_block_trade"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarket" => {
+            let answer = client
+                .get_market()
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarketOrderbook" => {
+            let answer = client
+                .get_market_orderbook()
+                .ticker(arguments.get::<String>("ticker"))
+                .depth(arguments.get::<i64>("depth"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMilestones" => {
+            let answer = client
+                .get_milestones()
+                .category(arguments.get::<String>("category"))
+                .competition(arguments.get::<String>("competition"))
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .minimum_start_date(arguments.get::<::chrono::DateTime<::chrono::offset::Utc>>("minimum_start_date"))
+                .related_event_ticker(arguments.get::<String>("related_event_ticker"))
+                .source_id(arguments.get::<String>("source_id"))
+                .type_(arguments.get::<String>("type"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMilestone" => {
+            let answer = client
+                .get_milestone()
+                .milestone_id(arguments.get::<String>("milestone_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMultivariateEventCollections" => {
+            let answer = client
+                .get_multivariate_event_collections()
+                .associated_event_ticker(arguments.get::<String>("associated_event_ticker"))
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i32>("limit"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::GetMultivariateEventCollectionsStatus>("status"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMultivariateEventCollection" => {
+            let answer = client
+                .get_multivariate_event_collection()
+                .collection_ticker(arguments.get::<String>("collection_ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateMarketInMultivariateEventCollection" => {
+            let answer = client
+                .create_market_in_multivariate_event_collection()
+                .collection_ticker(arguments.get::<String>("collection_ticker"))
+                .body(arguments.get::<types::CreateMarketInMultivariateEventCollectionRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetBalance" => {
+            let answer = client
+                .get_balance()
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetDeposits" => {
+            let answer = client
+                .get_deposits()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CancelAllOrders" => {
+            let answer = client
+                .cancel_all_orders()
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateOrderV2" => {
+            let answer = client
+                .create_order_v2()
+                .body(arguments.get::<types::CreateOrderV2Request>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "BatchCancelOrdersV2" => {
+            let answer = client
+                .batch_cancel_orders_v2()
+                .body(arguments.get::<types::BatchCancelOrdersV2Request>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "BatchCreateOrdersV2" => {
+            let answer = client
+                .batch_create_orders_v2()
+                .body(arguments.get::<types::BatchCreateOrdersV2Request>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CancelOrderV2" => {
+            let answer = client
+                .cancel_order_v2()
+                .order_id(arguments.get::<String>("order_id"))
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .market_ticker(arguments.get::<String>("market_ticker"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "AmendOrderV2" => {
+            let answer = client
+                .amend_order_v2()
+                .order_id(arguments.get::<String>("order_id"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .body(arguments.get::<types::AmendOrderV2Request>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DecreaseOrderV2" => {
+            let answer = client
+                .decrease_order_v2()
+                .order_id(arguments.get::<String>("order_id"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .body(arguments.get::<types::DecreaseOrderV2Request>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFills" => {
+            let answer = client
+                .get_fills()
+                .cursor(arguments.get::<String>("cursor"))
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .order_id(arguments.get::<String>("order_id"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "IntraExchangeInstanceTransfer" => {
+            let answer = client
+                .intra_exchange_instance_transfer()
+                .body(arguments.get::<types::IntraExchangeInstanceTransferRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetIntraExchangeInstanceTransfers" => {
+            let answer = client
+                .get_intra_exchange_instance_transfers()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetIntraExchangeInstanceTransfer" => {
+            let answer = client
+                .get_intra_exchange_instance_transfer()
+                .transfer_id(arguments.get::<String>("transfer_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrderGroups" => {
+            let answer = client
+                .get_order_groups()
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateOrderGroup" => {
+            let answer = client
+                .create_order_group()
+                .body(arguments.get::<types::CreateOrderGroupRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "DeleteOrderGroup" => {
+            let answer = client
+                .delete_order_group()
+                .order_group_id(arguments.get::<String>("order_group_id"))
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrderGroup" => {
+            let answer = client
+                .get_order_group()
+                .order_group_id(arguments.get::<String>("order_group_id"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "UpdateOrderGroupLimit" => {
+            let answer = client
+                .update_order_group_limit()
+                .order_group_id(arguments.get::<String>("order_group_id"))
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .body(arguments.get::<types::UpdateOrderGroupLimitRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ResetOrderGroup" => {
+            let answer = client
+                .reset_order_group()
+                .order_group_id(arguments.get::<String>("order_group_id"))
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "TriggerOrderGroup" => {
+            let answer = client
+                .trigger_order_group()
+                .order_group_id(arguments.get::<String>("order_group_id"))
+                .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrders" => {
+            let answer = client
+                .get_orders()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .status(arguments.get::<String>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrderQueuePositions" => {
+            let answer = client
+                .get_order_queue_positions()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .market_tickers(arguments.get::<String>("market_tickers"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrder" => {
+            let answer = client
+                .get_order()
+                .order_id(arguments.get::<String>("order_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetOrderQueuePosition" => {
+            let answer = client
+                .get_order_queue_position()
+                .order_id(arguments.get::<String>("order_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetPositions" => {
+            let answer = client
+                .get_positions()
+                .count_filter(arguments.get::<String>("count_filter"))
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i32>("limit"))
+                .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSettlements" => {
+            let answer = client
+                .get_settlements()
+                .cursor(arguments.get::<String>("cursor"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "CreateSubaccount" => {
+            let answer = client
+                .create_subaccount()
+                .body(arguments.get::<types::CreateSubaccountRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSubaccountBalances" => {
+            let answer = client
+                .get_subaccount_balances()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSubaccountNetting" => {
+            let answer = client
+                .get_subaccount_netting()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "UpdateSubaccountNetting" => {
+            let answer = client
+                .update_subaccount_netting()
+                .body(arguments.get::<types::UpdateSubaccountNettingRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "ApplySubaccountTransfer" => {
+            let answer = client
+                .apply_subaccount_transfer()
+                .body(arguments.get::<types::ApplySubaccountTransferRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSubaccountTransfers" => {
+            let answer = client
+                .get_subaccount_transfers()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetPortfolioRestingOrderTotalValue" => {
+            let answer = client
+                .get_portfolio_resting_order_total_value()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetTargetBalanceAllocation" => {
+            let answer = client
+                .get_target_balance_allocation()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "SetTargetBalanceAllocation" => {
+            let answer = client
+                .set_target_balance_allocation()
+                .body(arguments.get::<types::SetTargetBalanceAllocationRequest>("body"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetWithdrawals" => {
+            let answer = client
+                .get_withdrawals()
+                .cursor(arguments.get::<String>("cursor"))
+                .limit(arguments.get::<i64>("limit"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetFiltersForSports" => {
+            let answer = client
+                .get_filters_for_sports()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetTagsForSeriesCategories" => {
+            let answer = client
+                .get_tags_for_series_categories()
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSeriesList" => {
+            let answer = client
+                .get_series_list()
+                .category(arguments.get::<String>("category"))
+                .include_product_metadata(arguments.get::<bool>("include_product_metadata"))
+                .include_volume(arguments.get::<bool>("include_volume"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .tags(arguments.get::<String>("tags"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSeriesFeeChanges" => {
+            let answer = client
+                .get_series_fee_changes()
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .show_historical(arguments.get::<bool>("show_historical"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetSeries" => {
+            let answer = client
+                .get_series()
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .include_volume(arguments.get::<bool>("include_volume"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarketCandlesticksByEvent" => {
+            let answer = client
+                .get_market_candlesticks_by_event()
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .ticker(arguments.get::<String>("ticker"))
+                .end_ts(arguments.get::<i64>("end_ts"))
+                .period_interval(arguments.get::<i32>("period_interval"))
+                .start_ts(arguments.get::<i64>("start_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetEventForecastPercentilesHistory" => {
+            let answer = client
+                .get_event_forecast_percentiles_history()
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .ticker(arguments.get::<String>("ticker"))
+                .end_ts(arguments.get::<i64>("end_ts"))
+                .percentiles(arguments.get::<Vec<i32>>("percentiles"))
+                .period_interval(arguments.get::<i32>("period_interval"))
+                .start_ts(arguments.get::<i64>("start_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetMarketCandlesticks" => {
+            let answer = client
+                .get_market_candlesticks()
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .ticker(arguments.get::<String>("ticker"))
+                .end_ts(arguments.get::<i64>("end_ts"))
+                .include_latest_before_start(arguments.get::<bool>("include_latest_before_start"))
+                .period_interval(arguments.get::<i64>("period_interval"))
+                .start_ts(arguments.get::<i64>("start_ts"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetStructuredTargets" => {
+            let answer = client
+                .get_structured_targets()
+                .competition(arguments.get::<String>("competition"))
+                .cursor(arguments.get::<String>("cursor"))
+                .ids(arguments.get::<Vec<String>>("ids"))
+                .page_size(arguments.get::<i32>("page_size"))
+                .type_(arguments.get::<String>("type"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        "GetStructuredTarget" => {
+            let answer = client
+                .get_structured_target()
+                .structured_target_id(arguments.get::<String>("structured_target_id"))
+                .send()
+                .await?;
+            Ok(serialized(answer.into_inner()))
+        }
+        other => panic!("no operation {other}"),
+    }
+}

@@ -1,0 +1,218 @@
+//! Every operation of the contract, driven by the operation table: what is sent, and every form of answer.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{assert_signed, assert_unsigned, client};
+use kalshi_gen::{Fixups, Place, Sample, Samples};
+use kalshi_sdk::{Client, Error, operation, types};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+
+/// The arguments of a call, by the name of their setter.
+pub struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    fn get<T: DeserializeOwned>(&self, name: &str) -> T {
+        let value = self.0.get(name).unwrap_or_else(|| panic!("no argument {name}"));
+        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name}: {value}: {error}"))
+    }
+}
+
+fn serialized<T: Serialize>(answer: T) -> Value {
+    serde_json::to_value(answer).unwrap()
+}
+
+include!("generated/calls.rs");
+
+fn samples() -> Samples {
+    Samples::new(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap()
+}
+
+/// What the setters of `id` take: every parameter, and the body.
+fn arguments(samples: &Samples, id: &str) -> Arguments {
+    let mut out = Map::new();
+    for argument in samples.arguments(id) {
+        out.insert(argument.name, argument.value);
+    }
+    out.extend(samples.body(id).map(|body| ("body".to_owned(), body)));
+    Arguments(out)
+}
+
+async fn server(samples: &Samples, id: &str, answer: Option<&Sample>) -> MockServer {
+    let server = MockServer::start().await;
+    let template = ResponseTemplate::new(samples.status(id).unwrap());
+    let template = match answer {
+        Some(answer) => template.set_body_json(&answer.body),
+        None => template,
+    };
+    Mock::given(any()).respond_with(template).mount(&server).await;
+    server
+}
+
+#[test]
+fn the_table_has_every_operation() {
+    let samples = samples();
+    let ids: Vec<_> = operation::ALL.iter().map(|operation| operation.id).collect();
+    assert_eq!(ids.len(), 128);
+    assert_eq!(ids, samples.operations());
+    for operation in &operation::ALL {
+        assert_eq!(operation::find(operation.id), Some(operation));
+    }
+    assert_eq!(operation::ALL.iter().filter(|operation| operation.paging.is_some()).count(), 29);
+    assert_eq!(operation::ALL.iter().filter(|operation| !operation.auth).count(), 41);
+    assert_eq!(operation::BATCH_CREATE_ORDERS_V2.token_cost_per_item, Some(10));
+    assert_eq!(operation::CANCEL_ORDER_V2.token_cost, 2);
+    assert_eq!(operation::GET_BALANCE.bucket, operation::Bucket::Balance);
+}
+
+#[test]
+fn the_committed_calls_are_those_of_the_contract() {
+    current("tests/generated/calls.rs", &samples().calls());
+}
+
+#[test]
+fn the_committed_surface_is_that_of_the_contract() {
+    let surface = kalshi_gen::surface(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap();
+    current("tests/generated/surface.txt", &surface);
+}
+
+/// Compares a committed file with what it should be, and with `UPDATE=1` writes it.
+fn current(path: &str, expected: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, expected).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    let difference = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(
+        found == expected,
+        "{path} is not current ({difference:?}); bring it up to date with `UPDATE=1 cargo test --test operations` and review its diff"
+    );
+}
+
+#[tokio::test]
+async fn every_request_is_what_the_contract_says() {
+    let samples = samples();
+    for operation in &operation::ALL {
+        let full = samples.answers(operation.id);
+        let server = server(&samples, operation.id, full.first()).await;
+        let arguments = arguments(&samples, operation.id);
+        call(&client(&server), operation.id, &arguments)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
+        let request = common::only_request(&server).await;
+        assert_eq!(request.method.as_str(), operation.method.as_str(), "{}", operation.id);
+        assert_path_and_query(&samples, operation.id, operation.path, &request);
+        assert_body(&samples, operation.id, &request);
+        if operation.auth {
+            assert_signed(&request);
+        } else {
+            assert_unsigned(&request);
+        }
+        assert_eq!(request.headers["accept"], "application/json");
+        assert!(request.headers["user-agent"].to_str().unwrap().starts_with("kalshi-sdk/"));
+        assert!(!request.headers.contains_key("api-version"));
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    let query = format!("x={}", segment.replace('+', "%2B"));
+    url::form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned()
+}
+
+fn assert_path_and_query(samples: &Samples, id: &str, template: &str, request: &Request) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let arguments = samples.arguments(id);
+    let path = request.url.path().strip_prefix("/trade-api/v2/").unwrap();
+    let template = template.trim_start_matches('/');
+    assert_eq!(path.split('/').count(), template.split('/').count(), "{id}: {path}");
+    for (segment, expected) in path.split('/').zip(template.split('/')) {
+        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => {
+                let argument = arguments.iter().find(|other| other.name == name).unwrap();
+                assert_eq!(decoded(segment), text(&argument.value), "{id}: {name}");
+            }
+            None => assert_eq!(segment, expected, "{id}"),
+        }
+    }
+    let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for argument in arguments.iter().filter(|argument| argument.place == Place::Query) {
+        let values = argument.value.as_array().map_or_else(|| vec![text(&argument.value)], |list| list.iter().map(text).collect());
+        expected.insert(argument.name.clone(), values);
+    }
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in request.url.query_pairs() {
+        found.entry(name.into_owned()).or_default().push(value.into_owned());
+    }
+    assert_eq!(found, expected, "{id}");
+    assert_eq!(request.url.query().is_none(), expected.is_empty(), "{id}: a bare `?`");
+}
+
+fn assert_body(samples: &Samples, id: &str, request: &Request) {
+    let operation = operation::find(id).unwrap();
+    let expected = match samples.body(id) {
+        Some(body) => Some(body),
+        None if ["POST", "PUT"].contains(&operation.method.as_str()) => Some(json!({})),
+        None => None,
+    };
+    match expected {
+        Some(expected) => {
+            assert_eq!(request.headers["content-type"], "application/json", "{id}");
+            assert_eq!(request.body_json::<Value>().unwrap(), expected, "{id}");
+        }
+        None => {
+            assert!(request.body.is_empty(), "{id}");
+            assert!(!request.headers.contains_key("content-type"), "{id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_answer_decodes() {
+    let samples = samples();
+    let mut decoded = 0;
+    for operation in &operation::ALL {
+        for answer in samples.answers(operation.id) {
+            let server = server(&samples, operation.id, Some(&answer)).await;
+            let value = call(&client(&server), operation.id, &arguments(&samples, operation.id))
+                .await
+                .unwrap_or_else(|error| panic!("{}, {}: {error}\n{:#}", operation.id, answer.name, answer.body));
+            // Nothing of a full answer is lost; an unknown value comes back as it was.
+            if ["full", "unknown values"].contains(&answer.name) {
+                assert_eq!(value, answer.body, "{}, {}", operation.id, answer.name);
+            }
+            decoded += 1;
+        }
+    }
+    assert!(decoded > 5 * 100, "{decoded}");
+}
+
+#[tokio::test]
+async fn a_missing_amount_is_an_error_with_its_path() {
+    let samples = samples();
+    let mut full = samples.answers("GetMarkets").remove(0);
+    full.body["markets"][0].as_object_mut().unwrap().remove("yes_bid_dollars");
+    let server = server(&samples, "GetMarkets", Some(&full)).await;
+    let error = client(&server).get_markets().send().await.unwrap_err();
+    assert!(error.is_decode());
+    assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"));
+    assert!(error.to_string().starts_with("GetMarkets: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_malformed_amount_is_an_error_with_its_path() {
+    let samples = samples();
+    for bad in [json!("abc"), json!("0.12345678"), json!(0.5), json!(null), json!("")] {
+        let mut full = samples.answers("GetMarkets").remove(0);
+        full.body["markets"][0]["yes_bid_dollars"] = bad.clone();
+        let server = server(&samples, "GetMarkets", Some(&full)).await;
+        let error = client(&server).get_markets().send().await.unwrap_err();
+        assert!(error.is_decode(), "{bad}");
+        assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"), "{bad}");
+    }
+}
