@@ -1,6 +1,6 @@
 //! How answers are read where the exchange is freer than its contract: null lists, new values, empty times.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de::Visitor};
 
@@ -11,6 +11,27 @@ where
     T: Default + Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A map that may be null, of lists or maps that may be null.
+pub(crate) fn null_values_are_empty<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Ord + Deserialize<'de>,
+    V: Default + Deserialize<'de>,
+{
+    let map: BTreeMap<K, Option<V>> = null_is_empty(deserializer)?;
+    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+}
+
+/// A list that may be null, of lists or maps that may be null.
+pub(crate) fn null_items_are_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let list: Vec<Option<T>> = null_is_empty(deserializer)?;
+    Ok(list.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// A text that is one of a list, or else kept.

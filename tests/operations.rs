@@ -5,53 +5,14 @@ mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{assert_signed, assert_unsigned, client};
-use kalshi_gen::{Fixups, Place, Sample, Samples};
-use kalshi_sdk::{Client, Error, operation, types};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
-use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
-
-/// The arguments of a call, by the name of their setter.
-pub struct Arguments(Map<String, Value>);
-
-impl Arguments {
-    fn get<T: DeserializeOwned>(&self, name: &str) -> T {
-        let value = self.0.get(name).unwrap_or_else(|| panic!("no argument {name}"));
-        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name}: {value}: {error}"))
-    }
-}
-
-fn serialized<T: Serialize>(answer: T) -> Value {
-    serde_json::to_value(answer).unwrap()
-}
-
-include!("generated/calls.rs");
-
-fn samples() -> Samples {
-    Samples::new(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap()
-}
-
-/// What the setters of `id` take: every parameter, and the body.
-fn arguments(samples: &Samples, id: &str) -> Arguments {
-    let mut out = Map::new();
-    for argument in samples.arguments(id) {
-        out.insert(argument.name, argument.value);
-    }
-    out.extend(samples.body(id).map(|body| ("body".to_owned(), body)));
-    Arguments(out)
-}
-
-async fn server(samples: &Samples, id: &str, answer: Option<&Sample>) -> MockServer {
-    let server = MockServer::start().await;
-    let template = ResponseTemplate::new(samples.status(id).unwrap());
-    let template = match answer {
-        Some(answer) => template.set_body_json(&answer.body),
-        None => template,
-    };
-    Mock::given(any()).respond_with(template).mount(&server).await;
-    server
-}
+use common::{
+    assert_signed, assert_unsigned,
+    calls::{Server, arguments, call, samples},
+};
+use kalshi_gen::{Fixups, Place, Samples};
+use kalshi_sdk::operation;
+use serde_json::{Value, json};
+use wiremock::Request;
 
 #[test]
 fn the_table_has_every_operation() {
@@ -97,15 +58,14 @@ fn current(path: &str, expected: &str) {
 
 #[tokio::test]
 async fn every_request_is_what_the_contract_says() {
-    let samples = samples();
+    let (samples, server) = (samples(), Server::start().await);
     for operation in &operation::ALL {
-        let full = samples.answers(operation.id);
-        let server = server(&samples, operation.id, full.first()).await;
-        let arguments = arguments(&samples, operation.id);
-        call(&client(&server), operation.id, &arguments)
+        let full = samples.answers(operation.id).into_iter().next();
+        server.answer(samples.status(operation.id).unwrap(), full.map(|sample| sample.body));
+        call(&server.client, operation.id, &arguments(&samples, operation.id))
             .await
             .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
-        let request = common::only_request(&server).await;
+        let request = server.take_request().await;
         assert_eq!(request.method.as_str(), operation.method.as_str(), "{}", operation.id);
         assert_path_and_query(&samples, operation.id, operation.path, &request);
         assert_body(&samples, operation.id, &request);
@@ -174,12 +134,12 @@ fn assert_body(samples: &Samples, id: &str, request: &Request) {
 
 #[tokio::test]
 async fn every_form_of_answer_decodes() {
-    let samples = samples();
+    let (samples, server) = (samples(), Server::start().await);
     let mut decoded = 0;
     for operation in &operation::ALL {
         for answer in samples.answers(operation.id) {
-            let server = server(&samples, operation.id, Some(&answer)).await;
-            let value = call(&client(&server), operation.id, &arguments(&samples, operation.id))
+            server.answer(samples.status(operation.id).unwrap(), Some(answer.body.clone()));
+            let value = call(&server.client, operation.id, &arguments(&samples, operation.id))
                 .await
                 .unwrap_or_else(|error| panic!("{}, {}: {error}\n{:#}", operation.id, answer.name, answer.body));
             // Nothing of a full answer is lost; an unknown value comes back as it was.
@@ -194,11 +154,11 @@ async fn every_form_of_answer_decodes() {
 
 #[tokio::test]
 async fn a_missing_amount_is_an_error_with_its_path() {
-    let samples = samples();
-    let mut full = samples.answers("GetMarkets").remove(0);
-    full.body["markets"][0].as_object_mut().unwrap().remove("yes_bid_dollars");
-    let server = server(&samples, "GetMarkets", Some(&full)).await;
-    let error = client(&server).get_markets().send().await.unwrap_err();
+    let (samples, server) = (samples(), Server::start().await);
+    let mut full = samples.answers("GetMarkets").remove(0).body;
+    full["markets"][0].as_object_mut().unwrap().remove("yes_bid_dollars");
+    server.answer(200, Some(full));
+    let error = server.client.get_markets().send().await.unwrap_err();
     assert!(error.is_decode());
     assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"));
     assert!(error.to_string().starts_with("GetMarkets: "), "{error}");
@@ -206,12 +166,12 @@ async fn a_missing_amount_is_an_error_with_its_path() {
 
 #[tokio::test]
 async fn a_malformed_amount_is_an_error_with_its_path() {
-    let samples = samples();
+    let (samples, server) = (samples(), Server::start().await);
     for bad in [json!("abc"), json!("0.12345678"), json!(0.5), json!(null), json!("")] {
-        let mut full = samples.answers("GetMarkets").remove(0);
-        full.body["markets"][0]["yes_bid_dollars"] = bad.clone();
-        let server = server(&samples, "GetMarkets", Some(&full)).await;
-        let error = client(&server).get_markets().send().await.unwrap_err();
+        let mut full = samples.answers("GetMarkets").remove(0).body;
+        full["markets"][0]["yes_bid_dollars"] = bad.clone();
+        server.answer(200, Some(full));
+        let error = server.client.get_markets().send().await.unwrap_err();
         assert!(error.is_decode(), "{bad}");
         assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"), "{bad}");
     }

@@ -176,10 +176,18 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     let defaulted = field.attrs.iter().any(|attribute| {
                         attribute.path().is_ident("serde") && attribute.to_token_stream().to_string().contains("default")
                     });
+                    // So is what it holds, where that is a list or a map itself.
+                    let nested = arguments(&field.ty).last().and_then(|ty| last_ident(ty));
+                    let nested = nested.is_some_and(|inner| ["Vec", "BTreeMap", "Map"].iter().any(|name| inner == name));
+                    let reader = match (nested, kind.as_str()) {
+                        (true, "Vec") => "crate::de::null_items_are_empty",
+                        (true, "BTreeMap") => "crate::de::null_values_are_empty",
+                        _ => "crate::de::null_is_empty",
+                    };
                     field.attrs.push(if defaulted {
-                        parse_quote!(#[serde(deserialize_with = "crate::de::null_is_empty")])
+                        parse_quote!(#[serde(deserialize_with = #reader)])
                     } else {
-                        parse_quote!(#[serde(default, deserialize_with = "crate::de::null_is_empty")])
+                        parse_quote!(#[serde(default, deserialize_with = #reader)])
                     });
                 }
                 let time = field.ty.to_token_stream().to_string().contains("chrono :: DateTime");
@@ -325,18 +333,8 @@ fn refine_call(item: &mut ItemImpl, operation: &Operation, fields: &[(syn::Ident
 
 /// The type `T` in `Result<ResponseValue<T>, Error<E>>`.
 fn success_type(function: &ImplItemFn) -> Result<Type, Error> {
-    fn first_argument(ty: &Type) -> Option<&Type> {
-        let Type::Path(path) = ty else { return None };
-        let syn::PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
-            return None;
-        };
-        arguments.args.iter().find_map(|argument| match argument {
-            syn::GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        })
-    }
     match &function.sig.output {
-        syn::ReturnType::Type(_, ty) => first_argument(ty).and_then(first_argument).cloned(),
+        syn::ReturnType::Type(_, ty) => arguments(ty).first().and_then(|ty| arguments(ty).first().copied()).cloned(),
         syn::ReturnType::Default => None,
     }
     .ok_or_else(|| Error::document("a `send` of progenitor has another shape than kalshi-gen refines"))
@@ -421,6 +419,21 @@ fn document(attributes: &mut Vec<Attribute>, text: &str) {
     attributes.retain(|attribute| !attribute.path().is_ident("doc"));
     let text = text.trim();
     attributes.insert(0, parse_quote!(#[doc = #text]));
+}
+
+/// The `A` and `B` of a type such as `Map<A, B>`.
+fn arguments(ty: &Type) -> Vec<&Type> {
+    let Type::Path(path) = ty else { return Vec::new() };
+    match path.path.segments.last().map(|segment| &segment.arguments) {
+        Some(syn::PathArguments::AngleBracketed(arguments)) => {
+            let types = arguments.args.iter().filter_map(|argument| match argument {
+                syn::GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            types.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn last_ident(ty: &Type) -> Option<syn::Ident> {

@@ -253,9 +253,11 @@ impl Samples {
         match schema.get("properties").and_then(Value::as_object) {
             Some(members) => {
                 for (name, member) in members {
-                    let kind = member.get("type").and_then(Value::as_str);
-                    let list = kind == Some("array") || (kind == Some("object") && member.get("properties").is_none());
+                    let list = is_list(member);
+                    // The members that hold lists of lists keep them, so that the inner ones are null.
+                    let holds_lists = member.get("additionalProperties").is_some_and(is_list);
                     let value = match shape {
+                        Shape::NullLists if holds_lists => self.sample(member, name, shape, depth + 1),
                         Shape::RequiredOnly if list || !is_required(name) => continue,
                         _ if depth >= DEPTH && !is_required(name) => continue,
                         Shape::NullLists if list => Value::Null,
@@ -272,6 +274,9 @@ impl Samples {
                     out.insert("member_of_tomorrow".into(), json!(1));
                 }
                 Some(Value::Bool(false)) => {}
+                Some(values @ Value::Object(_)) if shape == Shape::NullLists && is_list(values) => {
+                    out.insert("sample key".into(), Value::Null);
+                }
                 Some(values @ Value::Object(_)) if depth < DEPTH => {
                     out.insert("sample key".into(), self.sample(values, "value", shape, depth + 1));
                 }
@@ -281,5 +286,14 @@ impl Samples {
             },
         }
         Value::Object(out)
+    }
+}
+
+/// Whether a schema is a list or a map.
+fn is_list(schema: &Value) -> bool {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("array") => true,
+        Some("object") => schema.get("properties").is_none(),
+        _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests share: a local server, a key, a client.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod calls;
+
 use std::sync::OnceLock;
 
 use kalshi_sdk::{

@@ -1,0 +1,87 @@
+//! Calling any operation by its id, against one server whose next answer is set from outside.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use kalshi_gen::{Fixups, Samples};
+use kalshi_sdk::{Client, Error, types};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+
+/// The arguments of a call, by the name of their setter.
+pub struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    fn get<T: DeserializeOwned>(&self, name: &str) -> T {
+        let value = self.0.get(name).unwrap_or_else(|| panic!("no argument {name}"));
+        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name}: {value}: {error}"))
+    }
+}
+
+fn serialized<T: Serialize>(answer: T) -> Value {
+    serde_json::to_value(answer).unwrap()
+}
+
+include!("../generated/calls.rs");
+
+/// The samples of the vendored contract.
+pub fn samples() -> Samples {
+    Samples::new(include_str!("../../openapi.yaml"), Fixups::AllMustApply).unwrap()
+}
+
+/// What the setters of `id` take: every parameter, and the body.
+pub fn arguments(samples: &Samples, id: &str) -> Arguments {
+    let mut out = Map::new();
+    for argument in samples.arguments(id) {
+        out.insert(argument.name, argument.value);
+    }
+    out.extend(samples.body(id).map(|body| ("body".to_owned(), body)));
+    Arguments(out)
+}
+
+/// A server and a client of it; the next answer is what was set last.
+pub struct Server {
+    pub server: MockServer,
+    pub client: Client,
+    next: Arc<Mutex<ResponseTemplate>>,
+    taken: AtomicUsize,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let server = MockServer::start().await;
+        let next = Arc::new(Mutex::new(ResponseTemplate::new(500)));
+        let answer = next.clone();
+        Mock::given(any())
+            .respond_with(move |_: &Request| answer.lock().unwrap().clone())
+            .mount(&server)
+            .await;
+        let client = super::client(&server);
+        Self { server, client, next, taken: AtomicUsize::new(0) }
+    }
+
+    /// Sets the next answer.
+    pub fn answer(&self, status: u16, body: Option<Value>) {
+        let template = ResponseTemplate::new(status);
+        *self.next.lock().unwrap() = match body {
+            Some(body) => template.set_body_json(body),
+            None => template,
+        };
+    }
+
+    /// Sets the next answer as bytes.
+    pub fn answer_raw(&self, status: u16, body: &[u8], media_type: &str) {
+        *self.next.lock().unwrap() = ResponseTemplate::new(status).set_body_raw(body, media_type);
+    }
+
+    /// The one request since the last time.
+    pub async fn take_request(&self) -> Request {
+        let requests = self.server.received_requests().await.unwrap();
+        let before = self.taken.swap(requests.len(), Ordering::Relaxed);
+        assert_eq!(requests.len(), before + 1, "not one request");
+        requests.into_iter().next_back().unwrap()
+    }
+}
