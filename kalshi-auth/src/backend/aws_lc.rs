@@ -1,0 +1,49 @@
+//! Signing with AWS-LC.
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PSS_SHA256, RsaKeyPair};
+
+use crate::der::Private;
+
+pub(crate) enum Key {
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Key {
+    pub(super) fn new(private: &Private, pkcs8: &[u8]) -> Result<Self, String> {
+        match private {
+            Private::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
+            // The unchecked part is the public key, which version 1 of PKCS#8 does not hold.
+            Private::Ed25519(_) => {
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Self::Ed25519)
+            }
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), text, &mut signature)
+                    .ok()?;
+                Some(signature)
+            }
+            Self::Ed25519(key) => Some(key.try_sign(text).ok()?.as_ref().to_vec()),
+        }
+    }
+}
+
+/// A new RSA key, or nothing if `bits` is not one of the sizes that AWS-LC makes.
+pub(super) fn generate_rsa(bits: usize) -> Option<Pkcs8V1Der<'static>> {
+    let size = match bits {
+        2048 => KeySize::Rsa2048,
+        3072 => KeySize::Rsa3072,
+        4096 => KeySize::Rsa4096,
+        _ => return None,
+    };
+    RsaKeyPair::generate(size).ok()?.as_der().ok()
+}

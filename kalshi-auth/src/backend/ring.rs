@@ -1,0 +1,36 @@
+//! Signing with ring.
+
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, RSA_PSS_SHA256, RsaKeyPair};
+
+use crate::der::Private;
+
+pub(crate) enum Key {
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Key {
+    pub(super) fn new(private: &Private, pkcs8: &[u8]) -> Result<Self, String> {
+        match private {
+            Private::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
+            // The unchecked part is the public key, which version 1 of PKCS#8 does not hold.
+            Private::Ed25519(_) => {
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Self::Ed25519)
+            }
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), text, &mut signature)
+                    .ok()?;
+                Some(signature)
+            }
+            Self::Ed25519(key) => Some(key.sign(text).as_ref().to_vec()),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! An API key: its id together with what signs for it.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::signer::DynSigner;
+use crate::{
+    CredentialsError, KeyError, PrivateKey, SignError, SignedHeaders, Signer, signing_text,
+};
+
+/// An API key: its id together with the private key, or another [`Signer`], that signs for it.
+///
+/// Cheap to clone. `Debug` shows neither the id nor the key.
+#[derive(Clone)]
+pub struct Credentials {
+    key_id: Arc<str>,
+    key_header: HeaderValue,
+    signer: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Local(PrivateKey),
+    Custom(Arc<dyn DynSigner>),
+}
+
+impl Credentials {
+    /// Credentials that sign with a private key held in this process.
+    ///
+    /// # Errors
+    /// If `key_id` is empty or cannot be sent as a header.
+    pub fn new(key_id: impl Into<String>, key: PrivateKey) -> Result<Self, CredentialsError> {
+        Self::build(key_id.into(), Kind::Local(key))
+    }
+
+    /// Credentials that sign with a [`Signer`] of your own, e.g. a key management service.
+    ///
+    /// # Errors
+    /// If `key_id` is empty or cannot be sent as a header.
+    pub fn with_signer(
+        key_id: impl Into<String>,
+        signer: impl Signer,
+    ) -> Result<Self, CredentialsError> {
+        Self::build(key_id.into(), Kind::Custom(Arc::new(signer)))
+    }
+
+    fn build(key_id: String, signer: Kind) -> Result<Self, CredentialsError> {
+        if key_id.is_empty() {
+            return Err(CredentialsError::EmptyKeyId);
+        }
+        // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another id.
+        if !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(CredentialsError::InvalidKeyId);
+        }
+        let mut key_header =
+            HeaderValue::from_str(&key_id).map_err(|_| CredentialsError::InvalidKeyId)?;
+        key_header.set_sensitive(true);
+        Ok(Self {
+            key_id: key_id.into(),
+            key_header,
+            signer,
+        })
+    }
+
+    /// Credentials for the production exchange from the environment:
+    ///
+    /// - `KALSHI_API_KEY_ID`: the API key's id
+    /// - `KALSHI_PRIVATE_KEY`: the private key's PEM (line breaks may be written `\n`), or else
+    ///   `KALSHI_PRIVATE_KEY_PATH`: the path of the file that holds it
+    /// - `KALSHI_PRIVATE_KEY_PASSPHRASE`: its passphrase, if it has one
+    ///
+    /// An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// If a variable is missing, if both variables for the key are set, or if the key is unusable.
+    pub fn from_env() -> Result<Self, CredentialsError> {
+        Self::from_lookup("KALSHI_", |name| std::env::var_os(name))
+    }
+
+    /// Credentials for the demo exchange: as [`from_env`](Self::from_env), with names that begin `KALSHI_DEMO_`
+    /// (`KALSHI_DEMO_API_KEY_ID`, `KALSHI_DEMO_PRIVATE_KEY`, ...).
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn demo_from_env() -> Result<Self, CredentialsError> {
+        Self::from_lookup("KALSHI_DEMO_", |name| std::env::var_os(name))
+    }
+
+    /// As [`from_env`](Self::from_env), with names that begin with `prefix` and values from `lookup`.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_lookup(
+        prefix: &str,
+        lookup: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, CredentialsError> {
+        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let id_variable = format!("{prefix}API_KEY_ID");
+        let pem_variable = format!("{prefix}PRIVATE_KEY");
+        let path_variable = format!("{prefix}PRIVATE_KEY_PATH");
+        let passphrase_variable = format!("{prefix}PRIVATE_KEY_PASSPHRASE");
+
+        let Some(key_id) = get(&id_variable) else {
+            return Err(CredentialsError::KeyIdNotSet {
+                variable: id_variable,
+            });
+        };
+        let key_id = text(key_id, &id_variable)?.to_string();
+        let pem = get(&pem_variable)
+            .map(|value| text(value, &pem_variable))
+            .transpose()?;
+        let path = get(&path_variable);
+        let passphrase = get(&passphrase_variable)
+            .map(|value| text(value, &passphrase_variable))
+            .transpose()?;
+        let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_str());
+
+        let (variable, key) = match (pem, path) {
+            (Some(pem), None) => (pem_variable, PrivateKey::read(&pem, passphrase)),
+            (None, Some(path)) => (
+                path_variable,
+                PrivateKey::read_file(path.as_ref(), passphrase),
+            ),
+            (None, None) => {
+                return Err(CredentialsError::KeyNotSet {
+                    pem_variable,
+                    path_variable,
+                });
+            }
+            (Some(_), Some(_)) => {
+                return Err(CredentialsError::BothKeysSet {
+                    pem_variable,
+                    path_variable,
+                });
+            }
+        };
+        let key = key.map_err(|source: KeyError| CredentialsError::Key { variable, source })?;
+        Self::new(key_id, key)
+    }
+
+    /// The API key's id.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The headers that sign one request, made at `timestamp_ms` (milliseconds since 1970).
+    ///
+    /// `path` is the path as sent, see [`signing_text`]. For a WebSocket, sign the handshake: method `GET`, path
+    /// `/trade-api/ws/v2`.
+    ///
+    /// # Errors
+    /// If the signer fails.
+    pub async fn headers(
+        &self,
+        timestamp_ms: u64,
+        method: &str,
+        path: &str,
+    ) -> Result<SignedHeaders, SignError> {
+        let text = signing_text(timestamp_ms, method, path);
+        let signature = match &self.signer {
+            Kind::Local(key) => key.sign(text.as_bytes())?,
+            Kind::Custom(signer) => signer.sign_boxed(text.as_bytes()).await?,
+        };
+        let mut signature =
+            HeaderValue::from_str(&signature.to_base64()).map_err(SignError::signer)?;
+        signature.set_sensitive(true);
+        Ok(SignedHeaders {
+            key: self.key_header.clone(),
+            timestamp: timestamp_ms.into(),
+            signature,
+        })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signer = match &self.signer {
+            Kind::Local(_) => "PrivateKey",
+            Kind::Custom(_) => "Signer",
+        };
+        f.debug_struct("Credentials")
+            .field("signer", &signer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A variable's value as text. It is wiped when dropped, as it may be a secret.
+fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
+    match String::from_utf8(value.into_encoded_bytes()) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(CredentialsError::NotUtf8 {
+                variable: variable.to_owned(),
+            })
+        }
+    }
+}

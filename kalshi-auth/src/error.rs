@@ -1,0 +1,336 @@
+//! What can go wrong, each with what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::SystemTimeError;
+
+use http::HeaderName;
+
+use crate::Backend;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A key that could not be read or made.
+///
+/// No message holds any part of the key or of its passphrase.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There is no `-----BEGIN ...-----` line.
+    #[error(
+        "this is not a PEM key: it has no `-----BEGIN ...-----` line; give the whole text of the key file, \
+         or the file's path where a path is asked for"
+    )]
+    NotPem,
+    /// The PEM begins but is cut off or garbled.
+    #[error("the PEM is damaged: {reason}; copy the key file again, whole and unchanged")]
+    Malformed {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// The decoder's own error, if it had one.
+        source: Option<Source>,
+    },
+    /// A public key was given where a private key is needed.
+    #[error(
+        "this is a public key; give the private key that was shown once when the API key was created"
+    )]
+    PublicKeyGiven,
+    /// A certificate was given where a key is needed.
+    #[error(
+        "this is a certificate, not a key; give the private key that was shown once when the API key was created"
+    )]
+    CertificateGiven,
+    /// A private key was given where a public key is needed.
+    #[error(
+        "this is a private key where a public key is needed; take the public half with `openssl pkey -pubout`"
+    )]
+    PrivateKeyGiven,
+    /// An elliptic-curve (ECDSA) key.
+    #[error(
+        "this is an EC key, but Kalshi takes RSA and Ed25519 keys; create the API key with one of those"
+    )]
+    EllipticCurve,
+    /// A key of some other algorithm.
+    #[error(
+        "this is a {algorithm} key, but Kalshi takes RSA and Ed25519 keys; create the API key with one of those"
+    )]
+    UnsupportedAlgorithm {
+        /// The algorithm's name, or its object identifier if it has no usual name.
+        algorithm: String,
+    },
+    /// A key in OpenSSH's own format.
+    #[error(
+        "this key is in OpenSSH format; convert an RSA key to PEM with `ssh-keygen -p -m PKCS8 -f <file>`, \
+         or create the key with `openssl genpkey`"
+    )]
+    OpenSsh,
+    /// A PEM block that is no key.
+    #[error(
+        "this PEM holds `{label}`, not a key; give the block that begins with `-----BEGIN PRIVATE KEY-----`"
+    )]
+    UnknownLabel {
+        /// The words after `BEGIN`.
+        label: String,
+    },
+    /// An RSA key of fewer than 2048 bits.
+    #[error(
+        "this RSA key has {bits} bits, and fewer than 2048 are not safe; create a key of 2048 to 4096 bits"
+    )]
+    TooShort {
+        /// Its size.
+        bits: usize,
+    },
+    /// An RSA key of more than 4096 bits.
+    #[error(
+        "this RSA key has {bits} bits, and more than 4096 are not supported; create a key of 2048 to 4096 bits"
+    )]
+    TooLong {
+        /// Its size.
+        bits: usize,
+    },
+    /// The key is encrypted and no passphrase was given.
+    #[error(
+        "this key is encrypted; give its passphrase too (`from_pem_with_passphrase`, or the `..._PASSPHRASE` variable)"
+    )]
+    PassphraseNeeded,
+    /// The passphrase does not open the key.
+    #[error(
+        "the passphrase does not open this key; check it for a stray space or line break, and that it belongs to this key"
+    )]
+    WrongPassphrase,
+    /// The key is encrypted in a way that is not supported.
+    #[error(
+        "this key is encrypted in an old or unusual way; \
+         encrypt it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in <file>`"
+    )]
+    UnsupportedEncryption(#[source] Option<Source>),
+    /// The key itself was given where a path is needed. The message does not repeat it.
+    #[error(
+        "this is a key where the path of its file is needed; use `from_pem`, or the variable without `_PATH`"
+    )]
+    PemInPlaceOfPath,
+    /// There is no file at this path.
+    #[error(
+        "there is no key file at {}; check the path (relative paths start at the working directory, \
+         and `~` is not expanded)", path.display()
+    )]
+    FileNotFound {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is there but cannot be read.
+    #[error("the key file {} cannot be read; check that it is a file and that this user may read it", path.display())]
+    FileUnreadable {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is not text.
+    #[error(
+        "the key file {} is not UTF-8 text; a binary (DER) key is turned into PEM with \
+         `openssl pkey -inform DER -in <file>`", path.display()
+    )]
+    NotUtf8 {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The signing library does not take this key.
+    #[error(
+        "{backend:?} does not take this key ({reason}); sign with another backend (`PrivateKey::with_backend`)"
+    )]
+    Backend {
+        /// The library.
+        backend: Backend,
+        /// Its reason, in its own words.
+        reason: String,
+    },
+    /// No key could be made.
+    #[error("no key could be made; check that the system's random number generator works")]
+    Generate(#[source] Source),
+}
+
+/// No signature was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The signing library failed.
+    #[error("{backend:?} could not sign; check that the system's random number generator works")]
+    Backend {
+        /// The library.
+        backend: Backend,
+    },
+    /// A [`Signer`](crate::Signer) of your own failed.
+    #[error("the signer failed; see the source of this error")]
+    Signer(#[source] Source),
+}
+
+impl SignError {
+    /// Wraps the error of a [`Signer`](crate::Signer) of your own. It must not show secrets.
+    pub fn signer(source: impl Into<Source>) -> Self {
+        Self::Signer(source.into())
+    }
+}
+
+/// Credentials that are missing, doubled or unusable.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// The variable with the key id is unset or empty.
+    #[error(
+        "{variable} is not set; set it to the API key's id, as the account's API keys page shows it"
+    )]
+    KeyIdNotSet {
+        /// The variable's name.
+        variable: String,
+    },
+    /// Neither variable for the private key is set.
+    #[error(
+        "neither {pem_variable} nor {path_variable} is set; set the first to the key's PEM or the second to its file's path"
+    )]
+    KeyNotSet {
+        /// The variable that may hold the PEM.
+        pem_variable: String,
+        /// The variable that may hold the path.
+        path_variable: String,
+    },
+    /// Both variables for the private key are set.
+    #[error(
+        "both {pem_variable} and {path_variable} are set; unset one of them, so that it is clear which key signs"
+    )]
+    BothKeysSet {
+        /// The variable that may hold the PEM.
+        pem_variable: String,
+        /// The variable that may hold the path.
+        path_variable: String,
+    },
+    /// A variable's value is not UTF-8.
+    #[error("{variable} does not hold UTF-8 text; set it again")]
+    NotUtf8 {
+        /// The variable's name.
+        variable: String,
+    },
+    /// The key id is empty.
+    #[error("the key id is empty; give the API key's id, as the account's API keys page shows it")]
+    EmptyKeyId,
+    /// The key id cannot be sent as a header.
+    #[error(
+        "the key id cannot be sent as a header; remove spaces, line breaks and characters outside ASCII"
+    )]
+    InvalidKeyId,
+    /// The private key that a variable holds or names is unusable.
+    #[error("the private key that {variable} gives is unusable")]
+    Key {
+        /// The variable's name.
+        variable: String,
+        /// What is wrong with the key.
+        source: KeyError,
+    },
+}
+
+/// The time is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// The system's clock is before 1970.
+    #[error("the system's clock is before 1970; set it, best with a time service such as NTP")]
+    BeforeUnixEpoch(#[source] SystemTimeError),
+    /// A [`Clock`](crate::Clock) of your own failed.
+    #[error("the clock failed; see the source of this error")]
+    Other(#[source] Source),
+}
+
+/// Why [`SigningMiddleware`](crate::SigningMiddleware) did not send a request.
+///
+/// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningError>()`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The request goes to another origin than the one it may go to.
+    #[error(
+        "a request to {found} was stopped, as these credentials are for {expected} only; use one client for each host"
+    )]
+    OtherOrigin {
+        /// The origin the middleware was made for.
+        expected: String,
+        /// The origin of the request.
+        found: String,
+    },
+    /// The time is not known.
+    #[error("the request could not be stamped")]
+    Clock(#[from] ClockError),
+    /// No signature was made.
+    #[error("the request could not be signed")]
+    Sign(#[from] SignError),
+}
+
+/// Why [`Verifier`](crate::Verifier) refused a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A header is not there.
+    #[error("the header {0} is missing; send all three access headers")]
+    MissingHeader(HeaderName),
+    /// A header is there more than once.
+    #[error(
+        "the header {0} is there more than once; replace it when signing again, do not add to it"
+    )]
+    DuplicateHeader(HeaderName),
+    /// The key id is another than the verifier's.
+    #[error(
+        "the key id is not known here; check that key and host belong together (demo keys work on demo only)"
+    )]
+    UnknownKeyId,
+    /// The timestamp is no whole number.
+    #[error("the timestamp is no whole number; send milliseconds since 1970")]
+    InvalidTimestamp,
+    /// The timestamp would be right if it were in seconds.
+    #[error("the timestamp counts seconds; send milliseconds since 1970")]
+    TimestampInSeconds,
+    /// The timestamp is too old or too new.
+    #[error(
+        "the timestamp is {by_ms} ms too {}; synchronise the clock and sign each attempt afresh",
+        if *.ahead { "new" } else { "old" }
+    )]
+    OutsideWindow {
+        /// By how many milliseconds it misses the window.
+        by_ms: u64,
+        /// Whether it lies after the window.
+        ahead: bool,
+    },
+    /// The signature is not base64.
+    #[error("the signature is not base64; use the standard alphabet with padding, on one line")]
+    InvalidBase64,
+    /// The signature does not match.
+    #[error("the signature does not match the request{}", hint_text(.hint.as_ref()))]
+    SignatureMismatch {
+        /// What was signed instead, if that could be told.
+        hint: Option<MismatchHint>,
+    },
+}
+
+/// What a signature that does not match was made over instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MismatchHint {
+    /// The path together with the query.
+    QueryIncluded,
+    /// The path without its prefix `/trade-api/v2`.
+    PrefixMissing,
+}
+
+fn hint_text(hint: Option<&MismatchHint>) -> &'static str {
+    match hint {
+        Some(MismatchHint::QueryIncluded) => {
+            ", but it does with the query included; sign the path without the query"
+        }
+        Some(MismatchHint::PrefixMissing) => {
+            ", but it does without `/trade-api/v2`; sign the path with that prefix"
+        }
+        None => {
+            "; check the text signed (timestamp, METHOD, path), the key, and PSS with SHA-256 for RSA"
+        }
+    }
+}

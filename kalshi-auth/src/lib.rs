@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod clock;
+mod credentials;
+mod der;
+mod error;
+mod headers;
+mod key;
+mod message;
+mod middleware;
+mod pem;
+mod public_key;
+mod signature;
+mod signer;
+mod verify;
+
+pub use backend::Backend;
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use credentials::Credentials;
+pub use error::{
+    ClockError, CredentialsError, KeyError, MismatchHint, SignError, SigningError, VerifyError,
+};
+pub use headers::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, SignedHeaders};
+pub use key::{KeyAlgorithm, PrivateKey};
+pub use message::signing_text;
+pub use middleware::{SigningMiddleware, Unsigned};
+pub use public_key::PublicKey;
+pub use signature::Signature;
+pub use signer::Signer;
+pub use verify::Verifier;

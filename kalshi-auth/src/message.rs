@@ -1,0 +1,22 @@
+//! The text a request's signature covers.
+
+/// The text to sign for one request: `timestamp_ms`, then `method` in upper case, then `path`, with nothing between them.
+///
+/// `path` is the path of the URL exactly as it is sent, percent-encoding untouched and with its prefix
+/// (`/trade-api/v2/...`). Anything from the first `?` or `#` on is left out: the exchange answers 401 to a
+/// signature that covers the query.
+///
+/// ```
+/// let text = kalshi_auth::signing_text(1_700_000_000_000, "get", "/trade-api/v2/markets?limit=5");
+/// assert_eq!(text, "1700000000000GET/trade-api/v2/markets");
+/// ```
+#[must_use]
+pub fn signing_text(timestamp_ms: u64, method: &str, path: &str) -> String {
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    text_of_whole(timestamp_ms, method, &path[..end])
+}
+
+/// [`signing_text`] of a path that is taken whole, whatever it holds.
+pub(crate) fn text_of_whole(timestamp_ms: u64, method: &str, path: &str) -> String {
+    format!("{timestamp_ms}{}{path}", method.to_ascii_uppercase())
+}

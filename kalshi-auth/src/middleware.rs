@@ -1,0 +1,112 @@
+//! Signs the requests of a `reqwest_middleware` client.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use reqwest::{Request, Response, Url};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+use crate::{
+    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, Credentials, SigningError, SystemClock,
+};
+
+/// Marks a request that goes out unsigned, for operations that need no API key: put it into the request's extensions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unsigned;
+
+/// Signs every request to one origin and stops requests to any other.
+///
+/// Each time a request passes through it is stamped and signed afresh. Add it after (that is, inside) a retrying
+/// middleware, so that every attempt has its own timestamp. The path is signed exactly as the request's URL has it.
+///
+/// Turn redirects off in the `reqwest::Client` below (`redirect(Policy::none())`). `reqwest` follows redirects beneath
+/// the middleware: it would send the headers on to another host, and the signature does not fit the new path anyway.
+///
+/// ```
+/// use kalshi_auth::{Credentials, PrivateKey, SigningMiddleware};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let credentials = Credentials::new("my-key-id", PrivateKey::generate_ed25519()?)?;
+/// let origin = "https://external-api.demo.kalshi.co".parse()?;
+/// let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+/// let client = reqwest_middleware::ClientBuilder::new(http)
+///     .with(SigningMiddleware::new(credentials, &origin))
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SigningMiddleware {
+    credentials: Credentials,
+    origin: Url,
+    clock: Arc<dyn Clock>,
+}
+
+impl SigningMiddleware {
+    /// Signs requests to the scheme, host and port of `origin`; the rest of that URL plays no part.
+    #[must_use]
+    pub fn new(credentials: Credentials, origin: &Url) -> Self {
+        Self {
+            credentials,
+            origin: origin.clone(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Stamps requests with `clock` instead of the [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    async fn prepare(
+        &self,
+        request: &mut Request,
+        unsigned: bool,
+    ) -> std::result::Result<(), SigningError> {
+        let url = request.url();
+        if !same_origin(url, &self.origin) {
+            return Err(SigningError::OtherOrigin {
+                expected: self.origin.origin().ascii_serialization(),
+                found: url.origin().ascii_serialization(),
+            });
+        }
+        if unsigned {
+            for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
+                request.headers_mut().remove(name);
+            }
+            return Ok(());
+        }
+        let now_ms = self.clock.now_ms()?;
+        let headers = self
+            .credentials
+            .headers(now_ms, request.method().as_str(), url.path())
+            .await?;
+        headers.insert_into(request.headers_mut());
+        Ok(())
+    }
+}
+
+/// Whether both URLs name the same scheme, host and port. Compared in place: `Url::origin` copies the host.
+fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme()
+        && a.host() == b.host()
+        && a.port_or_known_default() == b.port_or_known_default()
+}
+
+#[async_trait::async_trait]
+impl Middleware for SigningMiddleware {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let unsigned = extensions.get::<Unsigned>().is_some();
+        self.prepare(&mut request, unsigned)
+            .await
+            .map_err(Error::middleware)?;
+        next.run(request, extensions).await
+    }
+}

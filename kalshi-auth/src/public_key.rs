@@ -1,0 +1,132 @@
+//! Public keys: reading, writing, verifying.
+
+use std::fmt;
+
+use ed25519_dalek::Signature as Ed25519Signature;
+use rsa::RsaPublicKey;
+use rsa::pkcs8::EncodePublicKey;
+use rsa::pss;
+use rsa::sha2::{Digest, Sha256};
+use rsa::signature::hazmat::PrehashVerifier;
+use rsa::traits::PublicKeyParts;
+
+use crate::der::Public;
+use crate::{KeyAlgorithm, KeyError, pem};
+
+/// Bytes of a SHA-256 digest, which is also the length of the salt that is usual.
+const DIGEST: usize = 32;
+
+/// The public half of an API key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    key: Public,
+    pem: String,
+}
+
+impl PublicKey {
+    pub(crate) fn new(key: Public) -> Result<Self, KeyError> {
+        let der = match &key {
+            Public::Rsa(key) => key.to_public_key_der(),
+            Public::Ed25519(key) => key.to_public_key_der(),
+        };
+        let der = der.map_err(|error| KeyError::Malformed {
+            reason: "it cannot be encoded",
+            source: Some(error.into()),
+        })?;
+        let pem = pem::write("PUBLIC KEY", der.as_bytes()).to_string();
+        Ok(Self { key, pem })
+    }
+
+    /// Reads a public key from PEM: SubjectPublicKeyInfo (`PUBLIC KEY`), or PKCS#1 for RSA (`RSA PUBLIC KEY`).
+    ///
+    /// # Errors
+    /// If `pem` holds no usable public key.
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        Self::new(Public::from_pem(pem)?)
+    }
+
+    /// The key as PEM, SubjectPublicKeyInfo: the form in which the exchange takes it.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        self.pem.clone()
+    }
+
+    /// The kind of this key.
+    #[must_use]
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        match self.key {
+            Public::Rsa(_) => KeyAlgorithm::Rsa,
+            Public::Ed25519(_) => KeyAlgorithm::Ed25519,
+        }
+    }
+
+    /// Whether `signature` was made over `text` with the private half.
+    ///
+    /// RSA-PSS signatures may have a salt of any length, as the exchange accepts them too.
+    #[must_use]
+    pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
+        match &self.key {
+            Public::Rsa(key) => verify_pss(key, text, signature),
+            Public::Ed25519(key) => Ed25519Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(text, &signature).is_ok()),
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicKey")
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+fn verify_pss(key: &RsaPublicKey, text: &[u8], signature: &[u8]) -> bool {
+    let digest = Sha256::digest(text);
+    let Ok(parsed) = pss::Signature::try_from(signature) else {
+        return false;
+    };
+    let matches = |salt_length| {
+        let verifier = pss::VerifyingKey::<Sha256>::new_with_salt_len(key.clone(), salt_length);
+        verifier.verify_prehash(&digest, &parsed).is_ok()
+    };
+    matches(DIGEST)
+        || salt_length(key, signature).is_some_and(|length| length != DIGEST && matches(length))
+}
+
+/// The length of the salt inside a signature. It only says what to try: `pss::VerifyingKey`, which wants to know it
+/// beforehand, decides.
+fn salt_length(key: &RsaPublicKey, signature: &[u8]) -> Option<usize> {
+    let number = rsa::BigUint::from_bytes_be(signature);
+    if signature.len() != key.size() || number >= *key.n() {
+        return None;
+    }
+    // RFC 8017, 9.1.2: the encoded message is DB (masked), H, 0xbc; DB is zeroes, 0x01, salt.
+    let encoded = rsa::hazmat::rsa_encrypt(key, &number).ok()?.to_bytes_be();
+    let masked_length = (key.n().bits() - 1).div_ceil(8).checked_sub(DIGEST + 1)?;
+    // `to_bytes_be` drops leading zero bytes, and these belong to DB.
+    let dropped = (masked_length + DIGEST + 1).checked_sub(encoded.len())?;
+    let (masked, rest) = encoded.split_at_checked(masked_length.checked_sub(dropped)?)?;
+    let mask = mgf1(&rest[..DIGEST], masked_length);
+    let spare_bits = 8 * (masked_length + DIGEST + 1) - (key.n().bits() - 1);
+
+    let mut block = vec![0; dropped];
+    block.extend_from_slice(masked);
+    for (byte, mask) in block.iter_mut().zip(mask) {
+        *byte ^= mask;
+    }
+    block[0] &= 0xff >> spare_bits;
+    let one = block.iter().position(|byte| *byte != 0)?;
+    (block[one] == 1).then(|| masked_length - one - 1)
+}
+
+/// The mask generation function of RFC 8017, B.2.1, with SHA-256.
+fn mgf1(seed: &[u8], length: usize) -> Vec<u8> {
+    let blocks = (0_u32..).map(|counter| {
+        Sha256::new()
+            .chain_update(seed)
+            .chain_update(counter.to_be_bytes())
+            .finalize()
+    });
+    blocks.flatten().take(length).collect()
+}

@@ -1,0 +1,56 @@
+//! Signing that may happen outside this process.
+
+use std::pin::Pin;
+
+use crate::{PrivateKey, SignError, Signature};
+
+/// Something that signs requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
+///
+/// An RSA signer makes RSASSA-PSS signatures with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes; an Ed25519
+/// signer makes plain Ed25519 signatures. Both sign `text` itself, not a digest of it.
+///
+/// ```
+/// use kalshi_auth::{SignError, Signature, Signer};
+///
+/// struct Kms;
+/// # impl Kms {
+/// #     async fn call(&self, _text: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![0; 256]) }
+/// # }
+///
+/// impl Signer for Kms {
+///     async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+///         let bytes = self.call(text).await.map_err(SignError::signer)?;
+///         Ok(Signature::new(bytes))
+///     }
+/// }
+/// ```
+pub trait Signer: Send + Sync + 'static {
+    /// Signs `text`.
+    ///
+    /// # Errors
+    /// If no signature could be made. The request is then not sent.
+    fn sign(&self, text: &[u8]) -> impl Future<Output = Result<Signature, SignError>> + Send;
+}
+
+impl Signer for PrivateKey {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+        Self::sign(self, text)
+    }
+}
+
+/// [`Signer`] in the form that a trait object can have.
+pub(crate) trait DynSigner: Send + Sync {
+    fn sign_boxed<'a>(
+        &'a self,
+        text: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + 'a>>;
+}
+
+impl<S: Signer> DynSigner for S {
+    fn sign_boxed<'a>(
+        &'a self,
+        text: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + 'a>> {
+        Box::pin(self.sign(text))
+    }
+}

@@ -1,0 +1,282 @@
+//! Credentials from the environment, custom signers, and the headers they make.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::ffi::OsString;
+
+use common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
+use http::HeaderMap;
+use kalshi_auth::{
+    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Credentials, CredentialsError, KeyError,
+    SignError, Signature, Signer, signing_text,
+};
+
+const NOW: u64 = 1_700_000_000_000;
+
+fn lookup(prefix: &str, variables: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
+    Credentials::from_lookup(prefix, |name| {
+        variables
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| OsString::from(value))
+    })
+}
+
+async fn signature_of(credentials: &Credentials) -> Vec<u8> {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    let headers = credentials
+        .headers(NOW, "get", "/trade-api/v2/portfolio/balance?x=1")
+        .await
+        .unwrap();
+    BASE64_STANDARD.decode(headers.signature).unwrap()
+}
+
+fn signed_text() -> Vec<u8> {
+    signing_text(NOW, "GET", "/trade-api/v2/portfolio/balance").into_bytes()
+}
+
+#[tokio::test]
+async fn every_way_of_giving_the_key_in_the_environment_works() {
+    let escaped = text("ed25519.pem").replace('\n', "\\n");
+    let file = path("rsa2048.pem");
+    let encrypted = path("rsa2048.aes.pem");
+    let (file, encrypted) = (file.to_str().unwrap(), encrypted.to_str().unwrap());
+    let (inline, ed25519) = (text("ed25519.pem"), text("ed25519.scrypt.pem"));
+    for (variables, public_name) in [
+        (
+            vec![("KALSHI_PRIVATE_KEY", inline.as_str())],
+            "ed25519.pub.pem",
+        ),
+        (vec![("KALSHI_PRIVATE_KEY", &escaped)], "ed25519.pub.pem"),
+        (vec![("KALSHI_PRIVATE_KEY_PATH", file)], "rsa2048.pub.pem"),
+        (
+            vec![
+                ("KALSHI_PRIVATE_KEY_PATH", file),
+                ("KALSHI_PRIVATE_KEY", ""),
+            ],
+            "rsa2048.pub.pem",
+        ),
+        (
+            vec![
+                ("KALSHI_PRIVATE_KEY_PATH", encrypted),
+                ("KALSHI_PRIVATE_KEY_PASSPHRASE", PASSPHRASE),
+            ],
+            "rsa2048.pub.pem",
+        ),
+        (
+            vec![
+                ("KALSHI_PRIVATE_KEY", &ed25519),
+                ("KALSHI_PRIVATE_KEY_PASSPHRASE", PASSPHRASE),
+            ],
+            "ed25519.pub.pem",
+        ),
+    ] {
+        let with_id = [variables.as_slice(), &[("KALSHI_API_KEY_ID", KEY_ID)]].concat();
+        let credentials = lookup("KALSHI_", &with_id).unwrap();
+        assert_eq!(credentials.key_id(), KEY_ID);
+        assert!(public(public_name).verify(&signed_text(), &signature_of(&credentials).await));
+    }
+}
+
+#[test]
+fn demo_variables_are_apart() {
+    let pem = text("ed25519.pem");
+    let demo = [
+        ("KALSHI_DEMO_API_KEY_ID", KEY_ID),
+        ("KALSHI_DEMO_PRIVATE_KEY", pem.as_str()),
+    ];
+    assert!(lookup("KALSHI_DEMO_", &demo).is_ok());
+    assert!(matches!(
+        lookup("KALSHI_", &demo),
+        Err(CredentialsError::KeyIdNotSet { .. })
+    ));
+}
+
+/// The only test of this file that looks at the process's own environment, and it only reads.
+#[test]
+fn the_process_environment_is_read_under_the_documented_names() {
+    for (read, id_variable) in [
+        (Credentials::from_env as fn() -> _, "KALSHI_API_KEY_ID"),
+        (Credentials::demo_from_env, "KALSHI_DEMO_API_KEY_ID"),
+    ] {
+        if std::env::var_os(id_variable).is_none() {
+            let error = read().unwrap_err();
+            assert!(error.to_string().starts_with(id_variable), "{error}");
+        }
+    }
+}
+
+#[test]
+fn missing_and_doubled_variables_are_named() {
+    let pem = text("ed25519.pem");
+    let said = |variables: &[(&str, &str)]| chain(&lookup("KALSHI_", variables).unwrap_err());
+
+    for id in [vec![], vec![("KALSHI_API_KEY_ID", "")]] {
+        let said = said(&[id.as_slice(), &[("KALSHI_PRIVATE_KEY", &pem)]].concat());
+        assert!(
+            said.starts_with("KALSHI_API_KEY_ID is not set; set it"),
+            "{said}"
+        );
+    }
+    for no_key in [
+        vec![],
+        vec![("KALSHI_PRIVATE_KEY", ""), ("KALSHI_PRIVATE_KEY_PATH", "")],
+    ] {
+        let said = said(&[no_key.as_slice(), &[("KALSHI_API_KEY_ID", KEY_ID)]].concat());
+        assert!(
+            said.starts_with("neither KALSHI_PRIVATE_KEY nor KALSHI_PRIVATE_KEY_PATH is set; set"),
+            "{said}"
+        );
+    }
+    let both = said(&[
+        ("KALSHI_API_KEY_ID", KEY_ID),
+        ("KALSHI_PRIVATE_KEY", &pem),
+        ("KALSHI_PRIVATE_KEY_PATH", "x"),
+    ]);
+    assert!(
+        both.starts_with("both KALSHI_PRIVATE_KEY and KALSHI_PRIVATE_KEY_PATH are set; unset one"),
+        "{both}"
+    );
+}
+
+#[test]
+fn unusable_keys_name_the_variable_and_the_trouble() {
+    let with_key = |name, value: &str| {
+        lookup("KALSHI_", &[("KALSHI_API_KEY_ID", KEY_ID), (name, value)]).unwrap_err()
+    };
+
+    let error = with_key("KALSHI_PRIVATE_KEY", &text("ec.pem"));
+    assert!(
+        matches!(
+            &error,
+            CredentialsError::Key {
+                source: KeyError::EllipticCurve,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(
+        chain(&error).contains("KALSHI_PRIVATE_KEY gives is unusable: this is an EC key"),
+        "{}",
+        chain(&error)
+    );
+
+    let error = with_key("KALSHI_PRIVATE_KEY_PATH", "/nonexistent/key.pem");
+    assert!(
+        matches!(
+            &error,
+            CredentialsError::Key {
+                source: KeyError::FileNotFound { .. },
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(
+        chain(&error).contains("KALSHI_PRIVATE_KEY_PATH gives"),
+        "{}",
+        chain(&error)
+    );
+    assert!(
+        chain(&error).contains("/nonexistent/key.pem"),
+        "{}",
+        chain(&error)
+    );
+
+    let error = with_key("KALSHI_PRIVATE_KEY", &text("rsa2048.aes.pem"));
+    assert!(
+        chain(&error).contains("`..._PASSPHRASE` variable"),
+        "{}",
+        chain(&error)
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_not_utf8_are_named() {
+    use std::os::unix::ffi::OsStringExt;
+    for broken in [
+        "KALSHI_API_KEY_ID",
+        "KALSHI_PRIVATE_KEY",
+        "KALSHI_PRIVATE_KEY_PASSPHRASE",
+    ] {
+        let error = Credentials::from_lookup("KALSHI_", |name| {
+            Some(match name {
+                name if name == broken => OsString::from_vec(vec![b'a', 0xff]),
+                "KALSHI_PRIVATE_KEY_PATH" => return None,
+                _ => OsString::from("x"),
+            })
+        })
+        .unwrap_err();
+        assert!(
+            matches!(&error, CredentialsError::NotUtf8 { variable } if variable == broken),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(broken));
+    }
+}
+
+#[test]
+fn key_ids_that_cannot_be_sent_are_refused() {
+    let new = |id: &str| Credentials::new(id, private("ed25519.pem")).unwrap_err();
+    assert!(matches!(new(""), CredentialsError::EmptyKeyId));
+    assert!(new("").to_string().contains("give the API key's id"));
+    for id in ["a\n", " a", "a ", " ", "a b", "a\0", "ä"] {
+        assert!(matches!(new(id), CredentialsError::InvalidKeyId), "{id:?}");
+        assert!(new(id).to_string().contains("remove spaces, line breaks"));
+    }
+}
+
+#[tokio::test]
+async fn headers_are_the_three_and_sensitive() {
+    let credentials = Credentials::new(KEY_ID, private("rsa2048.pem")).unwrap();
+    let headers = credentials
+        .headers(NOW, "get", "/trade-api/v2/portfolio/balance")
+        .await
+        .unwrap();
+    let mut map = HeaderMap::new();
+    map.append(ACCESS_KEY, "stale".parse().unwrap());
+    map.append(ACCESS_KEY, "stale".parse().unwrap());
+    headers.insert_into(&mut map);
+    assert_eq!(map.len(), 3);
+    assert_eq!(map[ACCESS_KEY], KEY_ID);
+    assert_eq!(map[ACCESS_TIMESTAMP], "1700000000000");
+    assert!(map[ACCESS_KEY].is_sensitive());
+    assert!(map[ACCESS_SIGNATURE].is_sensitive());
+    assert_eq!(ACCESS_KEY, "kalshi-access-key");
+    assert_eq!(ACCESS_SIGNATURE, "kalshi-access-signature");
+    assert_eq!(ACCESS_TIMESTAMP, "kalshi-access-timestamp");
+}
+
+struct Custom(Result<Signature, &'static str>);
+
+impl Signer for Custom {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+        tokio::task::yield_now().await;
+        assert_eq!(text, signed_text());
+        self.0.clone().map_err(SignError::signer)
+    }
+}
+
+#[tokio::test]
+async fn a_custom_signer_signs_and_its_error_is_kept() {
+    let credentials =
+        Credentials::with_signer(KEY_ID, Custom(Ok(Signature::new(b"signed".to_vec())))).unwrap();
+    assert_eq!(signature_of(&credentials.clone()).await, b"signed");
+
+    let credentials =
+        Credentials::with_signer(KEY_ID, Custom(Err("the module is locked"))).unwrap();
+    let error = credentials
+        .headers(NOW, "GET", "/trade-api/v2/portfolio/balance")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        chain(&error),
+        "the signer failed; see the source of this error: the module is locked"
+    );
+
+    let credentials = Credentials::with_signer(KEY_ID, private("ed25519.pem")).unwrap();
+    assert!(public("ed25519.pub.pem").verify(&signed_text(), &signature_of(&credentials).await));
+}

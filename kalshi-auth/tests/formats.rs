@@ -1,0 +1,421 @@
+//! Every form of key that is taken, and every form that is refused with its own error and remedy.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{PASSPHRASE, path, private, public, text};
+use kalshi_auth::{KeyAlgorithm, KeyError, PrivateKey, PublicKey};
+
+/// The example of RFC 8410, 10.3: version 2, with attributes and the public key.
+const ED25519_V2: &str = "-----BEGIN PRIVATE KEY-----
+MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB
+Z9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PRIVATE KEY-----
+";
+const ED25519_V2_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+";
+
+#[test]
+fn plain_keys_are_read() {
+    for (name, public_name, algorithm) in [
+        ("rsa2048.pem", "rsa2048.pub.pem", KeyAlgorithm::Rsa),
+        ("rsa2048.pem", "rsa2048.pkcs1.pub.pem", KeyAlgorithm::Rsa),
+        ("rsa2048.pkcs1.pem", "rsa2048.pub.pem", KeyAlgorithm::Rsa),
+        ("rsa4096.pem", "rsa4096.pkcs1.pub.pem", KeyAlgorithm::Rsa),
+        ("ed25519.pem", "ed25519.pub.pem", KeyAlgorithm::Ed25519),
+    ] {
+        let key = private(name);
+        assert_eq!(key.algorithm(), algorithm, "{name}");
+        assert_eq!(key.public_key(), public(public_name), "{name}");
+        let same = PrivateKey::from_file(path(name)).unwrap();
+        assert_eq!(same.public_key(), key.public_key(), "{name}");
+    }
+    let key = PrivateKey::from_pem(ED25519_V2).unwrap();
+    assert_eq!(
+        key.public_key(),
+        PublicKey::from_pem(ED25519_V2_PUBLIC).unwrap()
+    );
+}
+
+#[test]
+fn keys_are_written_as_openssl_writes_them() {
+    for name in ["rsa2048", "rsa4096", "ed25519"] {
+        let key = private(&format!("{name}.pem"));
+        assert_eq!(*key.to_pkcs8_pem(), text(&format!("{name}.pem")));
+        assert_eq!(key.public_key().to_pem(), text(&format!("{name}.pub.pem")));
+    }
+}
+
+#[test]
+fn encrypted_keys_are_read_with_their_passphrase() {
+    for (name, public_name) in [
+        ("rsa2048.aes.pem", "rsa2048.pub.pem"),
+        ("ed25519.scrypt.pem", "ed25519.pub.pem"),
+    ] {
+        let key = PrivateKey::from_pem_with_passphrase(&text(name), PASSPHRASE).unwrap();
+        assert_eq!(key.public_key(), public(public_name), "{name}");
+        let key = PrivateKey::from_file_with_passphrase(path(name), PASSPHRASE).unwrap();
+        assert_eq!(key.public_key(), public(public_name), "{name}");
+    }
+    let plain =
+        PrivateKey::from_pem_with_passphrase(&text("ed25519.pem"), "plays no part").unwrap();
+    assert_eq!(plain.public_key(), public("ed25519.pub.pem"));
+}
+
+#[test]
+fn pem_survives_being_carried_about() {
+    for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "ed25519.pem"] {
+        let pem = text(name);
+        let carried = [
+            pem.replace('\n', "\\n"),
+            pem.replace('\n', "\\r\\n"),
+            pem.replace('\n', "\r\n"),
+            pem.replace('\n', "\r"),
+            pem.replace('\n', " "),
+            pem.replace('\n', ""),
+            pem.replace('\n', "\n    "),
+            format!("\u{feff}\n\n  {pem}\n\t"),
+            format!("\"{pem}\""),
+            format!("Bag Attributes\n    friendlyName: x\n{pem}"),
+            format!("{}{pem}", text("certificate.pem")),
+            format!("{pem}{}", text("certificate.pem")),
+        ];
+        for form in carried {
+            let key = PrivateKey::from_pem(&form).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(key.public_key(), private(name).public_key());
+        }
+    }
+}
+
+/// The error of a key that must not be read.
+fn refused(pem: &str) -> KeyError {
+    PrivateKey::from_pem(pem).map(|_| ()).unwrap_err()
+}
+
+macro_rules! assert_refused {
+    ($error:expr, $variant:pat, $($words:literal),+) => {{
+        let error = $error;
+        assert!(matches!(error, $variant), "{error:?}");
+        let said = error.to_string();
+        $(assert!(said.contains($words), "`{}` is not in: {said}", $words);)+
+    }};
+}
+
+#[test]
+fn other_things_than_private_keys_are_named() {
+    use KeyError::*;
+    assert_refused!(
+        refused(&text("rsa2048.pub.pem")),
+        PublicKeyGiven,
+        "give the private key"
+    );
+    assert_refused!(
+        refused(&text("rsa2048.pkcs1.pub.pem")),
+        PublicKeyGiven,
+        "give the private key"
+    );
+    assert_refused!(
+        refused(&text("certificate.pem")),
+        CertificateGiven,
+        "give the private key"
+    );
+    assert_refused!(
+        refused(&text("ec.pem")),
+        EllipticCurve,
+        "EC key",
+        "RSA and Ed25519"
+    );
+    assert_refused!(
+        refused(&text("ec.sec1.pem")),
+        EllipticCurve,
+        "EC key",
+        "RSA and Ed25519"
+    );
+    assert_refused!(
+        refused(&text("dsa.pem")),
+        UnsupportedAlgorithm { .. },
+        "DSA key",
+        "RSA and Ed25519"
+    );
+    assert_refused!(
+        refused(&text("dsa.traditional.pem")),
+        UnsupportedAlgorithm { .. },
+        "DSA key"
+    );
+    assert_refused!(
+        refused(&text("ed448.pem")),
+        UnsupportedAlgorithm { .. },
+        "Ed448 key",
+        "RSA and Ed25519"
+    );
+    assert_refused!(
+        refused(&text("rsa-pss.pem")),
+        UnsupportedAlgorithm { .. },
+        "RSA-PSS",
+        "RSA and Ed25519"
+    );
+    assert_refused!(
+        refused(&text("openssh.pem")),
+        OpenSsh,
+        "OpenSSH",
+        "ssh-keygen -p -m PKCS8"
+    );
+    assert_refused!(
+        refused(&text("dhparam.pem")),
+        UnknownLabel { .. },
+        "DH PARAMETERS",
+        "BEGIN PRIVATE KEY"
+    );
+    assert_refused!(
+        refused(&text("rsa1024.pem")),
+        TooShort { bits: 1024 },
+        "1024 bits",
+        "2048 to 4096"
+    );
+    assert_refused!(
+        refused(&text("rsa5120.pem")),
+        TooLong { bits: 5120 },
+        "5120 bits",
+        "2048 to 4096"
+    );
+    for bits in [0, 1024, 2047] {
+        let error = PrivateKey::generate_rsa(bits).unwrap_err();
+        assert!(matches!(error, TooShort { bits: said } if said == bits));
+    }
+    assert!(matches!(
+        PrivateKey::generate_rsa(4097),
+        Err(TooLong { bits: 4097 })
+    ));
+}
+
+#[test]
+fn texts_that_are_no_pem_are_named() {
+    for no_pem in [
+        "",
+        "   ",
+        "not a key",
+        "/home/me/kalshi.pem",
+        "ssh-rsa AAAAB3NzaC1yc2E",
+        "-----END PRIVATE KEY-----",
+    ] {
+        assert_refused!(
+            refused(no_pem),
+            KeyError::NotPem,
+            "no `-----BEGIN ...-----` line",
+            "the file's path"
+        );
+    }
+}
+
+#[test]
+fn damaged_pem_is_named() {
+    for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "ed25519.pem"] {
+        let pem = text(name);
+        let middle = pem.len() / 2;
+        let lines: Vec<&str> = pem.lines().collect();
+        let without_line = [&lines[..1], &lines[2..]].concat().join("\n");
+        let damaged = [
+            pem[..middle].to_owned(),
+            pem.replace("-----END", "----END"),
+            pem.replace("-----BEGIN", "-----BEGIN -----BEGIN"),
+            format!("{}!{}", &pem[..middle], &pem[middle + 1..]),
+            without_line,
+            pem.replacen("MII", "", 1).replacen("MC4", "", 1),
+            pem.replacen("MII", "MIJ", 1).replacen("MC4", "MC5", 1),
+        ];
+        for form in damaged {
+            assert_refused!(
+                refused(&form),
+                KeyError::Malformed { .. },
+                "damaged",
+                "copy the key file again"
+            );
+        }
+    }
+    let missing_end = refused(&text("ed25519.pem")[..40]).to_string();
+    assert!(missing_end.contains("END line is missing"), "{missing_end}");
+}
+
+#[test]
+fn an_rsa_key_whose_parts_do_not_fit_is_damaged() {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    let mut der = common::der(&text("rsa2048.pkcs1.pem"));
+    der[100] ^= 1; // Inside the modulus.
+    let pem = format!(
+        "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
+        BASE64_STANDARD.encode(der)
+    );
+    assert_refused!(refused(&pem), KeyError::Malformed { .. }, "damaged");
+}
+
+#[test]
+fn passphrase_troubles_are_named() {
+    use KeyError::*;
+    for name in ["rsa2048.aes.pem", "ed25519.scrypt.pem"] {
+        assert_refused!(
+            refused(&text(name)),
+            PassphraseNeeded,
+            "encrypted",
+            "give its passphrase"
+        );
+        for wrong in ["", "wrong", "correct horse\n", " correct horse"] {
+            let error = PrivateKey::from_pem_with_passphrase(&text(name), wrong).unwrap_err();
+            assert_refused!(
+                error,
+                WrongPassphrase,
+                "does not open",
+                "stray space or line break"
+            );
+        }
+    }
+    for name in [
+        "ed25519.des3.pem",
+        "ed25519.pbes1.pem",
+        "rsa2048.traditional.pem",
+    ] {
+        let error = PrivateKey::from_pem_with_passphrase(&text(name), PASSPHRASE).unwrap_err();
+        assert_refused!(
+            error,
+            UnsupportedEncryption(_),
+            "old or unusual",
+            "openssl pkcs8 -topk8 -v2 aes-256-cbc"
+        );
+    }
+}
+
+/// About one wrong passphrase in 256 ends in padding that looks right, as this one does with this key.
+#[test]
+fn a_wrong_passphrase_that_passes_the_padding_check_is_still_wrong() {
+    let error =
+        PrivateKey::from_pem_with_passphrase(&text("rsa2048.aes.pem"), "wrong 317").unwrap_err();
+    assert_refused!(error, KeyError::WrongPassphrase, "does not open");
+}
+
+#[test]
+fn file_troubles_are_named_with_the_path() {
+    use KeyError::*;
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.pem");
+    let error = PrivateKey::from_file(&missing).unwrap_err();
+    assert!(error.to_string().contains(missing.to_str().unwrap()));
+    assert!(std::error::Error::source(&error).is_some());
+    assert_refused!(
+        error,
+        FileNotFound { .. },
+        "check the path",
+        "`~` is not expanded"
+    );
+
+    let error = PrivateKey::from_file(folder.path()).unwrap_err();
+    assert!(error.to_string().contains(folder.path().to_str().unwrap()));
+    assert!(std::error::Error::source(&error).is_some());
+    assert_refused!(
+        error,
+        FileUnreadable { .. },
+        "cannot be read",
+        "may read it"
+    );
+
+    let error = PrivateKey::from_file(text("ed25519.pem")).unwrap_err();
+    assert_refused!(error, PemInPlaceOfPath, "where the path", "use `from_pem`");
+
+    let binary = folder.path().join("key.der");
+    std::fs::write(&binary, common::der(&text("rsa2048.pem"))).unwrap();
+    let error = PrivateKey::from_file(&binary).unwrap_err();
+    assert!(error.to_string().contains(binary.to_str().unwrap()));
+    assert_refused!(
+        error,
+        NotUtf8 { .. },
+        "not UTF-8",
+        "openssl pkey -inform DER"
+    );
+}
+
+#[test]
+fn public_keys_are_refused_with_their_own_words() {
+    use KeyError::*;
+    let refused = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
+    for name in [
+        "rsa2048.pem",
+        "rsa2048.pkcs1.pem",
+        "rsa2048.aes.pem",
+        "ed25519.pem",
+    ] {
+        assert_refused!(
+            refused(name),
+            PrivateKeyGiven,
+            "private key where a public",
+            "openssl pkey -pubout"
+        );
+    }
+    assert_refused!(refused("certificate.pem"), CertificateGiven, "certificate");
+    assert_refused!(refused("ec.pub.pem"), EllipticCurve, "EC key");
+    assert_refused!(
+        refused("rsa1024.pub.pem"),
+        TooShort { bits: 1024 },
+        "1024 bits"
+    );
+    assert_refused!(
+        refused("rsa5120.pub.pem"),
+        TooLong { bits: 5120 },
+        "5120 bits"
+    );
+    assert_refused!(PublicKey::from_pem("no").unwrap_err(), NotPem, "BEGIN");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_open_to_others_is_warned_about() {
+    use std::fmt::Debug;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::{Arc, Mutex};
+    use tracing::field::{Field, Visit};
+    use tracing::span;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+    impl Visit for Log {
+        fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        }
+    }
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            event.record(&mut self.clone());
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pem");
+    std::fs::write(&file, text("ed25519.pem")).unwrap();
+    let warnings = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let log = Log::default();
+        tracing::subscriber::with_default(log.clone(), || PrivateKey::from_file(&file).unwrap());
+        log.0.lock().unwrap().clone()
+    };
+    for open in [0o644, 0o640, 0o604, 0o660] {
+        let warned = warnings(open);
+        assert_eq!(warned.len(), 1);
+        assert!(
+            warned[0].contains(&format!("chmod 600 {}", file.display())),
+            "{warned:?}"
+        );
+        assert!(!warned[0].contains(text("ed25519.pem").lines().nth(1).unwrap()));
+    }
+    assert_eq!(warnings(0o600), Vec::<String>::new());
+    assert_eq!(warnings(0o400), Vec::<String>::new());
+}

@@ -1,0 +1,249 @@
+//! Nothing that this crate shows holds a secret.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
+use http::HeaderMap;
+use kalshi_auth::{
+    Backend, Credentials, FixedClock, KeyAlgorithm, PrivateKey, PublicKey, SignError, Signature,
+    SigningMiddleware, SystemClock, Unsigned, Verifier,
+};
+
+const NOW: u64 = 1_700_000_000_000;
+const WRONG_PASSPHRASE: &str = "battery staple";
+const PRIVATE: [&str; 12] = [
+    "rsa2048.pem",
+    "rsa2048.pkcs1.pem",
+    "rsa2048.aes.pem",
+    "rsa2048.traditional.pem",
+    "rsa1024.pem",
+    "rsa5120.pem",
+    "ed25519.pem",
+    "ed25519.scrypt.pem",
+    "ed25519.des3.pem",
+    "ec.pem",
+    "dsa.pem",
+    "openssh.pem",
+];
+
+/// Collects what is shown, and looks for secrets in it.
+#[derive(Default)]
+struct Shown(Vec<String>);
+
+impl Shown {
+    fn debug(&mut self, value: &dyn Debug) {
+        self.0.push(format!("{value:?}"));
+        self.0.push(format!("{value:#?}"));
+    }
+
+    fn error(&mut self, error: &(dyn Error + 'static)) {
+        self.debug(&error);
+        self.0.push(chain(error));
+    }
+
+    fn assert_hides(&self, secrets: &[String]) {
+        assert!(!self.0.is_empty() && !secrets.is_empty());
+        for shown in &self.0 {
+            for secret in secrets {
+                assert!(
+                    !shown.contains(secret.as_str()),
+                    "`{secret}` is in: {shown}"
+                );
+            }
+        }
+    }
+}
+
+/// Pieces of 12 characters of every key's text, in the places where lines begin, and the key's first bytes as lists.
+fn key_secrets() -> Vec<String> {
+    let mut secrets = vec![
+        KEY_ID.to_owned(),
+        PASSPHRASE.to_owned(),
+        WRONG_PASSPHRASE.to_owned(),
+    ];
+    for name in PRIVATE {
+        for line in text(name)
+            .lines()
+            .filter(|line| !line.starts_with("-----") && line.len() >= 12)
+        {
+            if !line.contains(':') {
+                secrets.push(line[..12].to_owned());
+            }
+        }
+    }
+    let seed = &common::der(&text("ed25519.pem"))[16..];
+    secrets.push(
+        format!("{:?}", &seed[..4])
+            .trim_matches(['[', ']'])
+            .to_owned(),
+    );
+    secrets.push(seed[..4].iter().map(|byte| format!("{byte:02x}")).collect());
+    secrets
+}
+
+/// The ways in which the bytes of a signature could be shown.
+fn signature_secrets(signature: &[u8]) -> Vec<String> {
+    let list = format!("{:?}", &signature[..4]);
+    let hex = signature[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    vec![
+        BASE64_STANDARD.encode(signature)[..12].to_owned(),
+        list.trim_matches(['[', ']']).to_owned(),
+        hex,
+    ]
+}
+
+#[tokio::test]
+async fn debug_of_every_type_hides_secrets() {
+    let mut shown = Shown::default();
+    let mut secrets = key_secrets();
+    for name in ["rsa2048.pem", "ed25519.pem"] {
+        for backend in Backend::ALL {
+            shown.debug(backend);
+            let key = private(name).with_backend(*backend).unwrap();
+            shown.debug(&key);
+            shown.debug(&key.public_key());
+            shown.debug(&key.algorithm());
+
+            let signature = key.sign(b"text").unwrap();
+            shown.debug(&signature);
+            secrets.extend(signature_secrets(signature.as_bytes()));
+
+            let verifier = Verifier::new(KEY_ID, key.public_key());
+            shown.debug(&verifier);
+            for credentials in [
+                Credentials::new(KEY_ID, key.clone()),
+                Credentials::with_signer(KEY_ID, key.clone()),
+            ] {
+                let credentials = credentials.unwrap();
+                shown.debug(&credentials);
+                let origin = "https://external-api.kalshi.com".parse().unwrap();
+                shown.debug(
+                    &SigningMiddleware::new(credentials.clone(), &origin)
+                        .with_clock(Arc::new(FixedClock(NOW))),
+                );
+
+                let headers = credentials.headers(NOW, "GET", "/path").await.unwrap();
+                secrets.extend(signature_secrets(
+                    &BASE64_STANDARD.decode(&headers.signature).unwrap(),
+                ));
+                shown.debug(&headers);
+                let mut map = HeaderMap::new();
+                headers.insert_into(&mut map);
+                shown.debug(&map);
+                shown.error(&verifier.verify(&map, "GET", "/other", NOW).unwrap_err());
+                shown.error(&verifier.verify(&map, "GET", "/path", 0).unwrap_err());
+                let stranger = Verifier::new("stranger", key.public_key());
+                shown.error(&stranger.verify(&map, "GET", "/path", NOW).unwrap_err());
+            }
+        }
+    }
+    shown.debug(&SystemClock);
+    shown.debug(&FixedClock(NOW));
+    shown.debug(&Unsigned);
+    shown.debug(&KeyAlgorithm::Rsa);
+    shown.debug(&Signature::new(b"made elsewhere".to_vec()));
+    secrets.extend(signature_secrets(b"made elsewhere"));
+    shown.assert_hides(&secrets);
+}
+
+#[test]
+fn errors_of_every_key_hide_secrets() {
+    let mut shown = Shown::default();
+    for name in PRIVATE {
+        let pem = text(name);
+        let results = [
+            PrivateKey::from_pem(&pem).map(drop),
+            PrivateKey::from_pem_with_passphrase(&pem, WRONG_PASSPHRASE).map(drop),
+            PrivateKey::from_file(path(name)).map(drop),
+            PrivateKey::from_file(&pem).map(drop),
+            PublicKey::from_pem(&pem).map(drop),
+        ];
+        for error in results.into_iter().filter_map(Result::err) {
+            shown.error(&error);
+        }
+    }
+    shown.assert_hides(&key_secrets());
+}
+
+#[test]
+fn errors_of_damaged_keys_hide_secrets() {
+    let mut shown = Shown::default();
+    for name in [
+        "rsa2048.pem",
+        "rsa2048.pkcs1.pem",
+        "ed25519.pem",
+        "openssh.pem",
+    ] {
+        let pem = text(name);
+        for at in (0..pem.len()).step_by(5) {
+            for put in ["", "!", "A", "-", ":", "é", "-----", " "] {
+                let damaged = format!("{}{put}{}", &pem[..at], &pem[at + 1..]);
+                if let Err(error) = PrivateKey::from_pem(&damaged) {
+                    shown.error(&error);
+                }
+                if let Err(error) = PrivateKey::from_pem(&pem[..at]) {
+                    shown.error(&error);
+                }
+            }
+        }
+    }
+    // A line of the key where the label belongs.
+    let line = text("rsa2048.pem").lines().nth(2).unwrap().to_owned();
+    let mislabelled = format!("-----BEGIN {line}-----\nAAAA\n-----END {line}-----");
+    shown.error(&PrivateKey::from_pem(&mislabelled).unwrap_err());
+    assert!(shown.0.len() > 1000);
+    shown.0.sort_unstable();
+    shown.0.dedup();
+    shown.assert_hides(&key_secrets());
+}
+
+#[test]
+fn errors_of_credentials_hide_secrets() {
+    let mut shown = Shown::default();
+    let values: Vec<String> = PRIVATE
+        .iter()
+        .map(|name| text(name))
+        .chain([String::new(), PASSPHRASE.into()])
+        .collect();
+    for value in &values {
+        for variable in ["API_KEY_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH"] {
+            let result = Credentials::from_lookup("", |name| match name {
+                name if name == variable => Some(value.into()),
+                "API_KEY_ID" => Some(KEY_ID.into()),
+                "PRIVATE_KEY" if variable == "API_KEY_ID" => Some(text("ed25519.pem").into()),
+                "PRIVATE_KEY_PASSPHRASE" => Some(WRONG_PASSPHRASE.into()),
+                _ => None,
+            });
+            if let Err(error) = result {
+                shown.error(&error);
+            }
+        }
+    }
+    let both = Credentials::from_lookup("", |_| Some(text("ed25519.pem").into()));
+    shown.error(&both.unwrap_err());
+    shown.error(&Credentials::new(format!("{KEY_ID}\n"), private("ed25519.pem")).unwrap_err());
+    shown.error(&SignError::Backend {
+        backend: Backend::default(),
+    });
+    // A path is shown; that a passphrase stands in its place cannot be told.
+    shown.0.retain(|shown| {
+        !shown.contains("there is no key file at") && !shown.contains("FileNotFound")
+    });
+    shown.assert_hides(&key_secrets());
+}
+
+#[test]
+fn a_public_key_debugs_without_its_text() {
+    let mut shown = Shown::default();
+    shown.debug(&public("rsa2048.pub.pem"));
+    shown.assert_hides(&[text("rsa2048.pub.pem").lines().nth(1).unwrap()[..12].to_owned()]);
+}

@@ -1,0 +1,256 @@
+//! Signatures made by OpenSSL are verified, and ours are verified by every other library.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use common::{bytes, private, public, text};
+use kalshi_auth::{Backend, KeyAlgorithm, PrivateKey, PublicKey};
+
+#[test]
+fn openssl_rsa_signatures_with_any_salt_verify() {
+    for key in ["rsa2048", "rsa2049", "rsa2050", "rsa4096"] {
+        let public = public(&format!("{key}.pub.pem"));
+        assert_eq!(public, private(&format!("{key}.pem")).public_key());
+        for salt in ["0", "32", "max"] {
+            let mut signature = bytes(&format!("{key}.salt-{salt}.sig"));
+            assert!(
+                public.verify(&bytes("text"), &signature),
+                "{key}, salt {salt}"
+            );
+            assert!(
+                !public.verify(b"another text", &signature),
+                "{key}, salt {salt}"
+            );
+            for at in [0, 100, signature.len() - 1] {
+                signature[at] ^= 1;
+                assert!(
+                    !public.verify(&bytes("text"), &signature),
+                    "{key}, salt {salt}, byte {at}"
+                );
+                signature[at] ^= 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_rsa_signature_whose_padded_text_begins_with_zero_verifies() {
+    let public = public("rsa2048.pub.pem");
+    assert!(public.verify(&bytes("text"), &bytes("rsa2048.zero.sig")));
+}
+
+/// With this weak key one signature fits every text, unless the check is strict.
+#[test]
+fn ed25519_is_verified_strictly() {
+    let identity = [&[1], [0; 31].as_slice()].concat();
+    let der = [&common::der(&text("ed25519.pub.pem"))[..12], &identity].concat();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----",
+        BASE64_STANDARD.encode(der)
+    );
+    let public = PublicKey::from_pem(&pem).unwrap();
+    let signature = [identity, vec![0; 32]].concat();
+    assert!(!public.verify(b"any text", &signature));
+}
+
+#[test]
+fn openssl_ed25519_signature_verifies_and_is_ours() {
+    let signature = bytes("ed25519.sig");
+    let public = public("ed25519.pub.pem");
+    assert!(public.verify(&bytes("text"), &signature));
+    assert!(!public.verify(b"another text", &signature));
+    // Ed25519 signatures hold nothing random, so every library makes the same.
+    for backend in Backend::ALL {
+        let key = private("ed25519.pem").with_backend(*backend).unwrap();
+        assert_eq!(
+            key.sign(&bytes("text")).unwrap().as_bytes(),
+            signature,
+            "{backend:?}"
+        );
+    }
+}
+
+#[test]
+fn signatures_of_the_wrong_length_do_not_verify() {
+    for (key, length) in [("rsa2048.pub.pem", 256), ("ed25519.pub.pem", 64)] {
+        let public = public(key);
+        for length in [0, 1, 63, 64, length - 1, length, length + 1, 1000] {
+            for fill in [0, 0xff] {
+                assert!(
+                    !public.verify(b"text", &vec![fill; length]),
+                    "{key}, {length} bytes of {fill}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn signatures_of_one_kind_of_key_do_not_verify_with_the_other() {
+    assert!(!public("rsa2048.pub.pem").verify(&bytes("text"), &bytes("ed25519.sig")));
+    assert!(!public("ed25519.pub.pem").verify(&bytes("text"), &bytes("rsa2048.salt-32.sig")));
+    assert!(!public("rsa4096.pub.pem").verify(&bytes("text"), &bytes("rsa2048.salt-32.sig")));
+}
+
+/// The libraries other than ours, and ours, on signatures of every backend.
+#[test]
+fn every_library_verifies_what_every_backend_signs() {
+    for name in ["rsa2048", "rsa4096"] {
+        let key = private(&format!("{name}.pem"));
+        for backend in Backend::ALL {
+            let key = key.with_backend(*backend).unwrap();
+            assert_eq!(key.backend(), *backend);
+            let signature = key.sign(b"a text").unwrap();
+            assert!(
+                key.public_key().verify(b"a text", signature.as_bytes()),
+                "{name}, {backend:?}"
+            );
+            // These take a salt of 32 bytes only.
+            let public = common::der(&text(&format!("{name}.pkcs1.pub.pem")));
+            assert_eq!(
+                others::rsa(&public, b"a text", signature.as_bytes()),
+                Ok(()),
+                "{name}, {backend:?}"
+            );
+            let again = key.sign(b"a text").unwrap();
+            assert_ne!(signature, again, "the salt is random: {backend:?}");
+        }
+    }
+    for backend in Backend::ALL {
+        let key = private("ed25519.pem").with_backend(*backend).unwrap();
+        let signature = key.sign(b"a text").unwrap();
+        let public = common::der(&text("ed25519.pub.pem"));
+        assert_eq!(
+            others::ed25519(
+                &public[public.len() - 32..],
+                b"a text",
+                signature.as_bytes()
+            ),
+            Ok(())
+        );
+    }
+}
+
+mod others {
+    use rsa::signature::Verifier;
+
+    type Outcome = Result<(), &'static str>;
+
+    pub(super) fn rsa(public: &[u8], text: &[u8], signature: &[u8]) -> Outcome {
+        #[cfg(feature = "aws-lc-rs")]
+        {
+            use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+            let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public);
+            key.verify(text, signature).map_err(|_| "aws-lc-rs")?;
+        }
+        #[cfg(feature = "ring")]
+        {
+            use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+            let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public);
+            key.verify(text, signature).map_err(|_| "ring")?;
+        }
+        let key =
+            rsa::pkcs1::DecodeRsaPublicKey::from_pkcs1_der(public).map_err(|_| "rsa's key")?;
+        let signature = rsa::pss::Signature::try_from(signature).map_err(|_| "rsa's signature")?;
+        rsa::pss::VerifyingKey::<rsa::sha2::Sha256>::new(key)
+            .verify(text, &signature)
+            .map_err(|_| "rsa")
+    }
+
+    pub(super) fn ed25519(public: &[u8], text: &[u8], signature: &[u8]) -> Outcome {
+        #[cfg(feature = "aws-lc-rs")]
+        {
+            use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+            UnparsedPublicKey::new(&ED25519, public)
+                .verify(text, signature)
+                .map_err(|_| "aws-lc-rs")?;
+        }
+        #[cfg(feature = "ring")]
+        {
+            use ring::signature::{ED25519, UnparsedPublicKey};
+            UnparsedPublicKey::new(&ED25519, public)
+                .verify(text, signature)
+                .map_err(|_| "ring")?;
+        }
+        let key = ed25519_dalek::VerifyingKey::try_from(public).map_err(|_| "dalek's key")?;
+        let signature =
+            ed25519_dalek::Signature::from_slice(signature).map_err(|_| "dalek's signature")?;
+        key.verify(text, &signature).map_err(|_| "dalek")
+    }
+}
+
+#[test]
+fn the_first_backend_is_the_default() {
+    let key = private("ed25519.pem");
+    assert_eq!(key.backend(), Backend::default());
+    #[cfg(feature = "aws-lc-rs")]
+    assert_eq!(key.backend(), Backend::AwsLcRs);
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    assert_eq!(key.backend(), Backend::Ring);
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    assert_eq!(key.backend(), Backend::RustCrypto);
+}
+
+/// ring takes RSA keys of even sizes only.
+#[cfg(feature = "ring")]
+#[test]
+fn a_key_that_one_backend_refuses_is_signed_with_by_the_next() {
+    use kalshi_auth::KeyError;
+
+    let key = private("rsa2049.pem");
+    assert_ne!(key.backend(), Backend::Ring);
+    assert!(
+        key.public_key()
+            .verify(b"a text", key.sign(b"a text").unwrap().as_bytes())
+    );
+
+    let error = key.with_backend(Backend::Ring).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            KeyError::Backend {
+                backend: Backend::Ring,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().contains("sign with another backend"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_made_key_signs_and_survives_being_written() {
+    let ed25519 = PrivateKey::generate_ed25519().unwrap();
+    assert_eq!(ed25519.algorithm(), KeyAlgorithm::Ed25519);
+    let keys = [
+        ed25519,
+        // Without AWS-LC these take too long in an unoptimised build.
+        #[cfg(feature = "aws-lc-rs")]
+        PrivateKey::generate_rsa(2048).unwrap(),
+        #[cfg(feature = "aws-lc-rs")]
+        PrivateKey::generate_rsa(4096).unwrap(),
+    ];
+    for key in keys {
+        let again = PrivateKey::from_pem(&key.to_pkcs8_pem()).unwrap();
+        assert_eq!(key.public_key(), again.public_key());
+        assert!(
+            key.public_key()
+                .verify(b"a text", again.sign(b"a text").unwrap().as_bytes())
+        );
+    }
+    #[cfg(feature = "aws-lc-rs")]
+    for bits in [2048, 3072] {
+        let rsa = PrivateKey::generate_rsa(bits).unwrap();
+        assert_eq!(rsa.algorithm(), KeyAlgorithm::Rsa);
+        assert_eq!(rsa.sign(b"a text").unwrap().as_bytes().len() * 8, bits);
+    }
+    let (a, b) = (
+        PrivateKey::generate_ed25519().unwrap(),
+        PrivateKey::generate_ed25519().unwrap(),
+    );
+    assert_ne!(a.public_key(), b.public_key());
+}
