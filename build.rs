@@ -17,7 +17,8 @@ fn main() -> ExitCode {
 
 fn generate() -> Result<(), String> {
     let contract = fs::read_to_string(CONTRACT).map_err(|error| error.to_string())?;
-    let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply).map_err(|error| error.to_string())?;
+    let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply)
+        .map_err(|error| error.to_string())?;
     let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
     let path = PathBuf::from(directory).join("kalshi.rs");
     fs::write(&path, rust).map_err(|error| format!("cannot write {}: {error}", path.display()))

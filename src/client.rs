@@ -52,7 +52,10 @@ impl Client {
     /// When the variables are not set or do not hold a usable key.
     pub fn from_env() -> Result<Self, ConfigError> {
         let credentials = Credentials::from_env()?;
-        Self::builder().environment(Environment::Production).credentials(credentials).build()
+        Self::builder()
+            .environment(Environment::Production)
+            .credentials(credentials)
+            .build()
     }
 
     /// A client of the demo exchange with the key that `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY` or
@@ -63,7 +66,10 @@ impl Client {
     /// When the variables are not set or do not hold a usable key.
     pub fn demo_from_env() -> Result<Self, ConfigError> {
         let credentials = Credentials::demo_from_env()?;
-        Self::builder().environment(Environment::Demo).credentials(credentials).build()
+        Self::builder()
+            .environment(Environment::Demo)
+            .credentials(credentials)
+            .build()
     }
 
     /// The exchange it talks to.
@@ -192,12 +198,17 @@ impl ClientBuilder {
                 client
             }
             None => {
-                let agent = self.user_agent.unwrap_or_else(|| concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION")).to_owned());
+                let agent = self.user_agent.unwrap_or_else(|| {
+                    concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION")).to_owned()
+                });
                 let builder = reqwest::Client::builder()
                     .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
                     .redirect(Policy::none())
                     .user_agent(agent);
-                let builder = self.proxy.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
+                let builder = self
+                    .proxy
+                    .into_iter()
+                    .fold(builder, reqwest::ClientBuilder::proxy);
                 with_tls(builder)?.build().map_err(ConfigError::Http)?
             }
         };
@@ -217,7 +228,10 @@ impl ClientBuilder {
             has_credentials,
             timeout: self.timeout.unwrap_or(TIMEOUT),
         };
-        Ok(Client { transport: Arc::new(transport), environment: self.environment })
+        Ok(Client {
+            transport: Arc::new(transport),
+            environment: self.environment,
+        })
     }
 }
 

@@ -14,14 +14,19 @@ where
 }
 
 /// A map that may be null, of lists or maps that may be null.
-pub(crate) fn null_values_are_empty<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+pub(crate) fn null_values_are_empty<'de, D, K, V>(
+    deserializer: D,
+) -> Result<BTreeMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
     K: Ord + Deserialize<'de>,
     V: Default + Deserialize<'de>,
 {
     let map: BTreeMap<K, Option<V>> = null_is_empty(deserializer)?;
-    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+    Ok(map
+        .into_iter()
+        .map(|(key, value)| (key, value.unwrap_or_default()))
+        .collect())
 }
 
 /// A list that may be null, of lists or maps that may be null.
@@ -65,11 +70,16 @@ pub(crate) mod time {
     use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
     use serde::{Deserializer, Serializer, de::Visitor};
 
-    pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        time: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
         struct Text;
 
         impl Visitor<'_> for Text {
@@ -95,11 +105,15 @@ pub(crate) mod time {
     fn in_utc(text: &[u8]) -> Option<DateTime<Utc>> {
         let number = |range: std::ops::Range<usize>| {
             text.get(range)?.iter().try_fold(0_u32, |value, byte| {
-                byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'))
+                byte.is_ascii_digit()
+                    .then(|| value * 10 + u32::from(byte - b'0'))
             })
         };
         let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-        if separators.iter().any(|(at, byte)| text.get(*at) != Some(byte)) {
+        if separators
+            .iter()
+            .any(|(at, byte)| text.get(*at) != Some(byte))
+        {
             return None;
         }
         let fraction = match text.get(19..)? {
@@ -111,7 +125,8 @@ pub(crate) mod time {
         };
         let year = i32::try_from(number(0..4)?).ok()?;
         let date = NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?)?;
-        let time = date.and_hms_nano_opt(number(11..13)?, number(14..16)?, number(17..19)?, fraction)?;
+        let time =
+            date.and_hms_nano_opt(number(11..13)?, number(14..16)?, number(17..19)?, fraction)?;
         Some(time.and_utc())
     }
 }
@@ -124,7 +139,10 @@ pub(crate) mod optional_time {
 
     use super::{Cow, time};
 
-    pub(crate) fn serialize<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         struct Time<'a>(&'a DateTime<Utc>);
 
         impl Serialize for Time<'_> {
@@ -136,7 +154,9 @@ pub(crate) mod optional_time {
         time.as_ref().map(Time).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -145,7 +165,9 @@ pub(crate) mod optional_time {
             Some(Text(text)) if text.is_empty() => Ok(None),
             Some(Text(text)) => match time::parse(&text) {
                 Some(time) => Ok(Some(time).filter(|time| time.year() > 1)),
-                None => Err(serde::de::Error::custom(format_args!("{text:?} is no time"))),
+                None => Err(serde::de::Error::custom(format_args!(
+                    "{text:?} is no time"
+                ))),
             },
         }
     }
@@ -171,7 +193,9 @@ mod tests {
             "2026-8-8T22:57:45Z",
             "",
         ] {
-            let expected = chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
+            let expected = chrono::DateTime::parse_from_rfc3339(text)
+                .ok()
+                .map(|time| time.to_utc());
             assert_eq!(parse(text), expected, "{text}");
         }
     }

@@ -37,7 +37,10 @@ impl Environment {
     /// When an address is none, has another scheme than `https`/`http` or `wss`/`ws`, carries a user, a query or a fragment, or
     /// is plaintext to anything but this machine.
     pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
-        let environment = Self::Custom { rest: parse(rest)?, websocket: parse(websocket)? };
+        let environment = Self::Custom {
+            rest: parse(rest)?,
+            websocket: parse(websocket)?,
+        };
         environment.check()?;
         Ok(environment)
     }
@@ -79,11 +82,19 @@ impl Environment {
 }
 
 fn parse(url: &str) -> Result<Url, ConfigError> {
-    Url::parse(url).map_err(|error| ConfigError::Url { url: shown(url), reason: error.to_string() })
+    Url::parse(url).map_err(|error| ConfigError::Url {
+        url: shown(url),
+        reason: error.to_string(),
+    })
 }
 
 fn check_url(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
-    let fault = |reason: &str| Err(ConfigError::Url { url: shown(url.as_str()), reason: reason.to_owned() });
+    let fault = |reason: &str| {
+        Err(ConfigError::Url {
+            url: shown(url.as_str()),
+            reason: reason.to_owned(),
+        })
+    };
     if !url.username().is_empty() || url.password().is_some() {
         return fault("an address must not carry a user or a password");
     }
@@ -94,7 +105,9 @@ fn check_url(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     if url.scheme() != plain {
-        return fault(&format!("the scheme must be {secure}, or {plain} to this machine"));
+        return fault(&format!(
+            "the scheme must be {secure}, or {plain} to this machine"
+        ));
     }
     if is_loopback(url) {
         Ok(())
@@ -106,7 +119,10 @@ fn check_url(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// An address without what may be a password in it.
@@ -127,19 +143,35 @@ mod tests {
         for host in ["127.0.0.1:8080", "localhost", "[::1]:99", "127.9.9.9"] {
             Environment::custom(&format!("http://{host}/v2"), &format!("ws://{host}/ws")).unwrap();
         }
-        for host in ["example.com", "10.0.0.1", "localhost.example.com", "[::2]", "127.0.0.1.example.com"] {
-            let error = Environment::custom(&format!("http://{host}/v2"), "wss://example.com").unwrap_err();
+        for host in [
+            "example.com",
+            "10.0.0.1",
+            "localhost.example.com",
+            "[::2]",
+            "127.0.0.1.example.com",
+        ] {
+            let error =
+                Environment::custom(&format!("http://{host}/v2"), "wss://example.com").unwrap_err();
             assert!(error.to_string().contains("use https"), "{error}");
         }
-        let error = Environment::custom("https://user:hunter2@example.com", "wss://example.com").unwrap_err();
+        let error = Environment::custom("https://user:hunter2@example.com", "wss://example.com")
+            .unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
     #[test]
     fn all_servers_of_the_contract_can_be_chosen() {
         let contract = include_str!("../openapi.yaml");
-        let servers: Vec<_> = contract.lines().filter_map(|line| line.trim().strip_prefix("- url: ")).collect();
-        let ours = [Environment::Production, Environment::ProductionShared, Environment::Demo, Environment::DemoShared];
+        let servers: Vec<_> = contract
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- url: "))
+            .collect();
+        let ours = [
+            Environment::Production,
+            Environment::ProductionShared,
+            Environment::Demo,
+            Environment::DemoShared,
+        ];
         assert_eq!(servers, ours.each_ref().map(Environment::rest_url));
     }
 }

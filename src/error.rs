@@ -75,13 +75,18 @@ impl Error {
         Self::new(operation, Kind::Transport(error.without_url()))
     }
 
-    pub(crate) fn middleware(operation: &'static Operation, error: reqwest_middleware::Error) -> Self {
+    pub(crate) fn middleware(
+        operation: &'static Operation,
+        error: reqwest_middleware::Error,
+    ) -> Self {
         match error {
             reqwest_middleware::Error::Reqwest(error) => Self::transport(operation, error),
-            reqwest_middleware::Error::Middleware(error) => match error.downcast::<SigningError>() {
-                Ok(error) => Self::new(operation, Kind::Signing(error)),
-                Err(error) => Self::new(operation, Kind::Middleware(error.into())),
-            },
+            reqwest_middleware::Error::Middleware(error) => {
+                match error.downcast::<SigningError>() {
+                    Ok(error) => Self::new(operation, Kind::Signing(error)),
+                    Err(error) => Self::new(operation, Kind::Middleware(error.into())),
+                }
+            }
         }
     }
 
@@ -94,7 +99,15 @@ impl Error {
         source: serde_json::Error,
     ) -> Self {
         let body = excerpt(body, source.line(), source.column());
-        Self::new(operation, Kind::Decode(DecodeError { status, path, body, source }))
+        Self::new(
+            operation,
+            Kind::Decode(DecodeError {
+                status,
+                path,
+                body,
+                source,
+            }),
+        )
     }
 
     /// The operation that was called.
@@ -143,7 +156,9 @@ impl Error {
     pub fn is_auth(&self) -> bool {
         match &self.0.kind {
             Kind::NoCredentials | Kind::Signing(_) => true,
-            Kind::Api(error) => [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status),
+            Kind::Api(error) => {
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status)
+            }
             _ => false,
         }
     }
@@ -257,7 +272,8 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
-        out.field("operation", &self.0.operation.id).field("message", &self.to_string());
+        out.field("operation", &self.0.operation.id)
+            .field("message", &self.to_string());
         let mut sources = Vec::new();
         let mut next = self.source();
         while let Some(source) = next {
@@ -297,7 +313,11 @@ pub struct ApiError {
 
 impl ApiError {
     /// Reads the body of a refusal.
-    pub(crate) fn read(status: StatusCode, headers: &reqwest::header::HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn read(
+        status: StatusCode,
+        headers: &reqwest::header::HeaderMap,
+        body: &[u8],
+    ) -> Self {
         let mut error = Self {
             status,
             code: None,
@@ -316,8 +336,14 @@ impl ApiError {
             _ => {
                 let text = String::from_utf8_lossy(body);
                 let html = text.trim_start().starts_with('<');
-                let text = if html { title(&text) } else { Some(text.trim().to_owned()) };
-                error.message = text.filter(|text| !text.is_empty()).map(|text| short(&text));
+                let text = if html {
+                    title(&text)
+                } else {
+                    Some(text.trim().to_owned())
+                };
+                error.message = text
+                    .filter(|text| !text.is_empty())
+                    .map(|text| short(&text));
             }
         }
         error
@@ -335,7 +361,9 @@ impl ApiError {
             Some(other) => Some(short(&other.to_string())),
         };
         self.code = text("code");
-        self.message = text("message").or_else(|| text("msg")).or(self.message.take());
+        self.message = text("message")
+            .or_else(|| text("msg"))
+            .or(self.message.take());
         self.details = text("details");
         self.service = text("service");
     }
@@ -380,7 +408,9 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the exchange answered {}", self.status)?;
-        let parts = [&self.code, &self.message, &self.details].into_iter().flatten();
+        let parts = [&self.code, &self.message, &self.details]
+            .into_iter()
+            .flatten();
         for (index, part) in parts.enumerate() {
             f.write_str(if index == 0 { ": " } else { "; " })?;
             f.write_str(part)?;
@@ -418,8 +448,14 @@ fn excerpt(body: &[u8], line: usize, column: usize) -> String {
     if text.contains("PRIVATE KEY") {
         return "(not shown: it holds a private key)".to_owned();
     }
-    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let mut start = (line_start + column).saturating_sub(EXCERPT / 2).min(text.len());
+    let line_start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let mut start = (line_start + column)
+        .saturating_sub(EXCERPT / 2)
+        .min(text.len());
     while !text.is_char_boundary(start) {
         start -= 1;
     }
@@ -463,7 +499,10 @@ impl fmt::Display for ConfigError {
             Self::Http(_) => f.write_str("the HTTP client could not be set up"),
             Self::Tls(_) => f.write_str("TLS could not be set up"),
             Self::Conflict(option) => {
-                write!(f, "`{option}` and `http_client` exclude each other: set it on your own client")
+                write!(
+                    f,
+                    "`{option}` and `http_client` exclude each other: set it on your own client"
+                )
             }
         }
     }
@@ -497,18 +536,42 @@ mod tests {
 
     #[test]
     fn every_envelope_is_understood() {
-        let nested = read(409, r#"{"error":{"code":"quote_timed_out","service":"midland"}}"#);
-        assert_eq!((nested.code(), nested.service(), nested.message()), (Some("quote_timed_out"), Some("midland"), None));
-        let flat = read(404, r#"{"code":"not_found","message":"not found","details":{"id":7}}"#);
-        assert_eq!((flat.code(), flat.details()), (Some("not_found"), Some(r#"{"id":7}"#)));
-        assert_eq!(read(429, r#"{"error":"too many requests"}"#).message(), Some("too many requests"));
-        assert_eq!(read(400, r#"{"msg":"Parameter x"}"#).message(), Some("Parameter x"));
-        let html = read(504, "<html><head><title>504 Gateway Timeout</title></head></html>");
+        let nested = read(
+            409,
+            r#"{"error":{"code":"quote_timed_out","service":"midland"}}"#,
+        );
+        assert_eq!(
+            (nested.code(), nested.service(), nested.message()),
+            (Some("quote_timed_out"), Some("midland"), None)
+        );
+        let flat = read(
+            404,
+            r#"{"code":"not_found","message":"not found","details":{"id":7}}"#,
+        );
+        assert_eq!(
+            (flat.code(), flat.details()),
+            (Some("not_found"), Some(r#"{"id":7}"#))
+        );
+        assert_eq!(
+            read(429, r#"{"error":"too many requests"}"#).message(),
+            Some("too many requests")
+        );
+        assert_eq!(
+            read(400, r#"{"msg":"Parameter x"}"#).message(),
+            Some("Parameter x")
+        );
+        let html = read(
+            504,
+            "<html><head><title>504 Gateway Timeout</title></head></html>",
+        );
         assert_eq!(html.message(), Some("504 Gateway Timeout"));
         let empty = read(500, "");
         assert_eq!((empty.status().as_u16(), empty.message()), (500, None));
         assert_eq!(read(503, "busy").message(), Some("busy"));
-        assert_eq!(read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(), Some("x"));
+        assert_eq!(
+            read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),
+            Some("x")
+        );
     }
 
     #[test]

@@ -24,7 +24,10 @@ impl fmt::Display for MoneyError {
         match self {
             Self::NotDecimal => f.write_str("not a plain decimal number such as 12.34"),
             Self::TooPrecise { decimals } => {
-                write!(f, "more than {decimals} digits behind the point; round it yourself, as you mean it")
+                write!(
+                    f,
+                    "more than {decimals} digits behind the point; round it yourself, as you mean it"
+                )
             }
             Self::OutOfRange => f.write_str("an amount too large to hold"),
         }
@@ -46,7 +49,9 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
         match byte {
             b'0'..=b'9' => {
                 match &mut behind_point {
-                    Some(count) if *count == decimals => return Err(MoneyError::TooPrecise { decimals }),
+                    Some(count) if *count == decimals => {
+                        return Err(MoneyError::TooPrecise { decimals });
+                    }
                     Some(count) => *count += 1,
                     None => whole_digits += 1,
                 }
@@ -65,8 +70,14 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
         None if whole_digits == 0 => return Err(MoneyError::NotDecimal),
         given => decimals - given.unwrap_or(0),
     };
-    let value = value.checked_mul(10_i64.pow(missing)).ok_or(MoneyError::OutOfRange)?;
-    if negative { Ok(value) } else { value.checked_neg().ok_or(MoneyError::OutOfRange) }
+    let value = value
+        .checked_mul(10_i64.pow(missing))
+        .ok_or(MoneyError::OutOfRange)?;
+    if negative {
+        Ok(value)
+    } else {
+        value.checked_neg().ok_or(MoneyError::OutOfRange)
+    }
 }
 
 /// Writes a whole number of 10^-`decimals`, with at least `shown` digits behind the point and no more than it needs.
@@ -186,7 +197,11 @@ macro_rules! fixed_point {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(concat!("decimal text with at most ", $decimals, " digits behind the point"))
+                        f.write_str(concat!(
+                            "decimal text with at most ",
+                            $decimals,
+                            " digits behind the point"
+                        ))
                     }
 
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -216,7 +231,9 @@ macro_rules! fixed_point {
                 let number = number.normalize();
                 let missing = u32::from($decimals as u8)
                     .checked_sub(number.scale())
-                    .ok_or(MoneyError::TooPrecise { decimals: $decimals })?;
+                    .ok_or(MoneyError::TooPrecise {
+                        decimals: $decimals,
+                    })?;
                 let units = number.mantissa().checked_mul(10_i128.pow(missing));
                 let units = units.and_then(|units| i64::try_from(units).ok());
                 units.map(Self).ok_or(MoneyError::OutOfRange)
@@ -242,7 +259,15 @@ macro_rules! fixed_point {
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dollars(i64);
 
-fixed_point!(Dollars, 6, 4, from_micros, micros, "millionths of a dollar", 1_000_000);
+fixed_point!(
+    Dollars,
+    6,
+    4,
+    from_micros,
+    micros,
+    "millionths of a dollar",
+    1_000_000
+);
 
 impl Dollars {
     /// From a whole number of cents.
@@ -266,7 +291,15 @@ impl Dollars {
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Contracts(i64);
 
-fixed_point!(Contracts, 2, 2, from_hundredths, hundredths, "hundredths of a contract", 100);
+fixed_point!(
+    Contracts,
+    2,
+    2,
+    from_hundredths,
+    hundredths,
+    "hundredths of a contract",
+    100
+);
 
 impl From<i32> for Contracts {
     fn from(whole: i32) -> Self {
@@ -308,11 +341,24 @@ mod tests {
 
     #[test]
     fn what_is_no_plain_decimal_is_refused() {
-        for text in ["", "-", ".", "5.", ".5", "+1", " 1", "1 ", "1e3", "NaN", "1,000", "0x1", "--1", "1.2.3", "\u{0661}"] {
-            assert_eq!(text.parse::<Dollars>(), Err(MoneyError::NotDecimal), "{text:?}");
+        for text in [
+            "", "-", ".", "5.", ".5", "+1", " 1", "1 ", "1e3", "NaN", "1,000", "0x1", "--1",
+            "1.2.3", "\u{0661}",
+        ] {
+            assert_eq!(
+                text.parse::<Dollars>(),
+                Err(MoneyError::NotDecimal),
+                "{text:?}"
+            );
         }
-        assert_eq!("1.234".parse::<Contracts>(), Err(MoneyError::TooPrecise { decimals: 2 }));
-        assert_eq!("9999999999999".parse::<Dollars>(), Err(MoneyError::OutOfRange));
+        assert_eq!(
+            "1.234".parse::<Contracts>(),
+            Err(MoneyError::TooPrecise { decimals: 2 })
+        );
+        assert_eq!(
+            "9999999999999".parse::<Dollars>(),
+            Err(MoneyError::OutOfRange)
+        );
     }
 
     #[test]
@@ -328,6 +374,9 @@ mod tests {
         assert_eq!(Dollars::from_micros(15_930).to_string(), "0.015930");
         assert_eq!(Dollars::from_micros(-41_160_000).to_string(), "-41.1600");
         assert_eq!(Contracts::from_hundredths(22_727).to_string(), "227.27");
-        assert_eq!(format!("{:>10}", Contracts::from_hundredths(-5)), "     -0.05");
+        assert_eq!(
+            format!("{:>10}", Contracts::from_hundredths(-5)),
+            "     -0.05"
+        );
     }
 }

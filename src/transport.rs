@@ -60,7 +60,11 @@ impl Client {
     }
 
     /// Sends a request; what is no success is an error.
-    async fn fetch(&self, operation: &'static Operation, request: Request) -> Result<Answer, Error> {
+    async fn fetch(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+    ) -> Result<Answer, Error> {
         let span = tracing::debug_span!(
             "kalshi",
             operation = operation.id,
@@ -76,7 +80,10 @@ impl Client {
             if let Ok(answer) = &result {
                 span.record("status", answer.status.as_u16());
             }
-            span.record("duration_ms", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+            span.record(
+                "duration_ms",
+                u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            );
             tracing::trace!("finished");
             check(operation, result?)
         }
@@ -84,7 +91,11 @@ impl Client {
         .await
     }
 
-    async fn exchange(&self, operation: &'static Operation, mut request: Request) -> Result<Answer, Error> {
+    async fn exchange(
+        &self,
+        operation: &'static Operation,
+        mut request: Request,
+    ) -> Result<Answer, Error> {
         let transport = &self.transport;
         request.timeout_mut().get_or_insert(transport.timeout);
         let mut extensions = http::Extensions::new();
@@ -100,8 +111,15 @@ impl Client {
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let body = response.bytes().await.map_err(|error| Error::transport(operation, error))?;
-        Ok(Answer { status, headers, body })
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| Error::transport(operation, error))?;
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
@@ -110,7 +128,10 @@ fn check(operation: &'static Operation, answer: Answer) -> Result<Answer, Error>
     if answer.status.is_success() && !refuses(&answer.body) {
         return Ok(answer);
     }
-    Err(Error::api_error(operation, ApiError::read(answer.status, &answer.headers, &answer.body)))
+    Err(Error::api_error(
+        operation,
+        ApiError::read(answer.status, &answer.headers, &answer.body),
+    ))
 }
 
 /// Whether the body of a success is `{"error": ..}`, as the exchange has refused orders before.
@@ -121,7 +142,7 @@ fn refuses(body: &[u8]) -> bool {
         error: Option<IgnoredAny>,
     }
     // Nearly every answer is settled by the search; only one with the word in it is read twice.
-    let mentions = body.windows(b"\"error\"".len()).any(|window| window == b"\"error\"");
+    let mentions = memchr::memmem::find(body, b"\"error\"").is_some();
     mentions && serde_json::from_slice::<Refusal>(body).is_ok_and(|refusal| refusal.error.is_some())
 }
 
@@ -153,7 +174,9 @@ fn json_path(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Str
         }
     }
     let message = error.to_string();
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split_once('`'));
     if let Some((member, _)) = missing {
         out.push_str(&format!(".{member}"));
     }
@@ -161,16 +184,26 @@ fn json_path(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Str
 }
 
 /// A parameter as it was given to the builder of a call.
-pub(crate) fn given<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
+pub(crate) fn given<T>(
+    operation: &'static Operation,
+    value: Result<T, String>,
+) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
 }
 
 /// A parameter as a segment of the path, percent-encoded. What would make the path another one is refused.
-pub(crate) fn segment(operation: &'static Operation, name: &str, value: &impl ToString) -> Result<String, Error> {
+pub(crate) fn segment(
+    operation: &'static Operation,
+    name: &str,
+    value: &impl ToString,
+) -> Result<String, Error> {
     let value = value.to_string();
     match value.as_str() {
         "" => Err(Error::invalid(operation, format!("`{name}` is empty"))),
-        "." | ".." => Err(Error::invalid(operation, format!("`{name}` must not be `{value}`"))),
+        "." | ".." => Err(Error::invalid(
+            operation,
+            format!("`{name}` must not be `{value}`"),
+        )),
         _ => Ok(encode(&value)),
     }
 }
@@ -192,20 +225,36 @@ fn encode(text: &str) -> String {
 }
 
 /// The finished request. A POST, PUT or PATCH without a body gets `{}`: the exchange refuses it bare.
-pub(crate) fn built(operation: &'static Operation, request: RequestBuilder) -> Result<Request, Error> {
-    let mut request = request.build().map_err(|error| Error::transport(operation, error))?;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+pub(crate) fn built(
+    operation: &'static Operation,
+    request: RequestBuilder,
+) -> Result<Request, Error> {
+    let mut request = request
+        .build()
+        .map_err(|error| Error::transport(operation, error))?;
+    request
+        .headers_mut()
+        .insert(ACCEPT, HeaderValue::from_static("application/json"));
     let carries = [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method);
     if carries && request.body().is_none() {
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some("{}".into());
     }
     Ok(request)
 }
 
 /// Adds a header parameter, when it is set.
-#[allow(dead_code, reason = "for contracts with header parameters; the vendored one has none")]
-pub(crate) fn header(request: RequestBuilder, name: &str, value: Option<&impl ToString>) -> RequestBuilder {
+#[allow(
+    dead_code,
+    reason = "for contracts with header parameters; the vendored one has none"
+)]
+pub(crate) fn header(
+    request: RequestBuilder,
+    name: &str,
+    value: Option<&impl ToString>,
+) -> RequestBuilder {
     match value {
         Some(value) => request.header(name, value.to_string()),
         None => request,
@@ -213,13 +262,19 @@ pub(crate) fn header(request: RequestBuilder, name: &str, value: Option<&impl To
 }
 
 /// A list in the query as one text joined by commas.
-#[allow(dead_code, reason = "for contracts with such lists; the vendored one repeats the parameter")]
+#[allow(
+    dead_code,
+    reason = "for contracts with such lists; the vendored one repeats the parameter"
+)]
 pub(crate) struct Joined<'a, T> {
     name: &'a str,
     items: &'a T,
 }
 
-#[allow(dead_code, reason = "for contracts with such lists; the vendored one repeats the parameter")]
+#[allow(
+    dead_code,
+    reason = "for contracts with such lists; the vendored one repeats the parameter"
+)]
 impl<'a, T> Joined<'a, T> {
     pub(crate) fn new(name: &'a str, items: &'a T) -> Self {
         Self { name, items }
@@ -231,7 +286,11 @@ where
     &'a T: IntoIterator<Item: ToString>,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let joined: Vec<String> = self.items.into_iter().map(|item| item.to_string()).collect();
+        let joined: Vec<String> = self
+            .items
+            .into_iter()
+            .map(|item| item.to_string())
+            .collect();
         [(self.name, joined.join(","))].serialize(serializer)
     }
 }
@@ -242,7 +301,10 @@ mod tests {
 
     #[test]
     fn segments_are_encoded_and_cannot_change_the_path() {
-        assert_eq!(encode("KXBTCD-26MAY3017-T73499.99"), "KXBTCD-26MAY3017-T73499.99");
+        assert_eq!(
+            encode("KXBTCD-26MAY3017-T73499.99"),
+            "KXBTCD-26MAY3017-T73499.99"
+        );
         assert_eq!(encode("a/b?c#d %\u{e9}"), "a%2Fb%3Fc%23d%20%25%C3%A9");
         let operation = crate::operation::GET_MARKET;
         for bad in ["", ".", ".."] {
@@ -262,7 +324,15 @@ mod tests {
     #[test]
     fn lists_are_joined_by_commas() {
         let items = vec!["a".to_owned(), "b,c".to_owned()];
-        let url = reqwest::Client::new().get("http://localhost/").query(&Joined::new("t", &items)).build();
-        assert_eq!(url.ok().and_then(|request| request.url().query().map(str::to_owned)).as_deref(), Some("t=a%2Cb%2Cc"));
+        let url = reqwest::Client::new()
+            .get("http://localhost/")
+            .query(&Joined::new("t", &items))
+            .build();
+        assert_eq!(
+            url.ok()
+                .and_then(|request| request.url().query().map(str::to_owned))
+                .as_deref(),
+            Some("t=a%2Cb%2Cc")
+        );
     }
 }

@@ -17,15 +17,33 @@ use wiremock::Request;
 #[test]
 fn the_table_has_every_operation() {
     let samples = samples();
-    let ids: Vec<_> = operation::ALL.iter().map(|operation| operation.id).collect();
+    let ids: Vec<_> = operation::ALL
+        .iter()
+        .map(|operation| operation.id)
+        .collect();
     assert_eq!(ids.len(), 128);
     assert_eq!(ids, samples.operations());
     for operation in &operation::ALL {
         assert_eq!(operation::find(operation.id), Some(operation));
     }
-    assert_eq!(operation::ALL.iter().filter(|operation| operation.paging.is_some()).count(), 29);
-    assert_eq!(operation::ALL.iter().filter(|operation| !operation.auth).count(), 41);
-    assert_eq!(operation::BATCH_CREATE_ORDERS_V2.token_cost_per_item, Some(10));
+    assert_eq!(
+        operation::ALL
+            .iter()
+            .filter(|operation| operation.paging.is_some())
+            .count(),
+        29
+    );
+    assert_eq!(
+        operation::ALL
+            .iter()
+            .filter(|operation| !operation.auth)
+            .count(),
+        41
+    );
+    assert_eq!(
+        operation::BATCH_CREATE_ORDERS_V2.token_cost_per_item,
+        Some(10)
+    );
     assert_eq!(operation::CANCEL_ORDER_V2.token_cost, 2);
     assert_eq!(operation::GET_BALANCE.bucket, operation::Bucket::Balance);
 }
@@ -37,7 +55,8 @@ fn the_committed_calls_are_those_of_the_contract() {
 
 #[test]
 fn the_committed_surface_is_that_of_the_contract() {
-    let surface = kalshi_gen::surface(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap();
+    let surface =
+        kalshi_gen::surface(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap();
     current("tests/generated/surface.txt", &surface);
 }
 
@@ -49,7 +68,10 @@ fn current(path: &str, expected: &str) {
         fs::write(&file, expected).unwrap();
     }
     let found = fs::read_to_string(&file).unwrap_or_default();
-    let difference = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    let difference = found
+        .lines()
+        .zip(expected.lines())
+        .find(|(found, expected)| found != expected);
     assert!(
         found == expected,
         "{path} is not current ({difference:?}); bring it up to date with `UPDATE=1 cargo test --test operations` and review its diff"
@@ -61,12 +83,24 @@ async fn every_request_is_what_the_contract_says() {
     let (samples, server) = (samples(), Server::start().await);
     for operation in &operation::ALL {
         let full = samples.answers(operation.id).into_iter().next();
-        server.answer(samples.status(operation.id).unwrap(), full.map(|sample| sample.body));
-        call(&server.client, operation.id, &arguments(&samples, operation.id))
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
+        server.answer(
+            samples.status(operation.id).unwrap(),
+            full.map(|sample| sample.body),
+        );
+        call(
+            &server.client,
+            operation.id,
+            &arguments(&samples, operation.id),
+        )
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
         let request = server.take_request().await;
-        assert_eq!(request.method.as_str(), operation.method.as_str(), "{}", operation.id);
+        assert_eq!(
+            request.method.as_str(),
+            operation.method.as_str(),
+            "{}",
+            operation.id
+        );
         assert_path_and_query(&samples, operation.id, operation.path, &request);
         assert_body(&samples, operation.id, &request);
         if operation.auth {
@@ -75,24 +109,44 @@ async fn every_request_is_what_the_contract_says() {
             assert_unsigned(&request);
         }
         assert_eq!(request.headers["accept"], "application/json");
-        assert!(request.headers["user-agent"].to_str().unwrap().starts_with("kalshi-sdk/"));
+        assert!(
+            request.headers["user-agent"]
+                .to_str()
+                .unwrap()
+                .starts_with("kalshi-sdk/")
+        );
         assert!(!request.headers.contains_key("api-version"));
     }
 }
 
 fn decoded(segment: &str) -> String {
     let query = format!("x={}", segment.replace('+', "%2B"));
-    url::form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned()
+    url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .unwrap()
+        .1
+        .into_owned()
 }
 
 fn assert_path_and_query(samples: &Samples, id: &str, template: &str, request: &Request) {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let arguments = samples.arguments(id);
     let path = request.url.path().strip_prefix("/trade-api/v2/").unwrap();
     let template = template.trim_start_matches('/');
-    assert_eq!(path.split('/').count(), template.split('/').count(), "{id}: {path}");
+    assert_eq!(
+        path.split('/').count(),
+        template.split('/').count(),
+        "{id}: {path}"
+    );
     for (segment, expected) in path.split('/').zip(template.split('/')) {
-        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) => {
                 let argument = arguments.iter().find(|other| other.name == name).unwrap();
                 assert_eq!(decoded(segment), text(&argument.value), "{id}: {name}");
@@ -101,16 +155,29 @@ fn assert_path_and_query(samples: &Samples, id: &str, template: &str, request: &
         }
     }
     let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for argument in arguments.iter().filter(|argument| argument.place == Place::Query) {
-        let values = argument.value.as_array().map_or_else(|| vec![text(&argument.value)], |list| list.iter().map(text).collect());
+    for argument in arguments
+        .iter()
+        .filter(|argument| argument.place == Place::Query)
+    {
+        let values = argument.value.as_array().map_or_else(
+            || vec![text(&argument.value)],
+            |list| list.iter().map(text).collect(),
+        );
         expected.insert(argument.name.clone(), values);
     }
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in request.url.query_pairs() {
-        found.entry(name.into_owned()).or_default().push(value.into_owned());
+        found
+            .entry(name.into_owned())
+            .or_default()
+            .push(value.into_owned());
     }
     assert_eq!(found, expected, "{id}");
-    assert_eq!(request.url.query().is_none(), expected.is_empty(), "{id}: a bare `?`");
+    assert_eq!(
+        request.url.query().is_none(),
+        expected.is_empty(),
+        "{id}: a bare `?`"
+    );
 }
 
 fn assert_body(samples: &Samples, id: &str, request: &Request) {
@@ -138,10 +205,22 @@ async fn every_form_of_answer_decodes() {
     let mut decoded = 0;
     for operation in &operation::ALL {
         for answer in samples.answers(operation.id) {
-            server.answer(samples.status(operation.id).unwrap(), Some(answer.body.clone()));
-            let value = call(&server.client, operation.id, &arguments(&samples, operation.id))
-                .await
-                .unwrap_or_else(|error| panic!("{}, {}: {error}\n{:#}", operation.id, answer.name, answer.body));
+            server.answer(
+                samples.status(operation.id).unwrap(),
+                Some(answer.body.clone()),
+            );
+            let value = call(
+                &server.client,
+                operation.id,
+                &arguments(&samples, operation.id),
+            )
+            .await
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}, {}: {error}\n{:#}",
+                    operation.id, answer.name, answer.body
+                )
+            });
             // Nothing of a full answer is lost; an unknown value comes back as it was.
             if ["full", "unknown values"].contains(&answer.name) {
                 assert_eq!(value, answer.body, "{}, {}", operation.id, answer.name);
@@ -156,7 +235,10 @@ async fn every_form_of_answer_decodes() {
 async fn a_missing_amount_is_an_error_with_its_path() {
     let (samples, server) = (samples(), Server::start().await);
     let mut full = samples.answers("GetMarkets").remove(0).body;
-    full["markets"][0].as_object_mut().unwrap().remove("yes_bid_dollars");
+    full["markets"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("yes_bid_dollars");
     server.answer(200, Some(full));
     let error = server.client.get_markets().send().await.unwrap_err();
     assert!(error.is_decode());
@@ -167,12 +249,22 @@ async fn a_missing_amount_is_an_error_with_its_path() {
 #[tokio::test]
 async fn a_malformed_amount_is_an_error_with_its_path() {
     let (samples, server) = (samples(), Server::start().await);
-    for bad in [json!("abc"), json!("0.12345678"), json!(0.5), json!(null), json!("")] {
+    for bad in [
+        json!("abc"),
+        json!("0.12345678"),
+        json!(0.5),
+        json!(null),
+        json!(""),
+    ] {
         let mut full = samples.answers("GetMarkets").remove(0).body;
         full["markets"][0]["yes_bid_dollars"] = bad.clone();
         server.answer(200, Some(full));
         let error = server.client.get_markets().send().await.unwrap_err();
         assert!(error.is_decode(), "{bad}");
-        assert_eq!(error.decode_path(), Some("$.markets[0].yes_bid_dollars"), "{bad}");
+        assert_eq!(
+            error.decode_path(),
+            Some("$.markets[0].yes_bid_dollars"),
+            "{bad}"
+        );
     }
 }

@@ -46,7 +46,10 @@ fn recorded(folder: &Path) -> Vec<Recorded> {
     };
     files.sort();
     let mut found = Vec::new();
-    for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+    for path in files.into_iter().filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    }) {
         let file = path.file_stem().unwrap().to_string_lossy().into_owned();
         let mut parts = file.split("__");
         let (name, member) = match parts.next().unwrap().split_once('.') {
@@ -59,16 +62,28 @@ fn recorded(folder: &Path) -> Vec<Recorded> {
         }
         let refusal = parts.find_map(|part| part.strip_prefix("err")?.parse().ok());
         let body = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        found.push(Recorded { operation: name, member, refusal, body, file });
+        found.push(Recorded {
+            operation: name,
+            member,
+            refusal,
+            body,
+            file,
+        });
     }
     found
 }
 
 /// The answers a recorded file stands for: itself, or its parts put into a sample of the rest.
 fn answers(samples: &Samples, recorded: &Recorded) -> Vec<Value> {
-    let Some(member) = &recorded.member else { return vec![recorded.body.clone()] };
+    let Some(member) = &recorded.member else {
+        return vec![recorded.body.clone()];
+    };
     let sample = samples.answers(&recorded.operation).remove(0).body;
-    assert!(sample.get(member).is_some(), "{}: the answer has no `{member}`", recorded.file);
+    assert!(
+        sample.get(member).is_some(),
+        "{}: the answer has no `{member}`",
+        recorded.file
+    );
     let with = |part: &Value| {
         let mut answer = sample.clone();
         answer[member] = part.clone();
@@ -81,10 +96,23 @@ fn answers(samples: &Samples, recorded: &Recorded) -> Vec<Value> {
 }
 
 /// Serves the recorded body to a call of its operation.
-async fn replay(server: &Server, samples: &Samples, recorded: &Recorded, answer: Value) -> Result<Value, Error> {
-    let status = recorded.refusal.or(samples.status(&recorded.operation)).unwrap();
+async fn replay(
+    server: &Server,
+    samples: &Samples,
+    recorded: &Recorded,
+    answer: Value,
+) -> Result<Value, Error> {
+    let status = recorded
+        .refusal
+        .or(samples.status(&recorded.operation))
+        .unwrap();
     server.answer(status, Some(answer));
-    call(&server.client, &recorded.operation, &arguments(samples, &recorded.operation)).await
+    call(
+        &server.client,
+        &recorded.operation,
+        &arguments(samples, &recorded.operation),
+    )
+    .await
 }
 
 /// Every body decodes, and every refusal is understood.
@@ -94,10 +122,18 @@ async fn all_decode(folder: &Path) -> usize {
     for recorded in recorded(folder) {
         for answer in answers(&samples, &recorded) {
             count += 1;
-            match (recorded.refusal, replay(&server, &samples, &recorded, answer).await) {
+            match (
+                recorded.refusal,
+                replay(&server, &samples, &recorded, answer).await,
+            ) {
                 (None, Ok(_)) => {}
                 (Some(status), Err(error)) => {
-                    assert_eq!(error.status().map(|status| status.as_u16()), Some(status), "{}", recorded.file);
+                    assert_eq!(
+                        error.status().map(|status| status.as_u16()),
+                        Some(status),
+                        "{}",
+                        recorded.file
+                    );
                     assert!(error.code().is_some(), "{}: {error}", recorded.file);
                 }
                 (_, result) => panic!("{}: {result:?}", recorded.file),
@@ -111,7 +147,11 @@ async fn all_decode(folder: &Path) -> usize {
 #[tokio::test]
 async fn recorded_bodies_decode() {
     if let Some(folder) = folder() {
-        assert!(all_decode(&folder).await > 0, "{} holds no recorded answer", folder.display());
+        assert!(
+            all_decode(&folder).await > 0,
+            "{} holds no recorded answer",
+            folder.display()
+        );
     }
 }
 
@@ -131,10 +171,16 @@ async fn bodies_from_before_the_migration_miss_amounts_only() {
     for recorded in recorded(&folder.join("pre")) {
         for answer in answers(&samples, &recorded) {
             if let Err(error) = replay(&server, &samples, &recorded, answer).await {
-                let path = error.decode_path().unwrap_or_else(|| panic!("{}: {error}", recorded.file)).to_owned();
+                let path = error
+                    .decode_path()
+                    .unwrap_or_else(|| panic!("{}: {error}", recorded.file))
+                    .to_owned();
                 let amount = path.ends_with("_dollars") || path.ends_with("_fp");
                 assert!(amount, "{}: {error}", recorded.file);
-                eprintln!("not decodable today: {}: {path} did not exist", recorded.file);
+                eprintln!(
+                    "not decodable today: {}: {path} did not exist",
+                    recorded.file
+                );
             }
         }
     }
@@ -145,10 +191,24 @@ async fn bodies_from_before_the_migration_miss_amounts_only() {
 async fn reconstructed_refusals_are_understood() {
     let Some(folder) = folder() else { return };
     let (samples, server) = (samples(), Server::start().await);
-    for recorded in recorded(&folder.join("reconstructed")).into_iter().filter(|recorded| recorded.refusal.is_some()) {
-        let error = replay(&server, &samples, &recorded, recorded.body.clone()).await.unwrap_err();
-        assert_eq!(error.status().map(|status| status.as_u16()), recorded.refusal, "{}", recorded.file);
+    for recorded in recorded(&folder.join("reconstructed"))
+        .into_iter()
+        .filter(|recorded| recorded.refusal.is_some())
+    {
+        let error = replay(&server, &samples, &recorded, recorded.body.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.status().map(|status| status.as_u16()),
+            recorded.refusal,
+            "{}",
+            recorded.file
+        );
         let said = [error.code(), error.message(), error.details()];
-        assert!(said.iter().any(Option::is_some), "{}: {error}", recorded.file);
+        assert!(
+            said.iter().any(Option::is_some),
+            "{}: {error}",
+            recorded.file
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Second stage: progenitor turns the normalised contract into types, a client and request builders.
 
-use progenitor_impl::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl};
+use progenitor_impl::{
+    GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl,
+};
 use quote::quote;
 
 use crate::{
@@ -23,11 +25,17 @@ pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
         settings.with_replacement(component, rust, std::iter::empty::<TypeImpl>());
     }
     // The checks before this stage refuse what progenitor cannot do; should one be missing, its panic is an error too.
-    let generated = std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));
+    let generated =
+        std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));
     let tokens = match generated {
         Ok(Ok(tokens)) => tokens,
         Ok(Err(error)) => return Err(Error::document(format!("progenitor: {error}"))),
-        Err(_) => return Err(Error::document("progenitor stopped on a construct it cannot express")),
+        Err(_) => {
+            return Err(Error::document(
+                "progenitor stopped on a construct it cannot express",
+            ));
+        }
     };
-    syn::parse2(tokens).map_err(|error| Error::document(format!("progenitor's output does not parse: {error}")))
+    syn::parse2(tokens)
+        .map_err(|error| Error::document(format!("progenitor's output does not parse: {error}")))
 }

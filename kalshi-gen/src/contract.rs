@@ -29,7 +29,9 @@ pub(crate) fn parse(text: &str) -> Result<Value, Error> {
 }
 
 /// Every operation of a checked document: path, method, operation.
-pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
+pub(crate) fn operations(
+    document: &Value,
+) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
     let paths = document.get("paths").and_then(Value::as_object);
     paths.into_iter().flatten().flat_map(|(path, item)| {
         item.as_object()
@@ -69,7 +71,9 @@ fn check(document: &Value) -> Result<(), Error> {
         ));
     };
     if root.contains_key("swagger") {
-        return Err(Error::document("Swagger 2 is not supported; convert the contract to OpenAPI 3.0"));
+        return Err(Error::document(
+            "Swagger 2 is not supported; convert the contract to OpenAPI 3.0",
+        ));
     }
     match root.get("openapi").and_then(Value::as_str) {
         Some(version) if version.starts_with("3.0.") => {}
@@ -79,11 +83,22 @@ fn check(document: &Value) -> Result<(), Error> {
                 format!("OpenAPI {version} is not supported; kalshi-gen reads 3.0.x"),
             ));
         }
-        None => return Err(Error::document("not a contract: there is no text member `openapi`")),
+        None => {
+            return Err(Error::document(
+                "not a contract: there is no text member `openapi`",
+            ));
+        }
     }
     for key in ["title", "version"] {
-        if document.pointer(&format!("/info/{key}")).and_then(Value::as_str).is_none() {
-            return Err(Error::at(&Place::of(&["info", key]), "this text is missing"));
+        if document
+            .pointer(&format!("/info/{key}"))
+            .and_then(Value::as_str)
+            .is_none()
+        {
+            return Err(Error::at(
+                &Place::of(&["info", key]),
+                "this text is missing",
+            ));
         }
     }
     check_depth(document, &Place::default())?;
@@ -94,7 +109,10 @@ fn check(document: &Value) -> Result<(), Error> {
 /// Refuses documents nested so deeply that walking them could exhaust the stack.
 fn check_depth(node: &Value, place: &Place) -> Result<(), Error> {
     if place.depth() > MAX_DEPTH {
-        return Err(Error::at(place, format!("nested more than {MAX_DEPTH} levels deep")));
+        return Err(Error::at(
+            place,
+            format!("nested more than {MAX_DEPTH} levels deep"),
+        ));
     }
     match node {
         Value::Object(members) => members
@@ -119,7 +137,10 @@ fn check_schemas(document: &Value) -> Result<(), Error> {
         let place = components.join(name);
         identifier(name, &place)?;
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
-            return Err(Error::at(&place, format!("has the same name in Rust as `{other}`")));
+            return Err(Error::at(
+                &place,
+                format!("has the same name in Rust as `{other}`"),
+            ));
         }
         check_schema(document, schema, &place)?;
         check_alias(document, name, &place)?;
@@ -132,12 +153,22 @@ fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error>
     fn parts(schema: &Value) -> Vec<&str> {
         let one = schema.get("$ref").and_then(Value::as_str);
         let many = schema.get("allOf").and_then(Value::as_array);
-        let many = many.into_iter().flatten().filter_map(|part| part.get("$ref")?.as_str());
-        one.into_iter().chain(many).filter_map(schema_name).collect()
+        let many = many
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get("$ref")?.as_str());
+        one.into_iter()
+            .chain(many)
+            .filter_map(schema_name)
+            .collect()
     }
     let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
     while let Some(next) = open.pop() {
-        for part in schemas(document).and_then(|all| all.get(next)).map(parts).unwrap_or_default() {
+        for part in schemas(document)
+            .and_then(|all| all.get(next))
+            .map(parts)
+            .unwrap_or_default()
+        {
             if part == name {
                 return Err(Error::at(place, "is defined by itself"));
             }
@@ -152,32 +183,76 @@ fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error>
 fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), Error> {
     const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
     const KNOWN: [&str; 36] = [
-        "$ref", "type", "format", "properties", "required", "items", "additionalProperties", "allOf", "oneOf", "anyOf",
-        "enum", "nullable", "description", "title", "default", "example", "examples", "deprecated", "minimum",
-        "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
-        "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "readOnly", "writeOnly", "externalDocs",
-        "xml", "discriminator",
+        "$ref",
+        "type",
+        "format",
+        "properties",
+        "required",
+        "items",
+        "additionalProperties",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "enum",
+        "nullable",
+        "description",
+        "title",
+        "default",
+        "example",
+        "examples",
+        "deprecated",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "readOnly",
+        "writeOnly",
+        "externalDocs",
+        "xml",
+        "discriminator",
     ];
     let node = object(schema, place)?;
     for key in node.keys() {
         if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
-            return Err(Error::at(&place.join(key), "this keyword cannot be expressed in Rust"));
+            return Err(Error::at(
+                &place.join(key),
+                "this keyword cannot be expressed in Rust",
+            ));
         }
     }
     if let Some(kind) = node.get("type") {
         let known = kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
         if !known {
-            return Err(Error::at(&place.join("type"), format!("no type of OpenAPI 3.0: {kind}")));
+            return Err(Error::at(
+                &place.join("type"),
+                format!("no type of OpenAPI 3.0: {kind}"),
+            ));
         }
     }
     if node.get("type").and_then(Value::as_str) == Some("array") && !node.contains_key("items") {
         return Err(Error::at(place, "an array must say what its `items` are"));
     }
     if let Some(reference) = node.get("$ref") {
-        let target = reference.as_str().filter(|text| schema_name(text).is_some());
+        let target = reference
+            .as_str()
+            .filter(|text| schema_name(text).is_some());
         match target.map(|text| resolve(document, text)) {
             Some(Some(_)) => {}
-            Some(None) => return Err(Error::at(place, format!("points at {reference}, which is not there"))),
+            Some(None) => {
+                return Err(Error::at(
+                    place,
+                    format!("points at {reference}, which is not there"),
+                ));
+            }
             None => {
                 return Err(Error::at(
                     place,
@@ -188,20 +263,30 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
     }
     if let Some(values) = node.get("enum") {
         let place = place.join("enum");
-        let values = values.as_array().ok_or_else(|| Error::at(&place, "not a list"))?;
+        let values = values
+            .as_array()
+            .ok_or_else(|| Error::at(&place, "not a list"))?;
         let mut rust_names = BTreeSet::new();
         for value in values.iter().filter_map(Value::as_str) {
             if !rust_names.insert(crate::enums::variant_name(value)) {
-                return Err(Error::at(&place, format!("{value:?} has the Rust name of another value")));
+                return Err(Error::at(
+                    &place,
+                    format!("{value:?} has the Rust name of another value"),
+                ));
             }
         }
     }
     let required = match node.get("required") {
         Some(value) => {
             let place = place.join("required");
-            let list = value.as_array().ok_or_else(|| Error::at(&place, "not a list"))?;
+            let list = value
+                .as_array()
+                .ok_or_else(|| Error::at(&place, "not a list"))?;
             list.iter()
-                .map(|name| name.as_str().ok_or_else(|| Error::at(&place, format!("{name} is no text"))))
+                .map(|name| {
+                    name.as_str()
+                        .ok_or_else(|| Error::at(&place, format!("{name} is no text")))
+                })
                 .collect::<Result<Vec<_>, _>>()?
         }
         None => Vec::new(),
@@ -214,10 +299,16 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
             let place = place.join(name);
             let rust_name = names::snake(name);
             if !rust_name.contains(|c: char| c.is_ascii_alphanumeric()) || !rust_name.is_ascii() {
-                return Err(Error::at(&place, format!("{name:?} cannot be the name of a member in Rust")));
+                return Err(Error::at(
+                    &place,
+                    format!("{name:?} cannot be the name of a member in Rust"),
+                ));
             }
             if let Some(other) = rust_names.insert(rust_name, name) {
-                return Err(Error::at(&place, format!("has the same name in Rust as `{other}`")));
+                return Err(Error::at(
+                    &place,
+                    format!("has the same name in Rust as `{other}`"),
+                ));
             }
             check_schema(document, member, &place)?;
         }
@@ -234,7 +325,9 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
     for key in ["allOf", "oneOf", "anyOf"] {
         if let Some(parts) = node.get(key) {
             let place = place.join(key);
-            let parts = parts.as_array().ok_or_else(|| Error::at(&place, "not a list"))?;
+            let parts = parts
+                .as_array()
+                .ok_or_else(|| Error::at(&place, "not a list"))?;
             if parts.is_empty() {
                 return Err(Error::at(&place, "an empty list"));
             }
@@ -254,7 +347,9 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
 
 fn check_operations(document: &Value) -> Result<(), Error> {
     let root = Place::of(&["paths"]);
-    let paths = document.get("paths").ok_or_else(|| Error::at(&root, "there are no paths"))?;
+    let paths = document
+        .get("paths")
+        .ok_or_else(|| Error::at(&root, "there are no paths"))?;
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for (path, item) in object(paths, &root)? {
         let place = root.join(path);
@@ -303,7 +398,9 @@ fn parameters(
     let place = place.join("parameters");
     let list = match node.get("parameters") {
         None => return Ok(found),
-        Some(list) => list.as_array().ok_or_else(|| Error::at(&place, "not a list"))?,
+        Some(list) => list
+            .as_array()
+            .ok_or_else(|| Error::at(&place, "not a list"))?,
     };
     for (index, parameter) in list.iter().enumerate() {
         let place = place.join(index);
@@ -323,7 +420,10 @@ fn parameters(
         if !supported {
             return Err(Error::at(
                 &place,
-                format!("a {kind} parameter of style {} is not supported", style.unwrap_or("default")),
+                format!(
+                    "a {kind} parameter of style {} is not supported",
+                    style.unwrap_or("default")
+                ),
             ));
         }
         if kind == "path" && node.get("required") != Some(&Value::Bool(true)) {
@@ -355,13 +455,18 @@ fn is_scalar(document: &Value, schema: &Value) -> bool {
 fn is_scalar_list(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("array")
-        && schema.get("items").is_some_and(|items| is_scalar(document, items))
+        && schema
+            .get("items")
+            .is_some_and(|items| is_scalar(document, items))
 }
 
 /// The schema behind references and an `allOf` of one; bounded, because a checked document has no circles.
 pub(crate) fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..MAX_DEPTH {
-        let single = schema.get("allOf").and_then(Value::as_array).filter(|parts| parts.len() == 1);
+        let single = schema
+            .get("allOf")
+            .and_then(Value::as_array)
+            .filter(|parts| parts.len() == 1);
         let next = match (schema.get("$ref").and_then(Value::as_str), single) {
             (Some(reference), _) => resolve(document, reference),
             (None, Some(parts)) => parts.first(),
@@ -414,7 +519,11 @@ fn check_path_template(
     Ok(())
 }
 
-fn check_body(document: &Value, operation: &Map<String, Value>, place: &Place) -> Result<(), Error> {
+fn check_body(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(), Error> {
     let Some(body) = operation.get("requestBody") else {
         return Ok(());
     };
@@ -422,7 +531,11 @@ fn check_body(document: &Value, operation: &Map<String, Value>, place: &Place) -
     check_content(document, dereference(document, body, &place)?, &place)
 }
 
-fn check_answers(document: &Value, operation: &Map<String, Value>, place: &Place) -> Result<(), Error> {
+fn check_answers(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(), Error> {
     let place = place.join("responses");
     let answers = operation
         .get("responses")
@@ -431,7 +544,10 @@ fn check_answers(document: &Value, operation: &Map<String, Value>, place: &Place
         let place = place.join(status);
         let known = status == "default"
             || matches!(status.as_bytes(), [b'1'..=b'5', b'X', b'X'])
-            || (status.len() == 3 && status.parse::<u16>().is_ok_and(|code| (100..600).contains(&code)));
+            || (status.len() == 3
+                && status
+                    .parse::<u16>()
+                    .is_ok_and(|code| (100..600).contains(&code)));
         if !known {
             return Err(Error::at(&place, "no HTTP status"));
         }
@@ -460,15 +576,23 @@ fn check_content(document: &Value, node: &Value, place: &Place) -> Result<(), Er
 }
 
 /// Follows one `$ref` of a parameter, a body or an answer.
-pub(crate) fn dereference<'a>(document: &'a Value, node: &'a Value, place: &Place) -> Result<&'a Value, Error> {
+pub(crate) fn dereference<'a>(
+    document: &'a Value,
+    node: &'a Value,
+    place: &Place,
+) -> Result<&'a Value, Error> {
     match node.get("$ref") {
         None => Ok(node),
         Some(reference) => {
             let target = reference.as_str().and_then(|text| resolve(document, text));
-            let target = target
-                .ok_or_else(|| Error::at(place, format!("points at {reference}, which is not there")))?;
+            let target = target.ok_or_else(|| {
+                Error::at(place, format!("points at {reference}, which is not there"))
+            })?;
             if target.get("$ref").is_some() {
-                return Err(Error::at(place, format!("{reference} is itself a reference")));
+                return Err(Error::at(
+                    place,
+                    format!("{reference} is itself a reference"),
+                ));
             }
             Ok(target)
         }
@@ -476,7 +600,8 @@ pub(crate) fn dereference<'a>(document: &'a Value, node: &'a Value, place: &Plac
 }
 
 fn object<'a>(node: &'a Value, place: &Place) -> Result<&'a Map<String, Value>, Error> {
-    node.as_object().ok_or_else(|| Error::at(place, "not a mapping"))
+    node.as_object()
+        .ok_or_else(|| Error::at(place, "not a mapping"))
 }
 
 /// Names that become Rust identifiers: a letter or underscore first, then letters, digits and `_ - .`.
@@ -486,6 +611,9 @@ fn identifier(name: &str, place: &Place) -> Result<(), Error> {
     if first && chars.all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && name.len() <= 128 {
         Ok(())
     } else {
-        Err(Error::at(place, format!("{name:?} cannot be the name of something in Rust")))
+        Err(Error::at(
+            place,
+            format!("{name:?} cannot be the name of something in Rust"),
+        ))
     }
 }

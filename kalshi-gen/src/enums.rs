@@ -11,13 +11,21 @@ pub(crate) fn variant_name(value: &str) -> String {
         // `Unknown` is the variant for what the contract does not list, `Self` a keyword.
         _ if ["Unknown", "Self"].contains(&name.as_str()) => format!("{name}Value"),
         Some(first) if first.is_ascii_alphabetic() && name.is_ascii() => name,
-        _ => format!("Value{}", name.chars().filter(char::is_ascii_alphanumeric).collect::<String>()),
+        _ => format!(
+            "Value{}",
+            name.chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect::<String>()
+        ),
     }
 }
 
 /// An open enum of the given name for the given texts.
 pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<syn::Item> {
-    let variants: Vec<_> = values.iter().map(|value| format_ident!("{}", variant_name(value))).collect();
+    let variants: Vec<_> = values
+        .iter()
+        .map(|value| format_ident!("{}", variant_name(value)))
+        .collect();
     let docs = values.iter().map(|value| match value.as_str() {
         "" => "An empty text.".to_owned(),
         value => format!("`{value}`"),

@@ -71,7 +71,9 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("$")?;
         for key in &self.0 {
-            let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
+            let plain = key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
             match key.parse::<usize>() {
                 Ok(index) => write!(f, "[{index}]")?,
                 Err(_) if plain && !key.is_empty() => write!(f, ".{key}")?,

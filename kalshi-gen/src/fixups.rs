@@ -19,12 +19,30 @@ const TRADE: [(&str, Fixup); 14] = [
     ("price_levels_are_pairs", price_levels_are_pairs),
     ("quote_bids_are_dollars", quote_bids_are_dollars),
     ("price_ranges_are_dollars", price_ranges_are_dollars),
-    ("market_settlement_bounds_are_new", market_settlement_bounds_are_new),
-    ("market_sub_titles_may_be_missing", market_sub_titles_may_be_missing),
-    ("exchange_index_is_new_on_portfolio_rows", exchange_index_is_new_on_portfolio_rows),
-    ("sides_are_new_on_orders_and_fills", sides_are_new_on_orders_and_fills),
-    ("taker_sides_are_new_on_trades", taker_sides_are_new_on_trades),
-    ("block_trade_flag_is_new_on_trades", block_trade_flag_is_new_on_trades),
+    (
+        "market_settlement_bounds_are_new",
+        market_settlement_bounds_are_new,
+    ),
+    (
+        "market_sub_titles_may_be_missing",
+        market_sub_titles_may_be_missing,
+    ),
+    (
+        "exchange_index_is_new_on_portfolio_rows",
+        exchange_index_is_new_on_portfolio_rows,
+    ),
+    (
+        "sides_are_new_on_orders_and_fills",
+        sides_are_new_on_orders_and_fills,
+    ),
+    (
+        "taker_sides_are_new_on_trades",
+        taker_sides_are_new_on_trades,
+    ),
+    (
+        "block_trade_flag_is_new_on_trades",
+        block_trade_flag_is_new_on_trades,
+    ),
     ("collection_price_grid_is_new", collection_price_grid_is_new),
     ("order_group_routing_is_new", order_group_routing_is_new),
     ("new_private_keys_are_secret", new_private_keys_are_secret),
@@ -57,12 +75,14 @@ fn price_levels_are_pairs(document: &mut Value) -> bool {
 
 /// The bids of a new quote are dollars under names without the suffix.
 fn quote_bids_are_dollars(document: &mut Value) -> bool {
-    ["yes_bid", "no_bid"].map(|name| mark(member(document, "CreateQuoteRequest", name), DOLLARS)) == [true; 2]
+    ["yes_bid", "no_bid"].map(|name| mark(member(document, "CreateQuoteRequest", name), DOLLARS))
+        == [true; 2]
 }
 
 /// The ranges of a market's price grid are dollars under names without the suffix.
 fn price_ranges_are_dollars(document: &mut Value) -> bool {
-    ["start", "end", "step"].map(|name| mark(member(document, "PriceRange", name), DOLLARS)) == [true; 3]
+    ["start", "end", "step"].map(|name| mark(member(document, "PriceRange", name), DOLLARS))
+        == [true; 3]
 }
 
 /// Required since 3.31 (2026-09-29); markets recorded before lack it.
@@ -77,17 +97,24 @@ fn market_sub_titles_may_be_missing(document: &mut Value) -> bool {
 
 /// Required since 3.29 (2026-08-28); rows recorded before lack it.
 fn exchange_index_is_new_on_portfolio_rows(document: &mut Value) -> bool {
-    ["Fill", "MarketPosition", "Settlement"].map(|name| optional(document, name, &["exchange_index"])) == [true; 3]
+    ["Fill", "MarketPosition", "Settlement"]
+        .map(|name| optional(document, name, &["exchange_index"]))
+        == [true; 3]
 }
 
 /// Required since 2026-05-19; older rows carry the pair of `side` and `action` only.
 fn sides_are_new_on_orders_and_fills(document: &mut Value) -> bool {
-    ["Order", "Fill"].map(|name| optional(document, name, &["outcome_side", "book_side"])) == [true; 2]
+    ["Order", "Fill"].map(|name| optional(document, name, &["outcome_side", "book_side"]))
+        == [true; 2]
 }
 
 /// Required since 2026-05-19; older trades carry `taker_side` only.
 fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
-    optional(document, "Trade", &["taker_outcome_side", "taker_book_side"])
+    optional(
+        document,
+        "Trade",
+        &["taker_outcome_side", "taker_book_side"],
+    )
 }
 
 /// Required since 2026-06-04; older trades lack it.
@@ -97,7 +124,11 @@ fn block_trade_flag_is_new_on_trades(document: &mut Value) -> bool {
 
 /// Required since 3.32 (2026-10-06); collections recorded before lack it.
 fn collection_price_grid_is_new(document: &mut Value) -> bool {
-    optional(document, "MultivariateEventCollection", &["price_level_structure"])
+    optional(
+        document,
+        "MultivariateEventCollection",
+        &["price_level_structure"],
+    )
 }
 
 /// Required since 3.29; the answer to a new order group was its id alone before.
@@ -107,7 +138,10 @@ fn order_group_routing_is_new(document: &mut Value) -> bool {
 
 /// The private half of a key that the exchange made is shown once, to its owner, and never printed.
 fn new_private_keys_are_secret(document: &mut Value) -> bool {
-    mark(member(document, "GenerateApiKeyResponse", "private_key"), SECRET)
+    mark(
+        member(document, "GenerateApiKeyResponse", "private_key"),
+        SECRET,
+    )
 }
 
 /// Live error bodies name the service that refused; the published schema does not.
@@ -115,7 +149,8 @@ fn errors_name_their_service(document: &mut Value) -> bool {
     match member(document, "ErrorResponse", "service") {
         // The vendored contract has the member already.
         Some(_) => true,
-        None => match schema(document, "ErrorResponse").and_then(|node| node.get_mut("properties")) {
+        None => match schema(document, "ErrorResponse").and_then(|node| node.get_mut("properties"))
+        {
             Some(Value::Object(members)) => {
                 members.insert("service".into(), json!({ "type": "string" }));
                 true
@@ -130,7 +165,9 @@ fn schema<'a>(document: &'a mut Value, name: &str) -> Option<&'a mut Value> {
 }
 
 fn member<'a>(document: &'a mut Value, schema_name: &str, name: &str) -> Option<&'a mut Value> {
-    schema(document, schema_name)?.get_mut("properties")?.get_mut(name)
+    schema(document, schema_name)?
+        .get_mut("properties")?
+        .get_mut(name)
 }
 
 /// Marks a schema as one of the generator's own types.
@@ -146,7 +183,9 @@ fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
 
 /// Takes members off the list of required ones; answers whether all were on it.
 fn optional(document: &mut Value, schema_name: &str, names: &[&str]) -> bool {
-    let Some(Value::Array(required)) = schema(document, schema_name).and_then(|node| node.get_mut("required")) else {
+    let Some(Value::Array(required)) =
+        schema(document, schema_name).and_then(|node| node.get_mut("required"))
+    else {
         return false;
     };
     let before = required.len();

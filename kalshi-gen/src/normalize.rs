@@ -70,7 +70,9 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     let parameters = reachable(&tree, |operation| operation.get("parameters"));
     if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
         schemas.retain(|name, _| {
-            let kept = [&sent, &received, &parameters].iter().any(|set| set.contains(name));
+            let kept = [&sent, &received, &parameters]
+                .iter()
+                .any(|set| set.contains(name));
             kept || SCALARS.iter().any(|(scalar, _)| scalar == name)
         });
         for (name, schema) in schemas {
@@ -78,7 +80,11 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
         }
     }
     let cursors = cursors(&mut tree)?;
-    Ok(Normalized { tree, sent, cursors })
+    Ok(Normalized {
+        tree,
+        sent,
+        cursors,
+    })
 }
 
 /// Finds the cursors of paged answers, and makes them texts that are always there: empty when nothing follows.
@@ -109,13 +115,23 @@ fn paths(document: &Value) -> Result<Value, Error> {
         let mut out = Map::new();
         for (key, value) in operation {
             if key.starts_with("x-")
-                || ["operationId", "summary", "description", "tags", "security", "deprecated"].contains(&key.as_str())
+                || [
+                    "operationId",
+                    "summary",
+                    "description",
+                    "tags",
+                    "security",
+                    "deprecated",
+                ]
+                .contains(&key.as_str())
             {
                 out.insert(key.clone(), value.clone());
             }
         }
         let own = operation.get("parameters").and_then(Value::as_array);
-        let shared = document["paths"][path].get("parameters").and_then(Value::as_array);
+        let shared = document["paths"][path]
+            .get("parameters")
+            .and_then(Value::as_array);
         let mut parameters: Vec<Value> = Vec::new();
         for parameter in shared.into_iter().chain(own).flatten() {
             let mut resolved = dereference(document, parameter, &place)?.clone();
@@ -123,7 +139,9 @@ fn paths(document: &Value) -> Result<Value, Error> {
                 resolved["x-component"] = json!(reference.rsplit('/').next());
             }
             // An operation's own parameter replaces the path's.
-            parameters.retain(|other| (&other["name"], &other["in"]) != (&resolved["name"], &resolved["in"]));
+            parameters.retain(|other| {
+                (&other["name"], &other["in"]) != (&resolved["name"], &resolved["in"])
+            });
             parameters.push(resolved);
         }
         out.insert("parameters".into(), Value::Array(parameters));
@@ -160,15 +178,30 @@ fn paths(document: &Value) -> Result<Value, Error> {
 fn is_empty_object(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("object")
-        && schema.get("properties").and_then(Value::as_object).is_none_or(Map::is_empty)
-        && matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false)))
+        && schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_none_or(Map::is_empty)
+        && matches!(
+            schema.get("additionalProperties"),
+            None | Some(Value::Bool(false))
+        )
 }
 
 /// The one success answer: its status and content.
-fn success(document: &Value, operation: &Map<String, Value>, place: &Place) -> Result<(String, Value), Error> {
+fn success(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(String, Value), Error> {
     let place = place.join("responses");
     let mut found: Option<(String, Option<Value>)> = None;
-    for (status, answer) in operation.get("responses").and_then(Value::as_object).into_iter().flatten() {
+    for (status, answer) in operation
+        .get("responses")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         if !status.starts_with('2') {
             continue;
         }
@@ -176,7 +209,10 @@ fn success(document: &Value, operation: &Map<String, Value>, place: &Place) -> R
         let schema = answer.pointer("/content/application~1json/schema").cloned();
         found = match found {
             Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
-                return Err(Error::at(&place, "two success answers with different bodies"));
+                return Err(Error::at(
+                    &place,
+                    "two success answers with different bodies",
+                ));
             }
             Some((first_status, first)) if schema.is_none() => Some((first_status, first)),
             _ => Some((status.clone(), schema)),
@@ -200,7 +236,9 @@ fn common_error(document: &Value) -> Option<Value> {
         for (status, answer) in answers.into_iter().flatten() {
             let place = Place::of(&["paths", path, method, "responses", status]);
             let answer = dereference(document, answer, &place).ok()?;
-            let reference = answer.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
+            let reference = answer
+                .pointer("/content/application~1json/schema/$ref")
+                .and_then(Value::as_str);
             if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
                 *counts.entry(reference.to_owned()).or_default() += 1;
             }
@@ -212,7 +250,11 @@ fn common_error(document: &Value) -> Option<Value> {
 
 /// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
 fn for_each_schema(tree: &mut Value, change: &mut impl FnMut(&str, &mut Map<String, Value>)) {
-    fn walk(name: &str, schema: &mut Value, change: &mut impl FnMut(&str, &mut Map<String, Value>)) {
+    fn walk(
+        name: &str,
+        schema: &mut Value,
+        change: &mut impl FnMut(&str, &mut Map<String, Value>),
+    ) {
         let Value::Object(node) = schema else { return };
         if let Some(Value::Object(members)) = node.get_mut("properties") {
             for (name, member) in members {
@@ -222,12 +264,21 @@ fn for_each_schema(tree: &mut Value, change: &mut impl FnMut(&str, &mut Map<Stri
         for key in ["items", "additionalProperties"] {
             if let Some(inner) = node.get_mut(key) {
                 // The name speaks for the texts of a list or a map, not for lists in a list.
-                let name = if inner.get("items").is_some() { "" } else { name };
+                let name = if inner.get("items").is_some() {
+                    ""
+                } else {
+                    name
+                };
                 walk(name, inner, change);
             }
         }
         for key in ["allOf", "oneOf", "anyOf"] {
-            for part in node.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+            for part in node
+                .get_mut(key)
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
                 walk(name, part, change);
             }
         }
@@ -285,32 +336,64 @@ fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
     let mut fault = None;
     for_each_schema(tree, &mut |name, node| {
         let parts = match node.get("allOf") {
-            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => parts.clone(),
+            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
+                parts.clone()
+            }
             _ => return,
         };
         let (mut members, mut required) = (Map::new(), Vec::new());
         let mut open: Vec<&Value> = parts.iter().rev().collect();
         while let Some(part) = open.pop() {
-            let referenced = part.get("$ref").and_then(Value::as_str).and_then(schema_name);
+            let referenced = part
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(schema_name);
             if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
                 open.push(target);
                 continue;
             }
-            for part in part.get("allOf").and_then(Value::as_array).into_iter().flatten().rev() {
+            for part in part
+                .get("allOf")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .rev()
+            {
                 open.push(part);
             }
-            if !matches!(part.get("type").and_then(Value::as_str), None | Some("object"))
-                || part.get("oneOf").or(part.get("anyOf")).is_some()
+            if !matches!(
+                part.get("type").and_then(Value::as_str),
+                None | Some("object")
+            ) || part.get("oneOf").or(part.get("anyOf")).is_some()
             {
                 fault = Some(name.to_owned());
             }
-            members.extend(part.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
-            required.extend(part.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+            members.extend(
+                part.get("properties")
+                    .and_then(Value::as_object)
+                    .cloned()
+                    .unwrap_or_default(),
+            );
+            required.extend(
+                part.get("required")
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default(),
+            );
         }
         node.remove("allOf");
         let own = node.remove("properties");
-        members.extend(own.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
-        required.extend(node.remove("required").and_then(|list| list.as_array().cloned()).unwrap_or_default());
+        members.extend(
+            own.as_ref()
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        );
+        required.extend(
+            node.remove("required")
+                .and_then(|list| list.as_array().cloned())
+                .unwrap_or_default(),
+        );
         node.insert("type".into(), json!("object"));
         node.insert("properties".into(), Value::Object(members));
         node.insert("required".into(), Value::Array(required));
@@ -327,12 +410,35 @@ fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
 /// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.
 fn plain(_: &str, node: &mut Map<String, Value>) {
     node.retain(|key, _| {
-        let kept = ["$ref", "type", "format", "properties", "required", "items", "additionalProperties"];
-        let more = ["allOf", "oneOf", "anyOf", "enum", "nullable", "description", "deprecated"];
+        let kept = [
+            "$ref",
+            "type",
+            "format",
+            "properties",
+            "required",
+            "items",
+            "additionalProperties",
+        ];
+        let more = [
+            "allOf",
+            "oneOf",
+            "anyOf",
+            "enum",
+            "nullable",
+            "description",
+            "deprecated",
+        ];
         kept.contains(&key.as_str()) || more.contains(&key.as_str())
     });
-    let kind = node.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let format = node.get("format").and_then(Value::as_str).unwrap_or_default();
+    let kind = node
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let format = node
+        .get("format")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let known = match kind.as_str() {
         "string" => ["date-time", "date"].contains(&format),
         "integer" => ["int32", "int64", "uint32", "uint64"].contains(&format),
@@ -346,9 +452,15 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         node.insert("format".into(), json!("int64"));
     }
     // Only texts become enums, and only lists that are texts throughout.
-    let texts = node.get("enum").and_then(Value::as_array).is_none_or(|list| {
-        kind == "string" && list.iter().all(|value| value.is_string() || value.is_null())
-    });
+    let texts = node
+        .get("enum")
+        .and_then(Value::as_array)
+        .is_none_or(|list| {
+            kind == "string"
+                && list
+                    .iter()
+                    .all(|value| value.is_string() || value.is_null())
+        });
     if !texts {
         node.remove("enum");
     }
@@ -360,11 +472,19 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
             node.remove("enum");
         }
     }
-    if kind == "object" && node.get("properties").and_then(Value::as_object).is_some_and(|members| !members.is_empty()) {
+    if kind == "object"
+        && node
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_some_and(|members| !members.is_empty())
+    {
         node.remove("additionalProperties");
     }
     if node.remove("deprecated") == Some(Value::Bool(true)) {
-        let text = node.get("description").and_then(Value::as_str).unwrap_or_default();
+        let text = node
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if !text.to_ascii_lowercase().contains("deprecated") {
             let text = format!("Deprecated. {text}");
             node.insert("description".into(), json!(text.trim()));
@@ -385,7 +505,11 @@ fn name_inline(tree: &mut Value) -> Result<(), Error> {
     found.choose_names(tree)?;
     found.replace(tree);
     // An object moved out may hold others.
-    if found.moved_objects { name_inline(tree) } else { Ok(()) }
+    if found.moved_objects {
+        name_inline(tree)
+    } else {
+        Ok(())
+    }
 }
 
 /// The inline enums and objects of a tree: where each stands and what it shall be called.
@@ -401,19 +525,36 @@ impl Inline {
     fn collect(tree: &mut Value) -> Self {
         let mut found = Self::default();
         found.visit(tree, &mut |places, owner, member, node| {
-            places.insert((owner.to_owned(), member.to_owned()), Value::Object(node.clone()));
+            places.insert(
+                (owner.to_owned(), member.to_owned()),
+                Value::Object(node.clone()),
+            );
         });
         found
     }
 
     /// Calls `act` with the owner and the member of every inline enum and object.
-    fn visit(&mut self, tree: &mut Value, act: &mut impl FnMut(&mut BTreeMap<(String, String), Value>, &str, &str, &mut Map<String, Value>)) {
+    fn visit(
+        &mut self,
+        tree: &mut Value,
+        act: &mut impl FnMut(
+            &mut BTreeMap<(String, String), Value>,
+            &str,
+            &str,
+            &mut Map<String, Value>,
+        ),
+    ) {
         fn inner(
             places: &mut BTreeMap<(String, String), Value>,
             owner: &str,
             member: &str,
             schema: &mut Value,
-            act: &mut impl FnMut(&mut BTreeMap<(String, String), Value>, &str, &str, &mut Map<String, Value>),
+            act: &mut impl FnMut(
+                &mut BTreeMap<(String, String), Value>,
+                &str,
+                &str,
+                &mut Map<String, Value>,
+            ),
         ) {
             let Value::Object(node) = schema else { return };
             for key in ["items", "additionalProperties"] {
@@ -432,31 +573,57 @@ impl Inline {
                         inner(&mut self.places, owner, "item", next, act);
                     }
                 }
-                for (member, schema) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+                for (member, schema) in schema
+                    .get_mut("properties")
+                    .and_then(Value::as_object_mut)
+                    .into_iter()
+                    .flatten()
+                {
                     inner(&mut self.places, owner, member, schema, act);
                 }
             }
         }
-        for item in tree["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
-            for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
-                let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        for item in tree["paths"]
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|paths| paths.values_mut())
+        {
+            for operation in item
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|item| item.values_mut())
+            {
+                let id = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
                 for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
                     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-                    let owner = parameter["x-component"].as_str().map_or_else(|| id.clone(), |name| format!("#{name}"));
+                    let owner = parameter["x-component"]
+                        .as_str()
+                        .map_or_else(|| id.clone(), |name| format!("#{name}"));
                     let description = parameter.get("description").cloned();
                     if let Some(schema) = parameter.get_mut("schema") {
-                        if let (Some(Value::Object(node)), Some(text)) = (innermost(schema), description) {
+                        if let (Some(Value::Object(node)), Some(text)) =
+                            (innermost(schema), description)
+                        {
                             node.entry("description").or_insert(text);
                         }
                         inner(&mut self.places, &owner, &name, schema, act);
                     }
                 }
-                for (pointer, name) in [("/requestBody/content/application~1json/schema", "request")] {
+                for (pointer, name) in
+                    [("/requestBody/content/application~1json/schema", "request")]
+                {
                     if let Some(schema) = operation.pointer_mut(pointer) {
                         inner(&mut self.places, &id, name, schema, act);
                     }
                 }
-                for answer in operation["responses"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+                for answer in operation["responses"]
+                    .as_object_mut()
+                    .into_iter()
+                    .flat_map(|all| all.values_mut())
+                {
                     if let Some(schema) = answer.pointer_mut("/content/application~1json/schema") {
                         inner(&mut self.places, &id, "response", schema, act);
                     }
@@ -487,14 +654,17 @@ impl Inline {
             .collect();
         let mut taken: BTreeMap<String, Value> = BTreeMap::new();
         for ((owner, member), schema) in &self.places {
-            let same = named_enums.iter().filter(|(_, set)| schema.get("enum").is_some() && *set == values(schema));
+            let same = named_enums
+                .iter()
+                .filter(|(_, set)| schema.get("enum").is_some() && *set == values(schema));
             let mut same = same.map(|(name, _)| (*name).clone());
             let name = match (same.next(), same.next()) {
                 (Some(name), None) => name,
                 _ => {
                     let short = names::pascal(member);
                     let alone = by_member.get(member.as_str()).is_some_and(|sets| {
-                        sets.iter().all(|set| Some(set) == sets.first()) && !plain_names.contains(&short)
+                        sets.iter().all(|set| Some(set) == sets.first())
+                            && !plain_names.contains(&short)
                     });
                     match owner.strip_prefix('#') {
                         _ if alone => short,
@@ -503,13 +673,24 @@ impl Inline {
                     }
                 }
             };
-            let clash = schemas.get(&name).is_some_and(|other| values(other) != values(schema) || other.get("enum").is_none())
-                || taken.get(&name).is_some_and(|other| kernel(other) != kernel(schema));
+            let clash = schemas.get(&name).is_some_and(|other| {
+                values(other) != values(schema) || other.get("enum").is_none()
+            }) || taken
+                .get(&name)
+                .is_some_and(|other| kernel(other) != kernel(schema));
             if clash {
-                let place = Place::of(&["components", "schemas", owner.trim_start_matches('#'), "properties", member]);
+                let place = Place::of(&[
+                    "components",
+                    "schemas",
+                    owner.trim_start_matches('#'),
+                    "properties",
+                    member,
+                ]);
                 return Err(Error::at(
                     &place,
-                    format!("what stands here would be called `{name}`, as another type already is"),
+                    format!(
+                        "what stands here would be called `{name}`, as another type already is"
+                    ),
                 ));
             }
             taken.insert(name.clone(), schema.clone());
@@ -523,7 +704,9 @@ impl Inline {
         let mut components = Map::new();
         let mut moved_objects = false;
         self.visit(tree, &mut |_, owner, member, node| {
-            let Some(name) = names.get(&(owner.to_owned(), member.to_owned())) else { return };
+            let Some(name) = names.get(&(owner.to_owned(), member.to_owned())) else {
+                return;
+            };
             let mut schema = std::mem::take(node);
             let nullable = schema.remove("nullable");
             moved_objects |= schema.contains_key("properties");
@@ -533,8 +716,13 @@ impl Inline {
             if let Some(nullable) = nullable {
                 node.insert("nullable".into(), nullable);
             }
-            node.insert("allOf".into(), json!([{ "$ref": format!("#/components/schemas/{name}") }]));
-            components.entry(name.clone()).or_insert(Value::Object(schema));
+            node.insert(
+                "allOf".into(),
+                json!([{ "$ref": format!("#/components/schemas/{name}") }]),
+            );
+            components
+                .entry(name.clone())
+                .or_insert(Value::Object(schema));
         });
         if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
             for (name, schema) in components {
@@ -547,12 +735,20 @@ impl Inline {
 
 /// The schema of what a list holds, or the schema itself.
 fn innermost(schema: &mut Value) -> Option<&mut Value> {
-    if schema.get("items").is_some() { schema.get_mut("items") } else { Some(schema) }
+    if schema.get("items").is_some() {
+        schema.get_mut("items")
+    } else {
+        Some(schema)
+    }
 }
 
 /// The values of an enum.
 fn values(schema: &Value) -> BTreeSet<String> {
-    let list = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    let list = schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
@@ -574,11 +770,17 @@ fn scalars(tree: &mut Value) {
         })
         .collect();
     for_each_schema(tree, &mut |name, node| {
-        let target = node.get("$ref").and_then(Value::as_str).and_then(|reference| marked.get(reference));
+        let target = node
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| marked.get(reference));
         let plain_text = node.get("type").and_then(Value::as_str) == Some("string")
             && !node.contains_key("enum")
             && !node.contains_key("format");
-        let kind = match target.map(String::as_str).or(node.get("x-kalshi-type").and_then(Value::as_str)) {
+        let kind = match target
+            .map(String::as_str)
+            .or(node.get("x-kalshi-type").and_then(Value::as_str))
+        {
             Some(kind) => kind.to_owned(),
             None if plain_text && name.ends_with("_dollars") => DOLLARS.to_owned(),
             None if plain_text && name.ends_with("_fp") => CONTRACTS.to_owned(),
@@ -593,11 +795,19 @@ fn scalars(tree: &mut Value) {
 }
 
 /// The names of the schemas that a part of the operations leads to.
-fn reachable(tree: &Value, part: impl Fn(&Map<String, Value>) -> Option<&Value>) -> BTreeSet<String> {
+fn reachable(
+    tree: &Value,
+    part: impl Fn(&Map<String, Value>) -> Option<&Value>,
+) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
             Value::Object(members) => {
-                found.extend(members.get("$ref").and_then(Value::as_str).and_then(schema_name));
+                found.extend(
+                    members
+                        .get("$ref")
+                        .and_then(Value::as_str)
+                        .and_then(schema_name),
+                );
                 members.values().for_each(|value| references(value, found));
             }
             Value::Array(items) => items.iter().for_each(|value| references(value, found)),
@@ -626,12 +836,24 @@ fn reachable(tree: &Value, part: impl Fn(&Map<String, Value>) -> Option<&Value>)
 fn optional_members(schema: &mut Value, answer: bool) {
     let Value::Object(node) = schema else { return };
     node.remove("nullable");
-    let mut required: Vec<Value> = node.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    for (name, member) in node.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        let Value::Object(member) = member else { continue };
+    let mut required: Vec<Value> = node
+        .get("required")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    for (name, member) in node
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+    {
+        let Value::Object(member) = member else {
+            continue;
+        };
         let nullable = member.remove("nullable") == Some(Value::Bool(true));
         let kind = member.get("type").and_then(Value::as_str);
-        let collection = kind == Some("array") || (kind == Some("object") && !member.contains_key("properties"));
+        let collection =
+            kind == Some("array") || (kind == Some("object") && !member.contains_key("properties"));
         required.retain(|other| other.as_str() != Some(name) || !nullable);
         if answer && collection && !required.iter().any(|other| other.as_str() == Some(name)) {
             required.push(json!(name));
@@ -640,7 +862,10 @@ fn optional_members(schema: &mut Value, answer: bool) {
     if node.contains_key("properties") {
         node.insert("required".into(), Value::Array(required));
     } else if node.get("type").and_then(Value::as_str) == Some("object")
-        && matches!(node.get("additionalProperties"), None | Some(Value::Bool(false)))
+        && matches!(
+            node.get("additionalProperties"),
+            None | Some(Value::Bool(false))
+        )
     {
         // A named object without members is an empty struct, not a map.
         node.insert("additionalProperties".into(), Value::Bool(false));

@@ -61,7 +61,12 @@ pub(crate) fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
         .collect()
 }
 
-fn operation(tree: &Value, path: &str, method: &str, node: &Map<String, Value>) -> Result<Operation, Error> {
+fn operation(
+    tree: &Value,
+    path: &str,
+    method: &str,
+    node: &Map<String, Value>,
+) -> Result<Operation, Error> {
     let place = Place::of(&["paths", path, method]);
     let word = |key| text(node, key).unwrap_or_default().trim().to_owned();
     let parameters: Vec<_> = node
@@ -76,10 +81,17 @@ fn operation(tree: &Value, path: &str, method: &str, node: &Map<String, Value>) 
         id: word("operationId"),
         method: method.to_ascii_uppercase(),
         path: path.to_owned(),
-        tag: node.get("tags").and_then(|tags| tags.get(0)?.as_str()).unwrap_or_default().to_owned(),
+        tag: node
+            .get("tags")
+            .and_then(|tags| tags.get(0)?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
         summary: word("summary"),
         description: word("description"),
-        auth: node.get("security").and_then(Value::as_array).is_some_and(|list| !list.is_empty()),
+        auth: node
+            .get("security")
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty()),
         token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
         token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
         bucket: match text(node, "x-rate-bucket") {
@@ -120,10 +132,16 @@ fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u6
 }
 
 fn parameter(node: &Map<String, Value>) -> Parameter {
-    let list = node.get("schema").and_then(|schema| schema.get("type")?.as_str()) == Some("array");
+    let list = node
+        .get("schema")
+        .and_then(|schema| schema.get("type")?.as_str())
+        == Some("array");
     Parameter {
         name: text(node, "name").unwrap_or_default().to_owned(),
-        description: text(node, "description").unwrap_or_default().trim().to_owned(),
+        description: text(node, "description")
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
         required: node.get("required") == Some(&Value::Bool(true)),
         in_header: text(node, "in") == Some("header"),
         comma_joined: list && node.get("explode") == Some(&Value::Bool(false)),
@@ -131,15 +149,27 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
 }
 
 /// An operation pages when it takes a cursor and answers with one.
-fn paging(tree: &Value, node: &Map<String, Value>, parameters: &[&Map<String, Value>]) -> Option<Paging> {
+fn paging(
+    tree: &Value,
+    node: &Map<String, Value>,
+    parameters: &[&Map<String, Value>],
+) -> Option<Paging> {
     let takes = |names: &[&str]| {
-        let mut found = names.iter().filter(|name| parameters.iter().any(|other| text(other, "name") == Some(name)));
+        let mut found = names.iter().filter(|name| {
+            parameters
+                .iter()
+                .any(|other| text(other, "name") == Some(name))
+        });
         found.next().map(ToString::to_string)
     };
     let schema = follow(tree, success_schema(node)?);
     let members = schema.get("properties")?.as_object()?;
-    let cursor_member = ["cursor", "next_cursor"].into_iter().find(|name| members.contains_key(*name))?;
-    let mut lists = members.iter().filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
+    let cursor_member = ["cursor", "next_cursor"]
+        .into_iter()
+        .find(|name| members.contains_key(*name))?;
+    let mut lists = members
+        .iter()
+        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
     Some(Paging {
         cursor_parameter: takes(&["cursor"])?,
         cursor_member: cursor_member.to_owned(),
@@ -183,8 +213,14 @@ impl Operation {
         }
         doc.push('.');
         let list = |required: bool| {
-            let chosen = self.parameters.iter().filter(|parameter| parameter.required == required);
-            chosen.map(|parameter| format!("`{}`", parameter.name)).collect::<Vec<_>>().join(", ")
+            let chosen = self
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.required == required);
+            chosen
+                .map(|parameter| format!("`{}`", parameter.name))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         for (label, parameters) in [("Required", list(true)), ("Optional", list(false))] {
             if !parameters.is_empty() {
@@ -216,7 +252,14 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
 }
 
 fn row(operation: &Operation) -> TokenStream {
-    let Operation { id, path, tag, auth, deprecated, .. } = operation;
+    let Operation {
+        id,
+        path,
+        tag,
+        auth,
+        deprecated,
+        ..
+    } = operation;
     let method = format_ident!("{}", operation.method);
     let cost = u32::try_from(operation.token_cost).unwrap_or(u32::MAX);
     let per_item = option(operation.token_cost_per_item.map(|cost| {
@@ -226,7 +269,11 @@ fn row(operation: &Operation) -> TokenStream {
     let bucket = format_ident!("{}", names::pascal(&operation.bucket));
     let idempotent = operation.method != "POST" && operation.method != "PATCH";
     let paging = option(operation.paging.as_ref().map(|paging| {
-        let Paging { cursor_parameter, cursor_member, .. } = paging;
+        let Paging {
+            cursor_parameter,
+            cursor_member,
+            ..
+        } = paging;
         let limit = option(paging.limit_parameter.as_ref().map(|name| quote!(#name)));
         let items = option(paging.items_member.as_ref().map(|name| quote!(#name)));
         quote! {

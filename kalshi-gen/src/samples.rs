@@ -22,7 +22,9 @@ pub struct Samples {
 
 impl std::fmt::Debug for Samples {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Samples").field("operations", &self.operations().len()).finish_non_exhaustive()
+        f.debug_struct("Samples")
+            .field("operations", &self.operations().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,13 +82,18 @@ impl Samples {
     /// Those of [`generate`](crate::generate).
     pub fn new(contract: &str, fixups: Fixups) -> Result<Self, Error> {
         let (refined, normalized) = crate::stages(contract, fixups)?;
-        Ok(Self { tree: normalized.tree, refined })
+        Ok(Self {
+            tree: normalized.tree,
+            refined,
+        })
     }
 
     /// The ids of all operations.
     #[must_use]
     pub fn operations(&self) -> Vec<&str> {
-        contract::operations(&self.tree).filter_map(|(_, _, node)| text(node, "operationId")).collect()
+        contract::operations(&self.tree)
+            .filter_map(|(_, _, node)| text(node, "operationId"))
+            .collect()
     }
 
     /// The status of the operation's success answer.
@@ -110,14 +117,19 @@ impl Samples {
             ("unknown values", Shape::UnknownValues),
             ("extra members", Shape::ExtraMembers),
         ]
-        .map(|(name, shape)| Sample { name, body: self.sample(schema, "", shape, 0) })
+        .map(|(name, shape)| Sample {
+            name,
+            body: self.sample(schema, "", shape, 0),
+        })
         .into()
     }
 
     /// A value for every parameter.
     #[must_use]
     pub fn arguments(&self, id: &str) -> Vec<Argument> {
-        let parameters = self.operation(id).and_then(|node| node.get("parameters")?.as_array());
+        let parameters = self
+            .operation(id)
+            .and_then(|node| node.get("parameters")?.as_array());
         parameters
             .into_iter()
             .flatten()
@@ -127,15 +139,23 @@ impl Samples {
                 let value = self.sample(schema, name, Shape::Full, 0);
                 let (place, value) = match (parameter.get("in")?.as_str()?, value) {
                     // A text that only arrives whole when the path is encoded rightly.
-                    ("path", Value::String(text)) => (Place::Path, json!(format!("{text}-T73499.99/\u{e9} %"))),
+                    ("path", Value::String(text)) => {
+                        (Place::Path, json!(format!("{text}-T73499.99/\u{e9} %")))
+                    }
                     ("path", value) => (Place::Path, value),
                     ("header", value) => (Place::Header, value),
-                    (_, Value::Array(list)) if parameter.get("explode") == Some(&Value::Bool(false)) => {
+                    (_, Value::Array(list))
+                        if parameter.get("explode") == Some(&Value::Bool(false)) =>
+                    {
                         (Place::JoinedQuery, Value::Array(list))
                     }
                     (_, value) => (Place::Query, value),
                 };
-                Some(Argument { name: name.to_owned(), place, value })
+                Some(Argument {
+                    name: name.to_owned(),
+                    place,
+                    value,
+                })
             })
             .collect()
     }
@@ -143,7 +163,10 @@ impl Samples {
     /// A sample body; none for an operation that takes none.
     #[must_use]
     pub fn body(&self, id: &str) -> Option<Value> {
-        let schema = self.operation(id)?.get("requestBody")?.pointer("/content/application~1json/schema")?;
+        let schema = self
+            .operation(id)?
+            .get("requestBody")?
+            .pointer("/content/application~1json/schema")?;
         Some(self.sample(schema, "", Shape::Full, 0))
     }
 
@@ -161,7 +184,9 @@ impl Samples {
             out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
             for (setter, ty) in self.setters(id) {
                 let name = setter.trim_end_matches('_');
-                out.push_str(&format!("                .{setter}(arguments.get::<{ty}>({name:?}))\n"));
+                out.push_str(&format!(
+                    "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
+                ));
             }
             out.push_str("                .send()\n                .await?;\n            Ok(serialized(answer.into_inner()))\n        }\n");
         }
@@ -176,34 +201,64 @@ impl Samples {
             syn::Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
             _ => None,
         });
-        let blocks = module.into_iter().flat_map(|(_, items)| items).filter_map(|item| match item {
-            syn::Item::Impl(block) if block.self_ty.to_token_stream().to_string().starts_with(&format!("{builder} ")) => {
-                Some(block)
-            }
-            _ => None,
-        });
-        let functions = blocks.flat_map(|block| &block.items).filter_map(|item| match item {
-            syn::ImplItem::Fn(function) => Some(&function.sig),
-            _ => None,
-        });
+        let blocks =
+            module
+                .into_iter()
+                .flat_map(|(_, items)| items)
+                .filter_map(|item| match item {
+                    syn::Item::Impl(block)
+                        if block
+                            .self_ty
+                            .to_token_stream()
+                            .to_string()
+                            .starts_with(&format!("{builder} ")) =>
+                    {
+                        Some(block)
+                    }
+                    _ => None,
+                });
+        let functions = blocks
+            .flat_map(|block| &block.items)
+            .filter_map(|item| match item {
+                syn::ImplItem::Fn(function) => Some(&function.sig),
+                _ => None,
+            });
         functions
-            .filter(|signature| !["new", "send", "into_request", "body_map"].iter().any(|name| signature.ident == name))
+            .filter(|signature| {
+                !["new", "send", "into_request", "body_map"]
+                    .iter()
+                    .any(|name| signature.ident == name)
+            })
             .filter_map(|signature| {
-                let bounds = signature.generics.where_clause.as_ref()?.to_token_stream().to_string();
+                let bounds = signature
+                    .generics
+                    .where_clause
+                    .as_ref()?
+                    .to_token_stream()
+                    .to_string();
                 let (_, ty) = bounds.split_once("TryInto <")?;
                 let mut depth = 1_i32;
                 let end = ty.char_indices().find(|(_, c)| {
                     depth += i32::from(*c == '<') - i32::from(*c == '>');
                     depth == 0
                 })?;
-                let ty = ty.get(..end.0)?.replace(' ', "").replace("crate::", "kalshi_sdk::");
-                Some((signature.ident.to_string(), ty.replace("::std::vec::Vec", "Vec").replace("::std::string::String", "String")))
+                let ty = ty
+                    .get(..end.0)?
+                    .replace(' ', "")
+                    .replace("crate::", "kalshi_sdk::");
+                Some((
+                    signature.ident.to_string(),
+                    ty.replace("::std::vec::Vec", "Vec")
+                        .replace("::std::string::String", "String"),
+                ))
             })
             .collect()
     }
 
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {
-        contract::operations(&self.tree).map(|(_, _, node)| node).find(|node| text(node, "operationId") == Some(id))
+        contract::operations(&self.tree)
+            .map(|(_, _, node)| node)
+            .find(|node| text(node, "operationId") == Some(id))
     }
 
     fn sample(&self, schema: &Value, name: &str, shape: Shape, depth: usize) -> Value {
@@ -249,7 +304,8 @@ impl Samples {
     fn object(&self, schema: &Value, shape: Shape, depth: usize) -> Value {
         let mut out = Map::new();
         let required = schema.get("required").and_then(Value::as_array);
-        let is_required = |name: &str| required.is_some_and(|list| list.iter().any(|other| other == name));
+        let is_required =
+            |name: &str| required.is_some_and(|list| list.iter().any(|other| other == name));
         match schema.get("properties").and_then(Value::as_object) {
             Some(members) => {
                 for (name, member) in members {
@@ -257,7 +313,9 @@ impl Samples {
                     // The members that hold lists of lists keep them, so that the inner ones are null.
                     let holds_lists = member.get("additionalProperties").is_some_and(is_list);
                     let value = match shape {
-                        Shape::NullLists if holds_lists => self.sample(member, name, shape, depth + 1),
+                        Shape::NullLists if holds_lists => {
+                            self.sample(member, name, shape, depth + 1)
+                        }
                         Shape::RequiredOnly if list || !is_required(name) => continue,
                         _ if depth >= DEPTH && !is_required(name) => continue,
                         Shape::NullLists if list => Value::Null,
@@ -278,7 +336,10 @@ impl Samples {
                     out.insert("sample key".into(), Value::Null);
                 }
                 Some(values @ Value::Object(_)) if depth < DEPTH => {
-                    out.insert("sample key".into(), self.sample(values, "value", shape, depth + 1));
+                    out.insert(
+                        "sample key".into(),
+                        self.sample(values, "value", shape, depth + 1),
+                    );
                 }
                 _ => {
                     out.insert("sample key".into(), json!({ "free": [1, "form"] }));

@@ -51,17 +51,37 @@ pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
                     Fields::Named(fields) => {
                         out.push('\n');
                         for field in &fields.named {
-                            let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+                            let name = field
+                                .ident
+                                .as_ref()
+                                .map(ToString::to_string)
+                                .unwrap_or_default();
                             out.push_str(&format!("  {name}: {}\n", plain(&field.ty)));
                         }
                     }
-                    fields => out.push_str(&format!("({})\n", fields.iter().map(|f| plain(&f.ty)).collect::<Vec<_>>().join(", "))),
+                    fields => out.push_str(&format!(
+                        "({})\n",
+                        fields
+                            .iter()
+                            .map(|f| plain(&f.ty))
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    )),
                 }
             }
             Item::Enum(item) => {
                 out.push_str(&format!("enum {}\n", item.ident));
                 for variant in &item.variants {
-                    out.push_str(&format!("  {}\n", variant.to_token_stream().to_string().rsplit(']').next().unwrap_or_default().trim()));
+                    out.push_str(&format!(
+                        "  {}\n",
+                        variant
+                            .to_token_stream()
+                            .to_string()
+                            .rsplit(']')
+                            .next()
+                            .unwrap_or_default()
+                            .trim()
+                    ));
                 }
             }
             _ => {}
@@ -74,8 +94,14 @@ pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
 fn plain(ty: &syn::Type) -> String {
     let mut text = ty.to_token_stream().to_string().replace(' ', "");
     for path in [
-        "::std::option::", "::std::string::", "::std::vec::", "::std::collections::", "::chrono::offset::", "::chrono::",
-        "::serde_json::", "crate::",
+        "::std::option::",
+        "::std::string::",
+        "::std::vec::",
+        "::std::collections::",
+        "::chrono::offset::",
+        "::chrono::",
+        "::serde_json::",
+        "crate::",
     ] {
         text = text.replace(path, "");
     }

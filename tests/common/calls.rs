@@ -16,8 +16,12 @@ pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
     fn get<T: DeserializeOwned>(&self, name: &str) -> T {
-        let value = self.0.get(name).unwrap_or_else(|| panic!("no argument {name}"));
-        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name}: {value}: {error}"))
+        let value = self
+            .0
+            .get(name)
+            .unwrap_or_else(|| panic!("no argument {name}"));
+        serde_json::from_value(value.clone())
+            .unwrap_or_else(|error| panic!("{name}: {value}: {error}"))
     }
 }
 
@@ -60,7 +64,12 @@ impl Server {
             .mount(&server)
             .await;
         let client = super::client(&server);
-        Self { server, client, next, taken: AtomicUsize::new(0) }
+        Self {
+            server,
+            client,
+            next,
+            taken: AtomicUsize::new(0),
+        }
     }
 
     /// Sets the next answer.

@@ -1,5 +1,12 @@
 //! What the tests share: a local server, a key, a client.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 pub mod calls;
 
@@ -19,7 +26,8 @@ pub const NOW_MS: u64 = 1_790_000_000_123;
 /// A key made once a test binary.
 pub fn key() -> PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
-    KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap()).clone()
+    KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap())
+        .clone()
 }
 
 pub fn public_key() -> PublicKey {
@@ -28,7 +36,11 @@ pub fn public_key() -> PublicKey {
 
 pub fn environment(base: &str) -> Environment {
     let websocket = base.replace("http://", "ws://");
-    Environment::custom(&format!("{base}/trade-api/v2"), &format!("{websocket}/trade-api/ws/v2")).unwrap()
+    Environment::custom(
+        &format!("{base}/trade-api/v2"),
+        &format!("{websocket}/trade-api/ws/v2"),
+    )
+    .unwrap()
 }
 
 /// A builder for the server, with credentials and a stopped clock.
@@ -52,8 +64,16 @@ pub fn assert_signed(request: &Request) {
 }
 
 pub fn assert_unsigned(request: &Request) {
-    for name in ["kalshi-access-key", "kalshi-access-signature", "kalshi-access-timestamp"] {
-        assert!(!request.headers.contains_key(name), "{name} is sent with {}", request.url.path());
+    for name in [
+        "kalshi-access-key",
+        "kalshi-access-signature",
+        "kalshi-access-timestamp",
+    ] {
+        assert!(
+            !request.headers.contains_key(name),
+            "{name} is sent with {}",
+            request.url.path()
+        );
     }
 }
 

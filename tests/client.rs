@@ -1,0 +1,486 @@
+//! The client between a call and its answer: credentials, timeouts, refusals in every wording, decode errors, redirects.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    error::Error as _,
+    io::{Read, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use common::{assert_signed, assert_unsigned, builder, calls::Server, client, environment};
+use kalshi_sdk::{
+    Client, ConfigError, Environment, operation::Operation, reqwest, reqwest_middleware,
+};
+use serde_json::json;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+/// A server of one connection, answered by `serve`.
+fn raw_server(serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            head.push(byte[0]);
+        }
+        serve(&mut stream);
+    });
+    base
+}
+
+fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
+    Client::builder()
+        .environment(environment(base))
+        .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap())
+}
+
+#[tokio::test]
+async fn public_operations_work_without_credentials_and_private_ones_say_so() {
+    let server = Server::start().await;
+    server.answer(
+        200,
+        Some(json!({ "exchange_active": true, "trading_active": false })),
+    );
+    let client = Client::builder()
+        .environment(environment(&server.server.uri()))
+        .build()
+        .unwrap();
+    assert!(
+        client
+            .get_exchange_status()
+            .send()
+            .await
+            .unwrap()
+            .exchange_active
+    );
+    assert_unsigned(&server.take_request().await);
+
+    let error = client.get_balance().send().await.unwrap_err();
+    assert!(error.is_auth() && !error.may_have_reached_exchange());
+    assert!(
+        error
+            .to_string()
+            .starts_with("GetBalance: this operation needs a signature"),
+        "{error}"
+    );
+    assert_eq!(server.server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout_that_may_have_acted() {
+    let base = raw_server(|stream| {
+        // Answers nothing until the client has gone.
+        let _ = stream.read(&mut [0; 16]);
+    });
+    let client = client_of(&base)
+        .timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let error = client.get_balance().send().await.unwrap_err();
+    assert!(
+        error.is_timeout() && !error.is_connect() && error.may_have_reached_exchange(),
+        "{error:?}"
+    );
+    assert_eq!(error.status(), None);
+    assert!(error.source().is_some());
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_halfway_may_have_acted() {
+    let base = raw_server(|stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"bal")
+            .unwrap()
+    });
+    let error = client_of(&base)
+        .build()
+        .unwrap()
+        .get_balance()
+        .send()
+        .await
+        .unwrap_err();
+    assert!(
+        !error.is_timeout() && !error.is_connect() && error.may_have_reached_exchange(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_may_have_acted() {
+    let base = raw_server(|_| {});
+    let error = client_of(&base)
+        .build()
+        .unwrap()
+        .get_balance()
+        .send()
+        .await
+        .unwrap_err();
+    assert!(
+        !error.is_connect() && error.may_have_reached_exchange(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_connection_sent_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = client_of(&base)
+        .build()
+        .unwrap()
+        .get_balance()
+        .send()
+        .await
+        .unwrap_err();
+    assert!(
+        error.is_connect() && !error.may_have_reached_exchange(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_status_in_every_wording() {
+    let server = Server::start().await;
+    for (status, body, code, message) in [
+        (
+            400,
+            r#"{"error":{"code":"bad_request","message":"bad request"}}"#,
+            Some("bad_request"),
+            Some("bad request"),
+        ),
+        (
+            404,
+            r#"{"code":"not_found","message":"not found"}"#,
+            Some("not_found"),
+            Some("not found"),
+        ),
+        (
+            429,
+            r#"{"error":"too many requests"}"#,
+            None,
+            Some("too many requests"),
+        ),
+        (
+            400,
+            r#"{"msg":"Parameter validation failed"}"#,
+            None,
+            Some("Parameter validation failed"),
+        ),
+        (
+            504,
+            "<html><head><title>504 Gateway Time-out</title></head></html>",
+            None,
+            Some("504 Gateway Time-out"),
+        ),
+        (502, "", None, None),
+        (503, "not json", None, Some("not json")),
+        (418, "[1,2]", None, Some("[1,2]")),
+    ] {
+        server.answer_raw(status, body.as_bytes(), "text/plain");
+        let error = server.client.get_balance().send().await.unwrap_err();
+        assert_eq!(error.status().unwrap().as_u16(), status, "{body}");
+        assert_eq!((error.code(), error.message()), (code, message), "{body}");
+        assert_eq!(error.is_rate_limited(), status == 429);
+        assert!(error.may_have_reached_exchange() && !error.is_decode());
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_success_is_an_error() {
+    let server = Server::start().await;
+    for body in [
+        r#"{"error":{"code":"deprecated_v1_order_endpoint","message":"gone"}}"#,
+        r#"{"error":"gone"}"#,
+    ] {
+        server.answer_raw(200, body.as_bytes(), "application/json");
+        // Without the check, both answers would decode: an empty object, and an empty page.
+        let error = server
+            .client
+            .reset_order_group()
+            .order_group_id("a")
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.status().unwrap().as_u16(), error.message()),
+            (200, Some("gone"))
+        );
+        assert!(server.client.get_markets().send().await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn decode_errors_show_a_short_piece_of_the_body() {
+    let server = Server::start().await;
+    for body in [
+        "\u{20ac}".repeat(5_000),
+        format!(r#"{{"balance":1,"x":"{}"}}"#, "\u{1f980}".repeat(300)),
+        "<html>".to_owned() + &"a".repeat(3_000),
+        String::new(),
+        r#"{"balance": "one"}"#.to_owned(),
+    ] {
+        server.answer_raw(200, body.as_bytes(), "application/json");
+        let error = server.client.get_balance().send().await.unwrap_err();
+        assert!(error.is_decode(), "{error}");
+        assert_eq!(error.status().unwrap().as_u16(), 200);
+        let text = error.to_string();
+        let shown = text.split_once("; body: ").unwrap().1;
+        assert!(shown.chars().count() <= 200, "{}", shown.chars().count());
+        assert!(error.source().is_some());
+    }
+    server.answer_raw(200, b"\xff\xfe\xfd", "application/json");
+    assert!(
+        server
+            .client
+            .get_balance()
+            .send()
+            .await
+            .unwrap_err()
+            .is_decode()
+    );
+}
+
+#[tokio::test]
+async fn a_new_private_key_is_never_shown() {
+    let server = Server::start().await;
+    let pem =
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKeepThisOut\n-----END PRIVATE KEY-----";
+    let call = || {
+        server
+            .client
+            .generate_api_key()
+            .body_map(|body| body.name("bot"))
+    };
+    server.answer(201, Some(json!({ "api_key_id": "id", "private_key": pem })));
+    let answer = call().send().await.unwrap();
+    assert_eq!(answer.private_key.expose(), pem);
+    assert!(!format!("{answer:?}").contains("KeepThisOut"));
+    server.answer(201, Some(json!({ "api_key_id": 7, "private_key": pem })));
+    let error = call().send().await.unwrap_err();
+    assert!(error.is_decode());
+    assert!(!format!("{error} {error:?}").contains("KeepThisOut"));
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let other = Server::start().await;
+    let server = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(307)
+        .insert_header("location", format!("{}/steal", other.server.uri()));
+    Mock::given(any())
+        .respond_with(elsewhere)
+        .mount(&server)
+        .await;
+    let error = client(&server).get_balance().send().await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 307);
+    assert!(
+        error.to_string().contains("redirects are not followed"),
+        "{error}"
+    );
+    assert!(other.server.received_requests().await.unwrap().is_empty());
+}
+
+/// Puts a line on record for each request, and sends it twice.
+struct Twice(Arc<Mutex<Vec<String>>>);
+
+impl reqwest_middleware::Middleware for Twice {
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
+        request: reqwest::Request,
+        extensions: &'b mut http::Extensions,
+        next: reqwest_middleware::Next<'c>,
+    ) -> std::pin::Pin<
+        Box<dyn Future<Output = reqwest_middleware::Result<reqwest::Response>> + Send + 'd>,
+    >
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
+    {
+        Box::pin(async move {
+            let operation = extensions
+                .get::<&'static Operation>()
+                .map(|operation| operation.id);
+            self.0
+                .lock()
+                .unwrap()
+                .push(operation.unwrap_or("none").to_owned());
+            let again = request.try_clone().unwrap();
+            next.clone().run(request, extensions).await?;
+            next.run(again, extensions).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn middleware_of_ones_own_wraps_the_signing_and_knows_the_operation() {
+    let server = Server::start().await;
+    server.answer(200, Some(json!({})));
+    let seen = Arc::default();
+    let client = builder(&server.server)
+        .middleware(Twice(Arc::clone(&seen)))
+        .build()
+        .unwrap();
+    client
+        .reset_order_group()
+        .order_group_id("a")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["ResetOrderGroup"]);
+    let requests = server.server.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 2);
+    requests.iter().for_each(assert_signed);
+}
+
+#[tokio::test]
+async fn a_proxy_is_used() {
+    let proxy = Server::start().await;
+    proxy.answer(
+        200,
+        Some(json!({ "exchange_active": true, "trading_active": true })),
+    );
+    let client = Client::builder()
+        .environment(environment("http://127.0.0.1:9"))
+        .proxy(reqwest::Proxy::all(proxy.server.uri()).unwrap())
+        .build()
+        .unwrap();
+    client.get_exchange_status().send().await.unwrap();
+    assert_eq!(
+        proxy.take_request().await.url.path(),
+        "/trade-api/v2/exchange/status"
+    );
+}
+
+#[tokio::test]
+async fn an_http_client_of_ones_own_is_used_and_excludes_what_it_decides() {
+    let server = Server::start().await;
+    server.answer(
+        200,
+        Some(json!({ "exchange_active": true, "trading_active": true })),
+    );
+    let own = || {
+        reqwest::Client::builder()
+            .user_agent("own/1")
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap()
+    };
+    let client = builder(&server.server).http_client(own()).build().unwrap();
+    client.get_exchange_status().send().await.unwrap();
+    assert_eq!(server.take_request().await.headers["user-agent"], "own/1");
+    let error = builder(&server.server)
+        .http_client(own())
+        .user_agent("x")
+        .build()
+        .unwrap_err();
+    assert!(
+        matches!(error, ConfigError::Conflict("user_agent")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
+    let builder = Client::builder()
+        .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap());
+    let shown = format!("{builder:?}");
+    let client = builder.build().unwrap();
+    assert_eq!(*client.environment(), Environment::Demo);
+    let shown = format!(
+        "{shown} {client:?} {:?} {:#?}",
+        client.get_balance(),
+        client
+    );
+    assert!(!shown.contains(common::KEY_ID), "{shown}");
+}
+
+#[test]
+fn an_address_put_together_by_hand_is_checked_too() {
+    let url = |text: &str| reqwest::Url::parse(text).unwrap();
+    let environment = Environment::Custom {
+        rest: url("http://example.com/v2"),
+        websocket: url("wss://example.com"),
+    };
+    let error = Client::builder()
+        .environment(environment)
+        .build()
+        .unwrap_err();
+    assert!(matches!(error, ConfigError::Url { .. }), "{error}");
+}
+
+/// What the span of a call carries.
+#[tokio::test]
+async fn a_span_tells_operation_method_path_status_and_duration() {
+    use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+    #[derive(Clone, Default)]
+    struct Fields(Arc<Mutex<Vec<(String, String)>>>);
+
+    impl tracing::field::Visit for Fields {
+        fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+            self.0
+                .lock()
+                .unwrap()
+                .push((field.name().to_owned(), format!("{value:?}")));
+        }
+    }
+
+    impl<S: tracing::Subscriber> Layer<S> for Fields {
+        fn on_new_span(
+            &self,
+            attributes: &tracing::span::Attributes<'_>,
+            _: &tracing::Id,
+            _: tracing_subscriber::layer::Context<'_, S>,
+        ) {
+            if attributes.metadata().target().starts_with("kalshi_sdk") {
+                attributes.record(&mut self.clone());
+            }
+        }
+
+        fn on_record(
+            &self,
+            _: &tracing::Id,
+            values: &tracing::span::Record<'_>,
+            _: tracing_subscriber::layer::Context<'_, S>,
+        ) {
+            values.record(&mut self.clone());
+        }
+    }
+
+    let fields = Fields::default();
+    let subscriber = tracing_subscriber::registry().with(fields.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::start().await;
+    server.answer(404, Some(json!({ "code": "not_found" })));
+    let error = server.client.get_order().order_id("a b").send().await;
+    assert!(error.is_err());
+    let fields = fields.0.lock().unwrap();
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    };
+    assert_eq!(field("operation"), Some("\"GetOrder\""));
+    assert_eq!(field("method"), Some("GET"));
+    assert_eq!(
+        field("path"),
+        Some("\"/trade-api/v2/portfolio/orders/a%20b\"")
+    );
+    assert_eq!(field("status"), Some("404"));
+    assert!(field("duration_ms").is_some());
+    let all = format!("{fields:?}");
+    assert!(
+        !all.contains(common::KEY_ID) && !all.contains("not_found"),
+        "{all}"
+    );
+}

@@ -1,0 +1,134 @@
+//! The operation this project began with, to the letter: `DELETE /portfolio/order_groups/{order_group_id}`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{KEY_ID, NOW_MS, assert_signed, client, only_request, public_key};
+use kalshi_sdk::{Error, operation, types};
+use serde_json::json;
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{method, path},
+};
+
+const ID: &str = "8b3f2f0e-5d0c-4f0e-9a53-7f6f3f9d1c11";
+
+async fn answering(template: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("DELETE"))
+        .and(path(format!("/trade-api/v2/portfolio/order_groups/{ID}")))
+        .respond_with(template)
+        .expect(1)
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn refused(status: u16, code: &str) -> Error {
+    let body = json!({ "code": code, "message": "told", "details": "in detail", "service": "order-groups" });
+    let server = answering(ResponseTemplate::new(status).set_body_json(body)).await;
+    client(&server)
+        .delete_order_group()
+        .order_group_id(ID)
+        .send()
+        .await
+        .unwrap_err()
+}
+
+#[tokio::test]
+async fn a_group_is_deleted_by_a_signed_request() {
+    let server = answering(ResponseTemplate::new(200).set_body_json(json!({}))).await;
+    let answer = client(&server)
+        .delete_order_group()
+        .order_group_id(ID)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let _: types::EmptyResponse = answer.into_inner();
+
+    let request = only_request(&server).await;
+    assert_eq!(
+        request.url.path(),
+        format!("/trade-api/v2/portfolio/order_groups/{ID}")
+    );
+    assert_eq!(request.url.query(), None);
+    assert!(request.body.is_empty());
+    assert_eq!(request.headers["kalshi-access-key"], KEY_ID);
+    assert_eq!(
+        request.headers["kalshi-access-timestamp"],
+        NOW_MS.to_string()
+    );
+    assert_signed(&request);
+
+    // The same by hand: the text is timestamp, method and path.
+    use base64::Engine;
+    let signature = request.headers["kalshi-access-signature"].to_str().unwrap();
+    let signature = base64::engine::general_purpose::STANDARD
+        .decode(signature)
+        .unwrap();
+    let text = format!("{NOW_MS}DELETE/trade-api/v2/portfolio/order_groups/{ID}");
+    assert!(public_key().verify(text.as_bytes(), &signature));
+}
+
+#[tokio::test]
+async fn the_query_is_sent_and_not_signed() {
+    let server = answering(ResponseTemplate::new(200).set_body_json(json!({}))).await;
+    client(&server)
+        .delete_order_group()
+        .order_group_id(ID)
+        .subaccount(3)
+        .exchange_index(1)
+        .send()
+        .await
+        .unwrap();
+    let request = only_request(&server).await;
+    let mut query: Vec<_> = request
+        .url
+        .query_pairs()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    query.sort();
+    assert_eq!(query, ["exchange_index=1", "subaccount=3"]);
+    assert_signed(&request);
+}
+
+#[tokio::test]
+async fn refusals_say_all_that_the_exchange_said() {
+    for (status, code) in [
+        (401, "unauthorized"),
+        (404, "not_found"),
+        (500, "internal_server_error"),
+    ] {
+        let error = refused(status, code).await;
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(error.code(), Some(code));
+        assert_eq!(error.message(), Some("told"));
+        assert_eq!(error.details(), Some("in detail"));
+        assert_eq!(error.service(), Some("order-groups"));
+        assert_eq!(error.operation(), operation::DELETE_ORDER_GROUP);
+        assert_eq!(error.is_auth(), status == 401);
+        assert_eq!(error.is_not_found(), status == 404);
+        assert!(error.may_have_reached_exchange());
+        assert!(
+            error
+                .to_string()
+                .starts_with("DeleteOrderGroup: the exchange answered "),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_id_is_needed_before_anything_is_sent() {
+    let server = MockServer::start().await;
+    let error = client(&server)
+        .delete_order_group()
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_invalid_request());
+    assert!(!error.may_have_reached_exchange());
+    assert!(error.to_string().contains(".order_group_id(..)"), "{error}");
+    assert!(server.received_requests().await.unwrap().is_empty());
+}

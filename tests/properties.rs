@@ -1,0 +1,145 @@
+//! What holds for any input: money survives print and parse, and no bytes make an answer panic.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::cell::RefCell;
+
+use common::calls::{Server, arguments, call, samples};
+use kalshi_sdk::{Contracts, Dollars, MoneyError, operation};
+use proptest::prelude::*;
+use serde_json::Value;
+
+proptest! {
+    #[test]
+    fn dollars_survive_print_and_parse(units in any::<i64>()) {
+        let amount = Dollars::from_micros(units);
+        let text = amount.to_string();
+        prop_assert_eq!(text.parse::<Dollars>(), Ok(amount));
+        prop_assert_eq!(serde_json::from_str::<Dollars>(&format!("\"{text}\"")).unwrap(), amount);
+        prop_assert_eq!(serde_json::to_string(&amount).unwrap(), format!("\"{text}\""));
+    }
+
+    #[test]
+    fn contracts_survive_print_and_parse(units in any::<i64>()) {
+        let count = Contracts::from_hundredths(units);
+        prop_assert_eq!(count.to_string().parse::<Contracts>(), Ok(count));
+    }
+
+    #[test]
+    fn decimal_texts_mean_what_they_say(negative in any::<bool>(), whole in 0_i64..1_000_000_000_000, digits in "[0-9]{1,6}") {
+        let sign = if negative { "-" } else { "" };
+        let micros = whole * 1_000_000 + format!("{digits:0<6}").parse::<i64>().unwrap();
+        let expected = Dollars::from_micros(if negative { -micros } else { micros });
+        prop_assert_eq!(format!("{sign}{whole}.{digits}").parse::<Dollars>(), Ok(expected));
+    }
+
+    #[test]
+    fn more_digits_than_fit_are_refused(text in "-?[0-9]{1,9}\\.[0-9]{7,12}") {
+        prop_assert_eq!(text.parse::<Dollars>(), Err(MoneyError::TooPrecise { decimals: 6 }));
+        prop_assert_eq!(text.parse::<Contracts>(), Err(MoneyError::TooPrecise { decimals: 2 }));
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_refused(text in "\\PC*") {
+        let plain = text.strip_prefix('-').unwrap_or(&text);
+        let (whole, fraction) = plain.split_once('.').unwrap_or((plain, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        prop_assert_eq!(text.parse::<Dollars>() == Err(MoneyError::NotDecimal), !(digits(whole) && digits(fraction)));
+    }
+}
+
+/// Every place in a value, as JSON pointers.
+fn places(value: &Value, at: String, found: &mut Vec<String>) {
+    found.push(at.clone());
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(key, value)| places(value, format!("{at}/{key}"), found)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, item)| places(item, format!("{at}/{index}"), found)),
+        _ => {}
+    }
+}
+
+/// Answers of any operation, bent in one place or cut anywhere, decode or are an error; they never panic.
+#[test]
+fn no_answer_makes_the_client_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let samples = samples();
+    let server = runtime.block_on(Server::start());
+    let bent = prop_oneof![
+        Just("null".to_owned()),
+        Just("[]".to_owned()),
+        Just("{}".to_owned()),
+        Just("-1".to_owned()),
+        Just("1e999".to_owned()),
+        Just("\"\"".to_owned()),
+        Just("true".to_owned()),
+        Just("99999999999999999999".to_owned()),
+        "\"\\PC{0,8}\"".prop_map(|text| text),
+    ];
+    let input = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        bent,
+        any::<Option<prop::sample::Index>>(),
+        prop::collection::vec(any::<u8>(), 0..4),
+    );
+    let decoded = RefCell::new((0, 0));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 600,
+        ..ProptestConfig::default()
+    });
+    runner
+        .run(&input, |(which, place, bent, cut, tail)| {
+            let operation = which.get(&operation::ALL);
+            let Some(full) = samples.answers(operation.id).into_iter().next() else {
+                return Ok(());
+            };
+            let mut body = full.body;
+            let mut all = Vec::new();
+            places(&body, String::new(), &mut all);
+            if let (Some(target), Ok(value)) = (
+                body.pointer_mut(&all[place.index(all.len())]),
+                serde_json::from_str(&bent),
+            ) {
+                *target = value;
+            }
+            let mut bytes = serde_json::to_vec(&body).unwrap();
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len() + 1));
+                bytes.extend(tail);
+            }
+            server.answer_raw(
+                samples.status(operation.id).unwrap(),
+                &bytes,
+                "application/json",
+            );
+            let result = runtime.block_on(call(
+                &server.client,
+                operation.id,
+                &arguments(&samples, operation.id),
+            ));
+            let mut decoded = decoded.borrow_mut();
+            match result {
+                Ok(_) => decoded.0 += 1,
+                Err(error) => {
+                    decoded.1 += 1;
+                    let _ = format!("{error} {error:?}");
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    let (decoded, refused) = *decoded.borrow();
+    assert!(
+        decoded > 20 && refused > 20,
+        "the inputs are one-sided: {decoded} decoded, {refused} refused"
+    );
+}
