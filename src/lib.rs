@@ -6,6 +6,7 @@ mod de;
 mod environment;
 mod error;
 pub(crate) mod generated;
+mod json_path;
 mod money;
 pub mod operation;
 mod secret;

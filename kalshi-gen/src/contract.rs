@@ -6,24 +6,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, Place},
-    names,
+    names, yaml,
 };
 
 /// The HTTP methods an OpenAPI path may have.
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-/// Deeper than any contract, shallower than any stack.
-const MAX_DEPTH: usize = 64;
-
 /// Parses `text` and checks that it is an OpenAPI 3.0 document this generator can express.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
-    let document: Value = serde_saphyr::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        Error::document(format!(
-            "not YAML: {}",
-            message.lines().next().unwrap_or_default().trim()
-        ))
-    })?;
+    let document = yaml::parse(text)?;
     check(&document)?;
     Ok(document)
 }
@@ -101,29 +92,8 @@ fn check(document: &Value) -> Result<(), Error> {
             ));
         }
     }
-    check_depth(document, &Place::default())?;
     check_schemas(document)?;
     check_operations(document)
-}
-
-/// Refuses documents nested so deeply that walking them could exhaust the stack.
-fn check_depth(node: &Value, place: &Place) -> Result<(), Error> {
-    if place.depth() > MAX_DEPTH {
-        return Err(Error::at(
-            place,
-            format!("nested more than {MAX_DEPTH} levels deep"),
-        ));
-    }
-    match node {
-        Value::Object(members) => members
-            .iter()
-            .try_for_each(|(key, value)| check_depth(value, &place.join(key))),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, value)| check_depth(value, &place.join(index))),
-        _ => Ok(()),
-    }
 }
 
 fn check_schemas(document: &Value) -> Result<(), Error> {
@@ -462,7 +432,7 @@ fn is_scalar_list(document: &Value, schema: &Value) -> bool {
 
 /// The schema behind references and an `allOf` of one; bounded, because a checked document has no circles.
 pub(crate) fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..yaml::MAX_DEPTH {
         let single = schema
             .get("allOf")
             .and_then(Value::as_array)

@@ -103,7 +103,7 @@ mod tests {
             ("read::block_trade_accept", "ReadBlockTradeAccept"),
             ("", "Empty"),
             ("unknown", "UnknownValue"),
-            ("5min", "Value5Min"),
+            ("5min", "Value5min"),
         ] {
             assert_eq!(variant_name(value), variant);
         }

@@ -60,11 +60,6 @@ impl Place {
         keys.push(key.to_string());
         Self(keys)
     }
-
-    /// How many keys lead here.
-    pub(crate) fn depth(&self) -> usize {
-        self.0.len()
-    }
 }
 
 impl fmt::Display for Place {

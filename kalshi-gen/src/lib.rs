@@ -21,6 +21,7 @@ mod refine;
 mod samples;
 #[cfg(feature = "testing")]
 mod surface;
+mod yaml;
 
 pub use error::Error;
 #[cfg(feature = "testing")]

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use serde_json::Value;
 use syn::{
-    Attribute, Fields, File, ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, ItemStruct, LitStr,
-    Type, parse_quote, visit_mut::VisitMut,
+    Attribute, Fields, File, ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, ItemStruct,
+    Type, parse_quote,
 };
 
 use crate::{
@@ -45,14 +45,13 @@ pub(crate) fn refine(
     refine_builders(&mut builders, operations)?;
     refine_methods(&mut methods, operations);
     let table = operations::table(operations);
-    let mut file: File = parse_quote! {
+    let file: File = parse_quote! {
         use crate::Client;
         #types
         #builders
         #methods
         #table
     };
-    Messages.visit_file_mut(&mut file);
     Ok(file)
 }
 
@@ -74,7 +73,7 @@ pub(crate) fn text(file: &File) -> String {
                     out.push_str("}\n");
                 }
                 item => {
-                    out.push_str(&item.to_token_stream().to_string());
+                    out.push_str(&reword(item.to_token_stream()).to_string());
                     out.push('\n');
                 }
             }
@@ -597,29 +596,35 @@ fn last_ident(ty: &Type) -> Option<syn::Ident> {
     }
 }
 
-/// Progenitor's messages, reworded with the remedy.
-struct Messages;
+/// Progenitor's messages, reworded with the remedy, wherever they stand in a stream of tokens.
+fn reword(tokens: TokenStream) -> TokenStream {
+    let one = |token| match token {
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), reword(group.stream()));
+            inner.set_span(group.span());
+            TokenTree::Group(inner)
+        }
+        TokenTree::Literal(literal) => match message(&literal.to_string()) {
+            Some(text) => TokenTree::Literal(Literal::string(&text)),
+            None => TokenTree::Literal(literal),
+        },
+        token => token,
+    };
+    tokens.into_iter().map(one).collect()
+}
 
-impl VisitMut for Messages {
-    fn visit_lit_str_mut(&mut self, literal: &mut LitStr) {
-        let text = literal.value();
-        let unset = text
-            .strip_suffix(" was not initialized")
-            .or(text.strip_prefix("no value supplied for "));
-        let failed = text
-            .strip_prefix("conversion to `")
-            .and_then(|rest| rest.strip_suffix(" failed"));
-        let reworded = match (unset, failed.and_then(|rest| rest.rsplit_once("` for "))) {
-            (Some(name), _) => {
-                format!("`{name}` is required and not set; set it with `.{name}(..)`")
-            }
-            (None, Some((_, name))) => {
-                format!("`{name}` was given a value that cannot become one of its type")
-            }
-            (None, None) => return,
-        };
-        *literal = LitStr::new(&reworded, literal.span());
+fn message(literal: &str) -> Option<String> {
+    let text = literal.strip_prefix('"')?.strip_suffix('"')?;
+    let unset = text
+        .strip_suffix(" was not initialized")
+        .or(text.strip_prefix("no value supplied for "));
+    if let Some(name) = unset {
+        return Some(format!("`{name}` is required and not set; set it with `.{name}(..)`"));
     }
-
-    fn visit_attribute_mut(&mut self, _: &mut Attribute) {}
+    if let Some(name) = text.strip_prefix("error converting supplied value for ") {
+        return Some(format!("`{}` was given a value that is none of its type: {{e}}", name.strip_suffix(": {e}")?));
+    }
+    let (_, rest) = text.strip_prefix("conversion to `")?.split_once("` for ")?;
+    let (name, cause) = rest.split_once(" failed")?;
+    Some(format!("`{name}` was given a value that is none of its type{cause}"))
 }

@@ -1,0 +1,230 @@
+//! YAML (and so JSON) text as a JSON tree, within bounds: what a contract needs, and nothing an attacker could make grow.
+//!
+//! The parser is a crate's; the tree is built here because the serde layers above such parsers cost a build of every
+//! dependent program several seconds.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::{Map, Number, Value};
+
+use crate::error::{Error, Place};
+
+/// More than any contract has, aliases written out; the largest today has 40,000.
+const MAX_NODES: usize = 1_000_000;
+
+/// Deeper than any contract, shallower than any stack.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// A list or a mapping that is being read.
+enum Open {
+    List(Vec<Value>),
+    /// With the key whose value comes next.
+    Mapping(Map<String, Value>, Option<String>),
+}
+
+/// The one document in `text`.
+pub(crate) fn parse(text: &str) -> Result<Value, Error> {
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+        let (event, span) = event.map_err(|error| {
+            let (line, column) = (error.marker().line(), error.marker().col() + 1);
+            Error::document(format!("not YAML: line {line}, column {column}: {}", error.info()))
+        })?;
+        let line = span.start.line();
+        reader.event(event).map_err(|message| {
+            let place = reader.place();
+            Error::at(&place, format!("{message} (line {line})"))
+        })?;
+    }
+    reader.root.ok_or_else(|| Error::document("the document is empty"))
+}
+
+#[derive(Default)]
+struct Reader {
+    open: Vec<(Open, usize)>,
+    /// Values by the number of their anchor, with the nodes in each.
+    anchors: BTreeMap<usize, (Value, usize)>,
+    root: Option<Value>,
+    nodes: usize,
+}
+
+impl Reader {
+    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let key_awaited = matches!(self.open.last(), Some((Open::Mapping(_, None), _)));
+                if key_awaited {
+                    return self.key(text.into_owned());
+                }
+                let value = if style == ScalarStyle::Plain { plain(&text) } else { Value::String(text.into_owned()) };
+                self.value(value, anchor, 1)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor),
+            Event::MappingStart(anchor, _) => self.begin(Open::Mapping(Map::new(), None), anchor),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some((Open::List(items), anchor)) => {
+                    let nodes = items.len() + 1;
+                    self.value(Value::Array(items), anchor, nodes)
+                }
+                Some((Open::Mapping(members, _), anchor)) => {
+                    let nodes = members.len() + 1;
+                    self.value(Value::Object(members), anchor, nodes)
+                }
+                None => Err("an end without its beginning".to_owned()),
+            },
+            Event::Alias(anchor) => {
+                let (value, nodes) = self.anchors.get(&anchor).ok_or("an alias of nothing")?;
+                let (value, nodes) = (value.clone(), *nodes);
+                self.nodes = self.nodes.saturating_add(nodes);
+                self.check_size()?;
+                self.value(value, 0, 1)
+            }
+            Event::DocumentStart(_) if self.root.is_some() => Err("a second document".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, open: Open, anchor: usize) -> Result<(), String> {
+        if matches!(self.open.last(), Some((Open::Mapping(_, None), _))) {
+            return Err("a key must be a text".to_owned());
+        }
+        if self.open.len() == MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} levels deep"));
+        }
+        self.open.push((open, anchor));
+        Ok(())
+    }
+
+    fn key(&mut self, text: String) -> Result<(), String> {
+        if let Some((Open::Mapping(members, key), _)) = self.open.last_mut() {
+            if members.contains_key(&text) {
+                return Err(format!("`{text}` stands here twice"));
+            }
+            *key = Some(text);
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: Value, anchor: usize, nodes: usize) -> Result<(), String> {
+        self.nodes += 1;
+        self.check_size()?;
+        if anchor > 0 {
+            let nodes = if nodes == 1 { 1 } else { size(&value) };
+            self.nodes = self.nodes.saturating_add(nodes);
+            self.check_size()?;
+            self.anchors.insert(anchor, (value.clone(), nodes));
+        }
+        match self.open.last_mut() {
+            Some((Open::List(items), _)) => items.push(value),
+            Some((Open::Mapping(members, key), _)) => match key.take() {
+                Some(key) => {
+                    members.insert(key, value);
+                }
+                None => return Err("a key must be a text".to_owned()),
+            },
+            None => self.root = Some(value),
+        }
+        Ok(())
+    }
+
+    fn check_size(&self) -> Result<(), String> {
+        if self.nodes > MAX_NODES {
+            return Err(format!("more than {MAX_NODES} values, aliases written out"));
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Place {
+        let mut place = Place::default();
+        for (open, _) in &self.open {
+            place = match open {
+                Open::List(items) => place.join(items.len()),
+                Open::Mapping(_, Some(key)) => place.join(key),
+                Open::Mapping(_, None) => place,
+            };
+        }
+        place
+    }
+}
+
+/// How many values there are in a value.
+fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(members) => members.values().map(size).sum(),
+        _ => 0,
+    }
+}
+
+/// A plain scalar by YAML 1.2's core schema.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    let number = numeric
+        .then(|| {
+            let digits = text.strip_prefix('+').unwrap_or(text);
+            let integer = digits.parse::<i64>().map(Number::from).or_else(|_| digits.parse::<u64>().map(Number::from));
+            let hexadecimal = |_| i64::from_str_radix(digits.strip_prefix("0x").unwrap_or("-"), 16).map(Number::from);
+            let float = |_| Number::from_f64(digits.parse().unwrap_or(f64::NAN)).ok_or(());
+            integer.or_else(hexadecimal).or_else(float).ok()
+        })
+        .flatten();
+    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::parse;
+    use serde_json::json;
+
+    #[test]
+    fn yaml_and_json_give_the_same_tree() {
+        let yaml = "a: 1\nb: [x, '2', 3.5, null, true, -7, 0x10]\nc:\n  '200': >-\n    two\n    lines\n  404: n\n";
+        let tree = json!({ "a": 1, "b": ["x", "2", 3.5, null, true, -7, 16], "c": { "200": "two lines", "404": "n" } });
+        assert_eq!(parse(yaml).unwrap(), tree);
+        assert_eq!(parse(&tree.to_string()).unwrap(), tree);
+    }
+
+    #[test]
+    fn texts_that_look_like_numbers_stay_texts_when_they_are_none() {
+        let tree = json!({ "a": "3.0.0", "b": "1_000", "c": "-", "d": "2026-01-02", "e": ".", "f": "no", "g": "3.34.0" });
+        assert_eq!(parse("a: 3.0.0\nb: 1_000\nc: -\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap_err().to_string().is_empty(), false);
+        assert_eq!(parse("a: 3.0.0\nb: 1_000\nc: '-'\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap(), tree);
+    }
+
+    #[test]
+    fn faults_are_told_with_their_place() {
+        for (text, message) in [
+            ("a: [1, 2", "not YAML: line "),
+            ("a:\n  b: 1\n  b: 2\n", "$.a: `b` stands here twice (line 3)"),
+            ("{[1]: 2}", "a key must be a text"),
+            ("", "the document is empty"),
+            ("a: 1\n---\nb: 2\n", "a second document"),
+            ("a: *b", "not YAML"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let below = format!("*a{}, ", level - 1).repeat(9);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
+        }
+        assert!(parse(&bomb).unwrap_err().to_string().contains("aliases written out"));
+        let deep = "[".repeat(100_000);
+        assert!(parse(&deep).is_err());
+        let error = parse(&format!("{}{}", "[".repeat(80), "]".repeat(80))).unwrap_err().to_string();
+        assert!(error.contains("levels deep"), "{error}");
+    }
+}
