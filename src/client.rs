@@ -39,7 +39,6 @@ pub struct Client {
 
 impl Client {
     /// A builder with the defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a call.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

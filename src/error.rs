@@ -1,15 +1,14 @@
 //! The one error of all operations: what happened, and whether the exchange may have acted.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt};
 
-use kalshi_auth::{CredentialsError, SigningError};
+use kalshi_auth::SigningError;
 use reqwest::StatusCode;
-use serde_json::{Map, Value};
 
-use crate::Operation;
-
-/// How much of a body an error shows, in characters.
-const EXCERPT: usize = 200;
+use crate::{
+    ApiError, Operation,
+    api_error::{EXCERPT, short},
+};
 
 /// Why a call did not give its answer.
 ///
@@ -296,152 +295,6 @@ impl StdError for Error {
     }
 }
 
-/// What the exchange said when it refused.
-///
-/// The exchange words its refusals in several ways (an object, an object below `error`, a text below `error` or `msg`, a
-/// page of HTML, nothing); whichever it was, the status is always there, and the rest where it was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ApiError {
-    status: StatusCode,
-    code: Option<String>,
-    message: Option<String>,
-    details: Option<String>,
-    service: Option<String>,
-    retry_after: Option<Duration>,
-}
-
-impl ApiError {
-    /// Reads the body of a refusal.
-    pub(crate) fn read(
-        status: StatusCode,
-        headers: &reqwest::header::HeaderMap,
-        body: &[u8],
-    ) -> Self {
-        let mut error = Self {
-            status,
-            code: None,
-            message: None,
-            details: None,
-            service: None,
-            retry_after: headers
-                .get(reqwest::header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs),
-        };
-        match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(members)) => error.read_members(&members),
-            Ok(Value::String(text)) => error.message = Some(short(&text)),
-            Ok(Value::Null) => {}
-            _ => {
-                let text = String::from_utf8_lossy(body);
-                let html = text.trim_start().starts_with('<');
-                let text = if html {
-                    title(&text)
-                } else {
-                    Some(text.trim().to_owned())
-                };
-                error.message = text
-                    .filter(|text| !text.is_empty())
-                    .map(|text| short(&text));
-            }
-        }
-        error
-    }
-
-    fn read_members(&mut self, members: &Map<String, Value>) {
-        match members.get("error") {
-            Some(Value::Object(inner)) => return self.read_members(inner),
-            Some(Value::String(text)) => self.message = Some(short(text)),
-            _ => {}
-        }
-        let text = |name: &str| match members.get(name) {
-            Some(Value::String(text)) => Some(short(text)),
-            Some(Value::Null) | None => None,
-            Some(other) => Some(short(&other.to_string())),
-        };
-        self.code = text("code");
-        self.message = text("message")
-            .or_else(|| text("msg"))
-            .or(self.message.take());
-        self.details = text("details");
-        self.service = text("service");
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The exchange's code, such as `insufficient_balance`.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-
-    /// The exchange's words; of a page of HTML its title.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
-    /// What the exchange adds to them; an object is given as JSON.
-    #[must_use]
-    pub fn details(&self) -> Option<&str> {
-        self.details.as_deref()
-    }
-
-    /// The part of the exchange that refused.
-    #[must_use]
-    pub fn service(&self) -> Option<&str> {
-        self.service.as_deref()
-    }
-
-    /// How long to wait before another try, when the exchange says so.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-}
-
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the exchange answered {}", self.status)?;
-        let parts = [&self.code, &self.message, &self.details]
-            .into_iter()
-            .flatten();
-        for (index, part) in parts.enumerate() {
-            f.write_str(if index == 0 { ": " } else { "; " })?;
-            f.write_str(part)?;
-        }
-        if let Some(service) = &self.service {
-            write!(f, " (service {service})")?;
-        }
-        match self.status {
-            StatusCode::UNAUTHORIZED => f.write_str(
-                "; a wrong key, a key of another environment, an expired key or a clock that is off look alike here",
-            ),
-            status if status.is_redirection() => f.write_str("; redirects are not followed: check the base URL"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl StdError for ApiError {}
-
-/// At most [`EXCERPT`] characters of a text, on one line.
-fn short(text: &str) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut out: String = chars.by_ref().take(EXCERPT).collect();
-    if chars.next().is_some() {
-        // The mark of the cut counts too.
-        out.pop();
-        out.push('\u{2026}');
-    }
-    out
-}
-
 /// The part of a body around a place, without what must not be shown.
 fn excerpt(body: &[u8], line: usize, column: usize) -> String {
     let text = String::from_utf8_lossy(body);
@@ -462,117 +315,9 @@ fn excerpt(body: &[u8], line: usize, column: usize) -> String {
     short(text.get(start..).unwrap_or_default())
 }
 
-/// The title of a page of HTML.
-fn title(page: &str) -> Option<String> {
-    let lower = page.to_ascii_lowercase();
-    let start = lower.find("<title>")? + "<title>".len();
-    let end = start + lower.get(start..)?.find("</title>")?;
-    Some(page.get(start..end)?.trim().to_owned())
-}
-
-/// Why a client could not be built.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// An address cannot be used.
-    Url {
-        /// The address, without a password.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The credentials cannot be used.
-    Credentials(CredentialsError),
-    /// The HTTP client could not be set up.
-    Http(reqwest::Error),
-    /// TLS could not be set up.
-    Tls(Box<dyn StdError + Send + Sync>),
-    /// An option was set that an HTTP client of your own decides for itself.
-    Conflict(&'static str),
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url { url, reason } => write!(f, "the address {url:?} cannot be used: {reason}"),
-            Self::Credentials(_) => f.write_str("the credentials cannot be used"),
-            Self::Http(_) => f.write_str("the HTTP client could not be set up"),
-            Self::Tls(_) => f.write_str("TLS could not be set up"),
-            Self::Conflict(option) => {
-                write!(
-                    f,
-                    "`{option}` and `http_client` exclude each other: set it on your own client"
-                )
-            }
-        }
-    }
-}
-
-impl StdError for ConfigError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Credentials(error) => Some(error),
-            Self::Http(error) => Some(error),
-            Self::Tls(error) => Some(error.as_ref()),
-            Self::Url { .. } | Self::Conflict(_) => None,
-        }
-    }
-}
-
-impl From<CredentialsError> for ConfigError {
-    fn from(error: CredentialsError) -> Self {
-        Self::Credentials(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(status: u16, body: &str) -> ApiError {
-        let status = StatusCode::from_u16(status).unwrap_or_default();
-        ApiError::read(status, &reqwest::header::HeaderMap::new(), body.as_bytes())
-    }
-
-    #[test]
-    fn every_envelope_is_understood() {
-        let nested = read(
-            409,
-            r#"{"error":{"code":"quote_timed_out","service":"midland"}}"#,
-        );
-        assert_eq!(
-            (nested.code(), nested.service(), nested.message()),
-            (Some("quote_timed_out"), Some("midland"), None)
-        );
-        let flat = read(
-            404,
-            r#"{"code":"not_found","message":"not found","details":{"id":7}}"#,
-        );
-        assert_eq!(
-            (flat.code(), flat.details()),
-            (Some("not_found"), Some(r#"{"id":7}"#))
-        );
-        assert_eq!(
-            read(429, r#"{"error":"too many requests"}"#).message(),
-            Some("too many requests")
-        );
-        assert_eq!(
-            read(400, r#"{"msg":"Parameter x"}"#).message(),
-            Some("Parameter x")
-        );
-        let html = read(
-            504,
-            "<html><head><title>504 Gateway Timeout</title></head></html>",
-        );
-        assert_eq!(html.message(), Some("504 Gateway Timeout"));
-        let empty = read(500, "");
-        assert_eq!((empty.status().as_u16(), empty.message()), (500, None));
-        assert_eq!(read(503, "busy").message(), Some("busy"));
-        assert_eq!(
-            read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),
-            Some("x")
-        );
-    }
 
     #[test]
     fn excerpts_are_short_and_never_split_a_character() {

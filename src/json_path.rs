@@ -4,7 +4,11 @@
 /// item that was read last.
 pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-    let before: usize = lines.by_ref().take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    let before: usize = lines
+        .by_ref()
+        .take(line.saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
     let end = before.saturating_add(column).min(text.len());
     let mut open: Vec<Segment> = Vec::new();
     let mut rest = text.get(..end).unwrap_or_default();
@@ -14,11 +18,18 @@ pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
             b'"' => {
                 let (string, tail) = string(rest);
                 rest = tail;
-                if let Some(Segment::Member { name, in_value: false }) = open.last_mut() {
+                if let Some(Segment::Member {
+                    name,
+                    in_value: false,
+                }) = open.last_mut()
+                {
                     *name = String::from_utf8_lossy(string).into_owned();
                 }
             }
-            b'{' => open.push(Segment::Member { name: String::new(), in_value: false }),
+            b'{' => open.push(Segment::Member {
+                name: String::new(),
+                in_value: false,
+            }),
             b'[' => open.push(Segment::Item(0)),
             b'}' | b']' => {
                 open.pop();
@@ -36,16 +47,20 @@ pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
             _ => {}
         }
     }
-    open.iter().fold(String::from("$"), |path, segment| match segment {
-        Segment::Item(index) => format!("{path}[{index}]"),
-        Segment::Member { name, .. } => format!("{path}.{name}"),
-    })
+    open.iter()
+        .fold(String::from("$"), |path, segment| match segment {
+            Segment::Item(index) => format!("{path}[{index}]"),
+            Segment::Member { name, .. } => format!("{path}.{name}"),
+        })
 }
 
 /// The path of the member `name` of the object that ends at a line and a column.
 pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> String {
     let last = at(text, line, column);
-    let object = last.rfind('.').and_then(|dot| last.get(..dot)).unwrap_or(&last);
+    let object = last
+        .rfind('.')
+        .and_then(|dot| last.get(..dot))
+        .unwrap_or(&last);
     format!("{object}.{name}")
 }
 
@@ -128,11 +143,16 @@ mod tests {
 
     /// Trees with at least one `null`, and texts full of what JSON is made of.
     fn tree() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(json!(null)), Just(json!(7)), "[\"\\\\{}\\[\\],:a]{0,5}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!(7)),
+            "[\"\\\\{}\\[\\],:a]{0,5}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(5, 40, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a-z{}:,_]{1,4}", inner, 0..4).prop_map(|map| map.into_iter().collect()),
+                prop::collection::btree_map("[a-z{}:,_]{1,4}", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect()),
             ]
         })
     }

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_error;
 mod client;
+mod config_error;
 mod de;
 mod environment;
 mod error;
@@ -12,9 +14,11 @@ pub mod operation;
 mod secret;
 mod transport;
 
+pub use api_error::ApiError;
 pub use client::{Client, ClientBuilder};
+pub use config_error::ConfigError;
 pub use environment::Environment;
-pub use error::{ApiError, ConfigError, Error};
+pub use error::Error;
 pub use generated::{builder, types};
 pub use kalshi_auth as auth;
 pub use kalshi_auth::{Credentials, PrivateKey};

@@ -44,38 +44,39 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A place in the contract: the keys from the root down to it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Place(Vec<String>);
+/// A place in the contract, as the JSON path that leads to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(String);
 
 impl Place {
     /// The place of `keys` below the root.
     pub(crate) fn of(keys: &[&str]) -> Self {
-        Self(keys.iter().map(ToString::to_string).collect())
+        keys.iter()
+            .fold(Self("$".to_owned()), |place, key| place.join(key))
     }
 
-    /// The place of `key` below this one.
-    pub(crate) fn join(&self, key: impl ToString) -> Self {
-        let mut keys = self.0.clone();
-        keys.push(key.to_string());
-        Self(keys)
+    /// The place of the member `key` below this one.
+    pub(crate) fn join(&self, key: &str) -> Self {
+        let plain = !key.is_empty()
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
+        Self(if plain {
+            format!("{}.{key}", self.0)
+        } else {
+            format!("{}[{key:?}]", self.0)
+        })
+    }
+
+    /// The place of the item `index` below this one.
+    pub(crate) fn item(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("$")?;
-        for key in &self.0 {
-            let plain = key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
-            match key.parse::<usize>() {
-                Ok(index) => write!(f, "[{index}]")?,
-                Err(_) if plain && !key.is_empty() => write!(f, ".{key}")?,
-                Err(_) => write!(f, "[{key:?}]")?,
-            }
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -85,7 +86,12 @@ mod tests {
 
     #[test]
     fn places_read_as_json_paths() {
-        let place = Place::of(&["paths", "/a/{b}", "get", "parameters", "0"]);
-        assert_eq!(place.to_string(), r#"$.paths["/a/{b}"].get.parameters[0]"#);
+        let place = Place::of(&["paths", "/a/{b}", "get", "parameters"])
+            .item(0)
+            .join("200");
+        assert_eq!(
+            place.to_string(),
+            r#"$.paths["/a/{b}"].get.parameters[0].200"#
+        );
     }
 }

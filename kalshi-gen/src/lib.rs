@@ -8,14 +8,17 @@
 //! The code it makes lives inside `kalshi-sdk`, whose `crate::{Client, Error, de, operation, transport}` and scalar types
 //! it refers to.
 
+mod check;
 mod client;
 mod contract;
 mod enums;
 mod error;
 mod fixups;
+mod inline;
 mod names;
 mod normalize;
 mod operations;
+mod paths;
 mod refine;
 #[cfg(feature = "testing")]
 mod samples;

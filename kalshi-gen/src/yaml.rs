@@ -29,7 +29,10 @@ pub(crate) fn parse(text: &str) -> Result<Value, Error> {
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = (error.marker().line(), error.marker().col() + 1);
-            Error::document(format!("not YAML: line {line}, column {column}: {}", error.info()))
+            Error::document(format!(
+                "not YAML: line {line}, column {column}: {}",
+                error.info()
+            ))
         })?;
         let line = span.start.line();
         reader.event(event).map_err(|message| {
@@ -37,7 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Value, Error> {
             Error::at(&place, format!("{message} (line {line})"))
         })?;
     }
-    reader.root.ok_or_else(|| Error::document("the document is empty"))
+    reader
+        .root
+        .ok_or_else(|| Error::document("the document is empty"))
 }
 
 #[derive(Default)]
@@ -57,7 +62,11 @@ impl Reader {
                 if key_awaited {
                     return self.key(text.into_owned());
                 }
-                let value = if style == ScalarStyle::Plain { plain(&text) } else { Value::String(text.into_owned()) };
+                let value = if style == ScalarStyle::Plain {
+                    plain(&text)
+                } else {
+                    Value::String(text.into_owned())
+                };
                 self.value(value, anchor, 1)
             }
             Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor),
@@ -136,10 +145,10 @@ impl Reader {
     }
 
     fn place(&self) -> Place {
-        let mut place = Place::default();
+        let mut place = Place::of(&[]);
         for (open, _) in &self.open {
             place = match open {
-                Open::List(items) => place.join(items.len()),
+                Open::List(items) => place.item(items.len()),
                 Open::Mapping(_, Some(key)) => place.join(key),
                 Open::Mapping(_, None) => place,
             };
@@ -169,8 +178,13 @@ fn plain(text: &str) -> Value {
     let number = numeric
         .then(|| {
             let digits = text.strip_prefix('+').unwrap_or(text);
-            let integer = digits.parse::<i64>().map(Number::from).or_else(|_| digits.parse::<u64>().map(Number::from));
-            let hexadecimal = |_| i64::from_str_radix(digits.strip_prefix("0x").unwrap_or("-"), 16).map(Number::from);
+            let integer = digits
+                .parse::<i64>()
+                .map(Number::from)
+                .or_else(|_| digits.parse::<u64>().map(Number::from));
+            let hexadecimal = |_| {
+                i64::from_str_radix(digits.strip_prefix("0x").unwrap_or("-"), 16).map(Number::from)
+            };
             let float = |_| Number::from_f64(digits.parse().unwrap_or(f64::NAN)).ok_or(());
             integer.or_else(hexadecimal).or_else(float).ok()
         })
@@ -195,15 +209,20 @@ mod tests {
     #[test]
     fn texts_that_look_like_numbers_stay_texts_when_they_are_none() {
         let tree = json!({ "a": "3.0.0", "b": "1_000", "c": "-", "d": "2026-01-02", "e": ".", "f": "no", "g": "3.34.0" });
-        assert_eq!(parse("a: 3.0.0\nb: 1_000\nc: -\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap_err().to_string().is_empty(), false);
-        assert_eq!(parse("a: 3.0.0\nb: 1_000\nc: '-'\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap(), tree);
+        assert_eq!(
+            parse("a: 3.0.0\nb: 1_000\nc: '-'\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap(),
+            tree
+        );
     }
 
     #[test]
     fn faults_are_told_with_their_place() {
         for (text, message) in [
             ("a: [1, 2", "not YAML: line "),
-            ("a:\n  b: 1\n  b: 2\n", "$.a: `b` stands here twice (line 3)"),
+            (
+                "a:\n  b: 1\n  b: 2\n",
+                "$.a: `b` stands here twice (line 3)",
+            ),
             ("{[1]: 2}", "a key must be a text"),
             ("", "the document is empty"),
             ("a: 1\n---\nb: 2\n", "a second document"),
@@ -219,12 +238,22 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let below = format!("*a{}, ", level - 1).repeat(9);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
+            bomb.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                below.trim_end_matches(", ")
+            ));
         }
-        assert!(parse(&bomb).unwrap_err().to_string().contains("aliases written out"));
+        assert!(
+            parse(&bomb)
+                .unwrap_err()
+                .to_string()
+                .contains("aliases written out")
+        );
         let deep = "[".repeat(100_000);
         assert!(parse(&deep).is_err());
-        let error = parse(&format!("{}{}", "[".repeat(80), "]".repeat(80))).unwrap_err().to_string();
+        let error = parse(&format!("{}{}", "[".repeat(80), "]".repeat(80)))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("levels deep"), "{error}");
     }
 }

@@ -1,0 +1,269 @@
+//! Names for what stands inline: every enum and object inside another schema or a parameter becomes a component of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    contract,
+    error::{Error, Place},
+    names,
+};
+
+/// Moves every enum and object that stands inside another schema or a parameter to a component with a stable name.
+pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
+    let mut found = Inline::collect(tree);
+    found.choose_names(tree)?;
+    found.replace(tree);
+    // An object moved out may hold others.
+    if found.moved_objects {
+        name(tree)
+    } else {
+        Ok(())
+    }
+}
+
+/// The inline enums and objects of a tree: where each stands and what it shall be called.
+#[derive(Default)]
+struct Inline {
+    /// Owner and member of each, with its schema.
+    places: BTreeMap<(String, String), Value>,
+    names: BTreeMap<(String, String), String>,
+    moved_objects: bool,
+}
+
+impl Inline {
+    fn collect(tree: &mut Value) -> Self {
+        let mut found = Self::default();
+        found.visit(tree, &mut |places, owner, member, node| {
+            places.insert(
+                (owner.to_owned(), member.to_owned()),
+                Value::Object(node.clone()),
+            );
+        });
+        found
+    }
+
+    /// Calls `act` with the owner and the member of every inline enum and object.
+    fn visit(
+        &mut self,
+        tree: &mut Value,
+        act: &mut impl FnMut(
+            &mut BTreeMap<(String, String), Value>,
+            &str,
+            &str,
+            &mut Map<String, Value>,
+        ),
+    ) {
+        fn inner(
+            places: &mut BTreeMap<(String, String), Value>,
+            owner: &str,
+            member: &str,
+            schema: &mut Value,
+            act: &mut impl FnMut(
+                &mut BTreeMap<(String, String), Value>,
+                &str,
+                &str,
+                &mut Map<String, Value>,
+            ),
+        ) {
+            let Value::Object(node) = schema else { return };
+            for key in ["items", "additionalProperties"] {
+                if let Some(next) = node.get_mut(key) {
+                    inner(places, owner, member, next, act);
+                }
+            }
+            if node.contains_key("enum") || node.contains_key("properties") {
+                act(places, owner, member, node);
+            }
+        }
+        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+            for (owner, schema) in schemas {
+                for key in ["items", "additionalProperties"] {
+                    if let Some(next) = schema.get_mut(key) {
+                        inner(&mut self.places, owner, "item", next, act);
+                    }
+                }
+                for (member, schema) in schema
+                    .get_mut("properties")
+                    .and_then(Value::as_object_mut)
+                    .into_iter()
+                    .flatten()
+                {
+                    inner(&mut self.places, owner, member, schema, act);
+                }
+            }
+        }
+        for item in tree["paths"]
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|paths| paths.values_mut())
+        {
+            for operation in item
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|item| item.values_mut())
+            {
+                let id = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+                    let owner = parameter["x-component"]
+                        .as_str()
+                        .map_or_else(|| id.clone(), |name| format!("#{name}"));
+                    let description = parameter.get("description").cloned();
+                    if let Some(schema) = parameter.get_mut("schema") {
+                        if let (Some(Value::Object(node)), Some(text)) =
+                            (innermost(schema), description)
+                        {
+                            node.entry("description").or_insert(text);
+                        }
+                        inner(&mut self.places, &owner, &name, schema, act);
+                    }
+                }
+                for (pointer, name) in
+                    [("/requestBody/content/application~1json/schema", "request")]
+                {
+                    if let Some(schema) = operation.pointer_mut(pointer) {
+                        inner(&mut self.places, &id, name, schema, act);
+                    }
+                }
+                for answer in operation["responses"]
+                    .as_object_mut()
+                    .into_iter()
+                    .flat_map(|all| all.values_mut())
+                {
+                    if let Some(schema) = answer.pointer_mut("/content/application~1json/schema") {
+                        inner(&mut self.places, &id, "response", schema, act);
+                    }
+                }
+            }
+        }
+    }
+
+    fn choose_names(&mut self, tree: &Value) -> Result<(), Error> {
+        let schemas = contract::schemas(tree).cloned().unwrap_or_default();
+        let named_enums: Vec<(&String, BTreeSet<String>)> = schemas
+            .iter()
+            .filter(|(_, schema)| schema.get("enum").is_some())
+            .map(|(name, schema)| (name, values(schema)))
+            .collect();
+        // A member name of several words that means the same wherever it stands names its type alone: TimeInForce.
+        let mut by_member: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
+        for ((_, member), schema) in &self.places {
+            if schema.get("enum").is_some() && names::is_compound(member) {
+                by_member.entry(member).or_default().push(values(schema));
+            }
+        }
+        let plain_names: BTreeSet<String> = self
+            .places
+            .keys()
+            .map(|(owner, member)| names::member_type(owner.trim_start_matches('#'), member))
+            .chain(schemas.keys().map(|name| names::pascal(name)))
+            .collect();
+        let mut taken: BTreeMap<String, Value> = BTreeMap::new();
+        for ((owner, member), schema) in &self.places {
+            let same = named_enums
+                .iter()
+                .filter(|(_, set)| schema.get("enum").is_some() && *set == values(schema));
+            let mut same = same.map(|(name, _)| (*name).clone());
+            let name = match (same.next(), same.next()) {
+                (Some(name), None) => name,
+                _ => {
+                    let short = names::pascal(member);
+                    let alone = by_member.get(member.as_str()).is_some_and(|sets| {
+                        sets.iter().all(|set| Some(set) == sets.first())
+                            && !plain_names.contains(&short)
+                    });
+                    match owner.strip_prefix('#') {
+                        _ if alone => short,
+                        Some(component) => component.to_owned(),
+                        None => names::member_type(owner, member),
+                    }
+                }
+            };
+            let clash = schemas.get(&name).is_some_and(|other| {
+                values(other) != values(schema) || other.get("enum").is_none()
+            }) || taken
+                .get(&name)
+                .is_some_and(|other| kernel(other) != kernel(schema));
+            if clash {
+                let place = Place::of(&[
+                    "components",
+                    "schemas",
+                    owner.trim_start_matches('#'),
+                    "properties",
+                    member,
+                ]);
+                return Err(Error::at(
+                    &place,
+                    format!(
+                        "what stands here would be called `{name}`, as another type already is"
+                    ),
+                ));
+            }
+            taken.insert(name.clone(), schema.clone());
+            self.names.insert((owner.clone(), member.clone()), name);
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, tree: &mut Value) {
+        let names = std::mem::take(&mut self.names);
+        let mut components = Map::new();
+        let mut moved_objects = false;
+        self.visit(tree, &mut |_, owner, member, node| {
+            let Some(name) = names.get(&(owner.to_owned(), member.to_owned())) else {
+                return;
+            };
+            let mut schema = std::mem::take(node);
+            let nullable = schema.remove("nullable");
+            moved_objects |= schema.contains_key("properties");
+            if let Some(text) = schema.get("description") {
+                node.insert("description".into(), text.clone());
+            }
+            if let Some(nullable) = nullable {
+                node.insert("nullable".into(), nullable);
+            }
+            node.insert(
+                "allOf".into(),
+                json!([{ "$ref": format!("#/components/schemas/{name}") }]),
+            );
+            components
+                .entry(name.clone())
+                .or_insert(Value::Object(schema));
+        });
+        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+            for (name, schema) in components {
+                schemas.entry(name).or_insert(schema);
+            }
+        }
+        self.moved_objects = moved_objects;
+    }
+}
+
+/// The schema of what a list holds, or the schema itself.
+fn innermost(schema: &mut Value) -> Option<&mut Value> {
+    if schema.get("items").is_some() {
+        schema.get_mut("items")
+    } else {
+        Some(schema)
+    }
+}
+
+/// The values of an enum.
+fn values(schema: &Value) -> BTreeSet<String> {
+    let list = schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What decides the Rust type of a schema.
+fn kernel(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
+    (values(schema), schema.get("properties"))
+}

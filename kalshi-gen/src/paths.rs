@@ -1,0 +1,152 @@
+//! The paths of a contract, normalised: one JSON body, one success answer and one error answer an operation.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    contract::{self, dereference, follow},
+    error::{Error, Place},
+};
+
+/// The paths of the tree: parameters resolved, one JSON body, one success answer, one error answer.
+pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
+    let error_answer = common_error(document);
+    let mut paths = Map::new();
+    for (path, method, operation) in contract::operations(document) {
+        let place = Place::of(&["paths", path, method]);
+        let mut out = Map::new();
+        for (key, value) in operation {
+            if key.starts_with("x-")
+                || [
+                    "operationId",
+                    "summary",
+                    "description",
+                    "tags",
+                    "security",
+                    "deprecated",
+                ]
+                .contains(&key.as_str())
+            {
+                out.insert(key.clone(), value.clone());
+            }
+        }
+        let own = operation.get("parameters").and_then(Value::as_array);
+        let shared = document["paths"][path]
+            .get("parameters")
+            .and_then(Value::as_array);
+        let mut parameters: Vec<Value> = Vec::new();
+        for parameter in shared.into_iter().chain(own).flatten() {
+            let mut resolved = dereference(document, parameter, &place)?.clone();
+            if let Some(reference) = parameter.get("$ref").and_then(Value::as_str) {
+                resolved["x-component"] = json!(reference.rsplit('/').next());
+            }
+            // An operation's own parameter replaces the path's.
+            parameters.retain(|other| {
+                (&other["name"], &other["in"]) != (&resolved["name"], &resolved["in"])
+            });
+            parameters.push(resolved);
+        }
+        out.insert("parameters".into(), Value::Array(parameters));
+        if let Some(body) = operation.get("requestBody") {
+            let schema = dereference(document, body, &place)?
+                .pointer("/content/application~1json/schema")
+                .cloned();
+            // A body that may be left out and says nothing is the `{}` that the client sends by itself.
+            if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
+                out.insert(
+                    "requestBody".into(),
+                    json!({ "required": true, "content": { "application/json": { "schema": schema } } }),
+                );
+            }
+        }
+        let (status, success) = success(document, operation, &place)?;
+        let mut answers = Map::from_iter([(status, success)]);
+        if let Some(schema) = &error_answer {
+            for range in ["4XX", "5XX"] {
+                answers.insert(
+                    range.into(),
+                    json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
+                );
+            }
+        }
+        out.insert("responses".into(), Value::Object(answers));
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[method] = Value::Object(out);
+    }
+    Ok(Value::Object(paths))
+}
+
+/// An object without a single member, as the contract uses for calls that carry nothing.
+fn is_empty_object(document: &Value, schema: &Value) -> bool {
+    let schema = follow(document, schema);
+    schema.get("type").and_then(Value::as_str) == Some("object")
+        && schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_none_or(Map::is_empty)
+        && matches!(
+            schema.get("additionalProperties"),
+            None | Some(Value::Bool(false))
+        )
+}
+
+/// The one success answer: its status and content.
+fn success(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(String, Value), Error> {
+    let place = place.join("responses");
+    let mut found: Option<(String, Option<Value>)> = None;
+    for (status, answer) in operation
+        .get("responses")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        if !status.starts_with('2') {
+            continue;
+        }
+        let answer = dereference(document, answer, &place.join(status))?;
+        let schema = answer.pointer("/content/application~1json/schema").cloned();
+        found = match found {
+            Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
+                return Err(Error::at(
+                    &place,
+                    "two success answers with different bodies",
+                ));
+            }
+            Some((first_status, first)) if schema.is_none() => Some((first_status, first)),
+            _ => Some((status.clone(), schema)),
+        };
+    }
+    match found {
+        Some((status, Some(schema))) => Ok((
+            status,
+            json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
+        )),
+        Some((status, None)) => Ok((status, json!({ "description": "" }))),
+        None => Err(Error::at(&place, "there is no success answer (2xx)")),
+    }
+}
+
+/// The schema most error answers of the contract have.
+fn common_error(document: &Value) -> Option<Value> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (path, method, operation) in contract::operations(document) {
+        let answers = operation.get("responses").and_then(Value::as_object);
+        for (status, answer) in answers.into_iter().flatten() {
+            let place = Place::of(&["paths", path, method, "responses", status]);
+            let answer = dereference(document, answer, &place).ok()?;
+            let reference = answer
+                .pointer("/content/application~1json/schema/$ref")
+                .and_then(Value::as_str);
+            if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
+                *counts.entry(reference.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    let (reference, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(json!({ "$ref": reference }))
+}

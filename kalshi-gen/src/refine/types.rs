@@ -1,0 +1,254 @@
+//! Refining the types: open enums, tolerant answers, builders for what is sent.
+
+use std::collections::BTreeMap;
+
+use quote::ToTokens;
+use serde_json::Value;
+use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
+
+use super::{arguments, document, functions, is_ident, last_ident};
+use crate::{contract, enums, names, normalize::Normalized};
+
+/// What the contract says of a schema, looked up by its Rust name.
+struct Schemas<'a> {
+    by_name: BTreeMap<String, &'a Value>,
+    contract: &'a Normalized,
+}
+
+impl<'a> Schemas<'a> {
+    fn new(contract: &'a Normalized) -> Self {
+        let schemas = contract::schemas(&contract.tree).into_iter().flatten();
+        Self {
+            by_name: schemas
+                .map(|(name, schema)| (names::pascal(name), schema))
+                .collect(),
+            contract,
+        }
+    }
+
+    fn is_sent(&self, ident: &syn::Ident) -> bool {
+        let name = ident.to_string();
+        self.contract
+            .sent
+            .iter()
+            .any(|sent| names::pascal(sent) == name)
+    }
+
+    fn is_cursor(&self, ident: &syn::Ident, member: &syn::Ident) -> bool {
+        let (ident, member) = (ident.to_string(), member.to_string());
+        self.contract
+            .cursors
+            .iter()
+            .any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &member))
+    }
+
+    fn values(&self, ident: &syn::Ident) -> Option<Vec<String>> {
+        let values = self
+            .by_name
+            .get(&ident.to_string())?
+            .get("enum")?
+            .as_array()?;
+        Some(
+            values
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    fn description(&self, ident: &syn::Ident) -> Option<&str> {
+        self.by_name
+            .get(&ident.to_string())?
+            .get("description")?
+            .as_str()
+    }
+
+    fn member_description(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
+        let members = self
+            .by_name
+            .get(&ident.to_string())?
+            .get("properties")?
+            .as_object()?;
+        let member = member.to_string();
+        let (_, schema) = members.iter().find(|(name, _)| is_ident(name, &member))?;
+        schema.get("description")?.as_str()
+    }
+}
+
+/// Refines the module of types.
+pub(super) fn refine(module: &mut ItemMod, contract: &Normalized) {
+    let schemas = Schemas::new(contract);
+    let Some((_, items)) = &mut module.content else {
+        return;
+    };
+    let mut kept = Vec::new();
+    for item in std::mem::take(items) {
+        match item {
+            Item::Enum(item) => match schemas.values(&item.ident) {
+                Some(values) => {
+                    let doc = schemas
+                        .description(&item.ident)
+                        .unwrap_or("A set of values.");
+                    kept.extend(enums::open_enum(&item.ident, doc, &values));
+                }
+                None => kept.push(Item::Enum(item)),
+            },
+            Item::Struct(mut item) => {
+                refine_struct(&mut item, &schemas);
+                kept.push(Item::Struct(item));
+            }
+            Item::Impl(mut item) => {
+                let Some(target) = last_ident(&item.self_ty) else {
+                    continue;
+                };
+                let makes_builder = item.trait_.is_none()
+                    && item
+                        .items
+                        .iter()
+                        .any(|item| matches!(item, ImplItem::Fn(f) if f.sig.ident == "builder"));
+                if schemas.values(&target).is_some() || (makes_builder && !schemas.is_sent(&target))
+                {
+                    continue;
+                }
+                for function in functions(&mut item).filter(|f| f.sig.ident == "builder") {
+                    document(&mut function.attrs, "A builder with nothing set yet.");
+                }
+                kept.push(Item::Impl(item));
+            }
+            Item::Mod(mut item) if item.ident == "builder" => {
+                document(
+                    &mut item.attrs,
+                    "Builders for the types that requests carry.",
+                );
+                refine_type_builders(&mut item, &schemas);
+                kept.push(Item::Mod(item));
+            }
+            item => kept.push(item),
+        }
+    }
+    *items = kept;
+}
+
+fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
+    item.attrs.retain(|attribute| {
+        !(attribute.path().is_ident("serde")
+            && attribute
+                .to_token_stream()
+                .to_string()
+                .contains("deny_unknown_fields"))
+    });
+    match &mut item.fields {
+        Fields::Named(fields) => {
+            item.attrs.push(parse_quote!(#[non_exhaustive]));
+            for field in &mut fields.named {
+                let kind = last_ident(&field.ty)
+                    .map(|ident| ident.to_string())
+                    .unwrap_or_default();
+                // A list, a map or a cursor that is null or absent is empty.
+                let cursor = field
+                    .ident
+                    .as_ref()
+                    .is_some_and(|ident| schemas.is_cursor(&item.ident, ident));
+                if cursor || ["Vec", "BTreeMap", "Map"].contains(&kind.as_str()) {
+                    let defaulted = field.attrs.iter().any(|attribute| {
+                        attribute.path().is_ident("serde")
+                            && attribute.to_token_stream().to_string().contains("default")
+                    });
+                    // So is what it holds, where that is a list or a map itself.
+                    let nested = arguments(&field.ty).last().and_then(|ty| last_ident(ty));
+                    let nested = nested.is_some_and(|inner| {
+                        ["Vec", "BTreeMap", "Map"].iter().any(|name| inner == name)
+                    });
+                    let reader = match (nested, kind.as_str()) {
+                        (true, "Vec") => "crate::de::null_items_are_empty",
+                        (true, "BTreeMap") => "crate::de::null_values_are_empty",
+                        _ => "crate::de::null_is_empty",
+                    };
+                    field.attrs.push(if defaulted {
+                        parse_quote!(#[serde(deserialize_with = #reader)])
+                    } else {
+                        parse_quote!(#[serde(default, deserialize_with = #reader)])
+                    });
+                }
+                let time = field
+                    .ty
+                    .to_token_stream()
+                    .to_string()
+                    .contains("chrono :: DateTime");
+                match (kind.as_str(), time) {
+                    ("DateTime", true) => field
+                        .attrs
+                        .push(parse_quote!(#[serde(with = "crate::de::time")])),
+                    ("Option", true) => {
+                        field.attrs.push(
+                            parse_quote!(#[serde(default, with = "crate::de::optional_time")]),
+                        );
+                    }
+                    _ => {}
+                }
+                if let Some(ident) = &field.ident {
+                    let doc = schemas.member_description(&item.ident, ident);
+                    let name = ident.to_string();
+                    document(
+                        &mut field.attrs,
+                        doc.unwrap_or(&format!("`{}`.", name.trim_end_matches('_'))),
+                    );
+                }
+            }
+        }
+        // A whole number under a name of its own is as handy as the number.
+        Fields::Unnamed(fields)
+            if fields.unnamed.iter().all(|field| {
+                ["i64", "i32"].contains(&&*field.ty.to_token_stream().to_string())
+            }) =>
+        {
+            item.attrs
+                .push(parse_quote!(#[derive(Copy, Eq, PartialOrd, Ord, Hash)]));
+        }
+        _ => {}
+    }
+    let doc = schemas
+        .description(&item.ident)
+        .map_or_else(|| format!("`{}`.", item.ident), str::to_owned);
+    document(&mut item.attrs, &doc);
+}
+
+/// Builders stay for the types that requests carry.
+fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
+    let Some((_, items)) = &mut module.content else {
+        return;
+    };
+    items.retain(|item| match item {
+        Item::Struct(item) => schemas.is_sent(&item.ident),
+        Item::Impl(item) => last_ident(&item.self_ty).is_some_and(|ident| schemas.is_sent(&ident)),
+        _ => true,
+    });
+    for item in items {
+        match item {
+            Item::Struct(item) => {
+                let doc = format!(
+                    "Builder for [`{0}`](super::{0}); what is required and not set shows when the request is sent.",
+                    item.ident
+                );
+                document(&mut item.attrs, &doc);
+            }
+            Item::Impl(item) if item.trait_.is_none() => {
+                let Some(target) = last_ident(&item.self_ty) else {
+                    continue;
+                };
+                for function in functions(item) {
+                    let name = function.sig.ident.clone();
+                    let doc = schemas
+                        .member_description(&target, &name)
+                        .map(str::to_owned);
+                    document(
+                        &mut function.attrs,
+                        &doc.unwrap_or_else(|| format!("Sets `{name}`.")),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Contract in, Rust out: what small contracts become, and what is refused, with its place.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use kalshi_gen::{Fixups, generate};
+
+/// A contract of one operation, with the given members of it and the given schemas.
+fn contract(operation: &str, schemas: &str) -> String {
+    let indented = |text: &str, by: usize| {
+        let lines = text
+            .lines()
+            .map(|line| format!("{}{line}\n", " ".repeat(by)));
+        lines.collect::<String>()
+    };
+    format!(
+        "openapi: 3.0.0\ninfo: {{title: T, version: '1'}}\npaths:\n  /things/{{id}}:\n    get:\n      operationId: GetThing\n{}components:\n  schemas:\n{}",
+        indented(operation, 6),
+        indented(schemas, 4),
+    )
+}
+
+const PARAMETERS: &str =
+    "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n";
+const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
+
+fn with_schemas(schemas: &str) -> String {
+    contract(&format!("{PARAMETERS}{ANSWER}"), schemas)
+}
+
+/// The code for the schemas, without white space.
+fn code(schemas: &str) -> String {
+    squeezed(&with_schemas(schemas))
+}
+
+fn squeezed(contract: &str) -> String {
+    let code = generate(contract, Fixups::WhereTheyApply)
+        .unwrap_or_else(|error| panic!("{error}\n{contract}"));
+    code.split_whitespace().collect()
+}
+
+fn error(contract: &str) -> String {
+    generate(contract, Fixups::WhereTheyApply)
+        .expect_err(contract)
+        .to_string()
+}
+
+#[test]
+fn the_same_contract_gives_the_same_bytes() {
+    let contract = include_str!("../../openapi.yaml");
+    let once = generate(contract, Fixups::AllMustApply).unwrap();
+    assert_eq!(once, generate(contract, Fixups::AllMustApply).unwrap());
+    assert!(once.len() > 100_000);
+}
+
+#[test]
+fn money_goes_by_name_wherever_it_stands() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a_dollars, c_fp, e_dollars]\n  properties:\n    a_dollars: {type: string}\n    b_dollars: {type: string, nullable: true}\n    c_fp: {type: string}\n    d_dollars: {type: array, items: {type: string}}\n    e_dollars: {type: object, additionalProperties: {type: string}}\n    f_dollars: {type: integer}\n    dollars: {type: string}\n    g_dollars: {type: array, items: {type: array, items: {type: string}}}",
+    );
+    for expected in [
+        "puba_dollars:crate::Dollars",
+        "pubb_dollars:::std::option::Option<crate::Dollars>",
+        "pubc_fp:crate::Contracts",
+        "pubd_dollars:::std::vec::Vec<crate::Dollars>",
+        "pube_dollars:::std::collections::BTreeMap<::std::string::String,crate::Dollars>",
+        "pubf_dollars:::std::option::Option<i64>",
+        "pubdollars:::std::option::Option<::std::string::String>",
+        "pubg_dollars:::std::vec::Vec<::std::vec::Vec<::std::string::String>>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn inline_enums_have_stable_names() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [status, thing_kind, time_in_force, side]\n  properties:\n    status: {type: string, enum: [a, b]}\n    thing_kind: {type: string, enum: [c, d]}\n    time_in_force: {type: string, enum: [e, f]}\n    side: {type: string, enum: [yes, no]}\n    others: {type: array, items: {type: string, enum: [g, '']}}\n    deep: {type: object, properties: {status: {type: string, enum: [h]}}}\n    other: {$ref: '#/components/schemas/Other'}\nOther:\n  type: object\n  properties:\n    time_in_force: {type: string, enum: [e, f]}\nOutcomeSide: {type: string, enum: ['yes', 'no']}",
+    );
+    for expected in [
+        "pubstatus:ThingStatus",
+        "pubthing_kind:ThingKind",
+        "pubtime_in_force:TimeInForce",
+        "pubside:OutcomeSide",
+        "pubothers:::std::vec::Vec<ThingOthers>",
+        "pubdeep:::std::option::Option<ThingDeep>",
+        "pubstatus:::std::option::Option<ThingDeepStatus>",
+        "pubenumTimeInForce{#[doc=\"`e`\"]E,#[doc=\"`f`\"]F,",
+        "Unknown(::std::string::String)",
+        "pubenumThingOthers{#[doc=\"`g`\"]G,#[doc=\"Anemptytext.\"]Empty,",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+    assert_eq!(code.matches("pubenumTimeInForce").count(), 1);
+}
+
+#[test]
+fn bounds_defaults_and_formats_do_not_make_types() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a, b, c, d]\n  properties:\n    a: {type: integer, minimum: 1}\n    b: {type: string, maxLength: 3, pattern: '^a$'}\n    c: {type: string, format: uuid}\n    d: {type: integer, format: int32, minimum: 0, maximum: 9}\n    e: {type: integer, default: 7}\n    f: {type: array, minItems: 1, maxItems: 1, items: {type: integer}, uniqueItems: true}",
+    );
+    for expected in [
+        "puba:i64",
+        "pubb:::std::string::String",
+        "pubc:::std::string::String",
+        "pubd:i32",
+        "pube:::std::option::Option<i64>",
+        "pubf:::std::vec::Vec<i64>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn compositions_become_plain_objects() {
+    let code = code(
+        "Thing:\n  allOf:\n    - {$ref: '#/components/schemas/Base'}\n    - {type: object, required: [b], properties: {b: {type: boolean}}}\nBase: {type: object, required: [a], properties: {a: {type: integer}}}",
+    );
+    assert!(
+        code.contains("pubstructThing{#[doc=\"`a`.\"]puba:i64,#[doc=\"`b`.\"]pubb:bool"),
+        "{code}"
+    );
+}
+
+#[test]
+fn a_cursor_is_a_text_that_is_always_there() {
+    let contract = contract(
+        "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
+        "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
+    );
+    let code = squeezed(&contract);
+    assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubnext_cursor:::std::string::String"));
+    assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubrows:::std::vec::Vec<::std::string::String>"));
+    assert!(
+        code.contains("cursor_member:\"next_cursor\"")
+            && code.contains("items_member:::std::option::Option::Some(\"rows\")")
+    );
+    assert!(code.contains("transport::Joined::new(\"ids\",&ids)"));
+}
+
+#[test]
+fn builders_are_for_what_is_sent() {
+    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
+        .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
+        .replace("    get:\n", "    post:\n");
+    let code = squeezed(&contract);
+    for (name, sent) in [("Thing", false), ("Sent", true), ("Inner", true)] {
+        assert_eq!(
+            code.contains(&format!("pubfnbuilder()->builder::{name}")),
+            sent,
+            "{name}"
+        );
+    }
+    assert!(!code.contains("api-version"));
+}
+
+#[test]
+fn schemas_that_nothing_uses_are_left_out() {
+    let code = code(
+        "Thing: {type: object, properties: {a: {type: string}}}\nUnused: {type: object, properties: {a: {type: string}}}",
+    );
+    assert!(!code.contains("Unused"));
+}
+
+#[test]
+fn what_is_no_contract_is_refused_in_one_line() {
+    for (text, expected) in [
+        ("", "the document is empty"),
+        (
+            "<!DOCTYPE html><html><body>404</body></html>",
+            "not a contract",
+        ),
+        ("<html>\n<head><title>a: b</title></head>", "not"),
+        ("hello", "not a contract: the document is no mapping"),
+        ("a: [1", "not YAML: line "),
+        ("swagger: '2.0'\ninfo: {}", "Swagger 2 is not supported"),
+        (
+            "openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths: {}",
+            "$.openapi: OpenAPI 3.1.0 is not supported",
+        ),
+        (
+            "openapi: 3.0.0\npaths: {}",
+            "$.info.title: this text is missing",
+        ),
+        (
+            "openapi: 3.0.0\ninfo: {title: t, version: '1'}",
+            "$.paths: there are no paths",
+        ),
+        (
+            "openapi: 3.0.0\nopenapi: 3.0.0",
+            "$: `openapi` stands here twice",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.contains(expected), "{text:?}: {error}");
+        assert_eq!(error.lines().count(), 1);
+    }
+}
+
+#[test]
+fn faults_of_a_contract_are_told_with_their_place() {
+    let thing = "Thing: {type: object, properties: {a: {type: string}}}";
+    for (contract, expected) in [
+        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which is not there"##),
+        (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
+        (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
+        (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
+        (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0"),
+        (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
+        (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
+        (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
+        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be the name of a member in Rust"),
+        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the members"),
+        (with_schemas("Thing: {type: string, enum: [a-b, a_b]}"), "has the Rust name of another value"),
+        (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
+        (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
+        (contract(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
+        (contract(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
+        (contract(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
+        (contract(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
+        (contract(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
+        (contract(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
+        (contract(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
+        (contract(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (contract(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
+        (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
+        (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
+        (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
+    ] {
+        let error = error(&contract);
+        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{contract}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_contract() {
+    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
+    let error = generate(&contract, Fixups::AllMustApply)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(
+            "no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs"
+        ),
+        "{error}"
+    );
+    let vendored =
+        include_str!("../../openapi.yaml").replace("        - settlement_bounds_type\n", "");
+    let error = generate(&vendored, Fixups::AllMustApply)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`market_settlement_bounds_are_new` no longer applies"),
+        "{error}"
+    );
+}
