@@ -43,7 +43,17 @@ pub(crate) struct Normalized {
 impl Normalized {
     /// The tree as `openapiv3` sees it.
     pub(crate) fn openapi(&self) -> Result<OpenAPI, Error> {
-        serde_json::from_value(self.tree.clone())
+        let mut tree = self.tree.clone();
+        // The variants are made from the contract's own values later; typify need not find names for them.
+        if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
+            for schema in schemas
+                .values_mut()
+                .filter(|schema| schema.get("enum").is_some())
+            {
+                schema["enum"] = json!(["one", "other"]);
+            }
+        }
+        serde_json::from_value(tree)
             .map_err(|error| Error::document(format!("no OpenAPI 3.0 document: {error}")))
     }
 }
