@@ -6,7 +6,10 @@ use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
 use reqwest::redirect::Policy;
 use reqwest_middleware::Middleware;
 
-use crate::{ConfigError, Environment, transport::Transport};
+use crate::{
+    ConfigError, Environment,
+    transport::{Transport, Wire},
+};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -223,7 +226,7 @@ impl ClientBuilder {
         let transport = Transport {
             base_url,
             http,
-            stack: stack.build(),
+            stack: stack.with(Wire).build(),
             has_credentials,
             timeout: self.timeout.unwrap_or(TIMEOUT),
         };

@@ -18,7 +18,8 @@ use crate::{
 /// |---|---|
 /// | may the exchange have acted on it? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
 /// | did the exchange refuse, and how? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
-/// | wait and try again? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
+/// | was it certainly not processed, so that it may be sent again? | [`is_rate_limited`](Self::is_rate_limited), [`is_connect`](Self::is_connect) |
+/// | did the time run out? | [`is_timeout`](Self::is_timeout) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
 /// | has the exchange changed its answers? | [`is_decode`](Self::is_decode) |
 pub struct Error(Box<Inner>);
@@ -26,6 +27,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     operation: &'static Operation,
     kind: Kind,
+    /// An attempt before the one that failed may have arrived.
+    sent_before: bool,
 }
 
 enum Kind {
@@ -54,7 +57,17 @@ struct DecodeError {
 
 impl Error {
     fn new(operation: &'static Operation, kind: Kind) -> Self {
-        Self(Box::new(Inner { operation, kind }))
+        Self(Box::new(Inner {
+            operation,
+            kind,
+            sent_before: false,
+        }))
+    }
+
+    /// Notes that an attempt before the one that failed may have arrived.
+    pub(crate) fn sent_before(mut self, sent: bool) -> Self {
+        self.0.sent_before = sent;
+        self
     }
 
     pub(crate) fn invalid(operation: &'static Operation, message: impl Into<String>) -> Self {
@@ -97,7 +110,15 @@ impl Error {
         body: &[u8],
         source: serde_json::Error,
     ) -> Self {
-        let body = excerpt(body, source.line(), source.column());
+        let message = source.to_string();
+        let (body, message) = match holds_private_key(body) {
+            true => (WITHHELD.to_owned(), WITHHELD.to_owned()),
+            false => (
+                excerpt(body, source.line(), source.column()),
+                short(&message),
+            ),
+        };
+        let source = <serde_json::Error as serde::de::Error>::custom(message);
         Self::new(
             operation,
             Kind::Decode(DecodeError {
@@ -120,14 +141,15 @@ impl Error {
     /// `false` is certain: the request was never sent (a missing parameter, no credentials, a signature that could not
     /// be made, a connection that was not established). `true` means that it was sent, or that this cannot be excluded:
     /// for an order, look it up before you send another. An answer with a status, a refusal included, is also `true`;
-    /// what the exchange did is then in the answer.
+    /// what the exchange did is then in the answer. Where a middleware sends a request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
-        match &self.0.kind {
+        let last = match &self.0.kind {
             Kind::Invalid(_) | Kind::NoCredentials | Kind::Signing(_) => false,
-            Kind::Transport(error) => !(error.is_connect() || error.is_builder()),
+            Kind::Transport(error) => may_have_arrived(error),
             Kind::Middleware(_) | Kind::Api(_) | Kind::Decode(_) => true,
-        }
+        };
+        last || self.0.sent_before
     }
 
     /// Whether the time ran out: while connecting, or while waiting for the answer. In the second case the exchange may
@@ -149,14 +171,15 @@ impl Error {
         self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Whether it is about keys: no credentials, a signature that could not be made, or 401 or 403 from the exchange. A wrong
-    /// key, the key of another environment, an expired key and a clock that is off all look the same: 401.
+    /// Whether it is about keys and rights: no credentials, a signature that could not be made, 401, or 403. A wrong key,
+    /// the key of another environment, an expired key and a clock that is off all look the same: 401. A key that is right
+    /// and may not do this, for its scopes or the level of its account, is 403.
     #[must_use]
     pub fn is_auth(&self) -> bool {
         match &self.0.kind {
             Kind::NoCredentials | Kind::Signing(_) => true,
             Kind::Api(error) => {
-                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status)
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status())
             }
             _ => false,
         }
@@ -184,7 +207,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match &self.0.kind {
-            Kind::Api(error) => Some(error.status),
+            Kind::Api(error) => Some(error.status()),
             Kind::Decode(error) => Some(error.status),
             Kind::Transport(error) => error.status(),
             _ => None,
@@ -295,12 +318,21 @@ impl StdError for Error {
     }
 }
 
-/// The part of a body around a place, without what must not be shown.
+/// Whether a request that failed like this may have arrived.
+pub(crate) fn may_have_arrived(error: &reqwest::Error) -> bool {
+    !(error.is_connect() || error.is_builder())
+}
+
+/// What stands in place of a private key.
+const WITHHELD: &str = "(not shown: the answer holds a private key)";
+
+fn holds_private_key(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"PRIVATE KEY").is_some()
+}
+
+/// The part of a body around a place.
 fn excerpt(body: &[u8], line: usize, column: usize) -> String {
     let text = String::from_utf8_lossy(body);
-    if text.contains("PRIVATE KEY") {
-        return "(not shown: it holds a private key)".to_owned();
-    }
     let line_start: usize = text
         .split_inclusive('\n')
         .take(line.saturating_sub(1))
@@ -326,6 +358,5 @@ mod tests {
             assert!(excerpt(body.as_bytes(), 1, column).chars().count() <= EXCERPT);
         }
         assert!(excerpt(b"\xff\xfe", 9, 9).chars().count() <= EXCERPT);
-        assert!(!excerpt(b"-----BEGIN PRIVATE KEY-----abc", 1, 1).contains("abc"));
     }
 }

@@ -54,14 +54,9 @@ pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
         })
 }
 
-/// The path of the member `name` of the object that ends at a line and a column.
+/// The path of the member `name` that an object lacks, where the error is told at the end of the object: behind its brace.
 pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> String {
-    let last = at(text, line, column);
-    let object = last
-        .rfind('.')
-        .and_then(|dot| last.get(..dot))
-        .unwrap_or(&last);
-    format!("{object}.{name}")
+    format!("{}.{name}", at(text, line, column))
 }
 
 /// One level of a path.
@@ -99,9 +94,47 @@ mod tests {
         assert_eq!(at(text, 1, text.len()), "$.b[1].e");
         assert_eq!(at(text, 1, 6), "$.a");
         assert_eq!(at(b"", 1, 0), "$");
-        assert_eq!(missing(br#"{"a":[{"b":1},{"b":2}"#, 1, 20, "c"), "$.a[1].c");
-        assert_eq!(missing(b"{}", 1, 1, "c"), "$.c");
         assert_eq!(at(b"[\n[1,\n2]]", 3, 1), "$[0][1]");
+    }
+
+    #[test]
+    fn a_missing_member_is_found_in_its_object() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "only its errors matter")]
+        struct Outer {
+            rows: Vec<Row>,
+            total: u64,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "only its errors matter")]
+        struct Row {
+            price: u64,
+            tags: Vec<u64>,
+        }
+        for (text, path) in [
+            (
+                r#"{"rows":[{"price":1,"tags":[]},{"tags":[1,2]}],"total":1}"#,
+                "$.rows[1].price",
+            ),
+            (
+                "{\n \"rows\": [ {\"price\": 1,\n \"tags\": [] } ]\n }",
+                "$.total",
+            ),
+            (r#"{"rows":[{}],"total":1}"#, "$.rows[0].price"),
+            ("{}", "$.rows"),
+        ] {
+            let error = serde_json::from_str::<Outer>(text).err();
+            let error = error
+                .as_ref()
+                .map(|error| (error.line(), error.column(), error.to_string()));
+            let (line, column, message) = error.unwrap_or_default();
+            let name = message.split('`').nth(1).unwrap_or_default();
+            assert_eq!(
+                missing(text.as_bytes(), line, column, name),
+                path,
+                "{message}"
+            );
+        }
     }
 
     /// Takes any JSON but `null`.

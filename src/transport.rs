@@ -3,19 +3,22 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::Extensions;
 use kalshi_auth::Unsigned;
 use reqwest::{
-    Method, Request, RequestBuilder, StatusCode,
+    Method, Request, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
-use reqwest_middleware::ClientWithMiddleware;
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use serde::{
     Serialize, Serializer,
     de::{DeserializeOwned, IgnoredAny},
 };
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::{ApiError, Client, Error, Operation, ResponseValue, json_path};
+use crate::{
+    ApiError, Client, Error, Operation, ResponseValue, error::may_have_arrived, json_path,
+};
 
 /// What all clones of a client share.
 #[derive(Debug)]
@@ -35,6 +38,34 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+}
+
+/// Whether an attempt of this call may have arrived: each counts, also where a middleware makes several.
+#[derive(Clone, Copy)]
+struct Sent(bool);
+
+/// The innermost middleware: keeps [`Sent`] true to what happens on the wire.
+#[derive(Debug)]
+pub(crate) struct Wire;
+
+#[async_trait::async_trait]
+impl Middleware for Wire {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let result = next.run(request, extensions).await;
+        let arrived = match &result {
+            Err(reqwest_middleware::Error::Reqwest(error)) => may_have_arrived(error),
+            _ => true,
+        };
+        if arrived {
+            extensions.insert(Sent(true));
+        }
+        result
+    }
 }
 
 impl Client {
@@ -98,18 +129,21 @@ impl Client {
     ) -> Result<Answer, Error> {
         let transport = &self.transport;
         request.timeout_mut().get_or_insert(transport.timeout);
-        let mut extensions = http::Extensions::new();
+        let mut extensions = Extensions::new();
         if !operation.auth {
             extensions.insert(Unsigned);
         } else if !transport.has_credentials {
             return Err(Error::no_credentials(operation));
         }
         extensions.insert(operation);
-        let mut response = transport
+        extensions.insert(Sent(false));
+        let result = transport
             .stack
             .execute_with_extensions(request, &mut extensions)
-            .await
-            .map_err(|error| Error::middleware(operation, error))?;
+            .await;
+        let sent_before = extensions.get::<Sent>().is_some_and(|sent| sent.0);
+        let mut response =
+            result.map_err(|error| Error::middleware(operation, error).sent_before(sent_before))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = response
             .bytes()

@@ -225,6 +225,7 @@ async fn decode_errors_show_a_short_piece_of_the_body() {
         "<html>".to_owned() + &"a".repeat(3_000),
         String::new(),
         r#"{"balance": "one"}"#.to_owned(),
+        format!(r#"{{"balance": "{}"}}"#, "long ".repeat(1_000)),
     ] {
         server.answer_raw(200, body.as_bytes(), "application/json");
         let error = server.client.get_balance().send().await.unwrap_err();
@@ -233,6 +234,7 @@ async fn decode_errors_show_a_short_piece_of_the_body() {
         let text = error.to_string();
         let shown = text.split_once("; body: ").unwrap().1;
         assert!(shown.chars().count() <= 200, "{}", shown.chars().count());
+        assert!(text.chars().count() <= 600, "{text}");
         assert!(error.source().is_some());
     }
     server.answer_raw(200, b"\xff\xfe\xfd", "application/json");
@@ -266,6 +268,14 @@ async fn a_new_private_key_is_never_shown() {
     let error = call().send().await.unwrap_err();
     assert!(error.is_decode());
     assert!(!format!("{error} {error:?}").contains("KeepThisOut"));
+    // Also where it is the very text that does not decode.
+    server.answer(
+        201,
+        Some(json!({ "api_key_id": [pem], "private_key": pem })),
+    );
+    let error = call().send().await.unwrap_err();
+    let source = error.source().unwrap().to_string();
+    assert!(!format!("{error} {error:?} {source}").contains("KeepThisOut"));
 }
 
 #[tokio::test]
@@ -339,6 +349,24 @@ async fn middleware_of_ones_own_wraps_the_signing_and_knows_the_operation() {
     let requests = server.server.received_requests().await.unwrap();
     assert_eq!(requests.len(), 2);
     requests.iter().for_each(assert_signed);
+}
+
+#[tokio::test]
+async fn an_attempt_before_the_last_counts_as_sent() {
+    // The first attempt is answered; for the second there is nobody to connect to.
+    let base = raw_server(|stream| {
+        let answer = b"HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+    });
+    let client = client_of(&base)
+        .middleware(Twice(Arc::default()))
+        .build()
+        .unwrap();
+    let error = client.get_balance().send().await.unwrap_err();
+    assert!(
+        error.is_connect() && error.may_have_reached_exchange(),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
 
 use common::{
     assert_signed, assert_unsigned,
     calls::{Server, arguments, call, samples},
 };
-use kalshi_gen::{Fixups, Place, Samples};
+use kalshi_gen::{Place, Samples};
 use kalshi_sdk::operation;
 use serde_json::{Value, json};
 use wiremock::Request;
@@ -46,36 +46,6 @@ fn the_table_has_every_operation() {
     );
     assert_eq!(operation::CANCEL_ORDER_V2.token_cost, 2);
     assert_eq!(operation::GET_BALANCE.bucket, operation::Bucket::Balance);
-}
-
-#[test]
-fn the_committed_calls_are_those_of_the_contract() {
-    current("tests/generated/calls.rs", &samples().calls());
-}
-
-#[test]
-fn the_committed_surface_is_that_of_the_contract() {
-    let surface =
-        kalshi_gen::surface(include_str!("../openapi.yaml"), Fixups::AllMustApply).unwrap();
-    current("tests/generated/surface.txt", &surface);
-}
-
-/// Compares a committed file with what it should be, and with `UPDATE=1` writes it.
-fn current(path: &str, expected: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, expected).unwrap();
-    }
-    let found = fs::read_to_string(&file).unwrap_or_default();
-    let difference = found
-        .lines()
-        .zip(expected.lines())
-        .find(|(found, expected)| found != expected);
-    assert!(
-        found == expected,
-        "{path} is not current ({difference:?}); bring it up to date with `UPDATE=1 cargo test --test operations` and review its diff"
-    );
 }
 
 #[tokio::test]

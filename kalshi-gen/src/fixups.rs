@@ -14,7 +14,7 @@ use crate::{
 type Fixup = fn(&mut Value) -> bool;
 
 /// The fixups of the Trade API, by name.
-const TRADE: [(&str, Fixup); 14] = [
+const TRADE: [(&str, Fixup); 13] = [
     ("fixed_point_texts_are_money", fixed_point_texts_are_money),
     ("price_levels_are_pairs", price_levels_are_pairs),
     ("quote_bids_are_dollars", quote_bids_are_dollars),
@@ -46,7 +46,6 @@ const TRADE: [(&str, Fixup); 14] = [
     ("collection_price_grid_is_new", collection_price_grid_is_new),
     ("order_group_routing_is_new", order_group_routing_is_new),
     ("new_private_keys_are_secret", new_private_keys_are_secret),
-    ("errors_name_their_service", errors_name_their_service),
 ];
 
 /// Applies every fixup that finds its fault. When `strict`, one that finds none is an error.
@@ -142,22 +141,6 @@ fn new_private_keys_are_secret(document: &mut Value) -> bool {
         member(document, "GenerateApiKeyResponse", "private_key"),
         SECRET,
     )
-}
-
-/// Live error bodies name the service that refused; the published schema does not.
-fn errors_name_their_service(document: &mut Value) -> bool {
-    match member(document, "ErrorResponse", "service") {
-        // The vendored contract has the member already.
-        Some(_) => true,
-        None => match schema(document, "ErrorResponse").and_then(|node| node.get_mut("properties"))
-        {
-            Some(Value::Object(members)) => {
-                members.insert("service".into(), json!({ "type": "string" }));
-                true
-            }
-            _ => false,
-        },
-    }
 }
 
 fn schema<'a>(document: &'a mut Value, name: &str) -> Option<&'a mut Value> {

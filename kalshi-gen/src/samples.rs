@@ -188,7 +188,7 @@ impl Samples {
                     "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
                 ));
             }
-            out.push_str("                .send()\n                .await?;\n            Ok(serialized(answer.into_inner()))\n        }\n");
+            out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*answer))\n        }\n");
         }
         out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
         out

@@ -25,7 +25,7 @@ impl Arguments {
     }
 }
 
-fn serialized<T: Serialize>(answer: T) -> Value {
+fn serialized<T: Serialize>(answer: &T) -> Value {
     serde_json::to_value(answer).unwrap()
 }
 

@@ -7,28 +7,28 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .upgrade_account_api_usage_level()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetAccountApiUsageLevelVolumeProgress" => {
             let answer = client
                 .get_account_api_usage_level_volume_progress()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetAccountEndpointCosts" => {
             let answer = client
                 .get_account_endpoint_costs()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetAccountApiLimits" => {
             let answer = client
                 .get_account_api_limits()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetApiKeys" => {
             let answer = client
@@ -36,7 +36,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .fcm_subtrader_id(arguments.get::<String>("fcm_subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateApiKey" => {
             let answer = client
@@ -44,7 +44,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateApiKeyRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GenerateApiKey" => {
             let answer = client
@@ -52,7 +52,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::GenerateApiKeyRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteApiKey" => {
             let answer = client
@@ -60,7 +60,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .api_key(arguments.get::<String>("api_key"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetBlockTradeProposals" => {
             let answer = client
@@ -71,7 +71,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .status(arguments.get::<String>("status"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ProposeBlockTrade" => {
             let answer = client
@@ -79,7 +79,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::ProposeBlockTradeRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "AcceptBlockTradeProposal" => {
             let answer = client
@@ -88,14 +88,14 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::AcceptBlockTradeProposalRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetCommunicationsID" => {
             let answer = client
                 .get_communications_id()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetQuotes" => {
             let answer = client
@@ -113,7 +113,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateQuote" => {
             let answer = client
@@ -121,7 +121,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteQuote" => {
             let answer = client
@@ -129,7 +129,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetQuote" => {
             let answer = client
@@ -137,7 +137,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "AcceptQuote" => {
             let answer = client
@@ -146,7 +146,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::AcceptQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ConfirmQuote" => {
             let answer = client
@@ -154,7 +154,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQBatches" => {
             let answer = client
@@ -166,7 +166,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateRFQBatch" => {
             let answer = client
@@ -174,7 +174,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateRfqBatchRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteRFQBatch" => {
             let answer = client
@@ -182,7 +182,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQBatch" => {
             let answer = client
@@ -190,7 +190,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "AcceptRFQBatch" => {
             let answer = client
@@ -199,7 +199,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::AcceptRfqBatchRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQBatchBestQuotes" => {
             let answer = client
@@ -207,7 +207,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQBatchQuotes" => {
             let answer = client
@@ -215,7 +215,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateRFQBatchQuote" => {
             let answer = client
@@ -224,7 +224,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateRfqBatchQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteRFQBatchQuote" => {
             let answer = client
@@ -233,7 +233,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .batch_quote_id(arguments.get::<String>("batch_quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ConfirmRFQBatchQuote" => {
             let answer = client
@@ -242,7 +242,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .batch_quote_id(arguments.get::<String>("batch_quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQs" => {
             let answer = client
@@ -257,7 +257,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateRFQ" => {
             let answer = client
@@ -265,7 +265,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateRfqRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteRFQ" => {
             let answer = client
@@ -273,7 +273,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQ" => {
             let answer = client
@@ -281,7 +281,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteRFQQuote" => {
             let answer = client
@@ -290,7 +290,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetRFQQuote" => {
             let answer = client
@@ -299,7 +299,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "AcceptRFQQuote" => {
             let answer = client
@@ -309,7 +309,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::AcceptQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ConfirmRFQQuote" => {
             let answer = client
@@ -318,7 +318,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEvents" => {
             let answer = client
@@ -334,7 +334,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEventFeeChanges" => {
             let answer = client
@@ -344,7 +344,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMultivariateEvents" => {
             let answer = client
@@ -357,7 +357,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEvent" => {
             let answer = client
@@ -367,7 +367,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEventMetadata" => {
             let answer = client
@@ -375,28 +375,28 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetExchangeSchedule" => {
             let answer = client
                 .get_exchange_schedule()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetExchangeStatus" => {
             let answer = client
                 .get_exchange_status()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetUserDataTimestamp" => {
             let answer = client
                 .get_user_data_timestamp()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFCMFills" => {
             let answer = client
@@ -406,7 +406,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFCMOrders" => {
             let answer = client
@@ -422,7 +422,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFCMPositions" => {
             let answer = client
@@ -436,7 +436,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateFCMPositionTransfer" => {
             let answer = client
@@ -444,14 +444,14 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateFcmPositionTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ListFCMSubtraders" => {
             let answer = client
                 .list_fcm_subtraders()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateFCMSubtrader" => {
             let answer = client
@@ -459,7 +459,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateFcmSubtraderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFCMSubtraderBlockedCategories" => {
             let answer = client
@@ -467,7 +467,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "UpdateFCMSubtraderBlockedCategories" => {
             let answer = client
@@ -475,7 +475,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateFcmSubtraderBlockedCategoriesRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteFCMEventContractDailyCap" => {
             let answer = client
@@ -483,7 +483,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFCMEventContractDailyCap" => {
             let answer = client
@@ -491,7 +491,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "UpdateFCMEventContractDailyCap" => {
             let answer = client
@@ -499,14 +499,14 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateFcmEventContractDailyCapRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetHistoricalCutoff" => {
             let answer = client
                 .get_historical_cutoff()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFillsHistorical" => {
             let answer = client
@@ -519,7 +519,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetHistoricalMarkets" => {
             let answer = client
@@ -532,7 +532,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<String>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetHistoricalMarket" => {
             let answer = client
@@ -540,7 +540,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarketCandlesticksHistorical" => {
             let answer = client
@@ -551,7 +551,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetHistoricalOrders" => {
             let answer = client
@@ -564,7 +564,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetHistoricalPositions" => {
             let answer = client
@@ -576,7 +576,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetTradesHistorical" => {
             let answer = client
@@ -589,7 +589,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetIncentivePrograms" => {
             let answer = client
@@ -601,7 +601,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<types::GetIncentiveProgramsType>("type"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetLiveDatas" => {
             let answer = client
@@ -610,7 +610,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .milestone_ids(arguments.get::<Vec<String>>("milestone_ids"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEventLiveData" => {
             let answer = client
@@ -619,7 +619,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .range(arguments.get::<String>("range"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetLiveDataByMilestone" => {
             let answer = client
@@ -628,7 +628,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .include_player_stats(arguments.get::<bool>("include_player_stats"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetGameStats" => {
             let answer = client
@@ -636,7 +636,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetWeatherIndex" => {
             let answer = client
@@ -648,7 +648,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .to(arguments.get::<i64>("to"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetWeatherIndexCalibrations" => {
             let answer = client
@@ -656,7 +656,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .city(arguments.get::<String>("city"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetLiveData" => {
             let answer = client
@@ -666,7 +666,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .include_player_stats(arguments.get::<bool>("include_player_stats"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarkets" => {
             let answer = client
@@ -688,7 +688,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<String>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "BatchGetMarketCandlesticks" => {
             let answer = client
@@ -700,7 +700,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarketOrderbooks" => {
             let answer = client
@@ -708,7 +708,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetTrades" => {
             let answer = client
@@ -721,7 +721,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarket" => {
             let answer = client
@@ -729,7 +729,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarketOrderbook" => {
             let answer = client
@@ -738,7 +738,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .depth(arguments.get::<i64>("depth"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMilestones" => {
             let answer = client
@@ -754,7 +754,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<String>("type"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMilestone" => {
             let answer = client
@@ -762,7 +762,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMultivariateEventCollections" => {
             let answer = client
@@ -774,7 +774,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .status(arguments.get::<types::GetMultivariateEventCollectionsStatus>("status"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMultivariateEventCollection" => {
             let answer = client
@@ -782,7 +782,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .collection_ticker(arguments.get::<String>("collection_ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateMarketInMultivariateEventCollection" => {
             let answer = client
@@ -791,7 +791,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateMarketInMultivariateEventCollectionRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetBalance" => {
             let answer = client
@@ -800,7 +800,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetDeposits" => {
             let answer = client
@@ -809,7 +809,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CancelAllOrders" => {
             let answer = client
@@ -817,7 +817,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateOrderV2" => {
             let answer = client
@@ -825,7 +825,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "BatchCancelOrdersV2" => {
             let answer = client
@@ -833,7 +833,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::BatchCancelOrdersV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "BatchCreateOrdersV2" => {
             let answer = client
@@ -841,7 +841,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::BatchCreateOrdersV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CancelOrderV2" => {
             let answer = client
@@ -852,7 +852,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "AmendOrderV2" => {
             let answer = client
@@ -862,7 +862,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::AmendOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DecreaseOrderV2" => {
             let answer = client
@@ -872,7 +872,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::DecreaseOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFills" => {
             let answer = client
@@ -887,7 +887,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "IntraExchangeInstanceTransfer" => {
             let answer = client
@@ -895,7 +895,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::IntraExchangeInstanceTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetIntraExchangeInstanceTransfers" => {
             let answer = client
@@ -904,7 +904,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetIntraExchangeInstanceTransfer" => {
             let answer = client
@@ -912,7 +912,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .transfer_id(arguments.get::<String>("transfer_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrderGroups" => {
             let answer = client
@@ -920,7 +920,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateOrderGroup" => {
             let answer = client
@@ -928,7 +928,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateOrderGroupRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "DeleteOrderGroup" => {
             let answer = client
@@ -938,7 +938,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrderGroup" => {
             let answer = client
@@ -947,7 +947,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "UpdateOrderGroupLimit" => {
             let answer = client
@@ -958,7 +958,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateOrderGroupLimitRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ResetOrderGroup" => {
             let answer = client
@@ -968,7 +968,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "TriggerOrderGroup" => {
             let answer = client
@@ -978,7 +978,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrders" => {
             let answer = client
@@ -994,7 +994,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrderQueuePositions" => {
             let answer = client
@@ -1004,7 +1004,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<i64>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrder" => {
             let answer = client
@@ -1012,7 +1012,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .order_id(arguments.get::<String>("order_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetOrderQueuePosition" => {
             let answer = client
@@ -1020,7 +1020,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .order_id(arguments.get::<String>("order_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetPositions" => {
             let answer = client
@@ -1035,7 +1035,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSettlements" => {
             let answer = client
@@ -1049,7 +1049,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "CreateSubaccount" => {
             let answer = client
@@ -1057,21 +1057,21 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::CreateSubaccountRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSubaccountBalances" => {
             let answer = client
                 .get_subaccount_balances()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSubaccountNetting" => {
             let answer = client
                 .get_subaccount_netting()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "UpdateSubaccountNetting" => {
             let answer = client
@@ -1079,7 +1079,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateSubaccountNettingRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "ApplySubaccountTransfer" => {
             let answer = client
@@ -1087,7 +1087,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::ApplySubaccountTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSubaccountTransfers" => {
             let answer = client
@@ -1096,21 +1096,21 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetPortfolioRestingOrderTotalValue" => {
             let answer = client
                 .get_portfolio_resting_order_total_value()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetTargetBalanceAllocation" => {
             let answer = client
                 .get_target_balance_allocation()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "SetTargetBalanceAllocation" => {
             let answer = client
@@ -1118,7 +1118,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::SetTargetBalanceAllocationRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetWithdrawals" => {
             let answer = client
@@ -1127,21 +1127,21 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetFiltersForSports" => {
             let answer = client
                 .get_filters_for_sports()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetTagsForSeriesCategories" => {
             let answer = client
                 .get_tags_for_series_categories()
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSeriesList" => {
             let answer = client
@@ -1153,7 +1153,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tags(arguments.get::<String>("tags"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSeriesFeeChanges" => {
             let answer = client
@@ -1162,7 +1162,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .show_historical(arguments.get::<bool>("show_historical"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetSeries" => {
             let answer = client
@@ -1171,7 +1171,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .include_volume(arguments.get::<bool>("include_volume"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarketCandlesticksByEvent" => {
             let answer = client
@@ -1183,7 +1183,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetEventForecastPercentilesHistory" => {
             let answer = client
@@ -1196,7 +1196,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetMarketCandlesticks" => {
             let answer = client
@@ -1209,7 +1209,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetStructuredTargets" => {
             let answer = client
@@ -1221,7 +1221,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<String>("type"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         "GetStructuredTarget" => {
             let answer = client
@@ -1229,7 +1229,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .structured_target_id(arguments.get::<String>("structured_target_id"))
                 .send()
                 .await?;
-            Ok(serialized(answer.into_inner()))
+            Ok(serialized(&*answer))
         }
         other => panic!("no operation {other}"),
     }

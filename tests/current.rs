@@ -1,0 +1,41 @@
+//! What is made from the contract and committed is current: the public surface, for review, and the calls of the tests.
+//!
+//! `UPDATE=1 cargo test --test current` brings both up to date.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{fs, path::Path};
+
+use kalshi_gen::{Fixups, Samples};
+
+const CONTRACT: &str = include_str!("../openapi.yaml");
+
+#[test]
+fn the_committed_calls_are_those_of_the_contract() {
+    let samples = Samples::new(CONTRACT, Fixups::AllMustApply).unwrap();
+    current("tests/generated/calls.rs", &samples.calls());
+}
+
+#[test]
+fn the_committed_surface_is_that_of_the_contract() {
+    current(
+        "tests/generated/surface.txt",
+        &kalshi_gen::surface(CONTRACT, Fixups::AllMustApply).unwrap(),
+    );
+}
+
+/// Compares a committed file with what it should be, and with `UPDATE=1` writes it.
+fn current(path: &str, expected: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, expected).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    let difference = found
+        .lines()
+        .zip(expected.lines())
+        .find(|(found, expected)| found != expected);
+    assert!(
+        found == expected,
+        "{path} is not current ({difference:?}): run `UPDATE=1 cargo test --test current` and review its diff"
+    );
+}
