@@ -75,7 +75,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
     println!("\nDELETE /portfolio/order_groups/{}:", group.order_group_id);
     let deleted = client
         .delete_order_group()
-        .order_group_id(&*group.order_group_id)
+        .order_group_id(&group.order_group_id)
         .send()
         .await?;
     println!("  {}: the group and its orders are gone", deleted.status());
