@@ -132,10 +132,10 @@ async fn a_refused_connection_sent_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = client_of(&base)
-        .build()
-        .unwrap()
-        .get_balance()
+    let client = client_of(&base).build().unwrap();
+    let error = client
+        .get_fills()
+        .ticker("KXPRIVATE")
         .send()
         .await
         .unwrap_err();
@@ -143,6 +143,7 @@ async fn a_refused_connection_sent_nothing() {
         error.is_connect() && !error.may_have_reached_exchange(),
         "{error:?}"
     );
+    assert!(!format!("{error:?}").contains("KXPRIVATE"), "{error:?}");
 }
 
 #[tokio::test]

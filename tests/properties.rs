@@ -3,11 +3,17 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 
 use common::calls::{Server, arguments, call, samples};
 use kalshi_sdk::{Contracts, Dollars, MoneyError, operation};
-use proptest::prelude::*;
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 use serde_json::Value;
 
 proptest! {
@@ -64,6 +70,14 @@ fn places(value: &Value, at: String, found: &mut Vec<String>) {
     }
 }
 
+/// What `KALSHI_TEST_SEED` says, or else another number each time.
+fn seed() -> u64 {
+    match std::env::var("KALSHI_TEST_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => RandomState::new().build_hasher().finish(),
+    }
+}
+
 /// Answers of any operation, bent in one place or cut anywhere, decode or are an error; they never panic.
 #[test]
 fn no_answer_makes_the_client_panic() {
@@ -92,10 +106,17 @@ fn no_answer_makes_the_client_panic() {
         prop::collection::vec(any::<u8>(), 0..4),
     );
     let decoded = RefCell::new((0, 0));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+    let seed = seed();
+    eprintln!("seed: KALSHI_TEST_SEED={seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = ProptestConfig {
         cases: 600,
+        failure_persistence: None,
         ..ProptestConfig::default()
-    });
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     runner
         .run(&input, |(which, place, bent, cut, tail)| {
             let operation = which.get(&operation::ALL);
