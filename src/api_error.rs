@@ -3,7 +3,10 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use reqwest::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+use crate::error::{WITHHELD, holds_private_key};
 
 /// How much of a body an error shows, in characters.
 pub(crate) const EXCERPT: usize = 200;
@@ -39,11 +42,22 @@ impl ApiError {
             retry_after: headers
                 .get(reqwest::header::RETRY_AFTER)
                 .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs),
+                // Longer than a day is no advice, and could overflow somebody's clock.
+                .map(|seconds: u64| Duration::from_secs(seconds.min(86_400))),
         };
+        if holds_private_key(body) {
+            error.message = Some(WITHHELD.to_owned());
+            return error;
+        }
         match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(members)) => error.read_members(&members),
-            Ok(Value::String(text)) => error.message = Some(short(&text)),
+            Ok(Value::Object(members)) if members.is_empty() => {}
+            Ok(Value::Object(members)) => {
+                error.read_members(members);
+                if error.says_nothing() {
+                    error.message = Some(short(&String::from_utf8_lossy(body), EXCERPT));
+                }
+            }
+            Ok(Value::String(text)) => error.message = Some(short(&text, EXCERPT)),
             Ok(Value::Null) => {}
             _ => {
                 let text = String::from_utf8_lossy(body);
@@ -55,29 +69,24 @@ impl ApiError {
                 };
                 error.message = text
                     .filter(|text| !text.is_empty())
-                    .map(|text| short(&text));
+                    .map(|text| short(&text, EXCERPT));
             }
         }
         error
     }
 
-    fn read_members(&mut self, members: &Map<String, Value>) {
-        match members.get("error") {
-            Some(Value::Object(inner)) => return self.read_members(inner),
-            Some(Value::String(text)) => self.message = Some(short(text)),
-            _ => {}
-        }
-        let text = |name: &str| match members.get(name) {
-            Some(Value::String(text)) => Some(short(text)),
-            Some(Value::Null) | None => None,
-            Some(other) => Some(short(&other.to_string())),
-        };
-        self.code = text("code");
-        self.message = text("message")
-            .or_else(|| text("msg"))
-            .or(self.message.take());
-        self.details = text("details");
-        self.service = text("service");
+    fn read_members(&mut self, members: Map<String, Value>) {
+        let said = ErrorResponse::read(members);
+        self.code = said.code.map(|text| short(&text, EXCERPT));
+        self.message = said.message.map(|text| short(&text, EXCERPT));
+        self.details = said.details.map(|text| short(&text, EXCERPT));
+        self.service = said.service.map(|text| short(&text, EXCERPT));
+    }
+
+    fn says_nothing(&self) -> bool {
+        [&self.code, &self.message, &self.details]
+            .iter()
+            .all(|said| said.is_none())
     }
 
     /// The HTTP status.
@@ -142,10 +151,75 @@ impl fmt::Display for ApiError {
 
 impl StdError for ApiError {}
 
-/// At most [`EXCERPT`] characters of a text, on one line.
-pub(crate) fn short(text: &str) -> String {
+/// A refusal as the contract declares it, and as it stands for the failed items of a batch.
+///
+/// It is read from any of the exchange's wordings: the members flat or below `error`, a text below `error` or `msg`, or a
+/// text alone; `details` may be any JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ErrorResponse {
+    /// The exchange's code, such as `insufficient_balance`; absent when it names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The exchange's words; absent when it says none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the exchange adds to them; an object is given as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// The part of the exchange that refused; absent when it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+impl ErrorResponse {
+    fn read(mut members: Map<String, Value>) -> Self {
+        let outer = match members.remove("error") {
+            Some(Value::Object(inner)) => return Self::read(inner),
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let mut text = |name: &str| match members.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Null) | None => None,
+            Some(other) => Some(other.to_string()),
+        };
+        let (code, message) = (text("code"), text("message").or_else(|| text("msg")));
+        // A text below `error` is the message, or where there is a message, the code.
+        let (code, message) = match (code, message) {
+            (None, Some(message)) => (outer, Some(message)),
+            (code, message) => (code, message.or(outer)),
+        };
+        Self {
+            code,
+            message,
+            details: text("details"),
+            service: text("service"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Object(members) => Ok(Self::read(members)),
+            Value::Null => Ok(Self::default()),
+            Value::String(text) => Ok(Self {
+                message: Some(text),
+                ..Self::default()
+            }),
+            other => Ok(Self {
+                message: Some(other.to_string()),
+                ..Self::default()
+            }),
+        }
+    }
+}
+
+/// At most `length` characters of a text, on one line.
+pub(crate) fn short(text: &str, length: usize) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut out: String = chars.by_ref().take(EXCERPT).collect();
+    let mut out: String = chars.by_ref().take(length).collect();
     if chars.next().is_some() {
         // The mark of the cut counts too.
         out.pop();
@@ -204,6 +278,15 @@ mod tests {
         assert_eq!(html.message(), Some("504 Gateway Timeout"));
         let empty = read(500, "");
         assert_eq!((empty.status().as_u16(), empty.message()), (500, None));
+        assert_eq!(
+            read(400, r#"{"errors":[1]}"#).message(),
+            Some(r#"{"errors":[1]}"#)
+        );
+        let both = read(400, r#"{"error":"not_found","message":"gone"}"#);
+        assert_eq!(
+            (both.code(), both.message()),
+            (Some("not_found"), Some("gone"))
+        );
         assert_eq!(read(503, "busy").message(), Some("busy"));
         assert_eq!(
             read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),

@@ -6,10 +6,7 @@ use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
 use reqwest::redirect::Policy;
 use reqwest_middleware::Middleware;
 
-use crate::{
-    ConfigError, Environment,
-    transport::{Transport, Wire},
-};
+use crate::{ConfigError, Environment, transport::Transport, wire::Wire};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -138,7 +135,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a whole call may take, from sending to the last byte of the answer; 15 s unless set.
+    /// How long a whole call may take, from signing to the last byte of the answer, all attempts of a retrying middleware
+    /// included; 15 s unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -160,14 +158,14 @@ impl ClientBuilder {
     /// the other options of HTTP may not.
     ///
     /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects may carry a signature
-    /// to another host.
+    /// to another host. A call that was redirected fails, so that this does not stay unseen.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
     /// Adds a middleware of your own around the signing: the first added is the outermost. The request's
-    /// [`Operation`](crate::Operation) is in its extensions as `&'static Operation`.
+    /// [`Operation`](crate::Operation) is in its extensions as `&'static Operation`. Pass the extensions on as they came.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self
@@ -186,6 +184,7 @@ impl ClientBuilder {
             url: base_url.clone(),
             reason: error.to_string(),
         })?;
+        let own_client = self.http_client.is_some();
         let http = match self.http_client {
             Some(client) => {
                 for (set, option) in [
@@ -207,10 +206,16 @@ impl ClientBuilder {
                     .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
                     .redirect(Policy::none())
                     .user_agent(agent);
-                let builder = self
-                    .proxy
-                    .into_iter()
-                    .fold(builder, reqwest::ClientBuilder::proxy);
+                let builder = match self.proxy {
+                    Some(proxy) => builder.proxy(proxy),
+                    // Plaintext is for this machine, and does not go by way of another.
+                    None if origin.scheme() == "http" => builder.no_proxy(),
+                    None => builder,
+                };
+                if origin.scheme() == "https" && !cfg!(any(feature = "aws-lc-rs", feature = "ring"))
+                {
+                    return Err(ConfigError::NoTls);
+                }
                 with_tls(builder)?.build().map_err(ConfigError::Http)?
             }
         };
@@ -228,7 +233,7 @@ impl ClientBuilder {
             http,
             stack: stack.with(Wire).build(),
             has_credentials,
-            timeout: self.timeout.unwrap_or(TIMEOUT),
+            timeout: self.timeout.or((!own_client).then_some(TIMEOUT)),
         };
         Ok(Client {
             transport: Arc::new(transport),

@@ -21,6 +21,8 @@ pub enum ConfigError {
     Http(reqwest::Error),
     /// TLS could not be set up.
     Tls(Box<dyn StdError + Send + Sync>),
+    /// The build has no TLS.
+    NoTls,
     /// An option was set that an HTTP client of your own decides for itself.
     Conflict(&'static str),
 }
@@ -32,6 +34,9 @@ impl fmt::Display for ConfigError {
             Self::Credentials(_) => f.write_str("the credentials cannot be used"),
             Self::Http(_) => f.write_str("the HTTP client could not be set up"),
             Self::Tls(_) => f.write_str("TLS could not be set up"),
+            Self::NoTls => f.write_str(
+                "https needs TLS: turn on the feature `aws-lc-rs` or `ring`, or give an `http_client` of your own",
+            ),
             Self::Conflict(option) => {
                 write!(
                     f,
@@ -48,7 +53,7 @@ impl StdError for ConfigError {
             Self::Credentials(error) => Some(error),
             Self::Http(error) => Some(error),
             Self::Tls(error) => Some(error.as_ref()),
-            Self::Url { .. } | Self::Conflict(_) => None,
+            Self::Url { .. } | Self::NoTls | Self::Conflict(_) => None,
         }
     }
 }

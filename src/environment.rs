@@ -1,13 +1,13 @@
 //! Which exchange to talk to: the base URLs of production, demo and others.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use reqwest::Url;
 
 use crate::ConfigError;
 
 /// An exchange and its addresses. Keys of production and demo are not interchangeable.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Environment {
     /// The real exchange, real money: `external-api.kalshi.com`.
@@ -78,6 +78,24 @@ impl Environment {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Production => "Production",
+            Self::ProductionShared => "ProductionShared",
+            Self::Demo => "Demo",
+            Self::DemoShared => "DemoShared",
+            Self::Custom { rest, websocket } => {
+                let mut out = f.debug_struct("Custom");
+                out.field("rest", &shown(rest.as_str()))
+                    .field("websocket", &shown(websocket.as_str()));
+                return out.finish();
+            }
+        };
+        f.write_str(name)
     }
 }
 

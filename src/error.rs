@@ -1,6 +1,6 @@
 //! The one error of all operations: what happened, and whether the exchange may have acted.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use kalshi_auth::SigningError;
 use reqwest::StatusCode;
@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use crate::{
     ApiError, Operation,
     api_error::{EXCERPT, short},
+    wire::Attempts,
 };
 
 /// Why a call did not give its answer.
@@ -18,8 +19,8 @@ use crate::{
 /// |---|---|
 /// | may the exchange have acted on it? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
 /// | did the exchange refuse, and how? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
-/// | was it certainly not processed, so that it may be sent again? | [`is_rate_limited`](Self::is_rate_limited), [`is_connect`](Self::is_connect) |
-/// | did the time run out? | [`is_timeout`](Self::is_timeout) |
+/// | may it be sent again as it is? | [`was_not_processed`](Self::was_not_processed) |
+/// | what kind of fault? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
 /// | has the exchange changed its answers? | [`is_decode`](Self::is_decode) |
 pub struct Error(Box<Inner>);
@@ -27,8 +28,10 @@ pub struct Error(Box<Inner>);
 struct Inner {
     operation: &'static Operation,
     kind: Kind,
-    /// An attempt before the one that failed may have arrived.
-    sent_before: bool,
+    /// An attempt may have arrived.
+    arrived: bool,
+    /// An attempt may have been processed.
+    processed: bool,
 }
 
 enum Kind {
@@ -40,6 +43,8 @@ enum Kind {
     Signing(SigningError),
     /// It could not be sent, or no answer came.
     Transport(reqwest::Error),
+    /// The time for the whole call was over.
+    Deadline(Duration),
     /// A middleware of the user's failed.
     Middleware(Box<dyn StdError + Send + Sync>),
     /// The exchange refused.
@@ -60,14 +65,20 @@ impl Error {
         Self(Box::new(Inner {
             operation,
             kind,
-            sent_before: false,
+            arrived: false,
+            processed: false,
         }))
     }
 
-    /// Notes that an attempt before the one that failed may have arrived.
-    pub(crate) fn sent_before(mut self, sent: bool) -> Self {
-        self.0.sent_before = sent;
+    /// Notes what is known of the attempts that were made.
+    pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
+        self.0.arrived = attempts.any_arrived();
+        self.0.processed = attempts.any_processed();
         self
+    }
+
+    pub(crate) fn deadline(operation: &'static Operation, timeout: Duration) -> Self {
+        Self::new(operation, Kind::Deadline(timeout))
     }
 
     pub(crate) fn invalid(operation: &'static Operation, message: impl Into<String>) -> Self {
@@ -113,10 +124,12 @@ impl Error {
         let message = source.to_string();
         let (body, message) = match holds_private_key(body) {
             true => (WITHHELD.to_owned(), WITHHELD.to_owned()),
-            false => (
-                excerpt(body, source.line(), source.column()),
-                short(&message),
-            ),
+            false => {
+                // Both may quote the body, and share its allowance.
+                let message = short(&message, EXCERPT / 2);
+                let left = EXCERPT - message.chars().count();
+                (excerpt(body, source.line(), source.column(), left), message)
+            }
         };
         let source = <serde_json::Error as serde::de::Error>::custom(message);
         Self::new(
@@ -144,28 +157,35 @@ impl Error {
     /// what the exchange did is then in the answer. Where a middleware sends a request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
-        let last = match &self.0.kind {
-            Kind::Invalid(_) | Kind::NoCredentials | Kind::Signing(_) => false,
-            Kind::Transport(error) => may_have_arrived(error),
-            Kind::Middleware(_) | Kind::Api(_) | Kind::Decode(_) => true,
-        };
-        last || self.0.sent_before
+        self.0.arrived
+    }
+
+    /// Whether the exchange certainly did not process the call, so that it may be sent again as it is: it never arrived, or it
+    /// was refused for an empty token bucket (429). All attempts count.
+    #[must_use]
+    pub fn was_not_processed(&self) -> bool {
+        !self.0.processed
     }
 
     /// Whether the time ran out: while connecting, or while waiting for the answer. In the second case the exchange may
     /// have acted, which [`may_have_reached_exchange`](Self::may_have_reached_exchange) tells.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(&self.0.kind, Kind::Transport(error) if error.is_timeout())
+        match &self.0.kind {
+            Kind::Deadline(_) => true,
+            Kind::Transport(error) => error.is_timeout(),
+            _ => false,
+        }
     }
 
-    /// Whether no connection could be made: the name, the network, the TLS handshake or a proxy. Nothing was sent.
+    /// Whether no connection could be made: the name, the network, the TLS handshake or a proxy. Nothing was sent, unless a
+    /// middleware of yours had sent the request before.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(&self.0.kind, Kind::Transport(error) if error.is_connect())
     }
 
-    /// Whether the exchange answered 429: a token bucket was empty, and the call was not processed.
+    /// Whether the exchange answered 429: a token bucket was empty, and this attempt was not processed.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
@@ -200,7 +220,11 @@ impl Error {
     /// Whether the call could not be made into a request, such as for a missing parameter.
     #[must_use]
     pub fn is_invalid_request(&self) -> bool {
-        matches!(self.0.kind, Kind::Invalid(_))
+        match &self.0.kind {
+            Kind::Invalid(_) => true,
+            Kind::Transport(error) => error.is_builder(),
+            _ => false,
+        }
     }
 
     /// The status of the answer, when there was one.
@@ -266,17 +290,14 @@ impl fmt::Display for Error {
                 "this operation needs a signature, and the client has no credentials; give them to Client::builder()",
             ),
             Kind::Signing(_) => f.write_str("the request could not be signed"),
-            Kind::Transport(error) if error.is_connect() && error.is_timeout() => {
-                f.write_str("the connection was not made in time; nothing was sent")
-            }
-            Kind::Transport(error) if error.is_connect() => {
-                f.write_str("no connection to the exchange; nothing was sent")
-            }
-            Kind::Transport(error) if error.is_timeout() => {
-                f.write_str("no answer in time; the exchange may have acted on it")
-            }
             Kind::Transport(error) if error.is_builder() => f.write_str("the request could not be built"),
-            Kind::Transport(_) => f.write_str("the exchange gave no whole answer; it may have acted on the request"),
+            Kind::Transport(error) if error.is_connect() && error.is_timeout() => {
+                f.write_str("the connection was not made in time")
+            }
+            Kind::Transport(error) if error.is_connect() => f.write_str("no connection to the exchange"),
+            Kind::Transport(error) if error.is_timeout() => f.write_str("no answer in time"),
+            Kind::Transport(_) => f.write_str("the exchange gave no whole answer"),
+            Kind::Deadline(timeout) => write!(f, "not finished within {timeout:?}"),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
             Kind::Decode(error) => write!(
@@ -287,6 +308,13 @@ impl fmt::Display for Error {
                 error.source,
                 error.body
             ),
+        }?;
+        match &self.0.kind {
+            Kind::Transport(_) | Kind::Deadline(_) | Kind::Middleware(_) if self.0.arrived => {
+                f.write_str("; the exchange may have acted on it")
+            }
+            Kind::Transport(_) | Kind::Deadline(_) => f.write_str("; nothing was sent"),
+            _ => Ok(()),
         }
     }
 }
@@ -313,25 +341,21 @@ impl StdError for Error {
             Kind::Transport(error) => Some(error),
             Kind::Middleware(error) => Some(error.as_ref()),
             Kind::Decode(error) => Some(&error.source),
-            Kind::Api(_) | Kind::Invalid(_) | Kind::NoCredentials => None,
+            Kind::Api(error) => Some(error),
+            Kind::Invalid(_) | Kind::NoCredentials | Kind::Deadline(_) => None,
         }
     }
 }
 
-/// Whether a request that failed like this may have arrived.
-pub(crate) fn may_have_arrived(error: &reqwest::Error) -> bool {
-    !(error.is_connect() || error.is_builder())
-}
-
 /// What stands in place of a private key.
-const WITHHELD: &str = "(not shown: the answer holds a private key)";
+pub(crate) const WITHHELD: &str = "(not shown: the answer holds a private key)";
 
-fn holds_private_key(body: &[u8]) -> bool {
+pub(crate) fn holds_private_key(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"PRIVATE KEY").is_some()
 }
 
 /// The part of a body around a place.
-fn excerpt(body: &[u8], line: usize, column: usize) -> String {
+fn excerpt(body: &[u8], line: usize, column: usize, length: usize) -> String {
     let text = String::from_utf8_lossy(body);
     let line_start: usize = text
         .split_inclusive('\n')
@@ -339,12 +363,12 @@ fn excerpt(body: &[u8], line: usize, column: usize) -> String {
         .map(str::len)
         .sum();
     let mut start = (line_start + column)
-        .saturating_sub(EXCERPT / 2)
+        .saturating_sub(length / 2)
         .min(text.len());
     while !text.is_char_boundary(start) {
         start -= 1;
     }
-    short(text.get(start..).unwrap_or_default())
+    short(text.get(start..).unwrap_or_default(), length)
 }
 
 #[cfg(test)]
@@ -355,8 +379,8 @@ mod tests {
     fn excerpts_are_short_and_never_split_a_character() {
         let body = "\u{20ac}".repeat(1_000);
         for column in 0..900 {
-            assert!(excerpt(body.as_bytes(), 1, column).chars().count() <= EXCERPT);
+            assert!(excerpt(body.as_bytes(), 1, column, EXCERPT).chars().count() <= EXCERPT);
         }
-        assert!(excerpt(b"\xff\xfe", 9, 9).chars().count() <= EXCERPT);
+        assert!(excerpt(b"\xff\xfe", 9, 9, EXCERPT).chars().count() <= EXCERPT);
     }
 }

@@ -13,8 +13,9 @@ mod money;
 pub mod operation;
 mod secret;
 mod transport;
+mod wire;
 
-pub use api_error::ApiError;
+pub use api_error::{ApiError, ErrorResponse};
 pub use client::{Client, ClientBuilder};
 pub use config_error::ConfigError;
 pub use environment::Environment;

@@ -8,7 +8,28 @@ use crate::{
     contract::{METHODS, dereference, follow, resolve, schema_name, schemas, text},
     error::{Error, Place},
     names,
+    normalize::SCALARS,
 };
+
+/// Operations that would have the name of a method or a type the generated code uses.
+const RESERVED_OPERATIONS: [&str; 13] = [
+    "all",
+    "base_url",
+    "builder",
+    "call",
+    "call_list",
+    "call_without_answer",
+    "clone",
+    "environment",
+    "error",
+    "from_env",
+    "http",
+    "result",
+    "response_value",
+];
+
+/// Parameters that would have the name of a method of their call's builder.
+const RESERVED_PARAMETERS: [&str; 5] = ["body", "body_map", "into_request", "new", "send"];
 
 /// Checks that a document is an OpenAPI 3.0 contract this generator can express.
 pub(crate) fn check(document: &Value) -> Result<(), Error> {
@@ -62,6 +83,13 @@ fn check_schemas(document: &Value) -> Result<(), Error> {
     for (name, schema) in schemas {
         let place = components.join(name);
         identifier(name, &place)?;
+        let taken = ["Default", "Self"].contains(&names::pascal(name).as_str());
+        if taken || SCALARS.iter().any(|(scalar, _)| scalar == name) {
+            return Err(Error::at(
+                &place,
+                "is the name of something else in the generated code",
+            ));
+        }
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
             return Err(Error::at(
                 &place,
@@ -193,7 +221,8 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
             .as_array()
             .ok_or_else(|| Error::at(&place, "not a list"))?;
         let mut rust_names = BTreeSet::new();
-        for value in values.iter().filter_map(Value::as_str) {
+        let texts: BTreeSet<&str> = values.iter().filter_map(Value::as_str).collect();
+        for value in texts {
             if !rust_names.insert(crate::enums::variant_name(value)) {
                 return Err(Error::at(
                     &place,
@@ -298,6 +327,12 @@ fn check_operations(document: &Value) -> Result<(), Error> {
             let id = text(operation, "operationId")
                 .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
             identifier(id, &place.join("operationId"))?;
+            if RESERVED_OPERATIONS.contains(&names::snake(id).as_str()) {
+                return Err(Error::at(
+                    &place.join("operationId"),
+                    format!("`{id}` is the name of something else in the generated code"),
+                ));
+            }
             if let Some(other) = ids.insert(names::snake(id), place.to_string()) {
                 return Err(Error::at(
                     &place.join("operationId"),
@@ -417,6 +452,14 @@ fn check_path_template(
     }
     let mut rust_names = BTreeMap::new();
     for (_, name) in parameters.keys() {
+        if RESERVED_PARAMETERS.contains(&names::snake(name).as_str()) {
+            return Err(Error::at(
+                place,
+                format!(
+                    "the parameter `{name}` has the name of something else in the generated code"
+                ),
+            ));
+        }
         if let Some(other) = rust_names.insert(names::snake(name), name) {
             return Err(Error::at(
                 place,
@@ -472,7 +515,7 @@ fn check_content(document: &Value, node: &Value, place: &Place) -> Result<(), Er
     let place = place.join("content");
     for (media_type, content) in object(content, &place)? {
         let place = place.join(media_type);
-        if media_type != "application/json" {
+        if media_type.split(';').next() != Some("application/json") {
             return Err(Error::at(&place, "only application/json is supported"));
         }
         let schema = object(content, &place)?

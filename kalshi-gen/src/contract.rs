@@ -44,6 +44,15 @@ pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Va
     document.pointer(reference.strip_prefix('#')?)
 }
 
+/// The JSON schema of a body or an answer of a published contract.
+pub(crate) fn json_schema(node: &Value) -> Option<&Value> {
+    let content = node.get("content")?.as_object()?;
+    let (_, json) = content
+        .iter()
+        .find(|(media_type, _)| media_type.starts_with("application/json"))?;
+    json.get("schema")
+}
+
 /// The schema name in `#/components/schemas/NAME`.
 pub(crate) fn schema_name(reference: &str) -> Option<&str> {
     reference.strip_prefix("#/components/schemas/")

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::{
     error::Error,
-    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, SECRET},
+    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL},
 };
 
 /// Mends a document; answers whether there was anything to mend.
 type Fixup = fn(&mut Value) -> bool;
 
 /// The fixups of the Trade API, by name.
-const TRADE: [(&str, Fixup); 13] = [
+const TRADE: [(&str, Fixup); 16] = [
     ("fixed_point_texts_are_money", fixed_point_texts_are_money),
     ("price_levels_are_pairs", price_levels_are_pairs),
     ("quote_bids_are_dollars", quote_bids_are_dollars),
@@ -45,7 +45,13 @@ const TRADE: [(&str, Fixup); 13] = [
     ),
     ("collection_price_grid_is_new", collection_price_grid_is_new),
     ("order_group_routing_is_new", order_group_routing_is_new),
-    ("new_private_keys_are_secret", new_private_keys_are_secret),
+    ("subaccount_routing_is_new", subaccount_routing_is_new),
+    (
+        "resting_margin_reservation_is_new",
+        resting_margin_reservation_is_new,
+    ),
+    ("empty_answers_hold_nothing", empty_answers_hold_nothing),
+    ("refusals_are_worded_freely", refusals_are_worded_freely),
 ];
 
 /// Applies every fixup that finds its fault. When `strict`, one that finds none is an error.
@@ -135,12 +141,48 @@ fn order_group_routing_is_new(document: &mut Value) -> bool {
     optional(document, "CreateOrderGroupResponse", &["subaccount"])
 }
 
-/// The private half of a key that the exchange made is shown once, to its owner, and never printed.
-fn new_private_keys_are_secret(document: &mut Value) -> bool {
-    mark(
-        member(document, "GenerateApiKeyResponse", "private_key"),
-        SECRET,
+/// Required since 3.30; rows recorded before lack them.
+fn subaccount_routing_is_new(document: &mut Value) -> bool {
+    [
+        "SubaccountBalance",
+        "SubaccountTransfer",
+        "SubaccountNettingConfig",
+    ]
+    .map(|name| optional(document, name, &["exchange_index"]))
+        == [true; 3]
+}
+
+/// Required since 3.30; the answer lacked it before.
+fn resting_margin_reservation_is_new(document: &mut Value) -> bool {
+    optional(
+        document,
+        "GetTargetBalanceAllocationResponse",
+        &["resting_margin_reservation"],
     )
+}
+
+/// The answers that carry nothing are declared as objects of which nothing is said, which could hold anything.
+fn empty_answers_hold_nothing(document: &mut Value) -> bool {
+    ["EmptyResponse", "ApplySubaccountTransferResponse"].map(|name| match schema(document, name) {
+        Some(Value::Object(node))
+            if !node.contains_key("properties") && !node.contains_key("additionalProperties") =>
+        {
+            node.insert("additionalProperties".into(), Value::Bool(false));
+            true
+        }
+        _ => false,
+    }) == [true; 2]
+}
+
+/// A refusal is declared flat and of texts; live ones are nested, and their details may be an object.
+fn refusals_are_worded_freely(document: &mut Value) -> bool {
+    match schema(document, "ErrorResponse") {
+        Some(Value::Object(node)) => {
+            node.insert("x-kalshi-type".into(), json!(REFUSAL));
+            true
+        }
+        _ => false,
+    }
 }
 
 fn schema<'a>(document: &'a mut Value, name: &str) -> Option<&'a mut Value> {
@@ -153,15 +195,21 @@ fn member<'a>(document: &'a mut Value, schema_name: &str, name: &str) -> Option<
         .get_mut(name)
 }
 
-/// Marks a schema as one of the generator's own types.
+/// Marks a plain text, a list of texts, or a reference to one, as one of the generator's own types.
 fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
-    match schema {
-        Some(Value::Object(node)) => {
-            node.insert("x-kalshi-type".into(), json!(kind));
-            true
-        }
-        _ => false,
+    let Some(Value::Object(node)) = schema else {
+        return false;
+    };
+    let text = |node: &Value| {
+        node.get("type").and_then(Value::as_str) == Some("string") && node.get("enum").is_none()
+    };
+    let fits = node.contains_key("$ref")
+        || node.get("items").is_some_and(text)
+        || text(&Value::Object(node.clone()));
+    if fits {
+        node.insert("x-kalshi-type".into(), json!(kind));
     }
+    fits
 }
 
 /// Takes members off the list of required ones; answers whether all were on it.

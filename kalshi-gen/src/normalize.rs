@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     contract::{self, schema_name},
     error::{Error, Place},
-    fixups, inline, operations, paths,
+    fixups, inline, operations, paths, yaml,
 };
 
 /// The component that stands for exact dollars after normalising.
@@ -20,14 +20,17 @@ pub(crate) const CONTRACTS: &str = "ContractsText";
 /// The component that stands for a price and the contracts at it after normalising.
 pub(crate) const PRICE_LEVEL: &str = "PriceLevelPair";
 
+/// The component that stands for a refusal after normalising, in whichever wording.
+pub(crate) const REFUSAL: &str = "RefusalObject";
 /// The component that stands for a text nobody may print after normalising.
 pub(crate) const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
-pub(crate) const SCALARS: [(&str, &str); 4] = [
+pub(crate) const SCALARS: [(&str, &str); 5] = [
     (DOLLARS, "crate::Dollars"),
     (CONTRACTS, "crate::Contracts"),
     (PRICE_LEVEL, "crate::PriceLevel"),
     (SECRET, "crate::Secret"),
+    (REFUSAL, "crate::ErrorResponse"),
 ];
 
 /// A contract in the shape the later stages work on.
@@ -61,6 +64,7 @@ impl Normalized {
 /// Normalises a checked document.
 pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized, Error> {
     fixups::apply(&mut document, strict)?;
+    let document = sorted(document);
     let mut tree = json!({
         "openapi": document["openapi"],
         "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
@@ -70,7 +74,8 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     if let Some(text) = document.pointer("/info/description") {
         tree["info"]["description"] = text.clone();
     }
-    merge_all_of(&mut tree)?;
+    merge_all_of(&mut tree, 0)?;
+    inline_collections(&mut tree);
     scalars(&mut tree);
     for_each_schema(&mut tree, &mut plain);
     inline::name(&mut tree)?;
@@ -90,6 +95,7 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
         }
     }
     let cursors = cursors(&mut tree)?;
+    let tree = sorted(tree);
     Ok(Normalized {
         tree,
         sent,
@@ -107,6 +113,15 @@ fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     }
     for (name, member) in &found {
         let schema = &mut tree["components"]["schemas"][name];
+        let words = schema["properties"][member]
+            .get("description")
+            .cloned()
+            .unwrap_or_default();
+        schema["properties"][member] =
+            json!({ "type": "string", "description": words.as_str().unwrap_or_default() });
+        if schema.get("required").is_none() {
+            schema["required"] = json!([]);
+        }
         if let Some(Value::Array(required)) = schema.get_mut("required")
             && !required.iter().any(|other| other == member)
         {
@@ -114,6 +129,23 @@ fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
         }
     }
     Ok(found)
+}
+
+/// The same with every mapping in the order of its keys, also where another crate made `serde_json` keep the order of insertion.
+fn sorted(node: Value) -> Value {
+    match node {
+        Value::Object(members) => {
+            let members: BTreeMap<String, Value> = members.into_iter().collect();
+            Value::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| (key, sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        leaf => leaf,
+    }
 }
 
 /// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
@@ -198,10 +230,54 @@ fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
     found
 }
 
-/// Objects composed of several parts become one object with all members.
-fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
+/// A list or a map with a name of its own is written out where it is used, so that its being null or absent is seen there.
+fn inline_collections(tree: &mut Value) {
     let schemas = tree["components"]["schemas"].clone();
-    let mut fault = None;
+    let collection = |name: &str| {
+        let schema = schemas.get(name)?;
+        let map = schema
+            .get("additionalProperties")
+            .is_some_and(Value::is_object)
+            && schema.get("properties").is_none();
+        let list = schema.get("type").and_then(Value::as_str) == Some("array")
+            && schema.get("x-kalshi-type").is_none();
+        // One that holds itself must keep its name.
+        let own = format!("\"#/components/schemas/{name}\"");
+        ((list || map) && !schema.to_string().contains(&own)).then_some(schema)
+    };
+    // A collection of collections takes a round for each level.
+    for _ in 0..4 {
+        for_each_schema(tree, &mut |_, node| {
+            let single = node
+                .get("allOf")
+                .and_then(Value::as_array)
+                .filter(|parts| parts.len() == 1);
+            let reference = node
+                .get("$ref")
+                .or_else(|| single?.first()?.get("$ref"))
+                .and_then(Value::as_str);
+            if let Some(Value::Object(target)) =
+                reference.and_then(schema_name).and_then(collection)
+            {
+                let words: Vec<_> = ["description", "nullable"]
+                    .iter()
+                    .filter_map(|key| Some((*key, node.get(*key)?.clone())))
+                    .collect();
+                *node = target.clone();
+                node.extend(
+                    words
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value)),
+                );
+            }
+        });
+    }
+}
+
+/// Objects composed of several parts become one object with all members.
+fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
+    let schemas = tree["components"]["schemas"].clone();
+    let (mut fault, mut again) = (None, false);
     for_each_schema(tree, &mut |name, node| {
         let parts = match node.get("allOf") {
             Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
@@ -211,37 +287,43 @@ fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
         };
         let (mut members, mut required) = (Map::new(), Vec::new());
         let mut open: Vec<&Value> = parts.iter().rev().collect();
+        let mut seen = BTreeSet::new();
         while let Some(part) = open.pop() {
             let referenced = part
                 .get("$ref")
                 .and_then(Value::as_str)
                 .and_then(schema_name);
             if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
-                open.push(target);
+                if seen.insert(referenced) {
+                    open.push(target);
+                }
                 continue;
             }
-            for part in part
-                .get("allOf")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .rev()
-            {
-                open.push(part);
-            }
-            if !matches!(
+            open.extend(
+                part.get("allOf")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .rev(),
+            );
+            let only_words = part.as_object().is_some_and(|part| {
+                part.keys()
+                    .all(|key| key == "description" || key == "nullable")
+            });
+            let object = matches!(
                 part.get("type").and_then(Value::as_str),
                 None | Some("object")
-            ) || part.get("oneOf").or(part.get("anyOf")).is_some()
-            {
+            );
+            if !only_words && (!object || part.get("oneOf").or(part.get("anyOf")).is_some()) {
                 fault = Some(name.to_owned());
             }
-            members.extend(
-                part.get("properties")
-                    .and_then(Value::as_object)
-                    .cloned()
-                    .unwrap_or_default(),
-            );
+            let more = part
+                .get("properties")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            again |= more.values().any(|member| member.get("allOf").is_some());
+            members.extend(more);
             required.extend(
                 part.get("required")
                     .and_then(Value::as_array)
@@ -267,6 +349,8 @@ fn merge_all_of(tree: &mut Value) -> Result<(), Error> {
         node.insert("required".into(), Value::Array(required));
     });
     match fault {
+        // Members taken from elsewhere may be compositions themselves; each round goes one level further in.
+        None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
         None => Ok(()),
         Some(member) => Err(Error::at(
             &Place::of(&["components", "schemas"]),
@@ -298,7 +382,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         ];
         kept.contains(&key.as_str()) || more.contains(&key.as_str())
     });
-    let kind = node
+    let mut kind = node
         .get("type")
         .and_then(Value::as_str)
         .unwrap_or_default()
@@ -318,6 +402,19 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
     if kind == "integer" && !node.contains_key("format") {
         node.insert("format".into(), json!("int64"));
+    }
+    if let Some(Value::Array(values)) = node.get("enum") {
+        let (texts, null) = (
+            values.iter().any(Value::is_string),
+            values.contains(&Value::Null),
+        );
+        if null {
+            node.insert("nullable".into(), Value::Bool(true));
+        }
+        if kind.is_empty() && texts {
+            "string".clone_into(&mut kind);
+            node.insert("type".into(), json!("string"));
+        }
     }
     // Only texts become enums, and only lists that are texts throughout.
     let texts = node
@@ -367,7 +464,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
 }
 
-/// Texts that hold money or a secret become types of their own: members named `*_dollars` and `*_fp`, what a fixup marked with
+/// Texts that hold money or a secret become types of their own: members named `*_dollars`, `*_fp` and `private_key`, what a fixup marked with
 /// `x-kalshi-type`, and references to a schema so marked.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
@@ -379,21 +476,36 @@ fn scalars(tree: &mut Value) {
             Some((format!("#/components/schemas/{name}"), mark.to_owned()))
         })
         .collect();
+    let schemas = tree["components"]["schemas"].clone();
     for_each_schema(tree, &mut |name, node| {
         let target = node
             .get("$ref")
             .and_then(Value::as_str)
             .and_then(|reference| marked.get(reference));
-        let plain_text = node.get("type").and_then(Value::as_str) == Some("string")
-            && !node.contains_key("enum")
-            && !node.contains_key("format");
+        let referenced = node
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(schema_name)
+            .and_then(|name| schemas.get(name));
+        let plain_text = |node: Option<&Value>| {
+            node.is_some_and(|node| {
+                let text = node.get("type").and_then(Value::as_str) == Some("string");
+                let time = node
+                    .get("format")
+                    .and_then(Value::as_str)
+                    .is_some_and(|format| format.starts_with("date"));
+                text && !time && node.get("enum").is_none()
+            })
+        };
+        let text = plain_text(Some(&Value::Object(node.clone()))) || plain_text(referenced);
         let kind = match target
             .map(String::as_str)
             .or(node.get("x-kalshi-type").and_then(Value::as_str))
         {
             Some(kind) => kind.to_owned(),
-            None if plain_text && name.ends_with("_dollars") => DOLLARS.to_owned(),
-            None if plain_text && name.ends_with("_fp") => CONTRACTS.to_owned(),
+            None if text && name.ends_with("_dollars") => DOLLARS.to_owned(),
+            None if text && name.ends_with("_fp") => CONTRACTS.to_owned(),
+            None if text && name == "private_key" => SECRET.to_owned(),
             None => return,
         };
         node.retain(|key, _| ["description", "nullable", "deprecated"].contains(&key.as_str()));
@@ -471,13 +583,5 @@ fn optional_members(schema: &mut Value, answer: bool) {
     }
     if node.contains_key("properties") {
         node.insert("required".into(), Value::Array(required));
-    } else if node.get("type").and_then(Value::as_str) == Some("object")
-        && matches!(
-            node.get("additionalProperties"),
-            None | Some(Value::Bool(false))
-        )
-    {
-        // A named object without members is an empty struct, not a map.
-        node.insert("additionalProperties".into(), Value::Bool(false));
     }
 }

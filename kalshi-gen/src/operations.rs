@@ -88,10 +88,16 @@ fn operation(
             .to_owned(),
         summary: word("summary"),
         description: word("description"),
+        // An empty requirement among them makes a signature optional.
         auth: node
             .get("security")
             .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty()),
+            .is_some_and(|list| {
+                !list.is_empty()
+                    && !list
+                        .iter()
+                        .any(|one| one.as_object().is_some_and(Map::is_empty))
+            }),
         token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
         token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
         bucket: match text(node, "x-rate-bucket") {
@@ -164,9 +170,17 @@ fn paging(
     };
     let schema = follow(tree, success_schema(node)?);
     let members = schema.get("properties")?.as_object()?;
+    let is_text = |name: &str| {
+        let schema = members.get(name).map(|schema| follow(tree, schema));
+        schema.is_some_and(|schema| {
+            schema.get("type").and_then(Value::as_str) == Some("string")
+                && schema.get("format").is_none()
+                && schema.get("enum").is_none()
+        })
+    };
     let cursor_member = ["cursor", "next_cursor"]
         .into_iter()
-        .find(|name| members.contains_key(*name))?;
+        .find(|name| is_text(name))?;
     let mut lists = members
         .iter()
         .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));

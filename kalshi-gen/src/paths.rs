@@ -31,6 +31,10 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
                 out.insert(key.clone(), value.clone());
             }
         }
+        // What the document says of security holds where an operation says nothing.
+        if let (None, Some(security)) = (operation.get("security"), document.get("security")) {
+            out.insert("security".into(), security.clone());
+        }
         let own = operation.get("parameters").and_then(Value::as_array);
         let shared = document["paths"][path]
             .get("parameters")
@@ -49,9 +53,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         }
         out.insert("parameters".into(), Value::Array(parameters));
         if let Some(body) = operation.get("requestBody") {
-            let schema = dereference(document, body, &place)?
-                .pointer("/content/application~1json/schema")
-                .cloned();
+            let schema = contract::json_schema(dereference(document, body, &place)?).cloned();
             // A body that may be left out and says nothing is the `{}` that the client sends by itself.
             if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
                 out.insert(
@@ -109,7 +111,7 @@ fn success(
             continue;
         }
         let answer = dereference(document, answer, &place.join(status))?;
-        let schema = answer.pointer("/content/application~1json/schema").cloned();
+        let schema = contract::json_schema(answer).cloned();
         found = match found {
             Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
                 return Err(Error::at(
@@ -139,9 +141,8 @@ fn common_error(document: &Value) -> Option<Value> {
         for (status, answer) in answers.into_iter().flatten() {
             let place = Place::of(&["paths", path, method, "responses", status]);
             let answer = dereference(document, answer, &place).ok()?;
-            let reference = answer
-                .pointer("/content/application~1json/schema/$ref")
-                .and_then(Value::as_str);
+            let reference =
+                contract::json_schema(answer).and_then(|schema| schema.get("$ref")?.as_str());
             if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
                 *counts.entry(reference.to_owned()).or_default() += 1;
             }

@@ -1,14 +1,13 @@
 //! Sample requests and answers of every operation, made from the contract: for tests and local exchanges.
 
-use quote::ToTokens;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Error, Fixups,
     contract::{self, resolve, text},
     names,
-    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, SECRET},
-    operations,
+    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL, SECRET},
+    operations, surface,
 };
 
 /// How deep a sample nests before what may be left out is left out.
@@ -16,6 +15,7 @@ const DEPTH: usize = 12;
 
 /// The samples of a contract.
 pub struct Samples {
+    contract: Value,
     tree: Value,
     refined: syn::File,
 }
@@ -83,9 +83,16 @@ impl Samples {
     pub fn new(contract: &str, fixups: Fixups) -> Result<Self, Error> {
         let (refined, normalized) = crate::stages(contract, fixups)?;
         Ok(Self {
+            contract: contract::parse(contract)?,
             tree: normalized.tree,
             refined,
         })
+    }
+
+    /// The contract as it was read and checked, before anything was made of it.
+    #[must_use]
+    pub fn contract(&self) -> &Value {
+        &self.contract
     }
 
     /// The ids of all operations.
@@ -182,7 +189,7 @@ impl Samples {
         for id in self.operations() {
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
-            for (setter, ty) in self.setters(id) {
+            for (setter, ty) in surface::setters(&self.refined, id) {
                 let name = setter.trim_end_matches('_');
                 out.push_str(&format!(
                     "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
@@ -192,67 +199,6 @@ impl Samples {
         }
         out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
         out
-    }
-
-    /// The setters of an operation's builder, each with the type it takes.
-    fn setters(&self, id: &str) -> Vec<(String, String)> {
-        let builder = names::pascal(&names::snake(id));
-        let module = self.refined.items.iter().find_map(|item| match item {
-            syn::Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
-            _ => None,
-        });
-        let blocks =
-            module
-                .into_iter()
-                .flat_map(|(_, items)| items)
-                .filter_map(|item| match item {
-                    syn::Item::Impl(block)
-                        if block
-                            .self_ty
-                            .to_token_stream()
-                            .to_string()
-                            .starts_with(&format!("{builder} ")) =>
-                    {
-                        Some(block)
-                    }
-                    _ => None,
-                });
-        let functions = blocks
-            .flat_map(|block| &block.items)
-            .filter_map(|item| match item {
-                syn::ImplItem::Fn(function) => Some(&function.sig),
-                _ => None,
-            });
-        functions
-            .filter(|signature| {
-                !["new", "send", "into_request", "body_map"]
-                    .iter()
-                    .any(|name| signature.ident == name)
-            })
-            .filter_map(|signature| {
-                let bounds = signature
-                    .generics
-                    .where_clause
-                    .as_ref()?
-                    .to_token_stream()
-                    .to_string();
-                let (_, ty) = bounds.split_once("TryInto <")?;
-                let mut depth = 1_i32;
-                let end = ty.char_indices().find(|(_, c)| {
-                    depth += i32::from(*c == '<') - i32::from(*c == '>');
-                    depth == 0
-                })?;
-                let ty = ty
-                    .get(..end.0)?
-                    .replace(' ', "")
-                    .replace("crate::", "kalshi_sdk::");
-                Some((
-                    signature.ident.to_string(),
-                    ty.replace("::std::vec::Vec", "Vec")
-                        .replace("::std::string::String", "String"),
-                ))
-            })
-            .collect()
     }
 
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {
@@ -268,6 +214,9 @@ impl Samples {
                 Some(CONTRACTS) => json!("12.50"),
                 Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),
                 Some(SECRET) => json!("sample secret"),
+                Some(REFUSAL) => {
+                    json!({ "code": "sample_code", "message": "sample message", "details": "sample details", "service": "sample" })
+                }
                 _ => match resolve(&self.tree, reference) {
                     Some(target) => self.sample(target, name, shape, depth + 1),
                     None => Value::Null,

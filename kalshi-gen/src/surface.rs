@@ -4,7 +4,7 @@
 use quote::ToTokens;
 use syn::{Fields, Item};
 
-use crate::{Error, Fixups, operations};
+use crate::{Error, Fixups, names, operations};
 
 /// The public surface of what [`generate`](crate::generate) makes of `contract`.
 ///
@@ -31,9 +31,25 @@ pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
             out.push_str(" deprecated");
         }
         out.push('\n');
+        let setters = setters(&refined, &operation.id);
+        let type_of = |name: &str| {
+            let setter = setters
+                .iter()
+                .find(|(setter, _)| setter.trim_end_matches('_') == names::snake(name));
+            setter.map_or_else(String::new, |(_, ty)| {
+                format!(": {}", ty.replace("kalshi_sdk::", ""))
+            })
+        };
         for parameter in &operation.parameters {
             let optional = if parameter.required { "" } else { "?" };
-            out.push_str(&format!("  {}{optional}\n", parameter.name));
+            out.push_str(&format!(
+                "  {}{optional}{}\n",
+                parameter.name,
+                type_of(&parameter.name)
+            ));
+        }
+        if operation.has_body {
+            out.push_str(&format!("  body{}\n", type_of("body")));
         }
         if let Some(answer) = &operation.answer {
             out.push_str(&format!("  -> {answer}\n"));
@@ -106,4 +122,64 @@ fn plain(ty: &syn::Type) -> String {
         text = text.replace(path, "");
     }
     text
+}
+
+/// The setters of an operation's builder, each with the type it takes.
+pub(crate) fn setters(refined: &syn::File, id: &str) -> Vec<(String, String)> {
+    let builder = names::pascal(&names::snake(id));
+    let module = refined.items.iter().find_map(|item| match item {
+        syn::Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
+        _ => None,
+    });
+    let blocks = module
+        .into_iter()
+        .flat_map(|(_, items)| items)
+        .filter_map(|item| match item {
+            syn::Item::Impl(block)
+                if block
+                    .self_ty
+                    .to_token_stream()
+                    .to_string()
+                    .starts_with(&format!("{builder} ")) =>
+            {
+                Some(block)
+            }
+            _ => None,
+        });
+    let functions = blocks
+        .flat_map(|block| &block.items)
+        .filter_map(|item| match item {
+            syn::ImplItem::Fn(function) => Some(&function.sig),
+            _ => None,
+        });
+    functions
+        .filter(|signature| {
+            !["new", "send", "into_request", "body_map"]
+                .iter()
+                .any(|name| signature.ident == name)
+        })
+        .filter_map(|signature| {
+            let bounds = signature
+                .generics
+                .where_clause
+                .as_ref()?
+                .to_token_stream()
+                .to_string();
+            let (_, ty) = bounds.split_once("TryInto <")?;
+            let mut depth = 1_i32;
+            let end = ty.char_indices().find(|(_, c)| {
+                depth += i32::from(*c == '<') - i32::from(*c == '>');
+                depth == 0
+            })?;
+            let ty = ty
+                .get(..end.0)?
+                .replace(' ', "")
+                .replace("crate::", "kalshi_sdk::");
+            Some((
+                signature.ident.to_string(),
+                ty.replace("::std::vec::Vec", "Vec")
+                    .replace("::std::string::String", "String"),
+            ))
+        })
+        .collect()
 }

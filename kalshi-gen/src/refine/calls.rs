@@ -83,6 +83,9 @@ fn refine_call(
                 );
                 let fetch = match &success {
                     Type::Tuple(_) => quote!(call_without_answer),
+                    list if last_ident(list).is_some_and(|ident| ident == "Vec") => {
+                        quote!(call_list)
+                    }
                     _ => quote!(call),
                 };
                 *function = parse_quote! {
@@ -183,27 +186,27 @@ fn request_function(
     let in_path = |name: &str| operation.path.contains(&format!("{{{name}}}"));
     let query = operation.parameters.iter().filter(|parameter| !in_path(&parameter.name)).filter_map(|parameter| {
         let (name, ident) = (&parameter.name, ident_of(&parameter.name)?);
+        let value = if parameter.required { quote!(Some(&#ident)) } else { quote!(#ident.as_ref()) };
         Some(if parameter.in_header {
-            let value = if parameter.required { quote!(Some(&#ident)) } else { quote!(#ident.as_ref()) };
-            quote! { let request = transport::header(request, #name, #value); }
+            quote! { let __request = transport::header(__request, #name, #value); }
         } else if parameter.comma_joined {
-            quote! { let request = request.query(&transport::Joined::new(#name, &#ident)); }
+            quote! { let __request = transport::joined(__request, #name, #value); }
         } else {
-            quote! { let request = request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
+            quote! { let __request = __request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
         })
     });
     let body = operation
         .has_body
-        .then(|| quote! { let request = request.json(&body); });
+        .then(|| quote! { let __request = __request.json(&body); });
     quote! {
         fn into_request(self) -> Result<::reqwest::Request, Error> {
             let Self { #client, #(#idents),* } = self;
             #(#values)*
-            let url = format!(#template, #client.base_url(), #(#segments),*);
-            let request = #client.http().request(operations::#constant.method.clone(), url);
+            let __url = format!(#template, #client.base_url(), #(#segments),*);
+            let __request = #client.http().request(operations::#constant.method.clone(), __url);
             #(#query)*
             #body
-            transport::built(operations::#constant, request)
+            transport::built(operations::#constant, __request)
         }
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn refine(module: &mut ItemMod, contract: &Normalized) {
                         .unwrap_or("A set of values.");
                     kept.extend(enums::open_enum(&item.ident, doc, &values));
                 }
-                None => kept.push(Item::Enum(item)),
+                None => kept.push(Item::Enum(documented(item))),
             },
             Item::Struct(mut item) => {
                 refine_struct(&mut item, &schemas);
@@ -128,6 +128,23 @@ pub(super) fn refine(module: &mut ItemMod, contract: &Normalized) {
         }
     }
     *items = kept;
+}
+
+/// An enum that is no list of texts, with words for each variant.
+fn documented(mut item: syn::ItemEnum) -> syn::ItemEnum {
+    let doc = format!("`{}`: one of several forms.", item.ident);
+    document(&mut item.attrs, &doc);
+    for variant in &mut item.variants {
+        let doc = format!("`{}`.", variant.ident);
+        document(&mut variant.attrs, &doc);
+        for field in &mut variant.fields {
+            if let Some(ident) = &field.ident {
+                let doc = format!("`{ident}`.");
+                document(&mut field.attrs, &doc);
+            }
+        }
+    }
+    item
 }
 
 fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
@@ -239,6 +256,19 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
                 };
                 for function in functions(item) {
                     let name = function.sig.ident.clone();
+                    if let Some(inner) = optional_argument(function) {
+                        let message = format!("error converting supplied value for {name}: {{e}}");
+                        *function = parse_quote! {
+                            pub fn #name<T>(mut self, value: T) -> Self
+                            where
+                                T: ::std::convert::TryInto<#inner>,
+                                T::Error: ::std::fmt::Display,
+                            {
+                                self.#name = value.try_into().map(Some).map_err(|e| format!(#message));
+                                self
+                            }
+                        };
+                    }
                     let doc = schemas
                         .member_description(&target, &name)
                         .map(str::to_owned);
@@ -251,4 +281,35 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
             _ => {}
         }
     }
+}
+
+/// The `X` of a setter that takes what becomes an `Option<X>`: what is set, is set.
+fn optional_argument(function: &syn::ImplItemFn) -> Option<syn::Type> {
+    let clause = function.sig.generics.where_clause.as_ref()?;
+    let bound = clause
+        .predicates
+        .iter()
+        .find_map(|predicate| match predicate {
+            syn::WherePredicate::Type(predicate) => {
+                predicate.bounds.iter().find_map(|bound| match bound {
+                    syn::TypeParamBound::Trait(bound) => bound
+                        .path
+                        .segments
+                        .last()
+                        .filter(|segment| segment.ident == "TryInto"),
+                    _ => None,
+                })
+            }
+            _ => None,
+        })?;
+    let syn::PathArguments::AngleBracketed(generic) = &bound.arguments else {
+        return None;
+    };
+    let Some(syn::GenericArgument::Type(ty)) = generic.args.first() else {
+        return None;
+    };
+    let option = last_ident(ty).is_some_and(|ident| ident == "Option");
+    option
+        .then(|| arguments(ty).first().copied().cloned())
+        .flatten()
 }

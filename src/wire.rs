@@ -1,0 +1,83 @@
+//! The innermost middleware: knows what went over the wire, whatever the middleware around it does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use http::Extensions;
+use reqwest::{Request, Response, StatusCode};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+/// The attempts of one call, counted also while they are under way: one that is dropped halfway may have arrived.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// May have arrived.
+    arrived: AtomicU32,
+    /// May have been processed: arrived, and not refused for an empty token bucket.
+    processed: AtomicU32,
+}
+
+impl Attempts {
+    /// Whether an attempt may have arrived at the exchange.
+    pub(crate) fn any_arrived(&self) -> bool {
+        self.0.arrived.load(Relaxed) > 0
+    }
+
+    /// Whether the exchange may have processed an attempt.
+    pub(crate) fn any_processed(&self) -> bool {
+        self.0.processed.load(Relaxed) > 0
+    }
+}
+
+/// Counts each attempt in the [`Attempts`] of its call, and stops what a redirect led elsewhere.
+#[derive(Debug)]
+pub(crate) struct Wire;
+
+/// The HTTP client followed a redirect, and so may have carried a signature to where it does not belong.
+#[derive(Debug)]
+struct FollowedRedirect;
+
+impl std::fmt::Display for FollowedRedirect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the HTTP client given to `http_client` followed a redirect, which may carry signatures to strangers; build it \
+             with redirect(reqwest::redirect::Policy::none())",
+        )
+    }
+}
+
+impl std::error::Error for FollowedRedirect {}
+
+#[async_trait::async_trait]
+impl Middleware for Wire {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let attempts = extensions.get::<Attempts>().cloned().unwrap_or_default();
+        let url = request.url().clone();
+        attempts.0.arrived.fetch_add(1, Relaxed);
+        attempts.0.processed.fetch_add(1, Relaxed);
+        let result = next.run(request, extensions).await;
+        match &result {
+            Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
+                attempts.0.arrived.fetch_sub(1, Relaxed);
+                attempts.0.processed.fetch_sub(1, Relaxed);
+            }
+            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                attempts.0.processed.fetch_sub(1, Relaxed);
+            }
+            Ok(response) if *response.url() != url => {
+                return Err(Error::middleware(FollowedRedirect));
+            }
+            _ => {}
+        }
+        result
+    }
+}
