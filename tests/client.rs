@@ -24,6 +24,7 @@ fn raw_server(serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static) -> 
     let base = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        drop(listener);
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
@@ -88,7 +89,12 @@ async fn no_answer_in_time_is_a_timeout_that_may_have_acted() {
         "{error:?}"
     );
     assert_eq!(error.status(), None);
-    assert!(error.source().is_some());
+    assert!(
+        error
+            .to_string()
+            .ends_with("not finished within 50ms; the exchange may have acted on it"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -368,6 +374,167 @@ async fn an_attempt_before_the_last_counts_as_sent() {
         error.is_connect() && error.may_have_reached_exchange(),
         "{error:?}"
     );
+}
+
+/// Gives up on a first attempt after a moment, and makes another.
+struct Impatient;
+
+#[async_trait::async_trait]
+impl reqwest_middleware::Middleware for Impatient {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: reqwest_middleware::Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let again = request.try_clone().unwrap();
+        let first = next.clone().run(request, extensions);
+        let _ = tokio::time::timeout(Duration::from_millis(100), first).await;
+        next.run(again, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_given_up_may_have_arrived() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let base = raw_server(move |_| {
+        // Holds the one connection until the test is over; by then the listener is gone.
+        let _ = receiver.recv();
+    });
+    let client = client_of(&base).middleware(Impatient).build().unwrap();
+    let error = client.get_balance().send().await.unwrap_err();
+    drop(sender);
+    assert!(
+        error.may_have_reached_exchange() && !error.was_not_processed(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_full_bucket_was_not_processed_and_a_failure_may_have_been() {
+    let server = Server::start().await;
+    for (status, not_processed) in [(429, true), (500, false), (404, false)] {
+        server.answer(status, Some(json!({ "error": "no" })));
+        let error = server.client.get_balance().send().await.unwrap_err();
+        assert!(error.may_have_reached_exchange());
+        assert_eq!(error.was_not_processed(), not_processed, "{status}");
+    }
+    let error = server.client.get_market().send().await.unwrap_err();
+    assert!(error.was_not_processed() && !error.may_have_reached_exchange());
+}
+
+#[tokio::test]
+async fn a_signer_that_hangs_does_not_outlast_the_call() {
+    struct Hanging;
+
+    impl kalshi_sdk::auth::Signer for Hanging {
+        async fn sign(
+            &self,
+            _: &[u8],
+        ) -> Result<kalshi_sdk::auth::Signature, kalshi_sdk::auth::SignError> {
+            std::future::pending().await
+        }
+    }
+
+    let server = Server::start().await;
+    let client = builder(&server.server)
+        .credentials(kalshi_sdk::Credentials::with_signer("id", Hanging).unwrap())
+        .timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let error = client.get_balance().send().await.unwrap_err();
+    assert!(
+        error.is_timeout() && !error.may_have_reached_exchange(),
+        "{error:?}"
+    );
+    assert!(error.to_string().ends_with("nothing was sent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_that_follows_redirects_is_found_out() {
+    let server = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(307).insert_header("location", "/trade-api/v2/elsewhere");
+    Mock::given(wiremock::matchers::path("/trade-api/v2/portfolio/balance"))
+        .respond_with(elsewhere)
+        .mount(&server)
+        .await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({})))
+        .mount(&server)
+        .await;
+    let client = builder(&server)
+        .http_client(reqwest::Client::new())
+        .build()
+        .unwrap();
+    let error = client.get_balance().send().await.unwrap_err();
+    assert!(
+        error
+            .source()
+            .unwrap()
+            .to_string()
+            .contains("followed a redirect"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_of_another_kind_is_no_success() {
+    let server = Server::start().await;
+    server.answer_raw(200, b"[]", "application/json");
+    let error = server.client.get_markets().send().await.unwrap_err();
+    assert!(error.is_decode(), "a list is no last page: {error}");
+    assert!(
+        server
+            .client
+            .reset_order_group()
+            .order_group_id("a")
+            .send()
+            .await
+            .unwrap_err()
+            .is_decode()
+    );
+    for (body, fine) in [
+        ("<html></html>", false),
+        ("[]", false),
+        ("", true),
+        ("{}", true),
+    ] {
+        server.answer_raw(200, body.as_bytes(), "text/plain");
+        assert_eq!(
+            server.client.cancel_all_orders().send().await.is_ok(),
+            fine,
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_refusal_of_one_order_does_not_lose_the_others() {
+    let server = Server::start().await;
+    for error in [
+        json!({ "code": "x", "details": { "id": 7 } }),
+        json!({ "error": { "code": "x" } }),
+        json!("too many requests"),
+        json!({ "error": "too many requests" }),
+    ] {
+        let order = |id: &str, error: serde_json::Value| json!({ "order_id": id, "error": error });
+        let orders =
+            json!({ "orders": [order("first", json!(null)), order("second", error.clone())] });
+        server.answer(201, Some(orders));
+        let answer = server
+            .client
+            .batch_create_orders_v2()
+            .body_map(|body| body.orders([]))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.orders[0].order_id.as_deref(), Some("first"));
+        let refusal = answer.orders[1].error.clone().unwrap();
+        assert!(
+            refusal.code.is_some() || refusal.message.is_some(),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]

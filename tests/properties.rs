@@ -164,3 +164,57 @@ fn no_answer_makes_the_client_panic() {
         "the inputs are one-sided: {decoded} decoded, {refused} refused"
     );
 }
+
+/// Arbitrary bytes, and JSON of any shape, for every operation.
+#[test]
+fn no_bytes_make_the_client_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let samples = samples();
+    let server = runtime.block_on(Server::start());
+    let seed = seed();
+    eprintln!("seed: KALSHI_TEST_SEED={seed}");
+    let mut state = seed;
+    let mut random = move || {
+        // Weyl sequence and mix: plain, and the same for the same seed.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 27)
+    };
+    let pieces: [&[u8]; 16] = [
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\"",
+        b":",
+        b",",
+        b"null",
+        b"1",
+        b"-",
+        b".5",
+        b"\\",
+        b"\xff",
+        b"\"markets\":",
+        b" ",
+        b"true",
+    ];
+    for operation in &operation::ALL {
+        let arguments = arguments(&samples, operation.id);
+        for _ in 0..6 {
+            let bytes: Vec<u8> = (0..random() % 40)
+                .flat_map(|_| pieces[(random() % 16) as usize].to_vec())
+                .collect();
+            server.answer_raw(
+                samples.status(operation.id).unwrap(),
+                &bytes,
+                "application/json",
+            );
+            if let Err(error) = runtime.block_on(call(&server.client, operation.id, &arguments)) {
+                let _ = format!("{error} {error:?}");
+            }
+        }
+    }
+}

@@ -133,7 +133,7 @@ fn a_cursor_is_a_text_that_is_always_there() {
         code.contains("cursor_member:\"next_cursor\"")
             && code.contains("items_member:::std::option::Option::Some(\"rows\")")
     );
-    assert!(code.contains("transport::Joined::new(\"ids\",&ids)"));
+    assert!(code.contains("transport::joined(__request,\"ids\",ids.as_ref())"));
 }
 
 #[test]
@@ -158,6 +158,73 @@ fn schemas_that_nothing_uses_are_left_out() {
         "Thing: {type: object, properties: {a: {type: string}}}\nUnused: {type: object, properties: {a: {type: string}}}",
     );
     assert!(!code.contains("Unused"));
+}
+
+#[test]
+fn named_lists_and_maps_are_written_out_where_they_are_used() {
+    let code = code(
+        "Thing:\n  type: object\n  properties:\n    a: {$ref: '#/components/schemas/List'}\n    b: {allOf: [{$ref: '#/components/schemas/Map'}], description: Words.}\nList: {type: array, items: {type: integer}}\nMap: {type: object, additionalProperties: {$ref: '#/components/schemas/List'}}",
+    );
+    assert!(
+        code.contains("deserialize_with=\"crate::de::null_is_empty\")]puba:::std::vec::Vec<i64>"),
+        "{code}"
+    );
+    assert!(code.contains("deserialize_with=\"crate::de::null_values_are_empty\")]pubb:::std::collections::BTreeMap<::std::string::String,::std::vec::Vec<i64>>"), "{code}");
+}
+
+#[test]
+fn money_and_secrets_are_seen_through_references_and_formats() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a_dollars, b_fp, private_key]\n  properties:\n    a_dollars: {$ref: '#/components/schemas/Text'}\n    b_fp: {type: string, format: decimal}\n    private_key: {type: string}\nText: {type: string}",
+    );
+    for expected in [
+        "puba_dollars:crate::Dollars",
+        "pubb_fp:crate::Contracts",
+        "pubprivate_key:crate::Secret",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_composition_of_compositions_takes_no_longer_than_it_should() {
+    let mut schemas = String::from(
+        "Thing: {type: object, properties: {a: {$ref: '#/components/schemas/N30'}}}\nN0: {type: object, properties: {deep: {type: integer}}}\n",
+    );
+    for level in 1..=30 {
+        let below = format!("{{$ref: '#/components/schemas/N{}'}}", level - 1);
+        schemas.push_str(&format!("N{level}: {{allOf: [{below}, {below}]}}\n"));
+    }
+    assert!(code(&schemas).contains("pubdeep:::std::option::Option<i64>"));
+}
+
+#[test]
+fn security_of_the_document_holds_where_an_operation_says_nothing() {
+    let contract = |security: &str| {
+        with_schemas("Thing: {type: object}").replace("paths:", &format!("{security}\npaths:"))
+    };
+    for (security, auth) in [
+        ("x-none: 1", false),
+        ("security: [{key: []}]", true),
+        ("security: [{key: []}, {}]", false),
+        ("security: []", false),
+    ] {
+        assert!(
+            squeezed(&contract(security)).contains(&format!("auth:{auth}")),
+            "{security}"
+        );
+    }
+}
+
+#[test]
+fn enums_without_a_type_or_with_null_are_enums() {
+    let code = code(
+        "Thing: {type: object, required: [a, b], properties: {a: {enum: [x, y]}, b: {type: string, enum: [z, null, z]}}}",
+    );
+    assert!(
+        code.contains("puba:ThingA") && code.contains("pubb:::std::option::Option<ThingB>"),
+        "{code}"
+    );
 }
 
 #[test]
@@ -222,6 +289,9 @@ fn faults_of_a_contract_are_told_with_their_place() {
         (contract(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
         (contract(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
+        (with_schemas(thing).replace("operationId: GetThing", "operationId: FromEnv"), "`FromEnv` is the name of something else in the generated code"),
+        (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: is the name of something else in the generated code"),
+        (contract(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
         (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
         (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
     ] {
