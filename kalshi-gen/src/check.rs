@@ -217,19 +217,9 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
     }
     if let Some(values) = node.get("enum") {
         let place = place.join("enum");
-        let values = values
+        values
             .as_array()
             .ok_or_else(|| Error::at(&place, "not a list"))?;
-        let mut rust_names = BTreeSet::new();
-        let texts: BTreeSet<&str> = values.iter().filter_map(Value::as_str).collect();
-        for value in texts {
-            if !rust_names.insert(crate::enums::variant_name(value)) {
-                return Err(Error::at(
-                    &place,
-                    format!("{value:?} has the Rust name of another value"),
-                ));
-            }
-        }
     }
     let required = match node.get("required") {
         Some(value) => {

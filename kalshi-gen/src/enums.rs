@@ -3,8 +3,20 @@
 use heck::ToUpperCamelCase;
 use quote::format_ident;
 
+/// The variants for the values of an enum. Where two would have one name, the later has a number.
+pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for value in values {
+        let name = variant_name(value);
+        let mut candidates =
+            std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}{n}")));
+        names.extend(candidates.find(|candidate| !names.contains(candidate)));
+    }
+    names
+}
+
 /// The variant for a value of the contract.
-pub(crate) fn variant_name(value: &str) -> String {
+fn variant_name(value: &str) -> String {
     let name = value.to_upper_camel_case();
     match name.chars().next() {
         None if value.is_empty() => "Empty".to_owned(),
@@ -22,9 +34,9 @@ pub(crate) fn variant_name(value: &str) -> String {
 
 /// An open enum of the given name for the given texts.
 pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<syn::Item> {
-    let variants: Vec<_> = values
+    let variants: Vec<_> = variant_names(values)
         .iter()
-        .map(|value| format_ident!("{}", variant_name(value)))
+        .map(|name| format_ident!("{name}"))
         .collect();
     let docs = values.iter().map(|value| match value.as_str() {
         "" => "An empty text.".to_owned(),
@@ -93,7 +105,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::variant_name;
+    use super::{variant_name, variant_names};
 
     #[test]
     fn values_name_their_variants() {
@@ -107,5 +119,14 @@ mod tests {
         ] {
             assert_eq!(variant_name(value), variant);
         }
+    }
+
+    #[test]
+    fn values_of_one_name_are_told_apart() {
+        let values = ["<=", ">=", "a-b", "a_b", "a b"].map(str::to_owned);
+        assert_eq!(
+            variant_names(&values),
+            ["Value", "Value2", "AB", "AB2", "AB3"]
+        );
     }
 }
