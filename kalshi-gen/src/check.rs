@@ -183,6 +183,20 @@ fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), E
             ));
         }
     }
+    of_kind(
+        node,
+        place,
+        &["description", "format"],
+        "a text",
+        Value::is_string,
+    )?;
+    of_kind(
+        node,
+        place,
+        &["nullable", "deprecated"],
+        "true or false",
+        Value::is_boolean,
+    )?;
     if let Some(kind) = node.get("type") {
         let known = kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
         if !known {
@@ -314,6 +328,32 @@ fn check_operations(document: &Value) -> Result<(), Error> {
                 continue;
             }
             let operation = object(operation, &place)?;
+            of_kind(
+                operation,
+                &place,
+                &["summary", "description"],
+                "a text",
+                Value::is_string,
+            )?;
+            of_kind(
+                operation,
+                &place,
+                &["deprecated"],
+                "true or false",
+                Value::is_boolean,
+            )?;
+            let texts = |list: &Value| {
+                list.as_array()
+                    .is_some_and(|list| list.iter().all(Value::is_string))
+            };
+            of_kind(operation, &place, &["tags"], "a list of texts", texts)?;
+            of_kind(
+                operation,
+                &place,
+                &["security"],
+                "a list of requirements",
+                is_security,
+            )?;
             let id = text(operation, "operationId")
                 .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
             identifier(id, &place.join("operationId"))?;
@@ -361,6 +401,14 @@ fn parameters(
             return Err(Error::at(&place, "a parameter needs `name` and `in`"));
         };
         identifier(name, &place.join("name"))?;
+        of_kind(node, &place, &["description"], "a text", Value::is_string)?;
+        of_kind(
+            node,
+            &place,
+            &["required", "explode"],
+            "true or false",
+            Value::is_boolean,
+        )?;
         let style = text(node, "style");
         let supported = match kind {
             "path" => matches!(style, None | Some("simple")),
@@ -514,6 +562,33 @@ fn check_content(document: &Value, node: &Value, place: &Place) -> Result<(), Er
         check_schema(document, schema, &place.join("schema"))?;
     }
     Ok(())
+}
+
+/// Refuses members that are there and are not of their kind.
+fn of_kind(
+    node: &Map<String, Value>,
+    place: &Place,
+    keys: &[&str],
+    kind: &str,
+    is: impl Fn(&Value) -> bool,
+) -> Result<(), Error> {
+    match keys
+        .iter()
+        .find(|key| node.get(**key).is_some_and(|value| !is(value)))
+    {
+        Some(key) => Err(Error::at(&place.join(key), format!("must be {kind}"))),
+        None => Ok(()),
+    }
+}
+
+/// A list of mappings of scheme to scopes.
+fn is_security(node: &Value) -> bool {
+    let requirement = |one: &Value| {
+        one.as_object()
+            .is_some_and(|schemes| schemes.values().all(Value::is_array))
+    };
+    node.as_array()
+        .is_some_and(|list| list.iter().all(requirement))
 }
 
 fn object<'a>(node: &'a Value, place: &Place) -> Result<&'a Map<String, Value>, Error> {
