@@ -10,6 +10,7 @@
 
 mod check;
 mod client;
+mod compose;
 mod contract;
 mod enums;
 mod error;

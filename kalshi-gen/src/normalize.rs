@@ -8,9 +8,10 @@ use openapiv3::OpenAPI;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    compose,
     contract::{self, schema_name},
-    error::{Error, Place},
-    fixups, inline, operations, paths, yaml,
+    error::Error,
+    fixups, inline, operations, paths,
 };
 
 /// The component that stands for exact dollars after normalising.
@@ -74,8 +75,8 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     if let Some(text) = document.pointer("/info/description") {
         tree["info"]["description"] = text.clone();
     }
-    merge_all_of(&mut tree, 0)?;
-    inline_collections(&mut tree);
+    compose::merge_all_of(&mut tree, 0)?;
+    compose::inline_collections(&mut tree);
     scalars(&mut tree);
     for_each_schema(&mut tree, &mut plain);
     inline::name(&mut tree)?;
@@ -149,7 +150,10 @@ fn sorted(node: Value) -> Value {
 }
 
 /// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
-fn for_each_schema(tree: &mut Value, change: &mut impl FnMut(&str, &mut Map<String, Value>)) {
+pub(crate) fn for_each_schema(
+    tree: &mut Value,
+    change: &mut impl FnMut(&str, &mut Map<String, Value>),
+) {
     fn walk(
         name: &str,
         schema: &mut Value,
@@ -228,135 +232,6 @@ fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
         }
     }
     found
-}
-
-/// A list or a map with a name of its own is written out where it is used, so that its being null or absent is seen there.
-fn inline_collections(tree: &mut Value) {
-    let schemas = tree["components"]["schemas"].clone();
-    let collection = |name: &str| {
-        let schema = schemas.get(name)?;
-        let map = schema
-            .get("additionalProperties")
-            .is_some_and(Value::is_object)
-            && schema.get("properties").is_none();
-        let list = schema.get("type").and_then(Value::as_str) == Some("array")
-            && schema.get("x-kalshi-type").is_none();
-        // One that holds itself must keep its name.
-        let own = format!("\"#/components/schemas/{name}\"");
-        ((list || map) && !schema.to_string().contains(&own)).then_some(schema)
-    };
-    // A collection of collections takes a round for each level.
-    for _ in 0..4 {
-        for_each_schema(tree, &mut |_, node| {
-            let single = node
-                .get("allOf")
-                .and_then(Value::as_array)
-                .filter(|parts| parts.len() == 1);
-            let reference = node
-                .get("$ref")
-                .or_else(|| single?.first()?.get("$ref"))
-                .and_then(Value::as_str);
-            if let Some(Value::Object(target)) =
-                reference.and_then(schema_name).and_then(collection)
-            {
-                let words: Vec<_> = ["description", "nullable"]
-                    .iter()
-                    .filter_map(|key| Some((*key, node.get(*key)?.clone())))
-                    .collect();
-                *node = target.clone();
-                node.extend(
-                    words
-                        .into_iter()
-                        .map(|(key, value)| (key.to_owned(), value)),
-                );
-            }
-        });
-    }
-}
-
-/// Objects composed of several parts become one object with all members.
-fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
-    let schemas = tree["components"]["schemas"].clone();
-    let (mut fault, mut again) = (None, false);
-    for_each_schema(tree, &mut |name, node| {
-        let parts = match node.get("allOf") {
-            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
-                parts.clone()
-            }
-            _ => return,
-        };
-        let (mut members, mut required) = (Map::new(), Vec::new());
-        let mut open: Vec<&Value> = parts.iter().rev().collect();
-        let mut seen = BTreeSet::new();
-        while let Some(part) = open.pop() {
-            let referenced = part
-                .get("$ref")
-                .and_then(Value::as_str)
-                .and_then(schema_name);
-            if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
-                if seen.insert(referenced) {
-                    open.push(target);
-                }
-                continue;
-            }
-            open.extend(
-                part.get("allOf")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .rev(),
-            );
-            let only_words = part.as_object().is_some_and(|part| {
-                part.keys()
-                    .all(|key| key == "description" || key == "nullable")
-            });
-            let object = matches!(
-                part.get("type").and_then(Value::as_str),
-                None | Some("object")
-            );
-            if !only_words && (!object || part.get("oneOf").or(part.get("anyOf")).is_some()) {
-                fault = Some(name.to_owned());
-            }
-            let more = part
-                .get("properties")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default();
-            again |= more.values().any(|member| member.get("allOf").is_some());
-            members.extend(more);
-            required.extend(
-                part.get("required")
-                    .and_then(Value::as_array)
-                    .cloned()
-                    .unwrap_or_default(),
-            );
-        }
-        node.remove("allOf");
-        let own = node.remove("properties");
-        members.extend(
-            own.as_ref()
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default(),
-        );
-        required.extend(
-            node.remove("required")
-                .and_then(|list| list.as_array().cloned())
-                .unwrap_or_default(),
-        );
-        node.insert("type".into(), json!("object"));
-        node.insert("properties".into(), Value::Object(members));
-        node.insert("required".into(), Value::Array(required));
-    });
-    match fault {
-        // Members taken from elsewhere may be compositions themselves; each round goes one level further in.
-        None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
-        None => Ok(()),
-        Some(member) => Err(Error::at(
-            &Place::of(&["components", "schemas"]),
-            format!("an allOf (of member `{member}`) joins something that is no object"),
-        )),
-    }
 }
 
 /// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.

@@ -1,0 +1,293 @@
+//! The checks of operations: ids, parameters, paths, bodies and answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::{identifier, is_security, object, of_kind, schemas::check_schema};
+use crate::{
+    contract::{METHODS, dereference, follow, text},
+    error::{Error, Place},
+    names,
+};
+
+/// Operations that would have the name of a method or a type the generated code uses.
+const RESERVED_OPERATIONS: [&str; 13] = [
+    "all",
+    "base_url",
+    "builder",
+    "call",
+    "call_list",
+    "call_without_answer",
+    "clone",
+    "environment",
+    "error",
+    "from_env",
+    "http",
+    "result",
+    "response_value",
+];
+
+/// Parameters that would have the name of a method of their call's builder.
+const RESERVED_PARAMETERS: [&str; 5] = ["body", "body_map", "into_request", "new", "send"];
+
+/// Checks every operation.
+pub(super) fn check(document: &Value) -> Result<(), Error> {
+    let root = Place::of(&["paths"]);
+    let paths = document
+        .get("paths")
+        .ok_or_else(|| Error::at(&root, "there are no paths"))?;
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    for (path, item) in object(paths, &root)? {
+        let place = root.join(path);
+        if !path.starts_with('/') {
+            return Err(Error::at(&place, "a path starts with `/`"));
+        }
+        let item = object(item, &place)?;
+        let shared = parameters(document, item, &place)?;
+        for (method, operation) in item {
+            let place = place.join(method);
+            match method.as_str() {
+                "parameters" | "summary" | "description" | "servers" => continue,
+                method if METHODS.contains(&method) || method.starts_with("x-") => {}
+                _ => return Err(Error::at(&place, "no HTTP method this generator knows")),
+            }
+            if method.starts_with("x-") {
+                continue;
+            }
+            let operation = object(operation, &place)?;
+            of_kind(
+                operation,
+                &place,
+                &["summary", "description"],
+                "a text",
+                Value::is_string,
+            )?;
+            of_kind(
+                operation,
+                &place,
+                &["deprecated"],
+                "true or false",
+                Value::is_boolean,
+            )?;
+            let texts = |list: &Value| {
+                list.as_array()
+                    .is_some_and(|list| list.iter().all(Value::is_string))
+            };
+            of_kind(operation, &place, &["tags"], "a list of texts", texts)?;
+            of_kind(
+                operation,
+                &place,
+                &["security"],
+                "a list of requirements",
+                is_security,
+            )?;
+            let id = text(operation, "operationId")
+                .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
+            identifier(id, &place.join("operationId"))?;
+            if RESERVED_OPERATIONS.contains(&names::snake(id).as_str()) {
+                return Err(Error::at(
+                    &place.join("operationId"),
+                    format!("`{id}` is the name of something else in the generated code"),
+                ));
+            }
+            if let Some(other) = ids.insert(names::snake(id), place.to_string()) {
+                return Err(Error::at(
+                    &place.join("operationId"),
+                    format!("`{id}` is already the operation at {other}"),
+                ));
+            }
+            let mut all = shared.clone();
+            all.extend(parameters(document, operation, &place)?);
+            check_path_template(path, &all, &place)?;
+            check_body(document, operation, &place)?;
+            check_answers(document, operation, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// The parameters an operation or a path lists, by place and name.
+fn parameters(
+    document: &Value,
+    node: &Map<String, Value>,
+    place: &Place,
+) -> Result<BTreeMap<(String, String), Value>, Error> {
+    let mut found = BTreeMap::new();
+    let place = place.join("parameters");
+    let list = match node.get("parameters") {
+        None => return Ok(found),
+        Some(list) => list
+            .as_array()
+            .ok_or_else(|| Error::at(&place, "not a list"))?,
+    };
+    for (index, parameter) in list.iter().enumerate() {
+        let place = place.item(index);
+        let parameter = dereference(document, parameter, &place)?;
+        let node = object(parameter, &place)?;
+        let (Some(name), Some(kind)) = (text(node, "name"), text(node, "in")) else {
+            return Err(Error::at(&place, "a parameter needs `name` and `in`"));
+        };
+        identifier(name, &place.join("name"))?;
+        of_kind(node, &place, &["description"], "a text", Value::is_string)?;
+        of_kind(
+            node,
+            &place,
+            &["required", "explode"],
+            "true or false",
+            Value::is_boolean,
+        )?;
+        let style = text(node, "style");
+        let supported = match kind {
+            "path" => matches!(style, None | Some("simple")),
+            "query" => matches!(style, None | Some("form")),
+            "header" => matches!(style, None | Some("simple")),
+            _ => false,
+        };
+        if !supported {
+            return Err(Error::at(
+                &place,
+                format!(
+                    "a {kind} parameter of style {} is not supported",
+                    style.unwrap_or("default")
+                ),
+            ));
+        }
+        if kind == "path" && node.get("required") != Some(&Value::Bool(true)) {
+            return Err(Error::at(&place, "a path parameter must be required"));
+        }
+        let schema = node
+            .get("schema")
+            .ok_or_else(|| Error::at(&place, "a parameter needs a `schema`"))?;
+        check_schema(document, schema, &place.join("schema"))?;
+        let fits =
+            is_scalar(document, schema) || (kind == "query" && is_scalar_list(document, schema));
+        if !fits {
+            return Err(Error::at(
+                &place.join("schema"),
+                "a parameter must be a text, a number, a boolean or, in a query, a list of these",
+            ));
+        }
+        found.insert((kind.to_owned(), name.to_owned()), parameter.clone());
+    }
+    Ok(found)
+}
+
+fn is_scalar(document: &Value, schema: &Value) -> bool {
+    let schema = follow(document, schema);
+    matches!(
+        schema.get("type").and_then(Value::as_str),
+        Some("string" | "integer" | "number" | "boolean")
+    )
+}
+
+fn is_scalar_list(document: &Value, schema: &Value) -> bool {
+    let schema = follow(document, schema);
+    schema.get("type").and_then(Value::as_str) == Some("array")
+        && schema
+            .get("items")
+            .is_some_and(|items| is_scalar(document, items))
+}
+
+fn check_path_template(
+    path: &str,
+    parameters: &BTreeMap<(String, String), Value>,
+    place: &Place,
+) -> Result<(), Error> {
+    let mut in_template = BTreeSet::new();
+    let mut rest = path;
+    while let Some((_, tail)) = rest.split_once('{') {
+        let Some((name, tail)) = tail.split_once('}') else {
+            return Err(Error::at(place, "the path has a `{` without its `}`"));
+        };
+        if !in_template.insert(name) {
+            return Err(Error::at(place, format!("the path names `{name}` twice")));
+        }
+        rest = tail;
+    }
+    let declared: BTreeSet<&str> = parameters
+        .keys()
+        .filter(|(kind, _)| kind == "path")
+        .map(|(_, name)| name.as_str())
+        .collect();
+    if let Some(name) = in_template.symmetric_difference(&declared).next() {
+        return Err(Error::at(
+            place,
+            format!("`{name}` must stand both in the path and among its parameters"),
+        ));
+    }
+    let mut rust_names = BTreeMap::new();
+    for (_, name) in parameters.keys() {
+        if RESERVED_PARAMETERS.contains(&names::snake(name).as_str()) {
+            return Err(Error::at(
+                place,
+                format!(
+                    "the parameter `{name}` has the name of something else in the generated code"
+                ),
+            ));
+        }
+        if let Some(other) = rust_names.insert(names::snake(name), name) {
+            return Err(Error::at(
+                place,
+                format!("the parameters `{name}` and `{other}` have the same name in Rust"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_body(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(), Error> {
+    let Some(body) = operation.get("requestBody") else {
+        return Ok(());
+    };
+    let place = place.join("requestBody");
+    check_content(document, dereference(document, body, &place)?, &place)
+}
+
+fn check_answers(
+    document: &Value,
+    operation: &Map<String, Value>,
+    place: &Place,
+) -> Result<(), Error> {
+    let place = place.join("responses");
+    let answers = operation
+        .get("responses")
+        .ok_or_else(|| Error::at(&place, "an operation needs `responses`"))?;
+    for (status, answer) in object(answers, &place)? {
+        let place = place.join(status);
+        let known = status == "default"
+            || matches!(status.as_bytes(), [b'1'..=b'5', b'X', b'X'])
+            || (status.len() == 3
+                && status
+                    .parse::<u16>()
+                    .is_ok_and(|code| (100..600).contains(&code)));
+        if !known {
+            return Err(Error::at(&place, "no HTTP status"));
+        }
+        check_content(document, dereference(document, answer, &place)?, &place)?;
+    }
+    Ok(())
+}
+
+/// The content of a body or an answer: JSON with a schema, or something that is not looked into.
+fn check_content(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+    let Some(content) = object(node, place)?.get("content") else {
+        return Ok(());
+    };
+    let place = place.join("content");
+    for (media_type, content) in object(content, &place)? {
+        let place = place.join(media_type);
+        if media_type.split(';').next() != Some("application/json") {
+            return Err(Error::at(&place, "only application/json is supported"));
+        }
+        let schema = object(content, &place)?
+            .get("schema")
+            .ok_or_else(|| Error::at(&place, "there is no `schema`"))?;
+        check_schema(document, schema, &place.join("schema"))?;
+    }
+    Ok(())
+}

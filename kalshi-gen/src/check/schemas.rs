@@ -1,0 +1,246 @@
+//! The checks of schemas.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{identifier, object, of_kind};
+use crate::{
+    contract::{resolve, schema_name, schemas},
+    error::{Error, Place},
+    names,
+    normalize::SCALARS,
+};
+
+/// Checks every named schema.
+pub(super) fn check(document: &Value) -> Result<(), Error> {
+    let components = Place::of(&["components", "schemas"]);
+    let Some(value) = document.pointer("/components/schemas") else {
+        return Ok(());
+    };
+    let schemas = object(value, &components)?;
+    let mut rust_names = BTreeMap::new();
+    for (name, schema) in schemas {
+        let place = components.join(name);
+        identifier(name, &place)?;
+        let taken = ["Default", "Self"].contains(&names::pascal(name).as_str());
+        if taken || SCALARS.iter().any(|(scalar, _)| scalar == name) {
+            return Err(Error::at(
+                &place,
+                "is the name of something else in the generated code",
+            ));
+        }
+        if let Some(other) = rust_names.insert(names::pascal(name), name) {
+            return Err(Error::at(
+                &place,
+                format!("has the same name in Rust as `{other}`"),
+            ));
+        }
+        check_schema(document, schema, &place)?;
+        check_alias(document, name, &place)?;
+    }
+    Ok(())
+}
+
+/// A schema that is, through `$ref` and `allOf` alone, itself.
+fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error> {
+    fn parts(schema: &Value) -> Vec<&str> {
+        let one = schema.get("$ref").and_then(Value::as_str);
+        let many = schema.get("allOf").and_then(Value::as_array);
+        let many = many
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get("$ref")?.as_str());
+        one.into_iter()
+            .chain(many)
+            .filter_map(schema_name)
+            .collect()
+    }
+    let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
+    while let Some(next) = open.pop() {
+        for part in schemas(document)
+            .and_then(|all| all.get(next))
+            .map(parts)
+            .unwrap_or_default()
+        {
+            if part == name {
+                return Err(Error::at(place, "is defined by itself"));
+            }
+            if seen.insert(part) {
+                open.push(part);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks one schema and what stands in it.
+pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), Error> {
+    const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
+    const KNOWN: [&str; 36] = [
+        "$ref",
+        "type",
+        "format",
+        "properties",
+        "required",
+        "items",
+        "additionalProperties",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "enum",
+        "nullable",
+        "description",
+        "title",
+        "default",
+        "example",
+        "examples",
+        "deprecated",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "readOnly",
+        "writeOnly",
+        "externalDocs",
+        "xml",
+        "discriminator",
+    ];
+    let node = object(schema, place)?;
+    for key in node.keys() {
+        if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
+            return Err(Error::at(
+                &place.join(key),
+                "this keyword cannot be expressed in Rust",
+            ));
+        }
+    }
+    of_kind(
+        node,
+        place,
+        &["description", "format"],
+        "a text",
+        Value::is_string,
+    )?;
+    of_kind(
+        node,
+        place,
+        &["nullable", "deprecated"],
+        "true or false",
+        Value::is_boolean,
+    )?;
+    if let Some(kind) = node.get("type") {
+        let known = kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
+        if !known {
+            return Err(Error::at(
+                &place.join("type"),
+                format!("no type of OpenAPI 3.0: {kind}"),
+            ));
+        }
+    }
+    if node.get("type").and_then(Value::as_str) == Some("array") && !node.contains_key("items") {
+        return Err(Error::at(place, "an array must say what its `items` are"));
+    }
+    if let Some(reference) = node.get("$ref") {
+        let target = reference
+            .as_str()
+            .filter(|text| schema_name(text).is_some());
+        match target.map(|text| resolve(document, text)) {
+            Some(Some(_)) => {}
+            Some(None) => {
+                return Err(Error::at(
+                    place,
+                    format!("points at {reference}, which is not there"),
+                ));
+            }
+            None => {
+                return Err(Error::at(
+                    place,
+                    format!("{reference} is no reference to a schema of this document"),
+                ));
+            }
+        }
+    }
+    if let Some(values) = node.get("enum") {
+        let place = place.join("enum");
+        values
+            .as_array()
+            .ok_or_else(|| Error::at(&place, "not a list"))?;
+    }
+    let required = match node.get("required") {
+        Some(value) => {
+            let place = place.join("required");
+            let list = value
+                .as_array()
+                .ok_or_else(|| Error::at(&place, "not a list"))?;
+            list.iter()
+                .map(|name| {
+                    name.as_str()
+                        .ok_or_else(|| Error::at(&place, format!("{name} is no text")))
+                })
+                .collect::<Result<Vec<_>, _>>()?
+        }
+        None => Vec::new(),
+    };
+    if let Some(members) = node.get("properties") {
+        let place = place.join("properties");
+        let members = object(members, &place)?;
+        let mut rust_names = BTreeMap::new();
+        for (name, member) in members {
+            let place = place.join(name);
+            let rust_name = names::snake(name);
+            if !rust_name.contains(|c: char| c.is_ascii_alphanumeric()) || !rust_name.is_ascii() {
+                return Err(Error::at(
+                    &place,
+                    format!("{name:?} cannot be the name of a member in Rust"),
+                ));
+            }
+            if let Some(other) = rust_names.insert(rust_name, name) {
+                return Err(Error::at(
+                    &place,
+                    format!("has the same name in Rust as `{other}`"),
+                ));
+            }
+            check_schema(document, member, &place)?;
+        }
+        if let Some(name) = required.iter().find(|name| !members.contains_key(**name)) {
+            // An allOf may bring the member from another of its parts.
+            if !node.contains_key("allOf") {
+                return Err(Error::at(
+                    &place,
+                    format!("`{name}` is required and not among the members"),
+                ));
+            }
+        }
+    }
+    for key in ["allOf", "oneOf", "anyOf"] {
+        if let Some(parts) = node.get(key) {
+            let place = place.join(key);
+            let parts = parts
+                .as_array()
+                .ok_or_else(|| Error::at(&place, "not a list"))?;
+            if parts.is_empty() {
+                return Err(Error::at(&place, "an empty list"));
+            }
+            for (index, part) in parts.iter().enumerate() {
+                check_schema(document, part, &place.item(index))?;
+            }
+        }
+    }
+    if let Some(items) = node.get("items") {
+        check_schema(document, items, &place.join("items"))?;
+    }
+    match node.get("additionalProperties") {
+        None | Some(Value::Bool(_)) => Ok(()),
+        Some(values) => check_schema(document, values, &place.join("additionalProperties")),
+    }
+}

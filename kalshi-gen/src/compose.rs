@@ -1,0 +1,141 @@
+//! Schemas made of others: compositions become plain objects, named lists and maps are written out.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    contract::schema_name,
+    error::{Error, Place},
+    normalize::for_each_schema,
+    yaml,
+};
+
+/// A list or a map with a name of its own is written out where it is used, so that its being null or absent is seen there.
+pub(crate) fn inline_collections(tree: &mut Value) {
+    let schemas = tree["components"]["schemas"].clone();
+    let collection = |name: &str| {
+        let schema = schemas.get(name)?;
+        let map = schema
+            .get("additionalProperties")
+            .is_some_and(Value::is_object)
+            && schema.get("properties").is_none();
+        let list = schema.get("type").and_then(Value::as_str) == Some("array")
+            && schema.get("x-kalshi-type").is_none();
+        // One that holds itself must keep its name.
+        let own = format!("\"#/components/schemas/{name}\"");
+        ((list || map) && !schema.to_string().contains(&own)).then_some(schema)
+    };
+    // A collection of collections takes a round for each level.
+    for _ in 0..4 {
+        for_each_schema(tree, &mut |_, node| {
+            let single = node
+                .get("allOf")
+                .and_then(Value::as_array)
+                .filter(|parts| parts.len() == 1);
+            let reference = node
+                .get("$ref")
+                .or_else(|| single?.first()?.get("$ref"))
+                .and_then(Value::as_str);
+            if let Some(Value::Object(target)) =
+                reference.and_then(schema_name).and_then(collection)
+            {
+                let words: Vec<_> = ["description", "nullable"]
+                    .iter()
+                    .filter_map(|key| Some((*key, node.get(*key)?.clone())))
+                    .collect();
+                *node = target.clone();
+                node.extend(
+                    words
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value)),
+                );
+            }
+        });
+    }
+}
+
+/// Objects composed of several parts become one object with all members.
+pub(crate) fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
+    let schemas = tree["components"]["schemas"].clone();
+    let (mut fault, mut again) = (None, false);
+    for_each_schema(tree, &mut |name, node| {
+        let parts = match node.get("allOf") {
+            Some(Value::Array(parts)) if parts.len() > 1 || node.contains_key("properties") => {
+                parts.clone()
+            }
+            _ => return,
+        };
+        let (mut members, mut required) = (Map::new(), Vec::new());
+        let mut open: Vec<&Value> = parts.iter().rev().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(part) = open.pop() {
+            let referenced = part
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(schema_name);
+            if let Some(target) = referenced.and_then(|name| schemas.get(name)) {
+                if seen.insert(referenced) {
+                    open.push(target);
+                }
+                continue;
+            }
+            open.extend(
+                part.get("allOf")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .rev(),
+            );
+            let only_words = part.as_object().is_some_and(|part| {
+                part.keys()
+                    .all(|key| key == "description" || key == "nullable")
+            });
+            let object = matches!(
+                part.get("type").and_then(Value::as_str),
+                None | Some("object")
+            );
+            if !only_words && (!object || part.get("oneOf").or(part.get("anyOf")).is_some()) {
+                fault = Some(name.to_owned());
+            }
+            let more = part
+                .get("properties")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            again |= more.values().any(|member| member.get("allOf").is_some());
+            members.extend(more);
+            required.extend(
+                part.get("required")
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default(),
+            );
+        }
+        node.remove("allOf");
+        let own = node.remove("properties");
+        members.extend(
+            own.as_ref()
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        );
+        required.extend(
+            node.remove("required")
+                .and_then(|list| list.as_array().cloned())
+                .unwrap_or_default(),
+        );
+        node.insert("type".into(), json!("object"));
+        node.insert("properties".into(), Value::Object(members));
+        node.insert("required".into(), Value::Array(required));
+    });
+    match fault {
+        // Members taken from elsewhere may be compositions themselves; each round goes one level further in.
+        None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
+        None => Ok(()),
+        Some(member) => Err(Error::at(
+            &Place::of(&["components", "schemas"]),
+            format!("an allOf (of member `{member}`) joins something that is no object"),
+        )),
+    }
+}
