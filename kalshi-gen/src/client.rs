@@ -3,7 +3,6 @@
 use progenitor_impl::{
     GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl,
 };
-use quote::quote;
 
 use crate::{
     error::Error,
@@ -17,8 +16,8 @@ pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
     settings
         .with_interface(InterfaceStyle::Builder)
         .with_tag(TagStyle::Merged)
+        // No default hooks: `refine` gives every `send` a body of our own.
         .with_hooks(HooksMode::Expected)
-        .with_inner_type(quote!(crate::transport::Transport))
         .with_map_type("::std::collections::BTreeMap")
         .with_derive("PartialEq");
     for (component, rust) in SCALARS {

@@ -237,7 +237,7 @@ fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
 /// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.
 fn plain(_: &str, node: &mut Map<String, Value>) {
     node.retain(|key, _| {
-        let kept = [
+        const KEPT: [&str; 14] = [
             "$ref",
             "type",
             "format",
@@ -245,8 +245,6 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
             "required",
             "items",
             "additionalProperties",
-        ];
-        let more = [
             "allOf",
             "oneOf",
             "anyOf",
@@ -255,7 +253,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
             "description",
             "deprecated",
         ];
-        kept.contains(&key.as_str()) || more.contains(&key.as_str())
+        KEPT.contains(&key.as_str())
     });
     let mut kind = node
         .get("type")
