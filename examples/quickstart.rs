@@ -3,7 +3,12 @@
 //! With nothing set it talks to a small exchange in this process, which checks every signature. With `KALSHI_DEMO_API_KEY_ID`
 //! and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it reads from the demo exchange instead, and changes nothing there.
 
-use std::{env, error::Error, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use kalshi_sdk::{
     Client, Contracts, Credentials, Dollars, Environment, PrivateKey,
@@ -16,6 +21,11 @@ use wiremock::{
     matchers::{method, path, path_regex},
 };
 
+/// Prints a line. Unlike `println!` it does not panic when the reader, such as `head`, has gone.
+macro_rules! say {
+    ($($text:tt)*) => { writeln!(io::stdout(), $($text)*)? };
+}
+
 /// The order group of the local exchange.
 const GROUP: &str = "4b1c7c3e-6f1f-4a0f-9a52-2b7f7f0c1d10";
 
@@ -27,6 +37,7 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             let mut source = error.source();
@@ -39,11 +50,18 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Whether the reader of the output has gone.
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Everything, on an exchange in this process.
 async fn local() -> Result<(), Box<dyn Error>> {
-    println!("No KALSHI_DEMO_API_KEY_ID is set: running on a local exchange in this process.");
+    say!("No KALSHI_DEMO_API_KEY_ID is set: running on a local exchange in this process.");
     let key = PrivateKey::generate_ed25519()?;
-    println!(
+    say!(
         "Made an {:?} key; the exchange knows its public half.",
         key.algorithm()
     );
@@ -60,35 +78,35 @@ async fn local() -> Result<(), Box<dyn Error>> {
 
     list_markets(&client).await?;
 
-    println!("\nPOST /portfolio/order_groups/create, 50 contracts in any 15 seconds:");
+    say!("\nPOST /portfolio/order_groups/create, 50 contracts in any 15 seconds:");
     let group = client
         .create_order_group()
         .body_map(|body| body.contracts_limit_fp(Contracts::from(50)))
         .send()
         .await?;
-    println!(
+    say!(
         "  {}: created group {}",
         group.status(),
         group.order_group_id
     );
 
-    println!("\nDELETE /portfolio/order_groups/{}:", group.order_group_id);
+    say!("\nDELETE /portfolio/order_groups/{}:", group.order_group_id);
     let deleted = client
         .delete_order_group()
         .order_group_id(&group.order_group_id)
         .send()
         .await?;
-    println!("  {}: the group and its orders are gone", deleted.status());
+    say!("  {}: the group and its orders are gone", deleted.status());
 
-    println!("\nDELETE again, to see a refusal:");
+    say!("\nDELETE again, to see a refusal:");
     match client
         .delete_order_group()
         .order_group_id("no-such-group")
         .send()
         .await
     {
-        Ok(_) => println!("  deleted"),
-        Err(error) if error.is_not_found() => println!("  {error}"),
+        Ok(_) => say!("  deleted"),
+        Err(error) if error.is_not_found() => say!("  {error}"),
         Err(error) => return Err(error.into()),
     }
     Ok(())
@@ -96,19 +114,19 @@ async fn local() -> Result<(), Box<dyn Error>> {
 
 /// The reads, on the demo exchange.
 async fn demo() -> Result<(), Box<dyn Error>> {
-    println!("Reading from the demo exchange with the key that KALSHI_DEMO_API_KEY_ID names.");
+    say!("Reading from the demo exchange with the key that KALSHI_DEMO_API_KEY_ID names.");
     let client = Client::demo_from_env()?;
     list_markets(&client).await?;
-    println!("\nGET /portfolio/balance:");
+    say!("\nGET /portfolio/balance:");
     let balance = client.get_balance().send().await?;
-    println!(
+    say!(
         "  {}: {} dollars",
         balance.status(),
         balance.balance_dollars
     );
-    println!("\nGET /portfolio/order_groups:");
+    say!("\nGET /portfolio/order_groups:");
     let groups = client.get_order_groups().send().await?;
-    println!(
+    say!(
         "  {}: {} order groups",
         groups.status(),
         groups.order_groups.len()
@@ -117,18 +135,21 @@ async fn demo() -> Result<(), Box<dyn Error>> {
 }
 
 async fn list_markets(client: &Client) -> Result<(), Box<dyn Error>> {
-    println!("\nGET /markets, open ones:");
+    say!("\nGET /markets, open ones:");
     let page = client
         .get_markets()
         .status(MarketStatusQuery::Open)
         .limit(5)
         .send()
         .await?;
-    println!("  {}: {} markets", page.status(), page.markets.len());
+    say!("  {}: {} markets", page.status(), page.markets.len());
     for market in &page.markets {
-        println!(
+        say!(
             "  {:<28} bid {:>8}  ask {:>8}  volume {:>12}",
-            market.ticker, market.yes_bid_dollars, market.yes_ask_dollars, market.volume_fp
+            market.ticker,
+            market.yes_bid_dollars,
+            market.yes_ask_dollars,
+            market.volume_fp
         );
     }
     Ok(())
