@@ -1,11 +1,13 @@
 //! Reading a contract: YAML in, a checked document out, and the ways around in it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::{
     check,
     error::{Error, Place},
-    yaml,
+    fixups, yaml,
 };
 
 /// The HTTP methods an OpenAPI path may have.
@@ -13,7 +15,12 @@ pub(crate) const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// Parses `text` and checks that it is an OpenAPI 3.0 document this generator can express.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
-    let document = yaml::parse(text)?;
+    read(yaml::parse(text)?)
+}
+
+/// Checks that a tree is an OpenAPI 3.0 document this generator can express.
+pub(crate) fn read(mut document: Value) -> Result<Value, Error> {
+    fixups::repair(&mut document);
     check::check(&document)?;
     Ok(document)
 }
@@ -81,6 +88,39 @@ pub(crate) fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Valu
         }
     }
     schema
+}
+
+/// The names of the schemas that a part of the operations leads to, also by way of other components.
+pub(crate) fn reachable(
+    document: &Value,
+    part: impl Fn(&Map<String, Value>) -> Option<&Value>,
+) -> BTreeSet<String> {
+    fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
+        match node {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut open = Vec::new();
+    for node in operations(document).filter_map(|(_, _, operation)| part(operation)) {
+        references(node, &mut open);
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(reference) = open.pop() {
+        if seen.insert(reference)
+            && let Some(target) = resolve(document, reference)
+        {
+            references(target, &mut open);
+        }
+    }
+    seen.into_iter()
+        .filter_map(schema_name)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Follows one `$ref` of a parameter, a body or an answer.

@@ -10,60 +10,153 @@ use crate::{
     normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL},
 };
 
-/// Mends a document; answers whether there was anything to mend.
-type Fixup = fn(&mut Value) -> bool;
+/// The contracts that the exchange publishes. All but one have the same title, so they are told apart by their paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contract {
+    /// The Trade API.
+    Trade,
+    /// The API of perpetual futures.
+    Perps,
+    /// The API of clearing members.
+    Clearing,
+}
 
-/// The fixups of the Trade API, by name.
-const TRADE: [(&str, Fixup); 16] = [
-    ("fixed_point_texts_are_money", fixed_point_texts_are_money),
-    ("price_levels_are_pairs", price_levels_are_pairs),
-    ("quote_bids_are_dollars", quote_bids_are_dollars),
-    ("price_ranges_are_dollars", price_ranges_are_dollars),
-    (
-        "market_settlement_bounds_are_new",
-        market_settlement_bounds_are_new,
-    ),
-    (
-        "market_sub_titles_may_be_missing",
-        market_sub_titles_may_be_missing,
-    ),
-    (
-        "exchange_index_is_new_on_portfolio_rows",
-        exchange_index_is_new_on_portfolio_rows,
-    ),
-    (
-        "sides_are_new_on_orders_and_fills",
-        sides_are_new_on_orders_and_fills,
-    ),
-    (
-        "taker_sides_are_new_on_trades",
-        taker_sides_are_new_on_trades,
-    ),
-    (
-        "block_trade_flag_is_new_on_trades",
-        block_trade_flag_is_new_on_trades,
-    ),
-    ("collection_price_grid_is_new", collection_price_grid_is_new),
-    ("order_group_routing_is_new", order_group_routing_is_new),
-    ("subaccount_routing_is_new", subaccount_routing_is_new),
-    (
-        "resting_margin_reservation_is_new",
-        resting_margin_reservation_is_new,
-    ),
-    ("empty_answers_hold_nothing", empty_answers_hold_nothing),
-    ("refusals_are_worded_freely", refusals_are_worded_freely),
+/// A named fixup, and the contracts it mends.
+struct Fixup {
+    name: &'static str,
+    contracts: &'static [Contract],
+    /// Mends a document; answers whether there was anything to mend.
+    apply: fn(&mut Value) -> bool,
+}
+
+/// A fixup of the Trade API, or of the contracts named.
+macro_rules! fixup {
+    ($name:ident) => {
+        fixup!($name, Contract::Trade)
+    };
+    ($name:ident, $($contract:path),+) => {
+        Fixup {
+            name: stringify!($name),
+            contracts: &[$($contract),+],
+            apply: $name,
+        }
+    };
+}
+
+/// The first Trade API whose every fixup must apply: the one they were last written for. Older ones lack what came later.
+const WRITTEN_FOR: [u64; 2] = [3, 34];
+
+/// What makes a contract of a published text that is none in one place; only old ones need it.
+const REPAIRS: [Fixup; 2] = [
+    fixup!(event_positions_have_no_resting_orders_count),
+    fixup!(price_levels_hold_anything),
 ];
 
-/// Applies every fixup that finds its fault. When `strict`, one that finds none is an error.
+/// The fixups, in the order they are applied.
+const FIXUPS: [Fixup; 16] = [
+    fixup!(
+        fixed_point_texts_are_money,
+        Contract::Trade,
+        Contract::Perps
+    ),
+    fixup!(price_levels_are_pairs, Contract::Trade, Contract::Perps),
+    fixup!(quote_bids_are_dollars),
+    fixup!(price_ranges_are_dollars),
+    fixup!(market_settlement_bounds_are_new),
+    fixup!(market_sub_titles_may_be_missing),
+    fixup!(exchange_index_is_new_on_portfolio_rows),
+    fixup!(sides_are_new_on_orders_and_fills),
+    fixup!(taker_sides_are_new_on_trades),
+    fixup!(block_trade_flag_is_new_on_trades),
+    fixup!(collection_price_grid_is_new),
+    fixup!(order_group_routing_is_new, Contract::Trade, Contract::Perps),
+    fixup!(subaccount_routing_is_new),
+    fixup!(resting_margin_reservation_is_new),
+    fixup!(empty_answers_hold_nothing, Contract::Trade, Contract::Perps),
+    fixup!(refusals_are_worded_freely, Contract::Trade, Contract::Perps),
+];
+
+/// Repairs what keeps a published text from being a contract.
+pub(crate) fn repair(document: &mut Value) {
+    for fixup in REPAIRS {
+        if Contract::of(document).is_some_and(|contract| fixup.contracts.contains(&contract)) {
+            (fixup.apply)(document);
+        }
+    }
+}
+
+/// Applies every fixup of the document's contract. When `strict`, one that finds no fault is an error; so it is for all of
+/// them when the document is none of the contracts they were written for.
 pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
-    for (name, fixup) in TRADE {
-        if !fixup(document) && strict {
+    let contract = Contract::of(document);
+    let strict = strict && is_written_for(contract, document);
+    for fixup in FIXUPS {
+        let belongs = contract.is_none_or(|contract| fixup.contracts.contains(&contract));
+        let applied = belongs && (fixup.apply)(document);
+        if std::env::var_os("DBG").is_some() {
+            eprintln!("{contract:?} {} {applied}", fixup.name);
+        }
+        if belongs && !applied && strict {
             return Err(Error::document(format!(
-                "the fixup `{name}` no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs"
+                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs",
+                fixup.name
             )));
         }
     }
     Ok(())
+}
+
+impl Contract {
+    fn of(document: &Value) -> Option<Self> {
+        let has = |path: &str| {
+            document
+                .get("paths")
+                .is_some_and(|paths| paths.get(path).is_some())
+        };
+        match () {
+            () if has("/events/{event_ticker}") => Some(Self::Trade),
+            () if has("/margin/orders") => Some(Self::Perps),
+            () if has("/margin/active_obligations") => Some(Self::Clearing),
+            () => None,
+        }
+    }
+}
+
+/// Whether every fixup must apply to a document: to the Trade API that they were last written for and those after it. Older
+/// ones lack what came later, and the versions of the other contracts tell nothing.
+fn is_written_for(contract: Option<Contract>, document: &Value) -> bool {
+    let version = document.pointer("/info/version").and_then(Value::as_str);
+    let numbers = version
+        .unwrap_or_default()
+        .split('.')
+        .map_while(|part| part.parse::<u64>().ok());
+    match contract {
+        Some(Contract::Trade) => numbers.take(2).ge(WRITTEN_FOR),
+        Some(Contract::Perps | Contract::Clearing) => false,
+        None => true,
+    }
+}
+
+/// Published from 3.3 to 3.8: the list of required members has one that the schema lacks.
+fn event_positions_have_no_resting_orders_count(document: &mut Value) -> bool {
+    let Some(node) = schema(document, "EventPosition") else {
+        return false;
+    };
+    let absent = node
+        .get("properties")
+        .is_some_and(|members| members.get("resting_orders_count").is_none());
+    absent && optional(document, "EventPosition", &["resting_orders_count"])
+}
+
+/// Published from 3.3 to 3.8: a pair of a text and a number is declared as a list of nothing in particular.
+fn price_levels_hold_anything(document: &mut Value) -> bool {
+    match schema(document, "PriceLevelDollars") {
+        Some(Value::Object(node)) if !node.contains_key("items") => {
+            node.insert("items".into(), json!({}));
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The contract says in prose only that these two texts are fixed-point numbers.

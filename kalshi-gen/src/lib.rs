@@ -8,14 +8,24 @@
 //! The code it makes lives inside `kalshi-sdk`, whose `crate::{Client, Error, de, operation, transport}` and scalar types
 //! it refers to.
 
+#[cfg(feature = "cli")]
+mod audit;
 mod check;
 mod client;
 mod compose;
 mod contract;
+#[cfg(feature = "cli")]
+mod cost;
+#[cfg(feature = "cli")]
+mod diff;
 mod enums;
 mod error;
+#[cfg(feature = "cli")]
+mod facts;
 mod fixups;
 mod inline;
+#[cfg(feature = "cli")]
+mod lock;
 mod names;
 mod normalize;
 mod operations;
@@ -23,15 +33,32 @@ mod paths;
 mod refine;
 #[cfg(feature = "testing")]
 mod samples;
+#[cfg(feature = "cli")]
+mod show;
 #[cfg(feature = "testing")]
 mod surface;
+#[cfg(feature = "cli")]
+mod vendor;
+#[cfg(feature = "cli")]
+mod words;
 mod yaml;
 
+#[cfg(feature = "cli")]
+pub use audit::{Committed, Finding};
+#[cfg(feature = "cli")]
+pub use diff::{Change, Class, ContractsError, Diff, Format, Kind, Subject};
 pub use error::Error;
+#[cfg(feature = "cli")]
+pub use lock::Lock;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
+#[cfg(feature = "cli")]
+pub use show::show;
 #[cfg(feature = "testing")]
 pub use surface::surface;
+
+#[cfg(feature = "cli")]
+pub use vendor::{Vendored, vendor};
 
 /// How to treat a contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +80,19 @@ pub enum Fixups {
 pub fn generate(contract: &str, fixups: Fixups) -> Result<String, Error> {
     let (refined, _) = stages(contract, fixups)?;
     Ok(refine::text(&refined))
+}
+
+/// The same as [`generate`], formatted for reading.
+///
+/// # Errors
+///
+/// Those of [`generate`].
+#[cfg(feature = "cli")]
+pub fn generate_formatted(contract: &str, fixups: Fixups) -> Result<String, Error> {
+    let rust = generate(contract, fixups)?;
+    let file = syn::parse_file(&rust)
+        .map_err(|error| Error::document(format!("what was generated is no Rust: {error}")))?;
+    Ok(prettyplease::unparse(&file))
 }
 
 /// All stages: the refined code, and what it was made from.

@@ -81,9 +81,9 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     for_each_schema(&mut tree, &mut plain);
     inline::name(&mut tree)?;
 
-    let sent = reachable(&tree, |operation| operation.get("requestBody"));
-    let received = reachable(&tree, |operation| operation.get("responses"));
-    let parameters = reachable(&tree, |operation| operation.get("parameters"));
+    let sent = contract::reachable(&tree, |operation| operation.get("requestBody"));
+    let received = contract::reachable(&tree, |operation| operation.get("responses"));
+    let parameters = contract::reachable(&tree, |operation| operation.get("parameters"));
     if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
         schemas.retain(|name, _| {
             let kept = [&sent, &received, &parameters]
@@ -360,26 +360,19 @@ fn scalars(tree: &mut Value) {
             .and_then(Value::as_str)
             .and_then(schema_name)
             .and_then(|name| schemas.get(name));
-        let plain_text = |node: Option<&Value>| {
-            node.is_some_and(|node| {
-                let text = node.get("type").and_then(Value::as_str) == Some("string");
-                let time = node
-                    .get("format")
-                    .and_then(Value::as_str)
-                    .is_some_and(|format| format.starts_with("date"));
-                text && !time && node.get("enum").is_none()
-            })
-        };
-        let text = plain_text(Some(&Value::Object(node.clone()))) || plain_text(referenced);
+        let text = is_plain_text(node)
+            || referenced
+                .and_then(Value::as_object)
+                .is_some_and(is_plain_text);
         let kind = match target
             .map(String::as_str)
             .or(node.get("x-kalshi-type").and_then(Value::as_str))
         {
             Some(kind) => kind.to_owned(),
-            None if text && name.ends_with("_dollars") => DOLLARS.to_owned(),
-            None if text && name.ends_with("_fp") => CONTRACTS.to_owned(),
-            None if text && name == "private_key" => SECRET.to_owned(),
-            None => return,
+            None => match scalar_by_name(name) {
+                Some(kind) if text => kind.to_owned(),
+                _ => return,
+            },
         };
         node.retain(|key, _| ["description", "nullable", "deprecated"].contains(&key.as_str()));
         node.insert("allOf".into(), reference(&kind));
@@ -389,41 +382,20 @@ fn scalars(tree: &mut Value) {
     }
 }
 
-/// The names of the schemas that a part of the operations leads to.
-fn reachable(
-    tree: &Value,
-    part: impl Fn(&Map<String, Value>) -> Option<&Value>,
-) -> BTreeSet<String> {
-    fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
-        match node {
-            Value::Object(members) => {
-                found.extend(
-                    members
-                        .get("$ref")
-                        .and_then(Value::as_str)
-                        .and_then(schema_name),
-                );
-                members.values().for_each(|value| references(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
-            _ => {}
-        }
+/// What a text is by the name of its member.
+pub(crate) fn scalar_by_name(name: &str) -> Option<&'static str> {
+    match name {
+        "private_key" => Some(SECRET),
+        name if name.ends_with("_dollars") => Some(DOLLARS),
+        name if name.ends_with("_fp") => Some(CONTRACTS),
+        _ => None,
     }
-    let mut open = Vec::new();
-    for (_, _, operation) in contract::operations(tree) {
-        if let Some(node) = part(operation) {
-            references(node, &mut open);
-        }
-    }
-    let mut seen = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if seen.insert(name.to_owned())
-            && let Some(schema) = contract::schemas(tree).and_then(|all| all.get(name))
-        {
-            references(schema, &mut open);
-        }
-    }
-    seen
+}
+
+/// A text that is no time and no choice of values.
+pub(crate) fn is_plain_text(node: &Map<String, Value>) -> bool {
+    let text = |key: &str| contract::text(node, key).unwrap_or_default();
+    text("type") == "string" && !text("format").starts_with("date") && !node.contains_key("enum")
 }
 
 /// Settles which members may be missing. In answers, lists and maps are always there (null or absent is empty), and

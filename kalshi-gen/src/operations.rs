@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Tokens an operation costs when the contract names no other figure.
-const DEFAULT_TOKEN_COST: u64 = 10;
+pub(crate) const DEFAULT_TOKEN_COST: u64 = 10;
 
 /// One operation of the contract.
 pub(crate) struct Operation {

@@ -1,13 +1,19 @@
-//! YAML (and so JSON) text as a JSON tree, within bounds: what a contract needs, and nothing an attacker could make grow.
+//! YAML (and so JSON) text as a tree, within bounds: what a contract needs, and nothing an attacker could make grow.
 //!
 //! The parser is a crate's; the tree is built here because the serde layers above such parsers cost a build of every
 //! dependent program several seconds.
 
+#[cfg(feature = "cli")]
+mod write;
+
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::write::{wrapped, write};
 use crate::error::{Error, Place};
 
 /// More than any contract has, aliases written out; the largest today has 40,000.
@@ -16,15 +22,81 @@ const MAX_NODES: usize = 1_000_000;
 /// Deeper than any contract, shallower than any stack.
 pub(crate) const MAX_DEPTH: usize = 64;
 
+/// A document whose mappings keep the order they are written in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Tree {
+    /// A text, a number, a boolean or null.
+    Leaf(Value),
+    List(Vec<Tree>),
+    Mapping(IndexMap<String, Tree>),
+}
+
+#[cfg(feature = "cli")]
+impl Tree {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.as_mapping()?.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.as_mapping_mut()?.get_mut(key)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Leaf(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_mapping(&self) -> Option<&IndexMap<String, Self>> {
+        match self {
+            Self::Mapping(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_mapping_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
+        match self {
+            Self::Mapping(members) => Some(members),
+            _ => None,
+        }
+    }
+}
+
+impl From<Tree> for Value {
+    fn from(tree: Tree) -> Self {
+        match tree {
+            Tree::Leaf(value) => value,
+            Tree::List(items) => items.into_iter().map(Self::from).collect(),
+            Tree::Mapping(members) => members
+                .into_iter()
+                .map(|(key, value)| (key, Self::from(value)))
+                .collect(),
+        }
+    }
+}
+
 /// A list or a mapping that is being read.
 enum Open {
-    List(Vec<Value>),
+    List(Vec<Tree>),
     /// With the key whose value comes next.
-    Mapping(Map<String, Value>, Option<String>),
+    Mapping(IndexMap<String, Tree>, Option<String>),
 }
 
 /// The one document in `text`.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
+    parse_in_order(text).map(Value::from)
+}
+
+/// The one document in `text`, with the order of its mappings.
+pub(crate) fn parse_in_order(text: &str) -> Result<Tree, Error> {
     let mut reader = Reader::default();
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event.map_err(|error| {
@@ -49,8 +121,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, Error> {
 struct Reader {
     open: Vec<(Open, usize)>,
     /// Values by the number of their anchor, with the nodes in each.
-    anchors: BTreeMap<usize, (Value, usize)>,
-    root: Option<Value>,
+    anchors: BTreeMap<usize, (Tree, usize)>,
+    root: Option<Tree>,
     nodes: usize,
 }
 
@@ -67,18 +139,20 @@ impl Reader {
                 } else {
                     Value::String(text.into_owned())
                 };
-                self.value(value, anchor, 1)
+                self.value(Tree::Leaf(value), anchor, 1)
             }
             Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor),
-            Event::MappingStart(anchor, _) => self.begin(Open::Mapping(Map::new(), None), anchor),
+            Event::MappingStart(anchor, _) => {
+                self.begin(Open::Mapping(IndexMap::new(), None), anchor)
+            }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some((Open::List(items), anchor)) => {
                     let nodes = items.len() + 1;
-                    self.value(Value::Array(items), anchor, nodes)
+                    self.value(Tree::List(items), anchor, nodes)
                 }
                 Some((Open::Mapping(members, _), anchor)) => {
                     let nodes = members.len() + 1;
-                    self.value(Value::Object(members), anchor, nodes)
+                    self.value(Tree::Mapping(members), anchor, nodes)
                 }
                 None => Err("an end without its beginning".to_owned()),
             },
@@ -115,7 +189,7 @@ impl Reader {
         Ok(())
     }
 
-    fn value(&mut self, value: Value, anchor: usize, nodes: usize) -> Result<(), String> {
+    fn value(&mut self, value: Tree, anchor: usize, nodes: usize) -> Result<(), String> {
         self.nodes += 1;
         self.check_size()?;
         if anchor > 0 {
@@ -158,11 +232,11 @@ impl Reader {
 }
 
 /// How many values there are in a value.
-fn size(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(size).sum(),
-        Value::Object(members) => members.values().map(size).sum(),
-        _ => 0,
+fn size(tree: &Tree) -> usize {
+    1 + match tree {
+        Tree::List(items) => items.iter().map(size).sum(),
+        Tree::Mapping(members) => members.values().map(size).sum(),
+        Tree::Leaf(_) => 0,
     }
 }
 

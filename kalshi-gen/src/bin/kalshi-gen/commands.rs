@@ -1,0 +1,183 @@
+//! The commands, each from files to files and to standard output.
+
+use std::{path::Path, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use kalshi_gen::{Committed, ContractsError, Diff, Fixups, Format, Lock, Samples};
+
+use crate::{
+    Vendored,
+    files::{Failure, Input, Pending, print, read_if_there},
+};
+
+pub(crate) fn diff(
+    old: &Path,
+    new: &Path,
+    format: Format,
+    quote: bool,
+) -> Result<ExitCode, Failure> {
+    let (old, new) = (Input::read(old)?, Input::read(new)?);
+    let diff = Diff::new(&old.text, &new.text).map_err(|error| which(error, &old, &new))?;
+    // JSON has the words in any case.
+    print(&diff.report(format, quote))?;
+    Ok(if diff.is_breaking() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+pub(crate) fn vendor(
+    upstream: &Path,
+    source: Option<String>,
+    files: &Vendored,
+    format: Format,
+    dry_run: bool,
+) -> Result<ExitCode, Failure> {
+    let published = Input::read(upstream)?;
+    if published.ends_early() {
+        return Err(Failure::Told(format!(
+            "{}: line {} ends without a line break: a truncated download?",
+            published.name,
+            published.text.lines().count()
+        )));
+    }
+    let ours = read_if_there(&files.contract)?.map(|text| Input {
+        name: files.contract.display().to_string(),
+        text,
+    });
+    let taken = kalshi_gen::vendor(
+        ours.as_ref().map(|input| input.text.as_str()),
+        &published.text,
+    )
+    .map_err(|error| which(error, ours.as_ref().unwrap_or(&published), &published))?;
+    let before = match read_if_there(&files.lock)? {
+        Some(text) => Lock::parse(&text).ok(),
+        None => None,
+    };
+    let source = source
+        .or_else(|| before.as_ref().map(|lock| lock.source.clone()))
+        .unwrap_or_else(|| {
+            upstream.file_name().map_or_else(
+                || published.name.clone(),
+                |name| name.to_string_lossy().into_owned(),
+            )
+        });
+    let today = chrono::Utc::now().date_naive().to_string();
+    let mut lock =
+        Lock::new(&published.text, &source, &today).map_err(|error| published.fault(&error))?;
+    if let Some(before) = before.filter(|before| before.is_of_same(&lock)) {
+        lock.date = before.date;
+    }
+    if !dry_run {
+        let (contract, lock) = (
+            Pending::write(&files.contract, &taken.text)?,
+            Pending::write(&files.lock, &lock.to_string())?,
+        );
+        contract.keep()?;
+        lock.keep()?;
+    }
+    print(&taken.report(format))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failure> {
+    let contract = Input::read(&files.contract)?;
+    let (lock, surface) = (read_if_there(&files.lock)?, read_if_there(surface)?);
+    let findings = Committed::new(&contract.text, lock.as_deref(), surface.as_deref())
+        .audit()
+        .map_err(|error| contract.fault(&error))?;
+    let (good, bad) = (
+        AnsiColor::Green.on_default(),
+        AnsiColor::Red.on_default().bold(),
+    );
+    let bold = Style::new().bold();
+    let mut out = String::new();
+    for finding in &findings {
+        let (style, word) = if finding.to_do.is_none() {
+            (good, "ok")
+        } else {
+            (bad, "no")
+        };
+        out.push_str(&format!(
+            "{style}{word}{style:#}  {:<10} {}\n",
+            finding.what, finding.found
+        ));
+        for line in finding.to_do.iter().flat_map(|to_do| to_do.lines()) {
+            out.push_str(&format!("    {line}\n"));
+        }
+    }
+    let open: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.to_do.is_some())
+        .collect();
+    let verdict = match open.first() {
+        None => format!("{} of {} hold: build on it", findings.len(), findings.len()),
+        Some(first) => {
+            let next = first
+                .to_do
+                .as_deref()
+                .unwrap_or_default()
+                .lines()
+                .next()
+                .unwrap_or_default();
+            format!(
+                "{} of {} left to do; next: {next}",
+                open.len(),
+                findings.len()
+            )
+        }
+    };
+    out.push_str(&format!("{bold}{verdict}{bold:#}\n"));
+    print(&out)?;
+    Ok(if open.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
+    let rust = kalshi_gen::generate_formatted(&input.text, Fixups::WhereTheyApply)
+        .map_err(|error| input.fault(&error))?;
+    match out {
+        Some(path) => Pending::write(path, &rust)?.keep()?,
+        None => print(&rust)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn show(contract: &Path, id: &str) -> Result<ExitCode, Failure> {
+    let input = Input::read(contract)?;
+    print(&kalshi_gen::show(&input.text, id).map_err(|error| input.fault(&error))?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
+    let samples =
+        Samples::new(&input.text, Fixups::WhereTheyApply).map_err(|error| input.fault(&error))?;
+    let id = samples
+        .find(id)
+        .map_err(|error| input.fault(&error))?
+        .to_owned();
+    let answers: Vec<_> = samples
+        .answers(&id)
+        .into_iter()
+        .map(|sample| serde_json::json!({ "name": sample.name, "body": sample.body }))
+        .collect();
+    let sample =
+        serde_json::json!({ "operation": id, "status": samples.status(&id), "answers": answers });
+    print(&format!("{sample:#}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A fault of one of two contracts, with the name of its file.
+fn which(error: ContractsError, old: &Input, new: &Input) -> Failure {
+    match error {
+        ContractsError::Old(error) => old.fault(&error),
+        ContractsError::New(error) => new.fault(&error),
+        error => Failure::Told(error.to_string()),
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading what may be anything, writing whole files or none, printing.
+
+use std::{
+    fmt, fs,
+    io::{self, Read, Write as _},
+    path::Path,
+};
+
+/// More than any contract has; the largest today is under half a megabyte.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// One line for the user.
+    Told(String),
+    /// Whoever read the output has stopped.
+    ReaderLeft,
+}
+
+/// A text and what to call the place it came from.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Input {
+    /// Reads a file, or standard input for `-`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let standard_input = path == Path::new("-");
+        let name = if standard_input {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        let told = |what: &dyn fmt::Display| Failure::Told(format!("{name}: {what}"));
+        let mut bytes = Vec::new();
+        let read = if standard_input {
+            io::stdin()
+                .lock()
+                .take(MAX_BYTES + 1)
+                .read_to_end(&mut bytes)
+        } else {
+            fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        };
+        read.map_err(|error| told(&error))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(told(&format!(
+                "more than {} MiB: no contract is that large",
+                MAX_BYTES >> 20
+            )));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            told(&format!("no text: byte {at} is not UTF-8"))
+        })?;
+        let start: String = text
+            .trim_start()
+            .chars()
+            .take(16)
+            .collect::<String>()
+            .to_ascii_lowercase();
+        if ["<!doctype", "<html", "<?xml", "<head", "<body"]
+            .iter()
+            .any(|tag| start.starts_with(tag))
+        {
+            return Err(told(
+                &"a web page, no contract: line 1 begins with a tag (an error page saved as a contract?)",
+            ));
+        }
+        Ok(Self { name, text })
+    }
+
+    /// A fault of this text, in one line.
+    pub(crate) fn fault(&self, error: &dyn fmt::Display) -> Failure {
+        let hint = if self.ends_early() {
+            "; the text ends in the middle of a line: a truncated download?"
+        } else {
+            ""
+        };
+        Failure::Told(format!(
+            "{}: {}{hint}",
+            self.name,
+            error.to_string().replace('\n', " ")
+        ))
+    }
+
+    /// Whether the text ends where no whole file of YAML does: in the middle of a line.
+    pub(crate) fn ends_early(&self) -> bool {
+        !self.text.is_empty() && !self.text.ends_with('\n') && !self.text.trim_end().ends_with('}')
+    }
+}
+
+/// Reads a file that may not be there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::exists(path) {
+        Ok(false) => Ok(None),
+        _ => Input::read(path).map(|input| Some(input.text)),
+    }
+}
+
+/// A file that is written beside its place, and put there whole.
+pub(crate) struct Pending<'a> {
+    file: tempfile::NamedTempFile,
+    path: &'a Path,
+}
+
+impl<'a> Pending<'a> {
+    pub(crate) fn write(path: &'a Path, text: &str) -> Result<Self, Failure> {
+        let told = |error: io::Error| {
+            Failure::Told(format!("{}: cannot be written: {error}", path.display()))
+        };
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(told)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(told)?;
+        // A temporary file is its maker's alone; the file keeps who may read it, and a new one is like any other.
+        if let Ok(permissions) = fs::metadata(path).map(|metadata| metadata.permissions()) {
+            file.as_file().set_permissions(permissions).map_err(told)?;
+        } else {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                file.as_file()
+                    .set_permissions(fs::Permissions::from_mode(0o644))
+                    .map_err(told)?;
+            }
+        }
+        Ok(Self { file, path })
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn keep(self) -> Result<(), Failure> {
+        let path = self.path;
+        self.file.persist(path).map_err(|error| {
+            Failure::Told(format!(
+                "{}: cannot be written: {}",
+                path.display(),
+                error.error
+            ))
+        })?;
+        Ok(())
+    }
+}
+
+/// Prints to standard output; colours are left out where nobody would see them.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::ReaderLeft),
+        Err(error) => Err(Failure::Told(format!("standard output: {error}"))),
+    }
+}

@@ -1,0 +1,147 @@
+//! The maintainer's tool: what changed in the exchange's contract, take it, prove it. Reads the command line.
+
+mod commands;
+mod files;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use kalshi_gen::Format;
+
+use self::files::Failure;
+
+/// Follows Kalshi's published API contract: what changed, take it, prove it.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 breaking changes (diff) or something left to do (check), 2 bad input."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tell what a program that uses the SDK would notice between two contracts.
+    #[command(
+        after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --format markdown > changes.md\n\nExit code 1 when something is breaking."
+    )]
+    Diff {
+        /// The contract before: a file of YAML or JSON, or `-`.
+        old: PathBuf,
+        /// The contract after, or `-`.
+        new: PathBuf,
+        /// The form of the report.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Quote words that changed as they were and are.
+        #[arg(long)]
+        quote: bool,
+    },
+    /// Take the structure of a published contract; keep our words and `x-` members.
+    #[command(
+        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n\nWrites the contract and its lock, both whole or not at all, and prints what changed."
+    )]
+    Vendor {
+        /// The published contract: a file of YAML or JSON, or `-`.
+        upstream: PathBuf,
+        /// Where it was published, for the lock; by default as in the lock that is there, or else the name of the file.
+        #[arg(long)]
+        source: Option<String>,
+        /// The form of the report.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Print the report, write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        vendored: Vendored,
+    },
+    /// Check that the vendored contract is ready to build on, and say what to do next.
+    #[command(
+        after_help = "Example:\n  kalshi-gen check\n\nExit code 1 when something is left to do."
+    )]
+    Check {
+        /// The snapshot of the public surface.
+        #[arg(long, default_value = "tests/generated/surface.txt")]
+        surface: PathBuf,
+        #[command(flatten)]
+        vendored: Vendored,
+    },
+    /// Print the Rust that a contract becomes, formatted.
+    #[command(after_help = "Example:\n  kalshi-gen generate perps_openapi.yaml --out perps.rs")]
+    Generate {
+        /// A contract: a file of YAML or JSON, or `-`.
+        spec: PathBuf,
+        /// The file to write, whole or not at all, in place of standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Show one operation: path, parameters, members of request and answer, cost, access.
+    #[command(
+        after_help = "Example:\n  kalshi-gen show CreateOrderV2\n  kalshi-gen show get_markets"
+    )]
+    Show {
+        /// The operation's id, in any case.
+        operation_id: String,
+        /// The contract: a file of YAML or JSON, or `-`.
+        #[arg(long, default_value = "openapi.yaml")]
+        contract: PathBuf,
+    },
+    /// Print the sample answers that the tests use, as JSON.
+    #[command(after_help = "Example:\n  kalshi-gen samples openapi.yaml GetMarkets")]
+    Samples {
+        /// A contract: a file of YAML or JSON, or `-`.
+        spec: PathBuf,
+        /// The operation's id, in any case.
+        operation_id: String,
+    },
+}
+
+/// The committed files.
+#[derive(Debug, clap::Args)]
+struct Vendored {
+    /// The vendored contract.
+    #[arg(long, default_value = "openapi.yaml")]
+    contract: PathBuf,
+    /// Its lock.
+    #[arg(long, default_value = "spec.lock")]
+    lock: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Diff {
+            old,
+            new,
+            format,
+            quote,
+        } => commands::diff(&old, &new, format, quote),
+        Command::Vendor {
+            upstream,
+            source,
+            format,
+            dry_run,
+            vendored,
+        } => commands::vendor(&upstream, source, &vendored, format, dry_run),
+        Command::Check { surface, vendored } => commands::check(&vendored, &surface),
+        Command::Generate { spec, out } => commands::generate(&spec, out.as_deref()),
+        Command::Show {
+            operation_id,
+            contract,
+        } => commands::show(&contract, &operation_id),
+        Command::Samples { spec, operation_id } => commands::samples(&spec, &operation_id),
+    };
+    match done {
+        Ok(code) => code,
+        // A reader that leaves, such as `head`, has what it wanted.
+        Err(Failure::ReaderLeft) => ExitCode::SUCCESS,
+        Err(Failure::Told(message)) => {
+            let red = anstyle::AnsiColor::Red.on_default().bold();
+            _ = writeln!(anstream::stderr(), "{red}error{red:#}: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! What a program that uses the SDK would notice between two contracts.
+
+mod members;
+mod operations;
+mod renames;
+mod report;
+mod side;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+pub use self::report::Format;
+use self::{operations::Owner, side::Side};
+pub(crate) use self::{renames::Renames, side::reference};
+use crate::{
+    contract,
+    error::{Error, Place},
+};
+
+/// The differences of two contracts, the gravest first.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Diff {
+    /// The version of the old contract.
+    pub from: String,
+    /// The version of the new contract.
+    pub to: String,
+    /// Every difference, breaking ones first, then by place.
+    pub changes: Vec<Change>,
+}
+
+/// How much a program notices of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Class {
+    /// It may no longer compile, or its requests are refused.
+    Breaking,
+    /// It compiles, and something goes on differently.
+    Behaviour,
+    /// There is more than before.
+    Additive,
+    /// Other words.
+    Prose,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Kind {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// It is another.
+    Changed,
+    /// It is the same under another name.
+    Renamed,
+}
+
+/// What it happened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Subject {
+    /// An operation.
+    Operation,
+    /// The method or the path of an operation.
+    Path,
+    /// A parameter.
+    Parameter,
+    /// The body of a request.
+    Body,
+    /// An answer of an operation.
+    Answer,
+    /// A named schema.
+    Schema,
+    /// A member of an object.
+    Member,
+    /// A value of an enum.
+    Value,
+    /// A type.
+    Type,
+    /// A format that leaves the type as it is.
+    Format,
+    /// Whether something must be there.
+    Required,
+    /// Whether something may be null.
+    Nullable,
+    /// Whether a signature is needed, and with what.
+    Auth,
+    /// What a call costs.
+    Cost,
+    /// What holds when nothing is said.
+    Default,
+    /// A bound of a value, or another keyword.
+    Keyword,
+    /// Whether something is on its way out.
+    Deprecated,
+    /// A server, a tag, or a scheme of security.
+    Document,
+    /// Words.
+    Words,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// How much a program notices.
+    pub class: Class,
+    /// What happened.
+    pub kind: Kind,
+    /// What it happened to.
+    pub subject: Subject,
+    /// Where, in the contract's names: `GetMarkets, parameter limit`, `Market.status`.
+    pub place: String,
+    /// Where, as a JSON path: in the new contract, or in the old one for what is gone.
+    pub path: String,
+    /// What was, where that is a short text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What is, where that is a short text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// The change in words, without its place.
+    pub text: String,
+}
+
+impl Diff {
+    /// Compares two contracts, each the text of an OpenAPI 3.0 document in YAML or JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate`](crate::generate) reads them: see [`ContractsError`].
+    pub fn new(old: &str, new: &str) -> Result<Self, ContractsError> {
+        let old = contract::parse(old).map_err(ContractsError::Old)?;
+        let new = contract::parse(new).map_err(ContractsError::New)?;
+        Ok(compare(&old, &new).0)
+    }
+
+    /// How many changes there are of a class.
+    #[must_use]
+    pub fn count(&self, class: Class) -> usize {
+        self.changes
+            .iter()
+            .filter(|change| change.class == class)
+            .count()
+    }
+
+    /// Whether a program may no longer compile, or its requests be refused.
+    #[must_use]
+    pub fn is_breaking(&self) -> bool {
+        self.count(Class::Breaking) > 0
+    }
+
+    /// The changes and what they ask of the next release, in one line: `12 additive, 1 breaking: next release is a major`.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let counts: Vec<_> = [
+            Class::Prose,
+            Class::Additive,
+            Class::Behaviour,
+            Class::Breaking,
+        ]
+        .into_iter()
+        .filter_map(|class| match self.count(class) {
+            0 => None,
+            count => Some(format!("{count} {class}")),
+        })
+        .collect();
+        if counts.is_empty() {
+            return "no difference: no release is needed".to_owned();
+        }
+        let release = if self.is_breaking() {
+            "a major"
+        } else if self
+            .changes
+            .iter()
+            .any(|change| change.class != Class::Prose)
+        {
+            "a minor"
+        } else {
+            "a patch"
+        };
+        format!("{}: next release is {release}", counts.join(", "))
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Breaking => "breaking",
+            Self::Behaviour => "behaviour",
+            Self::Additive => "additive",
+            Self::Prose => "prose",
+        })
+    }
+}
+
+/// Which of two contracts is none, and why.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ContractsError {
+    /// The old one.
+    Old(Error),
+    /// The new one.
+    New(Error),
+}
+
+impl fmt::Display for ContractsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Old(error) => write!(f, "the old contract: {error}"),
+            Self::New(error) => write!(f, "the new contract: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ContractsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Old(error) | Self::New(error) => Some(error),
+        }
+    }
+}
+
+/// Compares two checked documents; also tells what has another name now.
+pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
+    let (before, after) = (Side::new(old), Side::new(new));
+    let renames = Renames::find(&before, &after);
+    let mut comparison = Comparison {
+        old: &before,
+        new: &after,
+        renames,
+        changes: Vec::new(),
+        shared: Default::default(),
+    };
+    comparison.operations();
+    comparison.schemas();
+    comparison.document();
+    let Comparison {
+        renames,
+        mut changes,
+        ..
+    } = comparison;
+    changes.sort_by(|a, b| {
+        (a.class, &a.place, a.subject, a.kind).cmp(&(b.class, &b.place, b.subject, b.kind))
+    });
+    changes.dedup();
+    let version = |document: &Value| {
+        document["info"]["version"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    (
+        Diff {
+            from: version(old),
+            to: version(new),
+            changes,
+        },
+        renames,
+    )
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    old: &'a Side,
+    new: &'a Side,
+    renames: Renames,
+    changes: Vec<Change>,
+    /// Components that several operations share, and that are compared once.
+    shared: std::collections::BTreeSet<String>,
+}
+
+/// A place in both contracts.
+#[derive(Clone)]
+struct At {
+    /// In the contract's names.
+    name: String,
+    old: Place,
+    new: Place,
+}
+
+impl At {
+    fn join(&self, name: String, key: &str) -> Self {
+        Self {
+            name,
+            old: self.old.join(key),
+            new: self.new.join(key),
+        }
+    }
+}
+
+impl Comparison<'_> {
+    fn push(
+        &mut self,
+        class: Class,
+        kind: Kind,
+        subject: Subject,
+        at: &At,
+        text: impl Into<String>,
+    ) -> &mut Change {
+        let path = if kind == Kind::Removed {
+            &at.old
+        } else {
+            &at.new
+        };
+        self.changes.push(Change {
+            class,
+            kind,
+            subject,
+            place: at.name.clone(),
+            path: path.to_string(),
+            before: None,
+            after: None,
+            text: text.into(),
+        });
+        let last = self.changes.len() - 1;
+        &mut self.changes[last]
+    }
+
+    /// A change from one short text to another.
+    fn changed(
+        &mut self,
+        class: Class,
+        subject: Subject,
+        at: &At,
+        what: &str,
+        before: &str,
+        after: &str,
+    ) {
+        let text = format!("{what} was {before}, is {after}");
+        let change = self.push(class, Kind::Changed, subject, at, text);
+        change.before = Some(before.to_owned());
+        change.after = Some(after.to_owned());
+    }
+
+    /// Named schemas, each once.
+    fn schemas(&mut self) {
+        let schemas = |side: &Side| {
+            side.schemas()
+                .map(|(name, _)| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let root = Place::of(&["components", "schemas"]);
+        let at = |old: &str, new: &str| At {
+            name: new.to_owned(),
+            old: root.join(old),
+            new: root.join(new),
+        };
+        for name in schemas(self.old) {
+            let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
+            let place = at(&name, &new_name);
+            let (Some(before), after) = (self.old.schema(&name), self.new.schema(&new_name)) else {
+                continue;
+            };
+            let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
+            let Some(after) = after else {
+                if used_before {
+                    self.push(
+                        Class::Breaking,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &place,
+                        "schema removed",
+                    );
+                } else {
+                    self.push(
+                        Class::Additive,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &place,
+                        "schema removed; no operation used it",
+                    );
+                }
+                continue;
+            };
+            if name != new_name {
+                let text = format!("was called `{name}`");
+                let change = self.push(
+                    Class::Breaking,
+                    Kind::Renamed,
+                    Subject::Schema,
+                    &place,
+                    text,
+                );
+                change.before = Some(name.clone());
+                change.after = Some(new_name.clone());
+            }
+            match (used_before, used_after) {
+                (true, false) => {
+                    let text = "schema removed: no operation uses it any more";
+                    self.push(
+                        Class::Breaking,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &place,
+                        text,
+                    );
+                }
+                (false, true) => {
+                    self.push(
+                        Class::Additive,
+                        Kind::Added,
+                        Subject::Schema,
+                        &place,
+                        "schema added: an operation uses it now",
+                    );
+                }
+                _ => {}
+            }
+            let owner = Owner::schema(self, &name, &new_name);
+            let first = self.changes.len();
+            self.node(before, after, &place, "", &owner);
+            self.nullable(Class::Behaviour, before, after, &place);
+            if !used_before && !used_after {
+                // What yields no type is noticed by nobody.
+                for change in self
+                    .changes
+                    .iter_mut()
+                    .skip(first)
+                    .filter(|change| change.class != Class::Prose)
+                {
+                    change.class = Class::Additive;
+                    change.text.push_str("; no operation uses it");
+                }
+            }
+        }
+        for name in schemas(self.new) {
+            if self.old.schema(&name).is_none() && !self.renames.is_new_name(&name) {
+                let text = if self.new.is_used(&name) {
+                    "schema added"
+                } else {
+                    "schema added; no operation uses it"
+                };
+                self.push(
+                    Class::Additive,
+                    Kind::Added,
+                    Subject::Schema,
+                    &at(&name, &name),
+                    text,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! One of the two contracts: its parts by name, and the type that the SDK makes of a schema.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    compose,
+    contract::{self, resolve, schema_name, text},
+    error::Place,
+    fixups, normalize,
+};
+
+/// A contract with what is looked up in it again and again.
+pub(super) struct Side {
+    pub(super) document: Value,
+    /// What fixups say of a text that is more than a text, by JSON path.
+    marks: BTreeMap<String, String>,
+    sent: BTreeSet<String>,
+    received: BTreeSet<String>,
+    named: BTreeSet<String>,
+}
+
+/// What the SDK makes of a schema, as far as two of them can be told apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// A text, a number, a boolean or one of the SDK's own kinds of text.
+    Scalar(String),
+    /// A schema with a name of its own.
+    Named(String),
+    Object,
+    Enum,
+    List(Box<Shape>),
+    Map(Box<Shape>),
+    OneOf(Vec<Shape>),
+    Anything,
+}
+
+impl Side {
+    pub(super) fn new(document: &Value) -> Self {
+        let mut composed = document.clone();
+        // Compositions that cannot be merged are compared as they stand.
+        if contract::schemas(document).is_none() || compose::merge_all_of(&mut composed, 0).is_err()
+        {
+            composed = document.clone();
+        }
+        let document = composed;
+        let mut marked = document.clone();
+        // Not strict, so it cannot fail.
+        _ = fixups::apply(&mut marked, false);
+        let mut marks = BTreeMap::new();
+        for (name, schema) in contract::schemas(&marked).into_iter().flatten() {
+            let place = Place::of(&["components", "schemas", name]);
+            let mut note = |node: &Value, place: &Place| {
+                if let Some(mark) = node.get("x-kalshi-type").and_then(Value::as_str) {
+                    marks.insert(place.to_string(), mark.to_owned());
+                }
+            };
+            note(schema, &place);
+            for (member, node) in schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                note(node, &place.join("properties").join(member));
+            }
+        }
+        Self {
+            sent: contract::reachable(&document, |operation| operation.get("requestBody")),
+            received: contract::reachable(&document, |operation| operation.get("responses")),
+            named: contract::reachable(&document, |operation| operation.get("parameters")),
+            document,
+            marks,
+        }
+    }
+
+    pub(super) fn schemas(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let all = contract::schemas(&self.document).into_iter().flatten();
+        all.map(|(name, schema)| (name.as_str(), schema))
+    }
+
+    pub(super) fn schema(&self, name: &str) -> Option<&Value> {
+        contract::schemas(&self.document)?.get(name)
+    }
+
+    /// Operations by id: path, method, operation.
+    pub(super) fn operations(&self) -> BTreeMap<&str, (&str, &str, &Map<String, Value>)> {
+        contract::operations(&self.document)
+            .filter_map(|(path, method, node)| {
+                Some((text(node, "operationId")?, (path, method, node)))
+            })
+            .collect()
+    }
+
+    /// A schema, behind its reference.
+    pub(super) fn target<'a>(&'a self, node: &'a Value) -> &'a Value {
+        contract::follow(&self.document, node)
+    }
+
+    /// A part of an operation, behind its reference.
+    pub(super) fn behind<'a>(&'a self, node: &'a Value) -> &'a Value {
+        let reference = node.get("$ref").and_then(Value::as_str);
+        reference
+            .and_then(|reference| resolve(&self.document, reference))
+            .unwrap_or(node)
+    }
+
+    pub(super) fn is_sent(&self, name: &str) -> bool {
+        self.sent.contains(name)
+    }
+
+    pub(super) fn is_received(&self, name: &str) -> bool {
+        self.received.contains(name)
+    }
+
+    /// Whether an operation leads to the schema, so that it yields a type.
+    pub(super) fn is_used(&self, name: &str) -> bool {
+        self.is_sent(name) || self.is_received(name) || self.named.contains(name)
+    }
+
+    /// The shape of what stands at `place` under the name of a member or a parameter.
+    pub(super) fn shape(&self, node: &Value, name: &str, place: &Place) -> Shape {
+        let reference = reference(node);
+        let mark = self.marks.get(&place.to_string()).or_else(|| {
+            self.marks
+                .get(&Place::of(&["components", "schemas", schema_name(reference?)?]).to_string())
+        });
+        if let Some(mark) = mark {
+            return Shape::Scalar(scalar_name(mark));
+        }
+        let by_name = |node: &Value| {
+            let text = node.as_object().is_some_and(normalize::is_plain_text);
+            normalize::scalar_by_name(name).filter(|_| text)
+        };
+        if let Some(target) = reference.and_then(schema_name) {
+            let Some(schema) = self.schema(target) else {
+                return Shape::Named(target.to_owned());
+            };
+            if let Some(kind) = by_name(schema) {
+                return Shape::Scalar(scalar_name(kind));
+            }
+            // A named list or map is written out where it is used; one that holds itself keeps its name.
+            let own = format!("\"#/components/schemas/{target}\"");
+            return match self.shape(schema, "", &Place::of(&["components", "schemas", target])) {
+                shape @ (Shape::List(_) | Shape::Map(_)) if !schema.to_string().contains(&own) => {
+                    shape
+                }
+                _ => Shape::Named(target.to_owned()),
+            };
+        }
+        if let Some(kind) = by_name(node) {
+            return Shape::Scalar(scalar_name(kind));
+        }
+        let Some(object) = node.as_object() else {
+            return Shape::Anything;
+        };
+        if let Some(parts) = object
+            .get("oneOf")
+            .or(object.get("anyOf"))
+            .and_then(Value::as_array)
+        {
+            return Shape::OneOf(
+                parts
+                    .iter()
+                    .map(|part| self.shape(part, name, place))
+                    .collect(),
+            );
+        }
+        let texts = |values: &[Value]| {
+            values
+                .iter()
+                .all(|value| value.is_string() || value.is_null())
+        };
+        let kind = text(object, "type").unwrap_or_default();
+        if object
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|values| texts(values))
+            && ["", "string"].contains(&kind)
+        {
+            return Shape::Enum;
+        }
+        let inner = |key: &str, name: &str| {
+            Box::new(match object.get(key) {
+                Some(Value::Bool(_)) | None => Shape::Anything,
+                Some(node) => self.shape(node, name, &place.join(key)),
+            })
+        };
+        match kind {
+            _ if object
+                .get("properties")
+                .and_then(Value::as_object)
+                .is_some_and(|members| !members.is_empty()) =>
+            {
+                Shape::Object
+            }
+            "object" if object.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                Shape::Object
+            }
+            "object" => Shape::Map(inner("additionalProperties", name)),
+            "array" => {
+                let nested = object
+                    .get("items")
+                    .is_some_and(|items| items.get("items").is_some());
+                Shape::List(inner("items", if nested { "" } else { name }))
+            }
+            "" => Shape::Anything,
+            kind => Shape::Scalar(self::scalar(
+                kind,
+                text(object, "format").unwrap_or_default(),
+            )),
+        }
+    }
+}
+
+/// What a node refers to, also by an `allOf` of one.
+pub(crate) fn reference(node: &Value) -> Option<&str> {
+    let single = node
+        .get("allOf")
+        .and_then(Value::as_array)
+        .filter(|parts| parts.len() == 1);
+    node.get("$ref")
+        .or_else(|| single?.first()?.get("$ref"))?
+        .as_str()
+}
+
+/// A scalar with the format that decides its type.
+fn scalar(kind: &str, format: &str) -> String {
+    match (kind, format) {
+        ("string", "date-time") => "a time".to_owned(),
+        ("string", "date") => "a date".to_owned(),
+        ("string", _) => "a text".to_owned(),
+        ("integer", "int32" | "uint32" | "uint64") => format!("a whole number ({format})"),
+        ("integer", _) => "a whole number".to_owned(),
+        ("number", "float") => "a number (float)".to_owned(),
+        ("number", _) => "a number".to_owned(),
+        ("boolean", _) => "a boolean".to_owned(),
+        (kind, _) => kind.to_owned(),
+    }
+}
+
+/// The words for one of the SDK's own kinds of text.
+fn scalar_name(kind: &str) -> String {
+    match kind {
+        normalize::DOLLARS => "dollars".to_owned(),
+        normalize::CONTRACTS => "contracts".to_owned(),
+        normalize::PRICE_LEVEL => "a price level".to_owned(),
+        normalize::SECRET => "a secret".to_owned(),
+        normalize::REFUSAL => "a refusal".to_owned(),
+        kind => kind.to_owned(),
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scalar(name) => f.write_str(name),
+            Self::Named(name) => write!(f, "`{name}`"),
+            Self::Object => f.write_str("an object of its own"),
+            Self::Enum => f.write_str("an enum of its own"),
+            Self::List(inner) => write!(f, "a list of {}", plural(inner)),
+            Self::Map(inner) => write!(f, "a map of {}", plural(inner)),
+            Self::OneOf(parts) => {
+                let parts: Vec<_> = parts.iter().map(ToString::to_string).collect();
+                write!(f, "one of {}", parts.join(" and "))
+            }
+            Self::Anything => f.write_str("anything"),
+        }
+    }
+}
+
+/// `texts` for `a text`.
+fn plural(shape: &Shape) -> String {
+    let name = shape.to_string();
+    match (shape, name.strip_prefix("a ")) {
+        (Shape::Scalar(_), Some(name)) => match name.split_once(" (") {
+            Some((name, format)) => format!("{name}s ({format}"),
+            None => format!("{name}s"),
+        },
+        (Shape::Object, _) => "objects of their own".to_owned(),
+        (Shape::Enum, _) => "values of their own".to_owned(),
+        (Shape::List(inner), _) => format!("lists of {}", plural(inner)),
+        (Shape::Map(inner), _) => format!("maps of {}", plural(inner)),
+        _ => name,
+    }
+}
