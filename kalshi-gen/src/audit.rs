@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Error, Fixups, Lock, contract, surface, words, yaml};
+use crate::{Error, Fixups, Lock, contract, refine, surface, words, yaml};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -59,16 +59,24 @@ impl<'a> Committed<'a> {
             found: format!("version {version}, {operations} operations"),
             to_do: None,
         };
-        let generates = generates(self.contract);
-        let findings = vec![
+        let strict = crate::stages(self.contract, Fixups::AllMustApply);
+        let fault = strict.as_ref().err().map(ToString::to_string);
+        let made = strict.or_else(|_| crate::stages(self.contract, Fixups::WhereTheyApply));
+        let fixups = fixups(fault, made.is_ok());
+        let surface = made
+            .as_ref()
+            .ok()
+            .map(|(refined, normalized)| surface::of(refined, normalized))
+            .transpose()?;
+        let generates = generates(made.as_ref().map(|(refined, _)| refined));
+        Ok(vec![
             valid,
             described(tree, &document),
             generates,
-            fixups(self.contract),
+            fixups,
             self.locked(&version)?,
-            self.reviewed(),
-        ];
-        Ok(findings)
+            self.reviewed(surface.as_deref()),
+        ])
     }
 
     fn locked(&self, version: &str) -> Result<Finding, Error> {
@@ -98,42 +106,33 @@ impl<'a> Committed<'a> {
         })
     }
 
-    fn reviewed(&self) -> Finding {
-        let what = "surface";
+    fn reviewed(&self, expected: Option<&str>) -> Finding {
         let update =
             "UPDATE=1 cargo test --test current, and read the diff of tests/generated/surface.txt";
-        match (surface(self.contract, Fixups::WhereTheyApply), self.surface) {
-            (Err(_), _) => Finding {
-                what,
-                found: "not made, as the contract does not generate".to_owned(),
-                to_do: Some("see above".to_owned()),
-            },
-            (Ok(_), None) => Finding {
-                what,
-                found: "there is no snapshot".to_owned(),
-                to_do: Some(update.to_owned()),
-            },
-            (Ok(expected), Some(committed)) => {
-                let line = expected
+        let (found, to_do) = match (expected, self.surface) {
+            (None, _) => (
+                "not made, as the contract does not generate".to_owned(),
+                Some("see above"),
+            ),
+            (Some(_), None) => ("there is no snapshot".to_owned(), Some(update)),
+            (Some(expected), Some(committed)) if expected == committed => {
+                (format!("current, {} lines", expected.lines().count()), None)
+            }
+            (Some(expected), Some(committed)) => {
+                let same = expected
                     .lines()
                     .zip(committed.lines())
-                    .position(|(expected, committed)| expected != committed);
-                if expected == committed {
-                    Finding {
-                        what,
-                        found: format!("current, {} lines", expected.lines().count()),
-                        to_do: None,
-                    }
-                } else {
-                    let line = line
-                        .unwrap_or_else(|| expected.lines().count().min(committed.lines().count()));
-                    Finding {
-                        what,
-                        found: format!("another from line {} on", line + 1),
-                        to_do: Some(update.to_owned()),
-                    }
-                }
+                    .take_while(|(expected, committed)| expected == committed);
+                (
+                    format!("another from line {} on", same.count() + 1),
+                    Some(update),
+                )
             }
+        };
+        Finding {
+            what: "surface",
+            found,
+            to_do: to_do.map(str::to_owned),
         }
     }
 }
@@ -173,26 +172,38 @@ fn described(mut tree: yaml::Tree, document: &Value) -> Finding {
     }
 }
 
-fn generates(contract: &str) -> Finding {
-    let what = "generates";
-    match crate::generate(contract, Fixups::WhereTheyApply) {
-        Ok(rust) => Finding { what, found: format!("{} kB of Rust", rust.len() / 1000), to_do: None },
-        Err(error) => Finding {
-            what,
-            found: error.to_string(),
-            to_do: Some("teach kalshi-gen the construct, or mend it by a fixup: CONTRIBUTING.md, Adding a fixup".to_owned()),
-        },
+fn generates(made: Result<&syn::File, &Error>) -> Finding {
+    let (found, to_do) = match made {
+        Ok(refined) => (format!("{} kB of Rust", refine::text(refined).len() / 1000), None),
+        Err(error) => (
+            error.to_string(),
+            Some("teach kalshi-gen the construct, or mend it by a fixup: CONTRIBUTING.md, Adding a fixup".to_owned()),
+        ),
+    };
+    Finding {
+        what: "generates",
+        found,
+        to_do,
     }
 }
 
-fn fixups(contract: &str) -> Finding {
-    let what = "fixups";
-    match crate::generate(contract, Fixups::AllMustApply) {
-        Ok(_) => Finding { what, found: "every one applies".to_owned(), to_do: None },
-        Err(error) => Finding {
-            what,
-            found: error.to_string(),
-            to_do: Some("remove it where the exchange has mended the fault, adapt it where a name has changed".to_owned()),
-        },
+fn fixups(fault: Option<String>, generates: bool) -> Finding {
+    let (found, to_do) = match fault {
+        None => ("every one applies".to_owned(), None),
+        Some(_) if !generates => (
+            "not tried, as the contract does not generate".to_owned(),
+            Some("see above"),
+        ),
+        Some(fault) => (
+            fault,
+            Some(
+                "remove it where the exchange has mended the fault, adapt it where a name has changed",
+            ),
+        ),
+    };
+    Finding {
+        what: "fixups",
+        found,
+        to_do: to_do.map(str::to_owned),
     }
 }

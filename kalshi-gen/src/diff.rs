@@ -449,3 +449,115 @@ impl Comparison<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::facts::{Keys, facts};
+
+    /// The JSON pointers of all facts below a node.
+    fn pointers(node: &Value, keys: Keys, at: &str, found: &mut Vec<String>) {
+        let children: Vec<(String, &Value, Keys)> = match node {
+            Value::Object(members) => members
+                .iter()
+                .filter(|(key, _)| keys.is_fact(key))
+                .map(|(key, value)| {
+                    (
+                        key.replace('~', "~0").replace('/', "~1"),
+                        value,
+                        keys.below(key, value.is_object()),
+                    )
+                })
+                .collect(),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, value)| (index.to_string(), value, keys))
+                .collect(),
+            _ => return,
+        };
+        for (key, value, keys) in children {
+            let at = format!("{at}/{key}");
+            pointers(value, keys, &at, found);
+            found.push(at);
+        }
+    }
+
+    /// The document without what stands at a pointer.
+    fn without(document: &Value, pointer: &str) -> Value {
+        let mut changed = document.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        match changed.pointer_mut(parent).unwrap() {
+            Value::Object(members) => {
+                _ = members.remove(&key.replace("~1", "/").replace("~0", "~"))
+            }
+            Value::Array(items) => _ = items.remove(key.parse().unwrap()),
+            _ => {}
+        }
+        changed
+    }
+
+    fn bent(document: &Value, pointer: &str) -> Value {
+        let mut changed = document.clone();
+        let node = changed.pointer_mut(pointer).unwrap();
+        *node = match &*node {
+            Value::Bool(value) => Value::Bool(!value),
+            Value::Number(number) => (number.as_f64().unwrap() + 1.0).into(),
+            Value::String(text) => format!("{text}x").into(),
+            other => other.clone(),
+        };
+        changed
+    }
+
+    /// Whatever fact is taken away or bent, if a contract is left, it is told, and not as words.
+    #[test]
+    fn no_change_of_a_fact_goes_unnoticed() {
+        let text = include_str!("../tests/contracts/exchange.yaml");
+        let contract = contract::parse(text).unwrap();
+        let mut found = Vec::new();
+        pointers(&contract, Keys::Keywords, "", &mut found);
+        let (mut tried, mut valid) = (0, 0);
+        for pointer in &found {
+            // The version heads the report; a component that nothing uses is nobody's.
+            let silent =
+                pointer == "/info/version" || pointer == "/openapi" || pointer.starts_with("/tags");
+            for changed in [without(&contract, pointer), bent(&contract, pointer)] {
+                tried += 1;
+                let Ok(changed) = contract::read(changed) else {
+                    continue;
+                };
+                if silent || facts(&changed) == facts(&contract) {
+                    continue;
+                }
+                valid += 1;
+                for (old, new) in [(&contract, &changed), (&changed, &contract)] {
+                    let (diff, _) = compare(old, new);
+                    let noticed = diff
+                        .changes
+                        .iter()
+                        .any(|change| change.class != Class::Prose);
+                    assert!(noticed, "{pointer}: {:?}", diff.changes);
+                }
+            }
+        }
+        assert!(tried > 450 && valid > 200, "{tried} {valid}");
+    }
+
+    /// Words and members of our own are never more than words.
+    #[test]
+    fn words_are_told_as_words() {
+        let contract = contract::parse(include_str!("../tests/contracts/exchange.yaml")).unwrap();
+        let mut stripped = facts(&contract);
+        // A title must be there.
+        stripped["info"]["title"] = "T".into();
+        let (diff, _) = compare(&contract, &contract::read(stripped).unwrap());
+        // Costs are facts, though they are ours or in words.
+        let others: Vec<_> = diff
+            .changes
+            .iter()
+            .filter(|change| change.class != Class::Prose && change.subject != Subject::Cost)
+            .collect();
+        assert!(others.is_empty(), "{others:?}");
+    }
+}

@@ -180,11 +180,14 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
     if short.len() < first.len() {
         short.push('…');
     }
+    if !short.is_empty() {
+        short = format!("  {dim}{short}{dim:#}");
+    }
+    let kind = kind(tree, schema);
     _ = writeln!(
         out,
-        "{:width$}{name}{optional}: {green}{}{green:#}{note}  {dim}{short}{dim:#}",
+        "{:width$}{name}{optional}: {green}{kind}{green:#}{note}{short}",
         "",
-        kind(tree, schema),
         width = indent * 2
     );
 }

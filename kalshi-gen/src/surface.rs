@@ -4,7 +4,7 @@
 use quote::ToTokens;
 use syn::{Fields, Item};
 
-use crate::{Error, Fixups, names, operations};
+use crate::{Error, Fixups, names, normalize::Normalized, operations};
 
 /// The public surface of what [`generate`](crate::generate) makes of `contract`.
 ///
@@ -13,6 +13,11 @@ use crate::{Error, Fixups, names, operations};
 /// Those of [`generate`](crate::generate).
 pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
     let (refined, normalized) = crate::stages(contract, fixups)?;
+    of(&refined, &normalized)
+}
+
+/// The public surface of refined code.
+pub(crate) fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
     let mut out = String::new();
     for operation in operations::list(&normalized.tree)? {
         let access = if operation.auth { "signed" } else { "public" };
@@ -31,7 +36,7 @@ pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
             out.push_str(" deprecated");
         }
         out.push('\n');
-        let setters = setters(&refined, &operation.id);
+        let setters = setters(refined, &operation.id);
         let type_of = |name: &str| {
             let setter = setters
                 .iter()

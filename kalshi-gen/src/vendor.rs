@@ -347,7 +347,7 @@ fn in_order<'a>(
 
 /// The tags that operations have, or that the exchange lists, with our words for them.
 fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
-    fn listed<'a>(document: &'a Tree) -> impl Iterator<Item = (&'a str, &'a Tree)> {
+    fn listed(document: &Tree) -> impl Iterator<Item = (&str, &Tree)> {
         let list = document
             .get("tags")
             .and_then(Tree::as_list)

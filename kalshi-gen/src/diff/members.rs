@@ -115,7 +115,16 @@ impl Comparison<'_> {
                     self.nullable(Class::Breaking, old, new, &at);
                 }
             }
-            _ => {}
+            _ => {
+                let made_of = |node: &Value| {
+                    let parts = ["allOf", "anyOf", "items", "oneOf", "properties", "required"];
+                    parts.map(|key| node.get(key).map(facts::facts))
+                };
+                if made_of(old) != made_of(new) {
+                    let text = "is declared otherwise; the type of the SDK is the same";
+                    self.push(Class::Behaviour, Kind::Changed, Subject::Schema, at, text);
+                }
+            }
         }
     }
 
@@ -144,7 +153,8 @@ impl Comparison<'_> {
         };
         let is_required = |node: &Value, name: &str| set(node, "required").contains(name);
         let renamed = renames::pairs(&removed, &added, |was, is| {
-            facts::facts(&before[was]) == facts::facts(&after[is])
+            renames::resemble(was, is)
+                && facts::facts(&before[was]) == facts::facts(&after[is])
                 && is_required(old, was) == is_required(new, is)
         });
         for (was, is) in &renamed {
@@ -282,7 +292,7 @@ impl Comparison<'_> {
         let (before, after) = (set(old, "enum"), set(new, "enum"));
         let removed: Vec<_> = before.difference(&after).copied().collect();
         let added: Vec<_> = after.difference(&before).copied().collect();
-        let renamed = renames::pairs(&removed, &added, |_, _| true);
+        let renamed = renames::pairs(&removed, &added, renames::resemble);
         for (was, is) in &renamed {
             let change = self.push(
                 Class::Breaking,
@@ -337,12 +347,13 @@ impl Comparison<'_> {
             if was == is {
                 continue;
             }
-            let same_type = key != "format" || self.same_type_here(old, new, at);
+            let same_type = ["format", "type"].contains(&key) && self.same_type_here(old, new, at);
             let told = match key {
                 "default" => Subject::Default,
                 "deprecated" => Subject::Deprecated,
                 // The type says it where it decides the type.
                 "format" if same_type => Subject::Format,
+                "type" if same_type => Subject::Keyword,
                 // Enums of numbers are numbers to a program, and a null among texts is no text.
                 "enum" if others(was) != others(is) => Subject::Keyword,
                 // Of an object with members, which keeps only those; a map is told by its type.

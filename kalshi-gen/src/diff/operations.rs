@@ -204,8 +204,13 @@ impl Comparison<'_> {
                     facts::facts(&node)
                 })
             };
-            facts(of(&before, was_name)) == facts(of(&after, is_name))
-                && position(was.0, was_name) == position(is.0, is_name)
+            let places = (position(was.0, was_name), position(is.0, is_name));
+            let alike = match places {
+                (Some(was), Some(is)) => was == is,
+                (None, None) => renames::resemble(was_name, is_name),
+                _ => false,
+            };
+            alike && facts(of(&before, was_name)) == facts(of(&after, is_name))
         });
         for parameter in &after {
             let name = parameter.name;
@@ -437,42 +442,45 @@ impl Comparison<'_> {
             success(&old_side.document, was),
             success(&new_side.document, is),
         );
+        // The one answer of success of each contract is compared above all others, whatever its status.
+        let chosen: Vec<String> = [&before, &after]
+            .into_iter()
+            .flatten()
+            .map(|(status, _)| status.clone())
+            .collect();
+        if before.is_some() != after.is_some() {
+            let text = if after.is_some() {
+                "a success is listed now"
+            } else {
+                "no success is listed any more"
+            };
+            self.push(Class::Breaking, Kind::Changed, Subject::Answer, at, text);
+        }
         if let (Some((old_status, old)), Some((new_status, new))) = (before, after) {
             let mut at = at.join(format!("{}, answer", at.name), "responses");
             (at.old, at.new) = (at.old.join(&old_status), at.new.join(&new_status));
             if old_status != new_status {
+                let what = "the status of success";
                 self.changed(
                     Class::Behaviour,
                     Subject::Answer,
                     &at,
-                    "the status of success",
+                    what,
                     &old_status,
                     &new_status,
                 );
             }
-            match (
-                contract::json_schema(&old).is_some(),
-                contract::json_schema(&new).is_some(),
-            ) {
-                (true, false) => {
-                    _ = self.push(
-                        Class::Breaking,
-                        Kind::Removed,
-                        Subject::Answer,
-                        &at,
-                        "no body any more",
-                    )
+            let has_body = |answer: &Value| contract::json_schema(answer).is_some();
+            let change = match (has_body(&old), has_body(&new)) {
+                (true, false) => Some((Kind::Removed, "no body any more")),
+                (false, true) => Some((Kind::Added, "has a body now")),
+                _ => None,
+            };
+            match change {
+                Some((kind, text)) => {
+                    _ = self.push(Class::Breaking, kind, Subject::Answer, &at, text)
                 }
-                (false, true) => {
-                    _ = self.push(
-                        Class::Breaking,
-                        Kind::Added,
-                        Subject::Answer,
-                        &at,
-                        "has a body now",
-                    )
-                }
-                _ => self.content(&old, &new, &at, false),
+                None => self.content(&old, &new, &at, false),
             }
         }
         let empty = Map::new();
@@ -486,7 +494,7 @@ impl Comparison<'_> {
             let mut at = at.join(format!("{}, answer {status}", at.name), "responses");
             (at.old, at.new) = (at.old.join(status), at.new.join(status));
             let Some(new) = after.get(status) else {
-                if !status.starts_with('2') {
+                if !chosen.contains(status) {
                     self.push(
                         Class::Behaviour,
                         Kind::Removed,
@@ -501,7 +509,7 @@ impl Comparison<'_> {
             self.words(old, new, &at);
             // Whatever the contract says of refusals, the SDK reads them as one error.
             let facts = |node: &Value| contract::json_schema(node).map(facts::facts);
-            if !status.starts_with('2') && facts(old) != facts(new) {
+            if !chosen.contains(status) && facts(old) != facts(new) {
                 self.push(
                     Class::Behaviour,
                     Kind::Changed,
@@ -513,7 +521,7 @@ impl Comparison<'_> {
         }
         for status in after
             .keys()
-            .filter(|status| !before.contains_key(*status) && !status.starts_with('2'))
+            .filter(|status| !before.contains_key(*status) && !chosen.contains(*status))
         {
             let mut at = at.join(format!("{}, answer {status}", at.name), "responses");
             at.new = at.new.join(status);

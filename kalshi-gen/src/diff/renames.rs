@@ -80,14 +80,12 @@ impl Renames {
     }
 }
 
-/// Pairs of one removed and one added name that are clearly the same thing: `same` says whether what they name is, and
-/// the names resemble each other, or the two are the only ones that fit. Old name, new name.
+/// Pairs of one removed and one added name, old and new, of which each fits the other alone.
 pub(super) fn pairs<'a>(
     removed: &[&'a str],
     added: &[&'a str],
-    same: impl Fn(&str, &str) -> bool,
+    fits: impl Fn(&str, &str) -> bool,
 ) -> Vec<(&'a str, &'a str)> {
-    let fits = |old: &str, new: &str| same(old, new) && resemble(old, new);
     removed
         .iter()
         .filter_map(|old| {
@@ -254,11 +252,11 @@ mod tests {
     #[test]
     fn a_pair_is_clear_or_none() {
         assert_eq!(
-            pairs(&["colour"], &["color", "size"], |_, _| true),
+            pairs(&["colour"], &["color", "size"], resemble),
             [("colour", "color")]
         );
         assert_eq!(pairs(&["colour"], &["color"], |_, _| false), []);
-        assert_eq!(pairs(&["colour"], &["color", "colours"], |_, _| true), []);
-        assert_eq!(pairs(&["colour", "colors"], &["color"], |_, _| true), []);
+        assert_eq!(pairs(&["colour"], &["color", "colours"], resemble), []);
+        assert_eq!(pairs(&["colour", "colors"], &["color"], resemble), []);
     }
 }

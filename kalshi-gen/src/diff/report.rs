@@ -46,7 +46,9 @@ impl Diff {
     }
 
     fn versions(&self) -> String {
-        if self.from == self.to {
+        if self.changes.is_empty() && self.from == self.to {
+            self.to.clone()
+        } else if self.from == self.to {
             format!("{}, other content", self.to)
         } else {
             format!("{} -> {}", self.from, self.to)

@@ -202,8 +202,8 @@ mod tests {
         );
         assert!(written.lines().all(|line| line.len() <= WIDTH), "{written}");
         assert_eq!(
-            rewritten("a: |\n  one\n\n  two: # three\n"),
-            "a: |-\n  one\n\n  two: # three\n".replace("|-", "|-")
+            rewritten("a: |-\n  one\n\n  two: # three\n"),
+            "a: |-\n  one\n\n  two: # three\n"
         );
     }
 

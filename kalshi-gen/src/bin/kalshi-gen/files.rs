@@ -85,9 +85,11 @@ impl Input {
         ))
     }
 
-    /// Whether the text ends where no whole file of YAML does: in the middle of a line.
+    /// Whether the text ends where no whole file of YAML does: in the middle of a line. JSON ends with its last bracket.
     pub(crate) fn ends_early(&self) -> bool {
-        !self.text.is_empty() && !self.text.ends_with('\n') && !self.text.trim_end().ends_with('}')
+        !self.text.is_empty()
+            && !self.text.ends_with('\n')
+            && !self.text.trim_start().starts_with('{')
     }
 }
 

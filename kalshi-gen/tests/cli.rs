@@ -1,0 +1,565 @@
+//! The program as a maintainer and a workflow use it: what it prints, its exit codes, what it writes and what it leaves.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
+
+/// What a run of the program left behind.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// A folder of a test's own, where the program runs.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            fs::write(folder.path(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kalshi-gen"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that refuses early may not read it all.
+        _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn additive() -> String {
+    EXCHANGE.replace("enum: [bid, ask]", "enum: [bid, ask, both]")
+}
+
+fn breaking() -> String {
+    EXCHANGE.replace(
+        "        volume: {type: integer, format: int32, description: Contracts traded.}\n",
+        "",
+    )
+}
+
+#[test]
+fn diff_tells_breaking_apart_by_its_exit_code() {
+    let folder = Folder::new(&[
+        ("old.yaml", EXCHANGE),
+        ("more.yaml", &additive()),
+        ("less.yaml", &breaking()),
+    ]);
+    let same = folder.run(&["diff", "old.yaml", "old.yaml"]);
+    assert_eq!(
+        (same.code, same.out.lines().last()),
+        (0, Some("no difference: no release is needed"))
+    );
+    let more = folder.run(&["diff", "old.yaml", "more.yaml"]);
+    assert_eq!(
+        (more.code, more.out.lines().last(), more.err.as_str()),
+        (0, Some("1 additive: next release is a minor"), "")
+    );
+    let less = folder.run(&["diff", "old.yaml", "less.yaml"]);
+    assert_eq!(
+        (less.code, less.out.lines().last()),
+        (1, Some("1 breaking: next release is a major"))
+    );
+    // The other way round, one of the two from standard input, in every form.
+    for (format, last) in [
+        ("text", "1 additive: next release is a minor"),
+        ("markdown", "1 additive: next release is a minor"),
+        ("json", "}"),
+    ] {
+        let run = folder.run_with(&["diff", "less.yaml", "-", "--format", format], EXCHANGE);
+        assert_eq!(
+            (run.code, run.out.lines().last()),
+            (0, Some(last)),
+            "{format}"
+        );
+        assert!(!run.out.contains('\u{1b}'), "{format}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let folder = Folder::new(&[("old.yaml", EXCHANGE), ("less.yaml", &breaking())]);
+    assert!(
+        !folder
+            .run(&["diff", "old.yaml", "less.yaml"])
+            .out
+            .contains('\u{1b}')
+    );
+    assert!(
+        !folder
+            .run(&["check", "--contract", "old.yaml"])
+            .out
+            .contains('\u{1b}')
+    );
+    assert!(
+        !folder
+            .run(&["show", "GetMarket", "--contract", "old.yaml"])
+            .out
+            .contains('\u{1b}')
+    );
+    assert!(
+        !folder
+            .run(&["diff", "old.yaml", "gone.yaml"])
+            .err
+            .contains('\u{1b}')
+    );
+    let forced = |format: &str| {
+        let output = folder
+            .command(&["diff", "old.yaml", "less.yaml", "--format", format])
+            .env("CLICOLOR_FORCE", "1")
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert!(
+        forced("text").contains("\u{1b}[1m\u{1b}[31mBreaking (1)\u{1b}[0m"),
+        "{:?}",
+        forced("text")
+    );
+    assert!(!forced("json").contains('\u{1b}') && !forced("markdown").contains('\u{1b}'));
+}
+
+#[test]
+fn bad_input_is_one_line_and_writes_nothing() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(9);
+        bomb.push_str(&format!(
+            "a{level}: &a{level} [{}]\n",
+            below.trim_end_matches(", ")
+        ));
+    }
+    let garbage: String = "\u{fffd}}{][\t:- &*!|>'\"%@`\n"
+        .repeat(3_000_000)
+        .chars()
+        .take(50_000_000)
+        .collect();
+    let half = &EXCHANGE[..EXCHANGE.len() / 2];
+    let cut = &EXCHANGE[..EXCHANGE.len() - 3];
+    let inputs: [(&str, &[u8], &str); 13] = [
+        ("empty.yaml", b"", "empty.yaml: the document is empty"),
+        ("text.yaml", b"hello\n", "text.yaml: not a contract"),
+        ("list.yaml", b"[1, 2]\n", "list.yaml: not a contract"),
+        ("yaml.yaml", b"a: [1\nb: 2\n", "yaml.yaml: not YAML: line "),
+        (
+            "swagger.yaml",
+            b"swagger: '2.0'\ninfo: {title: t, version: '1'}\n",
+            "swagger.yaml: Swagger 2 is not supported",
+        ),
+        (
+            "next.yaml",
+            b"openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths: {}\n",
+            "next.yaml: $.openapi: OpenAPI 3.1.0 is not supported",
+        ),
+        (
+            "page.yaml",
+            b"<!DOCTYPE html>\n<html><body>404: not found</body></html>\n",
+            "page.yaml: a web page, no contract",
+        ),
+        (
+            "page2.yaml",
+            b"\n <html lang=en>\n",
+            "page2.yaml: a web page, no contract",
+        ),
+        ("half.yaml", half.as_bytes(), "half.yaml: "),
+        ("cut.yaml", cut.as_bytes(), "a truncated download?"),
+        (
+            "bomb.yaml",
+            bomb.as_bytes(),
+            "bomb.yaml: $.a5: more than 1000000 values, aliases written out",
+        ),
+        (
+            "garbage.yaml",
+            garbage.as_bytes(),
+            "garbage.yaml: more than 16 MiB: no contract is that large",
+        ),
+        (
+            "binary.yaml",
+            b"openapi: \xff\xfe",
+            "binary.yaml: no text: byte 9 is not UTF-8",
+        ),
+    ];
+    let folder = Folder::new(&[
+        ("good.yaml", EXCHANGE),
+        ("openapi.yaml", EXCHANGE),
+        ("spec.lock", "source: here\n"),
+    ]);
+    for (name, bytes, expected) in inputs {
+        fs::write(folder.path(name), bytes).unwrap();
+        let mut commands = vec![vec!["vendor", name]];
+        // A contract that lacks no more than its last words is one, but not to be taken.
+        if name != "cut.yaml" {
+            commands.extend([
+                vec!["diff", "good.yaml", name],
+                vec!["diff", name, "good.yaml"],
+                vec!["check", "--contract", name],
+                vec!["generate", name, "--out", "out.rs"],
+                vec!["show", "GetMarket", "--contract", name],
+                vec!["samples", name, "GetMarket"],
+            ]);
+        }
+        for arguments in commands {
+            let run = folder.run(&arguments);
+            assert_eq!(
+                (run.code, run.out.as_str()),
+                (2, ""),
+                "{arguments:?} {}",
+                run.err
+            );
+            assert_eq!(run.err.lines().count(), 1, "{arguments:?} {}", run.err);
+            assert!(
+                run.err.starts_with("error: ")
+                    && run.err.contains(expected)
+                    && run.err.contains(name),
+                "{arguments:?} {}",
+                run.err
+            );
+        }
+        fs::remove_file(folder.path(name)).unwrap();
+    }
+    assert_eq!(folder.files(), ["good.yaml", "openapi.yaml", "spec.lock"]);
+    assert_eq!(
+        (
+            folder.read("openapi.yaml").as_str(),
+            folder.read("spec.lock").as_str()
+        ),
+        (EXCHANGE, "source: here\n")
+    );
+    // Files that are not there, or no files.
+    for (arguments, expected) in [
+        (
+            ["diff", "gone.yaml", "good.yaml"],
+            "gone.yaml: No such file",
+        ),
+        (["diff", "good.yaml", "."], ".: Is a directory"),
+        (
+            ["samples", "good.yaml", "GetMarkets"],
+            "good.yaml: there is no operation `GetMarkets` among the 4; did you mean `GetMarket`, `GetOrders`?",
+        ),
+    ] {
+        let run = folder.run(&arguments);
+        assert_eq!((run.code, run.err.lines().count()), (2, 1));
+        assert!(run.err.contains(expected), "{}", run.err);
+    }
+}
+
+/// Whatever of a download is missing, it is refused, or the rest is a contract whose last schema is poorer.
+#[test]
+fn a_truncated_download_is_not_taken() {
+    let folder = Folder::new(&[("openapi.yaml", EXCHANGE)]);
+    let lines: Vec<_> = EXCHANGE.split_inclusive('\n').collect();
+    for kept in (1..lines.len() - 8).step_by(7) {
+        let run = folder.run_with(&["vendor", "-", "--dry-run"], &lines[..kept].concat());
+        assert_eq!(
+            (run.code, run.err.lines().count()),
+            (2, 1),
+            "{kept} lines: {}",
+            run.out
+        );
+    }
+    for kept in (1..EXCHANGE.len())
+        .step_by(97)
+        .filter(|at| EXCHANGE.is_char_boundary(*at) && !EXCHANGE[..*at].ends_with('\n'))
+    {
+        let run = folder.run_with(&["vendor", "-", "--dry-run"], &EXCHANGE[..kept]);
+        assert_eq!(
+            (run.code, run.err.lines().count()),
+            (2, 1),
+            "{kept} bytes: {}",
+            run.out
+        );
+    }
+}
+
+#[test]
+fn vendor_takes_a_contract_and_locks_it() {
+    let folder = Folder::new(&[
+        ("published.yaml", EXCHANGE),
+        ("openapi.yaml", &breaking()),
+        ("next.yaml", &additive()),
+    ]);
+    let source = "https://example.com/openapi.yaml";
+    let run = folder.run(&["vendor", "published.yaml", "--source", source]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    assert!(
+        run.out
+            .contains("Market.volume: added: a whole number (int32)")
+            && run.out.contains("1 additive: next release is a minor"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains(
+            "\nWords needed (1)\n  $.components.schemas.Market.properties.volume.description\n"
+        ),
+        "{}",
+        run.out
+    );
+    let (contract, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
+    assert!(contract.contains("description: WORDS NEEDED"));
+    assert!(
+        lock.contains(&format!("source: {source}\nversion: '1.0.0'\ndate: '20")),
+        "{lock}"
+    );
+    // Once more, on another day: nothing changes.
+    let earlier = lock
+        .lines()
+        .map(|line| {
+            if line.starts_with("date") {
+                "date: '2026-01-02'\n".to_owned()
+            } else {
+                format!("{line}\n")
+            }
+        })
+        .collect::<String>();
+    fs::write(folder.path("spec.lock"), &earlier).unwrap();
+    assert_eq!(folder.run_with(&["vendor", "-"], EXCHANGE).code, 0);
+    assert_eq!(
+        (folder.read("openapi.yaml"), folder.read("spec.lock")),
+        (contract.clone(), earlier.clone())
+    );
+    // A dry run prints and writes nothing.
+    let dry = folder.run(&["vendor", "next.yaml", "--dry-run", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(
+        (&report["verdict"], &report["diff"]["changes"][0]["text"]),
+        (
+            &"1 additive: next release is a minor".into(),
+            &"the value `both` is added".into()
+        )
+    );
+    assert_eq!(
+        (folder.read("openapi.yaml"), folder.read("spec.lock")),
+        (contract, earlier)
+    );
+    assert_eq!(
+        folder.files(),
+        ["next.yaml", "openapi.yaml", "published.yaml", "spec.lock"]
+    );
+}
+
+#[test]
+fn vendor_that_fails_leaves_the_old_file_whole() {
+    let folder = Folder::new(&[("published.yaml", &additive()), ("openapi.yaml", EXCHANGE)]);
+    let run = folder.run(&["vendor", "published.yaml", "--lock", "gone/spec.lock"]);
+    assert_eq!((run.code, run.err.lines().count()), (2, 1));
+    assert!(
+        run.err.contains("gone/spec.lock: cannot be written"),
+        "{}",
+        run.err
+    );
+    assert_eq!(
+        (folder.read("openapi.yaml").as_str(), folder.files()),
+        (
+            EXCHANGE,
+            vec!["openapi.yaml".to_owned(), "published.yaml".to_owned()]
+        )
+    );
+    let broken = Folder::new(&[
+        ("published.yaml", EXCHANGE),
+        ("openapi.yaml", "openapi: 3.0.0\n"),
+    ]);
+    let run = broken.run(&["vendor", "published.yaml"]);
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (
+            2,
+            "error: openapi.yaml: $.info.title: this text is missing\n"
+        )
+    );
+    assert_eq!(broken.read("openapi.yaml"), "openapi: 3.0.0\n");
+}
+
+#[test]
+fn check_says_what_to_do_next() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let copy = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let folder = Folder::new(&[
+        ("openapi.yaml", &copy("openapi.yaml")),
+        ("spec.lock", &copy("spec.lock")),
+        ("surface.txt", &copy("tests/generated/surface.txt")),
+    ]);
+    let run = folder.run(&["check", "--surface", "surface.txt"]);
+    assert_eq!(
+        (run.code, run.out.lines().last()),
+        (0, Some("6 of 6 hold: build on it")),
+        "{}",
+        run.out
+    );
+    fs::write(folder.path("surface.txt"), "operation None\n").unwrap();
+    let run = folder.run(&["check", "--surface", "surface.txt"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.out.contains(
+            "\nno  surface    another from line 1 on\n    UPDATE=1 cargo test --test current"
+        ),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("1 of 6 left to do; next: UPDATE=1 cargo test"),
+        "{}",
+        run.out
+    );
+}
+
+#[test]
+fn generate_prints_or_writes_formatted_rust() {
+    let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
+    let printed = folder.run(&["generate", "a.yaml"]);
+    assert_eq!(printed.code, 0);
+    assert!(
+        printed.out.contains("\n    pub struct Market {\n"),
+        "{}",
+        printed.out
+    );
+    assert_eq!(folder.run(&["generate", "a.yaml", "--out", "a.rs"]).code, 0);
+    assert_eq!(folder.read("a.rs"), printed.out);
+    assert_eq!(
+        folder.run(&["generate", "a.yaml", "--out", "no/a.rs"]).code,
+        2
+    );
+}
+
+#[test]
+fn show_has_what_a_person_wants() {
+    let folder = Folder::new(&[("openapi.yaml", EXCHANGE)]);
+    let run = folder.run(&["show", "get_market"]);
+    let expected = "GetMarket  GET /markets/{ticker}\npublic, 10 tokens of the read bucket\nclient.get_market()\n\nRead a market\n\nReads one market.\n\nParameters\n  ticker: string (path)  Its ticker.\n  depth?: integer (query)  Levels of the book.\n";
+    assert!(run.out.starts_with(expected), "{}", run.out);
+    for line in [
+        "  limit?: integer (query)  How many at most.",
+        "Answer  Market",
+        "  fees?: Fees",
+        "  yes_bid_dollars: Dollars  The best bid.",
+        "    kind: FeesKind = flat | quadratic  How it is figured.",
+    ] {
+        assert!(
+            run.out.lines().any(|other| other == line),
+            "{line}\n{}",
+            run.out
+        );
+    }
+    let create = folder.run(&["show", "CreateOrder"]).out;
+    assert!(
+        create.contains("\nRequest  CreateOrderRequest\n")
+            && create.contains("signed, 10 tokens of the write bucket"),
+        "{create}"
+    );
+    assert!(
+        folder
+            .run(&["show", "CancelAll"])
+            .out
+            .contains("\nAnswer  nothing\n")
+    );
+}
+
+#[test]
+fn samples_are_those_of_the_tests() {
+    let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
+    let run = folder.run(&["samples", "a.yaml", "getmarket"]);
+    let samples: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let expected = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::Fixups::WhereTheyApply).unwrap();
+    assert_eq!(
+        (&samples["operation"], &samples["status"]),
+        (&"GetMarket".into(), &200.into())
+    );
+    for (found, sample) in samples["answers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(expected.answers("GetMarket"))
+    {
+        assert_eq!(
+            (&found["name"], &found["body"]),
+            (&sample.name.into(), &sample.body)
+        );
+    }
+    assert_eq!(samples["answers"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn help_shows_an_example_of_each_command() {
+    let folder = Folder::new(&[]);
+    let help = folder.run(&["--help"]);
+    assert!(help.code == 0 && help.out.contains("Exit codes: 0 done"));
+    for command in ["diff", "vendor", "check", "generate", "show", "samples"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
+        let own = folder.run(&[command, "--help"]).out;
+        assert!(
+            own.contains("\nExample:\n  ") && own.contains(&format!("kalshi-gen {command}")),
+            "{own}"
+        );
+    }
+    assert_eq!(folder.run(&["dif"]).code, 2);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_fault() {
+    let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
+    let mut child = folder
+        .command(&["generate", "a.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut byte = [0];
+    child.stdout.take().unwrap().read_exact(&mut byte).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
