@@ -4,6 +4,10 @@
 mod api_error;
 mod client;
 mod config_error;
+#[allow(
+    dead_code,
+    reason = "which of these the generated code calls is up to the contract"
+)]
 mod de;
 mod environment;
 mod error;

@@ -255,6 +255,10 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         ];
         KEPT.contains(&key.as_str())
     });
+    // Of several forms the first that fits is taken, whether or not another would fit as well.
+    if let Some(forms) = node.remove("anyOf") {
+        node.entry("oneOf").or_insert(forms);
+    }
     let mut kind = node
         .get("type")
         .and_then(Value::as_str)

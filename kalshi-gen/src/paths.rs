@@ -119,7 +119,10 @@ pub(crate) fn success(
                     "two success answers with different bodies",
                 ));
             }
-            Some((first_status, first)) if schema.is_none() => Some((first_status, first)),
+            // The first that carries something stands for all.
+            Some((first_status, first)) if schema.is_none() || first.is_some() => {
+                Some((first_status, first))
+            }
             _ => Some((status.clone(), schema)),
         };
     }

@@ -1,0 +1,179 @@
+//! Every operation of a contract, driven by the operation table: what is sent, and every form of answer. It knows no contract
+//! by name: `other_contracts.rs` runs it on others.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{
+    assert_signed, assert_unsigned,
+    calls::{Server, arguments, call, samples},
+};
+use kalshi_gen::{Place, Samples};
+use kalshi_sdk::operation;
+use serde_json::{Value, json};
+use wiremock::Request;
+
+#[tokio::test]
+async fn every_request_is_what_the_contract_says() {
+    let (samples, server) = (samples(), Server::start().await);
+    for operation in &operation::ALL {
+        let full = samples.answers(operation.id).into_iter().next();
+        server.answer(
+            samples.status(operation.id).unwrap(),
+            full.map(|sample| sample.body),
+        );
+        call(
+            &server.client,
+            operation.id,
+            &arguments(&samples, operation.id),
+        )
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
+        let request = server.take_request().await;
+        assert_eq!(
+            request.method.as_str(),
+            operation.method.as_str(),
+            "{}",
+            operation.id
+        );
+        assert_path_and_query(&samples, operation.id, operation.path, &request);
+        assert_body(&samples, operation.id, &request);
+        if operation.auth {
+            assert_signed(&request);
+        } else {
+            assert_unsigned(&request);
+        }
+        assert_eq!(request.headers["accept"], "application/json");
+        assert!(
+            request.headers["user-agent"]
+                .to_str()
+                .unwrap()
+                .starts_with("kalshi-sdk/")
+        );
+        assert!(!request.headers.contains_key("api-version"));
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    let query = format!("x={}", segment.replace('+', "%2B"));
+    url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .unwrap()
+        .1
+        .into_owned()
+}
+
+fn assert_path_and_query(samples: &Samples, id: &str, template: &str, request: &Request) {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let arguments = samples.arguments(id);
+    let path = request.url.path().strip_prefix("/trade-api/v2/").unwrap();
+    let template = template.trim_start_matches('/');
+    assert_eq!(
+        path.split('/').count(),
+        template.split('/').count(),
+        "{id}: {path}"
+    );
+    for (segment, expected) in path.split('/').zip(template.split('/')) {
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) => {
+                let argument = arguments.iter().find(|other| other.name == name).unwrap();
+                assert_eq!(decoded(segment), text(&argument.value), "{id}: {name}");
+            }
+            None => assert_eq!(segment, expected, "{id}"),
+        }
+    }
+    let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for argument in arguments
+        .iter()
+        .filter(|argument| argument.place == Place::Query)
+    {
+        let values = argument.value.as_array().map_or_else(
+            || vec![text(&argument.value)],
+            |list| list.iter().map(text).collect(),
+        );
+        expected.insert(argument.name.clone(), values);
+    }
+    for argument in arguments
+        .iter()
+        .filter(|argument| argument.place == Place::JoinedQuery)
+    {
+        let values = argument.value.as_array().into_iter().flatten().map(text);
+        let joined = values.collect::<Vec<_>>().join(",");
+        expected.insert(argument.name.clone(), vec![joined]);
+    }
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in request.url.query_pairs() {
+        found
+            .entry(name.into_owned())
+            .or_default()
+            .push(value.into_owned());
+    }
+    assert_eq!(found, expected, "{id}");
+    assert_eq!(
+        request.url.query().is_none(),
+        expected.is_empty(),
+        "{id}: a bare `?`"
+    );
+}
+
+fn assert_body(samples: &Samples, id: &str, request: &Request) {
+    let operation = operation::find(id).unwrap();
+    let expected = match samples.body(id) {
+        Some(body) => Some(body),
+        None if ["POST", "PUT"].contains(&operation.method.as_str()) => Some(json!({})),
+        None => None,
+    };
+    match expected {
+        Some(expected) => {
+            assert_eq!(request.headers["content-type"], "application/json", "{id}");
+            assert_eq!(request.body_json::<Value>().unwrap(), expected, "{id}");
+        }
+        None => {
+            assert!(request.body.is_empty(), "{id}");
+            assert!(!request.headers.contains_key("content-type"), "{id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_answer_decodes() {
+    let (samples, server) = (samples(), Server::start().await);
+    let (mut with_answer, mut decoded) = (0, 0);
+    for operation in &operation::ALL {
+        let answers = samples.answers(operation.id);
+        with_answer += usize::from(!answers.is_empty());
+        for answer in answers {
+            server.answer(
+                samples.status(operation.id).unwrap(),
+                Some(answer.body.clone()),
+            );
+            let value = call(
+                &server.client,
+                operation.id,
+                &arguments(&samples, operation.id),
+            )
+            .await
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}, {}: {error}\n{:#}",
+                    operation.id, answer.name, answer.body
+                )
+            });
+            // Nothing of a full answer is lost; an unknown value comes back as it was.
+            if ["full", "unknown values"].contains(&answer.name) {
+                assert_eq!(value, answer.body, "{}, {}", operation.id, answer.name);
+            }
+            decoded += 1;
+        }
+    }
+    assert_eq!(decoded, 5 * with_answer);
+}
