@@ -1,9 +1,13 @@
 //! What a program that uses the SDK would notice between two contracts.
 
+mod content;
+mod document;
 mod members;
 mod operations;
+mod parameters;
 mod renames;
 mod report;
+mod schemas;
 mod side;
 
 use std::fmt;
@@ -12,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::report::Format;
-use self::{operations::Owner, side::Side};
+use self::side::Side;
 pub(crate) use self::{renames::Renames, side::reference};
 use crate::{
     contract,
@@ -338,115 +342,6 @@ impl Comparison<'_> {
         let change = self.push(class, Kind::Changed, subject, at, text);
         change.before = Some(before.to_owned());
         change.after = Some(after.to_owned());
-    }
-
-    /// Named schemas, each once.
-    fn schemas(&mut self) {
-        let schemas = |side: &Side| {
-            side.schemas()
-                .map(|(name, _)| name.to_owned())
-                .collect::<Vec<_>>()
-        };
-        let root = Place::of(&["components", "schemas"]);
-        let at = |old: &str, new: &str| At {
-            name: new.to_owned(),
-            old: root.join(old),
-            new: root.join(new),
-        };
-        for name in schemas(self.old) {
-            let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
-            let place = at(&name, &new_name);
-            let (Some(before), after) = (self.old.schema(&name), self.new.schema(&new_name)) else {
-                continue;
-            };
-            let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
-            let Some(after) = after else {
-                if used_before {
-                    self.push(
-                        Class::Breaking,
-                        Kind::Removed,
-                        Subject::Schema,
-                        &place,
-                        "schema removed",
-                    );
-                } else {
-                    self.push(
-                        Class::Additive,
-                        Kind::Removed,
-                        Subject::Schema,
-                        &place,
-                        "schema removed; no operation used it",
-                    );
-                }
-                continue;
-            };
-            if name != new_name {
-                let text = format!("was called `{name}`");
-                let change = self.push(
-                    Class::Breaking,
-                    Kind::Renamed,
-                    Subject::Schema,
-                    &place,
-                    text,
-                );
-                change.before = Some(name.clone());
-                change.after = Some(new_name.clone());
-            }
-            match (used_before, used_after) {
-                (true, false) => {
-                    let text = "schema removed: no operation uses it any more";
-                    self.push(
-                        Class::Breaking,
-                        Kind::Removed,
-                        Subject::Schema,
-                        &place,
-                        text,
-                    );
-                }
-                (false, true) => {
-                    self.push(
-                        Class::Additive,
-                        Kind::Added,
-                        Subject::Schema,
-                        &place,
-                        "schema added: an operation uses it now",
-                    );
-                }
-                _ => {}
-            }
-            let owner = Owner::schema(self, &name, &new_name);
-            let first = self.changes.len();
-            self.node(before, after, &place, "", &owner);
-            self.nullable(Class::Behaviour, before, after, &place);
-            if !used_before && !used_after {
-                // What yields no type is noticed by nobody.
-                for change in self
-                    .changes
-                    .iter_mut()
-                    .skip(first)
-                    .filter(|change| change.class != Class::Prose)
-                {
-                    change.class = Class::Additive;
-                    change.text.push_str("; no operation uses it");
-                }
-            }
-        }
-        for name in schemas(self.new) {
-            if self.old.schema(&name).is_none() && !self.renames.is_new_name(&name) {
-                let text = if self.new.is_used(&name) {
-                    "schema added"
-                } else {
-                    "schema added; no operation uses it"
-                };
-                self.push(
-                    Class::Additive,
-                    Kind::Added,
-                    Subject::Schema,
-                    &at(&name, &name),
-                    text,
-                );
-            }
-        }
     }
 }
 

@@ -129,6 +129,26 @@ fn diff_tells_breaking_apart_by_its_exit_code() {
 }
 
 #[test]
+fn words_are_left_out_or_quoted_when_asked() {
+    let other = additive().replace("summary: Read a market", "summary: Get a market");
+    let folder = Folder::new(&[("old.yaml", EXCHANGE), ("new.yaml", &other)]);
+    let all = folder.run(&["diff", "old.yaml", "new.yaml"]).out;
+    assert!(all.contains("Prose (1)") && !all.contains("Get a market"));
+    let quoted = folder.run(&["diff", "old.yaml", "new.yaml", "--quote"]).out;
+    assert!(
+        quoted.contains("\n      - Read a market\n      + Get a market\n"),
+        "{quoted}"
+    );
+    let without = folder
+        .run(&["diff", "old.yaml", "new.yaml", "--without-prose"])
+        .out;
+    assert!(
+        !without.contains("Prose") && without.ends_with("\n1 additive: next release is a minor\n"),
+        "{without}"
+    );
+}
+
+#[test]
 fn colours_are_for_terminals() {
     let folder = Folder::new(&[("old.yaml", EXCHANGE), ("less.yaml", &breaking())]);
     assert!(

@@ -91,6 +91,8 @@ fn access_and_cost() {
         &["behaviour CancelAll: a call was 2 tokens (write), is 2 tokens (read)"],
         &["behaviour CancelAll: a call was 2 tokens (read), is 2 tokens (write)"],
     );
+    // The exchange does not say which bucket it is.
+    check("      x-rate-bucket: write\n", "", &[], &[]);
     // A cost that only words state.
     check(
         "**Rate limit:** 10 tokens per request.",

@@ -282,10 +282,13 @@ fn the_audit_says_what_is_left_to_do() {
         ]
     );
 
-    let newer = contract.replacen("version: '3.34.0'", "version: '3.35.0'", 1);
+    let version = Lock::parse(lock).unwrap().version;
+    let newer = contract.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
     assert_eq!(
         left(Committed::new(&newer, Some(lock), Some(surface))),
-        ["locked: the lock is of version 3.34.0, the contract of 3.35.0"]
+        [format!(
+            "locked: the lock is of version {version}, the contract of 99.0.0"
+        )]
     );
 
     let other = surface.replacen("operation ", "operations ", 1);

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
-use kalshi_gen::{Committed, ContractsError, Diff, Fixups, Format, Lock, Samples};
+use kalshi_gen::{Class, Committed, ContractsError, Diff, Fixups, Format, Lock, Samples};
 
 use crate::{
     Vendored,
@@ -15,9 +15,13 @@ pub(crate) fn diff(
     new: &Path,
     format: Format,
     quote: bool,
+    without_prose: bool,
 ) -> Result<ExitCode, Failure> {
     let (old, new) = (Input::read(old)?, Input::read(new)?);
-    let diff = Diff::new(&old.text, &new.text).map_err(|error| which(error, &old, &new))?;
+    let mut diff = Diff::new(&old.text, &new.text).map_err(|error| which(error, &old, &new))?;
+    if without_prose {
+        diff.changes.retain(|change| change.class != Class::Prose);
+    }
     // JSON has the words in any case.
     print(&diff.report(format, quote))?;
     Ok(if diff.is_breaking() {

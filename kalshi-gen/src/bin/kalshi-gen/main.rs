@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Tell what a program that uses the SDK would notice between two contracts.
     #[command(
-        after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --format markdown > changes.md\n\nExit code 1 when something is breaking."
+        after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --without-prose --format markdown > changes.md\n\nExit code 1 when something is breaking."
     )]
     Diff {
         /// The contract before: a file of YAML or JSON, or `-`.
@@ -37,8 +37,11 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
         /// Quote words that changed as they were and are.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "without_prose")]
         quote: bool,
+        /// Leave words out: for a published contract beside ours, whose words are its own.
+        #[arg(long)]
+        without_prose: bool,
     },
     /// Take the structure of a published contract; keep our words and `x-` members.
     #[command(
@@ -118,7 +121,8 @@ fn main() -> ExitCode {
             new,
             format,
             quote,
-        } => commands::diff(&old, &new, format, quote),
+            without_prose,
+        } => commands::diff(&old, &new, format, quote, without_prose),
         Command::Vendor {
             upstream,
             source,
