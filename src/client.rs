@@ -6,7 +6,13 @@ use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
 use reqwest::redirect::Policy;
 use reqwest_middleware::Middleware;
 
-use crate::{ConfigError, Environment, transport::Transport, wire::Wire};
+use crate::{
+    ClockCorrection, ConfigError, Environment, RetryPolicy,
+    limits::{RateLimiter, RateLimits},
+    server_time::ServerTime,
+    transport::Transport,
+    wire::Wire,
+};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,10 +41,14 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Client {
     pub(crate) transport: Arc<Transport>,
     environment: Environment,
+    pub(crate) retry: RetryPolicy,
+    /// How long a call may wait for tokens; the limiter's default where it is not set.
+    pub(crate) max_wait: Option<Duration>,
 }
 
 impl Client {
-    /// A builder with the defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a call.
+    /// A builder with the defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a call, the token buckets of the
+    /// Basic tier, and the retries of [`RetryPolicy::default`].
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -77,6 +87,56 @@ impl Client {
         &self.environment
     }
 
+    /// The same client with another retry policy, for one call or for some: `client.with_retry(RetryPolicy::none())`.
+    #[must_use]
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        Self {
+            retry: policy,
+            ..self.clone()
+        }
+    }
+
+    /// The same client whose calls wait at most that long for tokens. With [`Duration::ZERO`] they never do: a call that cannot
+    /// go now is an error that tells how long it would have to wait.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_sdk::Client) {
+    /// use std::time::Duration;
+    ///
+    /// match client.with_max_wait(Duration::ZERO).get_balance().send().await {
+    ///     Ok(balance) => println!("{}", balance.balance_dollars),
+    ///     Err(error) => match error.would_wait() {
+    ///         Some(wait) => println!("not before {wait:?} from now"),
+    ///         None => println!("{error}"),
+    ///     },
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_max_wait(&self, max_wait: Duration) -> Self {
+        Self {
+            max_wait: Some(max_wait),
+            ..self.clone()
+        }
+    }
+
+    /// The limiter that this client and its clones share.
+    #[must_use]
+    pub fn rate_limiter(&self) -> &Arc<RateLimiter> {
+        &self.transport.limiter
+    }
+
+    /// How far the exchange's clock is ahead of this machine's; negative when it is behind, none before the first answer. Learnt
+    /// from the answers' dates: from one of them to about half a second, from several more closely. Zero when nothing speaks
+    /// against the two being the same.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
+        self.transport
+            .server_time
+            .behind_ms()
+            .map(chrono::TimeDelta::milliseconds)
+    }
+
     pub(crate) fn base_url(&self) -> &str {
         &self.transport.base_url
     }
@@ -108,6 +168,11 @@ pub struct ClientBuilder {
     proxy: Option<reqwest::Proxy>,
     http_client: Option<reqwest::Client>,
     middleware: Vec<Arc<dyn Middleware>>,
+    rate_limits: RateLimits,
+    rate_limiter: Option<Arc<RateLimiter>>,
+    max_wait: Option<Duration>,
+    retry: RetryPolicy,
+    correction: ClockCorrection,
 }
 
 impl ClientBuilder {
@@ -135,10 +200,40 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a whole call may take, from signing to the last byte of the answer, all attempts of a retrying middleware
-    /// included; 15 s unless set.
+    /// How long a whole call may take, from signing to the last byte of the answer, all waits, pauses and
+    /// attempts included; 15 s unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Which token buckets are kept; those of the [Basic tier](crate::limits::Tier::Basic) unless set.
+    pub fn rate_limits(mut self, limits: impl Into<RateLimits>) -> Self {
+        self.rate_limits = limits.into();
+        self
+    }
+
+    /// Shares the token buckets of another client of the same account, in place of [`rate_limits`](Self::rate_limits).
+    pub fn rate_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
+        self.rate_limiter = Some(limiter);
+        self
+    }
+
+    /// How long a call may wait for tokens before it fails; 5 s unless set.
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
+    /// When a call is tried again; see [`RetryPolicy`] for what is unless set. [`RetryPolicy::none`] turns it off.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Whether calls are signed once more with the exchange's time when this machine's is off; reads are unless set.
+    pub fn clock_correction(mut self, correction: ClockCorrection) -> Self {
+        self.correction = correction;
         self
     }
 
@@ -234,10 +329,17 @@ impl ClientBuilder {
             stack: stack.with(Wire).build(),
             has_credentials,
             timeout: self.timeout.or((!own_client).then_some(TIMEOUT)),
+            limiter: self
+                .rate_limiter
+                .unwrap_or_else(|| Arc::new(RateLimiter::new(self.rate_limits))),
+            correction: self.correction,
+            server_time: ServerTime::default(),
         };
         Ok(Client {
             transport: Arc::new(transport),
             environment: self.environment,
+            retry: self.retry,
+            max_wait: self.max_wait,
         })
     }
 }

@@ -8,6 +8,8 @@ use reqwest::StatusCode;
 use crate::{
     ApiError, Operation,
     api_error::{EXCERPT, short},
+    limits::NoTokens,
+    server_time,
     wire::Attempts,
 };
 
@@ -21,6 +23,9 @@ use crate::{
 /// | did the exchange refuse, and how? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
 /// | may it be sent again as it is? | [`was_not_processed`](Self::was_not_processed) |
 /// | what kind of fault? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
+/// | was it held back here? | [`would_wait`](Self::would_wait) |
+/// | how often was it tried? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
+/// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
 /// | has the exchange changed its answers? | [`is_decode`](Self::is_decode) |
 pub struct Error(Box<Inner>);
@@ -32,6 +37,11 @@ struct Inner {
     arrived: bool,
     /// An attempt may have been processed.
     processed: bool,
+    /// How often it was sent, or tried to be.
+    attempts: u32,
+    elapsed: Duration,
+    /// How far the clock is behind the exchange's, in milliseconds, where that may be the reason.
+    clock_behind_ms: Option<i64>,
 }
 
 enum Kind {
@@ -45,6 +55,10 @@ enum Kind {
     Transport(reqwest::Error),
     /// The time for the whole call was over.
     Deadline(Duration),
+    /// There were no tokens for it.
+    NoTokens(NoTokens),
+    /// A list handed out a cursor a second time.
+    RepeatedCursor,
     /// A middleware of the user's failed.
     Middleware(Box<dyn StdError + Send + Sync>),
     /// The exchange refused.
@@ -67,6 +81,9 @@ impl Error {
             kind,
             arrived: false,
             processed: false,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            clock_behind_ms: None,
         }))
     }
 
@@ -75,6 +92,34 @@ impl Error {
         self.0.arrived = attempts.any_arrived();
         self.0.processed = attempts.any_processed();
         self
+    }
+
+    /// Notes how often it was tried, and for how long.
+    pub(crate) fn tried(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = elapsed;
+        self
+    }
+
+    /// Notes that the clock is off, where that may be why a signature was refused.
+    pub(crate) fn with_clock(mut self, behind_ms: Option<i64>) -> Self {
+        if self.status() == Some(StatusCode::UNAUTHORIZED) {
+            self.0.clock_behind_ms = behind_ms;
+        }
+        self
+    }
+
+    pub(crate) fn no_tokens(operation: &'static Operation, error: NoTokens) -> Self {
+        Self::new(operation, Kind::NoTokens(error))
+    }
+
+    pub(crate) fn repeated_cursor(operation: &'static Operation) -> Self {
+        Self::new(operation, Kind::RepeatedCursor)
+    }
+
+    /// Whether the connection broke, or the answer did not come whole.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(&self.0.kind, Kind::Transport(error) if !error.is_builder() && !error.is_redirect())
     }
 
     pub(crate) fn deadline(operation: &'static Operation, timeout: Duration) -> Self {
@@ -165,6 +210,41 @@ impl Error {
     #[must_use]
     pub fn was_not_processed(&self) -> bool {
         !self.0.processed
+    }
+
+    /// How often the call was sent, tries that made no connection included; 0 if it never came to that.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the call took until it failed, waits and pauses included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// How far this machine's clock is from the exchange's, where that may be why a signature was refused: in milliseconds,
+    /// positive when it is behind.
+    #[must_use]
+    pub fn clock_behind_ms(&self) -> Option<i64> {
+        self.0.clock_behind_ms
+    }
+
+    /// How long the call would have had to wait for tokens of the client's own rate limiter, when that is longer than it may.
+    /// Nothing was sent.
+    #[must_use]
+    pub fn would_wait(&self) -> Option<Duration> {
+        match &self.0.kind {
+            Kind::NoTokens(NoTokens::Wait(wait)) => Some(*wait),
+            _ => None,
+        }
+    }
+
+    /// Whether a list handed out the same cursor twice, and so would never have ended.
+    #[must_use]
+    pub fn is_repeated_cursor(&self) -> bool {
+        matches!(self.0.kind, Kind::RepeatedCursor)
     }
 
     /// Whether the time ran out: while connecting, or while waiting for the answer. In the second case the exchange may
@@ -298,6 +378,8 @@ impl fmt::Display for Error {
             Kind::Transport(error) if error.is_timeout() => f.write_str("no answer in time"),
             Kind::Transport(_) => f.write_str("the exchange gave no whole answer"),
             Kind::Deadline(timeout) => write!(f, "not finished within {timeout:?}"),
+            Kind::NoTokens(error) => error.fmt(f),
+            Kind::RepeatedCursor => f.write_str("the exchange handed out the same cursor twice; the list would never end"),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
             Kind::Decode(error) => write!(
@@ -315,6 +397,17 @@ impl fmt::Display for Error {
             }
             Kind::Transport(_) | Kind::Deadline(_) => f.write_str("; nothing was sent"),
             _ => Ok(()),
+        }?;
+        if let Some(behind) = self.0.clock_behind_ms {
+            write!(f, "; your clock is {}", server_time::worded(behind))?;
+        }
+        match self.0.attempts {
+            0 | 1 => Ok(()),
+            attempts => write!(
+                f,
+                " ({attempts} attempts in {} ms)",
+                self.0.elapsed.as_millis()
+            ),
         }
     }
 }
@@ -342,7 +435,11 @@ impl StdError for Error {
             Kind::Middleware(error) => Some(error.as_ref()),
             Kind::Decode(error) => Some(&error.source),
             Kind::Api(error) => Some(error),
-            Kind::Invalid(_) | Kind::NoCredentials | Kind::Deadline(_) => None,
+            Kind::Invalid(_)
+            | Kind::NoCredentials
+            | Kind::Deadline(_)
+            | Kind::NoTokens(_)
+            | Kind::RepeatedCursor => None,
         }
     }
 }

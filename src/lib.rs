@@ -9,13 +9,18 @@ mod config_error;
     reason = "which of these the generated code calls is up to the contract"
 )]
 mod de;
+mod discovery;
 mod environment;
 mod error;
 pub(crate) mod generated;
 mod json_path;
+pub mod limits;
 mod money;
 pub mod operation;
+pub mod pages;
+mod retry;
 mod secret;
+mod server_time;
 mod transport;
 mod wire;
 
@@ -32,4 +37,6 @@ pub use operation::Operation;
 pub use progenitor_client::ResponseValue;
 pub use reqwest;
 pub use reqwest_middleware;
+pub use retry::RetryPolicy;
 pub use secret::Secret;
+pub use server_time::ClockCorrection;

@@ -1,10 +1,14 @@
-//! The way of a call: request -> credentials check -> middleware -> exchange -> uniform errors or a decoded answer.
+//! The way of a call: request -> credentials -> deadline -> (tokens -> middleware -> exchange -> uniform errors), as often as the
+//! retry policy has it -> a decoded answer.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::Extensions;
-use kalshi_auth::Unsigned;
+use kalshi_auth::{ClockOffset, Unsigned};
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -12,9 +16,16 @@ use reqwest::{
 use reqwest_middleware::ClientWithMiddleware;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::{ApiError, Client, Error, Operation, ResponseValue, json_path, wire::Attempts};
+use crate::{
+    ApiError, Client, ClockCorrection, Error, Operation, ResponseValue, json_path,
+    limits::{self, RateLimiter},
+    retry,
+    server_time::ServerTime,
+    wire::Attempts,
+};
 
 /// What all clones of a client share.
 #[derive(Debug)]
@@ -27,6 +38,9 @@ pub(crate) struct Transport {
     pub(crate) has_credentials: bool,
     /// How long a whole call may take; unbounded where an HTTP client of the user's decides.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) limiter: Arc<RateLimiter>,
+    pub(crate) correction: ClockCorrection,
+    pub(crate) server_time: ServerTime,
 }
 
 /// An answer that arrived whole.
@@ -100,54 +114,138 @@ impl Client {
         );
         let started = Instant::now();
         async {
-            let result = self.within_deadline(operation, request).await;
+            let result = self.within_deadline(operation, request, started).await;
             let span = Span::current();
-            if let Ok(answer) = &result {
-                span.record("status", answer.status.as_u16());
+            let status = match &result {
+                Ok(answer) => Some(answer.status),
+                Err(error) => error.status(),
+            };
+            if let Some(status) = status {
+                span.record("status", status.as_u16());
             }
             span.record(
                 "duration_ms",
                 u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             );
             tracing::trace!("finished");
-            result?.check()
+            result
         }
         .instrument(span)
         .await
     }
 
-    /// Sends a request, and gives up when the time for the whole call, signing and all attempts included, is over.
+    /// Sends a request, and gives up when the time for the whole call, waits and all attempts included, is over.
     async fn within_deadline(
         &self,
         operation: &'static Operation,
         request: Request,
+        started: Instant,
     ) -> Result<Answer, Error> {
         if operation.auth && !self.transport.has_credentials {
             return Err(Error::no_credentials(operation));
         }
         let attempts = Attempts::default();
-        let exchange = self.exchange(operation, request, attempts.clone());
+        let trying = self.try_again(operation, request, &attempts, started);
         let result = match self.transport.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, exchange)
+            Some(longest) => timeout(longest, trying)
                 .await
-                .unwrap_or_else(|_| Err(Error::deadline(operation, timeout))),
-            None => exchange.await,
+                .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
+            None => trying.await,
         };
-        result.map_err(|error| error.after(&attempts))
+        result.map_err(|error| {
+            error
+                .after(&attempts)
+                .tried(attempts.begun(), started.elapsed())
+        })
     }
 
+    /// Sends a request as often as the policy allows, each time with tokens and a signature of its own.
+    async fn try_again(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+        attempts: &Attempts,
+        started: Instant,
+    ) -> Result<Answer, Error> {
+        let Transport {
+            limiter,
+            server_time,
+            ..
+        } = &*self.transport;
+        let corrects = match self.transport.correction {
+            ClockCorrection::Off => false,
+            ClockCorrection::Reads => retry::is_safe(operation),
+            ClockCorrection::All => true,
+        };
+        if operation.auth && limiter.take_discovery() {
+            self.discover_or_warn().await;
+        }
+        let items = limits::items(operation, request.body().and_then(reqwest::Body::as_bytes));
+        let mut offset = None;
+        loop {
+            limiter
+                .acquire(operation, items, self.max_wait)
+                .await
+                .map_err(|error| Error::no_tokens(operation, error))?;
+            // Bodies are bytes, so there is always a copy.
+            let Some(copy) = request.try_clone() else {
+                return Err(Error::invalid(
+                    operation,
+                    "the body is a stream, which cannot be sent",
+                ));
+            };
+            let made = attempts.begin();
+            let exchange = self.exchange(operation, copy, offset, attempts.clone());
+            let result = match self.retry.timeout_of(operation) {
+                Some(longest) => timeout(longest, exchange)
+                    .await
+                    .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
+                None => exchange.await,
+            };
+            let error = match result.and_then(Answer::check) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.is_rate_limited() {
+                limiter.refused(operation);
+            }
+            let behind = server_time.behind_that_matters();
+            if let (Some(behind), None, Some(StatusCode::UNAUTHORIZED), true) =
+                (behind, offset, error.status(), corrects)
+            {
+                offset = Some(ClockOffset(behind));
+                continue;
+            }
+            let retry_after = error.api().and_then(ApiError::retry_after);
+            let pause = retry::may_retry(operation, &error)
+                .then(|| self.retry.pause(made, started.elapsed(), retry_after))
+                .flatten();
+            let Some(pause) = pause else {
+                return Err(error.with_clock(behind));
+            };
+            tracing::debug!(%error, pause_ms = pause.as_millis(), "tried again");
+            sleep(pause).await;
+        }
+    }
+
+    /// One attempt.
     async fn exchange(
         &self,
         operation: &'static Operation,
         request: Request,
+        offset: Option<ClockOffset>,
         attempts: Attempts,
     ) -> Result<Answer, Error> {
         let mut extensions = Extensions::new();
         if !operation.auth {
             extensions.insert(Unsigned);
         }
+        if let Some(offset) = offset {
+            extensions.insert(offset);
+        }
         extensions.insert(operation);
         extensions.insert(attempts.clone());
+        let sent = SystemTime::now();
         let mut response = self
             .transport
             .stack
@@ -155,6 +253,9 @@ impl Client {
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        self.transport
+            .server_time
+            .learn(&headers, sent, SystemTime::now());
         let body = response
             .bytes()
             .await

@@ -15,6 +15,8 @@ pub(crate) struct Attempts(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// Were begun.
+    begun: AtomicU32,
     /// May have arrived.
     arrived: AtomicU32,
     /// May have been processed: arrived, and not refused for an empty token bucket.
@@ -22,6 +24,15 @@ struct Counts {
 }
 
 impl Attempts {
+    /// Counts one that begins, and tells the number of all.
+    pub(crate) fn begin(&self) -> u32 {
+        self.0.begun.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn begun(&self) -> u32 {
+        self.0.begun.load(Relaxed)
+    }
+
     /// Whether an attempt may have arrived at the exchange.
     pub(crate) fn any_arrived(&self) -> bool {
         self.0.arrived.load(Relaxed) > 0

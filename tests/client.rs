@@ -13,7 +13,8 @@ use std::{
 
 use common::{assert_signed, assert_unsigned, builder, calls::Server, client, environment};
 use kalshi_sdk::{
-    Client, ConfigError, Environment, operation::Operation, reqwest, reqwest_middleware,
+    Client, ConfigError, Environment, RetryPolicy, operation::Operation, reqwest,
+    reqwest_middleware,
 };
 use serde_json::json;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -37,6 +38,7 @@ fn raw_server(serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static) -> 
 
 fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
     Client::builder()
+        .retry(RetryPolicy::none())
         .environment(environment(base))
         .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap())
 }

@@ -24,7 +24,7 @@ pub use error::{
 pub use headers::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, SignedHeaders};
 pub use key::{KeyAlgorithm, PrivateKey};
 pub use message::signing_text;
-pub use middleware::{SigningMiddleware, Unsigned};
+pub use middleware::{ClockOffset, SigningMiddleware, Unsigned};
 pub use public_key::PublicKey;
 pub use signature::Signature;
 pub use signer::Signer;

@@ -14,6 +14,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unsigned;
 
+/// Moves the time of one request's signature by so many milliseconds, for a clock that is known to be off: put it into the
+/// request's extensions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClockOffset(pub i64);
+
 /// Signs every request to one origin and stops requests to any other.
 ///
 /// Each time a request passes through it is stamped and signed afresh. Add it after (that is, inside) a retrying
@@ -64,6 +69,7 @@ impl SigningMiddleware {
         &self,
         request: &mut Request,
         unsigned: bool,
+        offset: ClockOffset,
     ) -> std::result::Result<(), SigningError> {
         let url = request.url();
         if !same_origin(url, &self.origin) {
@@ -78,7 +84,7 @@ impl SigningMiddleware {
             }
             return Ok(());
         }
-        let now_ms = self.clock.now_ms()?;
+        let now_ms = self.clock.now_ms()?.saturating_add_signed(offset.0);
         let headers = self
             .credentials
             .headers(now_ms, request.method().as_str(), url.path())
@@ -104,7 +110,8 @@ impl Middleware for SigningMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         let unsigned = extensions.get::<Unsigned>().is_some();
-        self.prepare(&mut request, unsigned)
+        let offset = extensions.get::<ClockOffset>().copied().unwrap_or_default();
+        self.prepare(&mut request, unsigned, offset)
             .await
             .map_err(Error::middleware)?;
         next.run(request, extensions).await

@@ -29,6 +29,7 @@ mod lock;
 mod names;
 mod normalize;
 mod operations;
+mod pages;
 mod paths;
 mod refine;
 #[cfg(feature = "testing")]

@@ -13,6 +13,7 @@ use crate::{
     names,
     normalize::Normalized,
     operations::{self, Operation},
+    pages,
 };
 
 /// Refines progenitor's output for `contract`.
@@ -38,7 +39,11 @@ pub(crate) fn refine(
         ));
     };
     types::refine(&mut types, contract);
-    calls::refine_builders(&mut builders, operations)?;
+    let traits = pages::traits(&types, operations);
+    if let Some((_, items)) = &mut types.content {
+        items.extend(traits);
+    }
+    calls::refine_builders(&mut builders, &types, operations)?;
     calls::refine_methods(&mut methods, operations);
     let table = operations::table(operations);
     let file: File = parse_quote! {
@@ -81,7 +86,7 @@ pub(crate) fn text(file: &File) -> String {
 }
 
 /// Whether `ident` is what a name of the contract became: snake case, with `_` behind a keyword.
-fn is_ident(name: &str, ident: &str) -> bool {
+pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
     let name = names::snake(name);
     let ident = ident.strip_prefix("r#").unwrap_or(ident);
     ident == name || ident.strip_suffix('_') == Some(name.as_str())
@@ -102,7 +107,7 @@ fn document(attributes: &mut Vec<Attribute>, text: &str) {
 }
 
 /// The `A` and `B` of a type such as `Map<A, B>`.
-fn arguments(ty: &Type) -> Vec<&Type> {
+pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
     let Type::Path(path) = ty else {
         return Vec::new();
     };

@@ -159,9 +159,17 @@ pub(crate) fn setters(refined: &syn::File, id: &str) -> Vec<(String, String)> {
         });
     functions
         .filter(|signature| {
-            !["new", "send", "into_request", "body_map"]
-                .iter()
-                .any(|name| signature.ident == name)
+            ![
+                "new",
+                "send",
+                "into_request",
+                "body_map",
+                "by_page",
+                "by_item",
+                "collect_all",
+            ]
+            .iter()
+            .any(|name| signature.ident == name)
         })
         .filter_map(|signature| {
             let bounds = signature

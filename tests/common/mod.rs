@@ -13,8 +13,9 @@ pub mod calls;
 use std::sync::OnceLock;
 
 use kalshi_sdk::{
-    Client, ClientBuilder, Credentials, Environment, PrivateKey,
+    Client, ClientBuilder, Credentials, Environment, PrivateKey, RetryPolicy,
     auth::{PublicKey, Verifier},
+    limits::RateLimits,
 };
 use wiremock::{MockServer, Request};
 
@@ -43,8 +44,15 @@ pub fn environment(base: &str) -> Environment {
     .unwrap()
 }
 
-/// A builder for the server, with credentials and a stopped clock.
+/// A builder for the server, with credentials and a stopped clock: each call is sent at once, and once.
 pub fn builder(server: &MockServer) -> ClientBuilder {
+    patient_builder(server)
+        .rate_limits(RateLimits::Unlimited)
+        .retry(RetryPolicy::none())
+}
+
+/// The same with the limits and retries that are unless set.
+pub fn patient_builder(server: &MockServer) -> ClientBuilder {
     Client::builder()
         .environment(environment(&server.uri()))
         .credentials(Credentials::new(KEY_ID, key()).unwrap())

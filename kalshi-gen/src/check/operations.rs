@@ -29,7 +29,16 @@ const RESERVED_OPERATIONS: [&str; 13] = [
 ];
 
 /// Parameters that would have the name of a method of their call's builder.
-const RESERVED_PARAMETERS: [&str; 5] = ["body", "body_map", "into_request", "new", "send"];
+const RESERVED_PARAMETERS: [&str; 8] = [
+    "body",
+    "body_map",
+    "by_item",
+    "by_page",
+    "collect_all",
+    "into_request",
+    "new",
+    "send",
+];
 
 /// Checks every operation.
 pub(super) fn check(document: &Value) -> Result<(), Error> {

@@ -7,10 +7,14 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
 use super::{arguments, document, functions, is_ident, last_ident};
-use crate::{error::Error, names, operations::Operation};
+use crate::{error::Error, names, operations::Operation, pages};
 
 /// The builders of calls: setters with the words of the contract, `send` in this SDK's terms.
-pub(super) fn refine_builders(module: &mut ItemMod, operations: &[Operation]) -> Result<(), Error> {
+pub(super) fn refine_builders(
+    module: &mut ItemMod,
+    types: &ItemMod,
+    operations: &[Operation],
+) -> Result<(), Error> {
     let Some((_, items)) = &mut module.content else {
         return Ok(());
     };
@@ -46,7 +50,7 @@ pub(super) fn refine_builders(module: &mut ItemMod, operations: &[Operation]) ->
                         "no operation belongs to the builder `{name}`"
                     )));
                 };
-                refine_call(item, operation, fields)?;
+                refine_call(item, types, operation, fields)?;
             }
             _ => {}
         }
@@ -61,6 +65,7 @@ pub(super) fn refine_builders(module: &mut ItemMod, operations: &[Operation]) ->
 
 fn refine_call(
     item: &mut ItemImpl,
+    types: &ItemMod,
     operation: &Operation,
     fields: &[(syn::Ident, Type)],
 ) -> Result<(), Error> {
@@ -129,6 +134,9 @@ fn refine_call(
     }
     let request = request_function(operation, client, fields);
     item.items.push(ImplItem::Fn(parse_quote!(#request)));
+    let paged = pages::methods(types, operation, client);
+    let paged: ItemImpl = parse_quote!(impl X { #paged });
+    item.items.extend(paged.items);
     Ok(())
 }
 

@@ -1,0 +1,123 @@
+//! What makes the streams of `kalshi-sdk` out of paged operations: the traits of their answers, the methods of their calls.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Fields, Item, ItemMod, Type};
+
+use crate::{
+    names,
+    operations::{Operation, Paging},
+};
+
+/// The type of an answer, as the types' module has it.
+fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::ItemStruct> {
+    let name = names::pascal(operation.answer.as_deref()?);
+    let (_, items) = types.content.as_ref()?;
+    items.iter().find_map(|item| match item {
+        Item::Struct(item) if item.ident == name => Some(item),
+        _ => None,
+    })
+}
+
+/// A member of a struct: its name and type.
+fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, &'a Type)> {
+    let Fields::Named(fields) = &item.fields else {
+        return None;
+    };
+    fields.named.iter().find_map(|field| {
+        let ident = field.ident.as_ref()?;
+        super::refine::is_ident(name, &ident.to_string()).then_some((ident, &field.ty))
+    })
+}
+
+/// The list of a page: the name of the member and what it is a list of.
+fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Ident, &'a Type)> {
+    let (ident, ty) = member(item, paging.items_member.as_deref()?)?;
+    Some((ident, super::refine::arguments(ty).first().copied()?))
+}
+
+/// The traits of every answer that is a page, inside the types' module.
+pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
+    let mut out = Vec::new();
+    let mut done = BTreeSet::new();
+    for operation in operations {
+        let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
+            continue;
+        };
+        let name = &answer.ident;
+        let Some((cursor, _)) = member(answer, &paging.cursor_member) else {
+            continue;
+        };
+        // Several operations may answer with the same.
+        if !done.insert(name.to_string()) {
+            continue;
+        }
+        out.push(syn::parse_quote! {
+            impl crate::pages::Page for #name {
+                fn next_cursor(&self) -> &str {
+                    &self.#cursor
+                }
+            }
+        });
+        if let Some((items, ty)) = list(answer, paging) {
+            out.push(syn::parse_quote! {
+                impl crate::pages::ItemPage for #name {
+                    type Item = #ty;
+                    fn into_items(self) -> ::std::vec::Vec<#ty> {
+                        self.#items
+                    }
+                }
+            });
+        }
+    }
+    out
+}
+
+/// The methods of a paged call, beside its `send`; `client` is the builder's member that holds the client.
+pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Ident) -> TokenStream {
+    let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
+        return TokenStream::new();
+    };
+    let (constant, name) = (operation.constant(), &answer.ident);
+    if member(answer, &paging.cursor_member).is_none() {
+        return TokenStream::new();
+    }
+    let by_page = quote! {
+        /// The pages of the list, from `cursor` on if that is set: a stream.
+        pub fn by_page(self) -> crate::pages::Pages<types::#name> {
+            crate::pages::Pages::new(self.#client.clone(), operations::#constant, self.into_request())
+        }
+    };
+    let by_item = list(answer, paging).map(|(items, ty)| {
+        let ty = inside_types(ty);
+        let doc = format!("The `{items}` of all pages, one by one: a stream.");
+        quote! {
+            #[doc = #doc]
+            pub fn by_item(self) -> crate::pages::Items<types::#name> {
+                crate::pages::Items::new(self.by_page())
+            }
+            /// The items of all pages in one list, `limit` at most. No page is fetched that is not needed.
+            ///
+            /// # Errors
+            ///
+            /// The first [`Error`]; what came before it is lost.
+            pub async fn collect_all(self, limit: usize) -> Result<::std::vec::Vec<#ty>, Error> {
+                self.by_item().collect_all(limit).await
+            }
+        }
+    });
+    quote!(#by_page #by_item)
+}
+
+/// A type as it is called outside of the types' module.
+fn inside_types(ty: &Type) -> TokenStream {
+    match ty {
+        Type::Path(path) if path.path.segments.len() == 1 && path.path.leading_colon.is_none() => {
+            let ident = format_ident!("{}", path.path.segments[0].ident);
+            quote!(types::#ident)
+        }
+        ty => quote!(#ty),
+    }
+}
