@@ -91,13 +91,8 @@ impl Error {
     pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
         self.0.arrived = attempts.any_arrived();
         self.0.processed = attempts.any_processed();
-        self
-    }
-
-    /// Notes how often it was tried, and for how long.
-    pub(crate) fn tried(mut self, attempts: u32, elapsed: Duration) -> Self {
-        self.0.attempts = attempts;
-        self.0.elapsed = elapsed;
+        self.0.attempts = attempts.begun();
+        self.0.elapsed = attempts.elapsed();
         self
     }
 

@@ -114,7 +114,7 @@ impl Client {
         );
         let started = Instant::now();
         async {
-            let result = self.within_deadline(operation, request, started).await;
+            let result = self.within_deadline(operation, request).await;
             let span = Span::current();
             let status = match &result {
                 Ok(answer) => Some(answer.status),
@@ -139,24 +139,19 @@ impl Client {
         &self,
         operation: &'static Operation,
         request: Request,
-        started: Instant,
     ) -> Result<Answer, Error> {
         if operation.auth && !self.transport.has_credentials {
             return Err(Error::no_credentials(operation));
         }
         let attempts = Attempts::default();
-        let trying = self.try_again(operation, request, &attempts, started);
+        let trying = self.try_again(operation, request, &attempts);
         let result = match self.transport.timeout {
             Some(longest) => timeout(longest, trying)
                 .await
                 .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
             None => trying.await,
         };
-        result.map_err(|error| {
-            error
-                .after(&attempts)
-                .tried(attempts.begun(), started.elapsed())
-        })
+        result.map_err(|error| error.after(&attempts))
     }
 
     /// Sends a request as often as the policy allows, each time with tokens and a signature of its own.
@@ -165,7 +160,6 @@ impl Client {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
-        started: Instant,
     ) -> Result<Answer, Error> {
         let Transport {
             limiter,
@@ -218,7 +212,7 @@ impl Client {
             }
             let retry_after = error.api().and_then(ApiError::retry_after);
             let pause = retry::may_retry(operation, &error)
-                .then(|| self.retry.pause(made, started.elapsed(), retry_after))
+                .then(|| self.retry.pause(made, attempts.elapsed(), retry_after))
                 .flatten();
             let Some(pause) = pause else {
                 return Err(error.with_clock(behind));

@@ -1,20 +1,26 @@
 //! The innermost middleware: knows what went over the wire, whatever the middleware around it does.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use http::Extensions;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
 
 /// The attempts of one call, counted also while they are under way: one that is dropped halfway may have arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts(Arc<Counts>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    /// When the call began.
+    started: Instant,
     /// Were begun.
     begun: AtomicU32,
     /// May have arrived.
@@ -23,7 +29,23 @@ struct Counts {
     processed: AtomicU32,
 }
 
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            begun: AtomicU32::default(),
+            arrived: AtomicU32::default(),
+            processed: AtomicU32::default(),
+        }
+    }
+}
+
 impl Attempts {
+    /// How long ago the call began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
     /// Counts one that begins, and tells the number of all.
     pub(crate) fn begin(&self) -> u32 {
         self.0.begun.fetch_add(1, Relaxed) + 1

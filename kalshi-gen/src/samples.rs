@@ -208,6 +208,35 @@ impl Samples {
             out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*answer))\n        }\n");
         }
         out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
+        out.push_str(&self.paged_calls());
+        out
+    }
+
+    /// A function `pages(client, id, arguments)`, which walks a paged operation to its end and counts the pages.
+    fn paged_calls(&self) -> String {
+        let mut out = String::from(
+            "\n/// Walks the list of the operation `id` to its end, and counts its pages.\n\
+             #[allow(deprecated, unused_variables, clippy::unused_async)]\n\
+             pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {\n    match id {\n",
+        );
+        let operations = operations::list(&self.tree).unwrap_or_default();
+        for operation in operations
+            .iter()
+            .filter(|operation| operation.paging.is_some())
+        {
+            let id = &operation.id;
+            let method = names::snake(id);
+            out.push_str(&format!("        {id:?} => {{\n            let mut pages = client\n                .{method}()\n"));
+            let setters = surface::setters(&self.refined, id);
+            for (setter, ty) in setters.iter().filter(|(setter, _)| setter != "cursor") {
+                let name = setter.trim_end_matches('_');
+                out.push_str(&format!(
+                    "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
+                ));
+            }
+            out.push_str("                .by_page();\n            let mut count = 0;\n            while next(&mut pages).await?.is_some() {\n                count += 1;\n            }\n            Ok(count)\n        }\n");
+        }
+        out.push_str("        other => panic!(\"no paged operation {other}\"),\n    }\n}\n");
         out
     }
 

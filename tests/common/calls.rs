@@ -1,12 +1,20 @@
 //! Calling any operation by its id, against one server whose next answer is set from outside.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use futures_util::Stream as _;
 use kalshi_gen::{Fixups, Samples};
-use kalshi_sdk::{Client, Error, types};
+use kalshi_sdk::{
+    Client, Error,
+    pages::{Page, Pages},
+    types,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
@@ -27,6 +35,14 @@ impl Arguments {
 
 fn serialized<T: Serialize>(answer: &T) -> Value {
     serde_json::to_value(answer).unwrap()
+}
+
+/// The next page of a list, if there is one.
+#[allow(dead_code)]
+async fn next<T: Page>(pages: &mut Pages<T>) -> Result<Option<T>, Error> {
+    std::future::poll_fn(|context| Pin::new(&mut *pages).poll_next(context))
+        .await
+        .transpose()
 }
 
 include!("../generated/calls.rs");

@@ -9,6 +9,7 @@
 )]
 
 pub mod calls;
+pub mod exchange;
 
 use std::sync::OnceLock;
 

@@ -1234,3 +1234,451 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         other => panic!("no operation {other}"),
     }
 }
+
+/// Walks the list of the operation `id` to its end, and counts its pages.
+#[allow(deprecated, unused_variables, clippy::unused_async)]
+pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {
+    match id {
+        "GetBlockTradeProposals" => {
+            let mut pages = client
+                .get_block_trade_proposals()
+                .limit(arguments.get::<i32>("limit"))
+                .market_ticker(arguments.get::<String>("market_ticker"))
+                .status(arguments.get::<String>("status"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetQuotes" => {
+            let mut pages = client
+                .get_quotes()
+                .limit(arguments.get::<i32>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .quote_creator_user_id(arguments.get::<String>("quote_creator_user_id"))
+                .rfq_creator_subtrader_id(arguments.get::<String>("rfq_creator_subtrader_id"))
+                .rfq_creator_user_id(arguments.get::<String>("rfq_creator_user_id"))
+                .rfq_id(arguments.get::<String>("rfq_id"))
+                .rfq_user_filter(arguments.get::<types::UserFilter>("rfq_user_filter"))
+                .status(arguments.get::<String>("status"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetRFQBatches" => {
+            let mut pages = client
+                .get_rfq_batches()
+                .limit(arguments.get::<i32>("limit"))
+                .status(arguments.get::<types::RfqBatchStatus>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetRFQs" => {
+            let mut pages = client
+                .get_rf_qs()
+                .creator_user_id(arguments.get::<String>("creator_user_id"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i32>("limit"))
+                .market_ticker(arguments.get::<String>("market_ticker"))
+                .status(arguments.get::<String>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .user_filter(arguments.get::<types::UserFilter>("user_filter"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetEvents" => {
+            let mut pages = client
+                .get_events()
+                .limit(arguments.get::<i64>("limit"))
+                .min_close_ts(arguments.get::<i64>("min_close_ts"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::GetEventsStatus>("status"))
+                .tickers(arguments.get::<String>("tickers"))
+                .with_milestones(arguments.get::<bool>("with_milestones"))
+                .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetEventFeeChanges" => {
+            let mut pages = client
+                .get_event_fee_changes()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetMultivariateEvents" => {
+            let mut pages = client
+                .get_multivariate_events()
+                .collection_ticker(arguments.get::<String>("collection_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .tickers(arguments.get::<String>("tickers"))
+                .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetFCMFills" => {
+            let mut pages = client
+                .get_fcm_fills()
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetFCMOrders" => {
+            let mut pages = client
+                .get_fcm_orders()
+                .client_order_ids(arguments.get::<String>("client_order_ids"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .status(arguments.get::<types::OrderStatus>("status"))
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetFCMPositions" => {
+            let mut pages = client
+                .get_fcm_positions()
+                .count_filter(arguments.get::<String>("count_filter"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
+                .subtrader_id(arguments.get::<String>("subtrader_id"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetFillsHistorical" => {
+            let mut pages = client
+                .get_fills_historical()
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetHistoricalMarkets" => {
+            let mut pages = client
+                .get_historical_markets()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .mve_filter(arguments.get::<types::MveHistoricalFilterQuery>("mve_filter"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .tickers(arguments.get::<String>("tickers"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetHistoricalOrders" => {
+            let mut pages = client
+                .get_historical_orders()
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetHistoricalPositions" => {
+            let mut pages = client
+                .get_historical_positions()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetTradesHistorical" => {
+            let mut pages = client
+                .get_trades_historical()
+                .is_block_trade(arguments.get::<bool>("is_block_trade"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetIncentivePrograms" => {
+            let mut pages = client
+                .get_incentive_programs()
+                .incentive_description(arguments.get::<String>("incentive_description"))
+                .limit(arguments.get::<i64>("limit"))
+                .status(arguments.get::<types::GetIncentiveProgramsStatus>("status"))
+                .type_(arguments.get::<types::GetIncentiveProgramsType>("type"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetMarkets" => {
+            let mut pages = client
+                .get_markets()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_close_ts(arguments.get::<i64>("max_close_ts"))
+                .max_created_ts(arguments.get::<i64>("max_created_ts"))
+                .max_settled_ts(arguments.get::<i64>("max_settled_ts"))
+                .max_updated_ts(arguments.get::<i64>("max_updated_ts"))
+                .min_close_ts(arguments.get::<i64>("min_close_ts"))
+                .min_created_ts(arguments.get::<i64>("min_created_ts"))
+                .min_settled_ts(arguments.get::<i64>("min_settled_ts"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .mve_filter(arguments.get::<types::MveFilterQuery>("mve_filter"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::MarketStatusQuery>("status"))
+                .tickers(arguments.get::<String>("tickers"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetTrades" => {
+            let mut pages = client
+                .get_trades()
+                .is_block_trade(arguments.get::<bool>("is_block_trade"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetMilestones" => {
+            let mut pages = client
+                .get_milestones()
+                .category(arguments.get::<String>("category"))
+                .competition(arguments.get::<String>("competition"))
+                .limit(arguments.get::<i64>("limit"))
+                .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
+                .minimum_start_date(arguments.get::<::chrono::DateTime<::chrono::offset::Utc>>("minimum_start_date"))
+                .related_event_ticker(arguments.get::<String>("related_event_ticker"))
+                .source_id(arguments.get::<String>("source_id"))
+                .type_(arguments.get::<String>("type"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetMultivariateEventCollections" => {
+            let mut pages = client
+                .get_multivariate_event_collections()
+                .associated_event_ticker(arguments.get::<String>("associated_event_ticker"))
+                .limit(arguments.get::<i32>("limit"))
+                .series_ticker(arguments.get::<String>("series_ticker"))
+                .status(arguments.get::<types::GetMultivariateEventCollectionsStatus>("status"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetDeposits" => {
+            let mut pages = client
+                .get_deposits()
+                .limit(arguments.get::<i64>("limit"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetFills" => {
+            let mut pages = client
+                .get_fills()
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .order_id(arguments.get::<String>("order_id"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetIntraExchangeInstanceTransfers" => {
+            let mut pages = client
+                .get_intra_exchange_instance_transfers()
+                .limit(arguments.get::<i64>("limit"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetOrders" => {
+            let mut pages = client
+                .get_orders()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .status(arguments.get::<String>("status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetPositions" => {
+            let mut pages = client
+                .get_positions()
+                .count_filter(arguments.get::<String>("count_filter"))
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .exchange_index(arguments.get::<i32>("exchange_index"))
+                .limit(arguments.get::<i32>("limit"))
+                .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetSettlements" => {
+            let mut pages = client
+                .get_settlements()
+                .event_ticker(arguments.get::<String>("event_ticker"))
+                .limit(arguments.get::<i64>("limit"))
+                .max_ts(arguments.get::<i64>("max_ts"))
+                .min_ts(arguments.get::<i64>("min_ts"))
+                .subaccount(arguments.get::<i64>("subaccount"))
+                .ticker(arguments.get::<String>("ticker"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetSubaccountTransfers" => {
+            let mut pages = client
+                .get_subaccount_transfers()
+                .limit(arguments.get::<i64>("limit"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetWithdrawals" => {
+            let mut pages = client
+                .get_withdrawals()
+                .limit(arguments.get::<i64>("limit"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        "GetStructuredTargets" => {
+            let mut pages = client
+                .get_structured_targets()
+                .competition(arguments.get::<String>("competition"))
+                .ids(arguments.get::<Vec<String>>("ids"))
+                .page_size(arguments.get::<i32>("page_size"))
+                .type_(arguments.get::<String>("type"))
+                .by_page();
+            let mut count = 0;
+            while next(&mut pages).await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        }
+        other => panic!("no paged operation {other}"),
+    }
+}

@@ -1,0 +1,231 @@
+//! A server of our own for what no HTTP library lets one do: every request is answered, or not, as a function says, down to
+//! half an answer and a broken connection.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use kalshi_sdk::Environment;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub method: String,
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+    /// How many came before it.
+    pub number: usize,
+}
+
+impl Received {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The time it was signed at.
+    pub fn timestamp(&self) -> i64 {
+        self.headers["kalshi-access-timestamp"].parse().unwrap()
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A whole answer.
+    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// The connection is closed without a word.
+    Drop,
+    /// The connection is reset.
+    Reset,
+    /// The first half of an answer, and then nothing.
+    Half(u16, Vec<u8>),
+    /// An answer whose length is told wrong: there is less.
+    Short(u16, Vec<u8>),
+    /// An answer that takes this long.
+    Slow(Duration, u16, Vec<u8>),
+    /// Nothing, ever.
+    Hang,
+}
+
+impl Reply {
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::Answer(
+            status,
+            vec![("content-type", "application/json".to_owned())],
+            body.to_string().into_bytes(),
+        )
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self::Answer(status, Vec::new(), Vec::new())
+    }
+
+    pub fn with_header(self, name: &'static str, value: impl ToString) -> Self {
+        match self {
+            Self::Answer(status, mut headers, body) => {
+                headers.push((name, value.to_string()));
+                Self::Answer(status, headers, body)
+            }
+            other => other,
+        }
+    }
+}
+
+/// A running server; it ends when it is dropped.
+pub struct Exchange {
+    pub base: String,
+    received: Arc<Mutex<Vec<Received>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Exchange {
+    /// Answers every request as `reply` says.
+    pub async fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let (reply, requests) = (Arc::new(reply), received.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let (reply, requests) = (reply.clone(), requests.clone());
+                connections.spawn(async move {
+                    _ = serve(stream, &*reply, &requests).await;
+                });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Self {
+            base,
+            received,
+            _tasks: tasks,
+        }
+    }
+
+    pub fn environment(&self) -> Environment {
+        super::environment(&self.base)
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.received.lock().unwrap().len()
+    }
+}
+
+/// Serves one connection until it is closed.
+async fn serve(
+    mut stream: TcpStream,
+    reply: &(dyn Fn(&Received) -> Reply + Send + Sync),
+    all: &Mutex<Vec<Received>>,
+) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    loop {
+        let Some(mut request) = read(&mut stream, &mut buffer).await? else {
+            return Ok(());
+        };
+        {
+            let mut all = all.lock().unwrap();
+            request.number = all.len();
+            all.push(request.clone());
+        }
+        match reply(&request) {
+            Reply::Answer(status, headers, body) => {
+                stream
+                    .write_all(&answer(status, &headers, &body, body.len()))
+                    .await?
+            }
+            Reply::Drop => return Ok(()),
+            Reply::Reset => {
+                stream.set_zero_linger()?;
+                return Ok(());
+            }
+            Reply::Half(status, body) => {
+                let whole = answer(status, &[], &body, body.len());
+                stream.write_all(&whole[..whole.len() / 2]).await?;
+                return Ok(());
+            }
+            Reply::Short(status, body) => {
+                stream
+                    .write_all(&answer(status, &[], &body, body.len() + 10))
+                    .await?;
+                return Ok(());
+            }
+            Reply::Slow(duration, status, body) => {
+                let whole = answer(status, &[], &body, body.len());
+                let (first, rest) = whole.split_at(whole.len() - body.len() / 2);
+                stream.write_all(first).await?;
+                tokio::time::sleep(duration).await;
+                stream.write_all(rest).await?;
+            }
+            Reply::Hang => std::future::pending::<()>().await,
+        }
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, String)], body: &[u8], length: usize) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\n");
+    for (name, value) in headers {
+        out.push_str(&format!("{name}: {value}\r\n"));
+    }
+    out.push_str("\r\n");
+    [out.as_bytes(), body].concat()
+}
+
+/// The next request of a connection; none when the other side is done.
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Received>> {
+    loop {
+        let end = buffer.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+            let mut lines = head.lines();
+            let mut first = lines.next().unwrap_or_default().split(' ');
+            let (method, target) = (
+                first.next().unwrap_or_default().to_owned(),
+                first.next().unwrap_or_default().to_owned(),
+            );
+            let headers: BTreeMap<String, String> = lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                .collect();
+            let length = headers
+                .get("content-length")
+                .map_or(0, |length| length.parse().unwrap());
+            if buffer.len() >= end + 4 + length {
+                let body = buffer[end + 4..end + 4 + length].to_vec();
+                buffer.drain(..end + 4 + length);
+                let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+                let query = url::form_urlencoded::parse(query.as_bytes())
+                    .into_owned()
+                    .collect();
+                return Ok(Some(Received {
+                    method,
+                    path: path.to_owned(),
+                    query,
+                    headers,
+                    body,
+                    number: 0,
+                }));
+            }
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,575 @@
+//! The life of a request between the call and its answer: tokens, tries, time. What the README's table says, row by row.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use common::{
+    KEY_ID,
+    exchange::{Exchange, Received, Reply},
+    key,
+};
+use kalshi_sdk::{
+    Client, ClientBuilder, ClockCorrection, Credentials, Error, RetryPolicy,
+    limits::{AccountLimits, BucketLimit, RateLimiter, RateLimits, Tier},
+    types,
+};
+use serde_json::{Value, json};
+
+/// Tries in quick succession.
+fn quick() -> RetryPolicy {
+    RetryPolicy::default().with_initial_backoff(Duration::from_millis(2))
+}
+
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+        .rate_limits(RateLimits::Unlimited)
+        .retry(quick())
+}
+
+fn balance() -> Value {
+    json!({ "balance": 100, "balance_dollars": "1.0000", "portfolio_value": 0, "updated_ts": 1 })
+}
+
+fn created() -> Value {
+    json!({ "order_group_id": "g", "subaccount": 0 })
+}
+
+/// The calls of a read and of a write.
+async fn read(client: &Client) -> Result<i64, Error> {
+    Ok(client.get_balance().send().await?.balance)
+}
+
+async fn write(client: &Client) -> Result<String, Error> {
+    let body = types::CreateOrderGroupRequest::builder().contracts_limit(1);
+    Ok(client
+        .create_order_group()
+        .body(body)
+        .send()
+        .await?
+        .order_group_id
+        .clone())
+}
+
+/// An exchange that does `first` to the first requests, and answers those after them.
+async fn failing(times: usize, first: impl Fn() -> Reply + Send + Sync + 'static) -> Exchange {
+    Exchange::start(move |request: &Received| {
+        if request.number < times {
+            first()
+        } else if request.method == "GET" {
+            Reply::json(200, &balance())
+        } else {
+            Reply::json(201, &created())
+        }
+    })
+    .await
+}
+
+type Make = fn() -> Reply;
+
+/// What breaks on the way, or is refused for a moment, is tried again for reads; writes are not repeated on a guess.
+#[tokio::test]
+async fn reads_are_tried_again_and_writes_are_not_repeated_on_a_guess() {
+    let faults: [(&str, Make); 10] = [
+        ("dropped", || Reply::Drop),
+        ("reset", || Reply::Reset),
+        ("half an answer", || {
+            Reply::Half(200, balance().to_string().into_bytes())
+        }),
+        ("less than told", || {
+            Reply::Short(200, balance().to_string().into_bytes())
+        }),
+        ("500", || Reply::status(500)),
+        ("502", || {
+            Reply::Answer(
+                502,
+                vec![("content-type", "text/html".to_owned())],
+                b"<html><title>Bad gateway</title></html>".to_vec(),
+            )
+        }),
+        ("503", || Reply::status(503)),
+        ("504", || Reply::status(504)),
+        ("no answer", || Reply::Hang),
+        ("a slow body", || {
+            Reply::Slow(
+                Duration::from_secs(30),
+                200,
+                balance().to_string().into_bytes(),
+            )
+        }),
+    ];
+    for (name, fault) in faults {
+        let exchange = failing(2, fault).await;
+        let client = builder(&exchange)
+            .retry(quick().with_attempt_timeout(Some(Duration::from_millis(80))))
+            .timeout(Duration::from_millis(600))
+            .build()
+            .unwrap();
+        assert_eq!(
+            read(&client)
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}")),
+            100
+        );
+        assert_eq!(exchange.count(), 3, "{name}");
+        // Each try is signed afresh.
+        let stamps: Vec<_> = exchange
+            .received()
+            .iter()
+            .map(|request| request.headers["kalshi-access-signature"].clone())
+            .collect();
+        assert!(stamps[0] != stamps[1] && stamps[1] != stamps[2], "{name}");
+
+        let exchange = failing(1, fault).await;
+        let client = builder(&exchange)
+            .retry(quick().with_attempt_timeout(Some(Duration::from_millis(80))))
+            .timeout(Duration::from_millis(300))
+            .build()
+            .unwrap();
+        let error = write(&client).await.unwrap_err();
+        assert_eq!(
+            (exchange.count(), error.attempts()),
+            (1, 1),
+            "{name}: {error}"
+        );
+        assert!(
+            error.may_have_reached_exchange() && !error.was_not_processed(),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is() {
+    let exchange = failing(2, || {
+        Reply::json(429, &json!({ "error": { "code": "too_many_requests" } }))
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    assert_eq!(write(&client).await.unwrap(), "g");
+    assert_eq!(exchange.count(), 3);
+    // Until it is enough.
+    let exchange = failing(usize::MAX, || Reply::status(429)).await;
+    let client = builder(&exchange).build().unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert!(
+        error.is_rate_limited() && error.was_not_processed(),
+        "{error}"
+    );
+    assert_eq!((error.attempts(), exchange.count()), (3, 3));
+    assert!(error.to_string().contains(" (3 attempts in "), "{error}");
+    assert!(error.elapsed() > Duration::ZERO && error.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn what_was_never_connected_is_tried_again_whatever_it_is() {
+    // A port that nobody listens on.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", gone.local_addr().unwrap());
+    drop(gone);
+    let client = Client::builder()
+        .environment(common::environment(&base))
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+        .retry(quick())
+        .build()
+        .unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert!(
+        error.is_connect() && !error.may_have_reached_exchange(),
+        "{error}"
+    );
+    assert_eq!(error.attempts(), 3);
+    assert_eq!(
+        client
+            .with_retry(RetryPolicy::none())
+            .get_exchange_status()
+            .send()
+            .await
+            .unwrap_err()
+            .attempts(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn other_answers_are_final() {
+    let faults: [(&str, Make); 6] = [
+        ("400", || Reply::status(400)),
+        ("401", || Reply::status(401)),
+        ("404", || Reply::status(404)),
+        ("409", || Reply::status(409)),
+        ("a page", || {
+            Reply::Answer(
+                200,
+                vec![("content-type", "text/html".to_owned())],
+                b"<html></html>".to_vec(),
+            )
+        }),
+        ("a refusal inside a success", || {
+            Reply::json(200, &json!({ "error": { "code": "x" } }))
+        }),
+    ];
+    for (name, fault) in faults {
+        let exchange = failing(1, fault).await;
+        let client = builder(&exchange).build().unwrap();
+        let error = read(&client).await.unwrap_err();
+        assert_eq!((exchange.count(), error.attempts()), (1, 1), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_exchanges_own_pause_is_kept_to() {
+    let exchange = failing(1, || Reply::status(429).with_header("retry-after", 1)).await;
+    let client = builder(&exchange).build().unwrap();
+    let start = Instant::now();
+    write(&client).await.unwrap();
+    assert!(
+        start.elapsed() >= Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    // Unless there is no time for it.
+    let exchange = failing(1, || Reply::status(429).with_header("retry-after", 3600)).await;
+    let client = builder(&exchange).build().unwrap();
+    assert_eq!(write(&client).await.unwrap_err().attempts(), 1);
+}
+
+#[tokio::test]
+async fn the_time_for_the_call_ends_all_tries() {
+    let exchange = failing(usize::MAX, || Reply::Hang).await;
+    let client = builder(&exchange)
+        .retry(
+            quick()
+                .with_max_attempts(100)
+                .with_attempt_timeout(Some(Duration::from_millis(40))),
+        )
+        .timeout(Duration::from_millis(150))
+        .build()
+        .unwrap();
+    let error = read(&client).await.unwrap_err();
+    assert!(
+        error.is_timeout() && (2..=4).contains(&error.attempts()),
+        "{error}"
+    );
+}
+
+/// A tier, small enough to run dry.
+fn small() -> AccountLimits {
+    AccountLimits::of(Tier::Basic)
+        .with_write(BucketLimit::new(10, 20))
+        .with_read(BucketLimit::new(1000, 20))
+}
+
+#[tokio::test]
+async fn calls_wait_for_their_tokens_or_are_told_how_long() {
+    let exchange = failing(0, || Reply::Drop).await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(small()))
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        write(&client).await.unwrap();
+    }
+    // Clones share the buckets, and reads have their own.
+    let clone = client.clone();
+    let error = write(&clone.with_max_wait(Duration::from_millis(500)))
+        .await
+        .unwrap_err();
+    let wait = error.would_wait().unwrap();
+    assert!(
+        wait > Duration::from_millis(500) && wait <= Duration::from_secs(1),
+        "{wait:?}"
+    );
+    assert!(
+        !error.may_have_reached_exchange() && error.attempts() == 0,
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("it would have to wait "),
+        "{error}"
+    );
+    assert_eq!(
+        write(&clone.with_max_wait(Duration::ZERO))
+            .await
+            .unwrap_err()
+            .would_wait()
+            .is_some(),
+        true
+    );
+    client.get_account_api_limits().send().await.unwrap_err();
+    assert_eq!(exchange.count(), 3);
+    let start = Instant::now();
+    write(&client).await.unwrap();
+    assert!(
+        start.elapsed() > Duration::from_millis(300),
+        "{:?}",
+        start.elapsed()
+    );
+    let snapshot = client.rate_limiter().snapshot();
+    assert_eq!(
+        (
+            snapshot.write.waits,
+            snapshot.write.waiting,
+            snapshot.write.refusals
+        ),
+        (1, 0, 0)
+    );
+    assert!(snapshot.write.tokens < 10);
+}
+
+/// A stamp that is not stale: the wait comes before the signature.
+#[tokio::test]
+async fn what_waited_is_stamped_when_it_goes() {
+    let exchange = failing(0, || Reply::Drop).await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(small()))
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        write(&client).await.unwrap();
+    }
+    let stamps: Vec<_> = exchange
+        .received()
+        .iter()
+        .map(Received::timestamp)
+        .collect();
+    assert!(stamps[2] - stamps[1] >= 900, "{stamps:?}");
+}
+
+#[tokio::test]
+async fn a_batch_costs_as_much_as_its_items() {
+    let exchange = Exchange::start(|_| Reply::json(200, &json!({ "orders": [] }))).await;
+    let client = builder(&exchange).rate_limits(Tier::Basic).build().unwrap();
+    let batch = |count: usize| {
+        let order = json!({ "order_id": "o" });
+        serde_json::from_value::<types::BatchCancelOrdersV2Request>(
+            json!({ "orders": vec![order; count] }),
+        )
+        .unwrap()
+    };
+    client
+        .batch_cancel_orders_v2()
+        .body(batch(30))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(client.rate_limiter().snapshot().write.tokens / 10, 4);
+    // More than the bucket ever holds.
+    let error = client
+        .batch_cancel_orders_v2()
+        .body(batch(51))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("it costs 102 tokens, and the bucket holds 100 at most"),
+        "{error}"
+    );
+    assert_eq!(
+        (
+            error.would_wait(),
+            error.may_have_reached_exchange(),
+            exchange.count()
+        ),
+        (None, false, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_empties_our_view_of_that_bucket_alone() {
+    let exchange = failing(1, || Reply::status(429)).await;
+    let client = builder(&exchange)
+        .rate_limits(Tier::Basic)
+        .retry(RetryPolicy::none())
+        .build()
+        .unwrap();
+    write(&client).await.unwrap_err();
+    let snapshot = client.rate_limiter().snapshot();
+    assert_eq!((snapshot.write.tokens, snapshot.write.refusals), (0, 1));
+    assert_eq!((snapshot.read.tokens, snapshot.read.refusals), (400, 0));
+}
+
+#[tokio::test]
+async fn a_limiter_is_shared_by_the_clients_of_one_account() {
+    let exchange = failing(0, || Reply::Drop).await;
+    let limiter = Arc::new(RateLimiter::new(Tier::Advanced));
+    let (one, other) = (
+        builder(&exchange)
+            .rate_limiter(limiter.clone())
+            .build()
+            .unwrap(),
+        builder(&exchange)
+            .rate_limiter(limiter.clone())
+            .build()
+            .unwrap(),
+    );
+    write(&one).await.unwrap();
+    write(&other).await.unwrap();
+    let left = limiter.snapshot().write.tokens;
+    assert!((580..600).contains(&left), "{left}");
+    assert!(format!("{limiter:?}").contains("tokens"));
+}
+
+/// An exchange that names its limits.
+async fn with_limits() -> Exchange {
+    Exchange::start(|request| match request.path.as_str() {
+        "/trade-api/v2/account/limits" => Reply::json(
+            200,
+            &json!({ "usage_tier": "expert", "grants": [], "read": { "refill_rate": 700, "bucket_capacity": 900 }, "write": { "refill_rate": 500, "bucket_capacity": 800 } }),
+        ),
+        "/trade-api/v2/account/endpoint_costs" => Reply::json(
+            200,
+            &json!({ "default_cost": 10, "endpoint_costs": [{ "method": "POST", "path": "/trade-api/v2/portfolio/order_groups/create", "cost": 100 }] }),
+        ),
+        _ if request.method == "POST" => Reply::json(201, &created()),
+        _ => Reply::json(200, &balance()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn limits_and_costs_are_discovered_when_asked_and_before_the_first_signed_call() {
+    let exchange = with_limits().await;
+    let client = builder(&exchange).rate_limits(Tier::Basic).build().unwrap();
+    let limits = client.discover_limits().await.unwrap();
+    assert_eq!(
+        (limits.read, limits.write),
+        (BucketLimit::new(700, 900), BucketLimit::new(500, 800))
+    );
+    assert_eq!(limits.balance, BucketLimit::new(50, 10));
+    assert_eq!(
+        client.rate_limiter().snapshot().write.limit,
+        BucketLimit::new(500, 800)
+    );
+    let create = kalshi_sdk::operation::CREATE_ORDER_GROUP;
+    assert_eq!(client.rate_limiter().cost(create, 1), 100);
+
+    let exchange = with_limits().await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Discovered)
+        .build()
+        .unwrap();
+    client.get_exchange_status().send().await.unwrap_err();
+    assert_eq!(exchange.count(), 1);
+    for _ in 0..2 {
+        write(&client).await.unwrap();
+    }
+    let paths: Vec<_> = exchange
+        .received()
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    assert_eq!(paths.len(), 5, "{paths:?}");
+    assert_eq!(
+        (paths[1].as_str(), paths[2].as_str()),
+        (
+            "/trade-api/v2/account/limits",
+            "/trade-api/v2/account/endpoint_costs"
+        )
+    );
+    assert_eq!(
+        client.rate_limiter().snapshot().read.limit,
+        BucketLimit::new(700, 900)
+    );
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_discovered_stop_nothing() {
+    let exchange = failing(1, || Reply::status(403)).await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Discovered)
+        .build()
+        .unwrap();
+    write(&client).await.unwrap();
+    assert_eq!(
+        (
+            exchange.count(),
+            client.rate_limiter().snapshot().write.limit
+        ),
+        (2, BucketLimit::new(100, 100))
+    );
+    assert!(client.discover_limits().await.is_err());
+}
+
+/// An exchange whose clock is ahead of ours, and that refuses stamps more than 5 s off.
+async fn ahead(seconds: i64) -> Exchange {
+    Exchange::start(move |request| {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        let theirs = i64::try_from(now.as_millis()).unwrap() + seconds * 1000;
+        let date = httpdate::fmt_http_date(
+            SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(theirs).unwrap()),
+        );
+        let reply = if (theirs - request.timestamp()).abs() > 5_000 {
+            Reply::json(401, &json!({ "error": { "code": "unauthorized" } }))
+        } else if request.method == "GET" {
+            Reply::json(200, &balance())
+        } else {
+            Reply::json(201, &created())
+        };
+        reply.with_header("date", date)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_noticed_and_reads_are_signed_once_more() {
+    for off in [30, -30] {
+        let exchange = ahead(off).await;
+        let client = builder(&exchange).build().unwrap();
+        assert_eq!(client.clock_skew(), None);
+        assert_eq!(read(&client).await.unwrap(), 100);
+        assert_eq!(exchange.count(), 2);
+        let skew = client.clock_skew().unwrap().num_milliseconds();
+        assert!((skew - off * 1000).abs() < 1_000, "{skew}");
+        // Writes are left alone, and say why.
+        let error = write(&client).await.unwrap_err();
+        let direction = if off > 0 { "behind" } else { "ahead" };
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("; your clock is 30 seconds {direction}")),
+            "{error}"
+        );
+        assert!((error.clock_behind_ms().unwrap() - off * 1000).abs() < 1_000);
+        assert_eq!(exchange.count(), 3);
+        // Unless asked for.
+        let client = builder(&exchange)
+            .clock_correction(ClockCorrection::All)
+            .build()
+            .unwrap();
+        write(&client).await.unwrap();
+        let client = builder(&exchange)
+            .clock_correction(ClockCorrection::Off)
+            .build()
+            .unwrap();
+        assert!(read(&client).await.unwrap_err().clock_behind_ms().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_401_with_a_right_clock_is_final() {
+    let exchange = Exchange::start(|_| {
+        Reply::status(401).with_header("date", httpdate::fmt_http_date(SystemTime::now()))
+    })
+    .await;
+    let client = builder(&exchange)
+        .clock_correction(ClockCorrection::All)
+        .build()
+        .unwrap();
+    let error = read(&client).await.unwrap_err();
+    assert_eq!((exchange.count(), error.clock_behind_ms()), (1, None));
+    assert_eq!(
+        client.clock_skew().map(|skew| skew.num_milliseconds()),
+        Some(0)
+    );
+}

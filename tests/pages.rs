@@ -1,0 +1,348 @@
+//! Lists page by page: to the end, in circles, through faults, ahead of the reader, and in little memory.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use common::{
+    calls::{arguments, samples},
+    exchange::{Exchange, Received, Reply},
+};
+use futures_util::{StreamExt, TryStreamExt};
+use kalshi_sdk::{Client, RetryPolicy, limits::RateLimits, operation};
+use serde_json::{Value, json};
+
+fn client(exchange: &Exchange) -> Client {
+    Client::builder()
+        .environment(exchange.environment())
+        .rate_limits(RateLimits::Unlimited)
+        .retry(RetryPolicy::none())
+        .build()
+        .unwrap()
+}
+
+fn trade(number: usize) -> Value {
+    json!({
+        "trade_id": format!("t{number}"), "ticker": "KXTEST-26", "count_fp": "1.00", "created_time": "2026-01-02T03:04:05Z",
+        "yes_price_dollars": "0.5600", "no_price_dollars": "0.4400", "is_block_trade": false,
+        "taker_book_side": "bid", "taker_outcome_side": "yes", "taker_side": "yes",
+    })
+}
+
+/// Pages of trades by their cursor: `""` is the first. What it holds, and the cursor after it.
+async fn trades(pages: &[(&'static str, &'static [usize], &'static str)]) -> Exchange {
+    let pages = pages.to_vec();
+    Exchange::start(move |request| {
+        let cursor = request.query.get("cursor").map_or("", String::as_str);
+        let (_, numbers, next) = pages
+            .iter()
+            .find(|(own, _, _)| *own == cursor)
+            .unwrap_or_else(|| panic!("no page {cursor}"));
+        let list: Vec<_> = numbers.iter().map(|number| trade(*number)).collect();
+        Reply::json(200, &json!({ "trades": list, "cursor": next }))
+    })
+    .await
+}
+
+fn cursors(exchange: &Exchange) -> Vec<String> {
+    exchange
+        .received()
+        .iter()
+        .map(|request| request.query.get("cursor").cloned().unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_list_is_walked_to_its_end_over_empty_pages() {
+    let exchange = trades(&[
+        ("", &[1, 2], "a"),
+        ("a", &[], "b&/=ü"),
+        ("b&/=ü", &[3], "c"),
+        ("c", &[], ""),
+    ])
+    .await;
+    let client = client(&exchange);
+    let pages: Vec<_> = client
+        .get_trades()
+        .ticker("KX")
+        .limit(2)
+        .by_page()
+        .try_collect()
+        .await
+        .unwrap();
+    let sizes: Vec<_> = pages.iter().map(|page| page.trades.len()).collect();
+    assert_eq!(sizes, [2, 0, 1, 0]);
+    assert_eq!(cursors(&exchange), ["", "a", "b&/=ü", "c"]);
+    // Everything else is asked as before.
+    for request in exchange.received() {
+        assert_eq!(
+            (
+                request.query["ticker"].as_str(),
+                request.query["limit"].as_str()
+            ),
+            ("KX", "2")
+        );
+    }
+    let ids: Vec<_> = client
+        .get_trades()
+        .by_item()
+        .map_ok(|trade| trade.trade_id)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(ids, ["t1", "t2", "t3"]);
+    // From the middle on.
+    let rest = client
+        .get_trades()
+        .cursor("a")
+        .collect_all(10)
+        .await
+        .unwrap();
+    assert_eq!(rest.len(), 1);
+}
+
+#[tokio::test]
+async fn no_page_is_fetched_that_is_not_needed() {
+    let exchange = trades(&[("", &[1, 2], "a"), ("a", &[3, 4], "b")]).await;
+    let client = client(&exchange);
+    assert_eq!(client.get_trades().collect_all(0).await.unwrap().len(), 0);
+    assert_eq!(exchange.count(), 0);
+    assert_eq!(client.get_trades().collect_all(2).await.unwrap().len(), 2);
+    assert_eq!(exchange.count(), 1);
+    assert_eq!(client.get_trades().collect_all(3).await.unwrap().len(), 3);
+    assert_eq!(exchange.count(), 3);
+    // A stream that nobody polls asks nothing.
+    drop(client.get_trades().by_page());
+    assert_eq!(exchange.count(), 3);
+}
+
+#[tokio::test]
+async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
+    for (pages, whole) in [
+        (&[("", &[1][..], "a"), ("a", &[2], "a")][..], 2),
+        (&[("", &[1], "a"), ("a", &[2], "b"), ("b", &[3], "a")], 3),
+        // The first page again, whatever was asked.
+        (
+            &[
+                ("", &[1], "a"),
+                ("a", &[1], "b"),
+                ("b", &[1], "c"),
+                ("c", &[1], "b"),
+            ],
+            4,
+        ),
+    ] {
+        let exchange = trades(pages).await;
+        let results: Vec<_> = client(&exchange).get_trades().by_page().collect().await;
+        let good = results.iter().filter(|result| result.is_ok()).count();
+        assert!(good >= whole && good <= 2 * whole, "{good}");
+        assert!(
+            results
+                .last()
+                .unwrap()
+                .as_ref()
+                .unwrap_err()
+                .is_repeated_cursor()
+        );
+        assert_eq!(results.len(), good + 1);
+        let mut pages = client(&exchange).get_trades().by_page();
+        while pages.next().await.is_some() {}
+        pages.resume();
+        assert!(pages.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_told_once_and_the_stream_goes_on_from_its_cursor() {
+    let failing = Arc::new(Mutex::new(true));
+    let fails = failing.clone();
+    let exchange = Exchange::start(move |request: &Received| {
+        match request.query.get("cursor").map(String::as_str) {
+            None => Reply::json(200, &json!({ "trades": [trade(1)], "cursor": "a" })),
+            Some("a") if *fails.lock().unwrap() => Reply::status(500),
+            Some("a") => Reply::json(200, &json!({ "trades": [trade(2)], "cursor": "" })),
+            Some(other) => panic!("{other}"),
+        }
+    })
+    .await;
+    let client = client(&exchange);
+    let mut pages = client.get_trades().by_page();
+    let mut items = client.get_trades().by_item();
+    assert_eq!(pages.next().await.unwrap().unwrap().trades.len(), 1);
+    assert_eq!(items.next().await.unwrap().unwrap().trade_id, "t1");
+    assert_eq!(
+        pages.next().await.unwrap().unwrap_err().status().unwrap(),
+        500
+    );
+    assert!(items.next().await.unwrap().is_err());
+    assert!(pages.next().await.is_none() && items.next().await.is_none());
+    assert_eq!((pages.cursor(), items.cursor()), ("a", "a"));
+    *failing.lock().unwrap() = false;
+    // Here, and elsewhere by the cursor.
+    pages.resume();
+    items.resume();
+    assert_eq!(
+        pages.next().await.unwrap().unwrap().trades[0].trade_id,
+        "t2"
+    );
+    assert_eq!(items.next().await.unwrap().unwrap().trade_id, "t2");
+    assert!(pages.next().await.is_none() && items.next().await.is_none());
+    pages.resume();
+    assert!(pages.next().await.is_none());
+    let elsewhere = client
+        .get_trades()
+        .cursor(items.cursor())
+        .collect_all(9)
+        .await
+        .unwrap();
+    assert_eq!(elsewhere.len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_made_is_an_error_of_the_stream() {
+    let exchange = trades(&[]).await;
+    let results: Vec<_> = client(&exchange)
+        .get_fcm_orders()
+        .limit(u64::MAX)
+        .by_page()
+        .collect()
+        .await;
+    assert_eq!(results.len(), 1);
+    assert!(results[0].as_ref().unwrap_err().is_invalid_request());
+}
+
+/// The next page is asked for before anybody wants it, and only when that was wished.
+#[tokio::test]
+async fn the_next_page_may_be_fetched_while_this_one_is_read() {
+    for ahead in [true, false] {
+        let asked = Arc::new(tokio::sync::Notify::new());
+        let tells = asked.clone();
+        let exchange = Exchange::start(move |request| {
+            let cursor = request.query.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
+            if cursor == 1 {
+                tells.notify_one();
+            }
+            Reply::json(200, &json!({ "trades": [trade(cursor)], "cursor": if cursor < 2 { (cursor + 1).to_string() } else { String::new() } }))
+        })
+        .await;
+        let client = client(&exchange);
+        let mut trades = client.get_trades().by_item();
+        if ahead {
+            trades = trades.with_prefetch();
+        }
+        trades.next().await.unwrap().unwrap();
+        if ahead {
+            asked.notified().await;
+            assert_eq!(exchange.count(), 2);
+        } else {
+            // Nothing is under way that could ask.
+            tokio::time::timeout(Duration::from_millis(100), asked.notified())
+                .await
+                .unwrap_err();
+            assert_eq!(exchange.count(), 1);
+        }
+        let rest: Vec<_> = trades
+            .map_ok(|trade| trade.trade_id)
+            .try_collect()
+            .await
+            .unwrap();
+        assert_eq!(rest, ["t1", "t2"]);
+        assert_eq!(exchange.count(), 3);
+    }
+}
+
+/// Every paged operation of the table, by its own names.
+#[tokio::test]
+async fn every_paged_operation_is_walked_by_its_own_names() {
+    let samples = samples();
+    let mut walked = 0;
+    for paged in operation::ALL
+        .iter()
+        .filter(|operation| operation.paging.is_some())
+    {
+        let paging = paged.paging.unwrap();
+        let mut first = samples.answers(paged.id).remove(0).body;
+        let mut last = first.clone();
+        first[paging.cursor_member] = json!("next page");
+        last[paging.cursor_member] = Value::Null;
+        let exchange = Exchange::start(move |request| {
+            let second = request
+                .query
+                .get(paging.cursor_parameter)
+                .is_some_and(|cursor| cursor == "next page");
+            Reply::json(200, if second { &last } else { &first })
+        })
+        .await;
+        let client = Client::builder()
+            .environment(exchange.environment())
+            .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap())
+            .rate_limits(RateLimits::Unlimited)
+            .build()
+            .unwrap();
+        let count = common::calls::pages(&client, paged.id, &arguments(&samples, paged.id))
+            .await
+            .unwrap();
+        assert_eq!(count, 2, "{paged}");
+        assert_eq!(exchange.count(), 2, "{paged}");
+        walked += 1;
+    }
+    assert_eq!(walked, 29);
+}
+
+/// A hundred thousand markets need the room of a page, not of the list.
+#[tokio::test]
+async fn a_long_walk_holds_one_page() {
+    let market = samples().answers("GetMarkets").remove(0).body["markets"][0].clone();
+    let page = json!({ "markets": vec![market; 1000], "cursor": "CURSOR" }).to_string();
+    let size = page.len();
+    let exchange = Exchange::start(move |request| {
+        let number: usize = request
+            .query
+            .get("cursor")
+            .map_or(0, |cursor| cursor.parse().unwrap());
+        let next = if number < 99 {
+            (number + 1).to_string()
+        } else {
+            String::new()
+        };
+        Reply::Answer(200, Vec::new(), page.replace("CURSOR", &next).into_bytes())
+    })
+    .await;
+    let client = client(&exchange);
+    let Some(before) = resident() else {
+        println!("this system does not tell how much memory is used: not tried");
+        return;
+    };
+    let (mut markets, mut most) = (0, 0);
+    let mut stream = client.get_markets().by_item();
+    while let Some(market) = stream.next().await {
+        market.unwrap();
+        markets += 1;
+        if markets % 1000 == 0 {
+            most = most.max(resident().unwrap().saturating_sub(before));
+        }
+    }
+    assert_eq!(markets, 100_000);
+    // The list is some hundred pages; a page as text, as it arrives and as values is less than a dozen.
+    assert!(most < 16 * size, "{most} bytes more, a page has {size}");
+}
+
+/// Bytes of memory that this process holds.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(
+        line.trim()
+            .strip_suffix(" kB")?
+            .trim()
+            .parse::<usize>()
+            .ok()?
+            * 1024,
+    )
+}
