@@ -20,6 +20,21 @@ fn generate() -> Result<(), String> {
     let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply)
         .map_err(|error| error.to_string())?;
     let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
+    // What stands on the orders of the Trade API is there where the contract has them.
+    println!("cargo::rustc-check-cfg=cfg(event_orders)");
+    let orders = [
+        "CREATE_ORDER_V2",
+        "BATCH_CREATE_ORDERS_V2",
+        "AMEND_ORDER_V2",
+        "DECREASE_ORDER_V2",
+        "CANCEL_ORDER_V2",
+    ];
+    if orders
+        .iter()
+        .all(|name| rust.contains(&format!("const {name} ")))
+    {
+        println!("cargo::rustc-cfg=event_orders");
+    }
     let path = PathBuf::from(directory).join("kalshi.rs");
     fs::write(&path, rust).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

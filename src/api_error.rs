@@ -75,8 +75,26 @@ impl ApiError {
         error
     }
 
+    /// The refusal of one item of a batch, inside an answer of that status.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn of_item(status: StatusCode, said: ErrorResponse) -> Self {
+        let mut error = Self {
+            status,
+            code: None,
+            message: None,
+            details: None,
+            service: None,
+            retry_after: None,
+        };
+        error.take(said);
+        error
+    }
+
     fn read_members(&mut self, members: Map<String, Value>) {
-        let said = ErrorResponse::read(members);
+        self.take(ErrorResponse::read(members));
+    }
+
+    fn take(&mut self, said: ErrorResponse) {
         self.code = said.code.map(|text| short(&text, EXCERPT));
         self.message = said.message.map(|text| short(&text, EXCERPT));
         self.details = said.details.map(|text| short(&text, EXCERPT));

@@ -35,8 +35,8 @@ struct Inner {
     kind: Kind,
     /// An attempt may have arrived.
     arrived: bool,
-    /// An attempt may have been processed.
-    processed: bool,
+    /// How many attempts may have been processed.
+    processed: u32,
     /// How often it was sent, or tried to be.
     attempts: u32,
     elapsed: Duration,
@@ -80,7 +80,7 @@ impl Error {
             operation,
             kind,
             arrived: false,
-            processed: false,
+            processed: 0,
             attempts: 0,
             elapsed: Duration::ZERO,
             clock_behind_ms: None,
@@ -90,7 +90,7 @@ impl Error {
     /// Notes what is known of the attempts that were made.
     pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
         self.0.arrived = attempts.any_arrived();
-        self.0.processed = attempts.any_processed();
+        self.0.processed = attempts.processed();
         self.0.attempts = attempts.begun();
         self.0.elapsed = attempts.elapsed();
         self
@@ -102,6 +102,23 @@ impl Error {
             self.0.clock_behind_ms = behind_ms;
         }
         self
+    }
+
+    /// How many attempts the exchange may have processed.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn processed_attempts(&self) -> u32 {
+        self.0.processed
+    }
+
+    /// An answer that decodes, and says something else than it can.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn unlike(
+        operation: &'static Operation,
+        status: StatusCode,
+        message: String,
+    ) -> Self {
+        let source = <serde_json::Error as serde::de::Error>::custom(message);
+        Self::decode(operation, status, "$".to_owned(), b"", source)
     }
 
     pub(crate) fn no_tokens(operation: &'static Operation, error: NoTokens) -> Self {
@@ -204,7 +221,7 @@ impl Error {
     /// was refused for an empty token bucket (429). All attempts count.
     #[must_use]
     pub fn was_not_processed(&self) -> bool {
-        !self.0.processed
+        self.0.processed == 0
     }
 
     /// How often the call was sent, tries that made no connection included; 0 if it never came to that.

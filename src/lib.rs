@@ -12,11 +12,14 @@ mod de;
 mod discovery;
 mod environment;
 mod error;
+pub mod fees;
 pub(crate) mod generated;
 mod json_path;
 pub mod limits;
 mod money;
 pub mod operation;
+#[cfg(event_orders)]
+pub mod orders;
 pub mod pages;
 mod retry;
 mod secret;

@@ -60,9 +60,9 @@ impl Attempts {
         self.0.arrived.load(Relaxed) > 0
     }
 
-    /// Whether the exchange may have processed an attempt.
-    pub(crate) fn any_processed(&self) -> bool {
-        self.0.processed.load(Relaxed) > 0
+    /// How many attempts the exchange may have processed.
+    pub(crate) fn processed(&self) -> u32 {
+        self.0.processed.load(Relaxed)
     }
 }
 

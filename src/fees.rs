@@ -1,0 +1,223 @@
+//! What trades cost, in exact money: as the exchange computes it, and as recorded fills bear out.
+//!
+//! The general fee of a trade of `C` contracts at a price `P` is `0.07 × C × P × (1 − P)`, times the series' multiplier, for the
+//! taker. A maker pays a quarter of that in series with maker fees, and half of it for combos. What is paid in all, price and
+//! fee together, is rounded up to a hundredth of a cent, so that the fee itself may have more digits.
+
+use std::fmt;
+
+use crate::{Contracts, Dollars, MoneyError};
+
+/// A series' or an event's `fee_multiplier`, exact to a millionth.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Multiplier(u32);
+
+impl Multiplier {
+    /// Nothing is added or taken off.
+    pub const ONE: Self = Self(1_000_000);
+    /// Half the general fee.
+    pub const HALF: Self = Self(500_000);
+
+    /// From a whole number of millionths.
+    #[must_use]
+    pub const fn from_millionths(millionths: u32) -> Self {
+        Self(millionths)
+    }
+
+    /// As a whole number of millionths.
+    #[must_use]
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+}
+
+/// From a JSON number, as the exchange sends it: 1, 0.5. The shortest decimal that reads as it is what was sent.
+impl TryFrom<f64> for Multiplier {
+    type Error = MoneyError;
+
+    fn try_from(value: f64) -> Result<Self, MoneyError> {
+        value.to_string().parse()
+    }
+}
+
+/// From decimal text with up to six digits behind the point.
+impl std::str::FromStr for Multiplier {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        // The same digits as an amount of dollars.
+        let millionths = text.parse::<Dollars>()?.micros();
+        u32::try_from(millionths)
+            .map(Self)
+            .map_err(|_| MoneyError::OutOfRange)
+    }
+}
+
+impl fmt::Debug for Multiplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Multiplier({})", Dollars::from_micros(i64::from(self.0)))
+    }
+}
+
+/// What `count` contracts cost at a price, without fees: exact, or nothing where six digits do not hold it.
+///
+/// ```
+/// use kalshi_sdk::{Contracts, Dollars, fees};
+///
+/// let cost = fees::cost("0.5600".parse()?, "2.50".parse()?);
+/// assert_eq!(cost, Some("1.4000".parse()?));
+/// # Ok::<(), kalshi_sdk::MoneyError>(())
+/// ```
+#[must_use]
+pub fn cost(price: Dollars, count: Contracts) -> Option<Dollars> {
+    let product = i128::from(price.micros()).checked_mul(i128::from(count.hundredths()))?;
+    (product % 100 == 0)
+        .then_some(product / 100)
+        .and_then(dollars)
+}
+
+/// The fee of a taker: `price` is what is paid for a contract of the side that is bought, so for NO one dollar less the price of YES.
+///
+/// Nothing for a price outside of 0 to 1 dollar, a negative count, or amounts too large to hold.
+///
+/// ```
+/// use kalshi_sdk::{fees::{self, Multiplier}};
+///
+/// // One contract at 48 cents.
+/// let fee = fees::taker("0.4800".parse()?, 1.into(), Multiplier::ONE);
+/// assert_eq!(fee, Some("0.0175".parse()?));
+/// # Ok::<(), kalshi_sdk::MoneyError>(())
+/// ```
+#[must_use]
+pub fn taker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
+    fee(price, count, multiplier, 4)
+}
+
+/// The fee of a maker in a series with maker fees (`quadratic_with_maker_fees`): a quarter of a taker's. Elsewhere a maker pays none.
+#[must_use]
+pub fn maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
+    fee(price, count, multiplier, 1)
+}
+
+/// The fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's.
+#[must_use]
+pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
+    fee(price, count, multiplier, 2)
+}
+
+/// Rounded up so that price and fee together are whole hundredths of a cent.
+fn fee(
+    price: Dollars,
+    count: Contracts,
+    multiplier: Multiplier,
+    quarters: i128,
+) -> Option<Dollars> {
+    /// Parts of a dollar in 0.07 / 4 × hundredths × millionths × millionths × millionths.
+    const PARTS: i128 = 4 * 100 * 100 * 1_000_000 * 1_000_000 * 1_000_000;
+    /// A hundredth of a cent.
+    const UNIT: i128 = PARTS / 10_000;
+    let (price, count) = (i128::from(price.micros()), i128::from(count.hundredths()));
+    if !(0..=1_000_000).contains(&price) || count < 0 {
+        return None;
+    }
+    let raw = (7 * quarters * price * (1_000_000 - price))
+        .checked_mul(count)?
+        .checked_mul(i128::from(multiplier.0))?;
+    // Both in parts: the price of all is micros times hundredths.
+    let all = (price * count).checked_mul(PARTS / 100_000_000)?;
+    let paid = all.checked_add(raw)?;
+    let rounded = (paid / UNIT + i128::from(paid % UNIT != 0)).checked_mul(UNIT)?;
+    let fee = rounded - all;
+    // Exact where the price of all has no more than six digits; else rounded up once more, to the last that can be held.
+    let micro = PARTS / 1_000_000;
+    dollars(fee / micro + i128::from(fee % micro != 0))
+}
+
+fn dollars(micros: i128) -> Option<Dollars> {
+    i64::try_from(micros).ok().map(Dollars::from_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn fees_are_those_of_recorded_fills() {
+        // Price of the side bought, count, multiplier, fee: figures that the exchange has charged.
+        for (price, count, multiplier, charged) in [
+            ("0.4800", "1.00", 1.0, "0.017500"),
+            ("0.0010", "227.27", 1.0, "0.015930"),
+            ("0.0010", "90.90", 1.0, "0.006400"),
+            ("0.0330", "28.32", 1.0, "0.063340"),
+            ("0.2280", "4.15", 1.0, "0.051200"),
+            ("0.0100", "10.00", 1.0, "0.007000"),
+            ("0.7400", "15.00", 1.0, "0.202100"),
+            ("0.1600", "10.00", 1.0, "0.094100"),
+            ("0.5100", "1.00", 0.5, "0.008800"),
+            ("0.2700", "10.00", 0.5, "0.069000"),
+            ("0.2700", "0.27", 0.5, "0.001900"),
+        ] {
+            let fee = taker(
+                price.parse().unwrap(),
+                count.parse().unwrap(),
+                multiplier.try_into().unwrap(),
+            )
+            .unwrap();
+            assert_eq!(fee, charged.parse().unwrap(), "{count} at {price}");
+        }
+    }
+
+    #[test]
+    fn makers_pay_a_part() {
+        let (price, count) = ("0.5000".parse().unwrap(), "100".parse().unwrap());
+        assert_eq!(
+            taker(price, count, Multiplier::ONE),
+            Some("1.7500".parse().unwrap())
+        );
+        assert_eq!(
+            combo_maker(price, count, Multiplier::ONE),
+            Some("0.8750".parse().unwrap())
+        );
+        assert_eq!(
+            maker(price, count, Multiplier::ONE),
+            Some("0.4375".parse().unwrap())
+        );
+        assert_eq!(
+            maker(price, count, Multiplier::from_millionths(0)),
+            Some(Dollars::ZERO)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_nothing() {
+        let one = Multiplier::ONE;
+        assert_eq!(taker("1.0001".parse().unwrap(), 1.into(), one), None);
+        assert_eq!(taker("-0.01".parse().unwrap(), 1.into(), one), None);
+        assert_eq!(
+            taker("0.5".parse().unwrap(), Contracts::from(-1), one),
+            None
+        );
+        assert_eq!(
+            taker(
+                "0.5".parse().unwrap(),
+                Contracts::from_hundredths(i64::MAX),
+                Multiplier::from_millionths(u32::MAX)
+            ),
+            None
+        );
+        assert_eq!(taker(Dollars::ONE, 1.into(), one), Some(Dollars::ZERO));
+        assert_eq!(
+            cost("0.000001".parse().unwrap(), "0.01".parse().unwrap()),
+            None
+        );
+        assert_eq!(
+            cost(Dollars::from_micros(i64::MAX), Contracts::from(i32::MAX)),
+            None
+        );
+        for bad in [-1.0, f64::NAN, f64::INFINITY, 0.000_000_1, 1e300] {
+            assert!(Multiplier::try_from(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Multiplier::try_from(5.5).unwrap().millionths(), 5_500_000);
+    }
+}

@@ -1,0 +1,226 @@
+//! The prices that a market takes.
+
+use std::fmt;
+
+use crate::{Dollars, types::Market};
+
+/// The prices that a market takes for YES, as its `price_ranges` say. It may change while the market is open.
+///
+/// ```
+/// # fn example(market: kalshi_sdk::types::Market) {
+/// use kalshi_sdk::orders::PriceGrid;
+///
+/// let grid = PriceGrid::from(&market);
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceGrid {
+    /// Start, end and step of each range, in millionths of a dollar, rising.
+    ranges: Vec<(i64, i64, i64)>,
+}
+
+/// A price that is not on the grid of a market, and its neighbours that are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OffGrid {
+    /// The price.
+    pub price: Dollars,
+    /// The next price below, if there is one.
+    pub below: Option<Dollars>,
+    /// The next price above, if there is one.
+    pub above: Option<Dollars>,
+}
+
+impl fmt::Display for OffGrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the price {} is not on the market's grid; next to it ",
+            self.price
+        )?;
+        match (self.below, self.above) {
+            (Some(below), Some(above)) => write!(f, "are {below} and {above}"),
+            (Some(price), None) | (None, Some(price)) => write!(f, "is {price}"),
+            (None, None) => f.write_str("there is none"),
+        }
+    }
+}
+
+impl std::error::Error for OffGrid {}
+
+impl From<&Market> for PriceGrid {
+    fn from(market: &Market) -> Self {
+        Self::new(
+            market
+                .price_ranges
+                .iter()
+                .map(|range| (range.start, range.end, range.step)),
+        )
+    }
+}
+
+impl PriceGrid {
+    /// The grid of these ranges, each with its start, end and step. One without a step, or that ends before it starts, has no price.
+    #[must_use]
+    pub fn new(ranges: impl IntoIterator<Item = (Dollars, Dollars, Dollars)>) -> Self {
+        let ranges = ranges
+            .into_iter()
+            .map(|(start, end, step)| (start.micros(), end.micros(), step.micros()));
+        let mut ranges: Vec<_> = ranges
+            .filter(|(start, end, step)| *step > 0 && *start >= 0 && end >= start)
+            .collect();
+        ranges.sort_unstable();
+        Self { ranges }
+    }
+
+    /// Whether an order may have the price: on the grid, and between nothing and a dollar.
+    #[must_use]
+    pub fn contains(&self, price: Dollars) -> bool {
+        self.round_down(price) == Some(price)
+    }
+
+    /// The price itself, if an order may have it.
+    ///
+    /// # Errors
+    ///
+    /// [`OffGrid`], with the prices next to it.
+    pub fn check(&self, price: Dollars) -> Result<Dollars, OffGrid> {
+        if self.contains(price) {
+            Ok(price)
+        } else {
+            Err(OffGrid {
+                price,
+                below: self.round_down(price),
+                above: self.round_up(price),
+            })
+        }
+    }
+
+    /// The highest price an order may have that is not above this.
+    #[must_use]
+    pub fn round_down(&self, price: Dollars) -> Option<Dollars> {
+        let price = price.micros();
+        let candidates = self
+            .ranges
+            .iter()
+            .filter(|(start, _, _)| *start <= price)
+            .filter_map(|(start, end, step)| {
+                let steps = (price.min(*end).min(MAX) - start) / step;
+                // A range may begin above the highest price of an order.
+                (*start <= MAX).then_some(start + steps * step)
+            });
+        candidates
+            .filter(|price| *price >= MIN)
+            .max()
+            .map(Dollars::from_micros)
+    }
+
+    /// The lowest price an order may have that is not below this.
+    #[must_use]
+    pub fn round_up(&self, price: Dollars) -> Option<Dollars> {
+        let price = price.micros().max(MIN);
+        let candidates = self.ranges.iter().filter_map(|(start, end, step)| {
+            let missing = price.checked_sub(*start).unwrap_or(0).max(0);
+            let steps = missing / step + i64::from(missing % step != 0);
+            let up = start.checked_add(steps.checked_mul(*step)?)?;
+            (up <= *end && up >= MIN).then_some(up)
+        });
+        candidates
+            .filter(|price| *price <= MAX)
+            .min()
+            .map(Dollars::from_micros)
+    }
+}
+
+/// The least and the most an order may have, in millionths: something, and less than a dollar.
+const MIN: i64 = 1;
+const MAX: i64 = 999_999;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn dollars(text: &str) -> Dollars {
+        text.parse().unwrap()
+    }
+
+    /// A cent in the middle, a tenth of one at the edges.
+    fn tapered() -> PriceGrid {
+        PriceGrid::new(
+            [
+                ("0", "0.1", "0.001"),
+                ("0.1", "0.9", "0.01"),
+                ("0.9", "1", "0.001"),
+            ]
+            .map(|(start, end, step)| (dollars(start), dollars(end), dollars(step))),
+        )
+    }
+
+    #[test]
+    fn prices_are_on_the_grid_or_between_two_that_are() {
+        let grid = tapered();
+        for (price, below, above) in [
+            ("0.0010", Some("0.0010"), Some("0.0010")),
+            ("0.0005", None, Some("0.0010")),
+            ("0", None, Some("0.0010")),
+            ("0.0995", Some("0.0990"), Some("0.1000")),
+            ("0.1000", Some("0.1000"), Some("0.1000")),
+            ("0.1010", Some("0.1000"), Some("0.1100")),
+            ("0.5600", Some("0.5600"), Some("0.5600")),
+            ("0.5650", Some("0.5600"), Some("0.5700")),
+            ("0.8999", Some("0.8900"), Some("0.9000")),
+            ("0.9001", Some("0.9000"), Some("0.9010")),
+            ("0.9995", Some("0.9990"), None),
+            ("1.0000", Some("0.9990"), None),
+            ("7.0000", Some("0.9990"), None),
+            ("-0.5", None, Some("0.0010")),
+        ] {
+            let price = dollars(price);
+            let (below, above) = (below.map(dollars), above.map(dollars));
+            assert_eq!(
+                (grid.round_down(price), grid.round_up(price)),
+                (below, above),
+                "{price}"
+            );
+            assert_eq!(grid.check(price).is_ok(), below == Some(price), "{price}");
+        }
+        let error = grid.check(dollars("0.5650")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the price 0.5650 is not on the market's grid; next to it are 0.5600 and 0.5700"
+        );
+    }
+
+    #[test]
+    fn odd_grids_have_no_prices() {
+        for ranges in [
+            vec![],
+            vec![("0.5", "0.4", "0.01")],
+            vec![("0.1", "0.9", "0")],
+            vec![("-1", "0.5", "0.1")],
+            vec![("1", "2", "0.1")],
+        ] {
+            let grid = PriceGrid::new(
+                ranges
+                    .iter()
+                    .map(|(start, end, step)| (dollars(start), dollars(end), dollars(step))),
+            );
+            assert_eq!(
+                (
+                    grid.round_down(dollars("0.5")),
+                    grid.round_up(dollars("0.5"))
+                ),
+                (None, None),
+                "{ranges:?}"
+            );
+        }
+        let huge = PriceGrid::new([(
+            Dollars::ZERO,
+            Dollars::from_micros(i64::MAX),
+            Dollars::from_micros(i64::MAX),
+        )]);
+        assert_eq!(huge.round_up(Dollars::from_micros(i64::MIN)), None);
+        assert_eq!(huge.round_down(Dollars::from_micros(i64::MAX)), None);
+    }
+}

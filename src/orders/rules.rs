@@ -1,0 +1,241 @@
+//! What can be seen to be wrong with an order before it is sent.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use super::{OffGrid, PriceGrid};
+use crate::{
+    Client, Contracts, Dollars,
+    types::{CreateOrderV2Request, TimeInForce},
+};
+
+/// Rules for an order beyond those that hold for all: the grid of its market, the group it is to be in.
+///
+/// For all orders hold: a price between nothing and a dollar; at least a hundredth of a contract (the type has no more digits);
+/// `reduce_only` with immediate-or-cancel only; an `expiration_time` in the future, by the exchange's clock as far as it is known,
+/// and not with immediate-or-cancel.
+///
+/// ```no_run
+/// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::CreateOrderV2Request) -> Result<(), kalshi_sdk::Error> {
+/// use kalshi_sdk::orders::{OrderRules, PriceGrid};
+///
+/// let market = client.get_market().ticker(&order.ticker).send().await?;
+/// let rules = OrderRules::new().with_grid(PriceGrid::from(&market.market));
+/// let outcome = client.place_order_by(order, &rules).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderRules {
+    /// The grid of the market.
+    pub grid: Option<PriceGrid>,
+    /// The group.
+    pub group: Option<OrderGroupKey>,
+}
+
+/// A group of orders, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderGroupKey {
+    /// The exchange's id of the group.
+    pub order_group_id: String,
+    /// The shard it is on; the first unless set.
+    pub exchange_index: i64,
+    /// The subaccount it is of; the primary one unless set.
+    pub subaccount: i64,
+}
+
+impl OrderGroupKey {
+    /// The group of that id, of the primary account and on the first shard.
+    #[must_use]
+    pub fn new(order_group_id: impl Into<String>) -> Self {
+        Self {
+            order_group_id: order_group_id.into(),
+            exchange_index: 0,
+            subaccount: 0,
+        }
+    }
+
+    /// The same, on that shard.
+    #[must_use]
+    pub fn with_exchange_index(mut self, exchange_index: i64) -> Self {
+        self.exchange_index = exchange_index;
+        self
+    }
+
+    /// The same, of that subaccount.
+    #[must_use]
+    pub fn with_subaccount(mut self, subaccount: i64) -> Self {
+        self.subaccount = subaccount;
+        self
+    }
+}
+
+/// Why an order cannot be placed as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidOrder {
+    /// Its price is nothing, negative, or a dollar or more.
+    Price(Dollars),
+    /// Its price is not on the grid.
+    OffGrid(OffGrid),
+    /// It is for nothing.
+    Count(Contracts),
+    /// It is to reduce only, and not immediate-or-cancel.
+    ReduceOnly,
+    /// It expires, and is immediate-or-cancel.
+    ExpiringImmediately,
+    /// It has expired already: the time it was to expire, in Unix seconds.
+    Expired(i64),
+    /// It names another group than the rules.
+    OtherGroup(Option<String>),
+    /// It is on another shard than its group: its own, and the group's. An order of a group is not routed by its market.
+    GroupShard(Option<i64>, i64),
+    /// It is of another subaccount than its group: its own, and the group's.
+    GroupSubaccount(i64, i64),
+}
+
+impl fmt::Display for InvalidOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Price(price) => write!(f, "the price {price} is not between 0 and 1 dollar"),
+            Self::OffGrid(error) => error.fmt(f),
+            Self::Count(count) => write!(
+                f,
+                "an order is for 0.01 contracts at least, not for {count}"
+            ),
+            Self::ReduceOnly => {
+                f.write_str("`reduce_only` goes with the time in force `immediate_or_cancel` only")
+            }
+            Self::ExpiringImmediately => f.write_str(
+                "`expiration_time` does not go with the time in force `immediate_or_cancel`",
+            ),
+            Self::Expired(time) => write!(
+                f,
+                "the `expiration_time` {time} is in the past; it is in Unix seconds"
+            ),
+            Self::OtherGroup(group) => {
+                write!(f, "the order names the group {group:?}, which is another")
+            }
+            Self::GroupShard(own, group) => {
+                let own = own.map_or_else(|| "none".to_owned(), |own| own.to_string());
+                write!(
+                    f,
+                    "the order names the shard {own}, and its group is on {group}: set `exchange_index` to that"
+                )
+            }
+            Self::GroupSubaccount(own, group) => write!(
+                f,
+                "the order is of subaccount {own}, and its group of {group}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidOrder {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::OffGrid(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl OrderRules {
+    /// No rules but those for all orders.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with the grid of the market.
+    #[must_use]
+    pub fn with_grid(mut self, grid: PriceGrid) -> Self {
+        self.grid = Some(grid);
+        self
+    }
+
+    /// The same with the group the order is to be in.
+    #[must_use]
+    pub fn with_group(mut self, group: OrderGroupKey) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Checks an order, as of a time.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn check(&self, order: &CreateOrderV2Request, now: SystemTime) -> Result<(), InvalidOrder> {
+        let immediate = order.time_in_force == TimeInForce::ImmediateOrCancel;
+        if order.price <= Dollars::ZERO || order.price >= Dollars::ONE {
+            return Err(InvalidOrder::Price(order.price));
+        }
+        if let Some(grid) = &self.grid {
+            grid.check(order.price).map_err(InvalidOrder::OffGrid)?;
+        }
+        if order.count <= Contracts::ZERO {
+            return Err(InvalidOrder::Count(order.count));
+        }
+        if order.reduce_only == Some(true) && !immediate {
+            return Err(InvalidOrder::ReduceOnly);
+        }
+        if let Some(time) = order.expiration_time {
+            if immediate {
+                return Err(InvalidOrder::ExpiringImmediately);
+            }
+            let now = now
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs();
+            if u64::try_from(time).unwrap_or_default() <= now {
+                return Err(InvalidOrder::Expired(time));
+            }
+        }
+        match &self.group {
+            Some(group) => group.check(order),
+            None => Ok(()),
+        }
+    }
+}
+
+impl OrderGroupKey {
+    fn check(&self, order: &CreateOrderV2Request) -> Result<(), InvalidOrder> {
+        if order.order_group_id.as_ref() != Some(&self.order_group_id) {
+            return Err(InvalidOrder::OtherGroup(order.order_group_id.clone()));
+        }
+        // Left out, the shard of an order is found by its market; that of a group is the first.
+        let shard = order.exchange_index.as_ref().map(|index| index.0);
+        if shard != Some(self.exchange_index) && !(shard.is_none() && self.exchange_index == 0) {
+            return Err(InvalidOrder::GroupShard(shard, self.exchange_index));
+        }
+        let subaccount = order.subaccount.unwrap_or_default();
+        if subaccount != self.subaccount {
+            return Err(InvalidOrder::GroupSubaccount(subaccount, self.subaccount));
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Checks an order by rules, as of the exchange's time as far as it is known.
+    pub(super) fn check_order(
+        &self,
+        order: &CreateOrderV2Request,
+        rules: &OrderRules,
+    ) -> Result<(), InvalidOrder> {
+        let behind = self.transport.server_time.behind_ms().unwrap_or_default();
+        let skew = Duration::from_millis(behind.unsigned_abs());
+        let now = SystemTime::now();
+        let now = if behind >= 0 {
+            now.checked_add(skew)
+        } else {
+            now.checked_sub(skew)
+        };
+        rules.check(order, now.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+}
