@@ -92,19 +92,27 @@ pub struct Exchange {
 impl Exchange {
     /// Answers every request as `reply` says.
     pub async fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_unreliable(|| false, reply).await
+    }
+
+    /// The same, but closes the connection in place of reading a request whenever `refuse` says so.
+    pub async fn start_unreliable(
+        refuse: impl Fn() -> bool + Send + Sync + 'static,
+        reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (reply, requests) = (Arc::new(reply), received.clone());
+        let (reply, refuse, requests) = (Arc::new(reply), Arc::new(refuse), received.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                let (reply, requests) = (reply.clone(), requests.clone());
+                let (reply, refuse, requests) = (reply.clone(), refuse.clone(), requests.clone());
                 connections.spawn(async move {
-                    _ = serve(stream, &*reply, &requests).await;
+                    _ = serve(stream, &*refuse, &*reply, &requests).await;
                 });
                 while connections.try_join_next().is_some() {}
             }
@@ -132,11 +140,16 @@ impl Exchange {
 /// Serves one connection until it is closed.
 async fn serve(
     mut stream: TcpStream,
+    refuse: &(dyn Fn() -> bool + Send + Sync),
     reply: &(dyn Fn(&Received) -> Reply + Send + Sync),
     all: &Mutex<Vec<Received>>,
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
+        stream.readable().await?;
+        if refuse() {
+            return Ok(());
+        }
         let Some(mut request) = read(&mut stream, &mut buffer).await? else {
             return Ok(());
         };

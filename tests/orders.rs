@@ -1,0 +1,940 @@
+//! Orders that end in knowledge: each outcome, and thousands of orders through an exchange that fails in every way.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use common::{
+    KEY_ID,
+    exchange::{Exchange, Received, Reply},
+    key,
+};
+use kalshi_sdk::{
+    Client, ClientBuilder, Credentials, RetryPolicy,
+    limits::RateLimits,
+    orders::{
+        ChangeOutcome, ChangeReconciled, InvalidOrder, OrderGroupKey, OrderKey, OrderOutcome,
+        OrderRules, PriceGrid, Reconciled, UnknownOutcome,
+    },
+    types::{
+        AmendOrderV2Request, BookSide, CreateOrderV2Request, DecreaseOrderV2Request,
+        SelfTradePreventionType, TimeInForce,
+    },
+};
+use serde_json::{Value, json};
+
+const TICKER: &str = "KXTEST-26-T73.5";
+
+/// How long reads of the exchange here lag behind its writes.
+const LAG: Duration = Duration::from_millis(60);
+
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+        .rate_limits(RateLimits::Unlimited)
+        .retry(
+            RetryPolicy::default()
+                .with_initial_backoff(Duration::from_millis(2))
+                .with_attempt_timeout(Some(Duration::from_millis(400))),
+        )
+        .timeout(Duration::from_millis(1500))
+}
+
+fn order() -> CreateOrderV2Request {
+    CreateOrderV2Request::builder()
+        .ticker(TICKER)
+        .side(BookSide::Bid)
+        .price("0.5600")
+        .count("10")
+        .time_in_force(TimeInForce::GoodTillCanceled)
+        .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
+        .try_into()
+        .unwrap()
+}
+
+/// What the exchange has of an order.
+#[derive(Clone)]
+struct Held {
+    id: String,
+    price: String,
+    count: f64,
+    status: &'static str,
+    at: Instant,
+    /// How often a request for it was carried out.
+    times: usize,
+}
+
+impl Held {
+    fn row(&self, client_order_id: &str) -> Value {
+        let rests = if self.status == "resting" {
+            self.count
+        } else {
+            0.0
+        };
+        json!({
+            "order_id": self.id, "client_order_id": client_order_id, "ticker": TICKER, "user_id": "u", "status": self.status, "type": "limit",
+            "book_side": "bid", "outcome_side": "yes", "yes_price_dollars": self.price, "no_price_dollars": "0.4400",
+            "fill_count_fp": "0.00", "remaining_count_fp": format!("{rests:.2}"), "initial_count_fp": format!("{:.2}", self.count),
+            "maker_fees_dollars": "0.0000", "taker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000", "taker_fill_cost_dollars": "0.0000",
+        })
+    }
+}
+
+/// The orders of an exchange by their client order id.
+type Orders = Arc<Mutex<BTreeMap<String, Held>>>;
+
+fn held(orders: &Orders, id: &str) -> Option<Held> {
+    orders.lock().unwrap().get(id).cloned()
+}
+
+/// Carries out one order: as one item of a batch, or by itself.
+fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
+    let client_id = order["client_order_id"].as_str().unwrap().to_owned();
+    let mut orders = orders.lock().unwrap();
+    let count = orders.len();
+    if let Some(held) = orders.get_mut(&client_id) {
+        held.times += 1;
+        return Err(json!({ "code": "already_exists" }));
+    }
+    let held = Held {
+        id: format!("o{count}"),
+        price: order["price"].as_str().unwrap().to_owned(),
+        count: order["count"].as_str().unwrap().parse().unwrap(),
+        status: "resting",
+        at: Instant::now(),
+        times: 1,
+    };
+    let answer = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{:.2}", held.count), "ts_ms": 1 });
+    orders.insert(client_id, held);
+    Ok(answer)
+}
+
+/// Does what a request asks, as the real exchange would.
+fn carry_out(orders: &Orders, request: &Received) -> Reply {
+    let path = request.path.strip_prefix("/trade-api/v2").unwrap();
+    let parts: Vec<_> = path.split('/').skip(1).collect();
+    let visible = |held: &Held| held.at.elapsed() >= LAG;
+    match (request.method.as_str(), parts.as_slice()) {
+        ("POST", ["portfolio", "events", "orders"]) => match create(orders, &request.json()) {
+            Ok(answer) => Reply::json(201, &answer),
+            Err(refusal) => Reply::json(409, &json!({ "error": refusal })),
+        },
+        ("POST", ["portfolio", "events", "orders", "batched"]) => {
+            let items: Vec<_> = request.json()["orders"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|order| create(orders, order).unwrap_or_else(|refusal| json!({ "error": refusal, "client_order_id": null, "order_id": null })))
+                .collect();
+            Reply::json(201, &json!({ "orders": items }))
+        }
+        ("GET", ["portfolio", "orders"]) => {
+            assert_eq!(request.query["ticker"], TICKER);
+            let orders = orders.lock().unwrap();
+            // In pages from one id to the next, with an empty one after each.
+            let cursor = request.query.get("cursor").map_or("", String::as_str);
+            if let Some(cursor) = cursor.strip_prefix("empty ") {
+                return Reply::json(200, &json!({ "orders": [], "cursor": cursor }));
+            }
+            let after = orders
+                .iter()
+                .filter(|(id, held)| id.as_str() > cursor && visible(held));
+            let page: Vec<_> = after.take(200).collect();
+            let next = page
+                .get(199)
+                .map_or(String::new(), |(id, _)| format!("empty {id}"));
+            let rows: Vec<_> = page.into_iter().map(|(id, held)| held.row(id)).collect();
+            Reply::json(200, &json!({ "orders": rows, "cursor": next }))
+        }
+        ("GET", ["historical", "orders"]) => {
+            Reply::json(200, &json!({ "orders": [], "cursor": "" }))
+        }
+        ("GET", ["portfolio", "orders", id]) => {
+            let orders = orders.lock().unwrap();
+            match orders
+                .iter()
+                .find(|(_, held)| held.id == *id && visible(held))
+            {
+                Some((client_id, held)) => {
+                    Reply::json(200, &json!({ "order": held.row(client_id) }))
+                }
+                None => Reply::json(404, &json!({ "error": { "code": "not_found" } })),
+            }
+        }
+        (method, ["portfolio", "events", "orders", id, rest @ ..]) => {
+            let mut orders = orders.lock().unwrap();
+            let Some(held) = orders
+                .values_mut()
+                .find(|held| held.id == *id && held.status == "resting")
+            else {
+                return Reply::json(404, &json!({ "error": { "code": "not_found" } }));
+            };
+            match (method, rest) {
+                ("DELETE", []) => held.status = "canceled",
+                ("POST", ["amend"]) => {
+                    held.price = request.json()["price"].as_str().unwrap().to_owned();
+                    held.count = request.json()["count"].as_str().unwrap().parse().unwrap();
+                }
+                ("POST", ["decrease"]) => {
+                    let body = request.json();
+                    held.count = match body["reduce_to"].as_str() {
+                        Some(count) => count.parse().unwrap(),
+                        None => {
+                            held.count - body["reduce_by"].as_str().unwrap().parse::<f64>().unwrap()
+                        }
+                    };
+                }
+                other => panic!("{other:?}"),
+            }
+            Reply::json(
+                200,
+                &json!({ "order_id": id, "reduced_by": "10.00", "remaining_count": "1.00", "ts_ms": 1 }),
+            )
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// Before it is carried out.
+    Before(Break),
+    /// After that.
+    After(Break),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Break {
+    Drop,
+    Reset,
+    Half,
+    Short,
+    Hang,
+    Slow,
+    Status(u16),
+    Html,
+    ErrorInSuccess,
+}
+
+const AFTER: [Break; 9] = [
+    Break::Drop,
+    Break::Reset,
+    Break::Half,
+    Break::Short,
+    Break::Hang,
+    Break::Slow,
+    Break::Status(500),
+    Break::Status(504),
+    Break::Html,
+];
+
+fn broken(fault: Break, reply: Reply) -> Reply {
+    let (status, body) = match reply {
+        Reply::Answer(status, _, body) => (status, body),
+        other => return other,
+    };
+    match fault {
+        Break::Drop => Reply::Drop,
+        Break::Reset => Reply::Reset,
+        Break::Half => Reply::Half(status, body),
+        Break::Short => Reply::Short(status, body),
+        Break::Hang => Reply::Hang,
+        Break::Slow => Reply::Slow(Duration::from_secs(20), status, body),
+        Break::Status(status) => Reply::json(status, &json!({ "error": { "code": "failed" } })),
+        Break::Html => Reply::Answer(
+            502,
+            vec![("content-type", "text/html".to_owned())],
+            b"<html><title>Bad gateway</title></html>".to_vec(),
+        ),
+        Break::ErrorInSuccess => {
+            Reply::json(200, &json!({ "error": { "code": "insufficient_balance" } }))
+        }
+    }
+}
+
+/// An exchange that breaks as `fault` says of each request.
+async fn exchange(
+    orders: &Orders,
+    fault: impl Fn(&Received) -> Option<Fault> + Send + Sync + 'static,
+) -> Exchange {
+    let orders = orders.clone();
+    Exchange::start(move |request| answered(&orders, request, fault(request))).await
+}
+
+fn answered(orders: &Orders, request: &Received, fault: Option<Fault>) -> Reply {
+    match fault {
+        None => carry_out(orders, request),
+        Some(Fault::Before(fault)) => broken(fault, Reply::json(500, &json!({ "a": "b" }))),
+        Some(Fault::After(fault)) => broken(fault, carry_out(orders, request)),
+    }
+}
+
+/// A fault of writes only.
+fn of_writes(fault: Fault) -> impl Fn(&Received) -> Option<Fault> + Send + Sync + 'static {
+    move |request| (request.method != "GET").then_some(fault)
+}
+
+fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
+    match outcome {
+        OrderOutcome::Unknown(unknown) => unknown.with_read_lag(LAG * 2),
+        other => panic!("{other:?}"),
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
+    let orders = Orders::default();
+    let exchange = exchange(&orders, |_| None).await;
+    let client = builder(&exchange).build().unwrap();
+    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        (placed.order_id.as_str(), placed.remaining_count),
+        ("o0", 10.into())
+    );
+    let id = placed.client_order_id;
+    assert!(id.len() == 36 && id.as_bytes()[14] == b'4', "{id}");
+    assert_eq!(
+        exchange.received()[0].json()["client_order_id"],
+        id.as_str()
+    );
+    let mut mine = order();
+    mine.client_order_id = Some("mine".to_owned());
+    let OrderOutcome::Placed(placed) = client.place_order(mine.clone()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(placed.client_order_id, "mine");
+    // The id is taken, and not by this call.
+    let OrderOutcome::Rejected(refusal) = client.place_order(mine).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        (refusal.status().as_u16(), refusal.code()),
+        (409, Some("already_exists"))
+    );
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_unknown_and_found_out() {
+    for fault in AFTER {
+        let orders = Orders::default();
+        let exchange = exchange(&orders, of_writes(Fault::After(fault))).await;
+        let client = builder(&exchange)
+            .timeout(Duration::from_millis(250))
+            .build()
+            .unwrap();
+        let unknown = unknown(client.place_order(order()).await.unwrap());
+        assert!(
+            unknown.error().may_have_reached_exchange() && !unknown.error().was_not_processed(),
+            "{fault:?}"
+        );
+        assert_eq!(
+            unknown.request().client_order_id.as_deref(),
+            Some(unknown.client_order_id())
+        );
+        let Reconciled::Placed(placed) = unknown.reconcile(LONG).await else {
+            panic!("{fault:?}")
+        };
+        let held = held(&orders, unknown.client_order_id()).unwrap();
+        assert_eq!(
+            (placed.order_id, placed.client_order_id.as_str(), held.times),
+            (held.id, unknown.client_order_id(), 1),
+            "{fault:?}"
+        );
+        assert!(placed.order.is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_done_is_found_out_too() {
+    for fault in AFTER {
+        let orders = Orders::default();
+        let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
+        let client = builder(&exchange)
+            .timeout(Duration::from_millis(250))
+            .build()
+            .unwrap();
+        let unknown = unknown(client.place_order(order()).await.unwrap());
+        let begun = Instant::now();
+        let found = unknown.reconcile(LONG).await;
+        assert!(matches!(found, Reconciled::NotFound), "{fault:?} {found:?}");
+        // Not before reads must have known of it.
+        assert!(begun.elapsed() > LAG, "{fault:?}");
+        assert!(orders.lock().unwrap().is_empty());
+        // A deadline before that says nothing.
+        let unsure = unknown
+            .with_read_lag(LONG)
+            .reconcile(Duration::from_millis(50))
+            .await;
+        assert!(matches!(unsure, Reconciled::Unknown(None)), "{unsure:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
+    let orders = Orders::default();
+    let down = Arc::new(AtomicBool::new(true));
+    let is_down = down.clone();
+    let exchange = exchange(&orders, move |request| match request.method.as_str() {
+        "GET" => is_down
+            .load(Relaxed)
+            .then_some(Fault::Before(Break::Status(503))),
+        _ => Some(Fault::After(Break::Drop)),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let unknown = unknown(client.place_order(order()).await.unwrap());
+    let Reconciled::Unknown(Some(error)) = unknown.reconcile(Duration::from_millis(400)).await
+    else {
+        panic!()
+    };
+    assert_eq!(error.status().unwrap(), 503);
+    // It can be asked again.
+    down.store(false, Relaxed);
+    assert!(matches!(
+        unknown.reconcile(LONG).await,
+        Reconciled::Placed(_)
+    ));
+}
+
+#[tokio::test]
+async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
+    for (fault, code) in [
+        (Break::Status(400), "failed"),
+        (Break::Status(403), "failed"),
+        (Break::ErrorInSuccess, "insufficient_balance"),
+    ] {
+        let orders = Orders::default();
+        let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
+        let OrderOutcome::Rejected(refusal) = builder(&exchange)
+            .build()
+            .unwrap()
+            .place_order(order())
+            .await
+            .unwrap()
+        else {
+            panic!("{fault:?}")
+        };
+        assert_eq!(refusal.code(), Some(code));
+    }
+    // The exchange may have begun with it.
+    let orders = Orders::default();
+    let busy = exchange(&orders, of_writes(Fault::Before(Break::Status(408)))).await;
+    unknown(
+        builder(&busy)
+            .build()
+            .unwrap()
+            .place_order(order())
+            .await
+            .unwrap(),
+    );
+    let busy = exchange(&orders, of_writes(Fault::Before(Break::Status(429)))).await;
+    let error = builder(&busy)
+        .build()
+        .unwrap()
+        .place_order(order())
+        .await
+        .unwrap_err();
+    assert!(error.is_rate_limited() && error.was_not_processed());
+    assert_eq!(busy.count(), 3);
+    let ids: std::collections::BTreeSet<_> = busy
+        .received()
+        .iter()
+        .map(|request| request.json()["client_order_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1, "the id is the same in all attempts");
+}
+
+/// Something between us and the exchange sent the request twice: the id is taken, by this very order.
+#[tokio::test]
+async fn a_conflict_with_our_own_order_is_resolved() {
+    let orders = Orders::default();
+    let exchange = {
+        let orders = orders.clone();
+        Exchange::start(move |request| {
+            if request.method == "POST" && request.number == 0 {
+                carry_out(&orders, request);
+            }
+            carry_out(&orders, request)
+        })
+        .await
+    };
+    let client = builder(&exchange).build().unwrap();
+    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        held(&orders, &placed.client_order_id).unwrap().id,
+        placed.order_id
+    );
+    assert!(placed.order.is_some());
+}
+
+#[tokio::test]
+async fn a_batch_is_told_item_by_item() {
+    let orders = Orders::default();
+    let calm = exchange(&orders, |_| None).await;
+    let client = builder(&calm).build().unwrap();
+    let mut taken = order();
+    taken.client_order_id = Some("taken".to_owned());
+    client.place_orders(vec![taken.clone()]).await.unwrap();
+    let outcomes = client
+        .place_orders(vec![order(), taken, order()])
+        .await
+        .unwrap();
+    let OrderOutcome::Placed(first) = &outcomes[0] else {
+        panic!()
+    };
+    let OrderOutcome::Rejected(refusal) = &outcomes[1] else {
+        panic!()
+    };
+    assert!(
+        matches!(&outcomes[2], OrderOutcome::Placed(placed) if placed.client_order_id != first.client_order_id)
+    );
+    assert_eq!(refusal.code(), Some("already_exists"));
+    for fault in [Fault::After(Break::Half), Fault::Before(Break::Half)] {
+        let orders = Orders::default();
+        let exchange = exchange(&orders, of_writes(fault)).await;
+        let client = builder(&exchange).build().unwrap();
+        let outcomes = client.place_orders(vec![order(), order()]).await.unwrap();
+        for outcome in outcomes {
+            match (fault, unknown(outcome).reconcile(LONG).await) {
+                (Fault::After(_), Reconciled::Placed(_))
+                | (Fault::Before(_), Reconciled::NotFound) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(
+            orders.lock().unwrap().len(),
+            if matches!(fault, Fault::After(_)) {
+                2
+            } else {
+                0
+            }
+        );
+    }
+    // Nothing that can be seen to be wrong is sent.
+    let before = calm.count();
+    let mut twice = order();
+    twice.client_order_id = Some("twice".to_owned());
+    for (batch, expected) in [
+        (
+            vec![twice.clone(), twice],
+            "`twice` stands twice in the batch",
+        ),
+        (vec![], "the batch is empty"),
+    ] {
+        let error = client.place_orders(batch).await.unwrap_err();
+        assert!(
+            error.to_string().contains(expected) && error.is_invalid_request(),
+            "{error}"
+        );
+    }
+    assert_eq!(calm.count(), before);
+}
+
+/// An order that rests, and the exchange it rests on, which breaks as told once that is set.
+async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderKey) {
+    let orders = Orders::default();
+    let breaks = Arc::new(AtomicBool::new(false));
+    let broken = breaks.clone();
+    let exchange = exchange(&orders, move |request| {
+        (broken.load(Relaxed) && request.method != "GET").then_some(fault)
+    })
+    .await;
+    let client = builder(&exchange)
+        .timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+        panic!()
+    };
+    breaks.store(true, Relaxed);
+    let key = OrderKey::from(&placed)
+        .with_market(TICKER)
+        .with_subaccount(0);
+    (orders, exchange, client, key)
+}
+
+fn amend() -> AmendOrderV2Request {
+    AmendOrderV2Request::builder()
+        .ticker(TICKER)
+        .side(BookSide::Bid)
+        .price("0.5700")
+        .count("12")
+        .try_into()
+        .unwrap()
+}
+
+fn decrease(member: &str, count: &str) -> DecreaseOrderV2Request {
+    serde_json::from_value(json!({ member: count })).unwrap()
+}
+
+fn unsure<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::UnknownChange {
+    match outcome {
+        ChangeOutcome::Unknown(unknown) => unknown.with_read_lag(LAG * 2),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_of_what_is_gone_is_as_good() {
+    let orders = Orders::default();
+    let exchange = exchange(&orders, |_| None).await;
+    let client = builder(&exchange).build().unwrap();
+    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+        panic!()
+    };
+    let ChangeOutcome::Done(cancelled) = client.cancel_order(&placed).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(cancelled.order_id, placed.order_id);
+    assert!(matches!(
+        client.cancel_order(placed.order_id.as_str()).await.unwrap(),
+        ChangeOutcome::AlreadyGone
+    ));
+    let key = OrderKey::new(&placed.order_id)
+        .with_market(TICKER)
+        .with_exchange_index(2)
+        .with_subaccount(3);
+    assert!(matches!(
+        client.amend_order(key.clone(), amend()).await.unwrap(),
+        ChangeOutcome::AlreadyGone
+    ));
+    assert!(matches!(
+        client.cancel_order(key).await.unwrap(),
+        ChangeOutcome::AlreadyGone
+    ));
+    let query = exchange.received().pop().unwrap().query;
+    assert_eq!(
+        (
+            query["market_ticker"].as_str(),
+            query["exchange_index"].as_str(),
+            query["subaccount"].as_str()
+        ),
+        (TICKER, "2", "3")
+    );
+}
+
+#[tokio::test]
+async fn changes_that_may_have_been_done_are_found_out() {
+    for fault in AFTER {
+        for done in [true, false] {
+            let fault = if done {
+                Fault::After(fault)
+            } else {
+                Fault::Before(fault)
+            };
+            let (orders, _exchange, client, key) = resting(fault).await;
+            let is = |found: &ChangeReconciled| {
+                matches!(
+                    (found, done),
+                    (ChangeReconciled::Done(_), true) | (ChangeReconciled::NotDone(_), false)
+                )
+            };
+            let found = unsure(client.amend_order(key.clone(), amend()).await.unwrap())
+                .reconcile(LONG)
+                .await;
+            assert!(is(&found), "amend {fault:?} {found:?}");
+            let found = unsure(
+                client
+                    .decrease_order(key.clone(), decrease("reduce_to", "3"))
+                    .await
+                    .unwrap(),
+            )
+            .reconcile(LONG)
+            .await;
+            assert!(is(&found), "decrease {fault:?} {found:?}");
+            let found = unsure(
+                client
+                    .decrease_order(key.clone(), decrease("reduce_by", "1"))
+                    .await
+                    .unwrap(),
+            )
+            .reconcile(LONG)
+            .await;
+            assert!(
+                matches!(found, ChangeReconciled::Unclear(_)),
+                "decrease by {fault:?} {found:?}"
+            );
+            let found = unsure(client.cancel_order(key.clone()).await.unwrap())
+                .reconcile(LONG)
+                .await;
+            assert!(is(&found), "cancel {fault:?} {found:?}");
+            let status = orders.lock().unwrap().values().next().unwrap().status;
+            assert_eq!(status, if done { "canceled" } else { "resting" });
+        }
+    }
+    let (_orders, exchange, client, _) = resting(Fault::Before(Break::Drop)).await;
+    let found = unsure(client.cancel_order("never was").await.unwrap())
+        .reconcile(LONG)
+        .await;
+    assert!(matches!(found, ChangeReconciled::Gone), "{found:?}");
+    drop(exchange);
+}
+
+#[tokio::test]
+async fn what_can_be_seen_to_be_wrong_is_not_sent() {
+    let orders = Orders::default();
+    let exchange = exchange(&orders, |_| None).await;
+    let client = builder(&exchange).build().unwrap();
+    let now = i64::try_from(
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    )
+    .unwrap();
+    let change = |change: &dyn Fn(&mut CreateOrderV2Request)| {
+        let mut order = order();
+        change(&mut order);
+        order
+    };
+    let grid = OrderRules::new().with_grid(PriceGrid::new([(
+        "0".parse().unwrap(),
+        "1".parse().unwrap(),
+        "0.01".parse().unwrap(),
+    )]));
+    let group = OrderRules::new().with_group(
+        OrderGroupKey::new("g")
+            .with_exchange_index(1)
+            .with_subaccount(2),
+    );
+    let none = OrderRules::new();
+    let grouped = |order: &mut CreateOrderV2Request| {
+        order.order_group_id = Some("g".to_owned());
+        order.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(1));
+        order.subaccount = Some(2);
+    };
+    let wrong: [(CreateOrderV2Request, &OrderRules, &str); 14] = [
+        (
+            change(&|order| order.price = "0".parse().unwrap()),
+            &none,
+            "not between 0 and 1 dollar",
+        ),
+        (
+            change(&|order| order.price = "1".parse().unwrap()),
+            &none,
+            "not between 0 and 1 dollar",
+        ),
+        (
+            change(&|order| order.price = "0.565".parse().unwrap()),
+            &grid,
+            "not on the market's grid; next to it are 0.5600 and 0.5700",
+        ),
+        (
+            change(&|order| order.count = "0".parse().unwrap()),
+            &none,
+            "0.01 contracts at least",
+        ),
+        (
+            change(&|order| order.count = "-1".parse().unwrap()),
+            &none,
+            "0.01 contracts at least",
+        ),
+        (
+            change(&|order| order.reduce_only = Some(true)),
+            &none,
+            "`reduce_only` goes with the time in force `immediate_or_cancel` only",
+        ),
+        (
+            change(&|order| order.expiration_time = Some(now - 60)),
+            &none,
+            "is in the past",
+        ),
+        (
+            change(&|order| order.expiration_time = Some(-1)),
+            &none,
+            "is in the past",
+        ),
+        (
+            change(&|order| {
+                order.expiration_time = Some(now + 60);
+                order.time_in_force = TimeInForce::ImmediateOrCancel;
+            }),
+            &none,
+            "does not go with the time in force `immediate_or_cancel`",
+        ),
+        (order(), &group, "which is another"),
+        (
+            change(&|order| order.order_group_id = Some("h".to_owned())),
+            &group,
+            "which is another",
+        ),
+        (
+            change(&|order| order.order_group_id = Some("g".to_owned())),
+            &group,
+            "its group is on 1",
+        ),
+        (
+            change(&|order| {
+                grouped(order);
+                order.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(-1));
+            }),
+            &group,
+            "its group is on 1",
+        ),
+        (
+            change(&|order| {
+                grouped(order);
+                order.subaccount = None;
+            }),
+            &group,
+            "is of subaccount 0, and its group of 2",
+        ),
+    ];
+    for (order, rules, expected) in wrong {
+        let error = client.place_order_by(order, rules).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.is_invalid_request() && !error.may_have_reached_exchange());
+    }
+    assert_eq!(exchange.count(), 0);
+    let fine = [
+        (
+            change(&|order| order.expiration_time = Some(now + 60)),
+            &grid,
+        ),
+        (change(&grouped), &group),
+        (
+            change(&|order| {
+                order.reduce_only = Some(true);
+                order.time_in_force = TimeInForce::ImmediateOrCancel;
+            }),
+            &none,
+        ),
+    ];
+    for (order, rules) in fine {
+        assert!(matches!(
+            client.place_order_by(order, rules).await.unwrap(),
+            OrderOutcome::Placed(_)
+        ));
+    }
+    assert_eq!(
+        none.check(
+            &change(&|order| order.price = "-1".parse().unwrap()),
+            SystemTime::now()
+        ),
+        Err(InvalidOrder::Price("-1".parse().unwrap()))
+    );
+}
+
+/// Every order through an exchange that fails in every way is there once, or known not to be there. `KALSHI_ORDERS` sets another
+/// number of orders than the few of a quick run, `KALSHI_TEST_SEED` another seed than a new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
+    let number = |name: &str, unless: u64| {
+        std::env::var(name)
+            .ok()
+            .map_or(unless, |text| text.parse().unwrap())
+    };
+    let seed = number(
+        "KALSHI_TEST_SEED",
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .subsec_nanos()
+            .into(),
+    );
+    let count = number("KALSHI_ORDERS", 600);
+    println!("KALSHI_TEST_SEED={seed} KALSHI_ORDERS={count}");
+    let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+    let orders = Orders::default();
+    let exchange = {
+        let (orders, before, random) = (orders.clone(), random.clone(), random.clone());
+        let refuse = move || before.lock().unwrap().u32(0..100) < 3;
+        Exchange::start_unreliable(refuse, move |request| {
+            let fault = {
+                let mut random = random.lock().unwrap();
+                let some = random.choice(AFTER).unwrap();
+                match random.u32(0..100) {
+                    0..15 if request.method != "GET" => Some(Fault::After(some)),
+                    15..25 => Some(Fault::Before(some)),
+                    25..35 => Some(Fault::Before(Break::Status(429))),
+                    35..38 if request.method != "GET" => Some(Fault::Before(Break::ErrorInSuccess)),
+                    38..41 if request.method != "GET" => Some(Fault::Before(Break::Status(400))),
+                    _ => None,
+                }
+            };
+            answered(&orders, request, fault)
+        })
+        .await
+    };
+    let client = builder(&exchange)
+        .timeout(Duration::from_millis(500))
+        .retry(
+            RetryPolicy::default()
+                .with_initial_backoff(Duration::from_millis(2))
+                .with_attempt_timeout(Some(Duration::from_millis(150))),
+        )
+        .build()
+        .unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    let (mut placed, mut absent, mut found, mut unsent) = (0, 0, 0, 0);
+    let mut check = |outcome: Result<(String, bool, bool), String>| match outcome {
+        Ok((id, there, reconciled)) => {
+            let held = held(&orders, &id);
+            assert_eq!(
+                held.as_ref().map_or(0, |held| held.times),
+                usize::from(there),
+                "{id}"
+            );
+            placed += usize::from(there);
+            absent += usize::from(!there);
+            found += usize::from(reconciled);
+        }
+        Err(_) => unsent += 1,
+    };
+    for number in 0..count {
+        if tasks.len() >= 64 {
+            check(tasks.join_next().await.unwrap().unwrap());
+        }
+        let client = client.clone();
+        tasks.spawn(async move {
+            let id = format!("order {number}");
+            let mut order = order();
+            order.client_order_id = Some(id.clone());
+            match client.place_order(order).await {
+                // Certainly not there.
+                Err(error) => {
+                    assert!(error.was_not_processed(), "{error}");
+                    Err(id)
+                }
+                Ok(OrderOutcome::Placed(placed)) => Ok((placed.client_order_id, true, false)),
+                Ok(OrderOutcome::Rejected(_)) => Ok((id, false, false)),
+                Ok(outcome) => match unknown(outcome)
+                    .with_read_lag(LAG * 3)
+                    .reconcile(Duration::from_secs(60))
+                    .await
+                {
+                    Reconciled::Placed(placed) => Ok((placed.client_order_id, true, true)),
+                    Reconciled::NotFound => Ok((id, false, true)),
+                    other => panic!("{id} is not known after all: {other:?}"),
+                },
+            }
+        });
+    }
+    while let Some(outcome) = tasks.join_next().await {
+        check(outcome.unwrap());
+    }
+    println!(
+        "{placed} placed, {absent} known not to be there, {unsent} not sent; {found} of these found out afterwards"
+    );
+    let on_exchange = orders.lock().unwrap();
+    assert_eq!(on_exchange.len(), placed);
+    assert!(on_exchange.values().all(|held| held.times == 1));
+    assert_eq!(placed + absent + unsent, usize::try_from(count).unwrap());
+    assert!(placed > 0 && absent > 0 && found > 0);
+}
