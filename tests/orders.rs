@@ -65,6 +65,7 @@ fn order() -> CreateOrderV2Request {
 #[derive(Clone)]
 struct Held {
     id: String,
+    ticker: String,
     price: String,
     count: f64,
     status: &'static str,
@@ -81,7 +82,7 @@ impl Held {
             0.0
         };
         json!({
-            "order_id": self.id, "client_order_id": client_order_id, "ticker": TICKER, "user_id": "u", "status": self.status, "type": "limit",
+            "order_id": self.id, "client_order_id": client_order_id, "ticker": self.ticker, "user_id": "u", "status": self.status, "type": "limit",
             "book_side": "bid", "outcome_side": "yes", "yes_price_dollars": self.price, "no_price_dollars": "0.4400",
             "fill_count_fp": "0.00", "remaining_count_fp": format!("{rests:.2}"), "initial_count_fp": format!("{:.2}", self.count),
             "maker_fees_dollars": "0.0000", "taker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000", "taker_fill_cost_dollars": "0.0000",
@@ -107,6 +108,7 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
     }
     let held = Held {
         id: format!("o{count}"),
+        ticker: order["ticker"].as_str().unwrap().to_owned(),
         price: order["price"].as_str().unwrap().to_owned(),
         count: order["count"].as_str().unwrap().parse().unwrap(),
         status: "resting",
@@ -138,17 +140,18 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
             Reply::json(201, &json!({ "orders": items }))
         }
         ("GET", ["portfolio", "orders"]) => {
-            assert_eq!(request.query["ticker"], TICKER);
+            let ticker = &request.query["ticker"];
             let orders = orders.lock().unwrap();
             // In pages from one id to the next, with an empty one after each.
             let cursor = request.query.get("cursor").map_or("", String::as_str);
             if let Some(cursor) = cursor.strip_prefix("empty ") {
                 return Reply::json(200, &json!({ "orders": [], "cursor": cursor }));
             }
-            let after = orders
-                .iter()
-                .filter(|(id, held)| id.as_str() > cursor && visible(held));
-            let page: Vec<_> = after.take(200).collect();
+            let after = orders.iter().filter(|(id, held)| {
+                id.as_str() > cursor && held.ticker == *ticker && visible(held)
+            });
+            let limit: usize = request.query["limit"].parse().unwrap();
+            let page: Vec<_> = after.take(limit).collect();
             let next = page
                 .get(199)
                 .map_or(String::new(), |(id, _)| format!("empty {id}"));
@@ -906,6 +909,7 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
             let id = format!("order {number}");
             let mut order = order();
             order.client_order_id = Some(id.clone());
+            order.ticker = format!("KXTEST-26-T{}", number % 100);
             match client.place_order(order).await {
                 // Certainly not there.
                 Err(error) => {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     PlacedOrder,
-    find::{Found, Look, READ_LAG, look},
+    find::{Fault, Found, Look, READ_LAG, look},
     place::Verdict,
 };
 use crate::{
@@ -88,7 +88,7 @@ pub enum ChangeOutcome<T> {
     /// The exchange refused it; the order is as it was.
     Rejected(ApiError),
     /// It was sent, and may have been done.
-    Unknown(UnknownChange),
+    Unknown(Box<UnknownChange>),
 }
 
 /// A change of which it is not known whether the exchange did it.
@@ -119,13 +119,13 @@ enum Wanted {
 #[non_exhaustive]
 pub enum ChangeReconciled {
     /// It was done; the order as it is.
-    Done(Order),
+    Done(Box<Order>),
     /// It was not done by the time reads must have known of it; the order as it is.
-    NotDone(Order),
+    NotDone(Box<Order>),
     /// There is no such order.
     Gone,
     /// The order as it is does not tell: a decrease by a number of contracts, of we do not know how many.
-    Unclear(Order),
+    Unclear(Box<Order>),
     /// Still not known: the time was too short, or the exchange could not be asked, for which the error is.
     Unknown(Option<Arc<Error>>),
 }
@@ -153,7 +153,8 @@ impl UnknownChange {
     /// Finds out whether the change was done, in `deadline` at most: reads the order until it is as wanted, or has not been after
     /// the time for which reads lag. Ask with more than that time.
     pub async fn reconcile(&self, deadline: Duration) -> ChangeReconciled {
-        let found = look(deadline, self.failed + self.read_lag, || async {
+        let fault = Fault::default();
+        let found = look(deadline, self.failed + self.read_lag, &fault, || async {
             let order = self.client.order_by_id(&self.order_id).await?;
             Ok(match order {
                 Some(order) if self.is_done(&order) => Look::Settled(Some(order)),
@@ -161,11 +162,11 @@ impl UnknownChange {
             })
         });
         match found.await {
-            Found::Known(Some(order)) => ChangeReconciled::Done(order),
+            Found::Known(Some(order)) => ChangeReconciled::Done(Box::new(order)),
             Found::Stayed(Some(order)) if self.wanted == Wanted::Fewer => {
-                ChangeReconciled::Unclear(order)
+                ChangeReconciled::Unclear(Box::new(order))
             }
-            Found::Stayed(Some(order)) => ChangeReconciled::NotDone(order),
+            Found::Stayed(Some(order)) => ChangeReconciled::NotDone(Box::new(order)),
             Found::Known(None) | Found::Stayed(None) => ChangeReconciled::Gone,
             Found::Unknown(error) => ChangeReconciled::Unknown(error.map(Arc::new)),
         }
@@ -277,14 +278,14 @@ impl Client {
                 Ok(ChangeOutcome::AlreadyGone)
             }
             Verdict::Refused(refusal) => Ok(ChangeOutcome::Rejected(refusal)),
-            Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(UnknownChange {
+            Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(Box::new(UnknownChange {
                 client: self.clone(),
                 order_id: key.order_id.clone(),
                 wanted,
                 error: Arc::new(error),
                 failed: Instant::now(),
                 read_lag: READ_LAG,
-            })),
+            }))),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     future::Future,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     Client, Error,
     pages::{ItemPage, Items},
-    types,
+    retry, types,
 };
 
 /// How long reads may lag behind writes; up to ten seconds were seen.
@@ -22,6 +24,9 @@ const MARGIN: Duration = Duration::from_secs(600);
 
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The pause after the tries of one page have failed.
+const FAULT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a look shows.
 pub(super) enum Look<T> {
@@ -41,10 +46,25 @@ pub(super) enum Found<T> {
     Unknown(Option<Error>),
 }
 
+/// The last fault of a search that goes on all the same.
+#[derive(Default)]
+pub(super) struct Fault(Mutex<Option<Error>>);
+
+impl Fault {
+    fn set(&self, error: Option<Error>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Looks until it is settled, or has stayed as it is until `settles`, or the deadline is there.
 pub(super) async fn look<T, F>(
     deadline: Duration,
     settles: Instant,
+    fault: &Fault,
     look: impl Fn() -> F,
 ) -> Found<T>
 where
@@ -52,16 +72,15 @@ where
 {
     let deadline = Instant::now() + deadline;
     let mut pause = Duration::from_millis(100);
-    let mut fault = None;
     loop {
         let begun = Instant::now();
         match timeout_at(deadline, look()).await {
             Ok(Ok(Look::Settled(found))) => return Found::Known(found),
             // Only what was asked after that time counts.
             Ok(Ok(Look::NotYet(found))) if begun >= settles => return Found::Stayed(found),
-            Ok(Ok(Look::NotYet(_))) => fault = None,
-            Ok(Err(error)) => fault = Some(error),
-            Err(_) => return Found::Unknown(fault),
+            Ok(Ok(Look::NotYet(_))) => fault.set(None),
+            Ok(Err(error)) => fault.set(Some(error)),
+            Err(_) => return Found::Unknown(fault.take()),
         }
         // At the time it settles, or somewhat later if that is far.
         let until_settled = settles.saturating_duration_since(Instant::now());
@@ -71,7 +90,7 @@ where
             pause.min(until_settled)
         };
         if Instant::now() + next > deadline {
-            return Found::Unknown(fault);
+            return Found::Unknown(fault.take());
         }
         sleep(next).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -85,6 +104,7 @@ impl Client {
         client_order_id: &str,
         ticker: &str,
         since: SystemTime,
+        fault: &Fault,
     ) -> Result<Option<types::Order>, Error> {
         let since = since
             .checked_sub(MARGIN)
@@ -97,7 +117,7 @@ impl Client {
             .min_ts(since)
             .limit(1000)
             .by_item();
-        if let Some(order) = first(current, is_it).await? {
+        if let Some(order) = first(current, is_it, fault).await? {
             return Ok(Some(order));
         }
         let archived = self
@@ -105,7 +125,7 @@ impl Client {
             .ticker(ticker)
             .limit(1000)
             .by_item();
-        first(archived, is_it).await
+        first(archived, is_it, fault).await
     }
 
     /// The order of that id; none when the exchange does not know it, yet or any more.
@@ -118,21 +138,24 @@ impl Client {
     }
 }
 
-/// The first item that is the one.
+/// The first item that is the one. A list may be long and the exchange be failing, so a fault that may pass does not send it back to
+/// the beginning.
 async fn first<T: ItemPage>(
     mut items: Items<T>,
     is_it: impl Fn(&T::Item) -> bool,
+    fault: &Fault,
 ) -> Result<Option<T::Item>, Error> {
     loop {
-        let next =
-            std::future::poll_fn(|context| std::pin::Pin::new(&mut items).poll_next(context)).await;
+        let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
         match next {
-            Some(item) => {
-                let item = item?;
-                if is_it(&item) {
-                    return Ok(Some(item));
-                }
+            Some(Ok(item)) if is_it(&item) => return Ok(Some(item)),
+            Some(Ok(_)) => {}
+            Some(Err(error)) if retry::may_retry(error.operation(), &error) => {
+                fault.set(Some(error));
+                sleep(FAULT_PAUSE).await;
+                items.resume();
             }
+            Some(Err(error)) => return Err(error),
             None => return Ok(None),
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     OrderRules,
-    find::{Found, Look, READ_LAG, look},
+    find::{Fault, Found, Look, READ_LAG, look},
 };
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, operation,
@@ -29,7 +29,7 @@ pub enum OrderOutcome {
     Rejected(ApiError),
     /// It was sent, and may have been executed: the time ran out, the connection broke, the exchange failed, or its answer does not
     /// decode.
-    Unknown(UnknownOutcome),
+    Unknown(Box<UnknownOutcome>),
 }
 
 /// An order that the exchange has.
@@ -49,7 +49,7 @@ pub struct PlacedOrder {
     /// Mean fee a contract of what was filled at once, if something was. Not told of an order that was found again.
     pub average_fee_paid: Option<Dollars>,
     /// The order as it stood, of one that was found again.
-    pub order: Option<types::Order>,
+    pub order: Option<Box<types::Order>>,
 }
 
 impl PlacedOrder {
@@ -61,7 +61,7 @@ impl PlacedOrder {
             remaining_count: order.remaining_count_fp,
             average_fill_price: None,
             average_fee_paid: None,
-            order: Some(order),
+            order: Some(Box::new(order)),
         }
     }
 }
@@ -123,10 +123,16 @@ impl UnknownOutcome {
     ///
     /// The archive of fills cannot help: the exchange's fills do not carry the client's id.
     pub async fn reconcile(&self, deadline: Duration) -> Reconciled {
-        let found = look(deadline, self.failed + self.read_lag, || async {
+        let fault = Fault::default();
+        let found = look(deadline, self.failed + self.read_lag, &fault, || async {
             let order = self
                 .client
-                .order_by_client_id(&self.client_order_id, &self.request.ticker, self.sent)
+                .order_by_client_id(
+                    &self.client_order_id,
+                    &self.request.ticker,
+                    self.sent,
+                    &fault,
+                )
                 .await?;
             Ok(match order {
                 Some(order) => Look::Settled(Some(order)),
@@ -377,8 +383,8 @@ impl Client {
         client_order_id: String,
         error: Arc<Error>,
         sent: SystemTime,
-    ) -> UnknownOutcome {
-        UnknownOutcome {
+    ) -> Box<UnknownOutcome> {
+        Box::new(UnknownOutcome {
             client: self.clone(),
             request,
             client_order_id,
@@ -386,7 +392,7 @@ impl Client {
             sent,
             failed: Instant::now(),
             read_lag: READ_LAG,
-        }
+        })
     }
 }
 
