@@ -2,6 +2,8 @@
 
 mod bucket;
 mod costs;
+#[cfg(test)]
+mod model;
 
 use std::{
     fmt,
@@ -12,10 +14,8 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::{
-    bucket::NoTokens,
-    costs::{EndpointCosts, items},
-};
+pub use self::bucket::NoTokens;
+pub(crate) use self::costs::{EndpointCosts, items};
 use self::{
     bucket::{Lane, TokenBucket},
     costs::Costs,
@@ -23,7 +23,7 @@ use self::{
 use crate::{Operation, operation::Bucket};
 
 /// How long a call may wait for tokens.
-const MAX_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The usage tier of an account, which sets the size of its buckets.
 ///
@@ -270,12 +270,18 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until a call may go, and takes its tokens.
-    pub(crate) async fn acquire(
+    /// Waits until a call may go, `max_wait` at most, and takes its tokens: of a batch of `items`, or of one. A client does so by
+    /// itself; this is for calls of the same account that are made otherwise.
+    ///
+    /// # Errors
+    ///
+    /// At once, when the wait would be longer or there can never be so many tokens; later, when cancels that came in between
+    /// make it longer.
+    pub async fn acquire(
         &self,
         operation: &Operation,
         items: u32,
-        max_wait: Option<Duration>,
+        max_wait: Duration,
     ) -> Result<(), NoTokens> {
         if self.unlimited {
             return Ok(());
@@ -283,13 +289,8 @@ impl RateLimiter {
         let cancels =
             operation.method == reqwest::Method::DELETE && operation.bucket == Bucket::Write;
         let lane = if cancels { Lane::First } else { Lane::Ordinary };
-        self.bucket(operation)
-            .acquire(
-                self.cost(operation, items),
-                lane,
-                max_wait.unwrap_or(MAX_WAIT),
-            )
-            .await
+        let cost = self.cost(operation, items);
+        self.bucket(operation).acquire(cost, lane, max_wait).await
     }
 
     /// The exchange refused a call of the operation for an empty bucket: whatever we thought, it is empty.

@@ -178,7 +178,7 @@ impl Client {
         let mut offset = None;
         loop {
             limiter
-                .acquire(operation, items, self.max_wait)
+                .acquire(operation, items, self.max_wait.unwrap_or(limits::MAX_WAIT))
                 .await
                 .map_err(|error| Error::no_tokens(operation, error))?;
             // Bodies are bytes, so there is always a copy.

@@ -567,3 +567,52 @@ async fn a_401_with_a_right_clock_is_final() {
         Some(0)
     );
 }
+
+/// Calls given up at random points, seeded: none keeps a place in the limiter's queue, and no connection stays behind.
+#[tokio::test]
+async fn calls_given_up_at_any_point_leak_nothing() {
+    let seed = std::env::var("KALSHI_TEST_SEED")
+        .ok()
+        .map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("KALSHI_TEST_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let exchange = Exchange::start(|request| match request.number % 5 {
+        0 => Reply::Slow(
+            Duration::from_millis(3),
+            200,
+            balance().to_string().into_bytes(),
+        ),
+        1 => Reply::status(503),
+        2 => Reply::Drop,
+        _ => Reply::json(200, &balance()),
+    })
+    .await;
+    let limits = AccountLimits::of(Tier::Basic).with_balance(BucketLimit::new(2000, 20));
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(limits))
+        .retry(quick())
+        .build()
+        .unwrap();
+    let mut given_up = 0;
+    for _ in 0..300 {
+        let calls = (0..random.usize(1..6)).map(|_| read(&client));
+        let all = futures_util::future::join_all(calls);
+        let patience = Duration::from_micros(random.u64(0..8_000));
+        given_up += usize::from(tokio::time::timeout(patience, all).await.is_err());
+    }
+    assert!(given_up > 50, "{given_up}");
+    let snapshot = client.rate_limiter().snapshot();
+    assert_eq!(snapshot.balance.waiting, 0);
+    // It works as before, also for all that fits into the bucket.
+    client
+        .with_retry(quick().with_max_attempts(20))
+        .get_balance()
+        .send()
+        .await
+        .unwrap();
+    drop(client);
+    // With the client its connections end.
+    tokio::time::timeout(Duration::from_secs(10), exchange.all_closed())
+        .await
+        .expect("a connection is left");
+}

@@ -26,11 +26,17 @@ pub(crate) enum Lane {
 
 /// There are no tokens for a call, now or within the time it would wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoTokens {
+#[non_exhaustive]
+pub enum NoTokens {
     /// It would take this long.
     Wait(Duration),
     /// It takes more than the bucket ever holds.
-    Never { cost: u32, capacity: u32 },
+    Never {
+        /// Tokens that it takes.
+        cost: u32,
+        /// Tokens that the bucket holds at most.
+        capacity: u32,
+    },
 }
 
 impl fmt::Display for NoTokens {

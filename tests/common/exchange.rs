@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -86,6 +87,7 @@ impl Reply {
 pub struct Exchange {
     pub base: String,
     received: Arc<Mutex<Vec<Received>>>,
+    open: watch::Receiver<usize>,
     _tasks: JoinSet<()>,
 }
 
@@ -104,6 +106,8 @@ impl Exchange {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
         let (reply, refuse, requests) = (Arc::new(reply), Arc::new(refuse), received.clone());
+        let (count, open) = watch::channel(0);
+        let count = Arc::new(count);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -111,8 +115,11 @@ impl Exchange {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 let (reply, refuse, requests) = (reply.clone(), refuse.clone(), requests.clone());
+                count.send_modify(|open| *open += 1);
+                let count = count.clone();
                 connections.spawn(async move {
                     _ = serve(stream, &*refuse, &*reply, &requests).await;
+                    count.send_modify(|open| *open -= 1);
                 });
                 while connections.try_join_next().is_some() {}
             }
@@ -120,6 +127,7 @@ impl Exchange {
         Self {
             base,
             received,
+            open,
             _tasks: tasks,
         }
     }
@@ -130,6 +138,11 @@ impl Exchange {
 
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
+    }
+
+    /// Waits until every connection is closed.
+    pub async fn all_closed(&self) {
+        self.open.clone().wait_for(|open| *open == 0).await.unwrap();
     }
 
     pub fn count(&self) -> usize {
