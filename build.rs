@@ -22,6 +22,7 @@ fn generate() -> Result<(), String> {
     let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
     // What stands on the orders of the Trade API is there where the contract has them.
     println!("cargo::rustc-check-cfg=cfg(event_orders)");
+    let has = |name: &str| rust.contains(&format!("const {name} "));
     let orders = [
         "CREATE_ORDER_V2",
         "BATCH_CREATE_ORDERS_V2",
@@ -29,9 +30,11 @@ fn generate() -> Result<(), String> {
         "DECREASE_ORDER_V2",
         "CANCEL_ORDER_V2",
     ];
-    if orders
-        .iter()
-        .all(|name| rust.contains(&format!("const {name} ")))
+    // Contracts up to 3.21 have those of before too, whose methods have the names.
+    if orders.into_iter().all(has)
+        && !["AMEND_ORDER", "DECREASE_ORDER", "CANCEL_ORDER"]
+            .into_iter()
+            .any(has)
     {
         println!("cargo::rustc-cfg=event_orders");
     }

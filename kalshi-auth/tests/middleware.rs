@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::{KEY_ID, chain, private, public};
 use http::Extensions;
 use kalshi_auth::{
-    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, ClockError, Credentials, FixedClock,
-    SignError, Signature, Signer, SigningError, SigningMiddleware, Unsigned, Verifier,
+    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, ClockError, ClockOffset, Credentials,
+    FixedClock, SignError, Signature, Signer, SigningError, SigningMiddleware, Unsigned, Verifier,
 };
 use reqwest::{Method, Request, Response, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
@@ -181,6 +181,23 @@ async fn unsigned_requests_pass_without_headers() {
     let received = &server.received_requests().await.unwrap()[0];
     for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
         assert!(!received.headers.contains_key(name));
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_one_request_can_be_moved() {
+    let server = server(200).await;
+    let client = client(signing(&server));
+    for offset in [30_000, -30_000, i64::MIN, 0] {
+        let request = client.get(url(&server, "/trade-api/v2/markets"));
+        request
+            .with_extension(ClockOffset(offset))
+            .send()
+            .await
+            .unwrap();
+        let received = server.received_requests().await.unwrap().pop().unwrap();
+        let stamp = received.headers[ACCESS_TIMESTAMP].to_str().unwrap();
+        assert_eq!(stamp, NOW.saturating_add_signed(offset).to_string());
     }
 }
 

@@ -65,6 +65,18 @@ pub(crate) fn schema_name(reference: &str) -> Option<&str> {
     reference.strip_prefix("#/components/schemas/")
 }
 
+/// What a schema refers to, also by an `allOf` of one.
+pub(crate) fn reference(schema: &Value) -> Option<&str> {
+    let single = schema
+        .get("allOf")
+        .and_then(Value::as_array)
+        .filter(|parts| parts.len() == 1);
+    schema
+        .get("$ref")
+        .or_else(|| single?.first()?.get("$ref"))?
+        .as_str()
+}
+
 /// A member as text.
 pub(crate) fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     node.get(key)?.as_str()

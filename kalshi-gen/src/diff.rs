@@ -15,9 +15,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use self::renames::Renames;
 pub use self::report::Format;
 use self::side::Side;
-pub(crate) use self::{renames::Renames, side::reference};
 use crate::{
     contract,
     error::{Error, Place},

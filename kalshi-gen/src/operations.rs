@@ -116,7 +116,7 @@ fn operation(
         parameters: parameters.into_iter().map(parameter).collect(),
         has_body,
         answer: success_schema(node)
-            .and_then(|schema| contract::schema_name(schema.get("$ref")?.as_str()?))
+            .and_then(|schema| contract::schema_name(contract::reference(schema)?))
             .map(str::to_owned),
     })
 }

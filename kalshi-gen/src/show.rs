@@ -194,9 +194,7 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
 
 /// The members of an object, and those of objects in it; `open` names the schemas that are being shown.
 fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
-    let name = crate::diff::reference(schema)
-        .unwrap_or_default()
-        .to_owned();
+    let name = contract::reference(schema).unwrap_or_default().to_owned();
     if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {
         return;
     }
@@ -238,7 +236,7 @@ fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: 
 
 /// The type of a schema in a few words.
 fn kind(tree: &Value, schema: &Value) -> String {
-    if let Some(name) = crate::diff::reference(schema).and_then(contract::schema_name) {
+    if let Some(name) = contract::reference(schema).and_then(contract::schema_name) {
         let scalar = normalize::SCALARS
             .iter()
             .find(|(component, _)| *component == name);

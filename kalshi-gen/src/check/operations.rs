@@ -12,20 +12,39 @@ use crate::{
 };
 
 /// Operations that would have the name of a method or a type the generated code uses.
-const RESERVED_OPERATIONS: [&str; 13] = [
+const RESERVED_OPERATIONS: [&str; 32] = [
     "all",
     "base_url",
     "builder",
     "call",
     "call_list",
     "call_without_answer",
+    "changed",
+    "check_order",
+    "clock_skew",
     "clone",
+    "discover_limits",
+    "discover_or_warn",
     "environment",
     "error",
+    "exchange",
+    "fetch",
     "from_env",
     "http",
-    "result",
+    "order_by_client_id",
+    "order_by_id",
+    "place_order",
+    "place_order_by",
+    "place_orders",
+    "rate_limiter",
+    "read",
     "response_value",
+    "result",
+    "try_again",
+    "unknown",
+    "with_max_wait",
+    "with_retry",
+    "within_deadline",
 ];
 
 /// Parameters that would have the name of a method of their call's builder.

@@ -4,13 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{
-    At, Class, Comparison, Kind, Subject,
-    operations::Owner,
-    renames,
-    side::{Shape, reference},
-};
-use crate::{facts, names};
+use super::{At, Class, Comparison, Kind, Subject, operations::Owner, renames, side::Shape};
+use crate::{contract::reference, facts, names};
 
 /// Keywords that are compared each in its own way.
 const OWN_WAY: [&str; 14] = [

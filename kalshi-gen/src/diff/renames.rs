@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::side::{Side, reference};
-use crate::{contract, error::Place};
+use super::side::Side;
+use crate::{
+    contract::{self, reference},
+    error::Place,
+};
 
 /// What the new contract calls otherwise.
 #[derive(Debug, Default)]

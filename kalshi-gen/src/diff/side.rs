@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     compose,
-    contract::{self, resolve, schema_name, text},
+    contract::{self, reference, resolve, schema_name, text},
     error::Place,
     fixups, normalize,
 };
@@ -215,17 +215,6 @@ impl Side {
             )),
         }
     }
-}
-
-/// What a node refers to, also by an `allOf` of one.
-pub(crate) fn reference(node: &Value) -> Option<&str> {
-    let single = node
-        .get("allOf")
-        .and_then(Value::as_array)
-        .filter(|parts| parts.len() == 1);
-    node.get("$ref")
-        .or_else(|| single?.first()?.get("$ref"))?
-        .as_str()
 }
 
 /// A scalar with the format that decides its type.
