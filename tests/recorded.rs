@@ -13,7 +13,13 @@ use std::{
 
 use common::calls::{Server, arguments, call, samples};
 use kalshi_gen::Samples;
-use kalshi_sdk::{Error, operation};
+use kalshi_sdk::{
+    Dollars, Error,
+    fees::{self, Multiplier},
+    operation,
+    orders::PriceGrid,
+    types,
+};
 use serde_json::Value;
 
 struct Recorded {
@@ -211,4 +217,81 @@ async fn reconstructed_refusals_are_understood() {
             recorded.file
         );
     }
+}
+
+/// The rows of recorded lists, each decoded by itself.
+fn rows<T: serde::de::DeserializeOwned>(operation: &str, member: &str) -> Vec<T> {
+    let Some(folder) = folder() else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for file in recorded(&folder)
+        .into_iter()
+        .chain(recorded(&folder.join("fragments")))
+    {
+        if file.operation != operation || file.refusal.is_some() {
+            continue;
+        }
+        let list = match &file.member {
+            None => file.body[member].clone(),
+            Some(own) if own == member => file.body.clone(),
+            Some(_) => continue,
+        };
+        let list = match list {
+            Value::Array(list) => list,
+            row => vec![row],
+        };
+        rows.extend(
+            list.into_iter()
+                .filter_map(|row| serde_json::from_value(row).ok()),
+        );
+    }
+    rows
+}
+
+/// What the exchange charged is what `fees` computes: the general fee, or half of it in some series; makers paid nothing.
+#[test]
+fn recorded_fees_are_those_computed() {
+    let fills: Vec<types::Fill> = rows("GetFills", "fills");
+    for fill in &fills {
+        let price = match fill.outcome_side {
+            Some(types::OutcomeSide::No) => fill.no_price_dollars,
+            _ => fill.yes_price_dollars,
+        };
+        let fee = |multiplier| fees::taker(price, fill.count_fp, multiplier).unwrap();
+        let charged = if fill.is_taker {
+            vec![fee(Multiplier::ONE), fee(Multiplier::HALF)]
+        } else {
+            vec![
+                Dollars::ZERO,
+                fees::maker(price, fill.count_fp, Multiplier::ONE).unwrap(),
+            ]
+        };
+        assert!(
+            charged.contains(&fill.fee_cost),
+            "{} of {} at {price}: charged {}, computed {charged:?}",
+            fill.fill_id,
+            fill.count_fp,
+            fill.fee_cost
+        );
+    }
+    eprintln!("{} recorded fills", fills.len());
+}
+
+/// The prices that markets quote are on their own grids.
+#[test]
+fn recorded_quotes_are_on_their_grids() {
+    let markets: Vec<types::Market> = rows("GetMarkets", "markets");
+    let mut quotes = 0;
+    for market in &markets {
+        let grid = PriceGrid::from(market);
+        for price in [market.yes_bid_dollars, market.yes_ask_dollars] {
+            // Nothing and a dollar are what an empty side quotes.
+            if price > Dollars::ZERO && price < Dollars::ONE && !market.price_ranges.is_empty() {
+                assert_eq!(grid.check(price), Ok(price), "{}", market.ticker);
+                quotes += 1;
+            }
+        }
+    }
+    eprintln!("{quotes} quotes of {} recorded markets", markets.len());
 }
