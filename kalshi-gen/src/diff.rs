@@ -9,6 +9,7 @@ mod renames;
 mod report;
 mod schemas;
 mod side;
+mod types;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ use self::side::Side;
 use crate::{
     contract,
     error::{Error, Place},
+    facts,
 };
 
 /// The differences of two contracts, the gravest first.
@@ -246,6 +248,8 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     comparison.operations();
     comparison.schemas();
     comparison.document();
+    comparison.types(old, new);
+    comparison.rest();
     let Comparison {
         renames,
         mut changes,
@@ -269,6 +273,27 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
         },
         renames,
     )
+}
+
+/// The first place where two trees differ.
+fn difference(old: &Value, new: &Value, place: &Place) -> Option<Place> {
+    match (old, new) {
+        (Value::Object(was), Value::Object(is)) => {
+            let gone = was.keys().find(|key| !is.contains_key(*key));
+            let come = || is.keys().find(|key| !was.contains_key(*key));
+            match gone.or_else(come) {
+                Some(key) => Some(place.join(key)),
+                None => was
+                    .iter()
+                    .find_map(|(key, was)| difference(was, is.get(key)?, &place.join(key))),
+            }
+        }
+        (Value::Array(was), Value::Array(is)) if was.len() == is.len() => {
+            let mut pairs = was.iter().zip(is).enumerate();
+            pairs.find_map(|(index, (was, is))| difference(was, is, &place.item(index)))
+        }
+        (old, new) => (old != new).then(|| place.clone()),
+    }
 }
 
 /// A comparison under way.
@@ -326,6 +351,36 @@ impl Comparison<'_> {
         });
         let last = self.changes.len() - 1;
         &mut self.changes[last]
+    }
+
+    /// What is another fact, and was not told because nothing is made of it.
+    fn rest(&mut self) {
+        let facts = |side: &Side| {
+            let mut facts = facts::facts(&side.document);
+            facts["info"]["version"] = Value::Null;
+            facts
+        };
+        let noticed = self
+            .changes
+            .iter()
+            .any(|change| change.class != Class::Prose);
+        if let (false, Some(place)) = (
+            noticed,
+            difference(&facts(self.old), &facts(self.new), &Place::of(&[])),
+        ) {
+            let at = At {
+                name: place.to_string(),
+                old: place.clone(),
+                new: place,
+            };
+            self.push(
+                Class::Additive,
+                Kind::Changed,
+                Subject::Document,
+                &at,
+                "is another, which no type and no call shows",
+            );
+        }
     }
 
     /// A change from one short text to another.

@@ -35,10 +35,11 @@ impl Keys {
             Self::Names => Self::Keywords,
             Self::Keywords => match key {
                 "properties" | "schemas" | "responses" | "requestBodies" | "securitySchemes"
-                | "headers" | "paths" | "content" | "callbacks" | "links" => Self::Names,
+                | "headers" | "paths" | "content" | "callbacks" | "links" | "variables" => {
+                    Self::Names
+                }
                 "parameters" if is_mapping => Self::Names,
-                "default" | "enum" | "required" | "mapping" | "scopes" | "security"
-                | "variables" => Self::Data,
+                "default" | "enum" | "required" | "mapping" | "scopes" | "security" => Self::Data,
                 key if key.starts_with("x-") || WORDS.contains(&key) => Self::Data,
                 _ => Self::Keywords,
             },
@@ -77,6 +78,7 @@ pub(crate) fn facts(document: &Value) -> Value {
                 let mut items: Vec<_> = items.iter().map(|item| walk(item, keys, "")).collect();
                 if is_set(key) {
                     items.sort_by_key(Value::to_string);
+                    items.dedup();
                 }
                 Value::Array(items)
             }

@@ -92,11 +92,7 @@ pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
     let strict = strict && is_written_for(contract, document);
     for fixup in FIXUPS {
         let belongs = contract.is_none_or(|contract| fixup.contracts.contains(&contract));
-        let applied = belongs && (fixup.apply)(document);
-        if std::env::var_os("DBG").is_some() {
-            eprintln!("{contract:?} {} {applied}", fixup.name);
-        }
-        if belongs && !applied && strict {
+        if belongs && !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(
                 "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs",
                 fixup.name

@@ -2,6 +2,22 @@
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
+/// A text with nothing in it that a terminal would obey: control characters as escapes, lines of its own only where `lines` allows.
+#[cfg(feature = "cli")]
+pub(crate) fn visible(text: &str, lines: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && !(lines && c == '\n'))
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+        {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// `get_markets` for `GetMarkets`: as progenitor names methods.
 pub(crate) fn snake(text: &str) -> String {
     text.to_snake_case()

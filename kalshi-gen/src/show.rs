@@ -26,7 +26,7 @@ const WORDS: usize = 72;
 /// Those of [`generate`](crate::generate), and an id that no operation has, with those that resemble it.
 pub fn show(contract: &str, id: &str) -> Result<String, Error> {
     let document = contract::parse(contract)?;
-    let tree = normalize::normalize(document, false)?.tree;
+    let tree = shown(normalize::normalize(document, false)?.tree);
     let all = operations::list(&tree)?;
     let ids: Vec<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
     let id = find(&ids, id)?;
@@ -78,6 +78,21 @@ pub fn show(contract: &str, id: &str) -> Result<String, Error> {
         }
     }
     Ok(out)
+}
+
+/// The tree with texts that a terminal may be given.
+fn shown(node: Value) -> Value {
+    match node {
+        Value::String(text) => Value::String(names::visible(&text, true)),
+        Value::Array(items) => items.into_iter().map(shown).collect(),
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(key, value)| (names::visible(&key, false), shown(value)));
+            Value::Object(members.collect())
+        }
+        leaf => leaf,
+    }
 }
 
 /// The one of `ids` that is meant by `id`, in whichever case: `GetMarkets`, `get_markets`.

@@ -285,18 +285,11 @@ impl Taking {
             .enumerate()
             .map(|(index, item)| identity(item, index))
             .collect();
-        // A list whose order says something keeps the order that the exchange gives it.
-        let order = if key == "parameters" {
-            in_order(known.iter().map(String::as_str), &names, |item| {
-                names.contains(&item)
-            })
-        } else {
-            names.clone()
-        };
-        order
-            .into_iter()
-            .filter_map(|item| {
-                let index = names.iter().position(|name| *name == item)?;
+        // The order of a list that is no set is the exchange's.
+        names
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| {
                 let place = place.item(index);
                 let old = known
                     .iter()

@@ -6,7 +6,7 @@
 #[cfg(feature = "cli")]
 mod write;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -16,8 +16,11 @@ use serde_json::{Number, Value};
 pub(crate) use self::write::{wrapped, write};
 use crate::error::{Error, Place};
 
-/// More than any contract has, aliases written out; the largest today has 40,000.
+/// More than any contract has, aliases written out; the largest today has 40,000. A long text counts as several.
 const MAX_NODES: usize = 1_000_000;
+
+/// How much of a text counts as one value, in bytes.
+const TEXT: usize = 64;
 
 /// Deeper than any contract, shallower than any stack.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -98,7 +101,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, Error> {
 /// The one document in `text`, with the order of its mappings.
 pub(crate) fn parse_in_order(text: &str) -> Result<Tree, Error> {
     let mut reader = Reader::default();
-    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+    let text = join_surrogates(text.trim_start_matches('\u{feff}'));
+    for event in Parser::new_from_str(&text) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = (error.marker().line(), error.marker().col() + 1);
             Error::document(format!(
@@ -115,6 +119,39 @@ pub(crate) fn parse_in_order(text: &str) -> Result<Tree, Error> {
     reader
         .root
         .ok_or_else(|| Error::document("the document is empty"))
+}
+
+/// JSON writes what is beyond the first 65,536 characters as two escapes, which YAML does not know.
+fn join_surrogates(text: &str) -> Cow<'_, str> {
+    if !text.trim_start().starts_with('{') || !text.contains("\\u") {
+        return Cow::Borrowed(text);
+    }
+    let unit = |rest: &str| u16::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (head, tail) = rest.split_at(at);
+        out.push_str(head);
+        let pair = [unit(tail), tail.get(6..).and_then(unit)].map(Option::unwrap_or_default);
+        match char::decode_utf16(pair).next() {
+            Some(Ok(c)) if c.len_utf16() == 2 => {
+                out.push(c);
+                rest = tail.get(12..).unwrap_or_default();
+            }
+            // An escape of another kind, with what it escapes.
+            _ => {
+                let end = tail
+                    .char_indices()
+                    .nth(2)
+                    .map_or(tail.len(), |(end, _)| end);
+                let (escape, tail) = tail.split_at(end);
+                out.push_str(escape);
+                rest = tail;
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 #[derive(Default)]
@@ -139,7 +176,8 @@ impl Reader {
                 } else {
                     Value::String(text.into_owned())
                 };
-                self.value(Tree::Leaf(value), anchor, 1)
+                let nodes = leaf(&value);
+                self.value(Tree::Leaf(value), anchor, nodes)
             }
             Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor),
             Event::MappingStart(anchor, _) => {
@@ -190,10 +228,13 @@ impl Reader {
     }
 
     fn value(&mut self, value: Tree, anchor: usize, nodes: usize) -> Result<(), String> {
-        self.nodes += 1;
+        self.nodes += match &value {
+            Tree::Leaf(_) => nodes,
+            _ => 1,
+        };
         self.check_size()?;
         if anchor > 0 {
-            let nodes = if nodes == 1 { 1 } else { size(&value) };
+            let nodes = size(&value);
             self.nodes = self.nodes.saturating_add(nodes);
             self.check_size()?;
             self.anchors.insert(anchor, (value.clone(), nodes));
@@ -231,12 +272,17 @@ impl Reader {
     }
 }
 
+/// How many values a text, a number, a boolean or null counts as.
+fn leaf(value: &Value) -> usize {
+    1 + value.as_str().map_or(0, str::len) / TEXT
+}
+
 /// How many values there are in a value.
 fn size(tree: &Tree) -> usize {
     1 + match tree {
         Tree::List(items) => items.iter().map(size).sum(),
         Tree::Mapping(members) => members.values().map(size).sum(),
-        Tree::Leaf(_) => 0,
+        Tree::Leaf(value) => leaf(value) - 1,
     }
 }
 
@@ -305,6 +351,24 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(message), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn json_may_escape_any_character() {
+        let text = r#"{"a": "\ud83d\ude00 \u00e9 \\ud83d \"\n", "b\ud83d\ude00": 1}"#;
+        let expected: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parse(text).unwrap(), expected);
+        assert!(parse(r#"{"a": "\ud83d"}"#).is_err());
+    }
+
+    #[test]
+    fn long_texts_count_as_several() {
+        let text = "A".repeat(100_000);
+        let many = vec!["*s"; 20_000].join(",");
+        let error = parse(&format!("s: &s {text}\nl: [{many}]\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("aliases written out"), "{error}");
     }
 
     #[test]

@@ -345,15 +345,18 @@ fn schemas() {
     let renamed = EXCHANGE
         .replace("schemas/Fees'", "schemas/FeeSchedule'")
         .replace("    Fees:\n", "    FeeSchedule:\n");
+    // What stands inline in it is named after it.
+    let kind = "breaking FeeSchedule.kind: the type was `FeesKind`, is `FeeScheduleKind`";
     assert_eq!(
         told(&diff(EXCHANGE, &renamed)),
-        ["breaking FeeSchedule: was called `Fees`"]
+        ["breaking FeeSchedule: was called `Fees`", kind]
     );
     let changed_too = renamed.replace("maker: {type: string,", "maker: {type: integer,");
     assert_eq!(
         told(&diff(EXCHANGE, &changed_too)),
         [
             "breaking FeeSchedule: was called `Fees`",
+            kind,
             "breaking FeeSchedule.maker: the type was a text, is a whole number"
         ]
     );
@@ -395,6 +398,147 @@ fn schemas() {
             "additive FeesKind: schema added",
             "prose Fees.kind: other words: description"
         ]
+    );
+}
+
+/// The generator names what stands inline by what else there is.
+#[test]
+fn types_that_are_called_otherwise_are_told() {
+    // A named enum of the same values takes the place of the one that stood inline, whoever uses it.
+    let named = EXCHANGE.to_owned()
+        + "    MarketState: {type: string, description: S., enum: [active, closed, canceled]}\n";
+    assert_eq!(
+        told(&diff(EXCHANGE, &named)),
+        [
+            "breaking Market.status: the type was `MarketStatus`, is `MarketState`",
+            "additive MarketState: schema added; no operation uses it",
+        ]
+    );
+    // The enum of a shared parameter has the name of the parameter.
+    let shared = |name: &str| {
+        with("        - {name: status, in: query, description: Its status., schema: {type: string, enum: [open, closed]}}\n", &format!("        - $ref: '#/components/parameters/{name}'\n"))
+            .replace("  parameters:\n    Limit:", &format!("  parameters:\n    {name}: {{name: status, in: query, description: Its status., schema: {{type: string, enum: [open, closed]}}}}\n    Limit:"))
+    };
+    assert_eq!(
+        told(&diff(&shared("StatusQuery"), &shared("StateQuery"))),
+        ["breaking GetMarket, parameter status: the type was `StatusQuery`, is `StateQuery`"]
+    );
+    assert_eq!(
+        told(&diff(EXCHANGE, &shared("StatusQuery"))),
+        ["breaking GetMarket, parameter status: the type was `GetMarketStatus`, is `StatusQuery`"]
+    );
+}
+
+/// A member that becomes the cursor of a list is a text from then on.
+#[test]
+fn cursors_are_texts_that_are_always_there() {
+    let with_page = |cursor: bool, required: &str| {
+        let answer = EXCHANGE
+            .find("              schema:\n                type: object")
+            .unwrap();
+        let end = EXCHANGE
+            .find("    post:\n      operationId: CreateOrder")
+            .unwrap();
+        let mut contract = format!(
+            "{}              schema: {{$ref: '#/components/schemas/Page'}}\n{}",
+            &EXCHANGE[..answer],
+            &EXCHANGE[end..]
+        );
+        if !cursor {
+            contract = contract.replace("        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n", "");
+        }
+        contract
+            + &format!(
+                "    Page: {{type: object, description: P., required: [{required}], properties: {{orders: {{type: array, description: O., items: {{$ref: '#/components/schemas/Order'}}}}, cursor: {{type: string, description: C.}}}}}}\n"
+            )
+    };
+    assert_eq!(
+        told(&diff(
+            &with_page(false, "orders"),
+            &with_page(true, "orders")
+        )),
+        [
+            "breaking Page.cursor: the type was as any member, is a cursor, or the other way round",
+            "additive GetOrders, parameter cursor: added: a text",
+        ]
+    );
+    assert_eq!(
+        told(&diff(
+            &with_page(true, "orders"),
+            &with_page(true, "orders, cursor")
+        )),
+        ["additive Page.cursor: was optional, is required; a cursor is always a text"]
+    );
+}
+
+#[test]
+fn what_yields_nothing_is_told_all_the_same() {
+    let servers = EXCHANGE.replace(
+        "    description: The only one.",
+        "    description: The only one.\n    variables: {port: {default: '443'}}",
+    );
+    assert_eq!(
+        told(&diff(EXCHANGE, &servers)),
+        ["additive $.servers[0].variables: is another, which no type and no call shows"]
+    );
+    // What is said to be false is as if nothing were said, to a program.
+    check(
+        "      summary: Read a market\n",
+        "      summary: Read a market\n      deprecated: false\n",
+        &[
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+        ],
+        &[
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+        ],
+    );
+}
+
+#[test]
+fn what_many_operations_share_is_told_once() {
+    check(
+        "      description: It is not there.",
+        "      description: Gone.",
+        &["prose answer NotFound: other words: description"],
+        &["prose answer NotFound: other words: description"],
+    );
+}
+
+#[test]
+fn names_that_look_alike_are_not_renamings() {
+    check(
+        "        names: {type: object,",
+        "        games: {type: object,",
+        &[
+            "breaking Market.names: removed",
+            "additive Market.games: added: a map of texts",
+        ],
+        &[
+            "breaking Market.games: removed",
+            "additive Market.names: added: a map of texts",
+        ],
+    );
+}
+
+/// What a terminal or a page would obey stays visible.
+#[test]
+fn texts_of_the_contract_are_shown_harmless() {
+    let odd = with(
+        "enum: [bid, ask]",
+        r#"enum: [bid, ask, "\e[31mred\n## Breaking <b>`x`"]"#,
+    );
+    let diff = diff(EXCHANGE, &odd);
+    let text = diff.to_string();
+    assert!(
+        text.contains(r"the value `\u{1b}[31mred\n## Breaking <b>`x`` is added"),
+        "{text}"
+    );
+    let markdown = diff.report(Format::Markdown, true);
+    assert!(
+        !markdown.contains("<b>")
+            && !markdown.contains("\n## Breaking")
+            && !markdown.contains('\u{1b}'),
+        "{markdown}"
     );
 }
 

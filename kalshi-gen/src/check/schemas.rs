@@ -117,6 +117,12 @@ pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> R
     ];
     let node = object(schema, place)?;
     for key in node.keys() {
+        if key == "x-kalshi-type" {
+            return Err(Error::at(
+                &place.join(key),
+                "this member is the generator's own",
+            ));
+        }
         if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
             return Err(Error::at(
                 &place.join(key),

@@ -6,7 +6,7 @@ use super::{
     At, Class, Comparison, Kind, Subject,
     operations::{Found, Owner},
 };
-use crate::{contract, facts, paths};
+use crate::{contract, error::Place, facts, paths};
 
 impl Comparison<'_> {
     pub(super) fn body(&mut self, old: &Value, new: &Value, at: &At) {
@@ -157,6 +157,21 @@ impl Comparison<'_> {
                 }
                 continue;
             };
+            // What many operations share is told once.
+            match (component(old), component(new)) {
+                (Some(was), Some(is)) if was == is => {
+                    let place = Place::of(&["components", "responses", is]);
+                    at = At {
+                        name: format!("answer {is}"),
+                        old: place.clone(),
+                        new: place,
+                    };
+                    if !self.shared.insert(at.name.clone()) {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
             let (old, new) = (old_side.behind(old), new_side.behind(new));
             self.words(old, new, &at);
             // Whatever the contract says of refusals, the SDK reads them as one error.
@@ -214,4 +229,12 @@ impl Comparison<'_> {
         );
         self.nullable(Class::Behaviour, old, new, &place);
     }
+}
+
+/// The name of the shared answer that a reference is to.
+fn component(answer: &Value) -> Option<&str> {
+    answer
+        .get("$ref")?
+        .as_str()?
+        .strip_prefix("#/components/responses/")
 }

@@ -116,8 +116,14 @@ impl Comparison<'_> {
                     parts.map(|key| node.get(key).map(facts::facts))
                 };
                 if made_of(old) != made_of(new) {
-                    let text = "is declared otherwise; the type of the SDK is the same";
-                    self.push(Class::Behaviour, Kind::Changed, Subject::Schema, at, text);
+                    let (class, text) = match shape {
+                        Shape::OneOf(_) => (Class::Breaking, "one of its forms is another"),
+                        _ => (
+                            Class::Behaviour,
+                            "is declared otherwise; the type of the SDK is the same",
+                        ),
+                    };
+                    self.push(class, Kind::Changed, Subject::Schema, at, text);
                 }
             }
         }
@@ -221,7 +227,13 @@ impl Comparison<'_> {
         name: &str,
         owner: &Owner,
     ) {
-        let nullable = |node: &Value| node.get("nullable") == Some(&Value::Bool(true));
+        let nullable = |node: &Value| {
+            let null_among = node
+                .get("enum")
+                .and_then(Value::as_array)
+                .is_some_and(|values| values.contains(&Value::Null));
+            null_among || node.get("nullable") == Some(&Value::Bool(true))
+        };
         let (was_nullable, is_nullable) = (nullable(old), nullable(new));
         if (was_required, was_nullable) == (is_required, is_nullable) {
             return;
@@ -339,7 +351,9 @@ impl Comparison<'_> {
             .collect();
         for key in keys {
             let (was, is) = (before.get(key), after.get(key));
-            if was == is {
+            // What is said to be false is as if nothing were said.
+            let no = Value::Bool(false);
+            if was == is || (key == "deprecated" && was.unwrap_or(&no) == is.unwrap_or(&no)) {
                 continue;
             }
             let same_type = ["format", "type"].contains(&key) && self.same_type_here(old, new, at);
@@ -349,7 +363,7 @@ impl Comparison<'_> {
                 // The type says it where it decides the type.
                 "format" if same_type => Subject::Format,
                 "type" if same_type => Subject::Keyword,
-                // Enums of numbers are numbers to a program, and a null among texts is no text.
+                // Enums of numbers are numbers to a program.
                 "enum" if others(was) != others(is) => Subject::Keyword,
                 // Of an object with members, which keeps only those; a map is told by its type.
                 "additionalProperties"
@@ -390,19 +404,21 @@ impl Comparison<'_> {
         self.old.shape(old, "", &at.old) == self.new.shape(new, "", &at.new)
     }
 
-    /// Words, told once for a place.
+    /// Words, each kind told by itself.
     pub(super) fn words(&mut self, old: &Value, new: &Value, at: &At) {
-        let changed: Vec<_> = facts::WORDS
+        for key in facts::WORDS
             .into_iter()
             .filter(|key| old.get(key) != new.get(key))
-            .collect();
-        if !changed.is_empty() {
-            let text = format!("other words: {}", changed.join(", "));
-            let change = self.push(Class::Prose, Kind::Changed, Subject::Words, at, text);
-            if let [key] = changed.as_slice() {
-                let word = |node: &Value| node.get(key).and_then(Value::as_str).map(str::to_owned);
-                (change.before, change.after) = (word(old), word(new));
-            }
+        {
+            let word = |node: &Value| node.get(key).and_then(Value::as_str).map(str::to_owned);
+            let change = self.push(
+                Class::Prose,
+                Kind::Changed,
+                Subject::Words,
+                at,
+                format!("other words: {key}"),
+            );
+            (change.before, change.after) = (word(old), word(new));
         }
     }
 }
@@ -427,7 +443,7 @@ pub(super) fn set<'a>(node: &'a Value, key: &str) -> BTreeSet<&'a str> {
 /// The values of an enum that are no texts.
 fn others(list: Option<&Value>) -> BTreeSet<String> {
     let list = list.and_then(Value::as_array).into_iter().flatten();
-    list.filter(|value| !value.is_string())
+    list.filter(|value| !value.is_string() && !value.is_null())
         .map(ToString::to_string)
         .collect()
 }

@@ -184,7 +184,8 @@ impl Comparison<'_> {
                 );
             }
         }
-        if old.get("deprecated") != new.get("deprecated") {
+        let deprecated = |node: &Value| node.get("deprecated") == Some(&Value::Bool(true));
+        if deprecated(old) != deprecated(new) {
             self.changed(
                 Class::Behaviour,
                 Subject::Deprecated,

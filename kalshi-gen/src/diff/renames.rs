@@ -89,6 +89,9 @@ pub(super) fn pairs<'a>(
     added: &[&'a str],
     fits: impl Fn(&str, &str) -> bool,
 ) -> Vec<(&'a str, &'a str)> {
+    if removed.len().saturating_mul(added.len()) > MAX_PAIRS {
+        return Vec::new();
+    }
     removed
         .iter()
         .filter_map(|old| {
@@ -102,25 +105,43 @@ pub(super) fn pairs<'a>(
         .collect()
 }
 
-/// Whether two names are spellings of one: `canceled` and `cancelled`, `yes_price` and `yes_price_dollars`.
+/// Whether two names are spellings of one: `canceled` and `cancelled`, `RFQ` and `Rfq`, `id` and `ids`, a name with its unit and
+/// without. Names that merely look alike may mean opposites: `maker_side` and `taker_side`.
 pub(super) fn resemble(old: &str, new: &str) -> bool {
-    let words = |name: &str| -> BTreeSet<String> {
-        crate::names::snake(name)
-            .split('_')
-            .map(str::to_owned)
-            .collect()
+    let plain = |name: &str| {
+        let name = crate::names::snake(name);
+        let name = ["_dollars", "_fp", "_ts", "_ms"]
+            .iter()
+            .find_map(|unit| name.strip_suffix(unit))
+            .unwrap_or(&name);
+        name.replace('_', "")
     };
-    let (a, b) = (words(old), words(new));
-    let (short, long) = if a.len() <= b.len() {
-        (&a, &b)
+    let (old, new) = (plain(old), plain(new));
+    let (short, long) = if old.len() <= new.len() {
+        (&old, &new)
     } else {
-        (&b, &a)
+        (&new, &old)
     };
-    let contained = short.is_subset(long)
-        && long.len() - short.len() <= 1
-        && (short.len() > 1 || long.len() == 1);
-    contained || strsim::normalized_damerau_levenshtein(old, new) >= 0.75
+    // One letter more, but neither a digit nor at the start, where it may negate.
+    let one_more = || {
+        let at = short
+            .bytes()
+            .zip(long.bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
+        let letter = long.as_bytes().get(at).is_some_and(u8::is_ascii_alphabetic);
+        at > 0 && letter && long.get(at + 1..) == short.get(at..)
+    };
+    old == new
+        || (short.len() >= 5
+            && long.len() == short.len() + 1
+            && long.is_ascii()
+            && short.is_ascii()
+            && one_more())
 }
+
+/// More pairs of names than this are not looked through: so many changes are no renaming.
+const MAX_PAIRS: usize = 10_000;
 
 /// Schemas of another name that are made alike, and that stand where the old ones stood.
 fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
@@ -136,32 +157,55 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
         return BTreeMap::new();
     }
     let (used_before, used_after) = (uses(&old.document), uses(&new.document));
+    let mut places: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for (place, target) in &used_before {
+        places.entry(target).or_default().push(place);
+    }
+    // New schemas by what they are made of, so that only those are compared that share something.
+    let come: Vec<_> = come
+        .into_iter()
+        .map(|(name, schema)| (name, traits(schema)))
+        .collect();
+    let mut by_trait: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, (_, traits)) in come.iter().enumerate() {
+        traits
+            .iter()
+            .for_each(|one| by_trait.entry(one).or_default().push(index));
+    }
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for (name, schema) in &gone {
         let traits = traits(schema);
         // Every place that is still there and referred to the old one refers to the new one.
-        let places: Vec<_> = used_before
-            .iter()
-            .filter(|(_, target)| *target == name)
-            .map(|(place, _)| place)
-            .collect();
         let stand_in = |candidate: &str| {
             let mut now = places
-                .iter()
+                .get(name)
+                .into_iter()
+                .flatten()
                 .filter_map(|place| used_after.get(*place))
                 .peekable();
             now.peek().is_some() && now.all(|target| target == candidate)
         };
-        let mut candidates = come.iter().filter(|(candidate, schema)| {
-            let other = self::traits(schema);
-            let shared = traits.intersection(&other).count();
-            let all = traits.union(&other).count();
-            let same = shared == all;
-            // Alike: four of five traits are shared, or half of them when it stands where the old one stood.
-            (same && (shared > 2 || stand_in(candidate) || resemble(name, candidate)))
-                || (shared > 2 && shared * 5 >= all * 4 && resemble(name, candidate))
-                || (shared > 0 && shared * 2 >= all && stand_in(candidate))
-        });
+        let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
+        // What half the schemas have says nothing of one.
+        let telling = traits
+            .iter()
+            .filter_map(|one| by_trait.get(one.as_str()))
+            .filter(|with| with.len() <= 64);
+        telling
+            .flatten()
+            .for_each(|index| *shared.entry(*index).or_default() += 1);
+        let mut candidates = shared
+            .into_keys()
+            .filter_map(|index| come.get(index))
+            .filter(|(candidate, other)| {
+                let shared = traits.intersection(other).count();
+                let all = traits.union(other).count();
+                let same = shared == all;
+                // Alike: four of five traits are shared, or half of them when it stands where the old one stood.
+                (same && (shared > 2 || stand_in(candidate) || resemble(name, candidate)))
+                    || (shared > 2 && shared * 5 >= all * 4 && resemble(name, candidate))
+                    || (shared * 2 >= all && stand_in(candidate))
+            });
         if let (Some((candidate, _)), None) = (candidates.next(), candidates.next()) {
             found.insert((*name).to_owned(), (*candidate).to_owned());
         }
@@ -243,12 +287,23 @@ mod tests {
             ("canceled", "cancelled", true),
             ("yes_price", "yes_price_dollars", true),
             ("GetRFQQuote", "GetRfqQuote", true),
+            ("client_order_id", "client_order_ids", true),
+            ("created_ts", "created", true),
             ("Market", "MarketDetails", false),
             ("price", "count", false),
             ("min_ts", "max_ts", false),
             ("yes_bid", "no_bid", false),
+            ("yes_bid_price", "no_bid_price", false),
+            ("maker_side", "taker_side", false),
+            ("order_id", "client_order_id", false),
+            ("active", "inactive", false),
+            ("typical", "atypical", false),
+            ("tier_1", "tier_2", false),
+            ("tier_1", "tier_11", false),
+            ("last_update_time", "first_update_time", false),
         ] {
             assert_eq!(resemble(old, new), alike, "{old} {new}");
+            assert_eq!(resemble(new, old), alike, "{new} {old}");
         }
     }
 

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::{Change, Class, Diff, Subject};
+use crate::names::visible;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -71,13 +72,9 @@ impl Diff {
             };
             _ = write!(out, "\n{style}{heading} ({count}){style:#}\n");
             for change in self.of(class) {
-                _ = writeln!(out, "  {change}");
+                _ = writeln!(out, "  {}", visible(&change.to_string(), false));
                 for (sign, words) in quoted(change, quote) {
-                    _ = writeln!(
-                        out,
-                        "      {sign} {}",
-                        words.split_whitespace().collect::<Vec<_>>().join(" ")
-                    );
+                    _ = writeln!(out, "      {sign} {words}");
                 }
             }
         }
@@ -100,14 +97,11 @@ impl Diff {
                 _ = write!(out, "\n### {heading} ({count})\n\n");
             }
             for change in self.of(class) {
-                _ = writeln!(out, "- **{}** {}", code(&change.place), change.text);
+                let text = visible(&change.text, false).replace('<', "&lt;");
+                _ = writeln!(out, "- **{}** {text}", code(&visible(&change.place, false)));
                 for (sign, words) in quoted(change, quote) {
                     let word = if sign == '-' { "was" } else { "is" };
-                    _ = writeln!(
-                        out,
-                        "  - {word}: {}",
-                        words.split_whitespace().collect::<Vec<_>>().join(" ")
-                    );
+                    _ = writeln!(out, "  - {word}: {}", words.replace('<', "&lt;"));
                 }
             }
             if folded {
@@ -135,7 +129,7 @@ impl Diff {
 }
 
 /// The words of a change as they were and are, where they are asked for.
-fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, &str)> {
+fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, String)> {
     let wanted = quote && change.subject == Subject::Words;
     let words = [
         ('-', change.before.as_deref()),
@@ -144,7 +138,15 @@ fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, &str)> {
     words
         .into_iter()
         .filter(move |_| wanted)
-        .filter_map(|(sign, words)| Some((sign, words?)))
+        .filter_map(|(sign, words)| Some((sign, flat(words?))))
+}
+
+/// Words on one line.
+fn flat(words: &str) -> String {
+    visible(
+        &words.split_whitespace().collect::<Vec<_>>().join(" "),
+        false,
+    )
 }
 
 /// A text as code in Markdown, whatever stands in it.

@@ -7,7 +7,7 @@ use kalshi_gen::{Class, Committed, ContractsError, Diff, Fixups, Format, Lock, S
 
 use crate::{
     Vendored,
-    files::{Failure, Input, Pending, print, read_if_there},
+    files::{Failure, Input, Pending, print, read_if_there, write},
 };
 
 pub(crate) fn diff(
@@ -38,9 +38,15 @@ pub(crate) fn vendor(
     format: Format,
     dry_run: bool,
 ) -> Result<ExitCode, Failure> {
+    if files.contract == files.lock {
+        return Err(Failure(format!(
+            "{}: is both the contract and its lock",
+            files.lock.display()
+        )));
+    }
     let published = Input::read(upstream)?;
     if published.ends_early() {
-        return Err(Failure::Told(format!(
+        return Err(Failure(format!(
             "{}: line {} ends without a line break: a truncated download?",
             published.name,
             published.text.lines().count()
@@ -62,7 +68,8 @@ pub(crate) fn vendor(
     let source = source
         .or_else(|| before.as_ref().map(|lock| lock.source.clone()))
         .unwrap_or_else(|| {
-            upstream.file_name().map_or_else(
+            let name = upstream.file_name().filter(|name| *name != "-");
+            name.map_or_else(
                 || published.name.clone(),
                 |name| name.to_string_lossy().into_owned(),
             )
@@ -78,8 +85,9 @@ pub(crate) fn vendor(
             Pending::write(&files.contract, &taken.text)?,
             Pending::write(&files.lock, &lock.to_string())?,
         );
-        contract.keep()?;
+        // The lock first: should the contract not follow, `check` says so, and the old one is still there.
         lock.keep()?;
+        contract.keep()?;
     }
     print(&taken.report(format))?;
     Ok(ExitCode::SUCCESS)
@@ -146,7 +154,7 @@ pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Fail
     let rust = kalshi_gen::generate_formatted(&input.text, Fixups::WhereTheyApply)
         .map_err(|error| input.fault(&error))?;
     match out {
-        Some(path) => Pending::write(path, &rust)?.keep()?,
+        Some(path) => write(path, &rust)?,
         None => print(&rust)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -182,6 +190,6 @@ fn which(error: ContractsError, old: &Input, new: &Input) -> Failure {
     match error {
         ContractsError::Old(error) => old.fault(&error),
         ContractsError::New(error) => new.fault(&error),
-        error => Failure::Told(error.to_string()),
+        error => Failure(error.to_string()),
     }
 }

@@ -3,20 +3,15 @@
 use std::{
     fmt, fs,
     io::{self, Read, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// More than any contract has; the largest today is under half a megabyte.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Why a command ends early.
+/// Why a command ends early: one line for the user.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// One line for the user.
-    Told(String),
-    /// Whoever read the output has stopped.
-    ReaderLeft,
-}
+pub(crate) struct Failure(pub(crate) String);
 
 /// A text and what to call the place it came from.
 pub(crate) struct Input {
@@ -33,7 +28,7 @@ impl Input {
         } else {
             path.display().to_string()
         };
-        let told = |what: &dyn fmt::Display| Failure::Told(format!("{name}: {what}"));
+        let told = |what: &dyn fmt::Display| Failure(format!("{name}: {what}"));
         let mut bytes = Vec::new();
         let read = if standard_input {
             io::stdin()
@@ -54,6 +49,10 @@ impl Input {
             let at = error.utf8_error().valid_up_to();
             told(&format!("no text: byte {at} is not UTF-8"))
         })?;
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(text) => text.to_owned(),
+            None => text,
+        };
         let start: String = text
             .trim_start()
             .chars()
@@ -78,10 +77,10 @@ impl Input {
         } else {
             ""
         };
-        Failure::Told(format!(
+        Failure(format!(
             "{}: {}{hint}",
             self.name,
-            error.to_string().replace('\n', " ")
+            one_line(&error.to_string())
         ))
     }
 
@@ -93,6 +92,20 @@ impl Input {
     }
 }
 
+/// A text on one line, with nothing in it that a terminal would obey.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .take(500)
+        .collect()
+}
+
 /// Reads a file that may not be there.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     match fs::exists(path) {
@@ -102,16 +115,16 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 /// A file that is written beside its place, and put there whole.
-pub(crate) struct Pending<'a> {
+pub(crate) struct Pending {
     file: tempfile::NamedTempFile,
-    path: &'a Path,
+    path: PathBuf,
 }
 
-impl<'a> Pending<'a> {
-    pub(crate) fn write(path: &'a Path, text: &str) -> Result<Self, Failure> {
-        let told = |error: io::Error| {
-            Failure::Told(format!("{}: cannot be written: {error}", path.display()))
-        };
+impl Pending {
+    pub(crate) fn write(path: &Path, text: &str) -> Result<Self, Failure> {
+        let told = |error: io::Error| cannot_write(path, &error);
+        // What a link leads to is written, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -121,15 +134,25 @@ impl<'a> Pending<'a> {
             .and_then(|()| file.as_file().sync_all())
             .map_err(told)?;
         // A temporary file is its maker's alone; the file keeps who may read it, and a new one is like any other.
-        if let Ok(permissions) = fs::metadata(path).map(|metadata| metadata.permissions()) {
-            file.as_file().set_permissions(permissions).map_err(told)?;
-        } else {
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                file.as_file()
-                    .set_permissions(fs::Permissions::from_mode(0o644))
-                    .map_err(told)?;
+        match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(Failure(format!(
+                    "{}: is no file, and would be replaced by one",
+                    path.display()
+                )));
+            }
+            Ok(metadata) => file
+                .as_file()
+                .set_permissions(metadata.permissions())
+                .map_err(told)?,
+            Err(_) => {
+                #[cfg(unix)]
+                {
+                    use std::os::unix::fs::PermissionsExt as _;
+                    file.as_file()
+                        .set_permissions(fs::Permissions::from_mode(0o644))
+                        .map_err(told)?;
+                }
             }
         }
         Ok(Self { file, path })
@@ -138,15 +161,23 @@ impl<'a> Pending<'a> {
     /// Puts the file in its place.
     pub(crate) fn keep(self) -> Result<(), Failure> {
         let path = self.path;
-        self.file.persist(path).map_err(|error| {
-            Failure::Told(format!(
-                "{}: cannot be written: {}",
-                path.display(),
-                error.error
-            ))
-        })?;
+        self.file
+            .persist(&path)
+            .map_err(|error| cannot_write(&path, &error.error))?;
         Ok(())
     }
+}
+
+/// Writes a file whole, or into what is no file, such as a pipe or a terminal.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return fs::write(path, text).map_err(|error| cannot_write(path, &error));
+    }
+    Pending::write(path, text)?.keep()
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure(format!("{}: cannot be written: {error}", path.display()))
 }
 
 /// Prints to standard output; colours are left out where nobody would see them.
@@ -154,7 +185,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::ReaderLeft),
-        Err(error) => Err(Failure::Told(format!("standard output: {error}"))),
+        // A reader that leaves, such as `head`, has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure(format!("standard output: {error}"))),
     }
 }

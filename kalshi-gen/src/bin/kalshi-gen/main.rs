@@ -45,12 +45,12 @@ enum Command {
     },
     /// Take the structure of a published contract; keep our words and `x-` members.
     #[command(
-        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n\nWrites the contract and its lock, both whole or not at all, and prints what changed."
+        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n\nWrites the contract and its lock, each whole or not at all, and prints what changed."
     )]
     Vendor {
         /// The published contract: a file of YAML or JSON, or `-`.
         upstream: PathBuf,
-        /// Where it was published, for the lock; by default as in the lock that is there, or else the name of the file.
+        /// Where it was published, for the lock; as in the lock that is there unless given, or else the name of the file.
         #[arg(long)]
         source: Option<String>,
         /// The form of the report.
@@ -140,9 +140,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(code) => code,
-        // A reader that leaves, such as `head`, has what it wanted.
-        Err(Failure::ReaderLeft) => ExitCode::SUCCESS,
-        Err(Failure::Told(message)) => {
+        Err(Failure(message)) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();
             _ = writeln!(anstream::stderr(), "{red}error{red:#}: {message}");
             ExitCode::from(2)
