@@ -207,7 +207,13 @@ fn bad_input_is_one_line_and_writes_nothing() {
         .collect();
     let half = &EXCHANGE[..EXCHANGE.len() / 2];
     let cut = &EXCHANGE[..EXCHANGE.len() - 3];
-    let inputs: [(&str, &[u8], &str); 13] = [
+    let texts = format!(
+        "openapi: 3.0.0\ns: &s {}\nl: [{}]\n",
+        "A".repeat(100_000),
+        vec!["*s"; 20_000].join(",")
+    );
+    let inputs: [(&str, &[u8], &str); 14] = [
+        ("texts.yaml", texts.as_bytes(), "aliases written out"),
         ("empty.yaml", b"", "empty.yaml: the document is empty"),
         ("text.yaml", b"hello\n", "text.yaml: not a contract"),
         ("list.yaml", b"[1, 2]\n", "list.yaml: not a contract"),
@@ -407,6 +413,53 @@ fn vendor_takes_a_contract_and_locks_it() {
         folder.files(),
         ["next.yaml", "openapi.yaml", "published.yaml", "spec.lock"]
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_what_is_no_file_is_left_alone() {
+    let folder = Folder::new(&[("published.yaml", &additive()), ("real.yaml", EXCHANGE)]);
+    std::os::unix::fs::symlink("real.yaml", folder.path("openapi.yaml")).unwrap();
+    assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);
+    assert!(
+        fs::symlink_metadata(folder.path("openapi.yaml"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(folder.read("real.yaml").contains("- both"));
+    // A pipe is written into, not replaced.
+    let pipe = folder.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(
+        folder.run(&["generate", "real.yaml", "--out", "pipe"]).code,
+        0
+    );
+    assert!(reader.join().unwrap().contains("pub struct Market"));
+    fs::create_dir(folder.path("folder")).unwrap();
+    for arguments in [
+        ["vendor", "published.yaml", "--contract", "folder"],
+        ["vendor", "published.yaml", "--lock", "openapi.yaml"],
+        ["generate", "real.yaml", "--out", "folder"],
+    ] {
+        let run = folder.run(&arguments);
+        assert_eq!(
+            (run.code, run.err.lines().count()),
+            (2, 1),
+            "{arguments:?} {}",
+            run.err
+        );
+    }
+    assert!(folder.path("folder").is_dir());
 }
 
 #[test]

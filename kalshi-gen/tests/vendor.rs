@@ -89,6 +89,36 @@ fn the_order_upstream_writes_in_does_not_matter() {
 }
 
 #[test]
+fn parameters_and_odd_lists_are_taken_as_published() {
+    let limit = "        - $ref: '#/components/parameters/Limit'\n";
+    let cursor = "        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n";
+    let swapped = with(&format!("{limit}{cursor}"), &format!("{cursor}{limit}"));
+    let taken = take(&ours(), &published(&swapped));
+    let told: Vec<_> = taken
+        .diff
+        .unwrap()
+        .changes
+        .into_iter()
+        .map(|change| change.text)
+        .collect();
+    assert_eq!(told, ["is another, which no type and no call shows"]);
+    assert!(taken.needs_words.is_empty());
+    assert!(taken.text.contains("          description: Where to go on.\n        - $ref: '#/components/parameters/Limit'\n"), "{}", taken.text);
+    // Values that stand twice are one.
+    let twice = take(
+        &ours(),
+        &published(&with("enum: [bid, ask]", "enum: [bid, ask, bid]")),
+    );
+    assert!(
+        twice
+            .text
+            .contains("      enum:\n        - bid\n        - ask\n\n"),
+        "{}",
+        twice.text
+    );
+}
+
+#[test]
 fn what_is_new_is_marked_and_what_is_gone_goes() {
     let upstream = published(&with(
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
