@@ -26,6 +26,7 @@ fn generate() -> Result<(), String> {
     let orders = [
         "CREATE_ORDER_V2",
         "BATCH_CREATE_ORDERS_V2",
+        "BATCH_CANCEL_ORDERS_V2",
         "AMEND_ORDER_V2",
         "DECREASE_ORDER_V2",
         "CANCEL_ORDER_V2",

@@ -317,6 +317,47 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
     assert!(snapshot.write.tokens < 10);
 }
 
+/// A cancel does not wait behind the orders that open more.
+#[tokio::test]
+async fn cancels_go_before_what_waits() {
+    let exchange = Exchange::start(|request| match request.method.as_str() {
+        "DELETE" => Reply::json(200, &json!({})),
+        _ => Reply::json(201, &created()),
+    })
+    .await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(small()))
+        .build()
+        .unwrap();
+    let waits = |count: u32| {
+        let limiter = client.rate_limiter().clone();
+        async move {
+            while limiter.snapshot().write.waiting < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    for _ in 0..2 {
+        write(&client).await.unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 1..=3 {
+        let client = client.clone();
+        tasks.spawn(async move { write(&client).await.map(drop) });
+        waits(number).await;
+    }
+    client
+        .delete_order_group()
+        .order_group_id("g")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(exchange.received()[2].method, "DELETE");
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+}
+
 /// A stamp that is not stale: the wait comes before the signature.
 #[tokio::test]
 async fn what_waited_is_stamped_when_it_goes() {

@@ -29,6 +29,10 @@ use kalshi_sdk::{
         SelfTradePreventionType, TimeInForce,
     },
 };
+use kalshi_sdk::{
+    reqwest::{Request, Response},
+    reqwest_middleware::{self, Middleware, Next},
+};
 use serde_json::{Value, json};
 
 const TICKER: &str = "KXTEST-26-T73.5";
@@ -173,6 +177,32 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
                 None => Reply::json(404, &json!({ "error": { "code": "not_found" } })),
             }
         }
+        ("DELETE", ["portfolio", "events", "orders", "batched"]) => {
+            let mut orders = orders.lock().unwrap();
+            let body = request.json();
+            let cancel = |item: &Value| {
+                let id = item["order_id"].as_str().unwrap();
+                match orders
+                    .values_mut()
+                    .find(|held| held.id == id && held.status == "resting")
+                {
+                    Some(held) => {
+                        held.status = "canceled";
+                        json!({ "order_id": id, "reduced_by": "10.00", "ts_ms": 1 })
+                    }
+                    None => {
+                        json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } })
+                    }
+                }
+            };
+            let items: Vec<_> = body["orders"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(cancel)
+                .collect();
+            Reply::json(200, &json!({ "orders": items }))
+        }
         (method, ["portfolio", "events", "orders", id, rest @ ..]) => {
             let mut orders = orders.lock().unwrap();
             let Some(held) = orders
@@ -226,10 +256,12 @@ enum Break {
     Slow,
     Status(u16),
     Html,
+    Nonsense,
     ErrorInSuccess,
 }
 
-const AFTER: [Break; 9] = [
+const AFTER: [Break; 10] = [
+    Break::Nonsense,
     Break::Drop,
     Break::Reset,
     Break::Half,
@@ -259,6 +291,7 @@ fn broken(fault: Break, reply: Reply) -> Reply {
             vec![("content-type", "text/html".to_owned())],
             b"<html><title>Bad gateway</title></html>".to_vec(),
         ),
+        Break::Nonsense => Reply::json(status, &json!({ "order": "of a kind" })),
         Break::ErrorInSuccess => {
             Reply::json(200, &json!({ "error": { "code": "insufficient_balance" } }))
         }
@@ -630,6 +663,97 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
         ),
         (TICKER, "2", "3")
     );
+}
+
+#[tokio::test]
+async fn cancels_of_a_batch_are_told_item_by_item() {
+    let (orders, _exchange, client, key) = resting(Fault::After(Break::Drop)).await;
+    let unknown = client
+        .cancel_orders(&[key.clone(), OrderKey::new("gone")])
+        .await
+        .unwrap();
+    let mut found = Vec::new();
+    for outcome in unknown {
+        found.push(unsure(outcome).reconcile(LONG).await);
+    }
+    assert!(
+        matches!(
+            found.as_slice(),
+            [ChangeReconciled::Done(_), ChangeReconciled::Gone]
+        ),
+        "{found:?}"
+    );
+    let calm = exchange(&orders, |_| None).await;
+    let client = builder(&calm).build().unwrap();
+    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+        panic!()
+    };
+    let outcomes = client
+        .cancel_orders(&[
+            key,
+            OrderKey::from(&placed)
+                .with_market(TICKER)
+                .with_exchange_index(1)
+                .with_subaccount(2),
+        ])
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [ChangeOutcome::AlreadyGone, ChangeOutcome::Done(_)]
+        ),
+        "{outcomes:?}"
+    );
+    let sent = calm.received().pop().unwrap().json();
+    assert_eq!(
+        sent["orders"][1],
+        json!({ "order_id": placed.order_id, "market_ticker": TICKER, "exchange_index": 1, "subaccount": 2 })
+    );
+    assert!(
+        client
+            .cancel_orders(&[])
+            .await
+            .unwrap_err()
+            .is_invalid_request()
+    );
+}
+
+/// A middleware that sends a request a second time: what the second try was refused for says nothing of the first.
+#[tokio::test]
+async fn a_refusal_does_not_speak_for_an_attempt_before_it() {
+    struct Twice;
+    #[async_trait::async_trait]
+    impl Middleware for Twice {
+        async fn handle(
+            &self,
+            request: Request,
+            extensions: &mut http::Extensions,
+            next: Next<'_>,
+        ) -> reqwest_middleware::Result<Response> {
+            let again = request.try_clone().unwrap();
+            match next.clone().run(request, extensions).await {
+                Ok(response) => Ok(response),
+                Err(_) => next.run(again, extensions).await,
+            }
+        }
+    }
+    let orders = Orders::default();
+    let exchange = exchange(&orders, |request| {
+        match (request.method.as_str(), request.number) {
+            ("POST", 0) => Some(Fault::After(Break::Drop)),
+            ("POST", _) => Some(Fault::Before(Break::Status(400))),
+            _ => None,
+        }
+    })
+    .await;
+    let client = builder(&exchange).middleware(Twice).build().unwrap();
+    let unknown = unknown(client.place_order(order()).await.unwrap());
+    assert_eq!(unknown.error().status().unwrap(), 400);
+    assert!(matches!(
+        unknown.reconcile(LONG).await,
+        Reconciled::Placed(_)
+    ));
 }
 
 #[tokio::test]

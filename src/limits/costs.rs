@@ -136,6 +136,10 @@ mod tests {
             ),
             2
         );
+        assert_eq!(
+            items(batch, Some(br#"{"a":[1],"orders":[1,2,3],"z":[]}"#)),
+            3
+        );
         assert_eq!(items(batch, Some(b"{}")), 1);
         assert_eq!(items(batch, None), 1);
         assert_eq!(

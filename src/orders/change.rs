@@ -10,10 +10,12 @@ use super::{
     place::Verdict,
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ResponseValue,
+    ApiError, Client, Contracts, Dollars, Error, ResponseValue, operation,
     types::{
-        AmendOrderV2Request, AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Request,
-        DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
+        AmendOrderV2Request, AmendOrderV2Response, BatchCancelOrdersV2Request,
+        BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2ResponseOrders, CancelOrderV2Response,
+        DecreaseOrderV2Request, DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
+        error::ConversionError,
     },
 };
 
@@ -262,6 +264,86 @@ impl Client {
         self.changed(call.send().await, &key, wanted)
     }
 
+    /// Cancels several orders in one request, and tells what became of each, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Only when none was processed: see [`place_order`](Self::place_order).
+    pub async fn cancel_orders(
+        &self,
+        orders: &[OrderKey],
+    ) -> Result<Vec<ChangeOutcome<BatchCancelOrdersV2ResponseOrders>>, Error> {
+        let operation = operation::BATCH_CANCEL_ORDERS_V2;
+        if orders.is_empty() {
+            return Err(Error::invalid(operation, "the batch is empty"));
+        }
+        let items = orders.iter().map(|key| {
+            let mut item = BatchCancelOrdersV2RequestOrders::builder().order_id(&key.order_id);
+            if let Some(ticker) = &key.market_ticker {
+                item = item.market_ticker(ticker);
+            }
+            if let Some(subaccount) = key.subaccount {
+                item = item.subaccount(subaccount);
+            }
+            if let Some(index) = key.exchange_index {
+                item = item.exchange_index(ExchangeIndex(index));
+            }
+            BatchCancelOrdersV2RequestOrders::try_from(item)
+        });
+        let invalid = |error: ConversionError| Error::invalid(operation, error.to_string());
+        let items = items.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+        let body: BatchCancelOrdersV2Request = BatchCancelOrdersV2Request::builder()
+            .orders(items)
+            .try_into()
+            .map_err(invalid)?;
+        let error = match self.batch_cancel_orders_v2().body(body).send().await {
+            Ok(answer) => {
+                let status = answer.status();
+                let items = answer.into_inner().orders;
+                if items.len() == orders.len() {
+                    return Ok(items
+                        .into_iter()
+                        .map(|item| cancelled(item, status))
+                        .collect());
+                }
+                let message = format!(
+                    "{} cancels were sent, and the answer tells of {}",
+                    orders.len(),
+                    items.len()
+                );
+                Verdict::Unknown(Error::unlike(operation, status, message))
+            }
+            Err(error) => Verdict::from(error),
+        };
+        match error {
+            Verdict::NotDone(error) => Err(error),
+            Verdict::Refused(refusal) => Ok(orders
+                .iter()
+                .map(|_| ChangeOutcome::Rejected(refusal.clone()))
+                .collect()),
+            Verdict::Unknown(error) => {
+                let error = Arc::new(error);
+                Ok(orders
+                    .iter()
+                    .map(|key| {
+                        ChangeOutcome::Unknown(self.unsure(key, Wanted::Cancelled, error.clone()))
+                    })
+                    .collect())
+            }
+        }
+    }
+
+    fn unsure(&self, key: &OrderKey, wanted: Wanted, error: Arc<Error>) -> Box<UnknownChange> {
+        Box::new(UnknownChange {
+            client: self.clone(),
+            order_id: key.order_id.clone(),
+            wanted,
+            error,
+            failed: Instant::now(),
+            read_lag: READ_LAG,
+        })
+    }
+
     fn changed<T>(
         &self,
         result: Result<ResponseValue<T>, Error>,
@@ -278,14 +360,23 @@ impl Client {
                 Ok(ChangeOutcome::AlreadyGone)
             }
             Verdict::Refused(refusal) => Ok(ChangeOutcome::Rejected(refusal)),
-            Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(Box::new(UnknownChange {
-                client: self.clone(),
-                order_id: key.order_id.clone(),
+            Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(self.unsure(
+                key,
                 wanted,
-                error: Arc::new(error),
-                failed: Instant::now(),
-                read_lag: READ_LAG,
-            }))),
+                Arc::new(error),
+            ))),
         }
+    }
+}
+
+/// What became of one cancel of a batch.
+fn cancelled(
+    item: BatchCancelOrdersV2ResponseOrders,
+    status: reqwest::StatusCode,
+) -> ChangeOutcome<BatchCancelOrdersV2ResponseOrders> {
+    match &item.error {
+        None => ChangeOutcome::Done(item),
+        Some(refusal) if refusal.code.as_deref() == Some("not_found") => ChangeOutcome::AlreadyGone,
+        Some(refusal) => ChangeOutcome::Rejected(ApiError::of_item(status, refusal.clone())),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Operations that would have the name of a method or a type the generated code uses.
-const RESERVED_OPERATIONS: [&str; 32] = [
+const RESERVED_OPERATIONS: [&str; 33] = [
     "all",
     "base_url",
     "builder",
@@ -42,6 +42,7 @@ const RESERVED_OPERATIONS: [&str; 32] = [
     "result",
     "try_again",
     "unknown",
+    "unsure",
     "with_max_wait",
     "with_retry",
     "within_deadline",
