@@ -1,6 +1,10 @@
 //! What the exchange said when it refused, in whichever of its wordings.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -24,6 +28,8 @@ pub struct ApiError {
     details: Option<String>,
     service: Option<String>,
     retry_after: Option<Duration>,
+    /// The body had more than a refusal has, so that it may tell of something done as well.
+    beside: bool,
 }
 
 impl ApiError {
@@ -39,11 +45,10 @@ impl ApiError {
             message: None,
             details: None,
             service: None,
+            beside: false,
             retry_after: headers
                 .get(reqwest::header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                // Longer than a day is no advice, and could overflow somebody's clock.
-                .map(|seconds: u64| Duration::from_secs(seconds.min(86_400))),
+                .and_then(|value| retry_after(value.to_str().ok()?.trim())),
         };
         if holds_private_key(body) {
             error.message = Some(WITHHELD.to_owned());
@@ -84,13 +89,26 @@ impl ApiError {
             message: None,
             details: None,
             service: None,
+            beside: false,
             retry_after: None,
         };
         error.take(said);
         error
     }
 
+    /// Whether the body had more than a refusal has.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn has_more(&self) -> bool {
+        self.beside
+    }
+
     fn read_members(&mut self, members: Map<String, Value>) {
+        const OWN: [&str; 7] = [
+            "code", "details", "error", "message", "msg", "service", "status",
+        ];
+        self.beside = members
+            .iter()
+            .any(|(name, value)| !OWN.contains(&name.as_str()) && !value.is_null());
         self.take(ErrorResponse::read(members));
     }
 
@@ -191,6 +209,22 @@ pub struct ErrorResponse {
 }
 
 impl ErrorResponse {
+    /// Whether it says anything; Go writes an error that is not set as an empty text or object.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn says_something(&self) -> bool {
+        let said = [&self.code, &self.message, &self.details];
+        said.into_iter().flatten().any(|text| !text.is_empty())
+    }
+
+    /// Whether it tells of a fault of the exchange, which says nothing of what was done.
+    #[allow(dead_code, reason = "for contracts with orders")]
+    pub(crate) fn is_fault(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        ["internal", "timeout", "unavailable", "gateway"]
+            .iter()
+            .any(|fault| code.contains(fault))
+    }
+
     fn read(mut members: Map<String, Value>) -> Self {
         let outer = match members.remove("error") {
             Some(Value::Object(inner)) => return Self::read(inner),
@@ -232,6 +266,19 @@ impl<'de> Deserialize<'de> for ErrorResponse {
             }),
         }
     }
+}
+
+/// The wait that a `Retry-After` asks for: a number of seconds, or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(SystemTime::now())
+            .unwrap_or_default(),
+    };
+    // Longer than a day is no advice, and could overflow somebody's clock.
+    Some(wait.min(Duration::from_secs(86_400)))
 }
 
 /// At most `length` characters of a text, on one line.

@@ -319,9 +319,10 @@ impl ClientBuilder {
             stack = stack.with_arc(middleware);
         }
         let has_credentials = self.credentials.is_some();
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         if let Some(credentials) = self.credentials {
-            let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-            stack = stack.with(SigningMiddleware::new(credentials, &origin).with_clock(clock));
+            let signing = SigningMiddleware::new(credentials, &origin);
+            stack = stack.with(signing.with_clock(clock.clone()));
         }
         let transport = Transport {
             base_url,
@@ -334,6 +335,7 @@ impl ClientBuilder {
                 .unwrap_or_else(|| Arc::new(RateLimiter::new(self.rate_limits))),
             correction: self.correction,
             server_time: ServerTime::default(),
+            clock,
         };
         Ok(Client {
             transport: Arc::new(transport),

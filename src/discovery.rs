@@ -1,10 +1,13 @@
 //! Asking the exchange for an account's own limits and costs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use crate::{
     Client, Error, Operation,
-    limits::{AccountLimits, BucketLimit, EndpointCosts, Tier},
+    limits::{AccountLimits, BucketLimit, EndpointCosts, RateLimiter, Tier},
     operation::{self, Bucket},
     transport,
 };
@@ -55,8 +58,9 @@ impl Client {
         let limits: ApiLimits = self.read(&LIMITS).await?;
         let costs: EndpointCosts = self.read(&COSTS).await?;
         let tier = match limits.usage_tier.to_ascii_lowercase().as_str() {
-            "basic" | "advanced" => Tier::Basic,
-            _ => Tier::Expert,
+            "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
+            // Also for a tier of tomorrow.
+            _ => Tier::Basic,
         };
         let bucket =
             |bucket: ApiBucket| BucketLimit::new(bucket.refill_rate, bucket.bucket_capacity);
@@ -69,11 +73,20 @@ impl Client {
         Ok(limits)
     }
 
-    /// The same before the first signed call, which goes on in any case.
+    /// The same before the first signed call, which goes on in any case, and soon.
     pub(crate) async fn discover_or_warn(&self) {
+        let mut asked = Asked {
+            limiter: self.rate_limiter(),
+            done: false,
+        };
         // Boxed, as this call is part of a call.
-        if let Err(error) = Box::pin(self.discover_limits()).await {
-            tracing::warn!(%error, "the limits of the account are not known; those of the Basic tier hold");
+        let discovered = timeout(PATIENCE, Box::pin(self.discover_limits())).await;
+        asked.done = true;
+        let unknown = "the limits of the account are not known; those of the Basic tier hold";
+        match discovered {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "{unknown}"),
+            Err(_) => tracing::warn!("{unknown}: no answer within {PATIENCE:?}"),
         }
     }
 
@@ -82,5 +95,22 @@ impl Client {
         let url = format!("{}{}", self.base_url(), operation.path);
         let request = transport::built(operation, self.http().get(url));
         Ok(self.call::<T>(operation, request).await?.into_inner())
+    }
+}
+
+/// How long a call waits for the limits.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A discovery under way; given up halfway, it is for the next call.
+struct Asked<'a> {
+    limiter: &'a RateLimiter,
+    done: bool,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.limiter.discover_later();
+        }
     }
 }

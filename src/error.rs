@@ -23,7 +23,7 @@ use crate::{
 /// | did the exchange refuse, and how? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
 /// | may it be sent again as it is? | [`was_not_processed`](Self::was_not_processed) |
 /// | what kind of fault? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
-/// | was it held back here? | [`would_wait`](Self::would_wait) |
+/// | was it held back here? | [`held_back`](Self::held_back), [`would_wait`](Self::would_wait) |
 /// | how often was it tried? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
 /// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
@@ -118,7 +118,10 @@ impl Error {
         message: String,
     ) -> Self {
         let source = <serde_json::Error as serde::de::Error>::custom(message);
-        Self::decode(operation, status, "$".to_owned(), b"", source)
+        let mut error = Self::decode(operation, status, "$".to_owned(), b"", source);
+        // There was an answer.
+        (error.0.arrived, error.0.processed, error.0.attempts) = (true, 1, 1);
+        error
     }
 
     pub(crate) fn no_tokens(operation: &'static Operation, error: NoTokens) -> Self {
@@ -249,6 +252,16 @@ impl Error {
     pub fn would_wait(&self) -> Option<Duration> {
         match &self.0.kind {
             Kind::NoTokens(NoTokens::Wait(wait)) => Some(*wait),
+            _ => None,
+        }
+    }
+
+    /// Why the client's own rate limiter held the call back: the wait would be too long, or it costs more than its bucket ever
+    /// holds. Nothing was sent.
+    #[must_use]
+    pub fn held_back(&self) -> Option<NoTokens> {
+        match &self.0.kind {
+            Kind::NoTokens(why) => Some(*why),
             _ => None,
         }
     }

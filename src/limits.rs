@@ -178,7 +178,7 @@ impl From<Tier> for RateLimits {
 /// the exchange counts them together.
 ///
 /// Waiting is fair: calls of one bucket go in the order they came, however much each takes. Only cancels (every DELETE of the
-/// write bucket) go before the others, as they must not wait behind orders that open more. A call that was given up
+/// write bucket, and the trigger of an order group) go before the others, as they must not wait behind orders that open more. A call that was given up
 /// leaves its place.
 ///
 /// ```
@@ -245,6 +245,11 @@ impl RateLimiter {
         self.discover.load(Relaxed) && self.discover.swap(false, Relaxed)
     }
 
+    /// The limits are to be asked of the exchange by the next call.
+    pub(crate) fn discover_later(&self) {
+        self.discover.store(true, Relaxed);
+    }
+
     /// What a call takes: a batch of `items`, or one.
     #[must_use]
     pub fn cost(&self, operation: &Operation, items: u32) -> u32 {
@@ -253,7 +258,11 @@ impl RateLimiter {
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        let each = costs.of(operation);
+        // The bucket of the balance is counted in calls.
+        let each = match operation.bucket {
+            Bucket::Balance if operation.auth => operation.token_cost,
+            _ => costs.of(operation),
+        };
         if operation.token_cost_per_item.is_some() {
             each.saturating_mul(items.max(1))
         } else {
@@ -286,8 +295,9 @@ impl RateLimiter {
         if self.unlimited {
             return Ok(());
         }
-        let cancels =
-            operation.method == reqwest::Method::DELETE && operation.bucket == Bucket::Write;
+        let cancels = operation.method == reqwest::Method::DELETE
+            && operation.bucket == Bucket::Write
+            || operation.id == "TriggerOrderGroup";
         let lane = if cancels { Lane::First } else { Lane::Ordinary };
         let cost = self.cost(operation, items);
         self.bucket(operation).acquire(cost, lane, max_wait).await

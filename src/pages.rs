@@ -146,10 +146,12 @@ impl<T: Page> Pages<T> {
         self
     }
 
-    /// The cursor of the page that comes next: after an error, of the one that failed. Empty at the very beginning.
+    /// The cursor of the page that comes next: after an error, of the one that failed. Empty at the very beginning, and none after
+    /// the last page.
     #[must_use]
-    pub fn cursor(&self) -> &str {
-        &self.cursors.next
+    pub fn cursor(&self) -> Option<&str> {
+        let ended = matches!(self.state, State::Repeated | State::Ended);
+        (!ended).then_some(self.cursors.next.as_str())
     }
 
     /// Goes on after an error, with the page that failed. A stream that reached its end stays there.
@@ -291,9 +293,10 @@ impl<T: ItemPage> Items<T> {
         self
     }
 
-    /// The cursor of the page that comes after the one being read: after an error, of the one that failed.
+    /// The cursor of the page that comes after the one being read: after an error, of the one that failed. None after the last
+    /// page.
     #[must_use]
-    pub fn cursor(&self) -> &str {
+    pub fn cursor(&self) -> Option<&str> {
         self.pages.cursor()
     }
 

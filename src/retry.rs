@@ -43,7 +43,8 @@ pub struct RetryPolicy {
     pub max_backoff: Duration,
     /// After this long no further try is begun.
     pub max_elapsed: Duration,
-    /// How long one try of a read may take before it is given up for the next; none for as long as the call may.
+    /// How long one try of a read may take before it is given up for the next; none for as long as the call may. The last try may
+    /// take that long in any case.
     pub attempt_timeout: Option<Duration>,
 }
 
@@ -61,7 +62,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Every call is sent once.
+    /// Every call is sent once; what [`ClockCorrection`](crate::ClockCorrection) signs once more is sent again.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -106,11 +107,11 @@ impl RetryPolicy {
         self
     }
 
-    /// How long one try of an operation may take.
-    pub(crate) fn timeout_of(&self, operation: &Operation) -> Option<Duration> {
+    /// How long the try of that number of an operation may take.
+    pub(crate) fn timeout_of(&self, operation: &Operation, number: u32) -> Option<Duration> {
         // Only what may be sent again is given up early, and only if there is an again.
         self.attempt_timeout
-            .filter(|_| is_safe(operation) && self.max_attempts > 1)
+            .filter(|_| is_safe(operation) && number < self.max_attempts)
     }
 
     /// The pause before the next try, or none if there is no next: `attempts` were made in `elapsed`.

@@ -40,7 +40,7 @@ struct Bounds {
 
 impl ServerTime {
     /// Learns from an answer: its `Date` was true at some moment between `sent` and `received`, by our clock.
-    pub(crate) fn learn(&self, headers: &HeaderMap, sent: SystemTime, received: SystemTime) {
+    pub(crate) fn learn(&self, headers: &HeaderMap, sent: Option<u64>, received: Option<u64>) {
         // A cache's answer has the date of when it was made.
         let cached = headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
             || headers
@@ -52,7 +52,8 @@ impl ServerTime {
         let (Some(date), false) = (date.and_then(millis), cached) else {
             return;
         };
-        let (Some(sent), Some(received)) = (millis(sent), millis(received)) else {
+        let ms = |time: Option<u64>| time.and_then(|time| i64::try_from(time).ok());
+        let (Some(sent), Some(received)) = (ms(sent), ms(received)) else {
             return;
         };
         // A date has whole seconds: the moment was in that second.
@@ -133,7 +134,7 @@ mod tests {
         let time = ServerTime::default();
         for sent in times {
             let server = sent.checked_add_signed(ahead + 20).unwrap();
-            time.learn(&dated(server), at(*sent), at(sent + 40));
+            time.learn(&dated(server), Some(*sent), Some(sent + 40));
         }
         time.behind_ms()
     }
@@ -164,14 +165,14 @@ mod tests {
         let time = ServerTime::default();
         time.learn(
             &dated(1_790_000_030_000),
-            at(1_790_000_000_000),
-            at(1_790_000_000_040),
+            Some(1_790_000_000_000),
+            Some(1_790_000_000_040),
         );
         assert!(time.behind_that_matters().is_some());
         time.learn(
             &dated(1_790_000_060_500),
-            at(1_790_000_060_500),
-            at(1_790_000_060_540),
+            Some(1_790_000_060_500),
+            Some(1_790_000_060_540),
         );
         assert_eq!(
             (time.behind_ms(), time.behind_that_matters()),
@@ -188,7 +189,7 @@ mod tests {
         hit.insert("x-cache", HeaderValue::from_static("Hit from cloudfront"));
         let odd = HeaderMap::from_iter([(DATE, HeaderValue::from_static("yesterday"))]);
         for headers in [cached, hit, odd, HeaderMap::new()] {
-            time.learn(&headers, at(1_790_000_030_000), at(1_790_000_030_040));
+            time.learn(&headers, Some(1_790_000_030_000), Some(1_790_000_030_040));
         }
         assert_eq!(time.behind_ms(), None);
     }

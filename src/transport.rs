@@ -1,14 +1,11 @@
 //! The way of a call: request -> credentials -> deadline -> (tokens -> middleware -> exchange -> uniform errors), as often as the
 //! retry policy has it -> a decoded answer.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Extensions;
-use kalshi_auth::{ClockOffset, Unsigned};
+use kalshi_auth::{Clock, ClockOffset, Unsigned};
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -41,6 +38,8 @@ pub(crate) struct Transport {
     pub(crate) limiter: Arc<RateLimiter>,
     pub(crate) correction: ClockCorrection,
     pub(crate) server_time: ServerTime,
+    /// What stamps signatures.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// An answer that arrived whole.
@@ -175,12 +174,13 @@ impl Client {
             self.discover_or_warn().await;
         }
         let items = limits::items(operation, request.body().and_then(reqwest::Body::as_bytes));
-        let mut offset = None;
+        let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);
+        let (mut offset, mut before) = (None, None);
         loop {
-            limiter
-                .acquire(operation, items, self.max_wait.unwrap_or(limits::MAX_WAIT))
-                .await
-                .map_err(|error| Error::no_tokens(operation, error))?;
+            if let Err(error) = limiter.acquire(operation, items, max_wait).await {
+                // What the exchange said before counts for more.
+                return Err(before.unwrap_or_else(|| Error::no_tokens(operation, error)));
+            }
             // Bodies are bytes, so there is always a copy.
             let Some(copy) = request.try_clone() else {
                 return Err(Error::invalid(
@@ -190,7 +190,7 @@ impl Client {
             };
             let made = attempts.begin();
             let exchange = self.exchange(operation, copy, offset, attempts.clone());
-            let result = match self.retry.timeout_of(operation) {
+            let result = match self.retry.timeout_of(operation, made) {
                 Some(longest) => timeout(longest, exchange)
                     .await
                     .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
@@ -206,18 +206,26 @@ impl Client {
             let behind = server_time.behind_that_matters();
             if let (Some(behind), None, Some(StatusCode::UNAUTHORIZED), true) =
                 (behind, offset, error.status(), corrects)
+                && (retry::is_safe(operation) || attempts.processed() <= 1)
             {
+                // A signature that is not accepted is found before anything is done.
+                attempts.was_refused();
                 offset = Some(ClockOffset(behind));
+                before = Some(error.with_clock(Some(behind)));
                 continue;
             }
+            // What a middleware sent before this attempt may have been processed, whatever became of this one.
+            let retriable = retry::may_retry(operation, &error)
+                && (retry::is_safe(operation) || attempts.processed() == 0);
             let retry_after = error.api().and_then(ApiError::retry_after);
-            let pause = retry::may_retry(operation, &error)
+            let pause = retriable
                 .then(|| self.retry.pause(made, attempts.elapsed(), retry_after))
                 .flatten();
             let Some(pause) = pause else {
                 return Err(error.with_clock(behind));
             };
             tracing::debug!(%error, pause_ms = pause.as_millis(), "tried again");
+            before = Some(error);
             sleep(pause).await;
         }
     }
@@ -239,7 +247,8 @@ impl Client {
         }
         extensions.insert(operation);
         extensions.insert(attempts.clone());
-        let sent = SystemTime::now();
+        let now = || self.transport.clock.now_ms().ok();
+        let sent = now();
         let mut response = self
             .transport
             .stack
@@ -247,9 +256,7 @@ impl Client {
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        self.transport
-            .server_time
-            .learn(&headers, sent, SystemTime::now());
+        self.transport.server_time.learn(&headers, sent, now());
         let body = response
             .bytes()
             .await

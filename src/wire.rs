@@ -55,6 +55,11 @@ impl Attempts {
         self.0.begun.load(Relaxed)
     }
 
+    /// Takes note that an attempt which was answered was refused before it was processed.
+    pub(crate) fn was_refused(&self) {
+        self.0.processed.fetch_sub(1, Relaxed);
+    }
+
     /// Whether an attempt may have arrived at the exchange.
     pub(crate) fn any_arrived(&self) -> bool {
         self.0.arrived.load(Relaxed) > 0

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -62,8 +62,6 @@ impl std::error::Error for NoTokens {}
 
 pub(crate) struct TokenBucket {
     state: Mutex<State>,
-    /// Tells those who wait that somebody before them is gone, or that the bucket has another size.
-    moved: Notify,
 }
 
 struct State {
@@ -72,11 +70,21 @@ struct State {
     tokens: u64,
     /// When that was so.
     at: Instant,
-    /// Those who wait, by lane: their number and what they want.
-    lanes: [VecDeque<(u64, u32)>; 2],
+    /// Those who wait, by lane.
+    lanes: [VecDeque<Waiting>; 2],
+    /// What those of each lane want together, in billionths.
+    wanted: [u64; 2],
     next: u64,
     waits: u64,
     refusals: u64,
+}
+
+/// Who waits.
+struct Waiting {
+    number: u64,
+    cost: u32,
+    /// Told when it is their turn, or the bucket has another size.
+    moved: Arc<Notify>,
 }
 
 impl State {
@@ -101,23 +109,25 @@ impl State {
 
     /// What all those want who go before the next of a lane.
     fn before(&self, lane: Lane) -> u64 {
-        let lanes = if lane == Lane::First {
-            self.lanes.get(..1)
-        } else {
-            self.lanes.get(..)
-        };
-        let wanted = lanes.into_iter().flatten().flatten();
-        wanted.map(|(_, cost)| u64::from(*cost) * TOKEN).sum()
+        let [first, ordinary] = self.wanted;
+        match lane {
+            Lane::First => first,
+            Lane::Ordinary => first.saturating_add(ordinary),
+        }
     }
 
     /// The one whose turn it is.
-    fn head(&self) -> Option<(u64, u32)> {
-        self.lanes.iter().find_map(|lane| lane.front().copied())
+    fn head(&self) -> Option<&Waiting> {
+        self.lanes.iter().find_map(VecDeque::front)
     }
 
     fn remove(&mut self, number: u64) {
-        for lane in &mut self.lanes {
-            lane.retain(|(other, _)| *other != number);
+        for (lane, wanted) in self.lanes.iter_mut().zip(&mut self.wanted) {
+            if let Some(at) = lane.iter().position(|waiting| waiting.number == number)
+                && let Some(waiting) = lane.remove(at)
+            {
+                *wanted = wanted.saturating_sub(u64::from(waiting.cost) * TOKEN);
+            }
         }
     }
 }
@@ -129,13 +139,13 @@ impl TokenBucket {
             tokens: u64::from(limit.capacity) * TOKEN,
             at: Instant::now(),
             lanes: Default::default(),
+            wanted: [0; 2],
             next: 0,
             waits: 0,
             refusals: 0,
         };
         Self {
             state: Mutex::new(state),
-            moved: Notify::new(),
         }
     }
 
@@ -153,8 +163,11 @@ impl TokenBucket {
         }
         state.limit = limit;
         state.tokens = state.tokens.min(state.capacity());
-        drop(state);
-        self.moved.notify_waiters();
+        state
+            .lanes
+            .iter()
+            .flatten()
+            .for_each(|waiting| waiting.moved.notify_one());
     }
 
     pub(super) fn empty(&self) {
@@ -207,16 +220,25 @@ impl TokenBucket {
             let number = state.next;
             state.next += 1;
             state.waits += 1;
-            let queue = match lane {
-                Lane::First => &mut state.lanes[0],
-                Lane::Ordinary => &mut state.lanes[1],
+            let moved = Arc::new(Notify::new());
+            let index = usize::from(lane == Lane::Ordinary);
+            let waiting = Waiting {
+                number,
+                cost,
+                moved: moved.clone(),
             };
-            queue.push_back((number, cost));
+            let State {
+                lanes,
+                wanted: sums,
+                ..
+            } = &mut *state;
+            sums[index] = sums[index].saturating_add(wanted);
+            lanes[index].push_back(waiting);
             Place {
                 bucket: self,
                 number,
                 cost,
-                taken: false,
+                moved,
             }
         };
         // Who comes later and goes first may take longer than it looked.
@@ -234,17 +256,13 @@ struct Place<'a> {
     bucket: &'a TokenBucket,
     number: u64,
     cost: u32,
-    taken: bool,
+    moved: Arc<Notify>,
 }
 
 impl Place<'_> {
-    async fn turn(mut self) -> Result<(), NoTokens> {
+    async fn turn(self) -> Result<(), NoTokens> {
         let wanted = u64::from(self.cost) * TOKEN;
         loop {
-            let moved = self.bucket.moved.notified();
-            tokio::pin!(moved);
-            // From here on no move is missed.
-            moved.as_mut().enable();
             let ready = {
                 let mut state = self.bucket.state();
                 let now = Instant::now();
@@ -255,14 +273,10 @@ impl Place<'_> {
                         capacity: state.limit.capacity,
                     });
                 }
-                if state
-                    .head()
-                    .is_some_and(|(number, _)| number == self.number)
-                {
+                if state.head().is_some_and(|head| head.number == self.number) {
                     let wait = state.time_until(wanted);
                     if wait.is_zero() {
                         state.tokens -= wanted;
-                        self.taken = true;
                         return Ok(());
                     }
                     Some(now + wait)
@@ -273,9 +287,10 @@ impl Place<'_> {
             match ready {
                 Some(ready) => tokio::select! {
                     () = sleep_until(ready) => {}
-                    () = moved => {}
+                    () = self.moved.notified() => {}
                 },
-                None => moved.await,
+                // A move in between is kept for who asks for it next.
+                None => self.moved.notified().await,
             }
         }
     }
@@ -283,16 +298,17 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.bucket.state().remove(self.number);
-        self.bucket.moved.notify_waiters();
+        let mut state = self.bucket.state();
+        state.remove(self.number);
+        if let Some(next) = state.head() {
+            next.moved.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use super::*;
 
     fn bucket(refill_rate: u32, capacity: u32) -> Arc<TokenBucket> {

@@ -40,7 +40,12 @@ impl Costs {
         });
         Self(
             all.filter(|(id, cost)| {
-                operation::find(id).is_some_and(|operation| operation.token_cost != *cost)
+                operation::find(id).is_some_and(|operation| {
+                    operation
+                        .token_cost_per_item
+                        .unwrap_or(operation.token_cost)
+                        != *cost
+                })
             })
             .collect(),
         )

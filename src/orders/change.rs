@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use reqwest::StatusCode;
 use tokio::time::Instant;
 
 use super::{
-    PlacedOrder,
-    find::{Fault, Found, Look, READ_LAG, look},
+    InvalidOrder, PlacedOrder,
+    find::{Fault, Found, Look, READ_LAG, later, look},
     place::Verdict,
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ResponseValue, operation,
+    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, ResponseValue, operation,
     types::{
         AmendOrderV2Request, AmendOrderV2Response, BatchCancelOrdersV2Request,
         BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2ResponseOrders, CancelOrderV2Response,
@@ -74,7 +75,12 @@ impl From<&str> for OrderKey {
 
 impl From<&PlacedOrder> for OrderKey {
     fn from(order: &PlacedOrder) -> Self {
-        Self::new(&order.order_id)
+        Self {
+            order_id: order.order_id.clone(),
+            market_ticker: Some(order.ticker.clone()),
+            subaccount: order.subaccount,
+            exchange_index: order.exchange_index,
+        }
     }
 }
 
@@ -86,6 +92,8 @@ pub enum ChangeOutcome<T> {
     /// The exchange did it.
     Done(T),
     /// There is no such order to change: it was filled, cancelled or has expired before, or never was. To a cancel that is as good.
+    /// Where neither market nor shard were named, and so an order on another shard would not be found, the order was read to be
+    /// sure.
     AlreadyGone,
     /// The exchange refused it; the order is as it was.
     Rejected(ApiError),
@@ -97,7 +105,7 @@ pub enum ChangeOutcome<T> {
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
-    order_id: String,
+    key: OrderKey,
     wanted: Wanted,
     error: Arc<Error>,
     failed: Instant,
@@ -108,8 +116,8 @@ pub struct UnknownChange {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Cancelled,
-    /// With this price for YES, and so many contracts filled and resting.
-    Amended(Dollars, Contracts),
+    /// With this price for YES, so many contracts filled and resting, and this expiry in Unix seconds, 0 for none, if one was set.
+    Amended(Dollars, Contracts, Option<i64>),
     /// With so many contracts resting at most.
     Remaining(Contracts),
     /// With so many fewer, of we do not know how many.
@@ -122,11 +130,13 @@ enum Wanted {
 pub enum ChangeReconciled {
     /// It was done; the order as it is.
     Done(Box<Order>),
-    /// It was not done by the time reads must have known of it; the order as it is.
+    /// It was not done by the time reads must have known of it, or cannot be any more, as of a cancel that came after the last fill;
+    /// the order as it is.
     NotDone(Box<Order>),
     /// There is no such order.
     Gone,
-    /// The order as it is does not tell: a decrease by a number of contracts, of we do not know how many.
+    /// The order as it is does not tell: it was to be decreased by a number of contracts, of we do not know how many; or it has ended,
+    /// and may have been changed before that.
     Unclear(Box<Order>),
     /// Still not known: the time was too short, or the exchange could not be asked, for which the error is.
     Unknown(Option<Arc<Error>>),
@@ -136,7 +146,7 @@ impl UnknownChange {
     /// The order it was to change.
     #[must_use]
     pub fn order_id(&self) -> &str {
-        &self.order_id
+        &self.key.order_id
     }
 
     /// Why its outcome is not known.
@@ -156,34 +166,49 @@ impl UnknownChange {
     /// the time for which reads lag. Ask with more than that time.
     pub async fn reconcile(&self, deadline: Duration) -> ChangeReconciled {
         let fault = Fault::default();
-        let found = look(deadline, self.failed + self.read_lag, &fault, || async {
-            let order = self.client.order_by_id(&self.order_id).await?;
-            Ok(match order {
-                Some(order) if self.is_done(&order) => Look::Settled(Some(order)),
-                order => Look::NotYet(order),
-            })
-        });
-        match found.await {
-            Found::Known(Some(order)) => ChangeReconciled::Done(Box::new(order)),
-            Found::Stayed(Some(order)) if self.wanted == Wanted::Fewer => {
-                ChangeReconciled::Unclear(Box::new(order))
-            }
-            Found::Stayed(Some(order)) => ChangeReconciled::NotDone(Box::new(order)),
-            Found::Known(None) | Found::Stayed(None) => ChangeReconciled::Gone,
-            Found::Unknown(error) => ChangeReconciled::Unknown(error.map(Arc::new)),
+        let found = look(
+            deadline,
+            later(self.failed, self.read_lag),
+            &fault,
+            || async {
+                let order = self.client.order_by_key(&self.key, &fault).await?;
+                Ok(match order {
+                    // What has ended stays as it is.
+                    Some(order) if self.is_done(&order) || order.status != OrderStatus::Resting => {
+                        Look::Settled(Some(order))
+                    }
+                    order => Look::NotYet(order),
+                })
+            },
+        );
+        let order = match found.await {
+            Found::Known(Some(order)) | Found::Stayed(Some(order)) => Box::new(order),
+            Found::Known(None) | Found::Stayed(None) => return ChangeReconciled::Gone,
+            Found::Unknown(error) => return ChangeReconciled::Unknown(error.map(Arc::new)),
+        };
+        let ended = order.status != OrderStatus::Resting;
+        match self.wanted {
+            _ if self.is_done(&order) => ChangeReconciled::Done(order),
+            Wanted::Fewer => ChangeReconciled::Unclear(order),
+            // It may have been changed, and have ended after that.
+            Wanted::Amended(..) | Wanted::Remaining(_) if ended => ChangeReconciled::Unclear(order),
+            _ => ChangeReconciled::NotDone(order),
         }
     }
 
     fn is_done(&self, order: &Order) -> bool {
         let total = order.fill_count_fp.checked_add(order.remaining_count_fp);
+        let rests = order.status == OrderStatus::Resting;
         match self.wanted {
-            Wanted::Cancelled => {
-                matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
+            Wanted::Cancelled => order.status == OrderStatus::Canceled,
+            Wanted::Amended(price, count, expiry) => {
+                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
+                rests
+                    && order.yes_price_dollars == price
+                    && total == Some(count)
+                    && expiry.is_none_or(|expiry| expiry == expires)
             }
-            Wanted::Amended(price, count) => {
-                order.yes_price_dollars == price && total == Some(count)
-            }
-            Wanted::Remaining(count) => order.remaining_count_fp <= count,
+            Wanted::Remaining(count) => rests && order.remaining_count_fp <= count,
             Wanted::Fewer => false,
         }
     }
@@ -192,7 +217,7 @@ impl UnknownChange {
 impl std::fmt::Debug for UnknownChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UnknownChange")
-            .field("order_id", &self.order_id)
+            .field("order_id", &self.key.order_id)
             .field("wanted", &self.wanted)
             .field("error", &self.error)
             .finish_non_exhaustive()
@@ -221,6 +246,7 @@ impl Client {
             call = call.exchange_index(ExchangeIndex(index));
         }
         self.changed(call.send().await, &key, Wanted::Cancelled)
+            .await
     }
 
     /// Changes price and size of an order, and tells what became of it.
@@ -231,15 +257,29 @@ impl Client {
     pub async fn amend_order(
         &self,
         order: impl Into<OrderKey>,
-        change: AmendOrderV2Request,
+        mut change: AmendOrderV2Request,
     ) -> Result<ChangeOutcome<AmendOrderV2Response>, Error> {
         let key = order.into();
-        let wanted = Wanted::Amended(change.price, change.count);
+        let invalid = |message: String| Error::invalid(operation::AMEND_ORDER_V2, message);
+        if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
+            return Err(invalid(InvalidOrder::Price(change.price).to_string()));
+        }
+        if change.count <= Contracts::ZERO {
+            return Err(invalid(InvalidOrder::Count(change.count).to_string()));
+        }
+        // Not in every version of the contract.
+        let expiry = serde_json::to_value(&change)
+            .ok()
+            .and_then(|body| body.get("expiration_time")?.as_i64());
+        let wanted = Wanted::Amended(change.price, change.count, expiry);
+        change.exchange_index = change
+            .exchange_index
+            .or(key.exchange_index.map(ExchangeIndex));
         let mut call = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
             call = call.subaccount(subaccount);
         }
-        self.changed(call.send().await, &key, wanted)
+        self.changed(call.send().await, &key, wanted).await
     }
 
     /// Takes contracts off an order, and tells what became of it. It keeps its place in the queue.
@@ -250,10 +290,18 @@ impl Client {
     pub async fn decrease_order(
         &self,
         order: impl Into<OrderKey>,
-        change: DecreaseOrderV2Request,
+        mut change: DecreaseOrderV2Request,
     ) -> Result<ChangeOutcome<DecreaseOrderV2Response>, Error> {
         let key = order.into();
+        if change.reduce_by.is_some() == change.reduce_to.is_some() {
+            let message = "a decrease has one of `reduce_by` and `reduce_to`";
+            return Err(Error::invalid(operation::DECREASE_ORDER_V2, message));
+        }
         let wanted = change.reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
+        change.exchange_index = change
+            .exchange_index
+            .or(key.exchange_index.map(ExchangeIndex));
+        change.market_ticker = change.market_ticker.or_else(|| key.market_ticker.clone());
         let mut call = self
             .decrease_order_v2()
             .order_id(&key.order_id)
@@ -261,7 +309,7 @@ impl Client {
         if let Some(subaccount) = key.subaccount {
             call = call.subaccount(subaccount);
         }
-        self.changed(call.send().await, &key, wanted)
+        self.changed(call.send().await, &key, wanted).await
     }
 
     /// Cancels several orders in one request, and tells what became of each, in their order.
@@ -301,10 +349,18 @@ impl Client {
                 let status = answer.status();
                 let items = answer.into_inner().orders;
                 if items.len() == orders.len() {
-                    return Ok(items
-                        .into_iter()
-                        .map(|item| cancelled(item, status))
-                        .collect());
+                    let outcomes = orders.iter().zip(items).map(|(key, item)| {
+                        cancelled(key, item, status).unwrap_or_else(|| {
+                            let message = "an item does not tell for sure what became of its order";
+                            let error = Error::unlike(operation, status, message.to_owned());
+                            ChangeOutcome::Unknown(self.unsure(
+                                key,
+                                Wanted::Cancelled,
+                                Arc::new(error),
+                            ))
+                        })
+                    });
+                    return Ok(outcomes.collect());
                 }
                 let message = format!(
                     "{} cancels were sent, and the answer tells of {}",
@@ -317,7 +373,7 @@ impl Client {
         };
         match error {
             Verdict::NotDone(error) => Err(error),
-            Verdict::Refused(refusal) => Ok(orders
+            Verdict::Refused(refusal, _) => Ok(orders
                 .iter()
                 .map(|_| ChangeOutcome::Rejected(refusal.clone()))
                 .collect()),
@@ -336,7 +392,7 @@ impl Client {
     fn unsure(&self, key: &OrderKey, wanted: Wanted, error: Arc<Error>) -> Box<UnknownChange> {
         Box::new(UnknownChange {
             client: self.clone(),
-            order_id: key.order_id.clone(),
+            key: key.clone(),
             wanted,
             error,
             failed: Instant::now(),
@@ -344,7 +400,7 @@ impl Client {
         })
     }
 
-    fn changed<T>(
+    async fn changed<T>(
         &self,
         result: Result<ResponseValue<T>, Error>,
         key: &OrderKey,
@@ -356,10 +412,22 @@ impl Client {
         };
         match Verdict::from(error) {
             Verdict::NotDone(error) => Err(error),
-            Verdict::Refused(refusal) if refusal.status() == reqwest::StatusCode::NOT_FOUND => {
-                Ok(ChangeOutcome::AlreadyGone)
+            Verdict::Refused(refusal, _) if is_gone(refusal.status(), refusal.code()) => {
+                let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
+                let rests = !routed
+                    && match self.order_by_key(key, &Fault::default()).await {
+                        Ok(order) => {
+                            order.is_some_and(|order| order.status == OrderStatus::Resting)
+                        }
+                        Err(_) => true,
+                    };
+                Ok(if rests {
+                    ChangeOutcome::Rejected(refusal)
+                } else {
+                    ChangeOutcome::AlreadyGone
+                })
             }
-            Verdict::Refused(refusal) => Ok(ChangeOutcome::Rejected(refusal)),
+            Verdict::Refused(refusal, _) => Ok(ChangeOutcome::Rejected(refusal)),
             Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(self.unsure(
                 key,
                 wanted,
@@ -369,14 +437,27 @@ impl Client {
     }
 }
 
+/// Whether a refusal says that there is no such order. An account that is not on a shard is another 404.
+fn is_gone(status: StatusCode, code: Option<&str>) -> bool {
+    status == StatusCode::NOT_FOUND && code.is_none_or(|code| code == "not_found")
+}
+
 /// What became of one cancel of a batch.
 fn cancelled(
+    key: &OrderKey,
     item: BatchCancelOrdersV2ResponseOrders,
-    status: reqwest::StatusCode,
-) -> ChangeOutcome<BatchCancelOrdersV2ResponseOrders> {
-    match &item.error {
-        None => ChangeOutcome::Done(item),
-        Some(refusal) if refusal.code.as_deref() == Some("not_found") => ChangeOutcome::AlreadyGone,
-        Some(refusal) => ChangeOutcome::Rejected(ApiError::of_item(status, refusal.clone())),
+    status: StatusCode,
+) -> Option<ChangeOutcome<BatchCancelOrdersV2ResponseOrders>> {
+    if !item.order_id.is_empty() && item.order_id != key.order_id {
+        return None;
+    }
+    let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
+    match item.error.clone().filter(ErrorResponse::says_something) {
+        None => Some(ChangeOutcome::Done(item)),
+        Some(refusal) if refusal.is_fault() => None,
+        Some(refusal) if refusal.code.as_deref() == Some("not_found") && routed => {
+            Some(ChangeOutcome::AlreadyGone)
+        }
+        Some(refusal) => Some(ChangeOutcome::Rejected(ApiError::of_item(status, refusal))),
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use futures_core::Stream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::OrderKey;
 use crate::{
     Client, Error,
     pages::{ItemPage, Items},
@@ -19,8 +20,19 @@ use crate::{
 /// How long reads may lag behind writes; up to ten seconds were seen.
 pub(super) const READ_LAG: Duration = Duration::from_secs(10);
 
-/// Orders are looked for from this long before they were sent, as clocks differ.
-const MARGIN: Duration = Duration::from_secs(600);
+/// Orders are looked for from this long before they were sent by the exchange's clock.
+const MARGIN: Duration = Duration::from_secs(3_600);
+
+/// The same where the exchange's clock is not known.
+const WIDE_MARGIN: Duration = Duration::from_secs(7 * 86_400);
+
+/// As good as for ever; more could not be added to a time.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// A time that is so much later.
+pub(super) fn later(time: Instant, by: Duration) -> Instant {
+    time + by.min(FOR_EVER)
+}
 
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -70,7 +82,7 @@ pub(super) async fn look<T, F>(
 where
     F: Future<Output = Result<Look<T>, Error>>,
 {
-    let deadline = Instant::now() + deadline;
+    let deadline = later(Instant::now(), deadline);
     let mut pause = Duration::from_millis(100);
     loop {
         let begun = Instant::now();
@@ -97,44 +109,87 @@ where
     }
 }
 
+/// What an order is looked for by.
+pub(super) struct Search<'a> {
+    pub(super) client_order_id: &'a str,
+    pub(super) ticker: &'a str,
+    pub(super) subaccount: Option<i64>,
+    /// When it was sent, by our clock.
+    pub(super) sent: SystemTime,
+    /// Whether the archive is looked through too; nothing is there that is not days old.
+    pub(super) archive: bool,
+}
+
 impl Client {
-    /// Looks for the order of that client order id in a market: among the account's orders of any status, then in the archive.
+    /// Looks for an order in a market by its client order id: among the account's orders of any status, then in the archive.
     pub(super) async fn order_by_client_id(
         &self,
-        client_order_id: &str,
-        ticker: &str,
-        since: SystemTime,
+        search: &Search<'_>,
         fault: &Fault,
     ) -> Result<Option<types::Order>, Error> {
-        let since = since
-            .checked_sub(MARGIN)
-            .and_then(|since| since.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let since = i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or_default();
-        let is_it = |order: &types::Order| order.client_order_id == client_order_id;
-        let current = self
+        let is_it = |order: &types::Order| order.client_order_id == search.client_order_id;
+        let mut call = self
             .get_orders()
-            .ticker(ticker)
-            .min_ts(since)
-            .limit(1000)
-            .by_item();
-        if let Some(order) = first(current, is_it, fault).await? {
-            return Ok(Some(order));
+            .ticker(search.ticker)
+            .min_ts(self.long_before(search.sent))
+            .limit(1000);
+        if let Some(subaccount) = search.subaccount {
+            call = call.subaccount(subaccount);
+        }
+        let found = first(call.by_item(), is_it, fault).await?;
+        if found.is_some() || !search.archive {
+            return Ok(found);
         }
         let archived = self
             .get_historical_orders()
-            .ticker(ticker)
+            .ticker(search.ticker)
             .limit(1000)
             .by_item();
         first(archived, is_it, fault).await
     }
 
-    /// The order of that id; none when the exchange does not know it, yet or any more.
-    pub(super) async fn order_by_id(&self, order_id: &str) -> Result<Option<types::Order>, Error> {
-        match self.get_order().order_id(order_id).send().await {
-            Ok(answer) => Ok(Some(answer.into_inner().order)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+    /// A time surely before our `time` by the exchange's clock, in Unix seconds.
+    fn long_before(&self, time: SystemTime) -> i64 {
+        let ours = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let ours = i64::try_from(ours).unwrap_or_default();
+        let margin = |margin: Duration| i64::try_from(margin.as_secs()).unwrap_or_default();
+        let theirs = match self.transport.server_time.behind_ms() {
+            Some(behind) => ours
+                .saturating_add(behind / 1_000)
+                .saturating_sub(margin(MARGIN)),
+            None => ours.saturating_sub(margin(WIDE_MARGIN)),
+        };
+        theirs.max(0)
+    }
+
+    /// The order of that key; none when the exchange does not know it, yet or any more. An id alone may not be found on every shard, so
+    /// where its market is known, it is looked for there too.
+    pub(super) async fn order_by_key(
+        &self,
+        key: &OrderKey,
+        fault: &Fault,
+    ) -> Result<Option<types::Order>, Error> {
+        match self.get_order().order_id(&key.order_id).send().await {
+            Ok(answer) => return Ok(Some(answer.into_inner().order)),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
         }
+        let Some(ticker) = &key.market_ticker else {
+            return Ok(None);
+        };
+        let mut call = self.get_orders().ticker(ticker).limit(1000);
+        if let Some(subaccount) = key.subaccount {
+            call = call.subaccount(subaccount);
+        }
+        first(
+            call.by_item(),
+            |order| order.order_id == key.order_id,
+            fault,
+        )
+        .await
     }
 }
 
@@ -150,7 +205,10 @@ async fn first<T: ItemPage>(
         match next {
             Some(Ok(item)) if is_it(&item) => return Ok(Some(item)),
             Some(Ok(_)) => {}
-            Some(Err(error)) if retry::may_retry(error.operation(), &error) => {
+            // The rate limit is no fault either.
+            Some(Err(error))
+                if error.would_wait().is_some() || retry::may_retry(error.operation(), &error) =>
+            {
                 fault.set(Some(error));
                 sleep(FAULT_PAUSE).await;
                 items.resume();

@@ -1,6 +1,7 @@
 //! Placing orders, one or many.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -11,10 +12,10 @@ use uuid::Uuid;
 
 use super::{
     OrderRules,
-    find::{Fault, Found, Look, READ_LAG, look},
+    find::{Fault, Found, Look, READ_LAG, Search, later, look},
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, operation,
+    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, operation,
     types::{self, BatchCreateOrdersV2Request, CreateOrderV2Request},
 };
 
@@ -38,6 +39,12 @@ pub enum OrderOutcome {
 pub struct PlacedOrder {
     /// The exchange's id.
     pub order_id: String,
+    /// The market it is in.
+    pub ticker: String,
+    /// The subaccount it was sent for, if one was named.
+    pub subaccount: Option<i64>,
+    /// The shard it was sent to, if one was named.
+    pub exchange_index: Option<i64>,
     /// Your own id, given or made by [`Client::place_order`].
     pub client_order_id: String,
     /// Contracts filled: at once, or by the time it was found again.
@@ -53,15 +60,38 @@ pub struct PlacedOrder {
 }
 
 impl PlacedOrder {
-    fn found(order: types::Order) -> Self {
+    /// An order that was found again.
+    fn found(request: &CreateOrderV2Request, order: types::Order) -> Self {
         Self {
-            order_id: order.order_id.clone(),
-            client_order_id: order.client_order_id.clone(),
             fill_count: order.fill_count_fp,
             remaining_count: order.remaining_count_fp,
+            order: Some(Box::new(order.clone())),
+            ..Self::of(request, order.order_id, Some(order.client_order_id))
+        }
+    }
+
+    /// The order that was sent, with its id on the exchange.
+    fn of(
+        request: &CreateOrderV2Request,
+        order_id: String,
+        client_order_id: Option<String>,
+    ) -> Self {
+        let shard = request.exchange_index.as_ref().map(|index| index.0);
+        Self {
+            order_id,
+            ticker: request.ticker.clone(),
+            subaccount: request.subaccount,
+            // Less than nothing asks to be routed, and is no shard.
+            exchange_index: shard.filter(|shard| *shard >= 0),
+            client_order_id: client_order_id
+                .filter(|id| !id.is_empty())
+                .or_else(|| request.client_order_id.clone())
+                .unwrap_or_default(),
+            fill_count: Contracts::ZERO,
+            remaining_count: Contracts::ZERO,
             average_fill_price: None,
             average_fee_paid: None,
-            order: Some(Box::new(order)),
+            order: None,
         }
     }
 }
@@ -124,16 +154,23 @@ impl UnknownOutcome {
     /// The archive of fills cannot help: the exchange's fills do not carry the client's id.
     pub async fn reconcile(&self, deadline: Duration) -> Reconciled {
         let fault = Fault::default();
-        let found = look(deadline, self.failed + self.read_lag, &fault, || async {
-            let order = self
-                .client
-                .order_by_client_id(
-                    &self.client_order_id,
-                    &self.request.ticker,
-                    self.sent,
-                    &fault,
-                )
-                .await?;
+        let settles = later(self.failed, self.read_lag);
+        let found = look(deadline, settles, &fault, || async {
+            let search = Search {
+                client_order_id: &self.client_order_id,
+                ticker: &self.request.ticker,
+                subaccount: self.request.subaccount,
+                sent: self.sent,
+                archive: Instant::now() >= settles,
+            };
+            let order = self.client.order_by_client_id(&search, &fault).await?;
+            // An order of another side is one of before, to which the id was given as well.
+            let order = order.filter(|order| {
+                order
+                    .book_side
+                    .as_ref()
+                    .is_none_or(|side| *side == self.request.side)
+            });
             Ok(match order {
                 Some(order) => Look::Settled(Some(order)),
                 None => Look::NotYet(None),
@@ -141,11 +178,19 @@ impl UnknownOutcome {
         });
         match found.await {
             Found::Known(Some(order)) | Found::Stayed(Some(order)) => {
-                Reconciled::Placed(PlacedOrder::found(order))
+                Reconciled::Placed(PlacedOrder::found(&self.request, order))
             }
             Found::Known(None) | Found::Stayed(None) => Reconciled::NotFound,
             Found::Unknown(error) => Reconciled::Unknown(error.map(Arc::new)),
         }
+    }
+
+    /// Whether an order is as this one was sent, with its price and its size.
+    fn is_as_sent(&self, placed: &PlacedOrder) -> bool {
+        placed.order.as_ref().is_some_and(|order| {
+            order.yes_price_dollars == self.request.price
+                && order.initial_count_fp == self.request.count
+        })
     }
 }
 
@@ -164,7 +209,7 @@ pub(super) enum Verdict {
     /// Nothing was processed.
     NotDone(Error),
     /// The exchange refused it.
-    Refused(ApiError),
+    Refused(ApiError, Error),
     Unknown(Error),
 }
 
@@ -173,16 +218,16 @@ impl From<Error> for Verdict {
         if error.was_not_processed() {
             return Self::NotDone(error);
         }
-        // A refusal of the last attempt says nothing of one before it that may have been processed.
+        // A refusal of the last attempt says nothing of one before it that may have been processed, and one that comes with more
+        // than a refusal is none for sure.
         let refused = error.api().filter(|refusal| {
             let status = refusal.status();
-            let final_answer = (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT)
-                || status.is_success()
-                || status.is_redirection();
-            final_answer && error.processed_attempts() <= 1
+            let success = status.is_success() && !refusal.has_more();
+            let refused = status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
+            (refused || success || status.is_redirection()) && error.processed_attempts() <= 1
         });
         match refused.cloned() {
-            Some(refusal) => Self::Refused(refusal),
+            Some(refusal) => Self::Refused(refusal, error),
             None => Self::Unknown(error),
         }
     }
@@ -222,33 +267,35 @@ impl Client {
             Ok(answer) => {
                 let answer = answer.into_inner();
                 return Ok(OrderOutcome::Placed(PlacedOrder {
-                    order_id: answer.order_id,
-                    client_order_id: answer.client_order_id.unwrap_or(id),
                     fill_count: answer.fill_count,
                     remaining_count: answer.remaining_count,
                     average_fill_price: answer.average_fill_price,
                     average_fee_paid: answer.average_fee_paid,
-                    order: None,
+                    ..PlacedOrder::of(&order, answer.order_id, answer.client_order_id)
                 }));
             }
             Err(error) => error,
         };
-        // The id is taken. If it was made here, or there was a try before, then by this very order.
-        let is_ours = made_here || error.attempts() > 1;
+        // If the id is taken, then perhaps by this very order: it was made here, or there was a try before.
+        let may_be_ours = made_here || error.attempts() > 1;
         match Verdict::from(error) {
             Verdict::NotDone(error) => Err(error),
-            Verdict::Refused(refusal) if refusal.status() == StatusCode::CONFLICT && is_ours => {
-                let error = Error::api_error(operation, refusal.clone());
+            Verdict::Refused(refusal, error) if may_be_ours && is_taken(&refusal) => {
                 let unknown = self.unknown(order, id, Arc::new(error), sent);
                 Ok(
                     match unknown.reconcile(READ_LAG + Duration::from_secs(5)).await {
-                        Reconciled::Placed(placed) => OrderOutcome::Placed(placed),
-                        Reconciled::NotFound => OrderOutcome::Rejected(refusal),
-                        Reconciled::Unknown(_) => OrderOutcome::Unknown(unknown),
+                        Reconciled::Placed(placed) if made_here || unknown.is_as_sent(&placed) => {
+                            OrderOutcome::Placed(placed)
+                        }
+                        // Somebody else's order of before.
+                        Reconciled::Placed(_) => OrderOutcome::Rejected(refusal),
+                        Reconciled::NotFound | Reconciled::Unknown(_) => {
+                            OrderOutcome::Unknown(unknown)
+                        }
                     },
                 )
             }
-            Verdict::Refused(refusal) => Ok(OrderOutcome::Rejected(refusal)),
+            Verdict::Refused(refusal, _) => Ok(OrderOutcome::Rejected(refusal)),
             Verdict::Unknown(error) => Ok(OrderOutcome::Unknown(self.unknown(
                 order,
                 id,
@@ -266,19 +313,34 @@ impl Client {
     /// Only when none was processed: see [`place_order`](Self::place_order).
     pub async fn place_orders(
         &self,
+        orders: Vec<CreateOrderV2Request>,
+    ) -> Result<Vec<OrderOutcome>, Error> {
+        self.place_orders_by(orders, |_| OrderRules::default())
+            .await
+    }
+
+    /// The same, each order checked against more rules before they are sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`place_orders`](Self::place_orders).
+    pub async fn place_orders_by(
+        &self,
         mut orders: Vec<CreateOrderV2Request>,
+        rules: impl Fn(&CreateOrderV2Request) -> OrderRules,
     ) -> Result<Vec<OrderOutcome>, Error> {
         let operation = operation::BATCH_CREATE_ORDERS_V2;
         let ids: Vec<_> = orders
             .iter_mut()
             .map(|order| client_order_id(order).0)
             .collect();
+        let mut seen = BTreeSet::new();
         for (index, (order, id)) in orders.iter().zip(&ids).enumerate() {
             let invalid =
                 |message: String| Error::invalid(operation, format!("order {index}: {message}"));
-            self.check_order(order, &OrderRules::default())
+            self.check_order(order, &rules(order))
                 .map_err(|error| invalid(error.to_string()))?;
-            if ids.iter().take(index).any(|other| other == id) {
+            if !seen.insert(id) {
                 return Err(invalid(format!(
                     "the client order id `{id}` stands twice in the batch"
                 )));
@@ -291,89 +353,47 @@ impl Client {
         let body: BatchCreateOrdersV2Request = BatchCreateOrdersV2Request::builder()
             .orders(orders.clone())
             .try_into()
-            .map_err(|error: crate::generated::types::error::ConversionError| {
+            .map_err(|error: types::error::ConversionError| {
                 Error::invalid(operation, error.to_string())
             })?;
-        let items = match self.batch_create_orders_v2().body(body).send().await {
+        let orders = orders.into_iter().zip(ids);
+        let unknown = |error: Error| {
+            let error = Arc::new(error);
+            move |(order, id)| OrderOutcome::Unknown(self.unknown(order, id, error.clone(), sent))
+        };
+        let (items, status) = match self.batch_create_orders_v2().body(body).send().await {
             Ok(answer) => {
                 let status = answer.status();
-                let items = answer.into_inner().orders;
-                if items.len() != orders.len() {
-                    let message = format!(
-                        "{} orders were sent, and the answer tells of {}",
-                        orders.len(),
-                        items.len()
-                    );
-                    let error = Arc::new(Error::unlike(operation, status, message));
-                    return Ok(orders
-                        .into_iter()
-                        .zip(ids)
-                        .map(|(order, id)| {
-                            OrderOutcome::Unknown(self.unknown(order, id, error.clone(), sent))
-                        })
-                        .collect());
-                }
-                items
-                    .into_iter()
-                    .map(|item| (item, status))
-                    .collect::<Vec<_>>()
+                (answer.into_inner().orders, status)
             }
             Err(error) => {
                 return match Verdict::from(error) {
                     Verdict::NotDone(error) => Err(error),
-                    Verdict::Refused(refusal) => Ok(orders
-                        .iter()
+                    Verdict::Refused(refusal, _) => Ok(orders
                         .map(|_| OrderOutcome::Rejected(refusal.clone()))
                         .collect()),
-                    Verdict::Unknown(error) => {
-                        let error = Arc::new(error);
-                        Ok(orders
-                            .into_iter()
-                            .zip(ids)
-                            .map(|(order, id)| {
-                                OrderOutcome::Unknown(self.unknown(order, id, error.clone(), sent))
-                            })
-                            .collect())
-                    }
+                    Verdict::Unknown(error) => Ok(orders.map(unknown(error)).collect()),
                 };
             }
         };
-        let outcomes =
-            orders
-                .into_iter()
-                .zip(ids)
-                .zip(items)
-                .map(|((order, id), (item, status))| {
-                    match (
-                        item.order_id,
-                        item.fill_count,
-                        item.remaining_count,
-                        item.error,
-                    ) {
-                        (_, _, _, Some(refusal)) => {
-                            OrderOutcome::Rejected(ApiError::of_item(status, refusal))
-                        }
-                        (Some(order_id), Some(fill_count), Some(remaining_count), None) => {
-                            OrderOutcome::Placed(PlacedOrder {
-                                order_id,
-                                client_order_id: item.client_order_id.unwrap_or(id),
-                                fill_count,
-                                remaining_count,
-                                average_fill_price: item.average_fill_price,
-                                average_fee_paid: item.average_fee_paid,
-                                order: None,
-                            })
-                        }
-                        _ => {
-                            let error = Error::unlike(
-                                operation,
-                                status,
-                                "an item tells neither of an order nor of an error".to_owned(),
-                            );
-                            OrderOutcome::Unknown(self.unknown(order, id, Arc::new(error), sent))
-                        }
-                    }
-                });
+        if items.len() != orders.len() {
+            let message = format!(
+                "{} orders were sent, and the answer tells of {}",
+                orders.len(),
+                items.len()
+            );
+            return Ok(orders
+                .map(unknown(Error::unlike(operation, status, message)))
+                .collect());
+        }
+        let outcomes = orders.zip(items).map(|((order, id), item)| {
+            match item_outcome(&order, &id, item, status) {
+                Ok(outcome) => outcome,
+                Err(message) => {
+                    unknown(Error::unlike(operation, status, message.to_owned()))((order, id))
+                }
+            }
+        });
         Ok(outcomes.collect())
     }
 
@@ -394,6 +414,45 @@ impl Client {
             read_lag: READ_LAG,
         })
     }
+}
+
+/// What an item of a batch tells of its order, or why it tells nothing for sure.
+fn item_outcome(
+    order: &CreateOrderV2Request,
+    id: &str,
+    item: types::BatchCreateOrdersV2ResponseOrders,
+    status: StatusCode,
+) -> Result<OrderOutcome, &'static str> {
+    let order_id = item.order_id.filter(|id| !id.is_empty());
+    let refusal = item.error.filter(ErrorResponse::says_something);
+    if item
+        .client_order_id
+        .as_ref()
+        .is_some_and(|other| !other.is_empty() && other != id)
+    {
+        return Err("an item tells of another order than the one in its place");
+    }
+    match (order_id, refusal, item.fill_count, item.remaining_count) {
+        (None, Some(refusal), _, _) if !refusal.is_fault() => {
+            Ok(OrderOutcome::Rejected(ApiError::of_item(status, refusal)))
+        }
+        (Some(order_id), None, Some(fill_count), Some(remaining_count)) => {
+            Ok(OrderOutcome::Placed(PlacedOrder {
+                fill_count,
+                remaining_count,
+                average_fill_price: item.average_fill_price,
+                average_fee_paid: item.average_fee_paid,
+                ..PlacedOrder::of(order, order_id, item.client_order_id)
+            }))
+        }
+        _ => Err("an item tells neither of an order alone nor of a refusal alone"),
+    }
+}
+
+/// Whether a refusal says, or may say, that the client order id is taken.
+fn is_taken(refusal: &ApiError) -> bool {
+    let says = |code: &str| code.contains("exist") || code.contains("duplicate");
+    refusal.status() == StatusCode::CONFLICT && refusal.code().is_none_or(says)
 }
 
 /// The client order id of an order, made if it has none; and whether it was.

@@ -198,6 +198,15 @@ impl OrderRules {
         }
         match &self.group {
             Some(group) => group.check(order),
+            // A group is on one shard, so that its orders are not routed.
+            None if order.order_group_id.is_some()
+                && order
+                    .exchange_index
+                    .as_ref()
+                    .is_some_and(|index| index.0 < 0) =>
+            {
+                Err(InvalidOrder::GroupShard(Some(-1), 0))
+            }
             None => Ok(()),
         }
     }
