@@ -657,3 +657,118 @@ async fn calls_given_up_at_any_point_leak_nothing() {
         .await
         .expect("a connection is left");
 }
+
+/// What the exchange said counts for more than that there are no tokens to ask again.
+#[tokio::test]
+async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
+    let exchange = failing(usize::MAX, || Reply::status(429)).await;
+    let client = builder(&exchange)
+        .rate_limits(Tier::Basic)
+        .max_wait(Duration::ZERO)
+        .build()
+        .unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert!(
+        error.is_rate_limited() && error.held_back().is_none(),
+        "{error}"
+    );
+    assert_eq!(exchange.count(), 1);
+}
+
+/// The last try of a read may take as long as the call may.
+#[tokio::test]
+async fn the_last_try_is_not_cut_short() {
+    let exchange = failing(usize::MAX, || {
+        Reply::Slow(
+            Duration::from_millis(300),
+            200,
+            balance().to_string().into_bytes(),
+        )
+    })
+    .await;
+    let policy = quick().with_attempt_timeout(Some(Duration::from_millis(50)));
+    let client = builder(&exchange)
+        .retry(policy)
+        .timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    assert_eq!(read(&client).await.unwrap(), 100);
+    assert_eq!(exchange.count(), 3);
+}
+
+/// A pause that is asked for as a date.
+#[tokio::test]
+async fn a_pause_until_a_date_is_kept_to() {
+    let until = SystemTime::now() + Duration::from_secs(2);
+    let exchange = failing(1, move || {
+        Reply::status(429).with_header("retry-after", httpdate::fmt_http_date(until))
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    write(&client).await.unwrap();
+    // The date has whole seconds.
+    assert!(SystemTime::now() + Duration::from_secs(1) >= until);
+}
+
+/// Limits that are not told in time stop nothing, and a call given up meanwhile leaves the question to the next.
+#[tokio::test]
+async fn a_discovery_that_hangs_is_given_up() {
+    let exchange = Exchange::start(|request| match request.path.as_str() {
+        "/trade-api/v2/account/limits" => Reply::Hang,
+        _ => Reply::json(201, &created()),
+    })
+    .await;
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Discovered)
+        .build()
+        .unwrap();
+    tokio::time::timeout(Duration::from_millis(200), write(&client))
+        .await
+        .unwrap_err();
+    assert_eq!(exchange.count(), 1);
+    write(&client).await.unwrap();
+    let asked = exchange
+        .received()
+        .iter()
+        .filter(|request| request.path.ends_with("/account/limits"))
+        .count();
+    assert_eq!((asked, exchange.count()), (2, 3));
+    write(&client).await.unwrap();
+    assert_eq!(exchange.count(), 4);
+}
+
+/// A middleware that sends a request twice: what became of the first is not known, so that it is not sent a third time.
+#[tokio::test]
+async fn a_write_that_may_have_been_done_is_not_repeated_for_a_later_429() {
+    struct Twice;
+    #[async_trait::async_trait]
+    impl kalshi_sdk::reqwest_middleware::Middleware for Twice {
+        async fn handle(
+            &self,
+            request: kalshi_sdk::reqwest::Request,
+            extensions: &mut http::Extensions,
+            next: kalshi_sdk::reqwest_middleware::Next<'_>,
+        ) -> kalshi_sdk::reqwest_middleware::Result<kalshi_sdk::reqwest::Response> {
+            let again = request.try_clone().unwrap();
+            match next.clone().run(request, extensions).await {
+                Ok(response) => Ok(response),
+                Err(_) => next.run(again, extensions).await,
+            }
+        }
+    }
+    let exchange = Exchange::start(|request| {
+        if request.number == 0 {
+            Reply::Drop
+        } else {
+            Reply::status(429)
+        }
+    })
+    .await;
+    let client = builder(&exchange).middleware(Twice).build().unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert!(
+        error.is_rate_limited() && !error.was_not_processed(),
+        "{error}"
+    );
+    assert_eq!(exchange.count(), 2);
+}

@@ -1066,3 +1066,263 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
     assert_eq!(placed + absent + unsent, usize::try_from(count).unwrap());
     assert!(placed > 0 && absent > 0 && found > 0);
 }
+
+/// An exchange that answers every write alike.
+async fn answering(status: u16, body: Value) -> (Orders, Exchange, Client) {
+    let orders = Orders::default();
+    let held = orders.clone();
+    let exchange = Exchange::start(move |request| match request.method.as_str() {
+        "GET" => carry_out(&held, request),
+        _ => Reply::json(status, &body),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    (orders, exchange, client)
+}
+
+/// What Go writes for an error that is not set is none, and what tells of both is not known.
+#[tokio::test]
+async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
+    let item = |error: Value| json!({ "orders": [{ "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1, "error": error }] });
+    for unset in [
+        json!(null),
+        json!(""),
+        json!({}),
+        json!({ "code": "", "message": "" }),
+    ] {
+        let (_, _exchange, client) = answering(201, item(unset.clone())).await;
+        let outcome = client.place_orders(vec![order()]).await.unwrap().remove(0);
+        assert!(
+            matches!(outcome, OrderOutcome::Placed(_)),
+            "{unset} {outcome:?}"
+        );
+    }
+    let refused = json!({ "code": "insufficient_balance" });
+    let other = json!({ "orders": [{ "order_id": "o", "client_order_id": "another", "fill_count": "0.00", "remaining_count": "1.00" }] });
+    let fault = json!({ "orders": [{ "error": { "code": "internal_server_error" } }] });
+    for body in [
+        item(refused.clone()),
+        other,
+        fault,
+        json!({ "orders": [{}] }),
+        json!({ "orders": [{}, {}] }),
+        json!({ "orders": [], "error": refused }),
+    ] {
+        let (_, _exchange, client) = answering(201, body.clone()).await;
+        let unknown = unknown(client.place_orders(vec![order()]).await.unwrap().remove(0));
+        // Nobody may take it for something that can be sent again.
+        assert!(
+            unknown.error().may_have_reached_exchange() && !unknown.error().was_not_processed(),
+            "{body}"
+        );
+    }
+    let (_, _exchange, client) = answering(201, json!({ "order_id": "o", "error": refused })).await;
+    unknown(client.place_order(order()).await.unwrap());
+    let (_, _exchange, client) = answering(200, json!({ "orders": [{ "order_id": "o", "reduced_by": "0.00", "error": { "code": "gateway_timeout" } }] })).await;
+    unsure(
+        client
+            .cancel_orders(&[OrderKey::new("o")])
+            .await
+            .unwrap()
+            .remove(0),
+    );
+}
+
+/// An id alone does not tell the shard. What is not found by it may rest elsewhere.
+#[tokio::test]
+async fn an_order_that_rests_is_not_called_gone() {
+    let orders = Orders::default();
+    let exchange = {
+        let orders = orders.clone();
+        Exchange::start(move |request| {
+            // On another shard than the first, and so not found without its market.
+            if request.method == "DELETE" && !request.query.contains_key("market_ticker") {
+                return Reply::json(404, &json!({ "error": { "code": "not_found" } }));
+            }
+            carry_out(&orders, request)
+        })
+        .await
+    };
+    let client = builder(&exchange).build().unwrap();
+    let mut routed = order();
+    routed.subaccount = Some(3);
+    routed.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(2));
+    let OrderOutcome::Placed(placed) = client.place_order(routed).await.unwrap() else {
+        panic!()
+    };
+    tokio::time::sleep_until(tokio::time::Instant::now() + LAG).await;
+    assert!(matches!(
+        client.cancel_order(placed.order_id.as_str()).await.unwrap(),
+        ChangeOutcome::Rejected(_)
+    ));
+    let amended = client.amend_order(&placed, amend()).await.unwrap();
+    assert!(matches!(amended, ChangeOutcome::Done(_)));
+    assert_eq!(
+        exchange.received().pop().unwrap().json()["exchange_index"],
+        2
+    );
+    client
+        .decrease_order(&placed, decrease("reduce_by", "1"))
+        .await
+        .unwrap();
+    let sent = exchange.received().pop().unwrap();
+    assert_eq!(
+        (
+            &sent.json()["exchange_index"],
+            &sent.json()["market_ticker"]
+        ),
+        (&json!(2), &json!(TICKER))
+    );
+    assert!(matches!(
+        client.cancel_order(&placed).await.unwrap(),
+        ChangeOutcome::Done(_)
+    ));
+    let query = exchange.received().pop().unwrap().query;
+    assert_eq!(
+        (
+            query["market_ticker"].as_str(),
+            query["subaccount"].as_str(),
+            query["exchange_index"].as_str()
+        ),
+        (TICKER, "3", "2")
+    );
+    // Another 404 is no word of the order.
+    let (_, _exchange, client) =
+        answering(404, json!({ "error": { "code": "user_not_found" } })).await;
+    assert!(matches!(
+        client.cancel_order(&placed).await.unwrap(),
+        ChangeOutcome::Rejected(_)
+    ));
+    for wrong in [decrease("reduce_by", "1"), decrease("reduce_to", "1")] {
+        let mut both = wrong;
+        both.reduce_by = Some(1.into());
+        both.reduce_to = Some(1.into());
+        assert!(
+            client
+                .decrease_order(&placed, both)
+                .await
+                .unwrap_err()
+                .is_invalid_request()
+        );
+    }
+}
+
+/// A local clock far ahead must not look for the order in the exchange's future.
+#[tokio::test]
+async fn an_order_is_found_whatever_our_clock_says() {
+    let orders = Orders::default();
+    let exchange = {
+        let orders = orders.clone();
+        Exchange::start(move |request| {
+            let theirs = SystemTime::now() - Duration::from_secs(86_400);
+            if request.path.ends_with("/portfolio/orders") && request.method == "GET" {
+                let since: u64 = request.query["min_ts"].parse().unwrap();
+                let now = theirs
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap()
+                    .as_secs();
+                if since > now {
+                    return Reply::json(200, &json!({ "orders": [], "cursor": "" }));
+                }
+            }
+            match request.method.as_str() {
+                "POST" => broken(Break::Status(500), carry_out(&orders, request)),
+                _ => carry_out(&orders, request),
+            }
+            .with_header("date", httpdate::fmt_http_date(theirs))
+        })
+        .await
+    };
+    let client = builder(&exchange).build().unwrap();
+    let unknown = unknown(client.place_order(order()).await.unwrap());
+    assert!(matches!(
+        unknown.reconcile(LONG).await,
+        Reconciled::Placed(_)
+    ));
+}
+
+/// An id that was given to another order before: that one is not taken for this.
+#[tokio::test]
+async fn an_order_of_before_with_the_same_id_is_not_this_one() {
+    let orders = Orders::default();
+    let calm = exchange(&orders, |_| None).await;
+    let mut mine = order();
+    mine.client_order_id = Some("mine".to_owned());
+    let client = builder(&calm).build().unwrap();
+    let OrderOutcome::Placed(_) = client.place_order(mine.clone()).await.unwrap() else {
+        panic!()
+    };
+    // A first try is refused for the rate limit, the second for the id.
+    let busy = exchange(&orders, |request| {
+        (request.number == 0).then_some(Fault::Before(Break::Status(429)))
+    })
+    .await;
+    let client = builder(&busy)
+        .timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    let mut other = mine.clone();
+    other.price = "0.1000".parse().unwrap();
+    let outcome = client.place_order(other).await.unwrap();
+    assert!(
+        matches!(&outcome, OrderOutcome::Rejected(refusal) if refusal.status().as_u16() == 409),
+        "{outcome:?}"
+    );
+    // The very same order is found to be there.
+    let busy = exchange(&orders, |request| {
+        (request.number == 0).then_some(Fault::Before(Break::Status(429)))
+    })
+    .await;
+    let outcome = builder(&busy)
+        .build()
+        .unwrap()
+        .place_order(mine)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+}
+
+/// An amend of the expiry alone, and orders that ended meanwhile.
+#[tokio::test]
+async fn what_a_change_wanted_is_compared_in_full() {
+    let (orders, _exchange, client, key) = resting(Fault::Before(Break::Drop)).await;
+    let expiry: AmendOrderV2Request = serde_json::from_value(json!({
+        "ticker": TICKER, "side": "bid", "price": "0.5600", "count": "10.00", "expiration_time": 1_900_000_000,
+    }))
+    .unwrap();
+    let found = unsure(client.amend_order(key.clone(), expiry).await.unwrap())
+        .reconcile(LONG)
+        .await;
+    assert!(matches!(found, ChangeReconciled::NotDone(_)), "{found:?}");
+    let (amended, cancelled) = (
+        client.amend_order(key.clone(), amend()).await.unwrap(),
+        client.cancel_order(key).await.unwrap(),
+    );
+    orders
+        .lock()
+        .unwrap()
+        .values_mut()
+        .for_each(|held| held.status = "executed");
+    let found = unsure(amended).reconcile(LONG).await;
+    assert!(matches!(found, ChangeReconciled::Unclear(_)), "{found:?}");
+    let found = unsure(cancelled).reconcile(LONG).await;
+    assert!(
+        matches!(&found, ChangeReconciled::NotDone(order) if order.status.as_str() == "executed"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_time_is_too_long() {
+    let orders = Orders::default();
+    let exchange = exchange(&orders, of_writes(Fault::After(Break::Drop))).await;
+    let client = builder(&exchange).build().unwrap();
+    let unknown = unknown(client.place_order(order()).await.unwrap()).with_read_lag(Duration::MAX);
+    assert!(matches!(
+        unknown.reconcile(Duration::MAX).await,
+        Reconciled::Placed(_)
+    ));
+    // Nor too short: at most it tells nothing.
+    let found = unknown.reconcile(Duration::ZERO).await;
+    assert!(!matches!(found, Reconciled::NotFound), "{found:?}");
+}
