@@ -1161,10 +1161,11 @@ async fn an_order_that_rests_is_not_called_gone() {
         exchange.received().pop().unwrap().json()["exchange_index"],
         2
     );
-    client
+    let decreased = client
         .decrease_order(&placed, decrease("reduce_by", "1"))
         .await
         .unwrap();
+    assert!(matches!(decreased, ChangeOutcome::Done(_)));
     let sent = exchange.received().pop().unwrap();
     assert_eq!(
         (
