@@ -10,10 +10,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{WITHHELD, holds_private_key};
-
-/// How much of a body an error shows, in characters.
-pub(crate) const EXCERPT: usize = 200;
+use crate::excerpt::{EXCERPT, WITHHELD, holds_private_key, short};
 
 /// What the exchange said when it refused.
 ///
@@ -279,18 +276,6 @@ fn retry_after(text: &str) -> Option<Duration> {
     };
     // Longer than a day is no advice, and could overflow somebody's clock.
     Some(wait.min(Duration::from_secs(86_400)))
-}
-
-/// At most `length` characters of a text, on one line.
-pub(crate) fn short(text: &str, length: usize) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut out: String = chars.by_ref().take(length).collect();
-    if chars.next().is_some() {
-        // The mark of the cut counts too.
-        out.pop();
-        out.push('\u{2026}');
-    }
-    out
 }
 
 /// The title of a page of HTML.

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use crate::{
     ApiError, Operation,
-    api_error::{EXCERPT, short},
+    excerpt::{EXCERPT, WITHHELD, excerpt, holds_private_key, short},
     limits::NoTokens,
     server_time,
     wire::Attempts,
@@ -466,43 +466,5 @@ impl StdError for Error {
             | Kind::NoTokens(_)
             | Kind::RepeatedCursor => None,
         }
-    }
-}
-
-/// What stands in place of a private key.
-pub(crate) const WITHHELD: &str = "(not shown: the answer holds a private key)";
-
-pub(crate) fn holds_private_key(body: &[u8]) -> bool {
-    memchr::memmem::find(body, b"PRIVATE KEY").is_some()
-}
-
-/// The part of a body around a place.
-fn excerpt(body: &[u8], line: usize, column: usize, length: usize) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line_start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let mut start = (line_start + column)
-        .saturating_sub(length / 2)
-        .min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
-    }
-    short(text.get(start..).unwrap_or_default(), length)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn excerpts_are_short_and_never_split_a_character() {
-        let body = "\u{20ac}".repeat(1_000);
-        for column in 0..900 {
-            assert!(excerpt(body.as_bytes(), 1, column, EXCERPT).chars().count() <= EXCERPT);
-        }
-        assert!(excerpt(b"\xff\xfe", 9, 9, EXCERPT).chars().count() <= EXCERPT);
     }
 }

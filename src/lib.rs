@@ -12,6 +12,7 @@ mod de;
 mod discovery;
 mod environment;
 mod error;
+mod excerpt;
 pub mod fees;
 pub(crate) mod generated;
 mod json_path;
