@@ -247,16 +247,21 @@ async fn the_time_for_the_call_ends_all_tries() {
         .retry(
             quick()
                 .with_max_attempts(100)
-                .with_attempt_timeout(Some(Duration::from_millis(40))),
+                .with_attempt_timeout(Some(Duration::from_millis(100))),
         )
-        .timeout(Duration::from_millis(150))
+        .timeout(Duration::from_millis(650))
         .build()
         .unwrap();
     let error = read(&client).await.unwrap_err();
     assert!(
-        error.is_timeout() && (2..=4).contains(&error.attempts()),
+        error.is_timeout() && (2..=7).contains(&error.attempts()),
         "{error}"
     );
+}
+
+/// Writes that hardly come back while a test runs.
+fn slow(capacity: u32) -> AccountLimits {
+    AccountLimits::of(Tier::Basic).with_write(BucketLimit::new(1, capacity))
 }
 
 /// A tier, small enough to run dry.
@@ -374,13 +379,16 @@ async fn what_waited_is_stamped_when_it_goes() {
         .iter()
         .map(Received::timestamp)
         .collect();
-    assert!(stamps[2] - stamps[1] >= 900, "{stamps:?}");
+    assert!(stamps[2] - stamps[1] >= 500, "{stamps:?}");
 }
 
 #[tokio::test]
 async fn a_batch_costs_as_much_as_its_items() {
     let exchange = Exchange::start(|_| Reply::json(200, &json!({ "orders": [] }))).await;
-    let client = builder(&exchange).rate_limits(Tier::Basic).build().unwrap();
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(slow(100)))
+        .build()
+        .unwrap();
     let batch = |count: usize| {
         let order = json!({ "order_id": "o" });
         serde_json::from_value::<types::BatchCancelOrdersV2Request>(
@@ -422,20 +430,23 @@ async fn a_batch_costs_as_much_as_its_items() {
 async fn a_refusal_empties_our_view_of_that_bucket_alone() {
     let exchange = failing(1, || Reply::status(429)).await;
     let client = builder(&exchange)
-        .rate_limits(Tier::Basic)
+        .rate_limits(RateLimits::Account(slow(100)))
         .retry(RetryPolicy::none())
         .build()
         .unwrap();
     write(&client).await.unwrap_err();
     let snapshot = client.rate_limiter().snapshot();
-    assert_eq!((snapshot.write.tokens, snapshot.write.refusals), (0, 1));
+    assert_eq!(
+        (snapshot.write.tokens / 10, snapshot.write.refusals),
+        (0, 1)
+    );
     assert_eq!((snapshot.read.tokens, snapshot.read.refusals), (400, 0));
 }
 
 #[tokio::test]
 async fn a_limiter_is_shared_by_the_clients_of_one_account() {
     let exchange = failing(0, || Reply::Drop).await;
-    let limiter = Arc::new(RateLimiter::new(Tier::Advanced));
+    let limiter = Arc::new(RateLimiter::new(RateLimits::Account(slow(600))));
     let (one, other) = (
         builder(&exchange)
             .rate_limiter(limiter.clone())
@@ -449,7 +460,7 @@ async fn a_limiter_is_shared_by_the_clients_of_one_account() {
     write(&one).await.unwrap();
     write(&other).await.unwrap();
     let left = limiter.snapshot().write.tokens;
-    assert!((580..600).contains(&left), "{left}");
+    assert!((580..590).contains(&left), "{left}");
     assert!(format!("{limiter:?}").contains("tokens"));
 }
 
@@ -722,7 +733,7 @@ async fn a_discovery_that_hangs_is_given_up() {
         .rate_limits(RateLimits::Discovered)
         .build()
         .unwrap();
-    tokio::time::timeout(Duration::from_millis(200), write(&client))
+    tokio::time::timeout(Duration::from_secs(1), write(&client))
         .await
         .unwrap_err();
     assert_eq!(exchange.count(), 1);

@@ -315,6 +315,15 @@ fn answered(orders: &Orders, request: &Received, fault: Option<Fault>) -> Reply 
     }
 }
 
+/// How long a call may take where a fault is to be waited for, and where it is not.
+fn patience(fault: Fault) -> Duration {
+    let (Fault::Before(fault) | Fault::After(fault)) = fault;
+    match fault {
+        Break::Hang | Break::Slow => Duration::from_millis(300),
+        _ => Duration::from_secs(5),
+    }
+}
+
 /// A fault of writes only.
 fn of_writes(fault: Fault) -> impl Fn(&Received) -> Option<Fault> + Send + Sync + 'static {
     move |request| (request.method != "GET").then_some(fault)
@@ -369,7 +378,7 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(Fault::After(fault))).await;
         let client = builder(&exchange)
-            .timeout(Duration::from_millis(250))
+            .timeout(patience(Fault::After(fault)))
             .build()
             .unwrap();
         let unknown = unknown(client.place_order(order()).await.unwrap());
@@ -400,7 +409,7 @@ async fn what_was_not_done_is_found_out_too() {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
         let client = builder(&exchange)
-            .timeout(Duration::from_millis(250))
+            .timeout(patience(Fault::Before(fault)))
             .build()
             .unwrap();
         let unknown = unknown(client.place_order(order()).await.unwrap());
@@ -591,10 +600,7 @@ async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderKey) {
         (broken.load(Relaxed) && request.method != "GET").then_some(fault)
     })
     .await;
-    let client = builder(&exchange)
-        .timeout(Duration::from_millis(300))
-        .build()
-        .unwrap();
+    let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
     let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
         panic!()
     };

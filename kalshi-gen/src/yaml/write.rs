@@ -89,7 +89,7 @@ fn string(out: &mut String, text: &str, indent: usize, column: usize) {
     // A block reads back as it was only without outer spaces and with nothing but plain lines in it.
     let blocks = !text.is_empty()
         && text.trim() == text
-        && !text.chars().any(|c| c.is_control() && c != '\n')
+        && !text.chars().any(|c| is_odd(c) && c != '\n')
         && text
             .lines()
             .all(|line| !line.starts_with([' ', '\t']) && !line.ends_with([' ', '\t']));
@@ -131,9 +131,14 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Characters that some reader of YAML takes for something else: controls, line ends of Unicode, the byte order mark.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
 /// A text on one line: plain where every reader of YAML sees the same text, quoted otherwise.
 fn scalar(text: &str) -> String {
-    if text.chars().any(|c| c.is_control() || c == '\u{feff}') {
+    if text.chars().any(is_odd) {
         // JSON's escapes are YAML's; what JSON leaves as it is above ASCII controls, YAML may not.
         let mut quoted = String::from("\"");
         for c in text.chars() {
@@ -141,9 +146,7 @@ fn scalar(text: &str) -> String {
                 '"' | '\\' => quoted.extend(['\\', c]),
                 '\n' => quoted.push_str("\\n"),
                 '\t' => quoted.push_str("\\t"),
-                c if c.is_control() || c == '\u{feff}' => {
-                    _ = write!(quoted, "\\u{:04x}", u32::from(c))
-                }
+                c if is_odd(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
                 c => quoted.push(c),
             }
         }
