@@ -110,7 +110,7 @@ impl Contract {
                 .is_some_and(|paths| paths.get(path).is_some())
         };
         match () {
-            () if has("/events/{event_ticker}") => Some(Self::Trade),
+            () if has("/exchange/status") || has("/events/{event_ticker}") => Some(Self::Trade),
             () if has("/margin/orders") => Some(Self::Perps),
             () if has("/margin/active_obligations") => Some(Self::Clearing),
             () => None,
