@@ -57,7 +57,11 @@ impl Attempts {
 
     /// Takes note that an attempt which was answered was refused before it was processed.
     pub(crate) fn was_refused(&self) {
-        self.0.processed.fetch_sub(1, Relaxed);
+        // A middleware may have given the answer by itself, and nothing have been sent.
+        _ = self
+            .0
+            .processed
+            .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1));
     }
 
     /// Whether an attempt may have arrived at the exchange.

@@ -783,3 +783,34 @@ async fn a_write_that_may_have_been_done_is_not_repeated_for_a_later_429() {
     );
     assert_eq!(exchange.count(), 2);
 }
+
+/// A middleware that answers by itself sends nothing, however often it is asked.
+#[tokio::test]
+async fn an_answer_that_never_was_sent_for_counts_as_nothing() {
+    struct Refuses;
+    #[async_trait::async_trait]
+    impl kalshi_sdk::reqwest_middleware::Middleware for Refuses {
+        async fn handle(
+            &self,
+            _: kalshi_sdk::reqwest::Request,
+            _: &mut http::Extensions,
+            _: kalshi_sdk::reqwest_middleware::Next<'_>,
+        ) -> kalshi_sdk::reqwest_middleware::Result<kalshi_sdk::reqwest::Response> {
+            let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
+            let answer = http::Response::builder().status(401).header("date", date);
+            Ok(answer.body("").unwrap().into())
+        }
+    }
+    let exchange = failing(0, || Reply::Drop).await;
+    let client = builder(&exchange)
+        .clock_correction(ClockCorrection::All)
+        .middleware(Refuses)
+        .build()
+        .unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert!(
+        error.was_not_processed() && !error.may_have_reached_exchange(),
+        "{error}"
+    );
+    assert_eq!((error.attempts(), exchange.count()), (2, 0));
+}

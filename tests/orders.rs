@@ -1319,6 +1319,30 @@ async fn what_a_change_wanted_is_compared_in_full() {
     );
 }
 
+/// A status that the contract did not list tells neither way.
+#[tokio::test]
+async fn a_status_of_tomorrow_tells_nothing() {
+    let (orders, _exchange, client, key) = resting(Fault::Before(Break::Drop)).await;
+    orders
+        .lock()
+        .unwrap()
+        .values_mut()
+        .for_each(|held| held.status = "pending");
+    let found = unsure(client.cancel_order(key.clone()).await.unwrap())
+        .reconcile(LONG)
+        .await;
+    assert!(matches!(found, ChangeReconciled::Unclear(_)), "{found:?}");
+    // Nor is it gone because a cancel by its id alone does not find it.
+    let calm = exchange(&orders, |_| None).await;
+    let outcome = builder(&calm)
+        .build()
+        .unwrap()
+        .cancel_order(key.order_id.as_str())
+        .await
+        .unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Rejected(_)), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn no_time_is_too_long() {
     let orders = Orders::default();

@@ -136,7 +136,7 @@ pub enum ChangeReconciled {
     /// There is no such order.
     Gone,
     /// The order as it is does not tell: it was to be decreased by a number of contracts, of we do not know how many; or it has ended,
-    /// and may have been changed before that.
+    /// and may have been changed before that; or its status is none that is known.
     Unclear(Box<Order>),
     /// Still not known: the time was too short, or the exchange could not be asked, for which the error is.
     Unknown(Option<Arc<Error>>),
@@ -174,7 +174,7 @@ impl UnknownChange {
                 let order = self.client.order_by_key(&self.key, &fault).await?;
                 Ok(match order {
                     // What has ended stays as it is.
-                    Some(order) if self.is_done(&order) || order.status != OrderStatus::Resting => {
+                    Some(order) if self.is_done(&order) || has_ended(&order) => {
                         Look::Settled(Some(order))
                     }
                     order => Look::NotYet(order),
@@ -186,12 +186,14 @@ impl UnknownChange {
             Found::Known(None) | Found::Stayed(None) => return ChangeReconciled::Gone,
             Found::Unknown(error) => return ChangeReconciled::Unknown(error.map(Arc::new)),
         };
-        let ended = order.status != OrderStatus::Resting;
+        let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
         match self.wanted {
             _ if self.is_done(&order) => ChangeReconciled::Done(order),
             Wanted::Fewer => ChangeReconciled::Unclear(order),
             // It may have been changed, and have ended after that.
             Wanted::Amended(..) | Wanted::Remaining(_) if ended => ChangeReconciled::Unclear(order),
+            // A status of tomorrow tells nothing.
+            _ if !rests && !ended => ChangeReconciled::Unclear(order),
             _ => ChangeReconciled::NotDone(order),
         }
     }
@@ -416,9 +418,7 @@ impl Client {
                 let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
                 let rests = !routed
                     && match self.order_by_key(key, &Fault::default()).await {
-                        Ok(order) => {
-                            order.is_some_and(|order| order.status == OrderStatus::Resting)
-                        }
+                        Ok(order) => order.is_some_and(|order| !has_ended(&order)),
                         Err(_) => true,
                     };
                 Ok(if rests {
@@ -435,6 +435,11 @@ impl Client {
             ))),
         }
     }
+}
+
+/// Whether an order has ended for good. One of a status that is not known has not for sure.
+fn has_ended(order: &Order) -> bool {
+    matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
 }
 
 /// Whether a refusal says that there is no such order. An account that is not on a shard is another 404.

@@ -15,17 +15,20 @@ impl Comparison<'_> {
             old: root.join(key),
             new: root.join(key),
         };
-        let addresses = |document: &Value| {
-            let list = document
-                .get("servers")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            list.iter()
-                .filter_map(|server| Some(server.get("url")?.as_str()?.to_owned()))
-                .collect::<Vec<_>>()
+        let servers = |document: &Value| -> Vec<(String, Option<Value>)> {
+            let list = document.get("servers").and_then(Value::as_array);
+            let servers = list.into_iter().flatten().filter_map(|server| {
+                let url = server.get("url")?.as_str()?.to_owned();
+                Some((url, server.get("description").cloned()))
+            });
+            servers.collect()
         };
-        let (before, after) = (addresses(old), addresses(new));
+        let (before, after) = (servers(old), servers(new));
+        let addresses = |servers: &[(String, Option<Value>)]| -> Vec<String> {
+            servers.iter().map(|(url, _)| url.clone()).collect()
+        };
+        let words_differ = before != after;
+        let (before, after) = (addresses(&before), addresses(&after));
         for url in before.iter().filter(|url| !after.contains(url)) {
             self.push(
                 Class::Behaviour,
@@ -70,22 +73,7 @@ impl Comparison<'_> {
         if let (Some(old), Some(new)) = (old.get("info"), new.get("info")) {
             self.words(old, new, &at("info", "info"));
         }
-        let words = |document: &Value| {
-            let list = document
-                .get("servers")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            list.iter()
-                .map(|server| {
-                    (
-                        server.get("url").cloned(),
-                        server.get("description").cloned(),
-                    )
-                })
-                .collect::<Vec<_>>()
-        };
-        if before == after && words(old) != words(new) {
+        if before == after && words_differ {
             self.push(
                 Class::Prose,
                 Kind::Changed,

@@ -385,6 +385,21 @@ impl Comparison<'_> {
         }
     }
 
+    /// Whether an operation or a parameter is on its way out.
+    pub(super) fn deprecated(&mut self, old: &Value, new: &Value, at: &At) {
+        let (was, is) = (old.get("deprecated"), new.get("deprecated"));
+        if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
+            self.changed(
+                Class::Behaviour,
+                Subject::Deprecated,
+                at,
+                "`deprecated`",
+                &worded(was),
+                &worded(is),
+            );
+        }
+    }
+
     /// Whether something other than a member may be null.
     pub(super) fn nullable(&mut self, class: Class, old: &Value, new: &Value, at: &At) {
         let (was, is) = (old.get("nullable"), new.get("nullable"));

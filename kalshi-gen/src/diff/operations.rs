@@ -155,17 +155,7 @@ impl Comparison<'_> {
                 &worded(new.get("tags")),
             );
         }
-        let deprecated = |node: &Value| node.get("deprecated") == Some(&Value::Bool(true));
-        if deprecated(&old) != deprecated(&new) {
-            self.changed(
-                Class::Behaviour,
-                Subject::Deprecated,
-                at,
-                "`deprecated`",
-                &worded(old.get("deprecated")),
-                &worded(new.get("deprecated")),
-            );
-        }
+        self.deprecated(&old, &new, at);
         self.words(&old, &new, at);
         self.parameters(id, was, is, at);
         self.body(&old, &new, at);

@@ -114,7 +114,17 @@ impl Comparison<'_> {
                             name: format!("parameter {is}"),
                             ..at
                         };
-                        self.parameter(old.node, parameter.node, &at, &component_owner(was, is));
+                        self.parameter(
+                            old.node,
+                            parameter.node,
+                            &at,
+                            &Owner {
+                                old: was.to_owned(),
+                                new: is.to_owned(),
+                                sent: true,
+                                received: false,
+                            },
+                        );
                     }
                 }
                 (was, is) => {
@@ -184,17 +194,7 @@ impl Comparison<'_> {
                 );
             }
         }
-        let deprecated = |node: &Value| node.get("deprecated") == Some(&Value::Bool(true));
-        if deprecated(old) != deprecated(new) {
-            self.changed(
-                Class::Behaviour,
-                Subject::Deprecated,
-                at,
-                "`deprecated`",
-                &worded(old.get("deprecated")),
-                &worded(new.get("deprecated")),
-            );
-        }
+        self.deprecated(old, new, at);
         let name = new.get("name").and_then(Value::as_str).unwrap_or_default();
         if let (Some(old), Some(new)) = (old.get("schema"), new.get("schema")) {
             let at = at.join(at.name.clone(), "schema");
@@ -202,15 +202,6 @@ impl Comparison<'_> {
             self.nullable(Class::Behaviour, old, new, &at);
         }
         self.words(old, new, at);
-    }
-}
-
-fn component_owner(old: &str, new: &str) -> Owner {
-    Owner {
-        old: old.to_owned(),
-        new: new.to_owned(),
-        sent: true,
-        received: false,
     }
 }
 
