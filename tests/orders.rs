@@ -19,6 +19,7 @@ use common::{
 };
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
+    auth::FixedClock,
     limits::RateLimits,
     orders::{
         ChangeOutcome, ChangeReconciled, InvalidOrder, OrderGroupKey, OrderKey, OrderOutcome,
@@ -1240,12 +1241,24 @@ async fn an_order_is_found_whatever_our_clock_says() {
         })
         .await
     };
-    let client = builder(&exchange).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap());
-    assert!(matches!(
-        unknown.reconcile(LONG).await,
-        Reconciled::Placed(_)
-    ));
+    // The system's clock is a day ahead; then one of our own is right, and the system's is not asked.
+    let right = SystemTime::now() - Duration::from_secs(86_400);
+    let right = right
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
+    let right = FixedClock(u64::try_from(right).unwrap());
+    for client in [
+        builder(&exchange),
+        builder(&exchange).clock(Arc::new(right)),
+    ] {
+        let client = client.build().unwrap();
+        let unknown = unknown(client.place_order(order()).await.unwrap());
+        assert!(matches!(
+            unknown.reconcile(LONG).await,
+            Reconciled::Placed(_)
+        ));
+    }
 }
 
 /// An id that was given to another order before: that one is not taken for this.

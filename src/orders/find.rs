@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use futures_core::Stream;
@@ -114,8 +114,8 @@ pub(super) struct Search<'a> {
     pub(super) client_order_id: &'a str,
     pub(super) ticker: &'a str,
     pub(super) subaccount: Option<i64>,
-    /// When it was sent, by our clock.
-    pub(super) sent: SystemTime,
+    /// When it was sent, by our clock, in Unix milliseconds.
+    pub(super) sent_ms: u64,
     /// Whether the archive is looked through too; nothing is there that is not days old.
     pub(super) archive: bool,
 }
@@ -131,7 +131,7 @@ impl Client {
         let mut call = self
             .get_orders()
             .ticker(search.ticker)
-            .min_ts(self.long_before(search.sent))
+            .min_ts(self.long_before(search.sent_ms))
             .limit(1000);
         if let Some(subaccount) = search.subaccount {
             call = call.subaccount(subaccount);
@@ -148,13 +148,15 @@ impl Client {
         first(archived, is_it, fault).await
     }
 
-    /// A time surely before our `time` by the exchange's clock, in Unix seconds.
-    fn long_before(&self, time: SystemTime) -> i64 {
-        let ours = time
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let ours = i64::try_from(ours).unwrap_or_default();
+    /// The time by the clock that stamps signatures, by which the exchange's is measured too. One that does not tell is at the
+    /// beginning of time, from where everything is found and nothing has expired.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.transport.clock.now_ms().unwrap_or_default()
+    }
+
+    /// A time surely before our `time_ms` by the exchange's clock, in Unix seconds.
+    fn long_before(&self, time_ms: u64) -> i64 {
+        let ours = i64::try_from(time_ms / 1_000).unwrap_or_default();
         let margin = |margin: Duration| i64::try_from(margin.as_secs()).unwrap_or_default();
         let theirs = match self.transport.server_time.behind_ms() {
             Some(behind) => ours

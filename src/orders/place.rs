@@ -1,10 +1,6 @@
 //! Placing orders, one or many.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use reqwest::StatusCode;
 use tokio::time::Instant;
@@ -103,7 +99,7 @@ pub struct UnknownOutcome {
     request: CreateOrderV2Request,
     client_order_id: String,
     error: Arc<Error>,
-    sent: SystemTime,
+    sent_ms: u64,
     failed: Instant,
     read_lag: Duration,
 }
@@ -160,7 +156,7 @@ impl UnknownOutcome {
                 client_order_id: &self.client_order_id,
                 ticker: &self.request.ticker,
                 subaccount: self.request.subaccount,
-                sent: self.sent,
+                sent_ms: self.sent_ms,
                 archive: Instant::now() >= settles,
             };
             let order = self.client.order_by_client_id(&search, &fault).await?;
@@ -262,7 +258,7 @@ impl Client {
         let operation = operation::CREATE_ORDER_V2;
         self.check_order(&order, rules)
             .map_err(|error| Error::invalid(operation, error.to_string()))?;
-        let sent = SystemTime::now();
+        let sent_ms = self.now_ms();
         let error = match self.create_order_v2().body(order.clone()).send().await {
             Ok(answer) => {
                 let answer = answer.into_inner();
@@ -281,7 +277,7 @@ impl Client {
         match Verdict::from(error) {
             Verdict::NotDone(error) => Err(error),
             Verdict::Refused(refusal, error) if may_be_ours && is_taken(&refusal) => {
-                let unknown = self.unknown(order, id, Arc::new(error), sent);
+                let unknown = self.unknown(order, id, Arc::new(error), sent_ms);
                 Ok(
                     match unknown.reconcile(READ_LAG + Duration::from_secs(5)).await {
                         Reconciled::Placed(placed) if made_here || unknown.is_as_sent(&placed) => {
@@ -300,7 +296,7 @@ impl Client {
                 order,
                 id,
                 Arc::new(error),
-                sent,
+                sent_ms,
             ))),
         }
     }
@@ -349,7 +345,7 @@ impl Client {
         if orders.is_empty() {
             return Err(Error::invalid(operation, "the batch is empty"));
         }
-        let sent = SystemTime::now();
+        let sent_ms = self.now_ms();
         let body: BatchCreateOrdersV2Request = BatchCreateOrdersV2Request::builder()
             .orders(orders.clone())
             .try_into()
@@ -359,7 +355,9 @@ impl Client {
         let orders = orders.into_iter().zip(ids);
         let unknown = |error: Error| {
             let error = Arc::new(error);
-            move |(order, id)| OrderOutcome::Unknown(self.unknown(order, id, error.clone(), sent))
+            move |(order, id)| {
+                OrderOutcome::Unknown(self.unknown(order, id, error.clone(), sent_ms))
+            }
         };
         let (items, status) = match self.batch_create_orders_v2().body(body).send().await {
             Ok(answer) => {
@@ -402,14 +400,14 @@ impl Client {
         request: CreateOrderV2Request,
         client_order_id: String,
         error: Arc<Error>,
-        sent: SystemTime,
+        sent_ms: u64,
     ) -> Box<UnknownOutcome> {
         Box::new(UnknownOutcome {
             client: self.clone(),
             request,
             client_order_id,
             error,
-            sent,
+            sent_ms,
             failed: Instant::now(),
             read_lag: READ_LAG,
         })

@@ -238,13 +238,8 @@ impl Client {
         rules: &OrderRules,
     ) -> Result<(), InvalidOrder> {
         let behind = self.transport.server_time.behind_ms().unwrap_or_default();
-        let skew = Duration::from_millis(behind.unsigned_abs());
-        let now = SystemTime::now();
-        let now = if behind >= 0 {
-            now.checked_add(skew)
-        } else {
-            now.checked_sub(skew)
-        };
+        let theirs = Duration::from_millis(self.now_ms().saturating_add_signed(behind));
+        let now = SystemTime::UNIX_EPOCH.checked_add(theirs);
         rules.check(order, now.unwrap_or(SystemTime::UNIX_EPOCH))
     }
 }

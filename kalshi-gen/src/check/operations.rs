@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Operations that would have the name of a method or a type the generated code uses.
-const RESERVED_OPERATIONS: [&str; 33] = [
+const RESERVED_OPERATIONS: [&str; 36] = [
     "all",
     "base_url",
     "builder",
@@ -31,8 +31,11 @@ const RESERVED_OPERATIONS: [&str; 33] = [
     "fetch",
     "from_env",
     "http",
+    "long_before",
+    "now_ms",
     "order_by_client_id",
     "order_by_id",
+    "order_by_key",
     "place_order",
     "place_order_by",
     "place_orders",
