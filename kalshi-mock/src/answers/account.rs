@@ -1,0 +1,103 @@
+//! API keys and limits of the caller's account.
+
+use kalshi_sdk::{
+    PrivateKey,
+    auth::PublicKey,
+    limits::{AccountLimits, BucketLimit},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::{
+    Refusal,
+    call::Call,
+    keys::{Key, Keys},
+    state::State,
+};
+
+pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
+    let user = state.user(call.caller.user);
+    let limits = user.limits.unwrap_or_else(|| AccountLimits::of(user.tier));
+    let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate, "bucket_capacity": limit.capacity });
+    Ok(json!({
+        "usage_tier": format!("{:?}", user.tier).to_lowercase(),
+        "read": show(limits.read),
+        "write": show(limits.write),
+        "grants": [],
+    }))
+}
+
+pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> Answer {
+    let shown = keys.of(call.caller.user).into_iter().map(|(id, key)| {
+        json!({ "api_key_id": id, "name": key.name, "scopes": key.scopes, "subaccount": key.subaccount })
+    });
+    Ok(json!({ "api_keys": shown.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+struct NewKey {
+    name: String,
+    public_key: Option<String>,
+    key_type: Option<String>,
+    scopes: Option<Vec<String>>,
+    subaccount: Option<i64>,
+}
+
+pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+    let body: NewKey = call.parse()?;
+    let pem = body.public_key.as_deref().unwrap_or_default();
+    let public = PublicKey::from_pem(pem)
+        .map_err(|error| Refusal::invalid(format!("public_key: {error}")))?;
+    let id = register(state, keys, call, public, body)?;
+    Ok(json!({ "api_key_id": id }))
+}
+
+pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+    let body: NewKey = call.parse()?;
+    let kind = body.key_type.clone().unwrap_or_else(|| "rsa".to_owned());
+    let private = match kind.as_str() {
+        "ed25519" => PrivateKey::generate_ed25519(),
+        _ => PrivateKey::generate_rsa(2048),
+    };
+    let private = private.map_err(|error| {
+        Refusal::new(
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_server_error",
+            error.to_string(),
+        )
+    })?;
+    let id = register(state, keys, call, private.public_key(), body)?;
+    Ok(
+        json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
+    )
+}
+
+fn register(
+    state: &mut State,
+    keys: &Keys,
+    call: &Call<'_>,
+    public: PublicKey,
+    new: NewKey,
+) -> Result<String, Refusal> {
+    let subaccount = match (new.subaccount, call.caller.locked_to) {
+        (None, None) => None,
+        (named, _) => Some(call.account(state, named)?.subaccount),
+    };
+    let id = state.id().to_string();
+    let mut key = Key::new(&id, call.caller.user, public);
+    key.name = new.name;
+    key.subaccount = subaccount;
+    if let Some(scopes) = new.scopes.filter(|scopes| !scopes.is_empty()) {
+        key.scopes = scopes;
+    }
+    keys.insert(&id, key);
+    Ok(id)
+}
+
+pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> Answer {
+    match keys.remove(call.text("api_key").unwrap_or_default(), call.caller.user) {
+        true => Ok(Value::Null),
+        false => Err(Refusal::not_found("no such key of yours")),
+    }
+}

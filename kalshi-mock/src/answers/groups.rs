@@ -1,0 +1,122 @@
+//! Order groups.
+
+use kalshi_sdk::Contracts;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Answer;
+use crate::{
+    Refusal,
+    call::Call,
+    state::{Account, Group, Shard, State},
+};
+
+#[derive(Deserialize)]
+struct Limit {
+    contracts_limit: Option<i64>,
+    contracts_limit_fp: Option<Contracts>,
+    subaccount: Option<i64>,
+    exchange_index: Option<i64>,
+}
+
+impl Limit {
+    /// The limit, which may be said in two ways that must agree.
+    fn value(&self) -> Result<Option<Contracts>, Refusal> {
+        let whole = self
+            .contracts_limit
+            .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
+        match (whole, self.contracts_limit_fp) {
+            (Some(whole), Some(exact)) if whole != exact => Err(Refusal::invalid(
+                "contracts_limit, contracts_limit_fp: must be equal",
+            )),
+            (_, Some(limit)) | (Some(limit), _) if limit <= Contracts::ZERO => {
+                Err(Refusal::invalid("contracts_limit_fp: must be gte 0.01"))
+            }
+            (whole, exact) => Ok(exact.or(whole)),
+        }
+    }
+}
+
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
+    let body: Limit = call.parse()?;
+    let account = call.account(state, body.subaccount)?;
+    let limit = body
+        .value()?
+        .ok_or_else(|| Refusal::invalid("contracts_limit_fp: required"))?;
+    let shard = shard(body.exchange_index)?;
+    let id = state.create_group(account, shard, limit)?;
+    Ok(json!({ "order_group_id": id, "subaccount": account.subaccount, "exchange_index": shard }))
+}
+
+/// The shard named: there is no other way to tell, so that -1 is none.
+fn shard(named: Option<i64>) -> Result<Shard, Refusal> {
+    Shard::try_from(named.unwrap_or(0))
+        .map_err(|_| Refusal::invalid("exchange_index: must be gte 0"))
+}
+
+pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
+    let only = call.only_subaccount(state)?;
+    let mut groups: Vec<(&Uuid, &Group)> = state
+        .groups
+        .iter()
+        .filter(|(_, group)| {
+            group.account.user == call.caller.user
+                && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
+        })
+        .collect();
+    groups.sort_by_key(|(_, group)| group.number);
+    let show = |(id, group): (&Uuid, &Group)| {
+        json!({
+            "id": id,
+            "contracts_limit_fp": group.limit,
+            "is_auto_cancel_enabled": group.armed,
+            "exchange_index": group.shard,
+        })
+    };
+    Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
+}
+
+/// The group that a call names, on the shard that it names.
+fn named(state: &State, call: &Call<'_>, shard: Option<Shard>) -> Result<(Uuid, Account), Refusal> {
+    let account = call.account(state, call.integer("subaccount"))?;
+    let id = call
+        .uuid("order_group_id")
+        .ok_or_else(|| Refusal::not_found("no such order group"))?;
+    state.group(id, account, shard)?;
+    Ok((id, account))
+}
+
+pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
+    let (id, account) = named(state, call, None)?;
+    let group = state.group(id, account, None)?;
+    if !call.knows(group.created) {
+        return Err(Refusal::not_found("no such order group"));
+    }
+    Ok(json!({
+        "is_auto_cancel_enabled": group.armed,
+        "contracts_limit_fp": group.limit,
+        "orders": group.orders,
+        "exchange_index": group.shard,
+    }))
+}
+
+pub(super) fn change(state: &mut State, call: &Call<'_>) -> Answer {
+    let (id, _) = named(state, call, Some(shard(call.integer("exchange_index"))?))?;
+    match call.id() {
+        "DeleteOrderGroup" => state.delete_group(id),
+        "ResetOrderGroup" => state.reset_group(id),
+        _ => state.trigger_group(id),
+    }
+    Ok(Value::Object(serde_json::Map::new()))
+}
+
+pub(super) fn limit(state: &mut State, call: &Call<'_>) -> Answer {
+    let (id, _) = named(state, call, Some(shard(call.integer("exchange_index"))?))?;
+    let body: Limit = call.parse()?;
+    let limit = body
+        .value()?
+        .ok_or_else(|| Refusal::invalid("contracts_limit_fp: required"))?;
+    state.limit_group(id, limit);
+    Ok(Value::Object(serde_json::Map::new()))
+}

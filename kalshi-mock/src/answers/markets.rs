@@ -1,0 +1,406 @@
+//! Markets, events, series, their books and trades.
+
+use std::collections::BTreeMap;
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde_json::{Value, json};
+
+use super::{Answer, exchange::LIVE};
+use crate::{
+    Refusal,
+    call::{Call, Order, six_digits, without_nulls},
+    state::{Event, Fees, Market, MarketStatus, Outcome, Series, Side, State, Trade},
+    time::{Micros, SECOND, rfc3339, seconds},
+};
+
+/// The most candlesticks of one call.
+const MOST_CANDLESTICKS: i64 = 5_000;
+
+pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
+    let archived = call.id() == "GetHistoricalMarkets";
+    let tickers = call.words("tickers");
+    let rows = (0..).zip(&state.markets).filter(|(_, market)| {
+        is_archived(state, market) == archived
+            && tickers.as_ref().is_none_or(|tickers| tickers.contains(&market.ticker.as_str()))
+            && call.words("event_ticker").is_none_or(|events| events.contains(&market.event.as_str()))
+            && call.text("series_ticker").is_none_or(|series| series_of(state, market) == Some(series))
+            && call.text("status").is_none_or(|status| is_in(market, status))
+            && call.within("min_created_ts", "max_created_ts", market.created)
+            && call.within("min_updated_ts", "max_updated_ts", market.updated)
+            && call.within("min_close_ts", "max_close_ts", market.closes)
+            && call.within("min_settled_ts", "max_settled_ts", market.settled.map_or(0, |(at, _)| at))
+            // There are no combos here.
+            && call.text("mve_filter") != Some("only")
+    });
+    Ok(call.list(call.page(Order::OldestFirst, rows, |market| show(state, market))?))
+}
+
+fn is_archived(state: &State, market: &Market) -> bool {
+    market.settled.is_some_and(|(at, _)| at < state.now - LIVE)
+}
+
+fn series_of<'a>(state: &'a State, market: &Market) -> Option<&'a str> {
+    state
+        .events
+        .get(&market.event)
+        .map(|event| event.series.as_str())
+}
+
+/// Whether a market is in what the filter calls a status, which is not what its answer calls it.
+fn is_in(market: &Market, filter: &str) -> bool {
+    let status = match market.status {
+        MarketStatus::Initialized => "unopened",
+        MarketStatus::Active => "open",
+        MarketStatus::Inactive => "paused",
+        MarketStatus::Closed => "closed",
+        MarketStatus::Finalized => "settled",
+    };
+    status == filter
+}
+
+fn find<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Refusal> {
+    state
+        .market(ticker)
+        .map(|(_, market)| market)
+        .ok_or_else(|| Refusal::not_found(format!("no market {ticker}")))
+}
+
+pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
+    let market = find(state, call.text("ticker").unwrap_or_default())?;
+    Ok(json!({ "market": show(state, market) }))
+}
+
+fn show(state: &State, market: &Market) -> Value {
+    let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
+    let price =
+        |best: Option<(Dollars, Contracts)>, none: Dollars| best.map_or(none, |(price, _)| price);
+    let size =
+        |best: Option<(Dollars, Contracts)>| best.map_or(Contracts::ZERO, |(_, count)| count);
+    let (yes_bid, yes_ask) = (price(bid, Dollars::ZERO), price(ask, Dollars::ONE));
+    let last = market.last_price.unwrap_or(Dollars::ZERO);
+    let expires = market.closes + 7 * 24 * 3600 * SECOND;
+    without_nulls(json!({
+        "ticker": market.ticker,
+        "event_ticker": market.event,
+        "market_type": "binary",
+        "title": market.title,
+        "subtitle": "",
+        "yes_sub_title": "Yes",
+        "no_sub_title": "No",
+        "created_time": rfc3339(market.created),
+        "updated_time": rfc3339(market.updated),
+        "open_time": rfc3339(market.opens),
+        "close_time": rfc3339(market.closes),
+        "expiration_time": rfc3339(expires),
+        "expected_expiration_time": rfc3339(market.closes),
+        "latest_expiration_time": rfc3339(expires),
+        "settlement_timer_seconds": 1800,
+        "status": market.status,
+        "yes_bid_dollars": yes_bid,
+        "yes_bid_size_fp": size(bid),
+        "yes_ask_dollars": yes_ask,
+        "yes_ask_size_fp": size(ask),
+        "no_bid_dollars": Side::Ask.unit(yes_ask),
+        "no_ask_dollars": Side::Ask.unit(yes_bid),
+        "last_price_dollars": last,
+        "volume_fp": market.volume,
+        "volume_24h_fp": market.volume_of_a_day(state.now),
+        "result": market.settled.map_or("", |(_, value)| Outcome::word(value)),
+        "can_close_early": true,
+        "open_interest_fp": market.open_interest,
+        "notional_value_dollars": Dollars::ONE,
+        "previous_yes_bid_dollars": yes_bid,
+        "previous_yes_ask_dollars": yes_ask,
+        "previous_price_dollars": last,
+        "settlement_value_dollars": market.settled.map(|(_, value)| value),
+        "settlement_ts": market.settled.map(|(at, _)| rfc3339(at)),
+        "settlement_bounds_type": "default",
+        "expiration_value": "",
+        "rules_primary": "",
+        "rules_secondary": "",
+        "price_level_structure": market.price_level_structure,
+        "price_ranges": market.price_ranges,
+        "exchange_index": market.shard,
+    }))
+}
+
+pub(super) fn orderbook(state: &State, call: &Call<'_>) -> Answer {
+    let market = find(state, call.text("ticker").unwrap_or_default())?;
+    let depth = call
+        .integer("depth")
+        .and_then(|depth| usize::try_from(depth).ok());
+    Ok(json!({ "orderbook_fp": levels(state, market, depth) }))
+}
+
+pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> Answer {
+    let known = call
+        .words("tickers")
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|ticker| state.market(ticker));
+    let books: Vec<Value> = known
+        .map(|(_, market)| json!({ "ticker": market.ticker, "orderbook_fp": levels(state, market, None) }))
+        .collect();
+    Ok(json!({ "orderbooks": books }))
+}
+
+/// Bids of both outcomes, rising in price: the best comes last.
+fn levels(state: &State, market: &Market, depth: Option<usize>) -> Value {
+    let depth = depth.filter(|depth| *depth > 0).unwrap_or(usize::MAX);
+    let rising = |best_first: Vec<(Dollars, Contracts)>| -> Vec<(Dollars, Contracts)> {
+        let mut levels: Vec<_> = best_first.into_iter().take(depth).collect();
+        levels.reverse();
+        levels
+    };
+    json!({
+        "yes_dollars": rising(state.levels(market, Side::Bid)),
+        "no_dollars": rising(state.no_bids(market)),
+    })
+}
+
+pub(super) fn trades(state: &State, call: &Call<'_>) -> Answer {
+    let archived = call.id() == "GetTradesHistorical";
+    let ticker_of = |trade: &Trade| {
+        state
+            .markets
+            .get(trade.market)
+            .map(|market| market.ticker.as_str())
+    };
+    let rows = state
+        .trades
+        .iter()
+        .rev()
+        .map(|(number, trade)| (*number, trade))
+        .filter(|(_, trade)| {
+            (trade.at < state.now - LIVE) == archived
+            && call.text("ticker").is_none_or(|ticker| ticker_of(trade) == Some(ticker))
+            && call.within("min_ts", "max_ts", trade.at)
+            // Block trades are not made here.
+            && !call.flag("is_block_trade")
+        });
+    let show = |trade: &Trade| {
+        let outcome = outcome(trade.taker_side);
+        json!({
+            "trade_id": trade.id,
+            "ticker": ticker_of(trade),
+            "count_fp": trade.count,
+            "yes_price_dollars": trade.price,
+            "no_price_dollars": Side::Ask.unit(trade.price),
+            "taker_side": outcome,
+            "taker_outcome_side": outcome,
+            "taker_book_side": trade.taker_side,
+            "created_time": rfc3339(trade.at),
+            "is_block_trade": false,
+        })
+    };
+    Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
+}
+
+/// The outcome that a side of the book buys.
+pub(super) fn outcome(side: Side) -> &'static str {
+    match side {
+        Side::Bid => "yes",
+        Side::Ask => "no",
+    }
+}
+
+pub(super) fn events(state: &State, call: &Call<'_>) -> Answer {
+    let nested = call.flag("with_nested_markets");
+    let tickers = call.words("tickers");
+    let mut events: Vec<&Event> = state.events.values().collect();
+    events.sort_by_key(|event| event.number);
+    let rows = events
+        .into_iter()
+        .map(|event| (event.number, event))
+        .filter(|(_, event)| {
+            call.text("series_ticker")
+                .is_none_or(|series| event.series == series)
+                && tickers
+                    .as_ref()
+                    .is_none_or(|tickers| tickers.contains(&event.ticker.as_str()))
+                && call
+                    .text("status")
+                    .is_none_or(|status| of_event(state, event).any(|market| is_in(market, status)))
+                && call
+                    .instant("min_close_ts")
+                    .is_none_or(|min| of_event(state, event).any(|market| market.closes >= min))
+                && call
+                    .instant("min_updated_ts")
+                    .is_none_or(|min| event.updated >= min)
+        });
+    let (page, cursor) = call.page(Order::OldestFirst, rows, |event| {
+        show_event(state, event, nested)
+    })?;
+    Ok(json!({ "events": page, "cursor": cursor, "milestones": [] }))
+}
+
+pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
+    let ticker = call.text("event_ticker").unwrap_or_default();
+    let event = state
+        .events
+        .get(ticker)
+        .ok_or_else(|| Refusal::not_found(format!("no event {ticker}")))?;
+    let (nested, without) = (
+        call.flag("with_nested_markets"),
+        call.flag("exclude_markets"),
+    );
+    if nested && without {
+        return Err(Refusal::invalid(
+            "exclude_markets, with_nested_markets: exclude each other",
+        ));
+    }
+    let markets: Vec<Value> = match nested || without {
+        true => Vec::new(),
+        false => of_event(state, event)
+            .map(|market| show(state, market))
+            .collect(),
+    };
+    Ok(json!({ "event": show_event(state, event, nested), "markets": markets }))
+}
+
+fn of_event<'a>(state: &'a State, event: &Event) -> impl Iterator<Item = &'a Market> {
+    state
+        .markets
+        .iter()
+        .filter(move |market| market.event == event.ticker)
+}
+
+fn show_event(state: &State, event: &Event, nested: bool) -> Value {
+    let series = state.series.get(&event.series);
+    let mut shown = json!({
+        "event_ticker": event.ticker,
+        "series_ticker": event.series,
+        "sub_title": "",
+        "title": event.title,
+        "collateral_return_type": "",
+        "mutually_exclusive": event.mutually_exclusive,
+        "category": series.map(|series| series.category.as_str()),
+        "strike_period": "",
+        "settlement_sources": [],
+        "last_updated_ts": rfc3339(event.updated),
+        "exchange_index": series.map_or(0, |series| series.shard),
+    });
+    if nested {
+        shown["markets"] = of_event(state, event)
+            .map(|market| show(state, market))
+            .collect();
+    }
+    shown
+}
+
+pub(super) fn series(state: &State, call: &Call<'_>) -> Answer {
+    let ticker = call.text("series_ticker").unwrap_or_default();
+    let series = state
+        .series
+        .get(ticker)
+        .ok_or_else(|| Refusal::not_found(format!("no series {ticker}")))?;
+    Ok(json!({ "series": show_series(state, call, series) }))
+}
+
+pub(super) fn series_list(state: &State, call: &Call<'_>) -> Answer {
+    let kept = state.series.values().filter(|series| {
+        call.text("category")
+            .is_none_or(|category| series.category == category)
+            && call.text("tags").is_none()
+            && call
+                .instant("min_updated_ts")
+                .is_none_or(|min| series.updated >= min)
+    });
+    Ok(json!({ "series": kept.map(|series| show_series(state, call, series)).collect::<Vec<_>>() }))
+}
+
+fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
+    let Fees {
+        multiplier,
+        of_makers,
+    } = series.fees;
+    let mut shown = json!({
+        "ticker": series.ticker,
+        "frequency": series.frequency,
+        "title": series.title,
+        "category": series.category,
+        "categories": [series.category],
+        "tags": [],
+        "settlement_sources": [],
+        "contract_url": "",
+        "contract_terms_url": "",
+        "fee_type": if of_makers { "quadratic_with_maker_fees" } else { "quadratic" },
+        "fee_multiplier": f64::from(multiplier.millionths()) / 1e6,
+        "additional_prohibitions": [],
+        "last_updated_ts": rfc3339(series.updated),
+        "exchange_index": series.shard,
+    });
+    if call.flag("include_volume") {
+        let of_series = state
+            .markets
+            .iter()
+            .filter(|market| series_of(state, market) == Some(&series.ticker));
+        let hundredths = of_series.map(|market| market.volume.hundredths()).sum();
+        shown["volume_fp"] = json!(Contracts::from_hundredths(hundredths));
+    }
+    shown
+}
+
+/// Candlesticks of the trades. Quotes are those of now: the mock does not remember books.
+pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> Answer {
+    let market = find(state, call.text("ticker").unwrap_or_default())?;
+    let (Some(start), Some(end)) = (call.integer("start_ts"), call.integer("end_ts")) else {
+        return Err(Refusal::invalid("start_ts, end_ts: required"));
+    };
+    let length = call.integer("period_interval").unwrap_or(1).max(1) * 60;
+    let wanted = end.saturating_sub(start) / length;
+    if wanted > MOST_CANDLESTICKS {
+        return Err(Refusal::bad(
+            "bad_request",
+            format!(
+                "requested time range with candlesticks: {wanted}, max candlesticks: {MOST_CANDLESTICKS}"
+            ),
+        ));
+    }
+    let ends = |at: Micros| seconds(at).div_euclid(length) * length + length;
+    let mut periods: BTreeMap<i64, Vec<&Trade>> = BTreeMap::new();
+    let of_market = |trade: &&Trade| {
+        state
+            .markets
+            .get(trade.market)
+            .is_some_and(|other| other.ticker == market.ticker)
+    };
+    for trade in state.trades.values().filter(of_market) {
+        periods.entry(ends(trade.at)).or_default().push(trade);
+    }
+    let quote = |best: Option<(Dollars, Contracts)>, none: Dollars| {
+        let price = best.map_or(none, |(price, _)| price);
+        json!({ "open_dollars": price, "low_dollars": price, "high_dollars": price, "close_dollars": price })
+    };
+    let bid = quote(state.best(market, Side::Bid), Dollars::ZERO);
+    let ask = quote(state.best(market, Side::Ask), Dollars::ONE);
+    let mut previous: Option<Dollars> = None;
+    let mut candlesticks = Vec::new();
+    for (end_period, trades) in periods {
+        let prices = || trades.iter().map(|trade| trade.price);
+        let volume: i64 = trades.iter().map(|trade| trade.count.hundredths()).sum();
+        let traded: i64 = trades
+            .iter()
+            .map(|trade| trade.price.micros() * trade.count.hundredths())
+            .sum();
+        if (start..=end).contains(&end_period) {
+            candlesticks.push(json!({
+                "end_period_ts": end_period,
+                "yes_bid": bid,
+                "yes_ask": ask,
+                "price": without_nulls(json!({
+                    "open_dollars": prices().next(),
+                    "low_dollars": prices().min(),
+                    "high_dollars": prices().max(),
+                    "close_dollars": prices().next_back(),
+                    "mean_dollars": six_digits(if volume > 0 { traded / volume } else { 0 }),
+                    "previous_dollars": previous,
+                })),
+                "volume_fp": Contracts::from_hundredths(volume),
+                "open_interest_fp": market.open_interest,
+            }));
+        }
+        previous = prices().next_back();
+    }
+    Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
+}

@@ -1,0 +1,100 @@
+//! Token buckets, as the exchange keeps them.
+
+use kalshi_sdk::{
+    limits::{AccountLimits, BucketLimit},
+    operation::Bucket,
+};
+
+use crate::{
+    Refusal,
+    time::{Micros, SECOND},
+};
+
+/// One bucket. It counts in millionths of a token, so that nothing is lost to rounding.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenBucket {
+    limit: BucketLimit,
+    held: i64,
+    at: Micros,
+}
+
+impl TokenBucket {
+    /// A full one.
+    pub(crate) fn new(limit: BucketLimit, now: Micros) -> Self {
+        Self {
+            limit,
+            held: i64::from(limit.capacity) * SECOND,
+            at: now,
+        }
+    }
+
+    /// Takes tokens, if it has them.
+    pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Refusal> {
+        let capacity = i64::from(self.limit.capacity) * SECOND;
+        let elapsed = now.saturating_sub(self.at).max(0);
+        let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
+        self.held = self.held.saturating_add(gained).min(capacity);
+        self.at = now;
+        let wanted = i64::from(tokens) * SECOND;
+        if wanted > self.held {
+            return Err(Refusal::new(
+                http::StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                format!(
+                    "needs {tokens} tokens, and there are {}",
+                    self.held / SECOND
+                ),
+            ));
+        }
+        self.held -= wanted;
+        Ok(())
+    }
+}
+
+/// The buckets of a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Buckets {
+    read: TokenBucket,
+    write: TokenBucket,
+    balance: TokenBucket,
+}
+
+impl Buckets {
+    pub(crate) fn new(limits: AccountLimits, now: Micros) -> Self {
+        let full = |limit| TokenBucket::new(limit, now);
+        Self {
+            read: full(limits.read),
+            write: full(limits.write),
+            balance: full(limits.balance),
+        }
+    }
+
+    pub(crate) fn of(&mut self, bucket: Bucket) -> &mut TokenBucket {
+        match bucket {
+            Bucket::Write => &mut self.write,
+            Bucket::Balance => &mut self.balance,
+            _ => &mut self.read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_refuses_what_it_does_not_hold_and_fills_with_time() {
+        let mut bucket = TokenBucket::new(BucketLimit::new(100, 100), 0);
+        for _ in 0..10 {
+            assert!(bucket.take(10, 0).is_ok());
+        }
+        assert!(bucket.take(1, 0).is_err());
+        assert!(bucket.take(10, SECOND / 10 - 1).is_err());
+        assert!(bucket.take(10, SECOND / 10).is_ok());
+        assert!(bucket.take(100, 60 * SECOND).is_ok(), "full again");
+        assert!(
+            bucket.take(1, 60 * SECOND).is_err(),
+            "and no more than full"
+        );
+    }
+}

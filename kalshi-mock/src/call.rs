@@ -1,0 +1,227 @@
+//! One call that has passed the gate: who calls what with which parameters, and how its answer is put together.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Refusal,
+    contract::{Endpoint, Parameters},
+    state::{Account, Shard, State},
+    time::{Micros, SECOND},
+};
+
+/// Whose key signed a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) user: u32,
+    pub(crate) key_id: String,
+    /// The one subaccount that the key is for.
+    pub(crate) locked_to: Option<u8>,
+}
+
+/// A call whose signature, tokens and form are in order.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) parameters: Parameters,
+    pub(crate) body: Value,
+    pub(crate) caller: Caller,
+    /// Reads do not know yet of what was created after this.
+    pub(crate) knows_until: Option<Micros>,
+}
+
+/// In which order a list is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+impl Call<'_> {
+    pub(crate) fn id(&self) -> &'static str {
+        self.endpoint.operation.id
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name)?.as_str()
+    }
+
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        self.parameters.get(name)?.as_i64()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.parameters
+            .get(name)
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
+    }
+
+    /// A text of words joined by commas, or a list of words. None if it was not sent.
+    pub(crate) fn words(&self, name: &str) -> Option<Vec<&str>> {
+        match self.parameters.get(name)? {
+            Value::String(text) => Some(
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|word| !word.is_empty())
+                    .collect(),
+            ),
+            Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        }
+    }
+
+    /// Seconds since 1970, as a point in the exchange's time.
+    pub(crate) fn instant(&self, name: &str) -> Option<Micros> {
+        self.integer(name)
+            .map(|seconds| seconds.saturating_mul(SECOND))
+    }
+
+    /// Whether a time is within the parameters `min` and `max`, in seconds.
+    pub(crate) fn within(&self, min: &str, max: &str, at: Micros) -> bool {
+        self.instant(min).is_none_or(|min| at >= min)
+            && self
+                .instant(max)
+                .is_none_or(|max| at <= max.saturating_add(SECOND - 1))
+    }
+
+    /// Whether the caller has read enough to know of something created then.
+    pub(crate) fn knows(&self, created: Micros) -> bool {
+        self.knows_until.is_none_or(|until| created <= until)
+    }
+
+    pub(crate) fn uuid(&self, name: &str) -> Option<Uuid> {
+        Uuid::parse_str(self.text(name)?).ok()
+    }
+
+    /// The body in a shape of ours.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        T::deserialize(&self.body).map_err(|error| Refusal::invalid(error.to_string()))
+    }
+
+    /// The caller's subaccount of that number: that of the key if none is named, else the primary account.
+    pub(crate) fn account(
+        &self,
+        state: &State,
+        subaccount: Option<i64>,
+    ) -> Result<Account, Refusal> {
+        let locked = self.caller.locked_to;
+        let named = subaccount.map(u8::try_from).transpose();
+        let named = named.map_err(|_| Refusal::invalid("subaccount: must be gte 0 and lte 63"))?;
+        match (locked, named) {
+            (Some(locked), Some(named)) if locked != named => Err(Refusal::forbidden(format!(
+                "the key is for subaccount {locked} only"
+            ))),
+            _ => state.account(self.caller.user, locked.or(named).unwrap_or(0)),
+        }
+    }
+
+    /// The subaccount that a list is about. None: all.
+    pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Refusal> {
+        match (self.integer("subaccount"), self.caller.locked_to) {
+            (None, None) => Ok(None),
+            (named, _) => self
+                .account(state, named)
+                .map(|account| Some(account.subaccount)),
+        }
+    }
+
+    /// The shard that a list is about. None: all.
+    pub(crate) fn only_shard(&self) -> Option<Shard> {
+        Shard::try_from(self.integer("exchange_index")?).ok()
+    }
+
+    /// One page of rows that are numbered in their order, with the cursor of the next.
+    pub(crate) fn page<T>(
+        &self,
+        order: Order,
+        rows: impl Iterator<Item = (u64, T)>,
+        mut show: impl FnMut(T) -> Value,
+    ) -> Result<(Vec<Value>, String), Refusal> {
+        let paging = self.endpoint.operation.paging;
+        let limit = paging
+            .and_then(|paging| self.integer(paging.limit_parameter?))
+            .filter(|limit| *limit > 0);
+        let limit = limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(100);
+        let after = self.cursor()?;
+        let beyond = |number: &u64| match (after, order) {
+            (None, _) => true,
+            (Some(after), Order::OldestFirst) => *number > after,
+            (Some(after), Order::NewestFirst) => *number < after,
+        };
+        let mut rows = rows.filter(|(number, _)| beyond(number));
+        let mut page = Vec::new();
+        let mut last = None;
+        for (number, row) in rows.by_ref().take(limit) {
+            page.push(show(row));
+            last = Some(number);
+        }
+        let more = rows.next().and(last);
+        Ok((
+            page,
+            more.map_or_else(String::new, |last| self.encode(last)),
+        ))
+    }
+
+    fn cursor(&self) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.text("cursor").filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let decoded = BASE64_URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let number = decoded.as_deref().and_then(|text| {
+            let (id, number) = text.split_once(' ')?;
+            (id == self.id()).then(|| number.parse().ok())?
+        });
+        // On `/markets` the exchange begins anew with a cursor it does not know.
+        if number.is_none() && self.id() != "GetMarkets" {
+            return Err(Refusal::bad("bad_request", "invalid cursor"));
+        }
+        Ok(number)
+    }
+
+    fn encode(&self, number: u64) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(format!("{} {number}", self.id()))
+    }
+
+    /// A page under the names that the operation has for list and cursor.
+    pub(crate) fn list(&self, (page, cursor): (Vec<Value>, String)) -> Value {
+        let mut answer = Map::new();
+        if let Some(paging) = self.endpoint.operation.paging {
+            answer.insert(paging.cursor_member.to_owned(), cursor.into());
+            answer.insert(
+                paging.items_member.unwrap_or("items").to_owned(),
+                page.into(),
+            );
+        }
+        answer.into()
+    }
+}
+
+/// An object without its members that are null.
+pub(crate) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+/// Money with six digits behind the point, as portfolios have it.
+pub(crate) fn six_digits(micros: i64) -> Value {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    json!(format!(
+        "{sign}{}.{:06}",
+        micros / 1_000_000,
+        micros % 1_000_000
+    ))
+}

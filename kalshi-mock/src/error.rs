@@ -1,0 +1,59 @@
+//! Why an exchange could not be started.
+
+use std::{fmt, io, net::SocketAddr, path::PathBuf};
+
+use kalshi_sdk::auth::{CredentialsError, KeyError};
+
+/// Why an exchange could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot listen there.
+    Address {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file for the requests cannot be written.
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No key could be made.
+    Key(KeyError),
+    /// No credentials could be made of the key.
+    Credentials(CredentialsError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "{address} is in use: choose another port, or 0 for any that is free"
+                )
+            }
+            Self::Address { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::Record { path, .. } => {
+                write!(f, "cannot write the requests to {}", path.display())
+            }
+            Self::Key(_) => f.write_str("cannot make a key"),
+            Self::Credentials(_) => f.write_str("cannot make credentials"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => None,
+            Self::Address { source, .. } | Self::Record { source, .. } => Some(source),
+            Self::Key(source) => Some(source),
+            Self::Credentials(source) => Some(source),
+        }
+    }
+}

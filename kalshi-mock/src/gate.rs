@@ -1,0 +1,356 @@
+//! The way of a call: faults, signature, form, tokens, then the state, and the answer with its faults.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    response::Response,
+};
+use bytes::Bytes;
+use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use serde_json::Value;
+
+use crate::{
+    Refusal, answers,
+    call::{Call, Caller},
+    contract::Endpoint,
+    fault::{self, Fault},
+    requests::ReceivedRequest,
+    server::Connection,
+    shared::{Shared, lock},
+    time::{Micros, stamp},
+    validate,
+};
+
+/// The largest body that is read.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// The operation that a path means, and the path's parameters.
+pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
+
+/// A call before it has passed.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    connection: &'a Connection,
+    parts: &'a Parts,
+    body: &'a Bytes,
+    faults: &'a [Fault],
+}
+
+/// An answer before it is bent.
+struct Reply {
+    status: StatusCode,
+    body: Value,
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            status: refusal.status,
+            body: refusal.body(),
+        }
+    }
+}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    shared: &Shared,
+    target: Target,
+    connection: &Connection,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        // Cut off by the client, or far beyond anything there is to say.
+        connection.cut();
+        return Response::new(Body::empty());
+    };
+    let faults = target
+        .as_ref()
+        .map_or_else(Vec::new, |(endpoint, _)| shared.struck(endpoint.operation));
+    let attempt = Attempt {
+        shared,
+        connection,
+        parts: &parts,
+        body: &body,
+        faults: &faults,
+    };
+    let endpoint = target.as_ref().map(|(endpoint, _)| *endpoint);
+    let cut = faults.contains(&Fault::DropBefore);
+    let mut reply = match target {
+        _ if cut => Reply {
+            status: StatusCode::OK,
+            body: Value::Null,
+        },
+        None => nowhere(&parts),
+        Some((endpoint, parameters)) => attempt.answer(endpoint, &parameters),
+    };
+    for fault in &faults {
+        fault::bend(
+            fault,
+            endpoint.and_then(Endpoint::answer_schema),
+            &mut reply.body,
+        );
+    }
+    let request = ReceivedRequest {
+        at: shared.time.now(),
+        operation: endpoint.map(|endpoint| endpoint.operation),
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body: body.clone(),
+        status: (!cut).then_some(reply.status),
+    };
+    lock(&shared.log).push(request, &reply.body);
+    let latency = faults.iter().filter_map(|fault| match fault {
+        Fault::Latency(latency) => Some(*latency),
+        _ => None,
+    });
+    let latency: Duration = latency.sum();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    if cut || faults.contains(&Fault::DropAfter) {
+        connection.cut();
+    }
+    respond(shared, &parts, &reply, &faults)
+}
+
+/// What is no operation: a trailing slash is one too many, the rest is not there.
+fn nowhere(parts: &Parts) -> Reply {
+    let path = parts.uri.path();
+    if path.len() > 1 && path.ends_with('/') {
+        return Reply {
+            status: StatusCode::MOVED_PERMANENTLY,
+            body: Value::Null,
+        };
+    }
+    Refusal::not_found(format!("there is no {} {path}", parts.method)).into()
+}
+
+impl Attempt<'_> {
+    fn answer(&self, endpoint: &'static Endpoint, path: &[(String, String)]) -> Reply {
+        for fault in self.faults {
+            let refusal = match fault {
+                Fault::TooManyRequests => Refusal::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_requests",
+                    "a fault",
+                ),
+                Fault::ServerError(status) => server_error(*status),
+                Fault::Html(status) => Refusal {
+                    status: status_of(*status),
+                    ..server_error(*status)
+                },
+                _ => continue,
+            };
+            return refusal.into();
+        }
+        let answered = self.carry_out(endpoint, path);
+        let failed = self.faults.iter().find_map(|fault| match fault {
+            Fault::ServerErrorAfter(status) => Some(server_error(*status)),
+            _ => None,
+        });
+        match (failed, answered) {
+            (Some(refusal), _) | (None, Err(refusal)) => refusal.into(),
+            (None, Ok(body)) => Reply {
+                status: status_of(endpoint.status()),
+                body,
+            },
+        }
+    }
+
+    fn carry_out(
+        &self,
+        endpoint: &'static Endpoint,
+        path: &[(String, String)],
+    ) -> Result<Value, Refusal> {
+        let operation = endpoint.operation;
+        let caller = if operation.auth {
+            Some(self.authenticate(endpoint)?)
+        } else {
+            None
+        };
+        let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
+        let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
+        let parameters = endpoint.parameters(path, &query);
+
+        let mut state = self.shared.state();
+        let now = state.now;
+        let items = |body: &Value| {
+            body["orders"]
+                .as_array()
+                .map_or(1, |items| items.len().max(1))
+        };
+        let items = u32::try_from(body.as_ref().map_or(1, items)).unwrap_or(u32::MAX);
+        let tokens = operation
+            .token_cost_per_item
+            .map_or(operation.token_cost, |cost| cost.saturating_mul(items));
+        match &caller {
+            Some(caller) => {
+                let buckets = state
+                    .user_mut(caller.user)
+                    .and_then(|user| user.buckets.as_mut());
+                buckets.map_or(Ok(()), |buckets| {
+                    buckets.of(operation.bucket).take(tokens, now)
+                })?;
+            }
+            None => self
+                .shared
+                .take_public(self.connection.peer(), tokens, now)?,
+        }
+        let stale = self.faults.iter().find_map(|fault| match fault {
+            Fault::StaleReads(by) => Some(Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX)),
+            _ => None,
+        });
+        let call = Call {
+            endpoint,
+            parameters: parameters?,
+            body: body?,
+            caller: caller.unwrap_or(Caller {
+                user: 0,
+                key_id: String::new(),
+                locked_to: None,
+            }),
+            knows_until: stale
+                .filter(|_| operation.method == Method::GET)
+                .map(|by| now.saturating_sub(by)),
+        };
+        if !state.exchange_active && !operation.id.starts_with("GetExchange") {
+            return Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "exchange_unavailable",
+                "the exchange is closed",
+            ));
+        }
+        let answer = answers::answer(&mut state, &self.shared.keys, &call)?;
+        drop(state);
+        own_check(endpoint, &answer)?;
+        Ok(answer)
+    }
+
+    fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Refusal> {
+        let (method, path) = (self.parts.method.as_str(), self.parts.uri.path());
+        let skew = skew(self.faults);
+        let skew = (!skew.is_zero()).then(|| skew.num_microseconds().unwrap_or(0));
+        self.shared.keys.authenticate(
+            &self.parts.headers,
+            (method, path),
+            endpoint.operation,
+            &self.shared.time,
+            skew,
+        )
+    }
+}
+
+/// In builds for debugging, the exchange checks its own answers: one that the contract does not allow is a fault of this crate.
+fn own_check(endpoint: &Endpoint, answer: &Value) -> Result<(), Refusal> {
+    match endpoint.answer_schema().filter(|_| cfg!(debug_assertions)) {
+        Some(schema) => validate::check(schema, answer, "").map_err(|refusal| {
+            Refusal::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "answer_against_contract",
+                refusal.details,
+            )
+        }),
+        None => Ok(()),
+    }
+}
+
+/// How far off the clock is told to be.
+fn skew(faults: &[Fault]) -> TimeDelta {
+    faults
+        .iter()
+        .filter_map(|fault| match fault {
+            Fault::ClockSkew(skew) => Some(*skew),
+            _ => None,
+        })
+        .sum()
+}
+
+fn server_error(status: u16) -> Refusal {
+    Refusal::new(status_of(status), "internal_server_error", "a fault")
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A call with a body says that it is JSON, be the body empty.
+fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
+        true => Ok(()),
+        false => Err(Refusal::bad(
+            "invalid_content_type",
+            "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
+        )),
+    }
+}
+
+/// The pairs of a query. What is no percent encoding stays as it is.
+fn url_pairs(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {
+    let html = faults.iter().any(|fault| matches!(fault, Fault::Html(_)));
+    let (body, kind) = match &reply.body {
+        _ if html => {
+            let page = format!(
+                "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\r\n",
+                reply.status
+            );
+            (Bytes::from(page), "text/html")
+        }
+        Value::Null => (Bytes::new(), ""),
+        body => (Bytes::from(body.to_string()), "application/json"),
+    };
+    let length = body.len();
+    let truncated = faults.contains(&Fault::TruncatedBody) && length > 1;
+    let mut response = Response::new(if truncated {
+        broken(&body)
+    } else {
+        Body::from(body)
+    });
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    if !kind.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    if truncated {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let date = stamp(shared.time.micros()) + skew(faults);
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(date.into())) {
+        headers.insert(header::DATE, date);
+    }
+    if reply.status == StatusCode::MOVED_PERMANENTLY {
+        let there = parts.uri.path().trim_end_matches('/');
+        if let Ok(there) = HeaderValue::from_str(there) {
+            headers.insert(header::LOCATION, there);
+        }
+    }
+    response
+}
+
+/// A body of which half arrives.
+fn broken(body: &Bytes) -> Body {
+    let half = body.slice(..body.len() / 2);
+    let rest = stream::once(async {
+        // What is there already goes out first.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::once(async move { Ok(half) }).chain(rest))
+}

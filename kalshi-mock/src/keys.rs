@@ -1,0 +1,134 @@
+//! API keys: who signs with them, and what they may do.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{PoisonError, RwLock},
+};
+
+use http::HeaderMap;
+use kalshi_sdk::{
+    Operation,
+    auth::{ACCESS_KEY, PublicKey, Verifier, VerifyError},
+    operation::Bucket,
+};
+
+use crate::{
+    Refusal,
+    call::Caller,
+    time::{Micros, Time, system},
+};
+
+/// What the exchange knows of a key.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) user: u32,
+    pub(crate) name: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) subaccount: Option<u8>,
+    verifier: Verifier,
+}
+
+/// All keys, by id.
+#[derive(Default)]
+pub(crate) struct Keys(RwLock<BTreeMap<String, Key>>);
+
+impl Key {
+    /// A key that may do everything a user may.
+    pub(crate) fn new(id: &str, user: u32, public: PublicKey) -> Self {
+        Self {
+            user,
+            name: id.to_owned(),
+            scopes: vec!["read".to_owned(), "write".to_owned()],
+            subaccount: None,
+            verifier: Verifier::new(id, public),
+        }
+    }
+
+    /// Whether its scopes allow an operation. Finer scopes allow all of their kind.
+    fn allows(&self, operation: &Operation) -> bool {
+        let reads = operation.method == http::Method::GET || operation.bucket != Bucket::Write;
+        let kind = if reads { "read" } else { "write" };
+        self.scopes
+            .iter()
+            .any(|scope| scope.split(':').next() == Some(kind))
+    }
+}
+
+impl Keys {
+    pub(crate) fn insert(&self, id: &str, key: Key) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned(), key);
+    }
+
+    pub(crate) fn remove(&self, id: &str, user: u32) -> bool {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.get(id).is_some_and(|key| key.user == user) && keys.remove(id).is_some()
+    }
+
+    /// The keys of a user, by id.
+    pub(crate) fn of(&self, user: u32) -> Vec<(String, Key)> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter()
+            .filter(|(_, key)| key.user == user)
+            .map(|(id, key)| (id.clone(), key.clone()))
+            .collect()
+    }
+
+    /// Who signed a request, if the signature is right.
+    ///
+    /// A stamp is right by the exchange's clock, which is `skew` off; or, where a test has moved that, by the system's.
+    pub(crate) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        (method, path): (&str, &str),
+        operation: &Operation,
+        time: &Time,
+        skew: Option<Micros>,
+    ) -> Result<Caller, Refusal> {
+        let id = headers
+            .get(&ACCESS_KEY)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let key = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned();
+        let Some(key) = key else {
+            let missing = !headers.contains_key(&ACCESS_KEY);
+            return Err(Refusal::unauthorized(if missing {
+                VerifyError::MissingHeader(ACCESS_KEY).to_string()
+            } else {
+                VerifyError::UnknownKeyId.to_string()
+            }));
+        };
+        let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
+        let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
+        let mut verified = key.verifier.verify(headers, method, path, now);
+        if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
+            verified = key.verifier.verify(headers, method, path, at(system()));
+        }
+        verified.map_err(|error| Refusal::unauthorized(error.to_string()))?;
+        if !key.allows(operation) {
+            return Err(Refusal::forbidden(format!(
+                "the key's scopes are {}",
+                key.scopes.join(", ")
+            )));
+        }
+        Ok(Caller {
+            user: key.user,
+            key_id: id.to_owned(),
+            locked_to: key.subaccount,
+        })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}

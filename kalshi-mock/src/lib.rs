@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod answers;
+mod buckets;
+mod call;
+mod contract;
+mod error;
+mod exchange;
+mod fault;
+mod gate;
+mod keys;
+mod market;
+mod refusal;
+mod requests;
+mod server;
+mod shared;
+mod state;
+mod time;
+mod user;
+mod validate;
+
+pub use error::StartError;
+pub use exchange::{MockExchange, MockExchangeBuilder};
+pub use fault::{Fault, FaultRule, ParseFaultError};
+pub use market::Market;
+pub use requests::ReceivedRequest;
+pub use state::Outcome;
+pub use time::Time;
+pub use user::User;
+
+pub(crate) use refusal::Refusal;

@@ -1,0 +1,201 @@
+//! `Market`: a handle on a market of the exchange, for tests that set the scene.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use kalshi_sdk::{Contracts, Dollars, PriceLevel};
+
+use crate::{
+    shared::Shared,
+    state::{MarketIndex, Outcome, Side, State},
+};
+
+/// A market of the exchange.
+///
+/// What is done to it takes effect at once, so that calls can be chained:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use kalshi_mock::MockExchange;
+/// use kalshi_sdk::Dollars;
+///
+/// let exchange = MockExchange::start().await?;
+/// exchange
+///     .market("KXTEST-26")
+///     .bid(Dollars::from_cents(40), 100)
+///     .ask(Dollars::from_cents(45), 50);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Market {
+    shared: Arc<Shared>,
+    index: MarketIndex,
+    ticker: String,
+}
+
+impl Market {
+    pub(crate) fn of(shared: Arc<Shared>, ticker: &str) -> Self {
+        let event = match ticker.rsplit_once('-') {
+            Some((event, _)) if event.contains('-') => event,
+            _ => ticker,
+        };
+        let index = shared.state().add_market_of(ticker, event);
+        Self {
+            shared,
+            index,
+            ticker: ticker.to_owned(),
+        }
+    }
+
+    /// Its ticker.
+    #[must_use]
+    pub fn ticker(&self) -> &str {
+        &self.ticker
+    }
+
+    /// The house bids for YES. At a price off the grid it bids at the next one below. It trades with users' orders that it meets;
+    /// orders of its own give way.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.house_order(index, Side::Bid, price, count.into()))
+    }
+
+    /// The house offers YES. At a price off the grid it asks the next one above. It trades with users' orders that it meets;
+    /// orders of its own give way.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.house_order(index, Side::Ask, price, count.into()))
+    }
+
+    /// The house takes its orders back.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn clear(&self) -> Self {
+        self.act(State::clear_house)
+    }
+
+    /// Puts it on a shard. To be done before anybody trades in it.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn on_shard(&self, exchange_index: u32) -> Self {
+        self.act(|state, index| {
+            if let Some(market) = state.markets.get_mut(index) {
+                market.shard = exchange_index;
+            }
+        })
+    }
+
+    /// Makes its makers pay fees too, or not.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn maker_fees(&self, paid: bool) -> Self {
+        self.act(|state, index| {
+            if let Some(market) = state.markets.get_mut(index) {
+                market.fees.of_makers = paid;
+            }
+        })
+    }
+
+    /// Sets its price grid: a name, and ranges from the first price to the last by a step.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
+        self.act(|state, index| state.set_price_ranges(index, structure, ranges))
+    }
+
+    /// Sets when it closes.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
+        self.act(|state, index| state.set_close(index, time.timestamp_micros()))
+    }
+
+    /// Stops its trading: it becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn pause(&self) -> Self {
+        self.act(|state, index| state.set_active(index, false))
+    }
+
+    /// Lets its trading go on.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn resume(&self) -> Self {
+        self.act(|state, index| state.set_active(index, true))
+    }
+
+    /// Ends it: orders are cancelled, and positions are paid.
+    #[allow(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "it takes effect at once"
+    )]
+    pub fn settle(&self, outcome: Outcome) -> Self {
+        self.act(|state, index| state.settle(index, outcome))
+    }
+
+    /// What is bid for YES, the best price first.
+    #[must_use]
+    pub fn bids(&self) -> Vec<PriceLevel> {
+        self.levels(Side::Bid)
+    }
+
+    /// What YES is offered at, the best price first. The exchange's own order book calls that bids for NO.
+    #[must_use]
+    pub fn asks(&self) -> Vec<PriceLevel> {
+        self.levels(Side::Ask)
+    }
+
+    fn levels(&self, side: Side) -> Vec<PriceLevel> {
+        let state = self.shared.state();
+        let levels = state
+            .markets
+            .get(self.index)
+            .map(|market| state.levels(market, side));
+        levels
+            .unwrap_or_default()
+            .into_iter()
+            .map(PriceLevel::from)
+            .collect()
+    }
+
+    fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
+        act(&mut self.shared.state(), self.index);
+        self.clone()
+    }
+}
+
+impl fmt::Debug for Market {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Market").field(&self.ticker).finish()
+    }
+}

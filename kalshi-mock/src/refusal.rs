@@ -1,0 +1,62 @@
+//! How the exchange says no: a status, and a code with details in its nested envelope.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// A refusal, before it is an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) details: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            details: details.into(),
+        }
+    }
+
+    /// 400 for what the contract does not allow.
+    pub(crate) fn invalid(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_parameters", details)
+    }
+
+    /// 400 for what the rules of trading do not allow.
+    pub(crate) fn bad(code: &'static str, details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, details)
+    }
+
+    pub(crate) fn unauthorized(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", details)
+    }
+
+    pub(crate) fn forbidden(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "permission_denied", details)
+    }
+
+    pub(crate) fn not_found(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", details)
+    }
+
+    pub(crate) fn conflict(code: &'static str, details: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, details)
+    }
+
+    /// What one item of a batch says: the inside of the envelope.
+    pub(crate) fn inner(&self) -> Value {
+        json!({
+            "code": self.code,
+            "message": self.code.replace('_', " "),
+            "details": self.details,
+            "service": "kalshi-mock",
+        })
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        json!({ "error": self.inner() })
+    }
+}

@@ -1,0 +1,127 @@
+//! What was sent to the exchange, and what it answered: for assertions, and as a file.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode};
+use kalshi_sdk::{Operation, auth::ACCESS_SIGNATURE};
+use serde_json::{Value, json};
+
+/// A request that the exchange received.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ReceivedRequest {
+    /// When, by the exchange's clock.
+    pub at: DateTime<Utc>,
+    /// Which operation was called, if any was.
+    pub operation: Option<&'static Operation>,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path as it was sent, from `/trade-api/v2` on.
+    pub path: String,
+    /// The query as it was sent, without its question mark; empty if there was none.
+    pub query: String,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body as it was sent.
+    pub body: Bytes,
+    /// The status it was answered with, whether or not the answer arrived; none if the connection was cut before.
+    pub status: Option<StatusCode>,
+}
+
+impl ReceivedRequest {
+    /// The body as JSON, null if it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// Whether it called an operation, by its id in the contract, such as `CreateOrderV2`.
+    #[must_use]
+    pub fn is(&self, operation: &str) -> bool {
+        self.operation.is_some_and(|called| called.id == operation)
+    }
+}
+
+/// Without the signature.
+impl fmt::Debug for ReceivedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut headers = self.headers.clone();
+        headers.remove(ACCESS_SIGNATURE);
+        f.debug_struct("ReceivedRequest")
+            .field("at", &self.at)
+            .field("operation", &self.operation.map(|operation| operation.id))
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &headers)
+            .field("body", &self.body)
+            .field("status", &self.status)
+            .finish()
+    }
+}
+
+/// The last requests, and the file that all are written to.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    kept: VecDeque<ReceivedRequest>,
+    most: usize,
+    file: Option<File>,
+}
+
+impl Log {
+    pub(crate) fn new(most: usize, path: Option<&Path>) -> io::Result<Self> {
+        Ok(Self {
+            kept: VecDeque::new(),
+            most,
+            file: path.map(File::create).transpose()?,
+        })
+    }
+
+    pub(crate) fn push(&mut self, request: ReceivedRequest, answer: &Value) {
+        if let Some(file) = &mut self.file {
+            // A full disk must not stop the exchange.
+            _ = writeln!(file, "{}", line(&request, answer));
+        }
+        if self.most == 0 {
+            return;
+        }
+        if self.kept.len() >= self.most {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(request);
+    }
+
+    pub(crate) fn all(&self) -> Vec<ReceivedRequest> {
+        self.kept.iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+    }
+}
+
+/// One line of the file: the request and its answer, without signatures and private keys.
+fn line(request: &ReceivedRequest, answer: &Value) -> Value {
+    let mut answer = answer.clone();
+    if let Some(secret) = answer.get_mut("private_key") {
+        *secret = "(not recorded)".into();
+    }
+    json!({
+        "at": request.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        "operation": request.operation.map(|operation| operation.id),
+        "method": request.method.as_str(),
+        "path": request.path,
+        "query": request.query,
+        "body": request.json(),
+        "status": request.status.map(|status| status.as_u16()),
+        "answer": answer,
+    })
+}

@@ -1,0 +1,85 @@
+//! What the server's tasks and the handles of a test share.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use kalshi_sdk::limits::{AccountLimits, Tier};
+
+use crate::{
+    Refusal,
+    buckets::TokenBucket,
+    fault::{Fault, FaultRule},
+    keys::Keys,
+    requests::Log,
+    state::State,
+    time::{Micros, Time},
+};
+
+/// The exchange behind its server.
+pub(crate) struct Shared {
+    pub(crate) time: Time,
+    pub(crate) keys: Keys,
+    pub(crate) log: Mutex<Log>,
+    state: Mutex<State>,
+    faults: Mutex<Vec<FaultRule>>,
+    /// Of addresses that call without a signature. None: they may call as often as they like.
+    public: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State, time: Time, log: Log, limited: bool) -> Self {
+        Self {
+            time,
+            keys: Keys::default(),
+            log: Mutex::new(log),
+            state: Mutex::new(state),
+            faults: Mutex::default(),
+            public: limited.then(Mutex::default),
+        }
+    }
+
+    /// The state as it is now.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        state.advance_to(self.time.micros());
+        state
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<FaultRule>> {
+        lock(&self.faults)
+    }
+
+    /// The faults that strike a call.
+    pub(crate) fn struck(&self, operation: &kalshi_sdk::Operation) -> Vec<Fault> {
+        let mut faults = self.faults();
+        faults
+            .iter_mut()
+            .filter_map(|rule| rule.strikes(operation).then(|| rule.fault.clone()))
+            .collect()
+    }
+
+    /// Takes tokens of an address that calls without a signature.
+    pub(crate) fn take_public(
+        &self,
+        peer: IpAddr,
+        tokens: u32,
+        now: Micros,
+    ) -> Result<(), Refusal> {
+        let Some(buckets) = &self.public else {
+            return Ok(());
+        };
+        let full = || TokenBucket::new(AccountLimits::of(Tier::Basic).public, now);
+        lock(buckets)
+            .entry(peer)
+            .or_insert_with(full)
+            .take(tokens, now)
+    }
+}
+
+/// A panic in a test that holds a lock is that test's own: what is behind the lock is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

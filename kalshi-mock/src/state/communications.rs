@@ -1,0 +1,387 @@
+//! Requests for quote, and quotes: offered, accepted, confirmed in time, executed.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    Account, Due, MarketIndex, SelfTrade, Side, State, Status,
+    book::{self, Order, complement},
+};
+use crate::{
+    Refusal,
+    time::{Micros, SECOND},
+};
+
+/// How long a maker may take to confirm what was accepted.
+pub(crate) const CONFIRM_WITHIN: Micros = 30 * SECOND;
+/// How long after that the trade happens.
+pub(crate) const EXECUTE_AFTER: Micros = 15 * SECOND;
+/// Requests of a user that may be open at once.
+const MOST_OPEN: usize = 100;
+
+/// A request for quote.
+#[derive(Clone, Debug)]
+pub(crate) struct Rfq {
+    pub(crate) id: Uuid,
+    pub(crate) creator: Account,
+    pub(crate) market: MarketIndex,
+    /// None where a cost is the target.
+    pub(crate) contracts: Option<Contracts>,
+    pub(crate) target_cost: Option<Dollars>,
+    pub(crate) rest_remainder: bool,
+    pub(crate) open: bool,
+    pub(crate) created: Micros,
+    pub(crate) updated: Micros,
+}
+
+/// Where a quote is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QuoteStatus {
+    Open,
+    Accepted,
+    Confirmed,
+    Executed,
+    Cancelled,
+}
+
+/// An offer to trade what was requested: bids for both outcomes.
+#[derive(Clone, Debug)]
+pub(crate) struct Quote {
+    pub(crate) id: Uuid,
+    /// The number of its request.
+    pub(crate) rfq: u64,
+    pub(crate) creator: Account,
+    pub(crate) yes_bid: Dollars,
+    pub(crate) no_bid: Dollars,
+    pub(crate) rest_remainder: bool,
+    pub(crate) post_only: bool,
+    pub(crate) status: QuoteStatus,
+    /// The bid that was accepted.
+    pub(crate) accepted: Option<Side>,
+    pub(crate) created: Micros,
+    pub(crate) updated: Micros,
+    pub(crate) accepted_at: Option<Micros>,
+    pub(crate) confirmed_at: Option<Micros>,
+    pub(crate) executed_at: Option<Micros>,
+    pub(crate) cancelled_at: Option<Micros>,
+    pub(crate) cancellation: Option<&'static str>,
+    /// The orders that it became: the maker's and the requester's.
+    pub(crate) orders: Option<(Uuid, Uuid)>,
+}
+
+impl Quote {
+    /// What the maker pays for a contract of the outcome it bids for.
+    pub(crate) fn bid(&self, side: Side) -> Dollars {
+        match side {
+            Side::Bid => self.yes_bid,
+            Side::Ask => self.no_bid,
+        }
+    }
+
+    fn cancel(&mut self, reason: &'static str, now: Micros) {
+        self.status = QuoteStatus::Cancelled;
+        self.cancellation = Some(reason);
+        self.cancelled_at = Some(now);
+        self.updated = now;
+    }
+}
+
+impl Rfq {
+    /// How many contracts a quote of `bid` is for: those asked for, or what the target buys of the other outcome.
+    pub(crate) fn contracts_at(&self, bid: Dollars) -> Contracts {
+        if let Some(contracts) = self.contracts {
+            return contracts;
+        }
+        let unit = complement(bid).micros();
+        let target = self.target_cost.map_or(0, Dollars::micros);
+        Contracts::from_hundredths(if unit > 0 {
+            target.saturating_mul(100) / unit
+        } else {
+            0
+        })
+    }
+}
+
+impl State {
+    pub(crate) fn create_rfq(&mut self, mut rfq: Rfq, replace: bool) -> Result<Uuid, Refusal> {
+        let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
+        if replace {
+            let same = |other: &Rfq| mine(other) && other.market == rfq.market;
+            let replaced: Vec<u64> = self
+                .rfqs
+                .iter()
+                .filter(|(_, other)| same(other))
+                .map(|(number, _)| *number)
+                .collect();
+            for number in replaced {
+                self.close_rfq(number);
+            }
+        }
+        if self.rfqs.values().filter(|other| mine(other)).count() >= MOST_OPEN {
+            return Err(Refusal::bad(
+                "too_many_rfqs",
+                format!("{MOST_OPEN} are open already"),
+            ));
+        }
+        rfq.id = self.id();
+        let (id, number) = (rfq.id, self.next());
+        self.rfqs.insert(number, rfq);
+        Ok(id)
+    }
+
+    /// A request by its id, with its number.
+    pub(crate) fn rfq(&self, id: &str) -> Result<(u64, &Rfq), Refusal> {
+        let id = Uuid::parse_str(id).ok();
+        self.rfqs
+            .iter()
+            .rev()
+            .find(|(_, rfq)| Some(rfq.id) == id)
+            .map(|(number, rfq)| (*number, rfq))
+            .ok_or_else(|| Refusal::not_found("no such RFQ"))
+    }
+
+    /// Closes a request; open quotes on it are cancelled.
+    pub(crate) fn close_rfq(&mut self, number: u64) {
+        let now = self.now;
+        if let Some(rfq) = self.rfqs.get_mut(&number) {
+            rfq.open = false;
+            rfq.updated = now;
+        }
+        let on_it = |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
+        for quote in self.quotes.values_mut().filter(on_it) {
+            quote.cancel("rfq_closed", now);
+        }
+    }
+
+    pub(crate) fn create_quote(&mut self, mut quote: Quote) -> Result<Uuid, Refusal> {
+        let rfq = self
+            .rfqs
+            .get(&quote.rfq)
+            .ok_or_else(|| Refusal::not_found("no such RFQ"))?;
+        if !rfq.open {
+            return Err(Refusal::conflict("rfq_closed", "the RFQ is closed"));
+        }
+        if rfq.creator.user == quote.creator.user {
+            return Err(Refusal::bad(
+                "own_rfq",
+                "an RFQ of one's own cannot be quoted",
+            ));
+        }
+        let (yes, no) = (quote.yes_bid.micros(), quote.no_bid.micros());
+        let fits = |bid: i64| (0..Dollars::ONE.micros()).contains(&bid) && bid % 100 == 0;
+        if !fits(yes) || !fits(no) || yes + no > Dollars::ONE.micros() || yes + no == 0 {
+            return Err(Refusal::invalid(
+                "yes_bid, no_bid: must each be gte 0 and lt 1 with up to 4 decimals, together lte 1 and not 0",
+            ));
+        }
+        let shard = self
+            .markets
+            .get(rfq.market)
+            .map_or(0, |market| market.shard);
+        let needs = [quote.yes_bid, quote.no_bid]
+            .into_iter()
+            .map(|bid| book::cost(bid, rfq.contracts_at(bid)))
+            .max();
+        if needs.unwrap_or(0) > self.ledger.available(quote.creator, shard) {
+            return Err(Refusal::bad(
+                "insufficient_balance",
+                format!("less than that is available on shard {shard}"),
+            ));
+        }
+        let (now, user, number) = (self.now, quote.creator.user, quote.rfq);
+        let replaced = |other: &&mut Quote| {
+            other.rfq == number && other.creator.user == user && other.status == QuoteStatus::Open
+        };
+        for other in self.quotes.values_mut().filter(replaced) {
+            other.cancel("replaced", now);
+        }
+        quote.id = self.id();
+        let (id, number) = (quote.id, self.next());
+        self.quotes.insert(number, quote);
+        Ok(id)
+    }
+
+    /// A quote by its id, with its number.
+    pub(crate) fn quote(&self, id: &str) -> Result<(u64, &Quote), Refusal> {
+        let id = Uuid::parse_str(id).ok();
+        self.quotes
+            .iter()
+            .rev()
+            .find(|(_, quote)| Some(quote.id) == id)
+            .map(|(number, quote)| (*number, quote))
+            .ok_or_else(|| Refusal::not_found("no such quote"))
+    }
+
+    /// Takes back an open quote.
+    pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Refusal> {
+        let now = self.now;
+        let quote = self
+            .quotes
+            .get_mut(&number)
+            .filter(|quote| quote.status == QuoteStatus::Open);
+        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        quote.cancel("deleted", now);
+        Ok(())
+    }
+
+    pub(crate) fn accept_quote(&mut self, number: u64, side: Side) -> Result<(), Refusal> {
+        let now = self.now;
+        let quote = self
+            .quotes
+            .get_mut(&number)
+            .filter(|quote| quote.status == QuoteStatus::Open);
+        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        if quote.bid(side).is_zero() {
+            return Err(Refusal::invalid(
+                "accepted_side: there is no bid on that side",
+            ));
+        }
+        quote.status = QuoteStatus::Accepted;
+        quote.accepted = Some(side);
+        quote.accepted_at = Some(now);
+        quote.updated = now;
+        Ok(())
+    }
+
+    pub(crate) fn confirm_quote(&mut self, number: u64) -> Result<(), Refusal> {
+        let now = self.now;
+        let quote = self
+            .quotes
+            .get_mut(&number)
+            .filter(|quote| quote.status == QuoteStatus::Accepted);
+        let quote = quote
+            .ok_or_else(|| Refusal::bad("not_accepted", "the quote is not accepted, or no more"))?;
+        if quote
+            .accepted_at
+            .is_none_or(|accepted| now > accepted + CONFIRM_WITHIN)
+        {
+            return Err(Refusal::bad("expired", "the time to confirm is over"));
+        }
+        quote.status = QuoteStatus::Confirmed;
+        quote.confirmed_at = Some(now);
+        quote.updated = now;
+        self.at(now + EXECUTE_AFTER, Due::Execute(number));
+        Ok(())
+    }
+
+    /// Trades what was accepted and confirmed, or cancels it where one of the two cannot pay.
+    pub(super) fn execute_quote(&mut self, number: u64) {
+        let now = self.now;
+        let Some(quote) = self.quotes.get(&number).cloned() else {
+            return;
+        };
+        let (Some(rfq), Some(side)) = (self.rfqs.get(&quote.rfq).cloned(), quote.accepted) else {
+            return;
+        };
+        let bid = quote.bid(side);
+        let count = rfq.contracts_at(bid);
+        // The maker buys what it bid for; the requester the other outcome.
+        let price = if side == Side::Bid {
+            bid
+        } else {
+            complement(bid)
+        };
+        let can = self.can_trade(quote.creator, (side, price, count), rfq.market, false)
+            && self.can_trade(
+                rfq.creator,
+                (side.opposite(), price, count),
+                rfq.market,
+                true,
+            );
+        if !can || count.is_zero() {
+            if let Some(quote) = self.quotes.get_mut(&number) {
+                quote.cancel("insufficient_balance", now);
+            }
+            return;
+        }
+        let trade = self.id();
+        let maker = self.executed(quote.creator, side, price, count, rfq.market);
+        let taker = self.executed(rfq.creator, side.opposite(), price, count, rfq.market);
+        self.fill(maker, false, trade, price, count);
+        self.fill(taker, true, trade, price, count);
+        self.cancel(taker);
+        self.print(trade, rfq.market, price, count, side.opposite());
+        if let Some(quote) = self.quotes.get_mut(&number) {
+            quote.status = QuoteStatus::Executed;
+            quote.executed_at = Some(now);
+            quote.updated = now;
+            quote.orders = Some((maker, taker));
+        }
+        self.close_rfq(quote.rfq);
+    }
+
+    /// Whether an account can pay its side of a trade.
+    fn can_trade(
+        &self,
+        account: Account,
+        (side, price, count): (Side, Dollars, Contracts),
+        index: MarketIndex,
+        is_taker: bool,
+    ) -> bool {
+        let Some(market) = self
+            .markets
+            .get(index)
+            .filter(|market| market.settled.is_none())
+        else {
+            return false;
+        };
+        let unit = side.unit(price);
+        let held = self.position(account, index);
+        let fee = if is_taker {
+            market.fees.taker(unit, count)
+        } else {
+            market.fees.maker(unit, count)
+        };
+        let paid = fee - super::ledger::cash_of(held, side, unit, count);
+        let thought = super::ledger::Thought {
+            position: side.signed(count),
+            ..Default::default()
+        };
+        self.ledger
+            .available_after(account, (index, market.shard), paid, thought)
+            >= 0
+    }
+
+    /// An order that stands for one side of an executed quote.
+    fn executed(
+        &mut self,
+        account: Account,
+        side: Side,
+        price: Dollars,
+        count: Contracts,
+        market: MarketIndex,
+    ) -> Uuid {
+        let (id, number, now) = (self.id(), self.next(), self.now);
+        let order = Order {
+            id,
+            number,
+            queued: number,
+            account,
+            market,
+            client_order_id: None,
+            side,
+            price,
+            initial: count,
+            filled: Contracts::ZERO,
+            remaining: count,
+            status: Status::Resting,
+            expires: None,
+            post_only: false,
+            self_trade: SelfTrade::TakerAtCross,
+            group: None,
+            cancel_on_pause: false,
+            taker_cost: 0,
+            maker_cost: 0,
+            taker_fees: 0,
+            maker_fees: 0,
+            made: (Contracts::ZERO, 0),
+            created: now,
+            updated: now,
+        };
+        self.listed.insert((account.user, number), id);
+        self.orders.insert(id, order);
+        id
+    }
+}

@@ -1,0 +1,166 @@
+//! Order groups: a limit on the contracts matched in any 15 seconds, and what happens when it is reached.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use kalshi_sdk::Contracts;
+use uuid::Uuid;
+
+use super::{Account, Shard, State};
+use crate::{
+    Refusal,
+    time::{Micros, SECOND},
+};
+
+/// The time over which matched contracts are counted.
+const WINDOW: Micros = 15 * SECOND;
+
+/// The most groups a user may have.
+const MOST: usize = 100_000;
+
+/// An order group.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) account: Account,
+    pub(crate) shard: Shard,
+    pub(crate) limit: Contracts,
+    /// Whether it still takes orders: false from the time it triggers until it is reset.
+    pub(crate) armed: bool,
+    /// What was matched of late: when, hundredths of contracts.
+    matched: VecDeque<(Micros, i64)>,
+    /// Its resting orders.
+    pub(crate) orders: BTreeSet<Uuid>,
+    /// Larger for later ones.
+    pub(crate) number: u64,
+    pub(crate) created: Micros,
+}
+
+impl Group {
+    /// Hundredths of contracts matched in the 15 seconds before `now`.
+    fn matched(&self, now: Micros) -> i64 {
+        self.matched
+            .iter()
+            .filter(|(at, _)| *at > now - WINDOW)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    fn is_reached(&self, now: Micros) -> bool {
+        self.matched(now) >= self.limit.hundredths()
+    }
+}
+
+impl State {
+    pub(crate) fn create_group(
+        &mut self,
+        account: Account,
+        shard: Shard,
+        limit: Contracts,
+    ) -> Result<Uuid, Refusal> {
+        if self
+            .groups
+            .values()
+            .filter(|group| group.account.user == account.user)
+            .count()
+            >= MOST
+        {
+            return Err(Refusal::bad(
+                "too_many_order_groups",
+                format!("there are {MOST} already"),
+            ));
+        }
+        let (id, number) = (self.id(), self.next());
+        let group = Group {
+            account,
+            shard,
+            limit,
+            armed: true,
+            matched: VecDeque::new(),
+            orders: BTreeSet::new(),
+            number,
+            created: self.now,
+        };
+        self.groups.insert(id, group);
+        Ok(id)
+    }
+
+    /// The group of that id, if it is this account's and on that shard.
+    pub(crate) fn group(
+        &self,
+        id: Uuid,
+        account: Account,
+        shard: Option<Shard>,
+    ) -> Result<&Group, Refusal> {
+        self.groups
+            .get(&id)
+            .filter(|group| {
+                group.account == account && shard.is_none_or(|shard| group.shard == shard)
+            })
+            .ok_or_else(|| {
+                Refusal::not_found(format!("no order group {id} in this subaccount and shard"))
+            })
+    }
+
+    /// Cancels its orders and takes no others, until it is reset.
+    pub(crate) fn trigger_group(&mut self, id: Uuid) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        group.armed = false;
+        for order in std::mem::take(&mut group.orders) {
+            self.cancel(order);
+        }
+    }
+
+    /// Counts from zero, and takes orders again.
+    pub(crate) fn reset_group(&mut self, id: Uuid) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.matched.clear();
+            group.armed = true;
+        }
+    }
+
+    /// Sets another limit. What was matched of late may reach it at once.
+    pub(crate) fn limit_group(&mut self, id: Uuid, limit: Contracts) {
+        let now = self.now;
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.limit = limit;
+            if group.is_reached(now) {
+                self.trigger_group(id);
+            }
+        }
+    }
+
+    /// Cancels its orders and forgets it.
+    pub(crate) fn delete_group(&mut self, id: Uuid) {
+        self.trigger_group(id);
+        self.groups.remove(&id);
+    }
+
+    /// How many more hundredths of contracts it may match now.
+    pub(super) fn group_allowance(&self, id: Uuid) -> i64 {
+        let Some(group) = self.groups.get(&id) else {
+            return i64::MAX;
+        };
+        match group.armed {
+            true => (group.limit.hundredths() - group.matched(self.now)).max(0),
+            false => 0,
+        }
+    }
+
+    /// Counts what was matched, and tells whether that reaches the limit.
+    pub(super) fn count_in_group(&mut self, id: Uuid, count: Contracts) -> bool {
+        let now = self.now;
+        let Some(group) = self.groups.get_mut(&id) else {
+            return false;
+        };
+        while group
+            .matched
+            .front()
+            .is_some_and(|(at, _)| *at <= now - WINDOW)
+        {
+            group.matched.pop_front();
+        }
+        group.matched.push_back((now, count.hundredths()));
+        group.is_reached(now)
+    }
+}

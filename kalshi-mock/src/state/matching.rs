@@ -1,0 +1,464 @@
+//! Price-time priority: who trades with whom, at which price, and what that does.
+
+use std::collections::HashMap;
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    Account, MarketIndex, Rank, Side, State, Status,
+    book::{self, Order},
+    ledger::{Rest, Thought, cash_of},
+    remember,
+};
+use crate::{
+    Refusal,
+    time::{Micros, SECOND},
+};
+
+/// Which order gives way when two of one user meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SelfTrade {
+    /// What is left of the incoming one is cancelled.
+    TakerAtCross,
+    /// The resting one is cancelled.
+    Maker,
+}
+
+/// An order that comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) account: Account,
+    pub(crate) market: MarketIndex,
+    pub(crate) side: Side,
+    pub(crate) limit: Dollars,
+    pub(crate) count: Contracts,
+    pub(crate) self_trade: SelfTrade,
+    pub(crate) group: Option<Uuid>,
+    /// Whether what does not trade rests.
+    pub(crate) rests: bool,
+}
+
+/// What an incoming order would do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Resting orders it trades with: order, price, count.
+    matches: Vec<(Uuid, Dollars, Contracts)>,
+    /// Resting orders of the same user that give way.
+    give_way: Vec<Uuid>,
+    /// What does not trade.
+    pub(crate) left: Contracts,
+    /// Whether what is left is cancelled: it met an order of its user, or its group's limit is reached.
+    pub(crate) stopped: bool,
+}
+
+impl Plan {
+    /// That nothing trades and all rests.
+    pub(crate) fn resting(count: Contracts) -> Self {
+        Self {
+            left: count,
+            ..Self::default()
+        }
+    }
+
+    /// Refuses an order that is post only and would cross.
+    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Refusal> {
+        let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
+        match post_only && crosses {
+            true => Err(Refusal::bad(
+                "post_only_cross",
+                "a post only order would have crossed the book",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A public trade.
+#[derive(Clone, Debug)]
+pub(crate) struct Trade {
+    pub(crate) id: Uuid,
+    pub(crate) market: MarketIndex,
+    pub(crate) price: Dollars,
+    pub(crate) count: Contracts,
+    pub(crate) taker_side: Side,
+    pub(crate) at: Micros,
+}
+
+/// One user's side of a trade.
+#[derive(Clone, Debug)]
+pub(crate) struct Fill {
+    pub(crate) trade: Uuid,
+    pub(crate) account: Account,
+    pub(crate) order: Uuid,
+    pub(crate) market: MarketIndex,
+    pub(crate) side: Side,
+    pub(crate) price: Dollars,
+    pub(crate) count: Contracts,
+    pub(crate) is_taker: bool,
+    pub(crate) fee: i64,
+    pub(crate) at: Micros,
+}
+
+impl State {
+    /// Goes through the other side of the book without changing anything.
+    pub(crate) fn plan(&self, incoming: &Incoming) -> Plan {
+        let mut plan = Plan::resting(incoming.count);
+        let Some(market) = self.markets.get(incoming.market) else {
+            return plan;
+        };
+        let mut allowed: HashMap<Uuid, i64> = HashMap::new();
+        let mut left = incoming.count.hundredths();
+        for maker in market.book.side(incoming.side.opposite()).values() {
+            let Some(maker) = self.orders.get(maker) else {
+                continue;
+            };
+            if left == 0 || !incoming.side.crosses(incoming.limit, maker.price) {
+                break;
+            }
+            if maker.account.user == incoming.account.user {
+                if incoming.self_trade == SelfTrade::TakerAtCross && !maker.account.is_house() {
+                    plan.stopped = true;
+                    break;
+                }
+                plan.give_way.push(maker.id);
+                continue;
+            }
+            let groups = [incoming.group, maker.group];
+            let count = groups.into_iter().flatten().fold(
+                left.min(maker.remaining.hundredths()),
+                |count, group| {
+                    let allowance = allowed
+                        .entry(group)
+                        .or_insert_with(|| self.group_allowance(group));
+                    count.min(*allowance)
+                },
+            );
+            for group in groups.into_iter().flatten() {
+                if let Some(allowance) = allowed.get_mut(&group) {
+                    *allowance -= count;
+                }
+            }
+            if count > 0 {
+                plan.matches
+                    .push((maker.id, maker.price, Contracts::from_hundredths(count)));
+                left -= count;
+            }
+            if incoming
+                .group
+                .is_some_and(|group| allowed.get(&group) == Some(&0))
+            {
+                plan.stopped = true;
+                break;
+            }
+        }
+        plan.left = Contracts::from_hundredths(left);
+        plan
+    }
+
+    /// Refuses what the account could not pay for: the trades with their fees, and what rests afterwards.
+    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Refusal> {
+        let Some(market) = self
+            .markets
+            .get(incoming.market)
+            .filter(|_| !incoming.account.is_house())
+        else {
+            return Ok(());
+        };
+        let place = (incoming.market, market.shard);
+        let mut held = self.position(incoming.account, incoming.market);
+        let (before, mut paid) = (held, 0);
+        for (_, price, count) in &plan.matches {
+            let unit = incoming.side.unit(*price);
+            paid += market.fees.taker(unit, *count) - cash_of(held, incoming.side, unit, *count);
+            held += incoming.side.signed(*count);
+        }
+        let rests = incoming.rests && !plan.stopped && !plan.left.is_zero();
+        let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
+        let unit = incoming.side.unit(incoming.limit);
+        let rest = Rest {
+            unit,
+            count: plan.left,
+            fees: market.fees.maker(unit, plan.left),
+        };
+        let gone: Vec<(Side, Rank)> = plan
+            .give_way
+            .iter()
+            .filter_map(|id| self.orders.get(id))
+            .filter(|order| order.account == incoming.account)
+            .map(|order| (order.side, order.rank()))
+            .collect();
+        let thought = Thought {
+            position: held - before,
+            added: rests.then_some((incoming.side, rank, rest)),
+            gone: &gone,
+        };
+        let left = self
+            .ledger
+            .available_after(incoming.account, place, paid, thought);
+        if left < 0 {
+            let (has, lacks) = (self.ledger.available(incoming.account, market.shard), -left);
+            return Err(Refusal::bad(
+                "insufficient_balance",
+                format!(
+                    "{} dollars are available on shard {}: {} more are needed",
+                    Dollars::from_micros(has),
+                    market.shard,
+                    Dollars::from_micros(lacks),
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Carries out what was planned for an order that is in the list of orders, and not in the book.
+    pub(crate) fn carry_out(&mut self, taker: Uuid, plan: &Plan) {
+        for id in &plan.give_way {
+            self.cancel(*id);
+        }
+        let mut reached = Vec::new();
+        for (maker, price, count) in &plan.matches {
+            let trade = self.id();
+            let Some(group) = self.orders.get(maker).map(|order| order.group) else {
+                continue;
+            };
+            self.fill(*maker, false, trade, *price, *count);
+            self.fill(taker, true, trade, *price, *count);
+            let Some(order) = self.orders.get(&taker) else {
+                continue;
+            };
+            let (side, market, of_taker) = (order.side, order.market, order.group);
+            self.print(trade, market, *price, *count, side);
+            for group in [group, of_taker].into_iter().flatten() {
+                if self.count_in_group(group, *count) {
+                    reached.push(group);
+                }
+            }
+        }
+        if plan.stopped || plan.left.is_zero() {
+            self.cancel(taker);
+        }
+        for group in reached {
+            self.trigger_group(group);
+        }
+    }
+
+    /// Books one side of a trade.
+    pub(super) fn fill(
+        &mut self,
+        id: Uuid,
+        is_taker: bool,
+        trade: Uuid,
+        price: Dollars,
+        count: Contracts,
+    ) {
+        let now = self.now;
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        let Some(market) = self.markets.get(order.market) else {
+            return;
+        };
+        let (account, side, place) = (order.account, order.side, (order.market, market.shard));
+        let unit = side.unit(price);
+        let fee = match is_taker {
+            _ if account.is_house() => 0,
+            true => market.fees.taker(unit, count),
+            false => {
+                let made = order.made.0.checked_add(count).unwrap_or(count);
+                let fee = market.fees.maker(unit, made);
+                let due = fee - order.made.1;
+                order.made = (made, fee);
+                due
+            }
+        };
+        order.filled = order.filled.checked_add(count).unwrap_or(order.filled);
+        order.remaining = order.remaining.checked_sub(count).unwrap_or_default();
+        order.updated = now;
+        let paid = book::cost(unit, count);
+        let (costs, fees) = match is_taker {
+            true => (&mut order.taker_cost, &mut order.taker_fees),
+            false => (&mut order.maker_cost, &mut order.maker_fees),
+        };
+        *costs += paid;
+        *fees += fee;
+        let before = self.position(account, place.0);
+        self.ledger
+            .trade(account, place, (side, unit, count), fee, now);
+        self.count_open_interest(place.0, before, self.position(account, place.0));
+        if !is_taker {
+            self.rest_or_end(id);
+        }
+        if !account.is_house() {
+            let fill = Fill {
+                trade,
+                account,
+                order: id,
+                market: place.0,
+                side,
+                price,
+                count,
+                is_taker,
+                fee,
+                at: now,
+            };
+            let number = self.next();
+            remember(&mut self.fills, number, fill);
+        }
+    }
+
+    /// Publishes a trade.
+    pub(super) fn print(
+        &mut self,
+        id: Uuid,
+        market: MarketIndex,
+        price: Dollars,
+        count: Contracts,
+        taker_side: Side,
+    ) {
+        let (number, at) = (self.next(), self.now);
+        remember(
+            &mut self.trades,
+            number,
+            Trade {
+                id,
+                market,
+                price,
+                count,
+                taker_side,
+                at,
+            },
+        );
+        if let Some(market) = self.markets.get_mut(market) {
+            market.last_price = Some(price);
+            market.volume = market.volume.checked_add(count).unwrap_or(market.volume);
+            let hour = market
+                .hourly
+                .entry(at.div_euclid(3600 * SECOND))
+                .or_default();
+            *hour = hour.checked_add(count).unwrap_or(*hour);
+            if market.hourly.len() > 26 {
+                market.hourly.pop_first();
+            }
+            market.updated = at;
+        }
+    }
+
+    pub(super) fn position(&self, account: Account, market: MarketIndex) -> i64 {
+        self.ledger
+            .holding(account, market)
+            .map_or(0, |holding| holding.position)
+    }
+
+    /// Open interest is what is held of YES, which is as much as is held of NO.
+    fn count_open_interest(&mut self, market: MarketIndex, before: i64, after: i64) {
+        if let Some(market) = self.markets.get_mut(market) {
+            let change = after.max(0) - before.max(0);
+            market.open_interest =
+                Contracts::from_hundredths(market.open_interest.hundredths() + change);
+        }
+    }
+
+    /// Puts what is left of a resting order where it belongs: into the book and the reserve, or to the ended ones.
+    pub(super) fn rest_or_end(&mut self, id: Uuid) {
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
+        let Some(market) = self.markets.get_mut(order.market) else {
+            return;
+        };
+        let (account, place, at) = (
+            order.account,
+            (order.market, market.shard),
+            (order.side, order.rank()),
+        );
+        if order.status == Status::Resting && !order.remaining.is_zero() {
+            market.book.side_mut(at.0).insert(at.1, id);
+            let unit = order.side.unit(order.price);
+            let whole = order
+                .made
+                .0
+                .checked_add(order.remaining)
+                .unwrap_or(order.remaining);
+            let fees = market.fees.maker(unit, whole) - order.made.1;
+            let rest = Rest {
+                unit,
+                count: order.remaining,
+                fees,
+            };
+            self.ledger.rest(account, place, at, Some(rest));
+        } else {
+            market.book.side_mut(at.0).remove(&at.1);
+            self.ledger.rest(account, place, at, None);
+            self.end(id);
+        }
+    }
+
+    /// Cancels what is left of an order, and tells how much that was. An order that is filled is executed.
+    pub(crate) fn cancel(&mut self, id: Uuid) -> Contracts {
+        let now = self.now;
+        let Some(order) = self
+            .orders
+            .get_mut(&id)
+            .filter(|order| order.status == Status::Resting)
+        else {
+            return Contracts::ZERO;
+        };
+        let gone = std::mem::take(&mut order.remaining);
+        order.status = if gone.is_zero() {
+            Status::Executed
+        } else {
+            Status::Canceled
+        };
+        order.updated = now;
+        self.rest_or_end(id);
+        gone
+    }
+
+    /// An order is over: it leaves its group, and is remembered for a while.
+    fn end(&mut self, id: Uuid) {
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        if order.status == Status::Resting {
+            order.status = Status::Executed;
+        }
+        let (account, group) = (order.account, order.group);
+        if let Some(expires) = order.expires {
+            self.due
+                .remove(&(expires.saturating_mul(SECOND), order.number));
+        }
+        if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
+            group.orders.remove(&id);
+        }
+        if account.is_house() {
+            self.orders.remove(&id);
+            return;
+        }
+        self.ended.push_back(id);
+        if self.ended.len() > super::REMEMBERED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, id: Uuid) {
+        let Some(Order {
+            account,
+            number,
+            client_order_id,
+            ..
+        }) = self.orders.remove(&id)
+        else {
+            return;
+        };
+        self.listed.remove(&(account.user, number));
+        if let Some(client_order_id) = client_order_id {
+            self.client_order_ids
+                .remove(&(account.user, client_order_id));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What the exchange knows: pure state, moved by calls and by time. No HTTP, no JSON, no waiting.
+
+mod book;
+mod communications;
+mod groups;
+mod ledger;
+mod market;
+mod matching;
+mod orders;
+mod settlement;
+mod transfers;
+mod universe;
+mod users;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use uuid::Uuid;
+
+pub(crate) use book::{Order, Rank, Side, Status};
+pub(crate) use communications::{Quote, QuoteStatus, Rfq};
+pub(crate) use groups::Group;
+pub(crate) use ledger::{Account, Holding, Ledger};
+pub(crate) use market::{Event, Fees, Market, MarketStatus, PriceRange, Series};
+pub(crate) use matching::{Fill, SelfTrade, Trade};
+pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
+pub use settlement::Outcome;
+pub(crate) use settlement::Settlement;
+pub(crate) use transfers::{Deposit, ShardTransfer, SubaccountTransfer};
+pub(crate) use users::User;
+
+use crate::time::Micros;
+
+/// Shards by number: `exchange_index`.
+pub(crate) type Shard = u32;
+/// Where a market is in the list of all.
+pub(crate) type MarketIndex = usize;
+
+/// How many ended orders, fills and trades are remembered, each.
+pub(crate) const REMEMBERED: usize = 50_000;
+
+/// Everything the exchange knows.
+pub(crate) struct State {
+    pub(crate) now: Micros,
+    random: fastrand::Rng,
+    sequence: u64,
+    due: BTreeMap<(Micros, u64), Due>,
+    pub(crate) exchange_active: bool,
+    /// Whether trading goes on, but for pauses that were scheduled.
+    pub(crate) trading_active: bool,
+    /// Pauses that are planned or under way: from, to.
+    pub(crate) pauses: Vec<(Micros, Micros)>,
+    pub(crate) users: Vec<User>,
+    pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) events: BTreeMap<String, Event>,
+    pub(crate) markets: Vec<Market>,
+    tickers: HashMap<String, MarketIndex>,
+    pub(crate) ledger: Ledger,
+    pub(crate) orders: HashMap<Uuid, Order>,
+    /// The orders of users by number, oldest first.
+    listed: BTreeMap<(u32, u64), Uuid>,
+    /// Ended orders, the first to go first.
+    ended: VecDeque<Uuid>,
+    client_order_ids: HashMap<(u32, String), Uuid>,
+    pub(crate) groups: BTreeMap<Uuid, Group>,
+    pub(crate) trades: BTreeMap<u64, Trade>,
+    pub(crate) fills: BTreeMap<u64, Fill>,
+    pub(crate) settlements: BTreeMap<u64, Settlement>,
+    pub(crate) rfqs: BTreeMap<u64, Rfq>,
+    pub(crate) quotes: BTreeMap<u64, Quote>,
+    pub(crate) deposits: BTreeMap<u64, Deposit>,
+    pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
+    pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
+    transfer_ids: HashSet<(u32, Uuid)>,
+}
+
+/// What happens by itself at its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Due {
+    Expire(Uuid),
+    Open(MarketIndex),
+    Close(MarketIndex),
+    Pause,
+    Execute(u64),
+}
+
+impl State {
+    pub(crate) fn new(seed: u64, now: Micros) -> Self {
+        Self {
+            now,
+            random: fastrand::Rng::with_seed(seed),
+            sequence: 0,
+            due: BTreeMap::new(),
+            exchange_active: true,
+            trading_active: true,
+            pauses: Vec::new(),
+            users: vec![User::house()],
+            series: BTreeMap::new(),
+            events: BTreeMap::new(),
+            markets: Vec::new(),
+            tickers: HashMap::new(),
+            ledger: Ledger::default(),
+            orders: HashMap::new(),
+            listed: BTreeMap::new(),
+            ended: VecDeque::new(),
+            client_order_ids: HashMap::new(),
+            groups: BTreeMap::new(),
+            trades: BTreeMap::new(),
+            fills: BTreeMap::new(),
+            settlements: BTreeMap::new(),
+            rfqs: BTreeMap::new(),
+            quotes: BTreeMap::new(),
+            deposits: BTreeMap::new(),
+            subaccount_transfers: BTreeMap::new(),
+            shard_transfers: BTreeMap::new(),
+            transfer_ids: HashSet::new(),
+        }
+    }
+
+    /// Goes on to `now`: what fell due meanwhile happens, each at its own time. Time that goes back moves nothing.
+    pub(crate) fn advance_to(&mut self, now: Micros) {
+        while let Some(entry) = self.due.first_entry()
+            && entry.key().0 <= now
+        {
+            let ((at, _), due) = entry.remove_entry();
+            self.now = at.max(self.now);
+            match due {
+                Due::Expire(order) => {
+                    self.cancel(order);
+                }
+                Due::Open(market) => self.open(market),
+                Due::Close(market) => self.close(market),
+                Due::Pause => self.cancel_on_pause(None),
+                Due::Execute(quote) => self.execute_quote(quote),
+            }
+        }
+        self.now = now;
+    }
+
+    /// Whether orders are taken and matched.
+    pub(crate) fn is_trading(&self) -> bool {
+        let paused = self
+            .pauses
+            .iter()
+            .any(|&(from, to)| (from..to).contains(&self.now));
+        self.exchange_active && self.trading_active && !paused
+    }
+
+    /// Plans a pause of trading.
+    pub(crate) fn plan_pause(&mut self, from: Micros, to: Micros) {
+        self.pauses.push((from, to));
+        self.at(from, Due::Pause);
+    }
+
+    /// Stops trading, or lets it go on.
+    pub(crate) fn set_trading(&mut self, active: bool) {
+        self.trading_active = active;
+        if !active {
+            self.cancel_on_pause(None);
+        }
+    }
+
+    pub(crate) fn market(&self, ticker: &str) -> Option<(MarketIndex, &Market)> {
+        let index = *self.tickers.get(ticker)?;
+        Some((index, self.markets.get(index)?))
+    }
+
+    fn at(&mut self, time: Micros, due: Due) {
+        let number = self.next();
+        self.due.insert((time, number), due);
+    }
+
+    /// The next number of all: later things have larger ones.
+    fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    pub(crate) fn id(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// A key of `bytes` random bytes in hexadecimal: what users are called among each other.
+    fn hexadecimal(&mut self, bytes: usize) -> String {
+        (0..bytes)
+            .map(|_| format!("{:02x}", self.random.u8(..)))
+            .collect()
+    }
+}
+
+/// Adds a row and forgets the oldest beyond what is remembered.
+fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) {
+    rows.insert(number, row);
+    if rows.len() > REMEMBERED {
+        rows.pop_first();
+    }
+}

@@ -1,0 +1,490 @@
+//! Orders from the outside: create, amend, decrease, expire.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    Account, Due, MarketIndex, SelfTrade, Side, State, Status,
+    book::Order,
+    matching::{Incoming, Plan},
+};
+use crate::{
+    Refusal,
+    time::{self, SECOND},
+};
+
+/// The largest order: far above any real one, and far below what would not fit.
+const LARGEST: Contracts = Contracts::from_hundredths(100_000_000_000);
+
+/// Resting orders a user may have.
+const MOST_RESTING: usize = 200_000;
+
+/// How long an order lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TimeInForce {
+    FillOrKill,
+    GoodTillCanceled,
+    ImmediateOrCancel,
+}
+
+/// An order that is to be placed.
+#[derive(Clone, Debug)]
+pub(crate) struct NewOrder {
+    pub(crate) account: Account,
+    pub(crate) ticker: String,
+    pub(crate) client_order_id: Option<String>,
+    pub(crate) side: Side,
+    pub(crate) price: Dollars,
+    pub(crate) count: Contracts,
+    /// Seconds since 1970.
+    pub(crate) expires: Option<i64>,
+    pub(crate) time_in_force: TimeInForce,
+    pub(crate) post_only: bool,
+    pub(crate) reduce_only: bool,
+    pub(crate) self_trade: SelfTrade,
+    pub(crate) cancel_on_pause: bool,
+    pub(crate) group: Option<Uuid>,
+}
+
+/// What is to become of an order.
+#[derive(Clone, Debug)]
+pub(crate) struct Amendment {
+    pub(crate) ticker: String,
+    pub(crate) side: Side,
+    pub(crate) price: Dollars,
+    /// Of the whole order: what is filled and what is to rest.
+    pub(crate) count: Contracts,
+    /// Absent: as it is. Zero: none.
+    pub(crate) expires: Option<i64>,
+    pub(crate) client_order_id: Option<String>,
+    pub(crate) updated_client_order_id: Option<String>,
+}
+
+/// An order as it stands after a call, and what the call itself filled.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) order: Order,
+    pub(crate) filled: Contracts,
+    pub(crate) cost: i64,
+    pub(crate) fees: i64,
+}
+
+impl State {
+    pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Refusal> {
+        let (market, incoming) = self.admit(&new)?;
+        let plan = self.plan(&incoming);
+        plan.refuse_if(new.post_only)?;
+        if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
+            return Err(Refusal::bad(
+                "fill_or_kill_insufficient_resting_volume",
+                format!(
+                    "{} of {} contracts cannot be filled at once",
+                    plan.left, incoming.count
+                ),
+            ));
+        }
+        self.afford(&incoming, &plan)?;
+        let id = self.insert(&new, market, incoming.count);
+        self.match_and_rest(id, &plan, incoming.rests)
+    }
+
+    /// Whether an order may come in at all.
+    fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Refusal> {
+        let (index, market) = self.tradable(&new.ticker)?;
+        check_price_and_count(market, new.price, new.count)?;
+        let rests = new.time_in_force == TimeInForce::GoodTillCanceled;
+        match new.expires {
+            Some(_) if !rests => {
+                return Err(Refusal::invalid(
+                    "expiration_time: only goes with good_till_canceled",
+                ));
+            }
+            Some(expires) if expires <= time::seconds(self.now) => {
+                return Err(Refusal::invalid("expiration_time: is past"));
+            }
+            _ => {}
+        }
+        if new.post_only && !rests {
+            return Err(Refusal::invalid(
+                "post_only: only goes with good_till_canceled",
+            ));
+        }
+        if let Some(id) = &new.client_order_id
+            && self
+                .client_order_ids
+                .contains_key(&(new.account.user, id.clone()))
+        {
+            return Err(Refusal::conflict(
+                "order_already_exists",
+                format!("there is an order with client_order_id {id}"),
+            ));
+        }
+        if let Some(group) = new.group {
+            self.joins(group, new.account, market.shard)?;
+        }
+        if !new.account.is_house() && self.ledger.cash(new.account, market.shard).is_none() {
+            return Err(Refusal::new(
+                http::StatusCode::NOT_FOUND,
+                "user_not_found",
+                format!(
+                    "no funded account on shard {}: see Exchange Sharding",
+                    market.shard
+                ),
+            ));
+        }
+        let mut count = new.count;
+        if new.reduce_only {
+            if new.time_in_force != TimeInForce::ImmediateOrCancel {
+                return Err(Refusal::invalid(
+                    "reduce_only: only goes with immediate_or_cancel",
+                ));
+            }
+            let held = self.ledger.holding(new.account, index);
+            count = count.min(held.map_or(Contracts::ZERO, |holding| holding.reducible(new.side)));
+            if count.is_zero() {
+                return Err(Refusal::bad(
+                    "reduce_only_no_position",
+                    "there is no position that this order would reduce",
+                ));
+            }
+        }
+        let resting = || self.resting_of(new.account.user).count();
+        if rests && self.listed.len() >= MOST_RESTING && resting() >= MOST_RESTING {
+            return Err(Refusal::bad(
+                "too_many_open_orders",
+                format!("{MOST_RESTING} orders rest already"),
+            ));
+        }
+        Ok((
+            index,
+            Incoming {
+                account: new.account,
+                market: index,
+                side: new.side,
+                limit: new.price,
+                count,
+                self_trade: new.self_trade,
+                group: new.group,
+                rests,
+            },
+        ))
+    }
+
+    /// Whether a group takes an order.
+    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Refusal> {
+        let group = self.group(group, account, Some(shard))?;
+        if !group.armed {
+            return Err(Refusal::bad(
+                "order_group_triggered",
+                "the order group has triggered: reset it first",
+            ));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, new: &NewOrder, market: MarketIndex, count: Contracts) -> Uuid {
+        let (id, number, now) = (self.id(), self.next(), self.now);
+        let order = Order {
+            id,
+            number,
+            queued: number,
+            account: new.account,
+            market,
+            client_order_id: new.client_order_id.clone(),
+            side: new.side,
+            price: new.price,
+            initial: count,
+            filled: Contracts::ZERO,
+            remaining: count,
+            status: Status::Resting,
+            expires: new.expires,
+            post_only: new.post_only,
+            self_trade: new.self_trade,
+            group: new.group,
+            cancel_on_pause: new.cancel_on_pause,
+            taker_cost: 0,
+            maker_cost: 0,
+            taker_fees: 0,
+            maker_fees: 0,
+            made: (Contracts::ZERO, 0),
+            created: now,
+            updated: now,
+        };
+        if !new.account.is_house() {
+            self.listed.insert((new.account.user, number), id);
+            if let Some(client_order_id) = &new.client_order_id {
+                self.client_order_ids
+                    .insert((new.account.user, client_order_id.clone()), id);
+            }
+        }
+        if let Some(group) = new.group.and_then(|group| self.groups.get_mut(&group)) {
+            group.orders.insert(id);
+        }
+        if let Some(expires) = new.expires {
+            self.due
+                .insert((expires.saturating_mul(SECOND), number), Due::Expire(id));
+        }
+        self.orders.insert(id, order);
+        id
+    }
+
+    /// Trades as planned; what is left rests or is cancelled.
+    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Refusal> {
+        let gone = || Refusal::not_found(format!("no order {id}"));
+        let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
+        self.carry_out(id, plan);
+        if rests {
+            let is_resting = self
+                .orders
+                .get(&id)
+                .is_some_and(|order| order.status == Status::Resting);
+            if is_resting {
+                self.rest_or_end(id);
+            }
+        } else {
+            self.cancel(id);
+        }
+        // The house's orders are forgotten as soon as they are over.
+        let order = self
+            .orders
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| before.clone());
+        Ok(Placed {
+            filled: order.filled.checked_sub(before.filled).unwrap_or_default(),
+            cost: order.taker_cost - before.taker_cost,
+            fees: order.taker_fees - before.taker_fees,
+            order,
+        })
+    }
+
+    /// A resting order of an account, by its id and where it is looked for.
+    pub(crate) fn resting(
+        &self,
+        id: Uuid,
+        account: Account,
+        shard: super::Shard,
+    ) -> Result<&Order, Refusal> {
+        let on_shard = |order: &&Order| {
+            self.markets
+                .get(order.market)
+                .is_some_and(|market| market.shard == shard)
+        };
+        self.orders
+            .get(&id)
+            .filter(|order| order.account == account && order.status == Status::Resting)
+            .filter(on_shard)
+            .ok_or_else(|| Refusal::not_found(format!("no resting order {id} on shard {shard}")))
+    }
+
+    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Refusal> {
+        let order = self
+            .orders
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Refusal::not_found("no such order"))?;
+        let (index, market) = self.tradable(&amendment.ticker)?;
+        if index != order.market || amendment.side != order.side {
+            return Err(Refusal::invalid("ticker, side: must be those of the order"));
+        }
+        let (given, known) = (&amendment.client_order_id, &order.client_order_id);
+        if given.is_some() && given != known {
+            return Err(Refusal::invalid(
+                "client_order_id: is not that of the order",
+            ));
+        }
+        check_price_and_count(market, amendment.price, amendment.count)?;
+        let remaining = amendment
+            .count
+            .checked_sub(order.filled)
+            .unwrap_or_default();
+        if remaining <= Contracts::ZERO {
+            return Err(Refusal::invalid(format!(
+                "count: {} contracts are filled already",
+                order.filled
+            )));
+        }
+        if amendment
+            .expires
+            .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
+        {
+            return Err(Refusal::invalid("expiration_time: is past"));
+        }
+        let renamed = amendment
+            .updated_client_order_id
+            .clone()
+            .filter(|new| Some(new) != known.as_ref());
+        if let Some(new) = &renamed
+            && self
+                .client_order_ids
+                .contains_key(&(order.account.user, new.clone()))
+        {
+            return Err(Refusal::conflict(
+                "order_already_exists",
+                format!("there is an order with client_order_id {new}"),
+            ));
+        }
+        let moves = amendment.price != order.price || remaining > order.remaining;
+        let incoming = Incoming {
+            account: order.account,
+            market: index,
+            side: order.side,
+            limit: amendment.price,
+            count: remaining,
+            self_trade: order.self_trade,
+            group: order.group,
+            rests: true,
+        };
+        // An order that keeps its place cannot trade.
+        let plan = if moves {
+            self.plan(&incoming)
+        } else {
+            Plan::resting(remaining)
+        };
+        if moves {
+            plan.refuse_if(order.post_only)?;
+            self.take_from_book(id);
+            if let Err(refusal) = self.afford(&incoming, &plan) {
+                self.rest_or_end(id);
+                return Err(refusal);
+            }
+        }
+        self.apply(id, amendment, remaining, renamed, moves);
+        if moves {
+            self.match_and_rest(id, &plan, true)
+        } else {
+            self.rest_or_end(id);
+            let order = self.orders.get(&id).cloned().unwrap_or(order);
+            Ok(Placed {
+                order,
+                filled: Contracts::ZERO,
+                cost: 0,
+                fees: 0,
+            })
+        }
+    }
+
+    fn take_from_book(&mut self, id: Uuid) {
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
+        let (account, side, rank, index) = (order.account, order.side, order.rank(), order.market);
+        if let Some(market) = self.markets.get_mut(index) {
+            market.book.side_mut(side).remove(&rank);
+            self.ledger
+                .rest(account, (index, market.shard), (side, rank), None);
+        }
+    }
+
+    /// Writes an amendment into an order that is not in the book, or keeps its place there.
+    fn apply(
+        &mut self,
+        id: Uuid,
+        amendment: &Amendment,
+        remaining: Contracts,
+        renamed: Option<String>,
+        moves: bool,
+    ) {
+        let (number, now) = (self.next(), self.now);
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        if moves {
+            order.queued = number;
+        }
+        if order.price != amendment.price {
+            order.made = (Contracts::ZERO, 0);
+        }
+        order.price = amendment.price;
+        order.remaining = remaining;
+        order.initial = amendment.count;
+        order.updated = now;
+        if let Some(new) = renamed {
+            let user = order.account.user;
+            if let Some(old) = order.client_order_id.replace(new.clone()) {
+                self.client_order_ids.remove(&(user, old));
+            }
+            self.client_order_ids.insert((user, new), id);
+        }
+        if let Some(expires) = amendment.expires {
+            if let Some(before) = order.expires {
+                self.due
+                    .remove(&(before.saturating_mul(SECOND), order.number));
+            }
+            order.expires = (expires != 0).then_some(expires);
+            if expires != 0 {
+                self.due.insert(
+                    (expires.saturating_mul(SECOND), order.number),
+                    Due::Expire(id),
+                );
+            }
+        }
+    }
+
+    /// Takes contracts off a resting order, which keeps its place. What is left of nothing is cancelled.
+    pub(crate) fn decrease(&mut self, id: Uuid, to: Contracts) -> Option<Order> {
+        let now = self.now;
+        let order = self.orders.get_mut(&id)?;
+        if to <= Contracts::ZERO {
+            self.cancel(id);
+        } else if to < order.remaining {
+            order.remaining = to;
+            order.updated = now;
+            self.rest_or_end(id);
+        }
+        self.orders.get(&id).cloned()
+    }
+
+    /// The orders of a user that rest, oldest first.
+    pub(crate) fn resting_of(&self, user: u32) -> impl Iterator<Item = &Order> {
+        self.orders_of(user)
+            .filter(|order| order.status == Status::Resting)
+    }
+
+    /// The orders of a user, oldest first.
+    pub(crate) fn orders_of(&self, user: u32) -> impl DoubleEndedIterator<Item = &Order> {
+        self.listed
+            .range((user, 0)..=(user, u64::MAX))
+            .filter_map(|(_, id)| self.orders.get(id))
+    }
+
+    /// Cancels the orders that asked for it, of one market or of all, when trading stops.
+    pub(super) fn cancel_on_pause(&mut self, market: Option<MarketIndex>) {
+        let asked = |order: &&Order| {
+            order.cancel_on_pause
+                && order.status == Status::Resting
+                && market.is_none_or(|market| order.market == market)
+        };
+        let mut orders: Vec<(u64, Uuid)> = self
+            .orders
+            .values()
+            .filter(asked)
+            .map(|order| (order.number, order.id))
+            .collect();
+        orders.sort_unstable();
+        for (_, order) in orders {
+            self.cancel(order);
+        }
+    }
+}
+
+fn check_price_and_count(
+    market: &super::Market,
+    price: Dollars,
+    count: Contracts,
+) -> Result<(), Refusal> {
+    if !market.is_on_grid(price) {
+        return Err(Refusal::bad(
+            "invalid_price",
+            format!("price {price} is not on the grid of {}", market.ticker),
+        ));
+    }
+    if count <= Contracts::ZERO || count > LARGEST {
+        return Err(Refusal::invalid(format!(
+            "count: must be gte 0.01 and lte {LARGEST}"
+        )));
+    }
+    Ok(())
+}

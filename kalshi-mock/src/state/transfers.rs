@@ -1,0 +1,128 @@
+//! Money that moves: paid in, between subaccounts, between shards.
+
+use uuid::Uuid;
+
+use super::{Account, Shard, State, remember};
+use crate::{Refusal, time::Micros};
+
+/// Money that a user paid in.
+#[derive(Clone, Debug)]
+pub(crate) struct Deposit {
+    pub(crate) id: Uuid,
+    pub(crate) user: u32,
+    pub(crate) cents: i64,
+    pub(crate) at: Micros,
+}
+
+/// Money that went from one subaccount to another.
+#[derive(Clone, Debug)]
+pub(crate) struct SubaccountTransfer {
+    pub(crate) id: Uuid,
+    pub(crate) user: u32,
+    pub(crate) from: u8,
+    pub(crate) to: u8,
+    pub(crate) shard: Shard,
+    pub(crate) cents: i64,
+    pub(crate) at: Micros,
+}
+
+/// Money that went from one shard to another.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardTransfer {
+    pub(crate) id: Uuid,
+    pub(crate) client_transfer_id: Option<Uuid>,
+    pub(crate) user: u32,
+    pub(crate) from: Shard,
+    pub(crate) to: Shard,
+    /// Hundredths of a cent.
+    pub(crate) centi_cents: i64,
+    pub(crate) at: Micros,
+}
+
+impl State {
+    pub(crate) fn transfer_to_subaccount(
+        &mut self,
+        id: Uuid,
+        (from, to): (Account, Account),
+        shard: Shard,
+        cents: i64,
+    ) -> Result<(), Refusal> {
+        if from == to {
+            return Err(Refusal::invalid(
+                "from_subaccount, to_subaccount: must differ",
+            ));
+        }
+        self.move_cash(Some(id), (from, shard), (to, shard), (cents, 10_000))?;
+        let (number, at) = (self.next(), self.now);
+        let (from, to, user) = (from.subaccount, to.subaccount, from.user);
+        let transfer = SubaccountTransfer {
+            id,
+            user,
+            from,
+            to,
+            shard,
+            cents,
+            at,
+        };
+        remember(&mut self.subaccount_transfers, number, transfer);
+        Ok(())
+    }
+
+    pub(crate) fn transfer_to_shard(
+        &mut self,
+        client_transfer_id: Option<Uuid>,
+        (from, from_shard): (Account, Shard),
+        (to, to_shard): (Account, Shard),
+        centi_cents: i64,
+    ) -> Result<Uuid, Refusal> {
+        self.move_cash(
+            client_transfer_id,
+            (from, from_shard),
+            (to, to_shard),
+            (centi_cents, 100),
+        )?;
+        let (id, number, at) = (self.id(), self.next(), self.now);
+        let (user, from, to) = (from.user, from_shard, to_shard);
+        let transfer = ShardTransfer {
+            id,
+            client_transfer_id,
+            user,
+            from,
+            to,
+            centi_cents,
+            at,
+        };
+        remember(&mut self.shard_transfers, number, transfer);
+        Ok(id)
+    }
+
+    fn move_cash(
+        &mut self,
+        transfer_id: Option<Uuid>,
+        from: (Account, Shard),
+        to: (Account, Shard),
+        (amount, micros): (i64, i64),
+    ) -> Result<(), Refusal> {
+        let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
+        let micros = micros.ok_or_else(|| Refusal::invalid("amount: must be gte 1"))?;
+        if transfer_id.is_some_and(|id| self.transfer_ids.contains(&(from.0.user, id))) {
+            return Err(Refusal::conflict(
+                "already_exists",
+                "there is a transfer of that client_transfer_id",
+            ));
+        }
+        if self.ledger.available(from.0, from.1) < micros {
+            return Err(Refusal::bad(
+                "insufficient_balance",
+                "less than that is available",
+            ));
+        }
+        let now = self.now;
+        self.ledger.pay(from.0, from.1, -micros, now);
+        self.ledger.pay(to.0, to.1, micros, now);
+        if let Some(id) = transfer_id {
+            self.transfer_ids.insert((from.0.user, id));
+        }
+        Ok(())
+    }
+}

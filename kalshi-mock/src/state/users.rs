@@ -1,0 +1,132 @@
+//! Users: who may call, with how many tokens, and which subaccounts they have.
+
+use std::collections::BTreeMap;
+
+use kalshi_sdk::limits::{AccountLimits, Tier};
+use uuid::Uuid;
+
+use super::{Account, Deposit, Shard, State};
+use crate::{Refusal, buckets::Buckets, time::Micros};
+
+/// The highest number of a subaccount.
+pub(crate) const LAST_SUBACCOUNT: u8 = 63;
+
+/// A member of the exchange.
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) id: Uuid,
+    /// What others see of it in requests for quote.
+    pub(crate) communications_id: String,
+    pub(crate) tier: Tier,
+    /// None: it may call as often as it likes.
+    pub(crate) limits: Option<AccountLimits>,
+    pub(crate) buckets: Option<Buckets>,
+    /// Its subaccounts, and whether each nets.
+    pub(crate) subaccounts: BTreeMap<u8, bool>,
+    /// Where its cash is to be, by shard, in percent; and how resting orders count.
+    pub(crate) allocation: (Vec<(Shard, u32)>, String),
+}
+
+impl User {
+    pub(super) fn house() -> Self {
+        Self {
+            id: Uuid::nil(),
+            communications_id: String::new(),
+            tier: Tier::Basic,
+            limits: None,
+            buckets: None,
+            subaccounts: BTreeMap::from([(0, false)]),
+            allocation: (Vec::new(), "none".to_owned()),
+        }
+    }
+}
+
+impl State {
+    /// A new user, with money on shard 0.
+    pub(crate) fn add_user(&mut self, tier: Tier, limited: bool, cents: i64) -> u32 {
+        let limits = limited.then(|| AccountLimits::of(tier));
+        let user = User {
+            id: self.id(),
+            communications_id: self.hexadecimal(32),
+            tier,
+            limits,
+            buckets: limits.map(|limits| Buckets::new(limits, self.now)),
+            ..User::house()
+        };
+        self.users.push(user);
+        let user = u32::try_from(self.users.len() - 1).unwrap_or(u32::MAX);
+        self.deposit(user, 0, cents);
+        user
+    }
+
+    pub(crate) fn user(&self, user: u32) -> &User {
+        // Users are never removed, and whoever asks got the number from `add_user`.
+        self.users.get(user as usize).unwrap_or(&self.users[0])
+    }
+
+    pub(crate) fn user_mut(&mut self, user: u32) -> Option<&mut User> {
+        self.users.get_mut(user as usize)
+    }
+
+    /// Pays money in.
+    pub(crate) fn deposit(&mut self, user: u32, shard: Shard, cents: i64) {
+        let account = Account {
+            user,
+            subaccount: 0,
+        };
+        let (now, amount) = (self.now, cents.saturating_mul(10_000));
+        self.ledger.pay(account, shard, amount, now);
+        self.ledger.paid_in += amount;
+        if cents > 0 {
+            let (number, id) = (self.next(), self.id());
+            self.deposits.insert(
+                number,
+                Deposit {
+                    id,
+                    user,
+                    cents,
+                    at: now,
+                },
+            );
+        }
+    }
+
+    /// A subaccount of a user, if there is one of that number.
+    pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Refusal> {
+        let account = Account { user, subaccount };
+        match self.user(user).subaccounts.contains_key(&subaccount) {
+            true => Ok(account),
+            false => Err(Refusal::not_found(format!(
+                "no subaccount {subaccount}: create it first"
+            ))),
+        }
+    }
+
+    pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Refusal> {
+        let now: Micros = self.now;
+        let known = self.user_mut(user).map(|user| &mut user.subaccounts);
+        let free = known.and_then(|known| {
+            let number = known.last_key_value().map_or(0, |(last, _)| last + 1);
+            (number <= LAST_SUBACCOUNT).then(|| {
+                known.insert(number, false);
+                number
+            })
+        });
+        let number = free.ok_or_else(|| {
+            Refusal::bad(
+                "too_many_subaccounts",
+                format!("there are {LAST_SUBACCOUNT} already"),
+            )
+        })?;
+        self.ledger.pay(
+            Account {
+                user,
+                subaccount: number,
+            },
+            shard,
+            0,
+            now,
+        );
+        Ok(number)
+    }
+}

@@ -1,0 +1,142 @@
+//! The exchange's clock, which a test can stop and move.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use kalshi_sdk::auth::{Clock, ClockError};
+
+/// Microseconds since 1970.
+pub(crate) type Micros = i64;
+
+/// Microseconds in a second.
+pub(crate) const SECOND: Micros = 1_000_000;
+
+/// A handle on the exchange's clock.
+///
+/// Everything the exchange does goes by it: stamps, expiries, pauses, the windows of order groups, token buckets, the `Date` of
+/// its answers. It runs with the system's clock until it is stopped or moved. A client that is to sign by it takes it as its
+/// clock, as those of [`MockExchange::client`](crate::MockExchange::client) do; but stamps by the system's clock are accepted
+/// too, so that a bot needs not know.
+#[derive(Clone, Default)]
+pub struct Time(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    /// How far it is ahead of the system's clock.
+    ahead: Micros,
+    stopped_at: Option<Micros>,
+}
+
+impl Time {
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        stamp(self.micros())
+    }
+
+    /// Stops it where it is.
+    pub fn stop(&self) {
+        let mut inner = self.lock();
+        inner.stopped_at = Some(inner.now());
+    }
+
+    /// Stops it at a time.
+    pub fn stop_at(&self, time: DateTime<Utc>) {
+        self.lock().stopped_at = Some(time.timestamp_micros());
+    }
+
+    /// Lets it run on from where it is.
+    pub fn resume(&self) {
+        let mut inner = self.lock();
+        if let Some(stopped) = inner.stopped_at.take() {
+            inner.ahead = stopped.saturating_sub(system());
+        }
+    }
+
+    /// Moves it forward, be it stopped or not. What falls due meanwhile happens, in its order.
+    pub fn advance(&self, by: Duration) {
+        let by = Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX);
+        let mut inner = self.lock();
+        match &mut inner.stopped_at {
+            Some(stopped) => *stopped = stopped.saturating_add(by),
+            None => inner.ahead = inner.ahead.saturating_add(by),
+        }
+    }
+
+    pub(crate) fn micros(&self) -> Micros {
+        self.lock().now()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Micros {
+        self.stopped_at
+            .unwrap_or_else(|| system().saturating_add(self.ahead))
+    }
+}
+
+impl Clock for Time {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        u64::try_from(self.micros() / 1000).map_err(|error| ClockError::Other(error.into()))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Time").field(&self.now()).finish()
+    }
+}
+
+/// The system's time.
+pub(crate) fn system() -> Micros {
+    Utc::now().timestamp_micros()
+}
+
+pub(crate) fn stamp(micros: Micros) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+/// As RFC 3339 has it, with as many digits as there are.
+pub(crate) fn rfc3339(micros: Micros) -> String {
+    let text = stamp(micros).format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    format!("{}Z", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Whole seconds since 1970.
+pub(crate) fn seconds(micros: Micros) -> i64 {
+    micros.div_euclid(SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stops_moves_and_goes_on() {
+        let time = Time::default();
+        time.stop();
+        let stopped = time.now();
+        assert_eq!(time.now(), stopped);
+        time.advance(Duration::from_secs(15));
+        assert_eq!(time.now() - stopped, chrono::TimeDelta::seconds(15));
+        time.resume();
+        assert!(time.now() - stopped >= chrono::TimeDelta::seconds(15));
+        time.advance(Duration::from_secs(3600));
+        assert!(time.now() - stopped >= chrono::TimeDelta::seconds(3615));
+    }
+
+    #[test]
+    fn stamps_have_as_many_digits_as_there_are() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(240_500_000), "1970-01-01T00:04:00.5Z");
+        assert_eq!(rfc3339(1), "1970-01-01T00:00:00.000001Z");
+    }
+}

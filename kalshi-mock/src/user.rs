@@ -1,0 +1,155 @@
+//! `User`: a member of the exchange, with a key to call with.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use kalshi_sdk::{
+    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
+    auth::{Clock, KeyAlgorithm, PublicKey},
+    limits::{RateLimits, Tier},
+};
+
+use crate::{StartError, keys::Key, server::PREFIX, shared::Shared, state};
+
+/// A user of the exchange.
+#[derive(Clone)]
+pub struct User {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    index: u32,
+    /// Tier, and whether it counts.
+    limits: (Tier, bool),
+    balance: Dollars,
+    key: PrivateKey,
+    credentials: Credentials,
+}
+
+impl User {
+    pub(crate) fn add(
+        shared: &Arc<Shared>,
+        address: SocketAddr,
+        limits: (Tier, bool),
+        balance: Dollars,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Self, StartError> {
+        let key = match algorithm {
+            KeyAlgorithm::Rsa => PrivateKey::generate_rsa(2048),
+            _ => PrivateKey::generate_ed25519(),
+        };
+        let key = key.map_err(StartError::Key)?;
+        let mut state = shared.state();
+        let index = state.add_user(limits.0, limits.1, balance.micros() / 10_000);
+        let key_id = state.id().to_string();
+        drop(state);
+        shared
+            .keys
+            .insert(&key_id, Key::new(&key_id, index, key.public_key()));
+        let credentials = Credentials::new(key_id, key.clone()).map_err(StartError::Credentials)?;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            address,
+            index,
+            limits,
+            balance,
+            key,
+            credentials,
+        })
+    }
+
+    pub(crate) fn another(&self) -> Result<Self, StartError> {
+        Self::add(
+            &self.shared,
+            self.address,
+            self.limits,
+            self.balance,
+            self.key.algorithm(),
+        )
+    }
+
+    /// Its `user_id`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.shared.state().user(self.index).id.to_string()
+    }
+
+    /// Its key, and what the exchange calls that.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// The private half of its key, for programs that want a file.
+    #[must_use]
+    pub fn private_key(&self) -> &PrivateKey {
+        &self.key
+    }
+
+    /// The exchange's addresses.
+    ///
+    /// # Errors
+    ///
+    /// None for an exchange on this machine.
+    pub fn environment(&self) -> Result<Environment, ConfigError> {
+        let address = self.address;
+        Environment::custom(
+            &format!("http://{address}{PREFIX}"),
+            &format!("ws://{address}/trade-api/ws/v2"),
+        )
+    }
+
+    /// A client that calls as this user, with the limits of its tier and the exchange's clock.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ClientBuilder::build`].
+    pub fn client(&self) -> Result<Client, ConfigError> {
+        self.client_builder()?.build()
+    }
+
+    /// The same, to be told more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`environment`](Self::environment).
+    pub fn client_builder(&self) -> Result<ClientBuilder, ConfigError> {
+        let limits = match self.limits {
+            (tier, true) => RateLimits::Tier(tier),
+            _ => RateLimits::Unlimited,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(self.shared.time.clone());
+        Ok(Client::builder()
+            .environment(self.environment()?)
+            .credentials(self.credentials())
+            .rate_limits(limits)
+            .clock(clock))
+    }
+
+    /// Registers the public half of another key of this user.
+    pub fn register_key(&self, key_id: &str, key: PublicKey) {
+        self.shared
+            .keys
+            .insert(key_id, Key::new(key_id, self.index, key));
+    }
+
+    /// Pays money in on a shard, in whole cents; a negative amount is taken out, as far as it is there.
+    pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
+        let mut state = self.shared.state();
+        let account = state::Account {
+            user: self.index,
+            subaccount: 0,
+        };
+        let available = state.ledger.available(account, exchange_index) / 10_000;
+        state.deposit(
+            self.index,
+            exchange_index,
+            (amount.micros() / 10_000).max(-available),
+        );
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("key_id", &self.credentials.key_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,364 @@
+//! Checks values against the schemas of the contract.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{Refusal, contract::Contract};
+
+/// Refuses a value that does not fit a schema, with its path. Members that the schema does not know are let through, and so is
+/// null for a member that may be left out.
+pub(crate) fn check(schema: &Value, value: &Value, path: &str) -> Result<(), Refusal> {
+    fits(schema, value, path).map_err(Refusal::invalid)
+}
+
+/// The value of a parameter that arrived as text, as its schema types it. None if it was not sent.
+pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
+    let last = *given.last()?;
+    let schema = resolve(schema);
+    let typed = |text: &str, schema: &Value| match kind(schema) {
+        "integer" => text
+            .parse::<i64>()
+            .map_or_else(|_| json!(text), Value::from),
+        "number" => text
+            .parse::<f64>()
+            .map_or_else(|_| json!(text), Value::from),
+        "boolean" => text
+            .parse::<bool>()
+            .map_or_else(|_| json!(text), Value::from),
+        _ => json!(text),
+    };
+    if kind(schema) != "array" {
+        // As good as not there.
+        return (!last.is_empty()).then(|| typed(last, schema));
+    }
+    let items = resolve(&schema["items"]);
+    // Joined by commas or repeated: the exchange documents both, by operation, and clients differ.
+    let texts = given.iter().flat_map(|text| text.split(','));
+    Some(
+        texts
+            .filter(|text| !text.is_empty())
+            .map(|text| typed(text, items))
+            .collect(),
+    )
+}
+
+fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
+    if let Some(name) = schema["$ref"]
+        .as_str()
+        .and_then(|text| text.rsplit('/').next())
+    {
+        money(name, value, path)?;
+    }
+    let schema = resolve(schema);
+    if value.is_null() && schema["nullable"] == true {
+        return Ok(());
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        fits(part, value, path)?;
+    }
+    for word in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[word].as_array() {
+            let failures: Vec<String> = choices
+                .iter()
+                .filter_map(|choice| fits(choice, value, path).err())
+                .collect();
+            if let (true, Some(first)) =
+                (failures.len() == choices.len(), failures.into_iter().next())
+            {
+                return Err(first);
+            }
+        }
+    }
+    let is = |wanted: &str| match wanted {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => true,
+    };
+    let wanted = kind(schema);
+    if !is(wanted) {
+        return Err(format!("{}: must be of type {wanted}", name(path)));
+    }
+    if let Some(allowed) = schema["enum"].as_array()
+        && !allowed.contains(value)
+    {
+        let words: Vec<String> = allowed
+            .iter()
+            .map(|word| {
+                word.as_str()
+                    .map_or_else(|| word.to_string(), ToOwned::to_owned)
+            })
+            .collect();
+        return Err(format!("{}: must be oneof {}", name(path), words.join(" ")));
+    }
+    match value {
+        Value::Number(number) => bounds(schema, ["minimum", "maximum"], number.as_f64(), path, ""),
+        Value::String(text) => {
+            format(schema, text, path)?;
+            let length = Some(text.chars().count() as f64);
+            bounds(
+                schema,
+                ["minLength", "maxLength"],
+                length,
+                path,
+                " characters",
+            )
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                fits(&schema["items"], item, &format!("{path}[{index}]"))?;
+            }
+            bounds(
+                schema,
+                ["minItems", "maxItems"],
+                Some(items.len() as f64),
+                path,
+                " items",
+            )
+        }
+        Value::Object(members) => object(schema, members, path),
+        _ => Ok(()),
+    }
+}
+
+fn object(schema: &Value, members: &Map<String, Value>, path: &str) -> Result<(), String> {
+    let required = schema["required"].as_array();
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        if !members.contains_key(name) {
+            return Err(format!("{}: required", below(path, name)));
+        }
+    }
+    let properties = schema["properties"].as_object();
+    for (name, value) in members {
+        if let Some(schema) = properties.and_then(|properties| properties.get(name)) {
+            if value.is_null() && !is_required(name) {
+                continue;
+            }
+            fits(schema, value, &below(path, name))?;
+        } else if schema["additionalProperties"].is_object() {
+            fits(&schema["additionalProperties"], value, &below(path, name))?;
+        }
+    }
+    Ok(())
+}
+
+fn bounds(
+    schema: &Value,
+    [least, most]: [&str; 2],
+    value: Option<f64>,
+    path: &str,
+    unit: &str,
+) -> Result<(), String> {
+    let (Some(value), path) = (value, name(path)) else {
+        return Ok(());
+    };
+    match (&schema[least], &schema[most]) {
+        (bound, _) if bound.as_f64().is_some_and(|bound| value < bound) => {
+            Err(format!("{path}: must be gte {bound}{unit}"))
+        }
+        (_, bound) if bound.as_f64().is_some_and(|bound| value > bound) => {
+            Err(format!("{path}: must be lte {bound}{unit}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
+    let (fits, what) = match schema["format"].as_str() {
+        Some("date-time") => (
+            chrono::DateTime::parse_from_rfc3339(text).is_ok(),
+            "a time as RFC 3339 has it",
+        ),
+        Some("uuid") => (Uuid::parse_str(text).is_ok(), "a UUID"),
+        _ => return Ok(()),
+    };
+    fits.then_some(())
+        .ok_or_else(|| format!("{}: must be {what}", name(path)))
+}
+
+/// Amounts are texts to the contract.
+fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
+    let Some(text) = value.as_str() else {
+        return Ok(());
+    };
+    let (fits, what) = match schema {
+        "FixedPointDollars" => (
+            text.parse::<Dollars>().is_ok(),
+            "dollars, with up to 6 decimals",
+        ),
+        "FixedPointCount" => (
+            text.parse::<Contracts>().is_ok(),
+            "contracts, with up to 2 decimals",
+        ),
+        _ => return Ok(()),
+    };
+    fits.then_some(())
+        .ok_or_else(|| format!("{}: must be {what}", name(path)))
+}
+
+/// What a schema is, behind its reference.
+pub(crate) fn resolve(schema: &Value) -> &Value {
+    let name = schema["$ref"]
+        .as_str()
+        .and_then(|text| text.rsplit('/').next());
+    name.and_then(|name| Contract::get().schemas.get(name))
+        .unwrap_or(schema)
+}
+
+fn kind(schema: &Value) -> &str {
+    match schema["type"].as_str() {
+        Some(kind) => kind,
+        None if schema["properties"].is_object() => "object",
+        None => "",
+    }
+}
+
+fn name(path: &str) -> &str {
+    if path.is_empty() { "body" } else { path }
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(schema: Value, value: Value) -> String {
+        check(&schema, &value, "x")
+            .err()
+            .map(|refusal| refusal.details)
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        for (schema, value, expected) in [
+            (
+                json!({ "type": "integer" }),
+                json!("7"),
+                "x: must be of type integer",
+            ),
+            (
+                json!({ "type": "integer", "maximum": 1000 }),
+                json!(1001),
+                "x: must be lte 1000",
+            ),
+            (
+                json!({ "type": "integer", "minimum": 0 }),
+                json!(-1),
+                "x: must be gte 0",
+            ),
+            (
+                json!({ "type": "string", "maxLength": 2 }),
+                json!("abc"),
+                "x: must be lte 2 characters",
+            ),
+            (
+                json!({ "enum": ["bid", "ask"] }),
+                json!("buy"),
+                "x: must be oneof bid ask",
+            ),
+            (
+                json!({ "type": "string", "format": "uuid" }),
+                json!("7"),
+                "x: must be a UUID",
+            ),
+            (
+                json!({ "type": "string", "format": "date-time" }),
+                json!("now"),
+                "x: must be a time as RFC 3339 has it",
+            ),
+            (
+                json!({ "$ref": "#/components/schemas/FixedPointCount" }),
+                json!("1.234"),
+                "x: must be contracts, with up to 2 decimals",
+            ),
+            (
+                json!({ "$ref": "#/components/schemas/FixedPointDollars" }),
+                json!(0.5),
+                "x: must be of type string",
+            ),
+            (
+                json!({ "type": "array", "minItems": 1, "items": {} }),
+                json!([]),
+                "x: must be gte 1 items",
+            ),
+            (
+                json!({ "type": "array", "items": { "type": "string" } }),
+                json!(["a", 1]),
+                "x[1]: must be of type string",
+            ),
+            (
+                json!({ "type": "object", "required": ["y"] }),
+                json!({}),
+                "x.y: required",
+            ),
+            (
+                json!({ "type": "object", "properties": { "y": { "type": "boolean" } } }),
+                json!({ "y": 1, "z": 2 }),
+                "x.y: must be of type boolean",
+            ),
+            (
+                json!({ "allOf": [{ "enum": [1] }] }),
+                json!(2),
+                "x: must be oneof 1",
+            ),
+            (
+                json!({ "oneOf": [{ "type": "string" }, { "type": "integer" }] }),
+                json!(true),
+                "x: must be of type string",
+            ),
+        ] {
+            assert_eq!(said(schema, value), expected);
+        }
+    }
+
+    #[test]
+    fn what_fits_is_let_through() {
+        for (schema, value) in [
+            (
+                json!({ "type": "object", "properties": { "y": { "type": "boolean" } } }),
+                json!({ "y": null, "z": 2 }),
+            ),
+            (json!({ "type": "string", "nullable": true }), json!(null)),
+            (
+                json!({ "oneOf": [{ "type": "string" }, { "type": "integer" }] }),
+                json!(1),
+            ),
+            (
+                json!({ "$ref": "#/components/schemas/FixedPointCount" }),
+                json!("2.5"),
+            ),
+        ] {
+            assert_eq!(said(schema, value), "");
+        }
+    }
+
+    #[test]
+    fn texts_are_typed() {
+        let integers = json!({ "type": "array", "items": { "type": "integer" } });
+        assert_eq!(from_text(&integers, &["1,2", "3"]), Some(json!([1, 2, 3])));
+        assert_eq!(
+            from_text(&json!({ "type": "boolean" }), &["true"]),
+            Some(json!(true))
+        );
+        assert_eq!(
+            from_text(&json!({ "type": "integer" }), &["x"]),
+            Some(json!("x"))
+        );
+        assert_eq!(from_text(&json!({ "type": "integer" }), &[""]), None);
+        assert_eq!(from_text(&json!({}), &[]), None);
+    }
+}

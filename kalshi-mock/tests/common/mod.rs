@@ -1,0 +1,129 @@
+//! What the tests share: an exchange without limits, orders in one line, requests by hand.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a module of tests, of which each uses a part"
+)]
+
+use kalshi_mock::MockExchange;
+use kalshi_sdk::{
+    Client, Contracts, Credentials, Dollars, RetryPolicy,
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PrivateKey, signing_text},
+    limits::RateLimits,
+    types::{
+        BookSide, CreateOrderV2Request, CreateOrderV2RequestTimeInForce as TimeInForce,
+        SelfTradePreventionType,
+    },
+};
+use serde_json::Value;
+
+pub const TICKER: &str = "KXTEST-26-A";
+
+/// An empty exchange that refuses nothing for want of tokens.
+pub async fn exchange() -> MockExchange {
+    MockExchange::builder()
+        .without_limits()
+        .without_universe()
+        .start()
+        .await
+        .unwrap()
+}
+
+/// A client that tries once.
+pub fn once(exchange: &MockExchange) -> Client {
+    exchange
+        .client_builder()
+        .unwrap()
+        .rate_limits(RateLimits::Unlimited)
+        .retry(RetryPolicy::none())
+        .build()
+        .unwrap()
+}
+
+pub fn dollars(text: &str) -> Dollars {
+    text.parse().unwrap()
+}
+
+pub fn contracts(text: &str) -> Contracts {
+    text.parse().unwrap()
+}
+
+/// A good till cancelled order.
+pub fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Request {
+    CreateOrderV2Request::builder()
+        .ticker(TICKER)
+        .side(side)
+        .price(dollars(price))
+        .count(contracts(count))
+        .time_in_force(TimeInForce::GoodTillCanceled)
+        .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
+        .try_into()
+        .unwrap()
+}
+
+/// A caller that writes its requests by hand.
+pub struct Raw {
+    http: reqwest::Client,
+    origin: String,
+    key_id: String,
+    key: PrivateKey,
+}
+
+impl Raw {
+    pub fn new(exchange: &MockExchange) -> Self {
+        let user = exchange.user();
+        Self::with_key(exchange, user.credentials(), user.private_key().clone())
+    }
+
+    pub fn with_key(exchange: &MockExchange, credentials: Credentials, key: PrivateKey) -> Self {
+        Self {
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+            origin: format!("http://{}", exchange.address()),
+            key_id: credentials.key_id().to_owned(),
+            key,
+        }
+    }
+
+    /// A signed request to a path below `/trade-api/v2`, as it is before it is sent.
+    pub fn signed(&self, method: &str, path: &str, now_ms: u64) -> reqwest::RequestBuilder {
+        let path = format!("/trade-api/v2{path}");
+        let text = signing_text(now_ms, method, &path);
+        let signature = self.key.sign(text.as_bytes()).unwrap();
+        self.unsigned(method, &path)
+            .header(ACCESS_KEY, &self.key_id)
+            .header(ACCESS_TIMESTAMP, now_ms)
+            .header(ACCESS_SIGNATURE, signature.to_base64())
+    }
+
+    pub fn unsigned(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method.parse().unwrap(), format!("{}{path}", self.origin))
+    }
+
+    /// Status and body of a signed call.
+    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let request = self.signed(method, path, now_ms());
+        answer(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.bytes().await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+pub fn now_ms() -> u64 {
+    u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap()
+}
