@@ -12,8 +12,8 @@ use kalshi_sdk::{
     Client, Contracts, Error,
     types::{
         BookSide::{Ask, Bid},
-        CreateOrderV2Request, CreateOrderV2RequestTimeInForce as TimeInForce,
-        CreateOrderV2Response, Order, OrderStatus, SelfTradePreventionType,
+        CreateOrderV2Request, CreateOrderV2Response, Order, OrderStatus, SelfTradePreventionType,
+        TimeInForce,
     },
 };
 use serde_json::json;
@@ -51,7 +51,7 @@ async fn position(client: &Client) -> (Contracts, String) {
 }
 
 fn code(error: &Error) -> String {
-    error.api_error().unwrap().code().unwrap().to_owned()
+    error.code().unwrap().to_owned()
 }
 
 #[tokio::test]

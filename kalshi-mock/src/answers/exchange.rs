@@ -26,6 +26,7 @@ pub(super) fn status(state: &State) -> Answer {
     let of_shard = |shard: &Shard| {
         json!({
             "exchange_index": shard,
+            "description": format!("Shard {shard}"),
             "exchange_active": state.exchange_active,
             "trading_active": trading,
             "intra_exchange_transfers_active": state.exchange_active,

@@ -1,1 +1,206 @@
-fn main() {}
+//! The program `kalshi-mock`: an exchange on this machine, for programs in any language.
+
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, ValueEnum};
+use kalshi_mock::{FaultRule, MockExchange, MockExchangeBuilder};
+use kalshi_sdk::{Dollars, PrivateKey, auth::KeyAlgorithm, limits::Tier};
+use serde_json::json;
+
+/// A local Kalshi exchange: checks signatures, keeps books and money, and misbehaves when told to.
+///
+/// It makes a key, writes its private half to a file, and prints where everything is. It runs until ctrl-C.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+struct Options {
+    /// The port to listen on; 0 takes any that is free.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Print one line of JSON, and nothing else: `base_url`, `ws_url`, `key_id`, `private_key_path`.
+    #[arg(long)]
+    json: bool,
+    /// The kind of key to make.
+    #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
+    key_type: KeyType,
+    /// Where to write the private key, as PKCS#8 PEM [default: a file in the folder for temporary files, removed at the end].
+    #[arg(long, value_name = "FILE")]
+    private_key: Option<PathBuf>,
+    /// The usage tier, which sets how many calls a second are served.
+    #[arg(long, value_enum, default_value_t = UsageTier::Basic)]
+    tier: UsageTier,
+    /// What the account holds, in dollars.
+    #[arg(long, default_value = "10000", value_name = "DOLLARS")]
+    balance: Dollars,
+    /// Where chance begins: the same seed gives the same ids and books.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Something to go wrong, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
+    ///
+    /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
+    /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value,
+    /// null-lists, extra-member, missing-member=NAME, clock-skew=MS, stale-reads=MS.
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<FaultRule>,
+    /// Write every request and its answer to a file, one line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyType {
+    Rsa,
+    Ed25519,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum UsageTier {
+    Basic,
+    Advanced,
+    Expert,
+    Premier,
+    Paragon,
+    Prime,
+    Prestige,
+    /// No call is refused for want of tokens.
+    Unlimited,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut line = format!("error: {error}");
+            let mut source = error.source();
+            while let Some(error) = source {
+                // Writing to a string does not fail.
+                _ = write!(line, ": {error}");
+                source = error.source();
+            }
+            eprintln!("{line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let json = options.json;
+    let (given, faults) = (options.private_key.clone(), options.fault.clone());
+    let exchange = builder(options).start().await?;
+    for fault in faults {
+        exchange.fault(fault);
+    }
+    let port = exchange.address().port();
+    let path = match &given {
+        Some(path) => path.clone(),
+        None => env::temp_dir().join(format!("kalshi-mock-{port}.pem")),
+    };
+    write_key(&path, exchange.user().private_key()).map_err(|error| {
+        format!(
+            "cannot write the private key to {}: {error}",
+            path.display()
+        )
+    })?;
+    announce(&exchange, &path, json)?;
+    stopped().await?;
+    exchange.shut_down().await;
+    if given.is_none() {
+        fs::remove_file(&path)?;
+    }
+    Ok(())
+}
+
+fn builder(options: Options) -> MockExchangeBuilder {
+    let algorithm = match options.key_type {
+        KeyType::Rsa => KeyAlgorithm::Rsa,
+        KeyType::Ed25519 => KeyAlgorithm::Ed25519,
+    };
+    let builder = MockExchange::builder()
+        .with_address(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))
+        .with_seed(options.seed)
+        .with_balance(options.balance)
+        .with_key_algorithm(algorithm)
+        // Nobody asks for them here.
+        .with_requests(0);
+    let builder = match options.tier {
+        UsageTier::Basic => builder.with_tier(Tier::Basic),
+        UsageTier::Advanced => builder.with_tier(Tier::Advanced),
+        UsageTier::Expert => builder.with_tier(Tier::Expert),
+        UsageTier::Premier => builder.with_tier(Tier::Premier),
+        UsageTier::Paragon => builder.with_tier(Tier::Paragon),
+        UsageTier::Prime => builder.with_tier(Tier::Prime),
+        UsageTier::Prestige => builder.with_tier(Tier::Prestige),
+        UsageTier::Unlimited => builder.without_limits(),
+    };
+    match options.record {
+        Some(path) => builder.with_record(path),
+        None => builder,
+    }
+}
+
+/// Writes a key for its owner's eyes only. What was there before is replaced, and a link is not followed.
+fn write_key(path: &Path, key: &PrivateKey) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
+        fs::remove_file(path)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(key.to_pkcs8_pem().as_bytes())
+}
+
+fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()> {
+    let credentials = exchange.credentials();
+    let mut out = io::stdout().lock();
+    if as_json {
+        let line = json!({
+            "base_url": exchange.rest_url(),
+            "ws_url": exchange.ws_url(),
+            "key_id": credentials.key_id(),
+            "private_key_path": key,
+        });
+        writeln!(out, "{line}")?;
+        return out.flush();
+    }
+    let tickers = exchange.tickers();
+    writeln!(out, "A local exchange is running.")?;
+    writeln!(out, "  base URL     {}", exchange.rest_url())?;
+    writeln!(out, "  WebSocket    {} (not served yet)", exchange.ws_url())?;
+    writeln!(out, "  key id       {}", credentials.key_id())?;
+    writeln!(out, "  private key  {}", key.display())?;
+    writeln!(
+        out,
+        "  markets      {}, such as {}",
+        tickers.len(),
+        tickers.first().map_or("", String::as_str)
+    )?;
+    writeln!(out, "Stop it with ctrl-C.")?;
+    out.flush()
+}
+
+/// Until somebody wants it to stop.
+#[cfg(unix)]
+async fn stopped() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Until somebody wants it to stop.
+#[cfg(not(unix))]
+async fn stopped() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

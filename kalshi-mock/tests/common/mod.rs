@@ -13,10 +13,7 @@ use kalshi_sdk::{
     Client, Contracts, Credentials, Dollars, RetryPolicy,
     auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PrivateKey, signing_text},
     limits::RateLimits,
-    types::{
-        BookSide, CreateOrderV2Request, CreateOrderV2RequestTimeInForce as TimeInForce,
-        SelfTradePreventionType,
-    },
+    types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
 };
 use serde_json::Value;
 
