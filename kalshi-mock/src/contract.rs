@@ -79,12 +79,6 @@ impl Contract {
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values()
     }
-
-    /// The operation of that id.
-    #[cfg(test)]
-    pub(crate) fn endpoint(&self, id: &str) -> Option<&Endpoint> {
-        self.endpoints.get(id)
-    }
 }
 
 impl Endpoint {

@@ -7,6 +7,8 @@ mod ledger;
 mod market;
 mod matching;
 mod orders;
+#[cfg(test)]
+mod properties;
 mod settlement;
 mod transfers;
 mod universe;

@@ -1,0 +1,675 @@
+//! What holds whatever is done to the exchange: random commands, and everything counted again after each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kalshi_sdk::{Contracts, Dollars, limits::Tier};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::time::SECOND;
+
+const USERS: [u32; 3] = [1, 2, 3];
+const MARKETS: [&str; 2] = ["KXA-26-X", "KXB-26-Y"];
+
+#[derive(Clone, Debug)]
+enum Command {
+    Create {
+        user: usize,
+        subaccount: u8,
+        market: usize,
+        side: Side,
+        cents: i64,
+        count: i64,
+        time_in_force: TimeInForce,
+        self_trade: SelfTrade,
+        post_only: bool,
+        reduce_only: bool,
+        expires_in: Option<i64>,
+        group: Option<usize>,
+    },
+    House {
+        market: usize,
+        side: Side,
+        cents: i64,
+        count: i64,
+    },
+    ClearHouse {
+        market: usize,
+    },
+    Amend {
+        order: usize,
+        cents: i64,
+        count: i64,
+    },
+    Decrease {
+        order: usize,
+        to: i64,
+    },
+    Cancel {
+        order: usize,
+    },
+    Group {
+        user: usize,
+        limit: i64,
+    },
+    Limit {
+        group: usize,
+        limit: i64,
+    },
+    Reset {
+        group: usize,
+    },
+    Trigger {
+        group: usize,
+    },
+    Delete {
+        group: usize,
+    },
+    Quote {
+        requester: usize,
+        maker: usize,
+        market: usize,
+        count: i64,
+        cents: i64,
+        side: Side,
+    },
+    Transfer {
+        user: usize,
+        to: u8,
+        cents: i64,
+    },
+    Advance {
+        milliseconds: i64,
+    },
+    Pause {
+        active: bool,
+    },
+    Settle {
+        market: usize,
+        cents: i64,
+    },
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Bid), Just(Side::Ask)]
+}
+
+fn create() -> impl Strategy<Value = Command> {
+    let who = (0..3_usize, 0..2_u8, 0..2_usize, side());
+    // Close to the middle, so that much trades.
+    let what = (
+        40..60_i64,
+        prop_oneof![1..400_i64, Just(100), 1_000..5_000_i64],
+    );
+    let how = (
+        prop_oneof![
+            4 => Just(TimeInForce::GoodTillCanceled),
+            1 => Just(TimeInForce::ImmediateOrCancel),
+            1 => Just(TimeInForce::FillOrKill),
+        ],
+        prop_oneof![Just(SelfTrade::TakerAtCross), Just(SelfTrade::Maker)],
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
+        prop::option::weighted(0.1, 1..30_i64),
+        prop::option::weighted(0.5, 0..6_usize),
+    );
+    (who, what, how).prop_map(|((user, subaccount, market, side), (cents, count), how)| {
+        let (time_in_force, self_trade, post_only, reduce_only, expires_in, group) = how;
+        Command::Create {
+            user,
+            subaccount,
+            market,
+            side,
+            cents,
+            count,
+            time_in_force,
+            self_trade,
+            post_only,
+            reduce_only,
+            expires_in,
+            group,
+        }
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let (market, count, cents) = (0..2_usize, 1..1_000_i64, 40..60_i64);
+    prop_oneof![
+        20 => create(),
+        4 => (market.clone(), side(), cents.clone(), count.clone())
+            .prop_map(|(market, side, cents, count)| Command::House { market, side, cents, count }),
+        1 => market.clone().prop_map(|market| Command::ClearHouse { market }),
+        4 => (0..60_usize, cents.clone(), count.clone())
+            .prop_map(|(order, cents, count)| Command::Amend { order, cents, count }),
+        2 => (0..60_usize, 0..300_i64).prop_map(|(order, to)| Command::Decrease { order, to }),
+        3 => (0..60_usize).prop_map(|order| Command::Cancel { order }),
+        2 => (0..3_usize, 100..900_i64).prop_map(|(user, limit)| Command::Group { user, limit }),
+        1 => (0..6_usize, 100..900_i64).prop_map(|(group, limit)| Command::Limit { group, limit }),
+        2 => (0..6_usize).prop_map(|group| Command::Reset { group }),
+        1 => (0..6_usize).prop_map(|group| Command::Trigger { group }),
+        1 => (0..6_usize).prop_map(|group| Command::Delete { group }),
+        1 => (0..3_usize, 0..3_usize, market.clone(), count, cents, side()).prop_map(
+            |(requester, maker, market, count, cents, side)| Command::Quote { requester, maker, market, count, cents, side }
+        ),
+        1 => (0..3_usize, 0..2_u8, 1..2_000_i64).prop_map(|(user, to, cents)| Command::Transfer { user, to, cents }),
+        4 => (1..20_000_i64).prop_map(|milliseconds| Command::Advance { milliseconds }),
+        1 => prop::bool::weighted(0.8).prop_map(|active| Command::Pause { active }),
+        1 => prop_oneof![9 => Just(None), 1 => (0..2_usize, 0..=100_i64).prop_map(Some)].prop_map(|end| match end {
+            Some((market, cents)) => Command::Settle { market, cents },
+            None => Command::Advance { milliseconds: 1 },
+        }),
+    ]
+}
+
+/// The exchange, and what a test has to remember beside it.
+struct Bench {
+    state: State,
+    groups: Vec<Uuid>,
+    /// What each group matched since it was last reset: when, hundredths of contracts.
+    matched: BTreeMap<Uuid, Vec<(Micros, i64)>>,
+    /// The fills that were looked at.
+    seen: u64,
+    /// When each order came to the end of its queue, as counted here.
+    places: BTreeMap<Uuid, usize>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut state = State::new(1, 1_000 * SECOND);
+        for user in USERS {
+            // Little, so that some orders cannot be paid.
+            assert_eq!(state.add_user(Tier::Basic, false, 3_000), user);
+            state.create_subaccount(user, 0).unwrap();
+        }
+        for ticker in MARKETS {
+            let event = ticker.rsplit_once('-').unwrap().0;
+            state.add_market_of(ticker, event);
+        }
+        state.markets[1].fees.of_makers = true;
+        Self {
+            state,
+            groups: Vec::new(),
+            matched: BTreeMap::new(),
+            seen: 0,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// An order comes to the end of its queue.
+    fn queue(&mut self, order: Uuid) {
+        let last = self.places.values().max().map_or(0, |last| last + 1);
+        self.places.insert(order, last);
+    }
+
+    /// So do those that are new.
+    fn queue_new(&mut self) {
+        let mut new: Vec<&Order> = self
+            .state
+            .orders
+            .values()
+            .filter(|order| !self.places.contains_key(&order.id))
+            .collect();
+        new.sort_by_key(|order| order.number);
+        for order in new.into_iter().map(|order| order.id).collect::<Vec<_>>() {
+            self.queue(order);
+        }
+    }
+
+    fn resting(&self, index: usize) -> Option<Uuid> {
+        let resting = self
+            .state
+            .orders
+            .values()
+            .filter(|order| order.status == Status::Resting);
+        let mut orders: Vec<_> = resting.filter(|order| !order.account.is_house()).collect();
+        orders.sort_by_key(|order| order.number);
+        orders.get(index).map(|order| order.id)
+    }
+
+    fn group(&self, index: usize) -> Option<Uuid> {
+        self.groups
+            .get(index)
+            .copied()
+            .filter(|group| self.state.groups.contains_key(group))
+    }
+
+    /// Carries a command out. Refusals are as good as successes: nothing may be wrong after either.
+    fn run(&mut self, command: Command) {
+        let ahead = self.eligible(&command);
+        match command {
+            Command::Create {
+                user,
+                subaccount,
+                market,
+                side,
+                cents,
+                count,
+                time_in_force,
+                self_trade,
+                post_only,
+                reduce_only,
+                expires_in,
+                group,
+            } => {
+                let expires = expires_in.map(|seconds| self.state.now / SECOND + seconds);
+                let before = self.state.now;
+                let result = self.state.create_order(NewOrder {
+                    account: Account {
+                        user: USERS[user],
+                        subaccount,
+                    },
+                    ticker: MARKETS[market].to_owned(),
+                    client_order_id: None,
+                    side,
+                    price: Dollars::from_micros(cents * 10_000),
+                    count: Contracts::from_hundredths(count),
+                    expires,
+                    time_in_force,
+                    post_only,
+                    reduce_only,
+                    self_trade,
+                    cancel_on_pause: post_only,
+                    group: group.and_then(|group| self.group(group)),
+                });
+                assert_eq!(before, self.state.now);
+                if let Ok(placed) = result {
+                    assert!(!post_only || placed.filled.is_zero());
+                    let rests =
+                        self.state.orders.get(&placed.order.id).unwrap().status == Status::Resting;
+                    assert!(!rests || time_in_force == TimeInForce::GoodTillCanceled);
+                    if time_in_force == TimeInForce::FillOrKill {
+                        assert!(placed.filled == placed.order.initial);
+                    }
+                }
+                self.check_priority(&ahead);
+            }
+            Command::House {
+                market,
+                side,
+                cents,
+                count,
+            } => {
+                let price = Dollars::from_micros(cents * 10_000);
+                self.state
+                    .house_order(market, side, price, Contracts::from_hundredths(count));
+                self.check_priority(&ahead);
+            }
+            Command::ClearHouse { market } => self.state.clear_house(market),
+            Command::Amend {
+                order,
+                cents,
+                count,
+            } => {
+                if let Some(id) = self.resting(order) {
+                    let order = self.state.orders[&id].clone();
+                    let amendment = Amendment {
+                        ticker: self.state.markets[order.market].ticker.clone(),
+                        side: order.side,
+                        price: Dollars::from_micros(cents * 10_000),
+                        count: Contracts::from_hundredths(count),
+                        expires: None,
+                        client_order_id: None,
+                        updated_client_order_id: None,
+                    };
+                    let amended = self.state.amend(id, &amendment);
+                    let grown =
+                        amendment.count > order.filled.checked_add(order.remaining).unwrap();
+                    if amended.is_ok() && (amendment.price != order.price || grown) {
+                        self.queue(id);
+                    }
+                }
+            }
+            Command::Decrease { order, to } => {
+                if let Some(id) = self.resting(order) {
+                    self.state.decrease(id, Contracts::from_hundredths(to));
+                }
+            }
+            Command::Cancel { order } => {
+                if let Some(id) = self.resting(order) {
+                    self.state.cancel(id);
+                }
+            }
+            Command::Group { user, limit } => {
+                let account = Account {
+                    user: USERS[user],
+                    subaccount: 0,
+                };
+                let limit = Contracts::from_hundredths(limit);
+                self.groups
+                    .push(self.state.create_group(account, 0, limit).unwrap());
+            }
+            Command::Limit { group, limit } => {
+                if let Some(group) = self.group(group) {
+                    self.state
+                        .limit_group(group, Contracts::from_hundredths(limit));
+                }
+            }
+            Command::Reset { group } => {
+                if let Some(group) = self.group(group) {
+                    self.state.reset_group(group);
+                    self.matched.remove(&group);
+                }
+            }
+            Command::Trigger { group } => {
+                if let Some(group) = self.group(group) {
+                    self.state.trigger_group(group);
+                    assert!(self.state.groups[&group].orders.is_empty());
+                }
+            }
+            Command::Delete { group } => {
+                if let Some(group) = self.group(group) {
+                    self.state.delete_group(group);
+                }
+            }
+            Command::Quote {
+                requester,
+                maker,
+                market,
+                count,
+                cents,
+                side,
+            } => {
+                self.quote(
+                    requester,
+                    maker,
+                    market,
+                    Contracts::from_hundredths(count),
+                    cents,
+                    side,
+                );
+            }
+            Command::Transfer { user, to, cents } => {
+                let of = |subaccount| Account {
+                    user: USERS[user],
+                    subaccount,
+                };
+                let id = self.state.id();
+                _ = self
+                    .state
+                    .transfer_to_subaccount(id, (of(1 - to), of(to)), 0, cents);
+            }
+            Command::Advance { milliseconds } => {
+                let now = self.state.now + milliseconds * 1000;
+                self.state.advance_to(now);
+            }
+            Command::Pause { active } => self.state.set_trading(active),
+            Command::Settle { market, cents } => {
+                self.state.settle(
+                    market,
+                    Outcome::Scalar(Dollars::from_micros(cents * 10_000)),
+                );
+            }
+        }
+    }
+
+    fn quote(
+        &mut self,
+        requester: usize,
+        maker: usize,
+        market: usize,
+        count: Contracts,
+        cents: i64,
+        side: Side,
+    ) {
+        let now = self.state.now;
+        let account = |user: usize| Account {
+            user: USERS[user],
+            subaccount: 0,
+        };
+        let rfq = Rfq {
+            id: Uuid::nil(),
+            creator: account(requester),
+            market,
+            contracts: Some(count),
+            target_cost: None,
+            rest_remainder: false,
+            open: true,
+            created: now,
+            updated: now,
+        };
+        let id = self.state.create_rfq(rfq, true).unwrap().to_string();
+        let (number, _) = self.state.rfq(&id).unwrap();
+        let quoted = self.state.create_quote(Quote {
+            id: Uuid::nil(),
+            rfq: number,
+            creator: account(maker),
+            yes_bid: Dollars::from_micros(cents * 10_000),
+            no_bid: Dollars::from_micros((99 - cents) * 10_000),
+            rest_remainder: false,
+            post_only: false,
+            status: QuoteStatus::Open,
+            accepted: None,
+            created: now,
+            updated: now,
+            accepted_at: None,
+            confirmed_at: None,
+            executed_at: None,
+            cancelled_at: None,
+            cancellation: None,
+            orders: None,
+        });
+        if let Ok(id) = quoted {
+            let (number, _) = self.state.quote(&id.to_string()).unwrap();
+            self.state.accept_quote(number, side).unwrap();
+            self.state.confirm_quote(number).unwrap();
+        }
+    }
+
+    /// The orders that an incoming one may meet, in the order in which it must: no group and no user of its own in the way.
+    fn eligible(&self, command: &Command) -> Vec<(Uuid, Contracts)> {
+        let (user, market, side, cents) = match command {
+            Command::Create {
+                user,
+                market,
+                side,
+                cents,
+                ..
+            } => (USERS[*user], *market, *side, *cents),
+            Command::House {
+                market,
+                side,
+                cents,
+                ..
+            } => (0, *market, *side, *cents),
+            _ => return Vec::new(),
+        };
+        let limit = Dollars::from_micros(cents * 10_000);
+        let mut orders: Vec<&Order> = self
+            .state
+            .orders
+            .values()
+            .filter(|order| order.status == Status::Resting && order.market == market)
+            .filter(|order| order.side == side.opposite() && side.crosses(limit, order.price))
+            .filter(|order| order.account.user != user && order.group.is_none())
+            .collect();
+        // Not by rank: this is what rank is measured by.
+        orders.sort_by(|one, other| {
+            let price = match side {
+                Side::Bid => one.price.cmp(&other.price),
+                Side::Ask => other.price.cmp(&one.price),
+            };
+            price.then(self.places[&one.id].cmp(&self.places[&other.id]))
+        });
+        orders
+            .into_iter()
+            .map(|order| (order.id, order.remaining))
+            .collect()
+    }
+
+    /// No order trades while one before it still could.
+    fn check_priority(&self, ahead: &[(Uuid, Contracts)]) {
+        let remaining = |id: &Uuid| {
+            self.state
+                .orders
+                .get(id)
+                .map_or(Contracts::ZERO, |order| order.remaining)
+        };
+        let mut may_trade = true;
+        for (id, before) in ahead {
+            let after = remaining(id);
+            assert!(
+                may_trade || after == *before,
+                "an order traded before its turn"
+            );
+            may_trade &= after.is_zero();
+        }
+    }
+
+    fn check(&mut self) {
+        self.queue_new();
+        self.check_money();
+        self.check_books();
+        self.check_groups();
+    }
+
+    fn check_money(&self) {
+        let state = &self.state;
+        assert_eq!(
+            state.ledger.total(),
+            state.ledger.paid_in,
+            "money was made or lost"
+        );
+        for (account, cash) in state.ledger.all_cash() {
+            assert!(
+                cash.amount >= cash.reserved && cash.reserved >= 0,
+                "{account:?} {cash:?}"
+            );
+            assert_eq!(cash.amount % 100, 0, "balances have four digits: {cash:?}");
+        }
+        for (index, market) in state.markets.iter().enumerate() {
+            assert_eq!(
+                state.ledger.positions(index),
+                0,
+                "as much is held of YES as of NO"
+            );
+            let held: i64 = state
+                .ledger
+                .holders(index)
+                .into_iter()
+                .filter_map(|account| state.ledger.holding(account, index))
+                .map(|holding| holding.position.max(0))
+                .sum();
+            assert_eq!(market.open_interest.hundredths(), held);
+        }
+        let mut parties = BTreeSet::new();
+        for fill in state.fills.values() {
+            assert!(
+                parties.insert((fill.trade, fill.account.user)),
+                "a user traded with itself"
+            );
+        }
+        for order in state.orders.values() {
+            let filled: i64 = state
+                .fills
+                .values()
+                .filter(|fill| fill.order == order.id)
+                .map(|fill| fill.count.hundredths())
+                .sum();
+            assert!(order.account.is_house() || filled == order.filled.hundredths());
+        }
+    }
+
+    fn check_books(&self) {
+        let state = &self.state;
+        let mut in_books = BTreeSet::new();
+        for market in &state.markets {
+            if let (Some((bid, _)), Some((ask, _))) =
+                (state.best(market, Side::Bid), state.best(market, Side::Ask))
+            {
+                assert!(bid < ask, "a crossed book: {bid} {ask}");
+            }
+            in_books.extend(market.book.orders());
+        }
+        let resting: BTreeSet<Uuid> = state
+            .orders
+            .values()
+            .filter(|order| order.status == Status::Resting)
+            .inspect(|order| assert!(order.remaining > Contracts::ZERO))
+            .map(|order| order.id)
+            .collect();
+        assert_eq!(resting, in_books);
+    }
+
+    fn check_groups(&mut self) {
+        let new: Vec<(u64, Uuid, Micros, i64)> = self
+            .state
+            .fills
+            .range(self.seen + 1..)
+            .filter_map(|(number, fill)| {
+                let group = self.state.orders.get(&fill.order)?.group?;
+                Some((*number, group, fill.at, fill.count.hundredths()))
+            })
+            .collect();
+        for (number, group, at, count) in new {
+            self.seen = self.seen.max(number);
+            let matched = self.matched.entry(group).or_default();
+            matched.push((at, count));
+            let within: i64 = matched
+                .iter()
+                .filter(|(then, _)| *then > at - 15 * SECOND)
+                .map(|(_, count)| count)
+                .sum();
+            if let Some(group) = self.state.groups.get(&group) {
+                assert!(
+                    within <= group.limit.hundredths(),
+                    "matched {within} of {} in 15 s",
+                    group.limit
+                );
+            }
+        }
+        for (id, group) in &self.state.groups {
+            let members: BTreeSet<Uuid> = self
+                .state
+                .orders
+                .values()
+                .filter(|order| order.group == Some(*id) && order.status == Status::Resting)
+                .map(|order| order.id)
+                .collect();
+            assert_eq!(members, group.orders);
+            assert!(group.armed || members.is_empty());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_is_done_all_adds_up(commands in prop::collection::vec(command(), 1..250)) {
+        let mut bench = Bench::new();
+        for command in commands {
+            bench.run(command);
+            bench.check();
+        }
+        // All that is held is paid out, and then all money is cash and fees.
+        for market in 0..MARKETS.len() {
+            bench.state.settle(market, Outcome::Yes);
+            bench.check();
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_universe() {
+    let books = |seed| {
+        let mut state = State::new(seed, 1_800_000_000 * SECOND);
+        state.populate();
+        let show = |market: &Market| {
+            assert!(
+                market.book.orders().count() >= 6,
+                "{} is quoted",
+                market.ticker
+            );
+            format!(
+                "{} {:?} {:?}",
+                market.ticker,
+                state.levels(market, Side::Bid),
+                market.last_price
+            )
+        };
+        state.markets.iter().map(show).collect::<Vec<_>>()
+    };
+    assert_eq!(books(1), books(1));
+    assert_ne!(books(1), books(2));
+    assert_eq!(books(1).len(), 12);
+}
