@@ -14,7 +14,7 @@ use kalshi_sdk::{
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 
 use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Time, User,
@@ -33,7 +33,6 @@ pub struct MockExchange {
     shared: Arc<Shared>,
     address: SocketAddr,
     user: User,
-    stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<io::Result<()>>,
 }
 
@@ -223,7 +222,7 @@ impl MockExchange {
     /// Shuts it down: no new connections, and the calls under way are answered. To wait for that is not needed; dropping it does
     /// the same without.
     pub async fn shut_down(mut self) {
-        self.stop.send_replace(true);
+        self.shared.stop.send_replace(true);
         // Whatever it ended with, it has ended.
         _ = (&mut self.server).await;
     }
@@ -231,7 +230,7 @@ impl MockExchange {
 
 impl Drop for MockExchange {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
+        self.shared.stop.send_replace(true);
     }
 }
 
@@ -338,13 +337,11 @@ impl MockExchangeBuilder {
             self.balance,
             self.algorithm,
         )?;
-        let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared), stopped));
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
         Ok(MockExchange {
             shared,
             address,
             user,
-            stop,
             server,
         })
     }

@@ -112,7 +112,10 @@ pub(crate) async fn serve(
     });
     let latency: Duration = latency.sum();
     if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
+        tokio::select! {
+            () = tokio::time::sleep(latency) => {}
+            () = shared.stopped() => connection.cut(),
+        }
     }
     if cut || faults.contains(&Fault::DropAfter) {
         connection.cut();

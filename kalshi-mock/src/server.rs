@@ -21,7 +21,6 @@ use axum::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::watch,
 };
 
 use crate::{contract::Contract, gate, shared::Shared};
@@ -30,17 +29,10 @@ use crate::{contract::Contract, gate, shared::Shared};
 pub(crate) const PREFIX: &str = "/trade-api/v2";
 
 /// Serves until it is told to stop, and then until no call is under way.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let service = router(shared).into_make_service_with_connect_info::<Connection>();
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+    let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
     axum::serve(Severable(listener), service)
-        .with_graceful_shutdown(async move {
-            // An error: whoever would tell has gone.
-            _ = stop.wait_for(|stopped| *stopped).await;
-        })
+        .with_graceful_shutdown(async move { shared.stopped().await })
         .await
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use kalshi_sdk::limits::{AccountLimits, Tier};
+use tokio::sync::watch;
 
 use crate::{
     Refusal,
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) time: Time,
     pub(crate) keys: Keys,
     pub(crate) log: Mutex<Log>,
+    /// Whether it is to shut down.
+    pub(crate) stop: watch::Sender<bool>,
     state: Mutex<State>,
     faults: Mutex<Vec<FaultRule>>,
     /// Of addresses that call without a signature. None: they may call as often as they like.
@@ -35,10 +38,17 @@ impl Shared {
             time,
             keys: Keys::default(),
             log: Mutex::new(log),
+            stop: watch::Sender::new(false),
             state: Mutex::new(state),
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
         }
+    }
+
+    /// Until it is to shut down.
+    pub(crate) async fn stopped(&self) {
+        // An error would be that nobody can tell any more: this does.
+        _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 
     /// The state as it is now.

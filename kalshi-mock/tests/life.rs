@@ -1,0 +1,151 @@
+//! Exchanges come and go: apart from each other, quickly, without a trace.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod common;
+
+use std::{net::SocketAddr, time::Duration};
+
+use kalshi_mock::{Fault, MockExchange, StartError};
+use kalshi_sdk::operation;
+use tokio::net::TcpStream;
+
+/// Until nothing listens there any more.
+async fn until_gone(address: SocketAddr) {
+    let gone = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn three_lines_to_a_running_exchange_and_a_connected_client()
+-> Result<(), Box<dyn std::error::Error>> {
+    let exchange = MockExchange::start().await?;
+    let client = exchange.client()?;
+    assert_eq!(client.get_balance().send().await?.balance, 1_000_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn exchanges_know_nothing_of_each_other() {
+    let (one, other) = (
+        MockExchange::start().await.unwrap(),
+        MockExchange::start().await.unwrap(),
+    );
+    assert_ne!(one.address(), other.address());
+    let _ = one.market("KXONLY-26-HERE");
+    assert!(!other.tickers().contains(&"KXONLY-26-HERE".to_owned()));
+    let stranger = kalshi_sdk::Client::builder()
+        .environment(other.environment().unwrap())
+        .credentials(one.user().credentials())
+        .build()
+        .unwrap();
+    // The same seed, so the same id; but another key.
+    assert!(stranger.get_balance().send().await.unwrap_err().is_auth());
+}
+
+#[tokio::test]
+async fn a_dropped_exchange_is_gone_with_its_connections() {
+    let exchange = MockExchange::start().await.unwrap();
+    let address = exchange.address();
+    let client = exchange.client().unwrap();
+    client.get_markets().send().await.unwrap();
+    // A connection on which nothing is under way.
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    drop(exchange);
+    until_gone(address).await;
+    let mut end = [0];
+    let read = tokio::time::timeout(
+        Duration::from_secs(30),
+        tokio::io::AsyncReadExt::read(&mut idle, &mut end),
+    )
+    .await;
+    assert!(matches!(read.unwrap(), Ok(0) | Err(_)));
+    assert!(client.get_markets().send().await.is_err());
+}
+
+#[tokio::test]
+async fn shutting_down_does_not_wait_for_a_slow_answer() {
+    let exchange = MockExchange::start().await.unwrap();
+    exchange.fault(Fault::Latency(Duration::from_secs(3600)).on(operation::GET_MARKETS));
+    let client = exchange.client().unwrap();
+    let call = tokio::spawn(async move { client.get_markets().send().await.is_err() });
+    while exchange.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+        .await
+        .unwrap();
+    call.abort();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_in_one_line() {
+    let exchange = MockExchange::start().await.unwrap();
+    let error = MockExchange::builder()
+        .with_address(exchange.address())
+        .start()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StartError::Address { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{} is in use: choose another port, or 0 for any that is free",
+            exchange.address()
+        )
+    );
+}
+
+/// Open files, tasks and memory of this process after many exchanges are those of after a few.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_exchanges_leave_nothing() {
+    let measure = |runtime: &tokio::runtime::Runtime| {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        (files, runtime.metrics().num_alive_tasks(), pages * 4096)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let run = |count: usize| {
+        runtime.block_on(async {
+            for _ in 0..count {
+                let exchange = MockExchange::start().await.unwrap();
+                let client = exchange.client().unwrap();
+                client.get_exchange_status().send().await.unwrap();
+                exchange.shut_down().await;
+                drop(client);
+            }
+            // The last connections' tasks end by themselves.
+            while tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+                > 0
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+        measure(&runtime)
+    };
+    let (files, _, memory) = run(20);
+    let (files_after, tasks_after, memory_after) = run(150);
+    assert_eq!(tasks_after, 0);
+    // Other tests of this process open files too, a few at a time.
+    assert!(
+        files_after < files + 60,
+        "{files} open files became {files_after}"
+    );
+    assert!(
+        memory_after < memory + 24 * 1024 * 1024,
+        "{memory} bytes became {memory_after}"
+    );
+}
