@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier};
+use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier, orders::PriceGrid};
 use serde::Serialize;
 
 use super::{
@@ -105,45 +105,10 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// Whether a price is on the grid, and not that of a certainty.
-    pub(crate) fn is_on_grid(&self, price: Dollars) -> bool {
-        let price = price.micros();
-        (1..Dollars::ONE.micros()).contains(&price)
-            && self.price_ranges.iter().any(|range| {
-                let (start, end, step) = (
-                    range.start.micros(),
-                    range.end.micros(),
-                    range.step.micros(),
-                );
-                (start..=end).contains(&price) && (price - start) % step == 0
-            })
-    }
-
-    /// The price of the grid next to `price`: below it for bids, above it for asks.
-    pub(crate) fn on_grid(&self, side: Side, price: Dollars) -> Option<Dollars> {
-        let prices = self.price_ranges.iter().flat_map(|range| {
-            let (start, end, step) = (
-                range.start.micros(),
-                range.end.micros(),
-                range.step.micros(),
-            );
-            // The two grid prices around it, within the range.
-            let below = start + (price.micros().clamp(start, end) - start) / step * step;
-            [below, (below + step).min(end)].map(Dollars::from_micros)
-        });
-        let fits = prices.filter(|candidate| self.is_on_grid(*candidate));
-        let (below, above): (Vec<_>, Vec<_>) = fits.partition(|candidate| *candidate <= price);
-        let (below, above) = (
-            below.into_iter().max(),
-            above
-                .into_iter()
-                .chain(self.is_on_grid(price).then_some(price))
-                .min(),
-        );
-        match side {
-            Side::Bid => below.or(above),
-            Side::Ask => above.or(below),
-        }
+    /// The prices that orders may have.
+    pub(crate) fn grid(&self) -> PriceGrid {
+        let ranges = self.price_ranges.iter();
+        PriceGrid::new(ranges.map(|range| (range.start, range.end, range.step)))
     }
 
     /// Contracts traded within a day.

@@ -475,12 +475,10 @@ fn check_price_and_count(
     price: Dollars,
     count: Contracts,
 ) -> Result<(), Refusal> {
-    if !market.is_on_grid(price) {
-        return Err(Refusal::bad(
-            "invalid_price",
-            format!("price {price} is not on the grid of {}", market.ticker),
-        ));
-    }
+    market
+        .grid()
+        .check(price)
+        .map_err(|off| Refusal::bad("invalid_price", off.to_string()))?;
     if count <= Contracts::ZERO || count > LARGEST {
         return Err(Refusal::invalid(format!(
             "count: must be gte 0.01 and lte {LARGEST}"

@@ -191,17 +191,20 @@ impl State {
         self.set_price_ranges(index, name, &ranges.iter().map(dollars).collect::<Vec<_>>());
     }
 
-    /// Sets a price grid: ranges from the first price to the last by a step. A step of nothing is none.
+    /// Sets a price grid: ranges from the first price to the last by a step, all of them with up to four digits.
     pub(crate) fn set_price_ranges(
         &mut self,
         index: MarketIndex,
         name: &str,
         ranges: &[(Dollars, Dollars, Dollars)],
     ) {
-        let steps = ranges.iter().filter(|(.., step)| *step > Dollars::ZERO);
+        let is_price = |price: Dollars| price >= Dollars::ZERO && price.micros() % 100 == 0;
+        let kept = ranges.iter().filter(|&&(start, end, step)| {
+            is_price(start) && is_price(end) && is_price(step) && step > Dollars::ZERO
+        });
         if let Some(market) = self.markets.get_mut(index) {
             name.clone_into(&mut market.price_level_structure);
-            market.price_ranges = steps
+            market.price_ranges = kept
                 .map(|&(start, end, step)| PriceRange { start, end, step })
                 .collect();
         }
@@ -218,7 +221,13 @@ impl State {
         let Some(market) = self.markets.get(index) else {
             return;
         };
-        let Some(price) = market.on_grid(side, price) else {
+        let grid = market.grid();
+        let (below, above) = (grid.round_down(price), grid.round_up(price));
+        let nearest = match side {
+            Side::Bid => below.or(above),
+            Side::Ask => above.or(below),
+        };
+        let Some(price) = nearest else {
             return;
         };
         let order = NewOrder {
