@@ -1,7 +1,8 @@
-//! A first run: lists markets, creates an order group, deletes it.
+//! A first run: lists markets, trades, protects an order with a group, and takes everything back.
 //!
-//! With nothing set it talks to a small exchange in this process, which checks every signature. With `KALSHI_DEMO_API_KEY_ID`
-//! and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it reads from the demo exchange instead, and changes nothing there.
+//! With nothing set it runs on a local exchange in this process, which checks signatures and keeps books and money. With
+//! `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it reads from the demo exchange instead, and changes nothing
+//! there.
 
 use std::{
     env,
@@ -10,24 +11,20 @@ use std::{
     process::ExitCode,
 };
 
+use kalshi_mock::MockExchange;
 use kalshi_sdk::{
-    Client, Contracts, Credentials, Dollars, Environment, PrivateKey,
-    auth::{Verifier, VerifyError},
-    types::MarketStatusQuery,
-};
-use serde_json::{Value, json};
-use wiremock::{
-    Mock, MockServer, Request, ResponseTemplate,
-    matchers::{method, path, path_regex},
+    Client, Contracts,
+    orders::{ChangeOutcome, OrderOutcome},
+    types::{
+        BookSide, CreateOrderV2Request, Market, MarketStatusQuery, SelfTradePreventionType,
+        TimeInForce,
+    },
 };
 
 /// Prints a line. Unlike `println!` it does not panic when the reader, such as `head`, has gone.
 macro_rules! say {
     ($($text:tt)*) => { writeln!(io::stdout(), $($text)*)? };
 }
-
-/// The order group of the local exchange.
-const GROUP: &str = "4b1c7c3e-6f1f-4a0f-9a52-2b7f7f0c1d10";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -60,55 +57,98 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 /// Everything, on an exchange in this process.
 async fn local() -> Result<(), Box<dyn Error>> {
     say!("No KALSHI_DEMO_API_KEY_ID is set: running on a local exchange in this process.");
-    let key = PrivateKey::generate_ed25519()?;
-    say!(
-        "Made an {:?} key; the exchange knows its public half.",
-        key.algorithm()
-    );
-    let server = exchange(Verifier::new("quickstart", key.public_key())).await;
-    let websocket = server.uri().replace("http://", "ws://");
-    let environment = Environment::custom(
-        &format!("{}/trade-api/v2", server.uri()),
-        &format!("{websocket}/trade-api/ws/v2"),
-    )?;
-    let client = Client::builder()
-        .environment(environment)
-        .credentials(Credentials::new("quickstart", key)?)
-        .build()?;
+    let exchange = MockExchange::start().await?;
+    let client = exchange.client()?;
+    let market = list_markets(&client)
+        .await?
+        .ok_or("the exchange has no market")?;
+    read_balance(&client).await?;
 
-    list_markets(&client).await?;
-
-    say!("\nPOST /portfolio/order_groups/create, 50 contracts in any 15 seconds:");
+    say!("\nPOST /portfolio/order_groups/create, at most 50 contracts in any 15 seconds:");
+    let limit = Contracts::from(50);
     let group = client
         .create_order_group()
-        .body_map(|body| body.contracts_limit_fp(Contracts::from(50)))
+        .body_map(|body| body.contracts_limit_fp(limit))
         .send()
         .await?;
+    say!("  {}: group {}", group.status(), group.order_group_id);
+
+    let best = market.yes_ask_dollars;
     say!(
-        "  {}: created group {}",
-        group.status(),
-        group.order_group_id
+        "\nPOST /portfolio/events/orders, 2 contracts of {} at {best}, in that group:",
+        market.ticker
     );
+    let order = CreateOrderV2Request::builder()
+        .ticker(&market.ticker)
+        .side(BookSide::Bid)
+        .price(best)
+        .count("2")
+        .time_in_force(TimeInForce::ImmediateOrCancel)
+        .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
+        .order_group_id(&group.order_group_id);
+    match client.place_order(order.try_into()?).await? {
+        OrderOutcome::Placed(placed) => {
+            let fee = placed.average_fee_paid.unwrap_or_default();
+            say!("  filled {} for a fee of {fee} each", placed.fill_count);
+        }
+        other => say!("  {other:?}"),
+    }
+
+    let low = market.yes_bid_dollars;
+    say!("\nPOST /portfolio/events/orders, 10 contracts at {low}, to rest:");
+    let order = CreateOrderV2Request::builder()
+        .ticker(&market.ticker)
+        .side(BookSide::Bid)
+        .price(low)
+        .count("10")
+        .time_in_force(TimeInForce::GoodTillCanceled)
+        .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
+        .post_only(true)
+        .order_group_id(&group.order_group_id);
+    if let OrderOutcome::Placed(placed) = client.place_order(order.try_into()?).await? {
+        let ahead = client
+            .get_order_queue_position()
+            .order_id(&placed.order_id)
+            .send()
+            .await?;
+        say!(
+            "  {} rest, {} contracts are ahead of them",
+            placed.remaining_count,
+            ahead.queue_position_fp
+        );
+        if let ChangeOutcome::Done(cancelled) = client.cancel_order(&placed).await? {
+            say!("  cancelled {}", cancelled.reduced_by);
+        }
+    }
+
+    say!("\nGET /portfolio/positions:");
+    for position in &client.get_positions().send().await?.market_positions {
+        let (ticker, held) = (&position.ticker, position.position_fp);
+        say!(
+            "  {ticker}: {held} contracts for {} dollars",
+            position.market_exposure_dollars
+        );
+    }
+    read_balance(&client).await?;
 
     say!("\nDELETE /portfolio/order_groups/{}:", group.order_group_id);
-    let deleted = client
-        .delete_order_group()
-        .order_group_id(&group.order_group_id)
-        .send()
-        .await?;
-    say!("  {}: the group and its orders are gone", deleted.status());
-
+    let delete = || {
+        client
+            .delete_order_group()
+            .order_group_id(&group.order_group_id)
+            .send()
+    };
+    say!("  {}: the group is gone", delete().await?.status());
     say!("\nDELETE again, to see a refusal:");
-    match client
-        .delete_order_group()
-        .order_group_id("no-such-group")
-        .send()
-        .await
-    {
+    match delete().await {
         Ok(_) => say!("  deleted"),
         Err(error) if error.is_not_found() => say!("  {error}"),
         Err(error) => return Err(error.into()),
     }
+    say!(
+        "\nThe exchange received {} requests, each signed where it had to be.",
+        exchange.requests().len()
+    );
     Ok(())
 }
 
@@ -117,13 +157,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     say!("Reading from the demo exchange with the key that KALSHI_DEMO_API_KEY_ID names.");
     let client = Client::demo_from_env()?;
     list_markets(&client).await?;
-    say!("\nGET /portfolio/balance:");
-    let balance = client.get_balance().send().await?;
-    say!(
-        "  {}: {} dollars",
-        balance.status(),
-        balance.balance_dollars
-    );
+    read_balance(&client).await?;
     say!("\nGET /portfolio/order_groups:");
     let groups = client.get_order_groups().send().await?;
     say!(
@@ -134,7 +168,19 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn list_markets(client: &Client) -> Result<(), Box<dyn Error>> {
+async fn read_balance(client: &Client) -> Result<(), Box<dyn Error>> {
+    say!("\nGET /portfolio/balance:");
+    let balance = client.get_balance().send().await?;
+    say!(
+        "  {}: {} dollars",
+        balance.status(),
+        balance.balance_dollars
+    );
+    Ok(())
+}
+
+/// Lists a few markets, and gives the first.
+async fn list_markets(client: &Client) -> Result<Option<Market>, Box<dyn Error>> {
     say!("\nGET /markets, open ones:");
     let page = client
         .get_markets()
@@ -152,75 +198,5 @@ async fn list_markets(client: &Client) -> Result<(), Box<dyn Error>> {
             market.volume_fp
         );
     }
-    Ok(())
-}
-
-/// An exchange of two markets that checks signatures.
-async fn exchange(verifier: Verifier) -> MockServer {
-    let server = MockServer::start().await;
-    let markets = [
-        market("KXHIGHNY-26DEC01-T45", "0.4200", "0.4300"),
-        market("KXFEDDECISION-27JAN-H0", "0.9100", "0.9150"),
-    ];
-    Mock::given(method("GET"))
-        .and(path("/trade-api/v2/markets"))
-        .respond_with(
-            ResponseTemplate::new(200).set_body_json(json!({ "markets": markets, "cursor": "" })),
-        )
-        .mount(&server)
-        .await;
-    Mock::given(path_regex("^/trade-api/v2/portfolio/order_groups/"))
-        .respond_with(move |request: &Request| match signed(&verifier, request) {
-            Err(reason) => refusal(401, "unauthorized", &reason.to_string()),
-            Ok(()) if request.method == "POST" => ResponseTemplate::new(201).set_body_json(
-                json!({ "order_group_id": GROUP, "subaccount": 0, "exchange_index": 0 }),
-            ),
-            Ok(()) if request.url.path().ends_with(GROUP) => {
-                ResponseTemplate::new(200).set_body_json(json!({}))
-            }
-            Ok(()) => refusal(404, "not_found", "no such order group"),
-        })
-        .mount(&server)
-        .await;
-    server
-}
-
-fn signed(verifier: &Verifier, request: &Request) -> Result<(), VerifyError> {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let now_ms = u64::try_from(now.as_millis()).unwrap_or_default();
-    verifier.verify(
-        &request.headers,
-        request.method.as_str(),
-        request.url.path(),
-        now_ms,
-    )
-}
-
-fn refusal(status: u16, code: &str, message: &str) -> ResponseTemplate {
-    ResponseTemplate::new(status)
-        .set_body_json(json!({ "error": { "code": code, "message": message } }))
-}
-
-fn market(ticker: &str, bid: &str, ask: &str) -> Value {
-    let complement = |price: &str| {
-        let price = price.parse().unwrap_or(Dollars::ZERO);
-        Dollars::ONE
-            .checked_sub(price)
-            .unwrap_or_default()
-            .to_string()
-    };
-    json!({
-        "ticker": ticker, "event_ticker": ticker.rsplit_once('-').map(|(event, _)| event), "market_type": "binary",
-        "yes_sub_title": "Yes", "no_sub_title": "No", "status": "active", "result": "", "expiration_value": "",
-        "created_time": "2026-11-01T15:00:00Z", "updated_time": "2026-11-20T09:30:00.5Z", "open_time": "2026-11-01T15:00:00Z",
-        "close_time": "2026-12-31T23:59:00Z", "latest_expiration_time": "2027-01-07T15:00:00Z", "settlement_timer_seconds": 1800,
-        "notional_value_dollars": "1.0000", "yes_bid_dollars": bid, "yes_ask_dollars": ask, "no_bid_dollars": complement(ask),
-        "no_ask_dollars": complement(bid), "yes_bid_size_fp": "120.00", "yes_ask_size_fp": "75.50", "last_price_dollars": bid,
-        "previous_yes_bid_dollars": bid, "previous_yes_ask_dollars": ask, "previous_price_dollars": bid, "volume_fp": "18250.25",
-        "volume_24h_fp": "930.00", "open_interest_fp": "7400.00", "can_close_early": true, "rules_primary": "", "rules_secondary": "",
-        "price_level_structure": "linear_cent", "price_ranges": [{ "start": "0.0000", "end": "1.0000", "step": "0.0100" }],
-        "settlement_bounds_type": "default",
-    })
+    Ok(page.into_inner().markets.into_iter().next())
 }

@@ -127,9 +127,10 @@ fn manifest() -> String {
         );
     }
     kept.replace(
-        "members = [\"kalshi-auth\", \"kalshi-gen\"]",
+        "members = [\"kalshi-auth\", \"kalshi-gen\", \"kalshi-mock\"]",
         "members = []",
     )
+    .replace("kalshi-mock.workspace = true\n", "")
 }
 
 /// Copies a file or a folder. The fixups are for one contract: here they apply where they do.
