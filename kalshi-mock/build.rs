@@ -91,8 +91,8 @@ fn without_words(node: &Value) -> Value {
         Value::Object(members) => members
             .iter()
             .filter(|(name, value)| {
-                !(value.is_string() && ["description", "summary"].contains(&name.as_str()))
-                    && !["example", "examples"].contains(&name.as_str())
+                let words = ["description", "summary", "example"].contains(&name.as_str());
+                !(words && value.is_string())
             })
             .map(|(name, value)| (name.clone(), without_words(value)))
             .collect::<Map<_, _>>()

@@ -151,7 +151,6 @@ impl MockExchange {
 
     /// The market of that ticker. It is made if there is none: open for 30 days, prices in cents, on the shard of its series.
     /// `SERIES-EVENT-MARKET` is in the event `SERIES-EVENT` of the series `SERIES`.
-    #[allow(clippy::must_use_candidate, reason = "it makes the market")]
     pub fn market(&self, ticker: &str) -> Market {
         Market::of(Arc::clone(&self.shared), ticker)
     }

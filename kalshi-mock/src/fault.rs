@@ -283,6 +283,7 @@ fn unknown_values(schema: &Value, value: &mut Value) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -55,42 +55,22 @@ impl Market {
 
     /// The house bids for YES. At a price off the grid it bids at the next one below. It trades with users' orders that it meets;
     /// orders of its own give way.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.house_order(index, Side::Bid, price, count.into()))
     }
 
     /// The house offers YES. At a price off the grid it asks the next one above. It trades with users' orders that it meets;
     /// orders of its own give way.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
         self.act(|state, index| state.house_order(index, Side::Ask, price, count.into()))
     }
 
     /// The house takes its orders back.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn clear(&self) -> Self {
         self.act(State::clear_house)
     }
 
     /// Puts it on a shard. To be done before anybody trades in it.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn on_shard(&self, exchange_index: u32) -> Self {
         self.act(|state, index| {
             if let Some(market) = state.markets.get_mut(index) {
@@ -100,11 +80,6 @@ impl Market {
     }
 
     /// Makes its makers pay fees too, or not.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn maker_fees(&self, paid: bool) -> Self {
         self.act(|state, index| {
             if let Some(market) = state.markets.get_mut(index) {
@@ -114,51 +89,26 @@ impl Market {
     }
 
     /// Sets its price grid: a name, and ranges from the first price to the last by a step.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| state.set_price_ranges(index, structure, ranges))
     }
 
     /// Sets when it closes.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
         self.act(|state, index| state.set_close(index, time.timestamp_micros()))
     }
 
     /// Stops its trading: it becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn pause(&self) -> Self {
         self.act(|state, index| state.set_active(index, false))
     }
 
     /// Lets its trading go on.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn resume(&self) -> Self {
         self.act(|state, index| state.set_active(index, true))
     }
 
     /// Ends it: orders are cancelled, and positions are paid.
-    #[allow(
-        clippy::must_use_candidate,
-        clippy::return_self_not_must_use,
-        reason = "it takes effect at once"
-    )]
     pub fn settle(&self, outcome: Outcome) -> Self {
         self.act(|state, index| state.settle(index, outcome))
     }

@@ -74,7 +74,9 @@ async fn conforms(client: &Client) -> Outcome<()> {
         .await?;
     assert_eq!(made.status(), 201);
     let group = made.into_inner().order_group_id;
-    let orders = orders(client, &market, &group).await;
+    let orders = AssertUnwindSafe(orders(client, &market, &group))
+        .catch_unwind()
+        .await;
     // Deleting it cancels its orders: all that were placed are in it.
     let deleted = client
         .delete_order_group()
@@ -82,7 +84,7 @@ async fn conforms(client: &Client) -> Outcome<()> {
         .send()
         .await?;
     assert_eq!(deleted.status(), 200);
-    orders
+    orders.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// What everybody can read, and the account; and a market to place orders in.

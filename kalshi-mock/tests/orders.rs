@@ -41,6 +41,9 @@ async fn read(client: &Client, id: &str) -> Order {
         .order
 }
 
+/// Something that a test does to the exchange.
+type Act<'a> = &'a dyn Fn();
+
 async fn position(client: &Client) -> (Contracts, String) {
     let positions = client.get_positions().send().await.unwrap().into_inner();
     let position = &positions.market_positions[0];
@@ -619,7 +622,7 @@ async fn pauses_refuse_orders_take_cancels_and_cancel_what_asked_for_it() {
         .unwrap()
         .order_id;
 
-    let pauses: [(&dyn Fn(), &dyn Fn()); 2] = [
+    let pauses: [(Act<'_>, Act<'_>); 2] = [
         (&|| exchange.pause_trading(), &|| exchange.resume_trading()),
         (&|| _ = market.pause(), &|| _ = market.resume()),
     ];

@@ -107,6 +107,41 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// One that rests whole, with nothing said about it but what must be.
+    pub(crate) fn new(
+        (id, number): (Uuid, u64),
+        (account, market): (Account, MarketIndex),
+        (side, price, count): (Side, Dollars, Contracts),
+        now: Micros,
+    ) -> Self {
+        Self {
+            id,
+            number,
+            queued: number,
+            account,
+            market,
+            client_order_id: None,
+            side,
+            price,
+            initial: count,
+            filled: Contracts::ZERO,
+            remaining: count,
+            status: Status::Resting,
+            expires: None,
+            post_only: false,
+            self_trade: SelfTrade::TakerAtCross,
+            group: None,
+            cancel_on_pause: false,
+            taker_cost: 0,
+            maker_cost: 0,
+            taker_fees: 0,
+            maker_fees: 0,
+            made: (Contracts::ZERO, 0),
+            created: now,
+            updated: now,
+        }
+    }
+
     pub(crate) fn rank(&self) -> Rank {
         Rank::new(self.side, self.price, self.queued)
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, SelfTrade, Side, State, Status,
+    Account, Due, MarketIndex, Side, State,
     book::{self, Order, complement},
 };
 use crate::{
@@ -354,32 +354,7 @@ impl State {
         market: MarketIndex,
     ) -> Uuid {
         let (id, number, now) = (self.id(), self.next(), self.now);
-        let order = Order {
-            id,
-            number,
-            queued: number,
-            account,
-            market,
-            client_order_id: None,
-            side,
-            price,
-            initial: count,
-            filled: Contracts::ZERO,
-            remaining: count,
-            status: Status::Resting,
-            expires: None,
-            post_only: false,
-            self_trade: SelfTrade::TakerAtCross,
-            group: None,
-            cancel_on_pause: false,
-            taker_cost: 0,
-            maker_cost: 0,
-            taker_fees: 0,
-            maker_fees: 0,
-            made: (Contracts::ZERO, 0),
-            created: now,
-            updated: now,
-        };
+        let order = Order::new((id, number), (account, market), (side, price, count), now);
         self.listed.insert((account.user, number), id);
         self.orders.insert(id, order);
         id

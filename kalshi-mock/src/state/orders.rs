@@ -187,30 +187,18 @@ impl State {
     fn insert(&mut self, new: &NewOrder, market: MarketIndex, count: Contracts) -> Uuid {
         let (id, number, now) = (self.id(), self.next(), self.now);
         let order = Order {
-            id,
-            number,
-            queued: number,
-            account: new.account,
-            market,
             client_order_id: new.client_order_id.clone(),
-            side: new.side,
-            price: new.price,
-            initial: count,
-            filled: Contracts::ZERO,
-            remaining: count,
-            status: Status::Resting,
             expires: new.expires,
             post_only: new.post_only,
             self_trade: new.self_trade,
             group: new.group,
             cancel_on_pause: new.cancel_on_pause,
-            taker_cost: 0,
-            maker_cost: 0,
-            taker_fees: 0,
-            maker_fees: 0,
-            made: (Contracts::ZERO, 0),
-            created: now,
-            updated: now,
+            ..Order::new(
+                (id, number),
+                (new.account, market),
+                (new.side, new.price, count),
+                now,
+            )
         };
         if !new.account.is_house() {
             self.listed.insert((new.account.user, number), id);

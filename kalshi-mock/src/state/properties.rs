@@ -1,5 +1,7 @@
 //! What holds whatever is done to the exchange: random commands, and everything counted again after each.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kalshi_sdk::{Contracts, Dollars, limits::Tier};

@@ -30,49 +30,59 @@ const TAPERED: Grid = (
     ],
 );
 
-/// A series of the universe: ticker, title, category, frequency, grid, shard, whether makers pay, and what ends the tickers of
-/// its markets.
-const UNIVERSE: [(&str, &str, &str, &str, Grid, Shard, bool, &[&str]); 4] = [
-    (
-        "KXHIGHNY",
-        "Highest temperature in New York City",
-        "Climate and Weather",
-        "daily",
-        LINEAR_CENT,
-        0,
-        false,
-        &["T38", "B39.5", "B41.5", "T43"],
-    ),
-    (
-        "KXFEDDECISION",
-        "Federal Reserve decision",
-        "Economics",
-        "custom",
-        DECI_CENT,
-        0,
-        false,
-        &["C25", "H0", "H25"],
-    ),
-    (
-        "KXNBAGAME",
-        "Professional basketball game",
-        "Sports",
-        "custom",
-        LINEAR_CENT,
-        0,
-        true,
-        &["NYK", "BOS"],
-    ),
-    (
-        "KXBTCD",
-        "Bitcoin price",
-        "Crypto",
-        "hourly",
-        TAPERED,
-        1,
-        false,
-        &["T91999.99", "T92499.99", "T92999.99"],
-    ),
+/// A series of the universe, with what ends the tickers of its markets.
+struct Pattern {
+    ticker: &'static str,
+    title: &'static str,
+    category: &'static str,
+    frequency: &'static str,
+    grid: Grid,
+    shard: Shard,
+    maker_fees: bool,
+    markets: &'static [&'static str],
+}
+
+const UNIVERSE: [Pattern; 4] = [
+    Pattern {
+        ticker: "KXHIGHNY",
+        title: "Highest temperature in New York City",
+        category: "Climate and Weather",
+        frequency: "daily",
+        grid: LINEAR_CENT,
+        shard: 0,
+        maker_fees: false,
+        markets: &["T38", "B39.5", "B41.5", "T43"],
+    },
+    Pattern {
+        ticker: "KXFEDDECISION",
+        title: "Federal Reserve decision",
+        category: "Economics",
+        frequency: "custom",
+        grid: DECI_CENT,
+        shard: 0,
+        maker_fees: false,
+        markets: &["C25", "H0", "H25"],
+    },
+    Pattern {
+        ticker: "KXNBAGAME",
+        title: "Professional basketball game",
+        category: "Sports",
+        frequency: "custom",
+        grid: LINEAR_CENT,
+        shard: 0,
+        maker_fees: true,
+        markets: &["NYK", "BOS"],
+    },
+    Pattern {
+        ticker: "KXBTCD",
+        title: "Bitcoin price",
+        category: "Crypto",
+        frequency: "hourly",
+        grid: TAPERED,
+        shard: 1,
+        maker_fees: false,
+        markets: &["T91999.99", "T92499.99", "T92999.99"],
+    },
 ];
 
 impl State {
@@ -81,19 +91,19 @@ impl State {
         let day = stamp(self.now + DAY);
         let month = day.format("%b").to_string().to_uppercase();
         let suffix = format!("{:02}{month}{:02}", day.year() % 100, day.day());
-        for (ticker, title, category, frequency, grid, shard, of_makers, ends) in UNIVERSE {
-            self.add_series(ticker, shard);
-            if let Some(series) = self.series.get_mut(ticker) {
-                series.title = title.to_owned();
-                series.category = category.to_owned();
-                series.frequency = frequency;
-                series.fees.of_makers = of_makers;
+        for pattern in UNIVERSE {
+            self.add_series(pattern.ticker, pattern.shard);
+            if let Some(series) = self.series.get_mut(pattern.ticker) {
+                series.title = pattern.title.to_owned();
+                series.category = pattern.category.to_owned();
+                series.frequency = pattern.frequency;
+                series.fees.of_makers = pattern.maker_fees;
             }
-            let event = format!("{ticker}-{suffix}");
-            self.add_event(&event, ticker, true);
-            for end in ends {
+            let event = format!("{}-{suffix}", pattern.ticker);
+            self.add_event(&event, pattern.ticker, true);
+            for end in pattern.markets {
                 let market = self.add_market_of(&format!("{event}-{end}"), &event);
-                self.set_grid(market, grid);
+                self.set_grid(market, pattern.grid);
                 self.quote_market(market);
             }
         }
