@@ -237,7 +237,12 @@ impl Attempt<'_> {
     }
 
     fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Refusal> {
-        let (method, path) = (self.parts.method.as_str(), self.parts.uri.path());
+        // With its query, so that a signature over that can be told from others.
+        let uri = &self.parts.uri;
+        let path = uri
+            .path_and_query()
+            .map_or(uri.path(), |whole| whole.as_str());
+        let method = self.parts.method.as_str();
         let skew = skew(self.faults);
         let skew = (!skew.is_zero()).then(|| skew.num_microseconds().unwrap_or(0));
         self.shared.keys.authenticate(

@@ -129,7 +129,8 @@ async fn a_lost_answer_is_found_out_and_no_order_is_placed_twice() {
         let OrderOutcome::Unknown(unknown) = outcome else {
             panic!("{fault:?}: {outcome:?}");
         };
-        // What is not there is looked for as long as reads may lag.
+        // Reads do not lag here.
+        let unknown = unknown.with_read_lag(Duration::from_millis(50));
         let known = unknown.reconcile(Duration::from_secs(30)).await;
         assert_eq!(
             matches!(known, Reconciled::Placed(_)),
