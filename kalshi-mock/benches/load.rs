@@ -1,6 +1,6 @@
 //! How many signed orders a second the exchange takes, how long each waits, and how its memory grows.
 //!
-//! `cargo bench -p kalshi-mock --bench load` places 200,000 orders and then places and cancels a million, beside a bare server
+//! `cargo bench -p kalshi-mock --bench load` places 100,000 orders and then places and cancels a million, beside a bare server
 //! that answers the same requests with a fixed text. Client and server share the machine's cores. `-- --quick` does a tenth.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
@@ -44,7 +44,7 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(run(200_000 / scale, 1_000_000 / scale));
+    runtime.block_on(run(100_000 / scale, 1_000_000 / scale));
 }
 
 async fn run(creates: usize, pairs: usize) {

@@ -1,6 +1,7 @@
 //! One call that has passed the gate: who calls what with which parameters, and how its answer is put together.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use kalshi_sdk::PrivateKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -27,6 +28,8 @@ pub(crate) struct Call<'a> {
     pub(crate) parameters: Parameters,
     pub(crate) body: Value,
     pub(crate) caller: Caller,
+    /// The key that was made for it, if it wants one.
+    pub(crate) made: Option<Result<PrivateKey, Refusal>>,
     /// Reads do not know yet of what was created after this.
     pub(crate) knows_until: Option<Micros>,
 }
@@ -81,9 +84,7 @@ impl Call<'_> {
     /// Whether a time is within the parameters `min` and `max`, in seconds.
     pub(crate) fn within(&self, min: &str, max: &str, at: Micros) -> bool {
         self.instant(min).is_none_or(|min| at >= min)
-            && self
-                .instant(max)
-                .is_none_or(|max| at <= max.saturating_add(SECOND - 1))
+            && self.instant(max).is_none_or(|max| at <= max)
     }
 
     /// Whether the caller has read enough to know of something created then.
@@ -115,6 +116,18 @@ impl Call<'_> {
             ))),
             _ => state.account(self.caller.user, locked.or(named).unwrap_or(0)),
         }
+    }
+
+    /// Whether the key may see a subaccount.
+    pub(crate) fn sees(&self, subaccount: u8) -> bool {
+        self.caller
+            .locked_to
+            .is_none_or(|locked| locked == subaccount)
+    }
+
+    /// Whether an account is the caller's, and the key may act for it.
+    pub(crate) fn is_own(&self, account: Account) -> bool {
+        account.user == self.caller.user && self.sees(account.subaccount)
     }
 
     /// The subaccount that a list is about. None: all.

@@ -193,7 +193,7 @@ impl MockExchange {
 
     /// Opens or closes the exchange as a whole. Closed, it answers everything but its status and schedule with 503.
     pub fn set_active(&self, active: bool) {
-        self.shared.state().exchange_active = active;
+        self.shared.state().set_active(active);
     }
 
     /// Lets something go wrong from now on. Several faults can strike the same call.

@@ -197,7 +197,10 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
         "null-lists" => Fault::NullLists,
         "extra-member" => Fault::ExtraMember,
         "missing-member" if !value.is_empty() => Fault::MissingMember(value.to_owned()),
-        "clock-skew" => Fault::ClockSkew(TimeDelta::milliseconds(number(name, value)?)),
+        "clock-skew" => Fault::ClockSkew(
+            TimeDelta::try_milliseconds(number(name, value)?)
+                .ok_or_else(|| ParseFaultError(format!("{name} wants fewer milliseconds")))?,
+        ),
         "stale-reads" => Fault::StaleReads(milliseconds()?),
         _ => {
             return Err(ParseFaultError(format!(

@@ -63,8 +63,12 @@ pub(crate) async fn serve(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        // Cut off by the client, or far beyond anything there is to say.
+    let body = tokio::select! {
+        body = to_bytes(body, LARGEST_BODY) => body.ok(),
+        () = shared.stopped() => None,
+    };
+    let Some(body) = body else {
+        // Cut off by the client, far beyond anything there is to say, or too late.
         connection.cut();
         return Response::new(Body::empty());
     };
@@ -110,7 +114,7 @@ pub(crate) async fn serve(
         Fault::Latency(latency) => Some(*latency),
         _ => None,
     });
-    let latency: Duration = latency.sum();
+    let latency = latency.fold(Duration::ZERO, Duration::saturating_add);
     if !latency.is_zero() {
         tokio::select! {
             () = tokio::time::sleep(latency) => {}
@@ -181,6 +185,12 @@ impl Attempt<'_> {
         let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
         let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
         let parameters = endpoint.parameters(path, &query);
+        // Before the state is held: that takes its time.
+        let made = body
+            .as_ref()
+            .ok()
+            .filter(|_| operation.id == "GenerateApiKey")
+            .map(answers::make_key);
 
         let mut state = self.shared.state();
         let now = state.now;
@@ -219,6 +229,7 @@ impl Attempt<'_> {
                 key_id: String::new(),
                 locked_to: None,
             }),
+            made,
             knows_until: stale
                 .filter(|_| operation.method == Method::GET)
                 .map(|by| now.saturating_sub(by)),
@@ -277,7 +288,9 @@ fn skew(faults: &[Fault]) -> TimeDelta {
             Fault::ClockSkew(skew) => Some(*skew),
             _ => None,
         })
-        .sum()
+        .fold(TimeDelta::zero(), |sum, skew| {
+            sum.checked_add(&skew).unwrap_or(sum)
+        })
 }
 
 fn server_error(status: u16) -> Refusal {
@@ -339,8 +352,7 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
     if truncated {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let date = stamp(shared.time.micros()) + skew(faults);
-    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(date.into())) {
+    if let Some(date) = date(shared, faults) {
         headers.insert(header::DATE, date);
     }
     if reply.status == StatusCode::MOVED_PERMANENTLY {
@@ -350,6 +362,14 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
         }
     }
     response
+}
+
+/// The exchange's time as a header, from 1970 on: there is no form for what was before.
+fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
+    let skew = skew(faults).num_microseconds().unwrap_or(0);
+    let date = stamp(shared.time.micros().saturating_add(skew));
+    let date = (date.timestamp() >= 0).then(|| httpdate::fmt_http_date(date.into()));
+    HeaderValue::from_str(&date?).ok()
 }
 
 /// A body of which half arrives.

@@ -10,7 +10,6 @@ use http::HeaderMap;
 use kalshi_sdk::{
     Operation,
     auth::{ACCESS_KEY, PublicKey, Verifier, VerifyError},
-    operation::Bucket,
 };
 
 use crate::{
@@ -45,13 +44,33 @@ impl Key {
         }
     }
 
-    /// Whether its scopes allow an operation. Finer scopes allow all of their kind.
+    /// Whether its scopes allow an operation: a parent opens all of its kind, a child one group of it.
     fn allows(&self, operation: &Operation) -> bool {
-        let reads = operation.method == http::Method::GET || operation.bucket != Bucket::Write;
-        let kind = if reads { "read" } else { "write" };
+        let (parent, child) = match operation.method == http::Method::GET {
+            true => (
+                "read",
+                if operation.id == "GetBalance" {
+                    "read::portfolio_balance"
+                } else {
+                    ""
+                },
+            ),
+            false => ("write", child_of(operation)),
+        };
         self.scopes
             .iter()
-            .any(|scope| scope.split(':').next() == Some(kind))
+            .any(|scope| scope == parent || (scope == child && !child.is_empty()))
+    }
+}
+
+/// The narrowest scope that opens a write; empty where only `write` does.
+fn child_of(operation: &Operation) -> &'static str {
+    match (operation.tag, operation.id) {
+        ("orders" | "order-groups", _) => "write::trade",
+        (_, "AcceptBlockTradeProposal") => "write::block_trade_accept",
+        (_, "ApplySubaccountTransfer" | "IntraExchangeInstanceTransfer") => "write::transfer",
+        ("fcm", _) => "write::fcm_risk",
+        _ => "",
     }
 }
 

@@ -7,7 +7,7 @@ use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 
 use crate::{
     shared::Shared,
-    state::{MarketIndex, Outcome, Side, State},
+    state::{self, MarketIndex, Outcome, Side, State},
 };
 
 /// A market of the exchange.
@@ -70,22 +70,14 @@ impl Market {
         self.act(State::clear_house)
     }
 
-    /// Puts it on a shard. To be done before anybody trades in it.
+    /// Puts it on a shard. This does nothing once a user has had an order in it.
     pub fn on_shard(&self, exchange_index: u32) -> Self {
-        self.act(|state, index| {
-            if let Some(market) = state.markets.get_mut(index) {
-                market.shard = exchange_index;
-            }
-        })
+        self.set_up(|market| market.shard = exchange_index)
     }
 
-    /// Makes its makers pay fees too, or not.
+    /// Makes its makers pay fees too, or not. This does nothing once a user has had an order in it.
     pub fn maker_fees(&self, paid: bool) -> Self {
-        self.act(|state, index| {
-            if let Some(market) = state.markets.get_mut(index) {
-                market.fees.of_makers = paid;
-            }
-        })
+        self.set_up(|market| market.fees.of_makers = paid)
     }
 
     /// Sets its price grid: a name, and ranges from the first price to the last by a step.
@@ -100,12 +92,12 @@ impl Market {
 
     /// Stops its trading: it becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
     pub fn pause(&self) -> Self {
-        self.act(|state, index| state.set_active(index, false))
+        self.act(|state, index| state.set_market_active(index, false))
     }
 
     /// Lets its trading go on.
     pub fn resume(&self) -> Self {
-        self.act(|state, index| state.set_active(index, true))
+        self.act(|state, index| state.set_market_active(index, true))
     }
 
     /// Ends it: orders are cancelled, and positions are paid.
@@ -136,6 +128,16 @@ impl Market {
             .into_iter()
             .map(PriceLevel::from)
             .collect()
+    }
+
+    /// Changes what money depends on.
+    fn set_up(&self, change: impl FnOnce(&mut state::Market)) -> Self {
+        self.act(|state, index| {
+            let untouched = !state.ledger.is_touched(index);
+            if let Some(market) = state.markets.get_mut(index).filter(|_| untouched) {
+                change(market);
+            }
+        })
     }
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {

@@ -13,7 +13,10 @@ use std::{
 
 use axum::{
     Router,
-    extract::{ConnectInfo, RawPathParams, Request, State, connect_info::Connected},
+    extract::{
+        ConnectInfo, RawPathParams, Request, State, connect_info::Connected,
+        rejection::RawPathParamsRejection,
+    },
     response::Response,
     routing::{MethodFilter, on},
     serve::{IncomingStream, Listener},
@@ -44,18 +47,14 @@ fn router(shared: Arc<Shared>) -> Router {
         };
         let serve = move |State(shared): State<Arc<Shared>>,
                           ConnectInfo(connection): ConnectInfo<Connection>,
-                          parameters: RawPathParams,
+                          parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: Request| async move {
-            let parameters = parameters
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()));
-            gate::serve(
-                &shared,
-                Some((endpoint, parameters.collect())),
-                &connection,
-                request,
-            )
-            .await
+            // A path that is no UTF-8 is nowhere.
+            let target = parameters.ok().map(|parameters| {
+                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                (endpoint, parameters.iter().map(owned).collect())
+            });
+            gate::serve(&shared, target, &connection, request).await
         };
         router = router.route(
             &format!("{PREFIX}{}", endpoint.operation.path),

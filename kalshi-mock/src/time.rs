@@ -100,9 +100,15 @@ pub(crate) fn system() -> Micros {
     Utc::now().timestamp_micros()
 }
 
+/// Of a time that four digits of a year do not hold, the nearest that they do.
 pub(crate) fn stamp(micros: Micros) -> DateTime<Utc> {
+    let micros = micros.clamp(FIRST, LAST * SECOND);
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
+
+/// The beginning of the year 1, and the end of the year 9999 in seconds.
+const FIRST: Micros = -62_135_596_800 * SECOND;
+pub(crate) const LAST: i64 = 253_402_300_799;
 
 /// As RFC 3339 has it, with as many digits as there are.
 pub(crate) fn rfc3339(micros: Micros) -> String {

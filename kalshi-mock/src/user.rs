@@ -8,7 +8,7 @@ use kalshi_sdk::{
     limits::{RateLimits, Tier},
 };
 
-use crate::{StartError, keys::Key, server::PREFIX, shared::Shared, state};
+use crate::{StartError, keys::Key, server::PREFIX, shared::Shared};
 
 /// A user of the exchange.
 #[derive(Clone)]
@@ -130,19 +130,13 @@ impl User {
             .insert(key_id, Key::new(key_id, self.index, key));
     }
 
-    /// Pays money in on a shard, in whole cents; a negative amount is taken out, as far as it is there.
+    /// Pays money in on a shard, in whole cents; a negative amount is taken out, as far as it is there. Nobody has more than
+    /// 100 million dollars.
     pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
-        let mut state = self.shared.state();
-        let account = state::Account {
-            user: self.index,
-            subaccount: 0,
-        };
-        let available = state.ledger.available(account, exchange_index) / 10_000;
-        state.deposit(
-            self.index,
-            exchange_index,
-            (amount.micros() / 10_000).max(-available),
-        );
+        let cents = amount.micros() / 10_000;
+        self.shared
+            .state()
+            .deposit(self.index, exchange_index, cents);
     }
 }
 

@@ -218,12 +218,16 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         ("to_subaccount", json!(1)),
         ("amount_cents", json!(5)),
         ("amount", json!(500)),
-        ("percent", json!(10)),
+        ("percent", json!(50)),
         ("contracts_limit", json!(12)),
         ("contracts_limit_fp", json!("12.00")),
         ("contracts", json!(3)),
         ("reduce_by", json!("1.00")),
         ("scopes", json!(["read"])),
+        (
+            "creator_user_id",
+            json!("7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001"),
+        ),
         (
             "selected_markets",
             json!([{ "market_ticker": TICKER, "event_ticker": "KXTEST-26", "side": "yes" }]),

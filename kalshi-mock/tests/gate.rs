@@ -477,3 +477,64 @@ async fn nothing_secret_is_shown() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn scopes_open_what_they_say() {
+    let exchange = exchange().await;
+    let owner = Raw::new(&exchange);
+    let with = async |scopes: &[&str]| {
+        let key = PrivateKey::generate_ed25519().unwrap();
+        let body =
+            json!({ "name": "k", "public_key": key.public_key().to_pem(), "scopes": scopes });
+        let (status, made) = owner.call("POST", "/api_keys", Some(body)).await;
+        (status == 201).then(|| {
+            let credentials = Credentials::new(made["api_key_id"].as_str().unwrap(), key.clone());
+            Raw::with_key(&exchange, credentials.unwrap(), key)
+        })
+    };
+    assert!(with(&["write"]).await.is_none(), "write goes with read");
+    let balance = with(&["read::portfolio_balance"]).await.unwrap();
+    assert_eq!(balance.call("GET", BALANCE, None).await.0, 200);
+    assert_eq!(balance.call("GET", "/portfolio/orders", None).await.0, 403);
+    let trade = with(&["write::trade"]).await.unwrap();
+    let group = Some(json!({ "contracts_limit": 5 }));
+    assert_eq!(
+        trade
+            .call("POST", "/portfolio/order_groups/create", group)
+            .await
+            .0,
+        201
+    );
+    assert_eq!(trade.call("GET", "/portfolio/orders", None).await.0, 403);
+    assert_eq!(
+        trade
+            .call("POST", "/portfolio/subaccounts", Some(json!({})))
+            .await
+            .0,
+        403
+    );
+    let transfer = with(&["write::transfer"]).await.unwrap();
+    assert_eq!(
+        transfer
+            .call("POST", "/portfolio/order_groups/create", Some(json!({})))
+            .await
+            .0,
+        403
+    );
+    assert_eq!(
+        transfer
+            .call("POST", "/portfolio/subaccounts/transfer", Some(json!({})))
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_nowhere() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let (status, code, _) = refused(answer(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);
+    assert_eq!((status, code.as_str()), (404, "not_found"));
+    assert_eq!(exchange.requests().len(), 1);
+}

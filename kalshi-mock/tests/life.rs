@@ -149,3 +149,50 @@ fn many_exchanges_leave_nothing() {
         "{memory} bytes became {memory_after}"
     );
 }
+
+#[tokio::test]
+async fn shutting_down_does_not_wait_for_half_a_request() {
+    use tokio::io::AsyncWriteExt;
+    let exchange = MockExchange::start().await.unwrap();
+    let mut stalled = TcpStream::connect(exchange.address()).await.unwrap();
+    let head = "POST /trade-api/v2/portfolio/events/orders HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\n{";
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    // It has been read when another connection's whole request has been answered.
+    exchange
+        .client()
+        .unwrap()
+        .get_exchange_status()
+        .send()
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_at_the_ends_of_time_still_answers() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .start()
+        .await
+        .unwrap();
+    let client = exchange.client().unwrap();
+    exchange.plan_pause(exchange.time().now(), Duration::MAX);
+    let _ = exchange
+        .market("KXEND-26-A")
+        .closes_at(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    client.get_exchange_schedule().send().await.unwrap();
+    client.get_markets().send().await.unwrap();
+    exchange.fault(Fault::ClockSkew(chrono::TimeDelta::MIN).on(operation::GET_EVENTS));
+    client.get_events().send().await.unwrap();
+    for time in [
+        chrono::DateTime::<chrono::Utc>::MIN_UTC,
+        chrono::DateTime::<chrono::Utc>::MAX_UTC,
+    ] {
+        exchange.time().stop_at(time);
+        client.get_markets().send().await.unwrap();
+    }
+    exchange.time().advance(Duration::MAX);
+    client.get_exchange_status().send().await.unwrap();
+}

@@ -258,6 +258,10 @@ async fn times_in_force_do_what_they_say() {
                 .contains("expiration_time")
         );
     }
+    let mut milliseconds = with(TimeInForce::GoodTillCanceled, "1");
+    milliseconds.expiration_time = Some(exchange.time().now().timestamp_millis());
+    let refused = place(&client, milliseconds).await.unwrap_err().to_string();
+    assert!(refused.contains("must be in seconds"), "{refused}");
     let mut past = with(TimeInForce::GoodTillCanceled, "1");
     past.expiration_time = Some(exchange.time().now().timestamp() - 1);
     assert!(
@@ -293,7 +297,12 @@ async fn an_amended_expiry_counts_and_zero_takes_it_away() {
         .unwrap();
     exchange.time().advance(Duration::from_secs(61));
     assert_eq!(market.bids().len(), 1, "the first expiry counts no more");
-    amend(0).send().await.unwrap();
+    let amended = amend(0).send().await.unwrap().into_inner();
+    assert_eq!(
+        (amended.fill_count, amended.remaining_count),
+        (None, None),
+        "neither has changed"
+    );
     exchange.time().advance(Duration::from_secs(3600));
     assert_eq!(market.bids().len(), 1);
     assert_eq!(read(&client, &id).await.expiration_time, None);
@@ -642,6 +651,27 @@ async fn pauses_refuse_orders_take_cancels_and_cancel_what_asked_for_it() {
         );
         resume();
     }
+    let goes = place(&client, asked.clone()).await.unwrap().order_id;
+    exchange.set_active(false);
+    assert!(
+        !client
+            .get_exchange_status()
+            .send()
+            .await
+            .unwrap()
+            .exchange_active
+    );
+    let closed = client.get_orders().send().await.unwrap_err();
+    assert_eq!(closed.status().unwrap().as_u16(), 503);
+    exchange.set_active(true);
+    assert_eq!(read(&client, &goes).await.status, OrderStatus::Canceled);
+
+    // One that is over stops nothing.
+    let goes = place(&client, asked.clone()).await.unwrap().order_id;
+    let before = exchange.time().now() - chrono::TimeDelta::hours(1);
+    exchange.plan_pause(before, Duration::from_secs(600));
+    assert_eq!(read(&client, &goes).await.status, OrderStatus::Resting);
+
     let soon = exchange.time().now() + chrono::TimeDelta::seconds(100);
     exchange.plan_pause(soon, Duration::from_secs(50));
     let goes = place(&client, asked).await.unwrap().order_id;

@@ -2,7 +2,7 @@
 
 use kalshi_sdk::{
     PrivateKey,
-    auth::PublicKey,
+    auth::{KeyAlgorithm, PublicKey},
     limits::{AccountLimits, BucketLimit},
 };
 use serde::Deserialize;
@@ -29,7 +29,16 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> Answer {
-    let shown = keys.of(call.caller.user).into_iter().map(|(id, key)| {
+    let seen = |key: &Key| {
+        call.caller
+            .locked_to
+            .is_none_or(|locked| key.subaccount == Some(locked))
+    };
+    let own = keys
+        .of(call.caller.user)
+        .into_iter()
+        .filter(|(_, key)| seen(key));
+    let shown = own.map(|(id, key)| {
         json!({ "api_key_id": id, "name": key.name, "scopes": key.scopes, "subaccount": key.subaccount })
     });
     Ok(json!({ "api_keys": shown.collect::<Vec<_>>() }))
@@ -39,7 +48,6 @@ pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> Answer {
 struct NewKey {
     name: String,
     public_key: Option<String>,
-    key_type: Option<String>,
     scopes: Option<Vec<String>>,
     subaccount: Option<i64>,
 }
@@ -53,20 +61,25 @@ pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Ans
     Ok(json!({ "api_key_id": id }))
 }
 
-pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
-    let body: NewKey = call.parse()?;
-    let kind = body.key_type.clone().unwrap_or_else(|| "rsa".to_owned());
-    let private = match kind.as_str() {
-        "ed25519" => PrivateKey::generate_ed25519(),
+/// The key that a body asks for.
+pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Refusal> {
+    let made = match body["key_type"].as_str() {
+        Some("ed25519") => PrivateKey::generate_ed25519(),
         _ => PrivateKey::generate_rsa(2048),
     };
-    let private = private.map_err(|error| {
-        Refusal::new(
-            http::StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_server_error",
-            error.to_string(),
-        )
-    })?;
+    made.map_err(|error| {
+        let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+        Refusal::new(status, "internal_server_error", error.to_string())
+    })
+}
+
+pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+    let body: NewKey = call.parse()?;
+    let private = call.made.clone().unwrap_or_else(|| make_key(&call.body))?;
+    let kind = match private.algorithm() {
+        KeyAlgorithm::Ed25519 => "ed25519",
+        _ => "rsa",
+    };
     let id = register(state, keys, call, private.public_key(), body)?;
     Ok(
         json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
@@ -89,6 +102,10 @@ fn register(
     key.name = new.name;
     key.subaccount = subaccount;
     if let Some(scopes) = new.scopes.filter(|scopes| !scopes.is_empty()) {
+        let has = |scope: &str| scopes.iter().any(|other| other == scope);
+        if has("write") && !has("read") {
+            return Err(Refusal::invalid("scopes: write only goes with read"));
+        }
         key.scopes = scopes;
     }
     keys.insert(&id, key);
@@ -96,6 +113,9 @@ fn register(
 }
 
 pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> Answer {
+    if call.caller.locked_to.is_some() {
+        return Err(Refusal::forbidden("the key is for one subaccount only"));
+    }
     match keys.remove(call.text("api_key").unwrap_or_default(), call.caller.user) {
         true => Ok(Value::Null),
         false => Err(Refusal::not_found("no such key of yours")),

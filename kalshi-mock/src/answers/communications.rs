@@ -13,6 +13,9 @@ use crate::{
     time::rfc3339,
 };
 
+/// What others see of who does not want to be seen: the SHA-256 of nothing.
+const NOBODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 pub(super) fn id(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "communications_id": state.user(call.caller.user).communications_id }))
 }
@@ -24,6 +27,8 @@ struct CreateRfq {
     contracts_fp: Option<Contracts>,
     target_cost_centi_cents: Option<i64>,
     target_cost_dollars: Option<Dollars>,
+    target_cost_excludes_fees: Option<bool>,
+    obscure_creator_id: Option<bool>,
     rest_remainder: bool,
     replace_existing: Option<bool>,
     subaccount: Option<i64>,
@@ -38,6 +43,9 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
     let whole = body
         .contracts
         .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
+    if whole.is_some() && body.contracts_fp.is_some() && whole != body.contracts_fp {
+        return Err(Refusal::invalid("contracts, contracts_fp: must be equal"));
+    }
     let contracts = body.contracts_fp.or(whole);
     let centi_cents = body
         .target_cost_centi_cents
@@ -50,6 +58,11 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
             "contracts_fp, target_cost_dollars: exactly one, gt 0",
         ));
     }
+    if target_cost.is_none() && body.target_cost_excludes_fees == Some(true) {
+        return Err(Refusal::invalid(
+            "target_cost_excludes_fees: only goes with a target cost",
+        ));
+    }
     let id = state.create_rfq(
         Rfq {
             id: Uuid::nil(),
@@ -57,8 +70,11 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
             market,
             contracts,
             target_cost,
+            excludes_fees: body.target_cost_excludes_fees.unwrap_or(false),
             rest_remainder: body.rest_remainder,
+            obscured: body.obscure_creator_id.unwrap_or(false),
             open: true,
+            executed: false,
             created: state.now,
             updated: state.now,
         },
@@ -68,6 +84,9 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
+    if call.text("creator_user_id").is_some() {
+        named_id(call, "creator_user_id")?;
+    }
     let mine = call.text("user_filter") == Some("self");
     let user = call.text("creator_user_id");
     let rows = state
@@ -77,7 +96,7 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
         .map(|(number, rfq)| (*number, rfq))
         .filter(|(_, rfq)| {
             let market = state.markets.get(rfq.market);
-            (!mine || rfq.creator.user == call.caller.user)
+            (!mine || call.is_own(rfq.creator))
                 && user.is_none_or(|user| state.user(rfq.creator.user).id.to_string() == user)
                 && call
                     .text("status")
@@ -88,36 +107,44 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
                 && call
                     .text("event_ticker")
                     .is_none_or(|event| market.is_some_and(|market| market.event == event))
-                && call
-                    .integer("subaccount")
-                    .is_none_or(|wanted| i64::from(rfq.creator.subaccount) == wanted)
+                && call.integer("subaccount").is_none_or(|wanted| {
+                    call.is_own(rfq.creator) && i64::from(rfq.creator.subaccount) == wanted
+                })
         });
     Ok(call.list(call.page(Order::NewestFirst, rows, |rfq| show_rfq(state, call, rfq))?))
 }
 
 pub(super) fn rfq(state: &State, call: &Call<'_>) -> Answer {
-    let (_, rfq) = state.rfq(call.text("rfq_id").unwrap_or_default())?;
+    let (_, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
     Ok(json!({ "rfq": show_rfq(state, call, rfq) }))
 }
 
 pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> Answer {
-    let (number, rfq) = state.rfq(call.text("rfq_id").unwrap_or_default())?;
-    if rfq.creator.user != call.caller.user || !rfq.open {
+    let (number, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
+    if !call.is_own(rfq.creator) || !rfq.open {
         return Err(Refusal::not_found("no such open RFQ of yours"));
     }
     state.close_rfq(number);
     Ok(Value::Null)
 }
 
+/// An id of the path or the query, which must be a UUID.
+fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Refusal> {
+    call.uuid(name)
+        .ok_or_else(|| Refusal::invalid(format!("{name}: must be a UUID")))
+}
+
 fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
-    let mine = rfq.creator.user == call.caller.user;
+    let mine = call.is_own(rfq.creator);
     let creator = state.user(rfq.creator.user);
+    let hidden = rfq.obscured && !mine && !rfq.executed;
     without_nulls(json!({
         "id": rfq.id,
-        "creator_id": creator.communications_id,
+        "creator_id": if hidden { NOBODY } else { &creator.communications_id },
         "market_ticker": state.markets.get(rfq.market).map(|market| market.ticker.as_str()),
         "contracts_fp": rfq.contracts.unwrap_or_default(),
         "target_cost_dollars": rfq.target_cost,
+        "target_cost_excludes_fees": rfq.target_cost.map(|_| rfq.excludes_fees),
         "status": if rfq.open { "open" } else { "closed" },
         "created_ts": rfc3339(rfq.created),
         "updated_ts": rfc3339(rfq.updated),
@@ -129,7 +156,7 @@ fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
 
 #[derive(Deserialize)]
 struct CreateQuote {
-    rfq_id: String,
+    rfq_id: Uuid,
     yes_bid: Dollars,
     no_bid: Dollars,
     rest_remainder: bool,
@@ -140,7 +167,7 @@ struct CreateQuote {
 pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> Answer {
     let body: CreateQuote = call.parse()?;
     let creator = call.account(state, body.subaccount)?;
-    let (rfq, _) = state.rfq(&body.rfq_id)?;
+    let (rfq, _) = state.rfq(body.rfq_id)?;
     let id = state.create_quote(Quote {
         id: Uuid::nil(),
         rfq,
@@ -164,6 +191,9 @@ pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
+    if call.text("rfq_id").is_some() {
+        named_id(call, "rfq_id")?;
+    }
     let is_self = |name: &str| call.text(name) == Some("self");
     let (made_by_me, asked_by_me) = (is_self("user_filter"), is_self("rfq_user_filter"));
     let id_of = |user: u32| state.user(user).id.to_string();
@@ -177,8 +207,8 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
                 return false;
             };
             is_party(state, call, quote)
-                && (!made_by_me || quote.creator.user == call.caller.user)
-                && (!asked_by_me || rfq.creator.user == call.caller.user)
+                && (!made_by_me || call.is_own(quote.creator))
+                && (!asked_by_me || call.is_own(rfq.creator))
                 && call
                     .text("quote_creator_user_id")
                     .is_none_or(|user| id_of(quote.creator.user) == user)
@@ -191,7 +221,7 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
                 && call
                     .text("status")
                     .is_none_or(|status| json!(quote.status) == status)
-                && call.within("min_ts", "max_ts", quote.created)
+                && call.within("min_ts", "max_ts", quote.updated)
         });
     Ok(call.list(call.page(Order::NewestFirst, rows, |quote| {
         show_quote(state, call, quote)
@@ -200,13 +230,16 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
 
 /// Whether the caller made the quote or asked for it: nobody else sees it.
 fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
-    let asked = state.rfqs.get(&quote.rfq).map(|rfq| rfq.creator.user);
-    quote.creator.user == call.caller.user || asked == Some(call.caller.user)
+    let asked = state
+        .rfqs
+        .get(&quote.rfq)
+        .is_some_and(|rfq| call.is_own(rfq.creator));
+    asked || call.is_own(quote.creator)
 }
 
 /// The quote that a call names, of which the caller is a party.
 fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Refusal> {
-    let (number, quote) = state.quote(call.text("quote_id").unwrap_or_default())?;
+    let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
     let named = call.text("rfq_id").map(|_| call.uuid("rfq_id"));
     match is_party(state, call, quote) && named.is_none_or(|named| named == rfq) {
@@ -245,7 +278,7 @@ pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> Answer {
 /// The quote that a call names, if the caller is its maker, or is the one who asked for it.
 fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Refusal> {
     let (number, quote) = named(state, call)?;
-    match (quote.creator.user == call.caller.user) == as_maker {
+    match call.is_own(quote.creator) == as_maker {
         true => Ok(number),
         false => Err(Refusal::forbidden(
             "that is for the other party of the quote",
@@ -257,17 +290,18 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
     let Some(rfq) = state.rfqs.get(&quote.rfq) else {
         return Value::Null;
     };
-    let (made, asked) = (
-        quote.creator.user == call.caller.user,
-        rfq.creator.user == call.caller.user,
-    );
+    let (made, asked) = (call.is_own(quote.creator), call.is_own(rfq.creator));
+    let fees = state.markets.get(rfq.market).map(|market| market.fees);
+    let contracts = |bid: Dollars| fees.map(|fees| rfq.contracts_at(bid, &fees));
+    let executed = quote.status == QuoteStatus::Executed;
+    let hidden = rfq.obscured && !asked && !executed;
     let (maker, requester) = (state.user(quote.creator.user), state.user(rfq.creator.user));
     let (made_order, asked_order) = quote.orders.unzip();
     without_nulls(json!({
         "id": quote.id,
         "rfq_id": rfq.id,
         "creator_id": maker.communications_id,
-        "rfq_creator_id": requester.communications_id,
+        "rfq_creator_id": if hidden { NOBODY } else { &requester.communications_id },
         "market_ticker": state.markets.get(rfq.market).map(|market| market.ticker.as_str()),
         "contracts_fp": rfq.contracts.unwrap_or_default(),
         "yes_bid_dollars": quote.yes_bid,
@@ -282,7 +316,7 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
         "cancelled_ts": quote.cancelled_at.map(rfc3339),
         "cancellation_reason": quote.cancellation,
         "rest_remainder": quote.rest_remainder,
-        "post_only": quote.post_only,
+        "post_only": made.then_some(quote.post_only),
         "rfq_target_cost_dollars": rfq.target_cost,
         "creator_user_id": made.then_some(maker.id),
         "creator_subaccount": made.then_some(quote.creator.subaccount),
@@ -290,7 +324,7 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
         "rfq_creator_user_id": asked.then_some(requester.id),
         "rfq_creator_subaccount": asked.then_some(rfq.creator.subaccount),
         "rfq_creator_order_id": asked_order.filter(|_| asked),
-        "yes_contracts_fp": rfq.contracts_at(quote.yes_bid),
-        "no_contracts_fp": rfq.contracts_at(quote.no_bid),
+        "yes_contracts_fp": contracts(quote.yes_bid),
+        "no_contracts_fp": contracts(quote.no_bid),
     }))
 }

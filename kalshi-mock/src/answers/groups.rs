@@ -9,7 +9,7 @@ use super::Answer;
 use crate::{
     Refusal,
     call::Call,
-    state::{Account, Group, Shard, State},
+    state::{Group, Shard, State},
 };
 
 #[derive(Deserialize)]
@@ -62,6 +62,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
         .iter()
         .filter(|(_, group)| {
             group.account.user == call.caller.user
+                && call.knows(group.created)
                 && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
         })
         .collect();
@@ -77,32 +78,44 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
 }
 
-/// The group that a call names, on the shard that it names.
-fn named(state: &State, call: &Call<'_>, shard: Option<Shard>) -> Result<(Uuid, Account), Refusal> {
+/// The group that a call names, in the subaccount and on the shard that it names.
+fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Refusal> {
     let account = call.account(state, call.integer("subaccount"))?;
+    let shard = shard(call.integer("exchange_index"))?;
     let id = call
         .uuid("order_group_id")
         .ok_or_else(|| Refusal::not_found("no such order group"))?;
     state.group(id, account, shard)?;
-    Ok((id, account))
+    Ok(id)
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
-    let (id, account) = named(state, call, None)?;
-    let group = state.group(id, account, None)?;
-    if !call.knows(group.created) {
-        return Err(Refusal::not_found("no such order group"));
-    }
+    let only = call.only_subaccount(state)?;
+    let group = call
+        .uuid("order_group_id")
+        .and_then(|id| state.groups.get(&id))
+        .filter(|group| {
+            call.is_own(group.account)
+                && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
+                && call.knows(group.created)
+        });
+    let group = group.ok_or_else(|| Refusal::not_found("no such order group"))?;
+    let knows = |id: &&Uuid| {
+        state
+            .orders
+            .get(id)
+            .is_some_and(|order| call.knows(order.created))
+    };
     Ok(json!({
         "is_auto_cancel_enabled": group.armed,
         "contracts_limit_fp": group.limit,
-        "orders": group.orders,
+        "orders": group.orders.iter().filter(knows).collect::<Vec<_>>(),
         "exchange_index": group.shard,
     }))
 }
 
 pub(super) fn change(state: &mut State, call: &Call<'_>) -> Answer {
-    let (id, _) = named(state, call, Some(shard(call.integer("exchange_index"))?))?;
+    let id = named(state, call)?;
     match call.id() {
         "DeleteOrderGroup" => state.delete_group(id),
         "ResetOrderGroup" => state.reset_group(id),
@@ -112,7 +125,7 @@ pub(super) fn change(state: &mut State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn limit(state: &mut State, call: &Call<'_>) -> Answer {
-    let (id, _) = named(state, call, Some(shard(call.integer("exchange_index"))?))?;
+    let id = named(state, call)?;
     let body: Limit = call.parse()?;
     let limit = body
         .value()?

@@ -28,11 +28,22 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
             && call.within("min_created_ts", "max_created_ts", market.created)
             && call.within("min_updated_ts", "max_updated_ts", market.updated)
             && call.within("min_close_ts", "max_close_ts", market.closes)
-            && call.within("min_settled_ts", "max_settled_ts", market.settled.map_or(0, |(at, _)| at))
+            && settled_within(call, market)
             // There are no combos here.
             && call.text("mve_filter") != Some("only")
     });
     Ok(call.list(call.page(Order::OldestFirst, rows, |market| show(state, market))?))
+}
+
+/// What has not settled was settled at no time.
+fn settled_within(call: &Call<'_>, market: &Market) -> bool {
+    let is_asked = call
+        .instant("min_settled_ts")
+        .or(call.instant("max_settled_ts"))
+        .is_some();
+    market.settled.map_or(!is_asked, |(at, _)| {
+        call.within("min_settled_ts", "max_settled_ts", at)
+    })
 }
 
 fn is_archived(state: &State, market: &Market) -> bool {
@@ -282,6 +293,7 @@ fn show_event(state: &State, event: &Event, nested: bool) -> Value {
     });
     if nested {
         shown["markets"] = of_event(state, event)
+            .filter(|market| !is_archived(state, market))
             .map(|market| show(state, market))
             .collect();
     }

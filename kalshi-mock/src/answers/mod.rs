@@ -11,6 +11,8 @@ mod transfers;
 
 use serde_json::Value;
 
+pub(crate) use account::make_key;
+
 use crate::{Refusal, call::Call, keys::Keys, state::State};
 
 /// The body of a success, null where it has none, or a refusal.

@@ -133,11 +133,16 @@ fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Refusal> {
     }
 }
 
-/// Where an order is looked for: on the shard named, else on that of the market named, else on shard 0.
-fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Shard {
+/// Where an order is looked for: on the shard named, else on that of the market named, else on shard 0. -1 wants a market.
+fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Refusal> {
+    if named == Some(-1) && ticker.is_none() {
+        return Err(Refusal::invalid(
+            "market_ticker: required where exchange_index is -1",
+        ));
+    }
     let named = named.and_then(|named| Shard::try_from(named).ok());
     let of_market = || Some(state.market(ticker?)?.1.shard);
-    named.or_else(of_market).unwrap_or(0)
+    Ok(named.or_else(of_market).unwrap_or(0))
 }
 
 fn show_placed(state: &State, placed: &Placed) -> Value {
@@ -162,9 +167,9 @@ fn show_placed(state: &State, placed: &Placed) -> Value {
 pub(super) fn amend(state: &mut State, call: &Call<'_>) -> Answer {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Amend = call.parse()?;
-    let shard = shard_of(state, body.exchange_index, Some(&body.ticker));
+    let shard = shard_of(state, body.exchange_index, Some(&body.ticker))?;
     let id = order_id(call.text("order_id").unwrap_or_default())?;
-    state.resting(id, account, shard)?;
+    let before = state.resting(id, account, shard)?.remaining;
     let placed = state.amend(
         id,
         &Amendment {
@@ -177,13 +182,20 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> Answer {
             updated_client_order_id: body.updated_client_order_id.filter(|id| !id.is_empty()),
         },
     )?;
-    Ok(without_nulls(show_placed(state, &placed)))
+    let mut shown = without_nulls(show_placed(state, &placed));
+    // A new price or expiry alone is not worth a count.
+    if placed.filled.is_zero() && placed.order.remaining == before {
+        for count in ["fill_count", "remaining_count"] {
+            shown.as_object_mut().map(|members| members.remove(count));
+        }
+    }
+    Ok(shown)
 }
 
 pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> Answer {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Decrease = call.parse()?;
-    let shard = shard_of(state, body.exchange_index, body.market_ticker.as_deref());
+    let shard = shard_of(state, body.exchange_index, body.market_ticker.as_deref())?;
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let remaining = state.resting(id, account, shard)?.remaining;
     let to = match (body.reduce_by, body.reduce_to) {
@@ -223,7 +235,7 @@ fn take_back(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> Answer {
         state,
         cancel.exchange_index,
         cancel.market_ticker.as_deref(),
-    );
+    )?;
     let id = order_id(&cancel.order_id)?;
     let client_order_id = state.resting(id, account, shard)?.client_order_id.clone();
     let gone = state.cancel(id);
@@ -395,7 +407,7 @@ pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> Answer {
     let Account { user, subaccount } = call.account(state, call.integer("subaccount"))?;
     let resting = state
         .resting_of(user)
-        .filter(|order| order.account.subaccount == subaccount);
+        .filter(|order| order.account.subaccount == subaccount && call.knows(order.created));
     let rows = resting.filter_map(|order| {
         let market = state.markets.get(order.market)?;
         let asked = markets

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::{Answer, exchange::LIVE, markets::outcome};
 use crate::{
-    call::{Call, Order, six_digits},
-    state::{Fill, Holding, Market, Outcome, Settlement, Shard, Side, State},
+    call::{Call, Order, six_digits, without_nulls},
+    state::{Fill, Holding, Market, Outcome, Settlement, Shard, Side, State, cost},
     time::{rfc3339, seconds},
 };
 
 pub(super) fn balance(state: &State, call: &Call<'_>) -> Answer {
-    let only = call.only_subaccount(state)?;
+    let only = Some(call.account(state, call.integer("subaccount"))?.subaccount);
     let shard = call.only_shard();
     let mut by_shard: BTreeMap<Shard, i64> = BTreeMap::new();
     let mut updated = 0;
@@ -35,13 +35,19 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> Answer {
     let breakdown = by_shard
         .iter()
         .map(|(shard, micros)| json!({ "exchange_index": shard, "balance": Dollars::from_micros(*micros) }));
-    Ok(json!({
+    // Not for a key that is for a subaccount.
+    let breakdown = call
+        .caller
+        .locked_to
+        .is_none()
+        .then(|| breakdown.collect::<Vec<_>>());
+    Ok(without_nulls(json!({
         "balance": total.div_euclid(10_000),
         "balance_dollars": Dollars::from_micros(total),
         "portfolio_value": value.div_euclid(10_000),
         "updated_ts": seconds(updated),
-        "balance_breakdown": breakdown.collect::<Vec<_>>(),
-    }))
+        "balance_breakdown": breakdown,
+    })))
 }
 
 /// A position at the price of the last trade.
@@ -54,7 +60,10 @@ fn worth(market: &Market, holding: &Holding) -> i64 {
     } else {
         Side::Ask
     };
-    side.unit(last).micros() * holding.position.abs() / 100
+    cost(
+        side.unit(last),
+        Contracts::from_hundredths(holding.position.abs()),
+    )
 }
 
 pub(super) fn positions(state: &State, call: &Call<'_>) -> Answer {
@@ -67,7 +76,9 @@ pub(super) fn positions(state: &State, call: &Call<'_>) -> Answer {
         holding.volume != 0
             && is_old == archive
             && (archive || wanted == "all" || (wanted == "settled") == holding.settled)
-            && (!filters.contains(&"position") || holding.position != 0)
+            && (filters.is_empty()
+                || filters.contains(&"position") && holding.position != 0
+                || filters.contains(&"total_traded") && holding.traded != 0)
             && call
                 .text("ticker")
                 .is_none_or(|ticker| market.ticker == ticker)
@@ -137,9 +148,9 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> Answer {
                 && call.knows(fill.at)
                 && only.is_none_or(|only| fill.account.subaccount == only)
                 && order.is_none_or(|order| fill.order == order)
-                && call
-                    .text("ticker")
-                    .is_none_or(|ticker| market(fill).is_some_and(|market| market.ticker == ticker))
+                && call.words("ticker").is_none_or(|tickers| {
+                    market(fill).is_some_and(|market| tickers.contains(&market.ticker.as_str()))
+                })
                 && call
                     .only_shard()
                     .is_none_or(|shard| market(fill).is_some_and(|market| market.shard == shard))
@@ -181,6 +192,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> Answer {
         .map(|(number, row)| (*number, row))
         .filter(|(_, row)| {
             row.account.user == call.caller.user
+                && row.at >= state.now - LIVE
                 && only.is_none_or(|only| row.account.subaccount == only)
                 && call
                     .text("ticker")

@@ -47,15 +47,10 @@ pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn subaccount_balances(state: &State, call: &Call<'_>) -> Answer {
-    let seen = |subaccount: u8| {
-        call.caller
-            .locked_to
-            .is_none_or(|locked| locked == subaccount)
-    };
     let balances = state
         .ledger
         .cash_of_user(call.caller.user)
-        .filter(|(subaccount, ..)| seen(*subaccount))
+        .filter(|(subaccount, ..)| call.sees(*subaccount))
         .map(|(subaccount, shard, cash)| {
             json!({
                 "subaccount_number": subaccount,
@@ -95,7 +90,8 @@ pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> Answer {
         .subaccount_transfers
         .iter()
         .rev()
-        .filter(|(_, transfer)| transfer.user == call.caller.user);
+        .filter(|(_, transfer)| transfer.user == call.caller.user)
+        .filter(|(_, transfer)| call.sees(transfer.from) || call.sees(transfer.to));
     let page = call.page(
         Order::NewestFirst,
         mine.map(|(number, transfer)| (*number, transfer)),
@@ -114,7 +110,8 @@ pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn netting(state: &State, call: &Call<'_>) -> Answer {
-    let configs = state.user(call.caller.user).subaccounts.iter().map(|(number, enabled)| {
+    let subaccounts = state.user(call.caller.user).subaccounts.iter();
+    let configs = subaccounts.filter(|(number, _)| call.sees(**number)).map(|(number, enabled)| {
         json!({ "subaccount_number": number, "enabled": enabled, "exchange_index": 0 })
     });
     Ok(json!({ "netting_configs": configs.collect::<Vec<_>>() }))
@@ -172,6 +169,11 @@ pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> Answer {
             "source_exchange_shard, destination_exchange_shard: must differ",
         ));
     }
+    if body.client_transfer_id.is_some() && (from.0.subaccount, to.0.subaccount) != (0, 0) {
+        return Err(Refusal::invalid(
+            "client_transfer_id: is for primary accounts only",
+        ));
+    }
     let id = state.transfer_to_shard(body.client_transfer_id, from, to, body.amount)?;
     Ok(json!({ "transfer_id": id }))
 }
@@ -181,18 +183,21 @@ pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> Answer {
         .shard_transfers
         .iter()
         .rev()
-        .filter(|(_, transfer)| transfer.user == call.caller.user);
+        .filter(|(_, transfer)| is_own(call, transfer));
     let rows = mine.map(|(number, transfer)| (*number, transfer));
     Ok(call.list(call.page(Order::NewestFirst, rows, show_shard_transfer)?))
 }
 
 pub(super) fn shard_transfer(state: &State, call: &Call<'_>) -> Answer {
     let id = call.uuid("transfer_id");
-    let is_it =
-        |transfer: &&ShardTransfer| Some(transfer.id) == id && transfer.user == call.caller.user;
+    let is_it = |transfer: &&ShardTransfer| Some(transfer.id) == id && is_own(call, transfer);
     let transfer = state.shard_transfers.values().find(is_it);
     let transfer = transfer.ok_or_else(|| Refusal::not_found("no such transfer"))?;
     Ok(json!({ "transfer": show_shard_transfer(transfer) }))
+}
+
+fn is_own(call: &Call<'_>, transfer: &ShardTransfer) -> bool {
+    transfer.user == call.caller.user && (call.sees(transfer.from.0) || call.sees(transfer.to.0))
 }
 
 fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
@@ -201,8 +206,8 @@ fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
         "client_transfer_id": transfer.client_transfer_id,
         "source": "event_contract",
         "destination": "event_contract",
-        "source_exchange_shard": transfer.from,
-        "destination_exchange_shard": transfer.to,
+        "source_exchange_shard": transfer.from.1,
+        "destination_exchange_shard": transfer.to.1,
         "amount": Dollars::from_micros(transfer.centi_cents.saturating_mul(100)),
         "status": "complete",
         "created_ts": seconds(transfer.at),
@@ -233,14 +238,12 @@ struct Allocations {
 /// Noted, and not acted upon: no money moves by itself here.
 pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> Answer {
     let body: Allocations = call.parse()?;
-    let percents: u32 = body
-        .allocations
-        .iter()
-        .map(|allocation| allocation.percent)
-        .sum();
-    if percents > 100 {
+    let percents: u32 = body.allocations.iter().fold(0, |sum: u32, allocation| {
+        sum.saturating_add(allocation.percent)
+    });
+    if percents != 100 && !body.allocations.is_empty() {
         return Err(Refusal::invalid(
-            "allocations: must be lte 100 percent together",
+            "allocations: must be 100 percent together",
         ));
     }
     if let Some(user) = state.user_mut(call.caller.user) {

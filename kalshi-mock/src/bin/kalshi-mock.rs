@@ -112,7 +112,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     })?;
     announce(&exchange, &path, json)?;
     stopped().await?;
-    exchange.shut_down().await;
+    // Whoever says it twice does not want to wait for the calls under way.
+    tokio::select! {
+        () = exchange.shut_down() => {}
+        again = stopped() => again?,
+    }
     if given.is_none() {
         fs::remove_file(&path)?;
     }

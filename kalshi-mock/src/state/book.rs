@@ -57,9 +57,11 @@ pub(crate) fn complement(price: Dollars) -> Dollars {
     Dollars::from_micros(Dollars::ONE.micros() - price.micros())
 }
 
-/// What `count` contracts cost at `unit` each: exact for prices of up to four decimals.
+/// What `count` contracts cost at `unit` each, in micros: exact for prices of up to four decimals.
 pub(crate) fn cost(unit: Dollars, count: Contracts) -> i64 {
-    unit.micros() * count.hundredths() / 100
+    let micros = i128::from(unit.micros()) * i128::from(count.hundredths()) / 100;
+    // Far beyond what anybody has: what is paid in and the sizes of orders are bounded.
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 /// What has become of an order.

@@ -7,6 +7,9 @@ use uuid::Uuid;
 use super::{
     Account, Due, MarketIndex, Side, State,
     book::{self, Order, complement},
+    market::Fees,
+    orders::LARGEST,
+    remember,
 };
 use crate::{
     Refusal,
@@ -29,8 +32,13 @@ pub(crate) struct Rfq {
     /// None where a cost is the target.
     pub(crate) contracts: Option<Contracts>,
     pub(crate) target_cost: Option<Dollars>,
+    /// Whether fees come on top of the target.
+    pub(crate) excludes_fees: bool,
     pub(crate) rest_remainder: bool,
+    /// Whether others do not see who asks, until it has traded.
+    pub(crate) obscured: bool,
     pub(crate) open: bool,
+    pub(crate) executed: bool,
     pub(crate) created: Micros,
     pub(crate) updated: Micros,
 }
@@ -80,6 +88,11 @@ impl Quote {
         }
     }
 
+    fn may_be_confirmed(&self, now: Micros) -> bool {
+        self.accepted_at
+            .is_some_and(|accepted| now <= accepted + CONFIRM_WITHIN)
+    }
+
     fn cancel(&mut self, reason: &'static str, now: Micros) {
         self.status = QuoteStatus::Cancelled;
         self.cancellation = Some(reason);
@@ -90,25 +103,50 @@ impl Quote {
 
 impl Rfq {
     /// How many contracts a quote of `bid` is for: those asked for, or what the target buys of the other outcome.
-    pub(crate) fn contracts_at(&self, bid: Dollars) -> Contracts {
+    pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
         if let Some(contracts) = self.contracts {
             return contracts;
         }
-        let unit = complement(bid).micros();
+        let unit = complement(bid);
         let target = self.target_cost.map_or(0, Dollars::micros);
-        Contracts::from_hundredths(if unit > 0 {
-            target.saturating_mul(100) / unit
-        } else {
-            0
-        })
+        let fits = |hundredths: i64| {
+            let count = Contracts::from_hundredths(hundredths);
+            let fee = if self.excludes_fees {
+                0
+            } else {
+                fees.taker(unit, count)
+            };
+            book::cost(unit, count).saturating_add(fee) <= target
+        };
+        // The most that fits, between what surely does and what surely does not.
+        let (mut fitting, mut beyond) = (0, LARGEST.hundredths() + 1);
+        while beyond - fitting > 1 {
+            let middle = fitting + (beyond - fitting) / 2;
+            match fits(middle) {
+                true => fitting = middle,
+                false => beyond = middle,
+            }
+        }
+        Contracts::from_hundredths(fitting)
     }
 }
 
 impl State {
     pub(crate) fn create_rfq(&mut self, mut rfq: Rfq, replace: bool) -> Result<Uuid, Refusal> {
         let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
+        let count = rfq.contracts.unwrap_or_default();
+        if count > LARGEST {
+            return Err(Refusal::invalid(format!(
+                "contracts_fp: must be lte {LARGEST}"
+            )));
+        }
+        let ticker = self
+            .markets
+            .get(rfq.market)
+            .map(|market| market.ticker.clone());
+        self.tradable(ticker.as_deref().unwrap_or_default())?;
         if replace {
-            let same = |other: &Rfq| mine(other) && other.market == rfq.market;
+            let same = |other: &Rfq| mine(other);
             let replaced: Vec<u64> = self
                 .rfqs
                 .iter()
@@ -127,17 +165,16 @@ impl State {
         }
         rfq.id = self.id();
         let (id, number) = (rfq.id, self.next());
-        self.rfqs.insert(number, rfq);
+        remember(&mut self.rfqs, number, rfq);
         Ok(id)
     }
 
     /// A request by its id, with its number.
-    pub(crate) fn rfq(&self, id: &str) -> Result<(u64, &Rfq), Refusal> {
-        let id = Uuid::parse_str(id).ok();
+    pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Refusal> {
         self.rfqs
             .iter()
             .rev()
-            .find(|(_, rfq)| Some(rfq.id) == id)
+            .find(|(_, rfq)| rfq.id == id)
             .map(|(number, rfq)| (*number, rfq))
             .ok_or_else(|| Refusal::not_found("no such RFQ"))
     }
@@ -176,18 +213,19 @@ impl State {
                 "yes_bid, no_bid: must each be gte 0 and lt 1 with up to 4 decimals, together lte 1 and not 0",
             ));
         }
-        let shard = self
+        let ticker = self
             .markets
             .get(rfq.market)
-            .map_or(0, |market| market.shard);
+            .map(|market| market.ticker.as_str());
+        let (_, market) = self.tradable(ticker.unwrap_or_default())?;
         let needs = [quote.yes_bid, quote.no_bid]
             .into_iter()
-            .map(|bid| book::cost(bid, rfq.contracts_at(bid)))
+            .map(|bid| book::cost(bid, rfq.contracts_at(bid, &market.fees)))
             .max();
-        if needs.unwrap_or(0) > self.ledger.available(quote.creator, shard) {
+        if needs.unwrap_or(0) > self.ledger.available(quote.creator, market.shard) {
             return Err(Refusal::bad(
                 "insufficient_balance",
-                format!("less than that is available on shard {shard}"),
+                format!("less than that is available on shard {}", market.shard),
             ));
         }
         let (now, user, number) = (self.now, quote.creator.user, quote.rfq);
@@ -199,17 +237,16 @@ impl State {
         }
         quote.id = self.id();
         let (id, number) = (quote.id, self.next());
-        self.quotes.insert(number, quote);
+        remember(&mut self.quotes, number, quote);
         Ok(id)
     }
 
     /// A quote by its id, with its number.
-    pub(crate) fn quote(&self, id: &str) -> Result<(u64, &Quote), Refusal> {
-        let id = Uuid::parse_str(id).ok();
+    pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Refusal> {
         self.quotes
             .iter()
             .rev()
-            .find(|(_, quote)| Some(quote.id) == id)
+            .find(|(_, quote)| quote.id == id)
             .map(|(number, quote)| (*number, quote))
             .ok_or_else(|| Refusal::not_found("no such quote"))
     }
@@ -230,7 +267,7 @@ impl State {
         let now = self.now;
         let quote = self
             .quotes
-            .get_mut(&number)
+            .get(&number)
             .filter(|quote| quote.status == QuoteStatus::Open);
         let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
         if quote.bid(side).is_zero() {
@@ -238,10 +275,24 @@ impl State {
                 "accepted_side: there is no bid on that side",
             ));
         }
-        quote.status = QuoteStatus::Accepted;
-        quote.accepted = Some(side);
-        quote.accepted_at = Some(now);
-        quote.updated = now;
+        // One at a time: an accepted one stands in the way until its maker has let it lapse.
+        let stands = |other: &Quote| {
+            other.rfq == quote.rfq
+                && (other.status == QuoteStatus::Confirmed
+                    || other.status == QuoteStatus::Accepted && other.may_be_confirmed(now))
+        };
+        if self.quotes.values().any(stands) {
+            return Err(Refusal::conflict(
+                "already_accepted",
+                "another quote on the RFQ is accepted",
+            ));
+        }
+        if let Some(quote) = self.quotes.get_mut(&number) {
+            quote.status = QuoteStatus::Accepted;
+            quote.accepted = Some(side);
+            quote.accepted_at = Some(now);
+            quote.updated = now;
+        }
         Ok(())
     }
 
@@ -253,10 +304,7 @@ impl State {
             .filter(|quote| quote.status == QuoteStatus::Accepted);
         let quote = quote
             .ok_or_else(|| Refusal::bad("not_accepted", "the quote is not accepted, or no more"))?;
-        if quote
-            .accepted_at
-            .is_none_or(|accepted| now > accepted + CONFIRM_WITHIN)
-        {
+        if !quote.may_be_confirmed(now) {
             return Err(Refusal::bad("expired", "the time to confirm is over"));
         }
         quote.status = QuoteStatus::Confirmed;
@@ -276,13 +324,22 @@ impl State {
             return;
         };
         let bid = quote.bid(side);
-        let count = rfq.contracts_at(bid);
         // The maker buys what it bid for; the requester the other outcome.
         let price = if side == Side::Bid {
             bid
         } else {
             complement(bid)
         };
+        let place = self
+            .markets
+            .get(rfq.market)
+            .map(|market| (market.fees, market.ticker.clone()));
+        let (count, is_open) = place.map_or((Contracts::ZERO, false), |(fees, ticker)| {
+            (
+                rfq.contracts_at(bid, &fees),
+                rfq.open && self.tradable(&ticker).is_ok(),
+            )
+        });
         let can = self.can_trade(quote.creator, (side, price, count), rfq.market, false)
             && self.can_trade(
                 rfq.creator,
@@ -290,9 +347,14 @@ impl State {
                 rfq.market,
                 true,
             );
-        if !can || count.is_zero() {
+        let reason = match (is_open, can && !count.is_zero()) {
+            (true, true) => None,
+            (false, _) => Some("market_not_active"),
+            (true, false) => Some("insufficient_balance"),
+        };
+        if let Some(reason) = reason {
             if let Some(quote) = self.quotes.get_mut(&number) {
-                quote.cancel("insufficient_balance", now);
+                quote.cancel(reason, now);
             }
             return;
         }
@@ -309,6 +371,9 @@ impl State {
             quote.updated = now;
             quote.orders = Some((maker, taker));
         }
+        if let Some(rfq) = self.rfqs.get_mut(&quote.rfq) {
+            rfq.executed = true;
+        }
         self.close_rfq(quote.rfq);
     }
 
@@ -320,11 +385,7 @@ impl State {
         index: MarketIndex,
         is_taker: bool,
     ) -> bool {
-        let Some(market) = self
-            .markets
-            .get(index)
-            .filter(|market| market.settled.is_none())
-        else {
+        let Some(market) = self.markets.get(index) else {
             return false;
         };
         let unit = side.unit(price);
@@ -356,6 +417,7 @@ impl State {
         let (id, number, now) = (self.id(), self.next(), self.now);
         let order = Order::new((id, number), (account, market), (side, price, count), now);
         self.listed.insert((account.user, number), id);
+        *self.resting.entry(account.user).or_default() += 1;
         self.orders.insert(id, order);
         id
     }

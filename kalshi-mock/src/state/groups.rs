@@ -88,13 +88,11 @@ impl State {
         &self,
         id: Uuid,
         account: Account,
-        shard: Option<Shard>,
+        shard: Shard,
     ) -> Result<&Group, Refusal> {
         self.groups
             .get(&id)
-            .filter(|group| {
-                group.account == account && shard.is_none_or(|shard| group.shard == shard)
-            })
+            .filter(|group| group.account == account && group.shard == shard)
             .ok_or_else(|| {
                 Refusal::not_found(format!("no order group {id} in this subaccount and shard"))
             })

@@ -98,7 +98,7 @@ impl Resting {
         let mut credit = 0;
         let mut take = |rest: &Rest| {
             let count = rest.count.hundredths().min(left);
-            credit += rest.unit.micros() * count / 100;
+            credit += book::cost(rest.unit, Contracts::from_hundredths(count));
             left -= count;
             left > 0
         };
@@ -182,7 +182,8 @@ impl Holding {
 pub(crate) fn cash_of(position: i64, side: Side, unit: Dollars, count: Contracts) -> i64 {
     let closes = closing(position, side).min(count.hundredths());
     let opens = count.hundredths() - closes;
-    (book::complement(unit).micros() * closes - unit.micros() * opens) / 100
+    let cost = |unit, hundredths| book::cost(unit, Contracts::from_hundredths(hundredths));
+    cost(book::complement(unit), closes) - cost(unit, opens)
 }
 
 /// How many hundredths of contracts bought on `side` only close a position.
@@ -247,6 +248,13 @@ impl Ledger {
             .collect()
     }
 
+    /// Whether a user has something in a market, be it an order.
+    pub(crate) fn is_touched(&self, market: MarketIndex) -> bool {
+        let of_user =
+            |(account, other): &(Account, MarketIndex)| *other == market && !account.is_house();
+        self.holdings.keys().any(of_user)
+    }
+
     /// Changes an account's cash. Opens the account on that shard, if it had none there.
     pub(crate) fn pay(&mut self, account: Account, shard: Shard, amount: i64, now: Micros) {
         let cash = self.cash.entry((account, shard)).or_default();
@@ -286,9 +294,10 @@ impl Ledger {
             let share = i128::from(holding.cost) * i128::from(closes) / i128::from(held);
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;
-            holding.realized += book::complement(unit).micros() * closes / 100 - gone;
+            holding.realized +=
+                book::cost(book::complement(unit), Contracts::from_hundredths(closes)) - gone;
         }
-        holding.cost += unit.micros() * opens / 100;
+        holding.cost += book::cost(unit, Contracts::from_hundredths(opens));
         holding.traded += book::cost(unit, count);
         holding.volume += count.hundredths();
         holding.position += side.signed(count);
@@ -333,7 +342,7 @@ impl Ledger {
         } else {
             book::complement(value)
         };
-        let revenue = unit.micros() * before.position.abs() / 100;
+        let revenue = book::cost(unit, Contracts::from_hundredths(before.position.abs()));
         holding.realized += revenue - before.cost;
         holding.position = 0;
         holding.cost = 0;

@@ -217,7 +217,7 @@ impl State {
     }
 
     /// Stops the trading of one market, or lets it go on.
-    pub(crate) fn set_active(&mut self, index: MarketIndex, active: bool) {
+    pub(crate) fn set_market_active(&mut self, index: MarketIndex, active: bool) {
         let now = self.now;
         let (from, to) = match active {
             true => (MarketStatus::Inactive, MarketStatus::Active),

@@ -342,7 +342,6 @@ impl State {
             if market.hourly.len() > 26 {
                 market.hourly.pop_first();
             }
-            market.updated = at;
         }
     }
 
@@ -426,6 +425,9 @@ impl State {
             order.status = Status::Executed;
         }
         let (account, group) = (order.account, order.group);
+        if let Some(resting) = self.resting.get_mut(&account.user) {
+            *resting = resting.saturating_sub(1);
+        }
         if let Some(expires) = order.expires {
             self.due
                 .remove(&(expires.saturating_mul(SECOND), order.number));

@@ -14,11 +14,11 @@ mod transfers;
 mod universe;
 mod users;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-pub(crate) use book::{Order, Rank, Side, Status};
+pub(crate) use book::{Order, Rank, Side, Status, cost};
 pub(crate) use communications::{Quote, QuoteStatus, Rfq};
 pub(crate) use groups::Group;
 pub(crate) use ledger::{Account, Holding, Ledger};
@@ -72,7 +72,8 @@ pub(crate) struct State {
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
-    transfer_ids: HashSet<(u32, Uuid)>,
+    /// How many orders of each user rest.
+    resting: HashMap<u32, usize>,
 }
 
 /// What happens by itself at its time.
@@ -114,7 +115,7 @@ impl State {
             deposits: BTreeMap::new(),
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
-            transfer_ids: HashSet::new(),
+            resting: HashMap::new(),
         }
     }
 
@@ -147,10 +148,20 @@ impl State {
         self.exchange_active && self.trading_active && !paused
     }
 
-    /// Plans a pause of trading.
+    /// Plans a pause of trading, unless it is over already.
     pub(crate) fn plan_pause(&mut self, from: Micros, to: Micros) {
-        self.pauses.push((from, to));
-        self.at(from, Due::Pause);
+        if to > self.now.max(from) {
+            self.pauses.push((from, to));
+            self.at(from, Due::Pause);
+        }
+    }
+
+    /// Opens or closes the exchange as a whole.
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.exchange_active = active;
+        if !active {
+            self.cancel_on_pause(None);
+        }
     }
 
     /// Stops trading, or lets it go on.
@@ -191,10 +202,11 @@ impl State {
     }
 }
 
-/// Adds a row and forgets the oldest beyond what is remembered.
-fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) {
+/// Adds a row, and forgets and gives the oldest beyond what is remembered.
+fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) -> Option<T> {
     rows.insert(number, row);
-    if rows.len() > REMEMBERED {
-        rows.pop_first();
+    if rows.len() <= REMEMBERED {
+        return None;
     }
+    rows.pop_first().map(|(_, oldest)| oldest)
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The largest order: far above any real one, and far below what would not fit.
-const LARGEST: Contracts = Contracts::from_hundredths(100_000_000_000);
+pub(crate) const LARGEST: Contracts = Contracts::from_hundredths(100_000_000_000);
 
 /// Resting orders a user may have.
 const MOST_RESTING: usize = 200_000;
@@ -101,6 +101,9 @@ impl State {
                     "expiration_time: only goes with good_till_canceled",
                 ));
             }
+            Some(expires) if expires > time::LAST => {
+                return Err(Refusal::invalid("expiration_time: must be in seconds"));
+            }
             Some(expires) if expires <= time::seconds(self.now) => {
                 return Err(Refusal::invalid("expiration_time: is past"));
             }
@@ -150,8 +153,8 @@ impl State {
                 ));
             }
         }
-        let resting = || self.resting_of(new.account.user).count();
-        if rests && self.listed.len() >= MOST_RESTING && resting() >= MOST_RESTING {
+        let resting = self.resting.get(&new.account.user).copied().unwrap_or(0);
+        if rests && resting >= MOST_RESTING && !new.account.is_house() {
             return Err(Refusal::bad(
                 "too_many_open_orders",
                 format!("{MOST_RESTING} orders rest already"),
@@ -174,7 +177,7 @@ impl State {
 
     /// Whether a group takes an order.
     fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Refusal> {
-        let group = self.group(group, account, Some(shard))?;
+        let group = self.group(group, account, shard)?;
         if !group.armed {
             return Err(Refusal::bad(
                 "order_group_triggered",
@@ -207,6 +210,7 @@ impl State {
                     .insert((new.account.user, client_order_id.clone()), id);
             }
         }
+        *self.resting.entry(new.account.user).or_default() += 1;
         if let Some(group) = new.group.and_then(|group| self.groups.get_mut(&group)) {
             group.orders.insert(id);
         }
@@ -300,6 +304,12 @@ impl State {
         {
             return Err(Refusal::invalid("expiration_time: is past"));
         }
+        if amendment
+            .expires
+            .is_some_and(|expires| expires > time::LAST)
+        {
+            return Err(Refusal::invalid("expiration_time: must be in seconds"));
+        }
         let renamed = amendment
             .updated_client_order_id
             .clone()
@@ -387,7 +397,6 @@ impl State {
         }
         order.price = amendment.price;
         order.remaining = remaining;
-        order.initial = amendment.count;
         order.updated = now;
         if let Some(new) = renamed {
             let user = order.account.user;

@@ -425,13 +425,19 @@ impl Bench {
             market,
             contracts: Some(count),
             target_cost: None,
+            excludes_fees: false,
             rest_remainder: false,
+            obscured: false,
             open: true,
+            executed: false,
             created: now,
             updated: now,
         };
-        let id = self.state.create_rfq(rfq, true).unwrap().to_string();
-        let (number, _) = self.state.rfq(&id).unwrap();
+        // None where nothing is traded.
+        let Ok(id) = self.state.create_rfq(rfq, true) else {
+            return;
+        };
+        let (number, _) = self.state.rfq(id).unwrap();
         let quoted = self.state.create_quote(Quote {
             id: Uuid::nil(),
             rfq: number,
@@ -452,7 +458,7 @@ impl Bench {
             orders: None,
         });
         if let Ok(id) = quoted {
-            let (number, _) = self.state.quote(&id.to_string()).unwrap();
+            let (number, _) = self.state.quote(id).unwrap();
             self.state.accept_quote(number, side).unwrap();
             self.state.confirm_quote(number).unwrap();
         }

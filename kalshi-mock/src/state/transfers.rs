@@ -32,8 +32,9 @@ pub(crate) struct ShardTransfer {
     pub(crate) id: Uuid,
     pub(crate) client_transfer_id: Option<Uuid>,
     pub(crate) user: u32,
-    pub(crate) from: Shard,
-    pub(crate) to: Shard,
+    /// Subaccount and shard.
+    pub(crate) from: (u8, Shard),
+    pub(crate) to: (u8, Shard),
     /// Hundredths of a cent.
     pub(crate) centi_cents: i64,
     pub(crate) at: Micros,
@@ -52,7 +53,9 @@ impl State {
                 "from_subaccount, to_subaccount: must differ",
             ));
         }
-        self.move_cash(Some(id), (from, shard), (to, shard), (cents, 10_000))?;
+        let known = |transfer: &SubaccountTransfer| transfer.user == from.user && transfer.id == id;
+        refuse_repeat(self.subaccount_transfers.values().any(known))?;
+        self.move_cash((from, shard), (to, shard), (cents, 10_000))?;
         let (number, at) = (self.next(), self.now);
         let (from, to, user) = (from.subaccount, to.subaccount, from.user);
         let transfer = SubaccountTransfer {
@@ -75,20 +78,33 @@ impl State {
         (to, to_shard): (Account, Shard),
         centi_cents: i64,
     ) -> Result<Uuid, Refusal> {
-        self.move_cash(
-            client_transfer_id,
-            (from, from_shard),
-            (to, to_shard),
-            (centi_cents, 100),
-        )?;
+        let known = |transfer: &ShardTransfer| {
+            transfer.user == from.user
+                && transfer.from.1 == from_shard
+                && transfer.client_transfer_id == client_transfer_id
+        };
+        refuse_repeat(client_transfer_id.is_some() && self.shard_transfers.values().any(known))?;
+        self.move_cash((from, from_shard), (to, to_shard), (centi_cents, 100))?;
         let (id, number, at) = (self.id(), self.next(), self.now);
-        let (user, from, to) = (from.user, from_shard, to_shard);
+        if from_shard == to_shard {
+            // Cents of a subaccount's history; what is less than one is moved and not told there.
+            let transfer = SubaccountTransfer {
+                id,
+                user: from.user,
+                from: from.subaccount,
+                to: to.subaccount,
+                shard: from_shard,
+                cents: centi_cents / 100,
+                at,
+            };
+            remember(&mut self.subaccount_transfers, number, transfer);
+        }
         let transfer = ShardTransfer {
             id,
             client_transfer_id,
-            user,
-            from,
-            to,
+            user: from.user,
+            from: (from.subaccount, from_shard),
+            to: (to.subaccount, to_shard),
             centi_cents,
             at,
         };
@@ -98,19 +114,12 @@ impl State {
 
     fn move_cash(
         &mut self,
-        transfer_id: Option<Uuid>,
         from: (Account, Shard),
         to: (Account, Shard),
         (amount, micros): (i64, i64),
     ) -> Result<(), Refusal> {
         let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
         let micros = micros.ok_or_else(|| Refusal::invalid("amount: must be gte 1"))?;
-        if transfer_id.is_some_and(|id| self.transfer_ids.contains(&(from.0.user, id))) {
-            return Err(Refusal::conflict(
-                "already_exists",
-                "there is a transfer of that client_transfer_id",
-            ));
-        }
         if self.ledger.available(from.0, from.1) < micros {
             return Err(Refusal::bad(
                 "insufficient_balance",
@@ -120,9 +129,16 @@ impl State {
         let now = self.now;
         self.ledger.pay(from.0, from.1, -micros, now);
         self.ledger.pay(to.0, to.1, micros, now);
-        if let Some(id) = transfer_id {
-            self.transfer_ids.insert((from.0.user, id));
-        }
         Ok(())
+    }
+}
+
+fn refuse_repeat(is_repeat: bool) -> Result<(), Refusal> {
+    match is_repeat {
+        true => Err(Refusal::conflict(
+            "already_exists",
+            "there is a transfer of that client_transfer_id",
+        )),
+        false => Ok(()),
     }
 }

@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Account, Deposit, Shard, State};
 use crate::{Refusal, buckets::Buckets, time::Micros};
 
+/// What a user may have, in cents: sums of it fit.
+const RICHEST: i64 = 10_000_000_000;
+
 /// The highest number of a subaccount.
 pub(crate) const LAST_SUBACCOUNT: u8 = 63;
 
@@ -68,13 +71,22 @@ impl State {
         self.users.get_mut(user as usize)
     }
 
-    /// Pays money in.
+    /// Pays money in, or out if it is negative: no more than there is, and no more than anybody has.
     pub(crate) fn deposit(&mut self, user: u32, shard: Shard, cents: i64) {
         let account = Account {
             user,
             subaccount: 0,
         };
-        let (now, amount) = (self.now, cents.saturating_mul(10_000));
+        let held: i64 = self
+            .ledger
+            .cash_of_user(user)
+            .map(|(.., cash)| cash.amount)
+            .sum();
+        let room = (RICHEST - held / 10_000).max(0);
+        let cents = cents
+            .max(-self.ledger.available(account, shard) / 10_000)
+            .min(room);
+        let (now, amount) = (self.now, cents * 10_000);
         self.ledger.pay(account, shard, amount, now);
         self.ledger.paid_in += amount;
         if cents > 0 {
