@@ -132,7 +132,13 @@ impl Endpoint {
                 }
                 continue;
             };
-            validate::check(&parameter.schema, &value, &parameter.name)?;
+            validate::check(&parameter.schema, &value, &parameter.name).map_err(|refusal| {
+                match parameter.name.as_str() {
+                    // The one that is recorded has words of its own.
+                    "status" => Refusal::bad("bad_request", "invalid status filter"),
+                    _ => refusal,
+                }
+            })?;
             typed.insert(parameter.name.clone(), value);
         }
         Ok(typed)

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use kalshi_sdk::auth::ACCESS_KEY;
 use serde_json::Value;
 
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
     time::{Micros, stamp},
     validate,
 };
+
+/// Where orders were written before June 2026.
+const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
 
 /// The largest body that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -130,6 +134,14 @@ pub(crate) async fn serve(
 /// What is no operation: a trailing slash is one too many, the rest is not there.
 fn nowhere(parts: &Parts) -> Reply {
     let path = parts.uri.path();
+    if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
+        return Refusal::new(
+            StatusCode::GONE,
+            "gone",
+            "order writes are at /portfolio/events/orders",
+        )
+        .into();
+    }
     if path.len() > 1 && path.ends_with('/') {
         return Reply {
             status: StatusCode::MOVED_PERMANENTLY,
@@ -177,10 +189,11 @@ impl Attempt<'_> {
         path: &[(String, String)],
     ) -> Result<Value, Refusal> {
         let operation = endpoint.operation;
-        let caller = if operation.auth {
-            Some(self.authenticate(endpoint)?)
-        } else {
-            None
+        // A public call may be signed, and then draws on its user's tokens. A bad signature is as good as none there.
+        let signed = operation.auth || self.parts.headers.contains_key(ACCESS_KEY);
+        let caller = match signed.then(|| self.authenticate(endpoint)) {
+            Some(Err(refusal)) if operation.auth => return Err(refusal),
+            caller => caller.and_then(Result::ok),
         };
         let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
         let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
@@ -357,7 +370,11 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
     }
     if reply.status == StatusCode::MOVED_PERMANENTLY {
         let there = parts.uri.path().trim_end_matches('/');
-        if let Ok(there) = HeaderValue::from_str(there) {
+        let query = parts
+            .uri
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
+        if let Ok(there) = HeaderValue::from_str(&format!("{there}{query}")) {
             headers.insert(header::LOCATION, there);
         }
     }

@@ -188,10 +188,6 @@ async fn what_the_contract_does_not_allow_is_named() {
     for (path, expected) in [
         ("/markets?limit=1001", "limit: must be lte 1000"),
         ("/markets?limit=many", "limit: must be of type integer"),
-        (
-            "/markets?status=finalized",
-            "status: must be oneof unopened open paused closed settled",
-        ),
         ("/markets/orderbooks", "tickers: required"),
         ("/events?limit=0", "limit: must be gte 1"),
         (
@@ -211,6 +207,13 @@ async fn what_the_contract_does_not_allow_is_named() {
             "{path}"
         );
     }
+    let filter = answer(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
+    let said = (
+        400,
+        "bad_request".to_owned(),
+        "invalid status filter".to_owned(),
+    );
+    assert_eq!(refused(filter), said);
     let good = json!({
         "ticker": "KXTEST-26-A", "side": "bid", "count": "1", "price": "0.40", "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "maker",
@@ -286,6 +289,20 @@ async fn paths_and_content_types_are_checked() {
             slash.headers()["location"].to_str().unwrap()
         ),
         (301, "/trade-api/v2/markets")
+    );
+
+    let slash = raw
+        .unsigned("GET", "/trade-api/v2/markets/?limit=5")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(slash.headers()["location"], "/trade-api/v2/markets?limit=5");
+    assert_eq!(
+        raw.call("POST", "/portfolio/orders", Some(json!({})))
+            .await
+            .0,
+        410,
+        "orders of before"
     );
 
     let (_, group) = raw
@@ -381,6 +398,19 @@ async fn tokens_run_out_by_tier_and_come_back_with_time() {
             expected
         );
     }
+    // Signed ones count by user, and a bad signature is none.
+    exchange.time().advance(Duration::from_secs(1));
+    for _ in 0..20 {
+        assert_eq!(
+            answer(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
+                .await
+                .0,
+            200
+        );
+    }
+    assert_eq!(raw.call("GET", "/exchange/status", None).await.0, 200);
+    let stale = answer(raw.signed("GET", "/exchange/status", 1)).await;
+    assert_eq!(stale.0, 429);
     let client = exchange.client().unwrap();
     exchange.time().advance(Duration::from_secs(60));
     let limits = client.get_account_api_limits().send().await.unwrap();

@@ -164,6 +164,12 @@ async fn the_universe_is_quoted_and_found_in_all_ways() {
         let no = book.no_dollars.last().unwrap().price;
         assert_eq!(Dollars::ONE.checked_sub(no), Some(market.yes_ask_dollars));
     }
+    let raw = Raw::new(&exchange);
+    let (_, sent) = common::answer(raw.unsigned("GET", "/trade-api/v2/markets?limit=1")).await;
+    assert_eq!(
+        sent["markets"][0]["liquidity_dollars"], "0.0000",
+        "older clients insist on it"
+    );
     let shallow = client
         .get_market_orderbook()
         .ticker(&markets[0].ticker)
@@ -250,6 +256,37 @@ async fn the_universe_is_quoted_and_found_in_all_ways() {
             .await
     };
     assert_eq!(candles(now - 3600).await.unwrap().candlesticks.len(), 3);
+    let batch = client
+        .batch_get_market_candlesticks()
+        .market_tickers(markets[0].ticker.as_str());
+    let batch = batch
+        .start_ts(now - 3600)
+        .end_ts(now + 60)
+        .period_interval(1)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(batch.markets[0].market_ticker, markets[0].ticker);
+    assert_eq!(batch.markets[0].candlesticks.len(), 3);
+    let of_event = client
+        .get_market_candlesticks_by_event()
+        .series_ticker("KXHIGHNY")
+        .ticker(&events[0].event_ticker);
+    let of_event = of_event
+        .start_ts(now - 3600)
+        .end_ts(now + 60)
+        .period_interval(60)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(of_event.market_tickers.len(), events[0].markets.len());
+    let metadata = client
+        .get_event_metadata()
+        .event_ticker(&events[0].event_ticker)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(metadata.market_details.len(), events[0].markets.len());
     let refused = candles(0).await.unwrap_err();
     assert!(
         refused

@@ -9,7 +9,7 @@ use super::{Answer, exchange::LIVE};
 use crate::{
     Refusal,
     call::{Call, Order, six_digits, without_nulls},
-    state::{Event, Fees, Market, MarketStatus, Outcome, Series, Side, State, Trade},
+    state::{Event, Fees, Market, MarketStatus, Outcome, Series, Side, State, Trade, cost},
     time::{Micros, SECOND, rfc3339, seconds},
 };
 
@@ -90,7 +90,7 @@ fn show(state: &State, market: &Market) -> Value {
     let (yes_bid, yes_ask) = (price(bid, Dollars::ZERO), price(ask, Dollars::ONE));
     let last = market.last_price.unwrap_or(Dollars::ZERO);
     let expires = market.closes + 7 * 24 * 3600 * SECOND;
-    without_nulls(json!({
+    let mut shown = without_nulls(json!({
         "ticker": market.ticker,
         "event_ticker": market.event,
         "market_type": "binary",
@@ -132,7 +132,10 @@ fn show(state: &State, market: &Market) -> Value {
         "price_level_structure": market.price_level_structure,
         "price_ranges": market.price_ranges,
         "exchange_index": market.shard,
-    }))
+    }));
+    // Gone from the contract, and still sent: older clients insist on it.
+    shown["liquidity_dollars"] = json!(Dollars::ZERO);
+    shown
 }
 
 pub(super) fn orderbook(state: &State, call: &Call<'_>) -> Answer {
@@ -246,11 +249,7 @@ pub(super) fn events(state: &State, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
-    let ticker = call.text("event_ticker").unwrap_or_default();
-    let event = state
-        .events
-        .get(ticker)
-        .ok_or_else(|| Refusal::not_found(format!("no event {ticker}")))?;
+    let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
     let (nested, without) = (
         call.flag("with_nested_markets"),
         call.flag("exclude_markets"),
@@ -267,6 +266,22 @@ pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
             .collect(),
     };
     Ok(json!({ "event": show_event(state, event, nested), "markets": markets }))
+}
+
+fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a Event, Refusal> {
+    state
+        .events
+        .get(ticker)
+        .ok_or_else(|| Refusal::not_found(format!("no event {ticker}")))
+}
+
+pub(super) fn event_metadata(state: &State, call: &Call<'_>) -> Answer {
+    let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
+    let details = of_event(state, event)
+        .map(|market| json!({ "market_ticker": market.ticker, "image_url": "", "color_code": "" }));
+    Ok(
+        json!({ "image_url": "", "market_details": details.collect::<Vec<_>>(), "settlement_sources": [] }),
+    )
 }
 
 fn of_event<'a>(state: &'a State, event: &Event) -> impl Iterator<Item = &'a Market> {
@@ -353,66 +368,114 @@ fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
     shown
 }
 
-/// Candlesticks of the trades. Quotes are those of now: the mock does not remember books.
+/// Candlesticks of one market.
 pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> Answer {
     let market = find(state, call.text("ticker").unwrap_or_default())?;
+    let candlesticks = periods(call)?.of(state, market);
+    Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
+}
+
+/// Candlesticks of the markets named.
+pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> Answer {
+    let periods = periods(call)?;
+    let tickers = call.words("market_tickers").unwrap_or_default();
+    let known = tickers
+        .into_iter()
+        .filter_map(|ticker| state.market(ticker));
+    let markets = known.map(|(_, market)| {
+        json!({ "market_ticker": market.ticker, "candlesticks": periods.of(state, market) })
+    });
+    Ok(json!({ "markets": markets.collect::<Vec<_>>() }))
+}
+
+/// Candlesticks of all markets of an event.
+pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> Answer {
+    let event = find_event(state, call.text("ticker").unwrap_or_default())?;
+    let periods = periods(call)?;
+    let markets = || of_event(state, event);
+    Ok(json!({
+        "market_tickers": markets().map(|market| market.ticker.as_str()).collect::<Vec<_>>(),
+        "market_candlesticks": markets().map(|market| periods.of(state, market)).collect::<Vec<_>>(),
+        "adjusted_end_ts": periods.end,
+    }))
+}
+
+/// From the end of which period to that of which, and how long each is, in seconds.
+struct Periods {
+    start: i64,
+    end: i64,
+    length: i64,
+}
+
+fn periods(call: &Call<'_>) -> Result<Periods, Refusal> {
     let (Some(start), Some(end)) = (call.integer("start_ts"), call.integer("end_ts")) else {
         return Err(Refusal::invalid("start_ts, end_ts: required"));
     };
-    let length = call.integer("period_interval").unwrap_or(1).max(1) * 60;
+    let length = call
+        .integer("period_interval")
+        .unwrap_or(1)
+        .max(1)
+        .saturating_mul(60);
     let wanted = end.saturating_sub(start) / length;
     if wanted > MOST_CANDLESTICKS {
+        let most = MOST_CANDLESTICKS;
         return Err(Refusal::bad(
             "bad_request",
-            format!(
-                "requested time range with candlesticks: {wanted}, max candlesticks: {MOST_CANDLESTICKS}"
-            ),
+            format!("requested time range with candlesticks: {wanted}, max candlesticks: {most}"),
         ));
     }
-    let ends = |at: Micros| seconds(at).div_euclid(length) * length + length;
-    let mut periods: BTreeMap<i64, Vec<&Trade>> = BTreeMap::new();
-    let of_market = |trade: &&Trade| {
-        state
-            .markets
-            .get(trade.market)
-            .is_some_and(|other| other.ticker == market.ticker)
-    };
-    for trade in state.trades.values().filter(of_market) {
-        periods.entry(ends(trade.at)).or_default().push(trade);
-    }
-    let quote = |best: Option<(Dollars, Contracts)>, none: Dollars| {
-        let price = best.map_or(none, |(price, _)| price);
-        json!({ "open_dollars": price, "low_dollars": price, "high_dollars": price, "close_dollars": price })
-    };
-    let bid = quote(state.best(market, Side::Bid), Dollars::ZERO);
-    let ask = quote(state.best(market, Side::Ask), Dollars::ONE);
-    let mut previous: Option<Dollars> = None;
-    let mut candlesticks = Vec::new();
-    for (end_period, trades) in periods {
-        let prices = || trades.iter().map(|trade| trade.price);
-        let volume: i64 = trades.iter().map(|trade| trade.count.hundredths()).sum();
-        let traded: i64 = trades
-            .iter()
-            .map(|trade| trade.price.micros() * trade.count.hundredths())
-            .sum();
-        if (start..=end).contains(&end_period) {
-            candlesticks.push(json!({
-                "end_period_ts": end_period,
-                "yes_bid": bid,
-                "yes_ask": ask,
-                "price": without_nulls(json!({
-                    "open_dollars": prices().next(),
-                    "low_dollars": prices().min(),
-                    "high_dollars": prices().max(),
-                    "close_dollars": prices().next_back(),
-                    "mean_dollars": six_digits(if volume > 0 { traded / volume } else { 0 }),
-                    "previous_dollars": previous,
-                })),
-                "volume_fp": Contracts::from_hundredths(volume),
-                "open_interest_fp": market.open_interest,
-            }));
+    Ok(Periods { start, end, length })
+}
+
+impl Periods {
+    /// Candlesticks of a market's trades. Quotes are those of now: the mock does not remember books.
+    fn of(&self, state: &State, market: &Market) -> Vec<Value> {
+        let ends =
+            |at: Micros| (seconds(at).div_euclid(self.length) + 1).saturating_mul(self.length);
+        let mut periods: BTreeMap<i64, Vec<&Trade>> = BTreeMap::new();
+        let is_its = |trade: &&Trade| {
+            state
+                .markets
+                .get(trade.market)
+                .is_some_and(|other| other.ticker == market.ticker)
+        };
+        for trade in state.trades.values().filter(is_its) {
+            periods.entry(ends(trade.at)).or_default().push(trade);
         }
-        previous = prices().next_back();
+        let quote = |best: Option<(Dollars, Contracts)>, none: Dollars| {
+            let price = best.map_or(none, |(price, _)| price);
+            json!({ "open_dollars": price, "low_dollars": price, "high_dollars": price, "close_dollars": price })
+        };
+        let bid = quote(state.best(market, Side::Bid), Dollars::ZERO);
+        let ask = quote(state.best(market, Side::Ask), Dollars::ONE);
+        let mut previous: Option<Dollars> = None;
+        let mut candlesticks = Vec::new();
+        for (end_period, trades) in periods {
+            let prices = || trades.iter().map(|trade| trade.price);
+            let volume: i64 = trades.iter().map(|trade| trade.count.hundredths()).sum();
+            let traded: i64 = trades
+                .iter()
+                .map(|trade| cost(trade.price, trade.count))
+                .sum();
+            if (self.start..=self.end).contains(&end_period) {
+                candlesticks.push(json!({
+                    "end_period_ts": end_period,
+                    "yes_bid": bid,
+                    "yes_ask": ask,
+                    "price": without_nulls(json!({
+                        "open_dollars": prices().next(),
+                        "low_dollars": prices().min(),
+                        "high_dollars": prices().max(),
+                        "close_dollars": prices().next_back(),
+                        "mean_dollars": six_digits(if volume > 0 { traded * 100 / volume } else { 0 }),
+                        "previous_dollars": previous,
+                    })),
+                    "volume_fp": Contracts::from_hundredths(volume),
+                    "open_interest_fp": market.open_interest,
+                }));
+            }
+            previous = prices().next_back();
+        }
+        candlesticks
     }
-    Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
 }

@@ -36,7 +36,10 @@ pub(crate) fn answer(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer 
         "GetEvent" => markets::event(state, call),
         "GetSeries" => markets::series(state, call),
         "GetSeriesList" => markets::series_list(state, call),
+        "GetEventMetadata" => markets::event_metadata(state, call),
         "GetMarketCandlesticks" => markets::candlesticks(state, call),
+        "BatchGetMarketCandlesticks" => markets::candlesticks_of_markets(state, call),
+        "GetMarketCandlesticksByEvent" => markets::candlesticks_of_event(state, call),
 
         "CreateOrderV2" => orders::create(state, call),
         "BatchCreateOrdersV2" => orders::create_batch(state, call),
