@@ -34,7 +34,8 @@ impl TokenBucket {
         let elapsed = now.saturating_sub(self.at).max(0);
         let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
         self.held = self.held.saturating_add(gained).min(capacity);
-        self.at = now;
+        // Time that goes back does not come twice.
+        self.at = self.at.max(now);
         let wanted = i64::from(tokens) * SECOND;
         if wanted > self.held {
             return Err(Refusal::new(

@@ -164,7 +164,7 @@ impl FromStr for FaultRule {
                     rule.on(operation)
                 }
                 "times" => rule.times(number(name, value)?),
-                "probability" => rule.with_probability(number(name, value)?),
+                "probability" => rule.with_probability(chance(number(name, value)?)?),
                 "seed" => rule.with_seed(number(name, value)?),
                 _ => {
                     return Err(ParseFaultError(format!(
@@ -216,12 +216,27 @@ fn number<T: FromStr>(name: &str, value: &str) -> Result<T, ParseFaultError> {
         .map_err(|_| ParseFaultError(format!("{name} wants a number, not {value:?}")))
 }
 
+fn chance(probability: f64) -> Result<f64, ParseFaultError> {
+    match (0.0..=1.0).contains(&probability) {
+        true => Ok(probability),
+        false => Err(ParseFaultError(format!(
+            "probability is from 0 to 1, not {probability}"
+        ))),
+    }
+}
+
 /// 503 if none is given.
 fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
-    if value.is_empty() {
-        Ok(503)
+    let status = if value.is_empty() {
+        503
     } else {
-        number(name, value)
+        number(name, value)?
+    };
+    match (500..600).contains(&status) || (name == "html" && (400..600).contains(&status)) {
+        true => Ok(status),
+        false => Err(ParseFaultError(format!(
+            "{name} wants a status of a failure, not {value:?}"
+        ))),
     }
 }
 
@@ -310,6 +325,12 @@ mod tests {
             ("latency=soon", "latency wants a number, not \"soon\""),
             ("html,on=Nothing", "there is no operation \"Nothing\""),
             ("html,where=here", "not \"where\""),
+            ("html=204", "html wants a status of a failure"),
+            (
+                "server-error=101",
+                "server-error wants a status of a failure",
+            ),
+            ("html,probability=NaN", "probability is from 0 to 1"),
         ] {
             let error = text.parse::<FaultRule>().unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

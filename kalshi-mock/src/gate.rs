@@ -68,6 +68,8 @@ pub(crate) async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let body = tokio::select! {
+        // What has come whole is answered.
+        biased;
         body = to_bytes(body, LARGEST_BODY) => body.ok(),
         () = shared.stopped() => None,
     };
@@ -135,14 +137,10 @@ pub(crate) async fn serve(
 fn nowhere(parts: &Parts) -> Reply {
     let path = parts.uri.path();
     if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
-        return Refusal::new(
-            StatusCode::GONE,
-            "gone",
-            "order writes are at /portfolio/events/orders",
-        )
-        .into();
+        let instead = "order writes are at /portfolio/events/orders";
+        return Refusal::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
     }
-    if path.len() > 1 && path.ends_with('/') {
+    if path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
         return Reply {
             status: StatusCode::MOVED_PERMANENTLY,
             body: Value::Null,

@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{PoisonError, RwLock},
+    time::Duration,
 };
 
 use http::HeaderMap;
 use kalshi_sdk::{
     Operation,
-    auth::{ACCESS_KEY, PublicKey, Verifier, VerifyError},
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE, PublicKey, Verifier, VerifyError},
 };
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
     call::Caller,
     time::{Micros, Time, system},
 };
+
+/// How far off a stamp may be. Ten seconds were seen to pass, and a minute was not.
+const TOLERANCE: Duration = Duration::from_secs(15);
 
 /// What the exchange knows of a key.
 #[derive(Clone)]
@@ -40,7 +44,7 @@ impl Key {
             name: id.to_owned(),
             scopes: vec!["read".to_owned(), "write".to_owned()],
             subaccount: None,
-            verifier: Verifier::new(id, public),
+            verifier: Verifier::new(id, public).with_tolerance(TOLERANCE),
         }
     }
 
@@ -118,12 +122,11 @@ impl Keys {
             .get(id)
             .cloned();
         let Some(key) = key else {
-            let missing = !headers.contains_key(&ACCESS_KEY);
-            return Err(Refusal::unauthorized(if missing {
-                VerifyError::MissingHeader(ACCESS_KEY).to_string()
-            } else {
-                VerifyError::UnknownKeyId.to_string()
-            }));
+            let error = match headers.contains_key(&ACCESS_KEY) {
+                true => VerifyError::UnknownKeyId,
+                false => VerifyError::MissingHeader(ACCESS_KEY),
+            };
+            return Err(refusal(&error));
         };
         let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
         let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
@@ -131,7 +134,7 @@ impl Keys {
         if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
             verified = key.verifier.verify(headers, method, path, at(system()));
         }
-        verified.map_err(|error| Refusal::unauthorized(error.to_string()))?;
+        verified.map_err(|error| refusal(&error))?;
         if !key.allows(operation) {
             return Err(Refusal::forbidden(format!(
                 "the key's scopes are {}",
@@ -144,6 +147,24 @@ impl Keys {
             locked_to: key.subaccount,
         })
     }
+}
+
+/// As the exchange was seen to say it, with what is wrong as the message.
+fn refusal(error: &VerifyError) -> Refusal {
+    let (code, details) = match error {
+        VerifyError::MissingHeader(name) if *name == ACCESS_KEY => {
+            ("token_authentication_failure", "")
+        }
+        VerifyError::MissingHeader(name) if *name == ACCESS_SIGNATURE => {
+            ("signature_is_missing_from_headers", "")
+        }
+        VerifyError::UnknownKeyId => ("authentication_error", "NOT_FOUND"),
+        VerifyError::OutsideWindow { .. } | VerifyError::TimestampInSeconds => {
+            ("header_timestamp_expired", "")
+        }
+        _ => ("authentication_error", "INCORRECT_API_KEY_SIGNATURE"),
+    };
+    Refusal::unauthorized(code, details, error.to_string())
 }
 
 impl fmt::Debug for Keys {

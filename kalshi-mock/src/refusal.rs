@@ -9,6 +9,8 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) details: String,
+    /// What there is to say beyond the code.
+    pub(crate) message: Option<String>,
 }
 
 impl Refusal {
@@ -17,6 +19,7 @@ impl Refusal {
             status,
             code,
             details: details.into(),
+            message: None,
         }
     }
 
@@ -30,12 +33,21 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, code, details)
     }
 
-    pub(crate) fn unauthorized(details: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", details)
+    /// 401 with a code and details as they were seen, and what is wrong in words.
+    pub(crate) fn unauthorized(code: &'static str, details: &str, message: String) -> Self {
+        Self {
+            message: Some(message),
+            ..Self::new(StatusCode::UNAUTHORIZED, code, details)
+        }
     }
 
     pub(crate) fn forbidden(details: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", details)
+    }
+
+    /// 404 for a market that is not there, or not on the shard named.
+    pub(crate) fn no_market(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "market_not_found", details)
     }
 
     pub(crate) fn not_found(details: impl Into<String>) -> Self {
@@ -50,7 +62,7 @@ impl Refusal {
     pub(crate) fn inner(&self) -> Value {
         json!({
             "code": self.code,
-            "message": self.code.replace('_', " "),
+            "message": self.message.clone().unwrap_or_else(|| self.code.replace('_', " ")),
             "details": self.details,
             "service": "kalshi-mock",
         })

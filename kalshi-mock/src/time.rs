@@ -77,9 +77,12 @@ impl Time {
 }
 
 impl Inner {
+    /// Within the years that are written with four digits.
     fn now(&self) -> Micros {
-        self.stopped_at
-            .unwrap_or_else(|| system().saturating_add(self.ahead))
+        let now = self
+            .stopped_at
+            .unwrap_or_else(|| system().saturating_add(self.ahead));
+        now.clamp(FIRST, LAST * SECOND)
     }
 }
 

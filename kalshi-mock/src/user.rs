@@ -123,7 +123,7 @@ impl User {
             .clock(clock))
     }
 
-    /// Registers the public half of another key of this user.
+    /// Registers the public half of another key of this user. A key that has the id already is replaced, whoever's it is.
     pub fn register_key(&self, key_id: &str, key: PublicKey) {
         self.shared
             .keys

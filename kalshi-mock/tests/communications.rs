@@ -75,7 +75,7 @@ async fn a_quote_is_made_accepted_confirmed_and_executed() {
             .status()
             .unwrap()
             .as_u16(),
-        403,
+        404,
         "that is for the requester"
     );
     assert_eq!(accept(&requester, &second).await.unwrap().status(), 204);
@@ -320,7 +320,7 @@ async fn one_quote_of_a_request_trades() {
     let one = id(offer(&maker, &rfq, "0.40", "0.40").await);
     let other = id(offer(&third, &rfq, "0.41", "0.41").await);
     assert_eq!(accept(&requester, &one).await, 204);
-    assert_eq!(accept(&requester, &other).await, 409, "one at a time");
+    assert_eq!(accept(&requester, &other).await, 400, "one at a time");
     // It lapses, and the other can be had.
     exchange.time().advance(Duration::from_secs(31));
     assert_eq!(accept(&requester, &other).await, 204);
@@ -361,7 +361,7 @@ async fn nothing_trades_where_nothing_is_traded() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_deleted_does_not_trade() {
+async fn what_is_accepted_cannot_be_taken_back() {
     let (exchange, requester, maker) = parties().await;
     let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
     let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
@@ -372,15 +372,60 @@ async fn a_request_that_was_deleted_does_not_trade() {
         ),
         (204, 204)
     );
+    let path = format!("/communications/rfqs/{rfq}");
+    assert_eq!(requester.call("DELETE", &path, None).await.0, 400);
+    id(ask(
+        &requester,
+        json!({ "contracts": 1, "replace_existing": true }),
+    )
+    .await);
+    exchange.time().advance(Duration::from_secs(16));
+    assert_eq!(read(&requester, &quote).await["status"], "executed");
+}
+
+#[tokio::test]
+async fn a_maker_can_close_a_position_without_cash() {
+    let (exchange, requester, maker) = parties().await;
+    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
+    let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
     assert_eq!(
-        requester
-            .call("DELETE", &format!("/communications/rfqs/{rfq}"), None)
-            .await
-            .0,
-        204
+        (
+            accept(&requester, &quote).await,
+            confirm(&maker, &quote).await
+        ),
+        (204, 204)
     );
     exchange.time().advance(Duration::from_secs(16));
-    assert_eq!(read(&requester, &quote).await["status"], "cancelled");
+    // It holds 10 YES, and all its money goes to a subaccount.
+    assert_eq!(
+        maker
+            .call("POST", "/portfolio/subaccounts", Some(json!({})))
+            .await
+            .0,
+        201
+    );
+    let all = json!({
+        "client_transfer_id": "7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001", "from_subaccount": 0, "to_subaccount": 1,
+        "amount_cents": 999_600,
+    });
+    assert_eq!(
+        maker
+            .call("POST", "/portfolio/subaccounts/transfer", Some(all))
+            .await
+            .0,
+        200
+    );
+    let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
+    assert_eq!(
+        offer(&maker, &rfq, "0", "0.40").await.0,
+        201,
+        "NO closes YES"
+    );
+    assert_eq!(
+        offer(&maker, &rfq, "0.40", "0").await.0,
+        400,
+        "more YES costs"
+    );
 }
 
 #[tokio::test]

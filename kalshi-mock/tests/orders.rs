@@ -320,7 +320,7 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
     post_only.post_only = Some(true);
     assert_eq!(
         code(&place(&client, post_only.clone()).await.unwrap_err()),
-        "post_only_cross"
+        "invalid_order"
     );
     post_only.price = dollars("0.49");
     let resting = place(&client, post_only).await.unwrap().order_id;
@@ -335,7 +335,7 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
         })
         .send()
         .await;
-    assert_eq!(code(&crossing.unwrap_err()), "post_only_cross");
+    assert_eq!(code(&crossing.unwrap_err()), "invalid_order");
 
     let mut reducing = order(Ask, "0.45", "30");
     reducing.reduce_only = Some(true);

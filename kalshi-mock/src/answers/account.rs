@@ -101,7 +101,10 @@ fn register(
     let mut key = Key::new(&id, call.caller.user, public);
     key.name = new.name;
     key.subaccount = subaccount;
-    if let Some(scopes) = new.scopes.filter(|scopes| !scopes.is_empty()) {
+    if let Some(scopes) = new.scopes {
+        if scopes.is_empty() {
+            return Err(Refusal::invalid("scopes: must be gte 1 items"));
+        }
         let has = |scope: &str| scopes.iter().any(|other| other == scope);
         if has("write") && !has("read") {
             return Err(Refusal::invalid("scopes: write only goes with read"));

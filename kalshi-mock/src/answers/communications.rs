@@ -63,6 +63,7 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
             "target_cost_excludes_fees: only goes with a target cost",
         ));
     }
+    let replace = body.replace_existing.unwrap_or(false);
     let id = state.create_rfq(
         Rfq {
             id: Uuid::nil(),
@@ -78,7 +79,7 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
             created: state.now,
             updated: state.now,
         },
-        body.replace_existing.unwrap_or(false),
+        |other| replace && call.is_own(other.creator),
     )?;
     Ok(json!({ "id": id }))
 }
@@ -97,7 +98,10 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
         .filter(|(_, rfq)| {
             let market = state.markets.get(rfq.market);
             (!mine || call.is_own(rfq.creator))
-                && user.is_none_or(|user| state.user(rfq.creator.user).id.to_string() == user)
+                && call.knows(rfq.created)
+                && user.is_none_or(|user| {
+                    !is_hidden(call, rfq) && state.user(rfq.creator.user).id.to_string() == user
+                })
                 && call
                     .text("status")
                     .is_none_or(|status| (status == "open") == rfq.open)
@@ -116,6 +120,9 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
 
 pub(super) fn rfq(state: &State, call: &Call<'_>) -> Answer {
     let (_, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
+    if !call.knows(rfq.created) {
+        return Err(Refusal::not_found("no such RFQ"));
+    }
     Ok(json!({ "rfq": show_rfq(state, call, rfq) }))
 }
 
@@ -123,6 +130,12 @@ pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> Answer {
     let (number, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
     if !call.is_own(rfq.creator) || !rfq.open {
         return Err(Refusal::not_found("no such open RFQ of yours"));
+    }
+    if state.is_accepted(number) {
+        return Err(Refusal::bad(
+            "already_accepted",
+            "a quote on the RFQ is accepted",
+        ));
     }
     state.close_rfq(number);
     Ok(Value::Null)
@@ -134,10 +147,15 @@ fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Refusal> {
         .ok_or_else(|| Refusal::invalid(format!("{name}: must be a UUID")))
 }
 
+/// Whether the caller is not to know who asks.
+fn is_hidden(call: &Call<'_>, rfq: &Rfq) -> bool {
+    rfq.obscured && !rfq.executed && !call.is_own(rfq.creator)
+}
+
 fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
     let mine = call.is_own(rfq.creator);
     let creator = state.user(rfq.creator.user);
-    let hidden = rfq.obscured && !mine && !rfq.executed;
+    let hidden = is_hidden(call, rfq);
     without_nulls(json!({
         "id": rfq.id,
         "creator_id": if hidden { NOBODY } else { &creator.communications_id },
@@ -207,6 +225,7 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
                 return false;
             };
             is_party(state, call, quote)
+                && call.knows(quote.created)
                 && (!made_by_me || call.is_own(quote.creator))
                 && (!asked_by_me || call.is_own(rfq.creator))
                 && call
@@ -214,7 +233,7 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
                     .is_none_or(|user| id_of(quote.creator.user) == user)
                 && call
                     .text("rfq_creator_user_id")
-                    .is_none_or(|user| id_of(rfq.creator.user) == user)
+                    .is_none_or(|user| !is_hidden(call, rfq) && id_of(rfq.creator.user) == user)
                 && call
                     .text("rfq_id")
                     .is_none_or(|id| rfq.id.to_string() == id)
@@ -242,7 +261,10 @@ fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Refu
     let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
     let named = call.text("rfq_id").map(|_| call.uuid("rfq_id"));
-    match is_party(state, call, quote) && named.is_none_or(|named| named == rfq) {
+    match is_party(state, call, quote)
+        && call.knows(quote.created)
+        && named.is_none_or(|named| named == rfq)
+    {
         true => Ok((number, quote)),
         false => Err(Refusal::not_found("no such quote")),
     }
@@ -280,9 +302,7 @@ fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Refusal> {
     let (number, quote) = named(state, call)?;
     match call.is_own(quote.creator) == as_maker {
         true => Ok(number),
-        false => Err(Refusal::forbidden(
-            "that is for the other party of the quote",
-        )),
+        false => Err(Refusal::not_found("no such quote for this party")),
     }
 }
 

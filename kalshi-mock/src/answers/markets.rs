@@ -453,10 +453,13 @@ impl Periods {
         for (end_period, trades) in periods {
             let prices = || trades.iter().map(|trade| trade.price);
             let volume: i64 = trades.iter().map(|trade| trade.count.hundredths()).sum();
-            let traded: i64 = trades
+            let traded: i128 = trades
                 .iter()
-                .map(|trade| cost(trade.price, trade.count))
+                .map(|trade| i128::from(cost(trade.price, trade.count)))
                 .sum();
+            // Between prices, so that it fits.
+            let mean = traded * 100 / i128::from(volume.max(1));
+            let mean = i64::try_from(mean).unwrap_or_default();
             if (self.start..=self.end).contains(&end_period) {
                 candlesticks.push(json!({
                     "end_period_ts": end_period,
@@ -467,7 +470,7 @@ impl Periods {
                         "low_dollars": prices().min(),
                         "high_dollars": prices().max(),
                         "close_dollars": prices().next_back(),
-                        "mean_dollars": six_digits(if volume > 0 { traded * 100 / volume } else { 0 }),
+                        "mean_dollars": six_digits(mean),
                         "previous_dollars": previous,
                     })),
                     "volume_fp": Contracts::from_hundredths(volume),

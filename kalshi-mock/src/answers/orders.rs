@@ -101,7 +101,7 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
     let account = call.account(state, order.subaccount)?;
     let (_, market) = state
         .market(&order.ticker)
-        .ok_or_else(|| Refusal::not_found(format!("no market {}", order.ticker)))?;
+        .ok_or_else(|| Refusal::no_market(format!("no market {}", order.ticker)))?;
     is_on(order.exchange_index, market.shard)?;
     let group = order.order_group_id.filter(|id| !id.is_empty()).map(|id| {
         Uuid::parse_str(&id).map_err(|_| Refusal::not_found(format!("no order group {id}")))
@@ -126,7 +126,7 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
 /// Whether the shard that a call names is the market's. -1 and none are left to the exchange.
 fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Refusal> {
     match named {
-        Some(named) if named >= 0 && named != i64::from(shard) => Err(Refusal::not_found(format!(
+        Some(named) if named >= 0 && named != i64::from(shard) => Err(Refusal::no_market(format!(
             "exchange_index: the market is on shard {shard}"
         ))),
         _ => Ok(()),

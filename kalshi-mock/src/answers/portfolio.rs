@@ -193,6 +193,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> Answer {
         .filter(|(_, row)| {
             row.account.user == call.caller.user
                 && row.at >= state.now - LIVE
+                && call.knows(row.at)
                 && only.is_none_or(|only| row.account.subaccount == only)
                 && call
                     .text("ticker")

@@ -38,10 +38,9 @@ pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> Answer {
     if call.caller.locked_to.is_some() {
         return Err(Refusal::forbidden("the key is for one subaccount only"));
     }
-    let shard = call.body["exchange_index"]
-        .as_i64()
-        .and_then(|index| Shard::try_from(index).ok())
-        .unwrap_or(0);
+    let shard = call.body["exchange_index"].as_i64().unwrap_or(0);
+    let shard =
+        Shard::try_from(shard).map_err(|_| Refusal::invalid("exchange_index: must be gte 0"))?;
     let number = state.create_subaccount(call.caller.user, shard)?;
     Ok(json!({ "subaccount_number": number }))
 }
@@ -252,9 +251,8 @@ pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> Answer {
             .iter()
             .map(|allocation| (allocation.exchange_index, allocation.percent))
             .collect();
-        if let Some(reservation) = body.resting_margin_reservation {
-            user.allocation.1 = reservation;
-        }
+        let reservation = body.resting_margin_reservation;
+        user.allocation.1 = reservation.unwrap_or_else(|| "sum".to_owned());
     }
     Ok(Map::new().into())
 }

@@ -5,11 +5,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, Side, State,
+    Account, Due, MarketIndex, REMEMBERED, Side, State,
     book::{self, Order, complement},
     market::Fees,
     orders::LARGEST,
-    remember,
 };
 use crate::{
     Refusal,
@@ -93,6 +92,15 @@ impl Quote {
             .is_some_and(|accepted| now <= accepted + CONFIRM_WITHIN)
     }
 
+    /// Whether it is to trade, or may yet be.
+    fn stands(&self, now: Micros) -> bool {
+        match self.status {
+            QuoteStatus::Confirmed => true,
+            QuoteStatus::Accepted => self.may_be_confirmed(now),
+            _ => false,
+        }
+    }
+
     fn cancel(&mut self, reason: &'static str, now: Micros) {
         self.status = QuoteStatus::Cancelled;
         self.cancellation = Some(reason);
@@ -132,7 +140,11 @@ impl Rfq {
 }
 
 impl State {
-    pub(crate) fn create_rfq(&mut self, mut rfq: Rfq, replace: bool) -> Result<Uuid, Refusal> {
+    pub(crate) fn create_rfq(
+        &mut self,
+        mut rfq: Rfq,
+        replaces: impl Fn(&Rfq) -> bool,
+    ) -> Result<Uuid, Refusal> {
         let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
         let count = rfq.contracts.unwrap_or_default();
         if count > LARGEST {
@@ -145,17 +157,17 @@ impl State {
             .get(rfq.market)
             .map(|market| market.ticker.clone());
         self.tradable(ticker.as_deref().unwrap_or_default())?;
-        if replace {
-            let same = |other: &Rfq| mine(other);
-            let replaced: Vec<u64> = self
-                .rfqs
-                .iter()
-                .filter(|(_, other)| same(other))
-                .map(|(number, _)| *number)
-                .collect();
-            for number in replaced {
-                self.close_rfq(number);
-            }
+        let replaced = |(number, other): &(&u64, &Rfq)| {
+            mine(other) && replaces(other) && !self.is_accepted(**number)
+        };
+        let replaced: Vec<u64> = self
+            .rfqs
+            .iter()
+            .filter(replaced)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in replaced {
+            self.close_rfq(number);
         }
         if self.rfqs.values().filter(|other| mine(other)).count() >= MOST_OPEN {
             return Err(Refusal::bad(
@@ -165,8 +177,22 @@ impl State {
         }
         rfq.id = self.id();
         let (id, number) = (rfq.id, self.next());
-        remember(&mut self.rfqs, number, rfq);
+        self.rfqs.insert(number, rfq);
+        self.forget_quotes();
         Ok(id)
+    }
+
+    /// Forgets the oldest requests that are over, with their quotes, when there are many.
+    fn forget_quotes(&mut self) {
+        if self.rfqs.len() <= REMEMBERED {
+            return;
+        }
+        let over = |(number, rfq): &(&u64, &Rfq)| !rfq.open && !self.is_accepted(**number);
+        let oldest = self.rfqs.iter().find(over).map(|(number, _)| *number);
+        if let Some(number) = oldest {
+            self.rfqs.remove(&number);
+            self.quotes.retain(|_, quote| quote.rfq != number);
+        }
     }
 
     /// A request by its id, with its number.
@@ -177,6 +203,13 @@ impl State {
             .find(|(_, rfq)| rfq.id == id)
             .map(|(number, rfq)| (*number, rfq))
             .ok_or_else(|| Refusal::not_found("no such RFQ"))
+    }
+
+    /// Whether a quote on a request is confirmed, or may yet be.
+    pub(crate) fn is_accepted(&self, number: u64) -> bool {
+        self.quotes
+            .values()
+            .any(|quote| quote.rfq == number && quote.stands(self.now))
     }
 
     /// Closes a request; open quotes on it are cancelled.
@@ -218,11 +251,17 @@ impl State {
             .get(rfq.market)
             .map(|market| market.ticker.as_str());
         let (_, market) = self.tradable(ticker.unwrap_or_default())?;
-        let needs = [quote.yes_bid, quote.no_bid]
-            .into_iter()
-            .map(|bid| book::cost(bid, rfq.contracts_at(bid, &market.fees)))
-            .max();
-        if needs.unwrap_or(0) > self.ledger.available(quote.creator, market.shard) {
+        let affords = |side: Side| {
+            let bid = quote.bid(side);
+            let price = if side == Side::Bid {
+                bid
+            } else {
+                complement(bid)
+            };
+            let count = rfq.contracts_at(bid, &market.fees);
+            bid.is_zero() || self.can_trade(quote.creator, (side, price, count), rfq.market, false)
+        };
+        if !affords(Side::Bid) || !affords(Side::Ask) {
             return Err(Refusal::bad(
                 "insufficient_balance",
                 format!("less than that is available on shard {}", market.shard),
@@ -237,7 +276,7 @@ impl State {
         }
         quote.id = self.id();
         let (id, number) = (quote.id, self.next());
-        remember(&mut self.quotes, number, quote);
+        self.quotes.insert(number, quote);
         Ok(id)
     }
 
@@ -276,13 +315,8 @@ impl State {
             ));
         }
         // One at a time: an accepted one stands in the way until its maker has let it lapse.
-        let stands = |other: &Quote| {
-            other.rfq == quote.rfq
-                && (other.status == QuoteStatus::Confirmed
-                    || other.status == QuoteStatus::Accepted && other.may_be_confirmed(now))
-        };
-        if self.quotes.values().any(stands) {
-            return Err(Refusal::conflict(
+        if self.is_accepted(quote.rfq) {
+            return Err(Refusal::bad(
                 "already_accepted",
                 "another quote on the RFQ is accepted",
             ));
@@ -335,10 +369,7 @@ impl State {
             .get(rfq.market)
             .map(|market| (market.fees, market.ticker.clone()));
         let (count, is_open) = place.map_or((Contracts::ZERO, false), |(fees, ticker)| {
-            (
-                rfq.contracts_at(bid, &fees),
-                rfq.open && self.tradable(&ticker).is_ok(),
-            )
+            (rfq.contracts_at(bid, &fees), self.tradable(&ticker).is_ok())
         });
         let can = self.can_trade(quote.creator, (side, price, count), rfq.market, false)
             && self.can_trade(

@@ -158,7 +158,10 @@ impl State {
         {
             group.matched.pop_front();
         }
-        group.matched.push_back((now, count.hundredths()));
+        match group.matched.back_mut() {
+            Some((at, matched)) if *at == now => *matched += count.hundredths(),
+            _ => group.matched.push_back((now, count.hundredths())),
+        }
         group.is_reached(now)
     }
 }

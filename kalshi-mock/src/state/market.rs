@@ -260,7 +260,7 @@ impl State {
     pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Refusal> {
         let (index, market) = self
             .market(ticker)
-            .ok_or_else(|| Refusal::not_found(format!("no market {ticker}")))?;
+            .ok_or_else(|| Refusal::no_market(format!("no market {ticker}")))?;
         if !self.is_trading() {
             return Err(Refusal::bad("trading_is_paused", "trading is paused"));
         }

@@ -67,10 +67,7 @@ impl Plan {
     pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Refusal> {
         let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
         match post_only && crosses {
-            true => Err(Refusal::bad(
-                "post_only_cross",
-                "a post only order would have crossed the book",
-            )),
+            true => Err(Refusal::bad("invalid_order", "post only cross")),
             false => Ok(()),
         }
     }
@@ -268,9 +265,9 @@ impl State {
             true => market.fees.taker(unit, count),
             false => {
                 let made = order.made.0.checked_add(count).unwrap_or(count);
-                let fee = market.fees.maker(unit, made);
-                let due = fee - order.made.1;
-                order.made = (made, fee);
+                // Rounding can make the fee of more the smaller one: nothing is given back.
+                let due = (market.fees.maker(unit, made) - order.made.1).max(0);
+                order.made = (made, order.made.1 + due);
                 due
             }
         };
@@ -381,7 +378,7 @@ impl State {
                 .0
                 .checked_add(order.remaining)
                 .unwrap_or(order.remaining);
-            let fees = market.fees.maker(unit, whole) - order.made.1;
+            let fees = (market.fees.maker(unit, whole) - order.made.1).max(0);
             let rest = Rest {
                 unit,
                 count: order.remaining,

@@ -49,6 +49,7 @@ pub(crate) struct State {
     pub(crate) exchange_active: bool,
     /// Whether trading goes on, but for pauses that were scheduled.
     pub(crate) trading_active: bool,
+    was_trading: bool,
     /// Pauses that are planned or under way: from, to.
     pub(crate) pauses: Vec<(Micros, Micros)>,
     pub(crate) users: Vec<User>,
@@ -95,6 +96,7 @@ impl State {
             due: BTreeMap::new(),
             exchange_active: true,
             trading_active: true,
+            was_trading: true,
             pauses: Vec::new(),
             users: vec![User::house()],
             series: BTreeMap::new(),
@@ -136,7 +138,13 @@ impl State {
                 Due::Execute(quote) => self.execute_quote(quote),
             }
         }
+        let was_trading = self.was_trading;
         self.now = now;
+        self.was_trading = self.is_trading();
+        // Also where time went back, and comes upon a pause again.
+        if was_trading && !self.was_trading {
+            self.cancel_on_pause(None);
+        }
     }
 
     /// Whether orders are taken and matched.

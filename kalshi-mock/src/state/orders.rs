@@ -77,7 +77,7 @@ impl State {
         let plan = self.plan(&incoming);
         plan.refuse_if(new.post_only)?;
         if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
-            return Err(Refusal::bad(
+            return Err(Refusal::conflict(
                 "fill_or_kill_insufficient_resting_volume",
                 format!(
                     "{} of {} contracts cannot be filled at once",

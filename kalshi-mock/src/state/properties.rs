@@ -434,7 +434,7 @@ impl Bench {
             updated: now,
         };
         // None where nothing is traded.
-        let Ok(id) = self.state.create_rfq(rfq, true) else {
+        let Ok(id) = self.state.create_rfq(rfq, |_| true) else {
             return;
         };
         let (number, _) = self.state.rfq(id).unwrap();

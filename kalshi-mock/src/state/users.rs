@@ -39,7 +39,7 @@ impl User {
             limits: None,
             buckets: None,
             subaccounts: BTreeMap::from([(0, false)]),
-            allocation: (Vec::new(), "none".to_owned()),
+            allocation: (Vec::new(), "sum".to_owned()),
         }
     }
 }
