@@ -1,25 +1,38 @@
-//! Generates the types, the request builders and the operation table from `openapi.yaml`.
+//! Generates the types, the request builders and the operation table from `openapi.yaml`, and, with the feature `ws`, the
+//! messages of the streams from `asyncapi.yaml`.
 
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
 const CONTRACT: &str = "openapi.yaml";
+const STREAMS: &str = "asyncapi.yaml";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={CONTRACT}");
-    match generate() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            println!("cargo::error={CONTRACT}: {}", message.replace('\n', " "));
-            ExitCode::FAILURE
+    println!("cargo::rerun-if-changed={STREAMS}");
+    let streams = || match env::var_os("CARGO_FEATURE_WS") {
+        Some(_) => generate_streams(),
+        None => Ok(()),
+    };
+    for (contract, result) in [(CONTRACT, generate()), (STREAMS, streams())] {
+        if let Err(message) = result {
+            println!("cargo::error={contract}: {}", message.replace('\n', " "));
+            return ExitCode::FAILURE;
         }
     }
+    ExitCode::SUCCESS
+}
+
+fn generate_streams() -> Result<(), String> {
+    let contract = fs::read_to_string(STREAMS).map_err(|error| error.to_string())?;
+    let rust = kalshi_gen::generate_streams(&contract, kalshi_gen::Fixups::AllMustApply)
+        .map_err(|error| error.to_string())?;
+    write("streams.rs", &rust)
 }
 
 fn generate() -> Result<(), String> {
     let contract = fs::read_to_string(CONTRACT).map_err(|error| error.to_string())?;
     let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply)
         .map_err(|error| error.to_string())?;
-    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
     // What stands on the orders of the Trade API is there where the contract has them.
     println!("cargo::rustc-check-cfg=cfg(event_orders)");
     let has = |name: &str| rust.contains(&format!("const {name} "));
@@ -39,6 +52,11 @@ fn generate() -> Result<(), String> {
     {
         println!("cargo::rustc-cfg=event_orders");
     }
-    let path = PathBuf::from(directory).join("kalshi.rs");
+    write("kalshi.rs", &rust)
+}
+
+fn write(name: &str, rust: &str) -> Result<(), String> {
+    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
+    let path = PathBuf::from(directory).join(name);
     fs::write(&path, rust).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

@@ -27,6 +27,8 @@ mod secret;
 mod server_time;
 mod transport;
 mod wire;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub use api_error::{ApiError, ErrorResponse};
 pub use client::{Client, ClientBuilder};

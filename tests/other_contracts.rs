@@ -13,9 +13,10 @@ use std::{
 use kalshi_gen::{Fixups, Samples};
 
 /// What a copy of the crate needs besides its manifest.
-const COPIED: [&str; 6] = [
+const COPIED: [&str; 7] = [
     "Cargo.lock",
     "README.md",
+    "asyncapi.yaml",
     "build.rs",
     "src",
     "tests/common",

@@ -8,6 +8,7 @@
 //! The code it makes lives inside `kalshi-sdk`, whose `crate::{Client, Error, de, operation, transport}` and scalar types
 //! it refers to.
 
+mod asyncapi;
 #[cfg(feature = "cli")]
 mod audit;
 mod check;
@@ -81,6 +82,16 @@ pub enum Fixups {
 pub fn generate(contract: &str, fixups: Fixups) -> Result<String, Error> {
     let (refined, _) = stages(contract, fixups)?;
     Ok(refine::text(&refined))
+}
+
+/// The Rust for the messages of `contract`, the text of an AsyncAPI 3 document in YAML or JSON: their types, an enum of them all,
+/// and its reader.
+///
+/// # Errors
+///
+/// Those of [`generate`].
+pub fn generate_streams(contract: &str, fixups: Fixups) -> Result<String, Error> {
+    asyncapi::generate(contract, fixups == Fixups::AllMustApply)
 }
 
 /// The same as [`generate`], formatted for reading.

@@ -39,6 +39,10 @@ pub(crate) fn refine(
         ));
     };
     types::refine(&mut types, contract);
+    if let Some((_, items)) = &mut types.content {
+        // Hand-written, and found where the other types of the contract are.
+        items.push(parse_quote! { #[doc(inline)] pub use crate::ErrorResponse; });
+    }
     let traits = pages::traits(&types, operations);
     if let Some((_, items)) = &mut types.content {
         items.extend(traits);
@@ -54,6 +58,17 @@ pub(crate) fn refine(
         #table
     };
     Ok(file)
+}
+
+/// Only the types of progenitor's output, refined.
+pub(crate) fn types_of(file: File, contract: &Normalized) -> Result<ItemMod, Error> {
+    let types = file.items.into_iter().find_map(|item| match item {
+        Item::Mod(module) if module.ident == "types" => Some(module),
+        _ => None,
+    });
+    let mut types = types.ok_or_else(|| Error::document("progenitor made no types"))?;
+    types::refine(&mut types, contract);
+    Ok(types)
 }
 
 /// The text of a file, an item a line, so that errors and the source view point somewhere.

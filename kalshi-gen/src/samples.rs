@@ -1,9 +1,11 @@
 //! Sample requests and answers of every operation, made from the contract: for tests and local exchanges.
 
 use serde_json::{Map, Value, json};
+use syn::parse_quote;
 
 use crate::{
     Error, Fixups,
+    asyncapi::{self, Body},
     contract::{self, resolve, text},
     names,
     normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL, SECRET},
@@ -87,6 +89,37 @@ impl Samples {
             tree: normalized.tree,
             refined,
         })
+    }
+
+    /// Sample frames of every message that the server of a contract of streams sends: the message, and what is special about the
+    /// frame, as with [`answers`](Self::answers).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`generate_streams`](crate::generate_streams).
+    pub fn frames(contract: &str) -> Result<Vec<(String, Sample)>, Error> {
+        let streams = asyncapi::read(contract, false)?;
+        let samples = Self {
+            contract: Value::Null,
+            tree: streams.normalized.tree,
+            refined: parse_quote!(),
+        };
+        let mut frames = Vec::new();
+        for message in &streams.messages {
+            for Sample { name, mut body } in samples.answers(&message.name) {
+                if let Some((member, value)) = &message.told_by {
+                    body[member] = json!(value);
+                }
+                let mut frame = json!({ "type": message.kind, "id": 7, "sid": 8, "seq": 9, "sending_ts_ms": 1_790_000_000_000_i64 });
+                match message.body {
+                    Body::None => {}
+                    Body::Object => frame["msg"] = body,
+                    Body::List => frame["msg"] = json!([body]),
+                }
+                frames.push((message.name.clone(), Sample { name, body: frame }));
+            }
+        }
+        Ok(frames)
     }
 
     /// The contract as it was read and checked, before anything was made of it.

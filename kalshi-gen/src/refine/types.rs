@@ -127,8 +127,6 @@ pub(super) fn refine(module: &mut ItemMod, contract: &Normalized) {
             item => kept.push(item),
         }
     }
-    // Hand-written, and found where the other types of the contract are.
-    kept.push(parse_quote! { #[doc(inline)] pub use crate::ErrorResponse; });
     *items = kept;
 }
 

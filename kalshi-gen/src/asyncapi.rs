@@ -1,0 +1,577 @@
+//! The streams: an AsyncAPI 3 contract becomes types for its messages, by the stages that the REST contract goes through.
+//!
+//! Each message that the server sends is put as the answer of an operation, and each command's parameters as a body, so that
+//! open enums, exact money and tolerant lists are the same here as there.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use serde_json::{Map, Value, json};
+use syn::{Item, ItemMod, parse_quote};
+
+use crate::{
+    Error, client, contract, names,
+    normalize::{self, DOLLARS, Normalized, PRICE_LEVEL},
+    refine, yaml,
+};
+
+/// A message that the server sends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Message {
+    /// The variant, and the type of its body: `OrderbookDelta`.
+    pub(crate) name: String,
+    /// Its `type` on the wire: `orderbook_delta`. Several messages may share one.
+    pub(crate) kind: String,
+    pub(crate) body: Body,
+    /// A member of the body that has one value only, which tells it from others of its type.
+    pub(crate) told_by: Option<(String, String)>,
+    /// Members that its body must have: the more, the earlier it is tried among those of its type.
+    pub(crate) required: Vec<String>,
+    /// Whether its body is so large that it is boxed, so that a message is no larger than those that come often.
+    pub(crate) is_large: bool,
+    pub(crate) words: String,
+}
+
+/// How many members a body has at most that is not boxed: those of a ticker.
+const LARGEST: usize = 15;
+
+/// What stands under `msg`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// Nothing.
+    None,
+    /// An object of the message's type.
+    Object,
+    /// A list of them.
+    List,
+}
+
+/// A contract of streams, put as one of operations.
+pub(crate) struct Streams {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) normalized: Normalized,
+}
+
+/// The Rust for a contract of streams.
+pub(crate) fn generate(text: &str, strict: bool) -> Result<String, Error> {
+    let streams = read(text, strict)?;
+    let file = client::generate(&streams.normalized)?;
+    let types = refine::types_of(file, &streams.normalized)?;
+    let items = module_items(types);
+    let message = message_enum(&streams.messages);
+    let reader = reader(&streams.messages);
+    let file: syn::File = parse_quote! {
+        #(#items)*
+        #message
+        #reader
+    };
+    Ok(refine::text(&file))
+}
+
+fn module_items(module: ItemMod) -> Vec<Item> {
+    module.content.map(|(_, items)| items).unwrap_or_default()
+}
+
+/// Reads a contract of streams, mends it, and puts it as one of operations.
+pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
+    let mut document = yaml::parse(text)?;
+    let version = document["asyncapi"].as_str().unwrap_or_default();
+    if !version.starts_with("3.") {
+        return Err(Error::document(
+            "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
+        ));
+    }
+    for fixup in FIXUPS {
+        if !(fixup.apply)(&mut document) && strict {
+            return Err(Error::document(format!(
+                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/asyncapi.rs",
+                fixup.name
+            )));
+        }
+    }
+    inline_scalars(&mut document);
+    let mut schemas = Map::new();
+    let named = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object);
+    for (name, schema) in named.into_iter().flatten() {
+        schemas.insert(name.clone(), converted(schema));
+    }
+    let mut paths = Map::new();
+    let mut messages = Vec::new();
+    for (sent_by_server, name, words, payload) in payloads(&document) {
+        let payload = converted(contract::follow(&document, payload));
+        let properties = &payload["properties"];
+        if sent_by_server {
+            let Some(kind) = properties["type"]["x-const"].as_str() else {
+                // A frame that is no JSON, such as a ping.
+                continue;
+            };
+            let message = message(&document, &name, kind, words, properties);
+            if messages
+                .iter()
+                .any(|other: &Message| other.name == message.name)
+            {
+                continue;
+            }
+            let answer = answer(&message, properties, &mut schemas);
+            paths.insert(format!("/{}", message.name), json!({ "get": {
+                "operationId": message.name, "responses": { "200": { "description": "", "content": { "application/json": { "schema": answer } } } },
+            } }));
+            messages.push(message);
+        } else if properties["params"].is_object() {
+            let name = format!("{}Params", names::pascal(name.trim_end_matches("Command")));
+            schemas.insert(name.clone(), properties["params"].clone());
+            paths.insert(format!("/{name}"), json!({ "post": {
+                "operationId": name, "responses": { "200": { "description": "" } },
+                "requestBody": { "content": { "application/json": { "schema": reference(&name) } } },
+            } }));
+        }
+    }
+    if messages.is_empty() {
+        return Err(Error::document(
+            "no message that the server sends: `operations` has none with `action: send`",
+        ));
+    }
+    messages.sort_by(|one, other| one.name.cmp(&other.name));
+    let openapi = json!({
+        "openapi": "3.0.0",
+        "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
+        "paths": paths,
+        "components": { "schemas": schemas },
+    });
+    let normalized = normalize::normalize(openapi, false)?;
+    Ok(Streams {
+        messages,
+        normalized,
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// Every message of every operation: whether the server sends it, its name, its words, its payload.
+fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
+    let operations = document["operations"].as_object().into_iter().flatten();
+    let mut found = Vec::new();
+    for operation in operations.map(|(_, operation)| operation) {
+        let sent_by_server = operation["action"] == "send";
+        for message in operation["messages"].as_array().into_iter().flatten() {
+            let name = contract::reference(message).and_then(|text| text.rsplit('/').next());
+            let message = contract::follow(document, message);
+            if let (Some(name), Some(payload)) = (name, message.get("payload")) {
+                let words = message["summary"].as_str().unwrap_or_default();
+                found.push((sent_by_server, name.to_owned(), words.to_owned(), payload));
+            }
+        }
+    }
+    found
+}
+
+fn message(document: &Value, name: &str, kind: &str, words: String, properties: &Value) -> Message {
+    let (stem, is_reply) = match name.strip_suffix("Response") {
+        Some(stem) => (stem, true),
+        None => (name, false),
+    };
+    let body = &properties["msg"];
+    let told_by = body["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .find_map(|(member, schema)| {
+            Some((member.clone(), schema["x-const"].as_str()?.to_owned()))
+        });
+    Message {
+        name: names::pascal(&format!("{stem}{}", if is_reply { "Reply" } else { "" })),
+        kind: kind.to_owned(),
+        body: match body["type"].as_str() {
+            Some("array") => Body::List,
+            _ if body.is_object() => Body::Object,
+            _ => Body::None,
+        },
+        told_by,
+        required: body["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|name| Some(name.as_str()?.to_owned()))
+            .collect(),
+        is_large: body["properties"].as_object().is_some_and(|members| {
+            let holds_more =
+                |member: &Value| contract::follow(document, member)["type"] == "object";
+            members.len() > LARGEST || members.values().any(holds_more)
+        }),
+        words,
+    }
+}
+
+/// The schema of a message's body, entered under the message's name.
+fn answer(message: &Message, properties: &Value, schemas: &mut Map<String, Value>) -> Value {
+    let mut body = properties["msg"].clone();
+    if message.body == Body::List {
+        body = body["items"].clone();
+    }
+    if message.body == Body::None {
+        body = json!({ "type": "object", "properties": {} });
+    }
+    if body["description"].as_str().unwrap_or_default().is_empty() {
+        body["description"] = message.words.clone().into();
+    }
+    schemas.insert(message.name.clone(), body);
+    reference(&message.name)
+}
+
+/// Puts schemas of plain texts and numbers where they are referred to: a ticker is a text, and no type of its own. Words of the
+/// place go before those of the schema.
+fn inline_scalars(document: &mut Value) {
+    fn walk(node: &mut Value, scalars: &Map<String, Value>) {
+        match node {
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, scalars)),
+            Value::Object(members) => {
+                members
+                    .values_mut()
+                    .for_each(|member| walk(member, scalars));
+                let target = members
+                    .get("$ref")
+                    .and_then(Value::as_str)
+                    .and_then(contract::schema_name);
+                if let Some(Value::Object(scalar)) = target.and_then(|name| scalars.get(name)) {
+                    members.remove("$ref");
+                    for (key, value) in scalar {
+                        members.entry(key).or_insert_with(|| value.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let Some(Value::Object(schemas)) = document.pointer("/components/schemas").cloned() else {
+        return;
+    };
+    let is_scalar = |schema: &Value| {
+        ["string", "integer", "number", "boolean"]
+            .iter()
+            .any(|kind| schema["type"] == *kind)
+            && schema.get("enum").is_none()
+            && schema.get("const").is_none()
+    };
+    let scalars = schemas
+        .into_iter()
+        .filter(|(_, schema)| is_scalar(schema))
+        .collect();
+    walk(document, &scalars);
+}
+
+/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only is marked.
+fn converted(schema: &Value) -> Value {
+    let Value::Object(members) = schema else {
+        return match schema {
+            Value::Array(items) => items.iter().map(converted).collect(),
+            leaf => leaf.clone(),
+        };
+    };
+    let mut out = Map::new();
+    for (key, value) in members {
+        match (key.as_str(), value) {
+            ("properties", Value::Object(properties)) => {
+                let properties = properties
+                    .iter()
+                    .map(|(name, schema)| (name.clone(), converted(schema)));
+                out.insert(key.clone(), Value::Object(properties.collect()));
+            }
+            ("const", value) if value.is_string() => {
+                out.insert("x-const".to_owned(), value.clone());
+            }
+            ("type", Value::Array(types)) => {
+                let kind = types.iter().find(|kind| *kind != "null");
+                out.insert(key.clone(), kind.cloned().unwrap_or_default());
+                out.insert(
+                    "nullable".to_owned(),
+                    types.iter().any(|kind| kind == "null").into(),
+                );
+            }
+            _ => {
+                out.insert(key.clone(), converted(value));
+            }
+        }
+    }
+    out.into()
+}
+
+/// The enum of all messages.
+fn message_enum(messages: &[Message]) -> TokenStream {
+    let variants = messages.iter().map(|message| {
+        let (name, words) = (format_ident!("{}", message.name), words(message));
+        match message.body {
+            Body::None => quote!(#[doc = #words] #name),
+            Body::Object if message.is_large => {
+                quote!(#[doc = #words] #name(::std::boxed::Box<#name>))
+            }
+            Body::Object => quote!(#[doc = #words] #name(#name)),
+            Body::List => quote!(#[doc = #words] #name(::std::vec::Vec<#name>)),
+        }
+    });
+    let kinds = messages.iter().map(|message| {
+        let (name, kind) = (format_ident!("{}", message.name), &message.kind);
+        let pattern = if message.body == Body::None {
+            quote!(Self::#name)
+        } else {
+            quote!(Self::#name(_))
+        };
+        quote!(#pattern => #kind)
+    });
+    quote! {
+        /// What the exchange says in a frame.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Message {
+            #(#variants,)*
+            /// A message that the contract does not have, or not yet.
+            Unknown(crate::ws::UnknownMessage),
+            /// A frame that cannot be read.
+            Malformed(crate::ws::MalformedMessage),
+        }
+
+        impl Message {
+            /// Its `type` on the wire. Empty where that could not be read.
+            #[must_use]
+            pub fn kind(&self) -> &str {
+                match self {
+                    #(#kinds,)*
+                    Self::Unknown(message) => &message.kind,
+                    Self::Malformed(message) => message.kind.as_deref().unwrap_or_default(),
+                }
+            }
+        }
+    }
+}
+
+fn words(message: &Message) -> String {
+    match message.words.trim_end_matches('.') {
+        "" => format!("`{}`.", message.kind),
+        words => format!("{words}: `{}`.", message.kind),
+    }
+}
+
+/// The reader of a body by the `type` that came before it.
+fn reader(messages: &[Message]) -> TokenStream {
+    let mut kinds: Vec<&str> = messages
+        .iter()
+        .map(|message| message.kind.as_str())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let arms = kinds.iter().map(|kind| {
+        let mut sharing: Vec<&Message> = messages
+            .iter()
+            .filter(|message| message.kind == *kind)
+            .collect();
+        // The most particular first.
+        sharing.sort_by_key(|message| {
+            (
+                message.told_by.is_none(),
+                std::cmp::Reverse(message.required.len()),
+            )
+        });
+        let read = match sharing.as_slice() {
+            [message] => alone(message),
+            several => among(several),
+        };
+        quote!(#kind => { #read })
+    });
+    let bodiless = messages
+        .iter()
+        .filter(|message| message.body == Body::None)
+        .map(|message| {
+            let (name, kind) = (format_ident!("{}", message.name), &message.kind);
+            quote!(#kind => ::std::option::Option::Some(Message::#name))
+        });
+    quote! {
+        /// Reads what stands under `msg`, in one pass. Nothing for a type that the contract does not have.
+        pub(crate) fn read_body<'de, D: ::serde::Deserializer<'de>>(
+            kind: &str,
+            deserializer: D,
+        ) -> ::std::result::Result<::std::option::Option<Message>, D::Error> {
+            let message = match kind {
+                #(#arms)*
+                _ => {
+                    <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
+                    return ::std::result::Result::Ok(::std::option::Option::None);
+                }
+            };
+            ::std::result::Result::Ok(::std::option::Option::Some(message))
+        }
+
+        /// The message of a frame without `msg`.
+        pub(crate) fn without_body(kind: &str) -> ::std::option::Option<Message> {
+            match kind {
+                #(#bodiless,)*
+                _ => ::std::option::Option::None,
+            }
+        }
+    }
+}
+
+/// The one message of its type.
+fn alone(message: &Message) -> TokenStream {
+    let name = format_ident!("{}", message.name);
+    match message.body {
+        Body::None => quote! {
+            <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
+            Message::#name
+        },
+        _ => quote!(Message::#name(::serde::Deserialize::deserialize(deserializer)?)),
+    }
+}
+
+/// One of several messages of a type: the first that has the members it must have, with the values that tell it.
+fn among(messages: &[&Message]) -> TokenStream {
+    let tries = messages.iter().map(|message| {
+        let name = format_ident!("{}", message.name);
+        let is_told = match message.body {
+            Body::List => quote!(raw.starts_with('[')),
+            _ => {
+                let (values, names) = (message.told_by.iter(), &message.required);
+                let values = values.map(|(member, value)| quote!((#member, #value)));
+                quote!(crate::ws::is_told(raw, &[#(#values),*], &[#(#names),*]))
+            }
+        };
+        quote! {
+            let is_told = #is_told;
+            if is_told && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
+                return ::std::result::Result::Ok(::std::option::Option::Some(Message::#name(body)));
+            }
+        }
+    });
+    let last = messages
+        .last()
+        .map(|message| format_ident!("{}", message.name));
+    quote! {
+        let raw = <&::serde_json::value::RawValue as ::serde::Deserialize>::deserialize(deserializer)?;
+        let raw = raw.get();
+        #(#tries)*
+        Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?)
+    }
+}
+
+/// A named fixup of the streams.
+struct Fixup {
+    name: &'static str,
+    /// Mends a document; answers whether there was anything to mend.
+    apply: fn(&mut Value) -> bool,
+}
+
+macro_rules! fixup {
+    ($name:ident) => {
+        Fixup {
+            name: stringify!($name),
+            apply: $name,
+        }
+    };
+}
+
+const FIXUPS: [Fixup; 5] = [
+    fixup!(book_levels_are_pairs),
+    fixup!(amounts_without_a_suffix_are_dollars),
+    fixup!(book_clock_is_new),
+    fixup!(taker_sides_are_new_on_trades),
+    fixup!(ticker_members_are_new),
+];
+
+/// The schema under `msg` of a payload.
+fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String, Value>> {
+    document
+        .pointer_mut(&format!("/components/schemas/{payload}/properties/msg"))?
+        .as_object_mut()
+}
+
+/// Makes members optional; answers whether one was required.
+fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
+    let Some(Value::Array(required)) =
+        body(document, payload).and_then(|body| body.get_mut("required"))
+    else {
+        return false;
+    };
+    let before = required.len();
+    required.retain(|name| !members.iter().any(|member| name == member));
+    required.len() < before
+}
+
+/// Marks what a text is; answers whether it was there.
+fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
+    schema
+        .map(|schema| schema["x-kalshi-type"] = json!(kind))
+        .is_some()
+}
+
+/// A level is a list of two texts to the contract: a price and a count.
+fn book_levels_are_pairs(document: &mut Value) -> bool {
+    ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
+        let pointer = format!(
+            "/components/schemas/orderbookSnapshotPayload/properties/msg/properties/{side}/items"
+        );
+        mark(document.pointer_mut(&pointer), PRICE_LEVEL)
+    })
+}
+
+/// Dollars whose names do not say so.
+fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
+    let members = [
+        ("fillPayload", "fee_cost"),
+        ("marketLifecycleV2Payload", "settlement_value"),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/start",
+        ),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/end",
+        ),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/step",
+        ),
+        ("multivariateMarketLifecyclePayload", "settlement_value"),
+    ];
+    members.iter().all(|(payload, member)| {
+        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{member}");
+        mark(document.pointer_mut(&pointer), DOLLARS)
+    })
+}
+
+/// The clock of order books came in October 2026; recorded frames lack it.
+fn book_clock_is_new(document: &mut Value) -> bool {
+    soften(document, "orderbookSnapshotPayload", &["clock"])
+        & soften(document, "orderbookDeltaPayload", &["clock"])
+}
+
+/// Recorded trades of before May 2026 lack the sides, the stamp in milliseconds, and whether it is a block trade.
+fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
+    soften(
+        document,
+        "tradePayload",
+        &[
+            "taker_outcome_side",
+            "taker_book_side",
+            "is_block_trade",
+            "ts_ms",
+        ],
+    )
+}
+
+/// Recorded tickers lack what came with the fixed-point amounts of March 2026, and after.
+fn ticker_members_are_new(document: &mut Value) -> bool {
+    let members = [
+        "market_id",
+        "dollar_volume",
+        "dollar_open_interest",
+        "volume_fp",
+        "open_interest_fp",
+        "yes_bid_size_fp",
+        "yes_ask_size_fp",
+        "last_trade_size_fp",
+        "ts_ms",
+        "time",
+    ];
+    soften(document, "tickerPayload", &members)
+}

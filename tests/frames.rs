@@ -1,0 +1,228 @@
+//! Frames of the streams become their own messages: those recorded, and every sample of the contract.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::{env, fs, path::Path};
+
+use kalshi_gen::Samples;
+use kalshi_sdk::{
+    Contracts, Dollars,
+    ws::{Frame, Message},
+};
+use serde_json::{Value, json};
+
+fn contract() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/asyncapi.yaml")).unwrap()
+}
+
+/// The name of the variant.
+fn variant(message: &Message) -> String {
+    let shown = format!("{message:?}");
+    shown
+        .split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn every_sample_of_every_message_is_read() {
+    let frames = Samples::frames(&contract()).unwrap();
+    let mut messages: Vec<&String> = frames.iter().map(|(message, _)| message).collect();
+    messages.dedup();
+    assert_eq!(messages.len(), 38, "{messages:?}");
+    for (message, sample) in &frames {
+        let frame = Frame::read(&sample.body.to_string());
+        assert_eq!(
+            (frame.id, frame.sid, frame.seq),
+            (Some(7), Some(8), Some(9))
+        );
+        assert_eq!(frame.sending_ts_ms, Some(1_790_000_000_000));
+        let name = variant(&frame.message);
+        // Acknowledgements of one type differ by what they list; with nothing in the list they are the same.
+        let is_ok = message.ends_with("Reply") && frame.message.kind() == "ok";
+        assert!(
+            name == *message || is_ok,
+            "{message}, {}: {frame:?}",
+            sample.name
+        );
+        assert_eq!(frame.message.kind(), sample.body["type"]);
+    }
+}
+
+#[test]
+fn the_type_may_come_behind_the_body() {
+    let msg = r#""msg":{"market_ticker":"KXTEST-26-A","market_id":"m","price_dollars":"0.96","delta_fp":"-54.00","side":"yes"}"#;
+    let first = Frame::read(&format!(
+        r#"{{"type":"orderbook_delta","sid":2,"seq":3,{msg}}}"#
+    ));
+    let last = Frame::read(&format!(
+        r#"{{{msg},"seq":3,"sid":2,"type":"orderbook_delta"}}"#
+    ));
+    let escaped = Frame::read(&format!(
+        r#"{{"\u0074ype":"orderbook\u005fdelta","sid":2,"seq":3,{msg}}}"#
+    ));
+    let Message::OrderbookDelta(delta) = &first.message else {
+        panic!("{first:?}")
+    };
+    assert_eq!(
+        (delta.price_dollars, delta.delta_fp),
+        ("0.96".parse().unwrap(), Contracts::from_hundredths(-5400))
+    );
+    assert_eq!(first, last);
+    assert_eq!(first, escaped);
+}
+
+#[test]
+fn acknowledgements_are_told_apart() {
+    let read = |msg: Value| {
+        variant(
+            &Frame::read(
+                &json!({ "type": "ok", "id": 1, "sid": 1, "seq": 2, "msg": msg }).to_string(),
+            )
+            .message,
+        )
+    };
+    assert_eq!(read(json!({ "market_tickers": ["A"] })), "OkReply");
+    assert_eq!(
+        read(json!({ "index_ids": ["BRTI"] })),
+        "SubscribedIndicesReply"
+    );
+    assert_eq!(
+        read(json!({ "underlying_tickers": ["X"] })),
+        "SubscribedUnderlyingsReply"
+    );
+    assert_eq!(
+        read(json!([{ "channel": "ticker", "sid": 4 }])),
+        "ListSubscriptionsReply"
+    );
+    let updated = |event: &str| {
+        let msg = json!({ "market_ticker": "A", "event_type": event });
+        variant(
+            &Frame::read(
+                &json!({ "type": "market_lifecycle_v2", "sid": 1, "seq": 2, "msg": msg })
+                    .to_string(),
+            )
+            .message,
+        )
+    };
+    assert_eq!(updated("metadata_updated"), "MarketMetadataUpdated");
+    assert_eq!(updated("settled"), "MarketLifecycleV2");
+}
+
+#[test]
+fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
+    let news = r#"{"type":"weather","sid":3,"seq":4,"msg":{"rain":true}}"#;
+    let frame = Frame::read(news);
+    let Message::Unknown(unknown) = &frame.message else {
+        panic!("{frame:?}")
+    };
+    assert_eq!(
+        (
+            unknown.kind.as_str(),
+            unknown.raw.as_str(),
+            frame.sid,
+            frame.seq
+        ),
+        ("weather", news, Some(3), Some(4))
+    );
+
+    for (text, path, sid) in [
+        (
+            r#"{"type":"orderbook_delta","sid":3,"msg":{"market_ticker":"A","market_id":"m","price_dollars":0.5,"delta_fp":"1.00","side":"yes"}}"#,
+            "$.msg.price_dollars",
+            Some(3),
+        ),
+        (
+            r#"{"type":"orderbook_delta","sid":3,"msg":{"market_ticker":"A","market_id":"m","delta_fp":"1.00","side":"yes"}}"#,
+            "$.msg.price_dollars",
+            Some(3),
+        ),
+        (r#"{"sid":3}"#, "$.type", Some(3)),
+        (r#"{"type":"ticker","#, "$", None),
+        ("heartbeat", "$", None),
+        ("[]", "$", None),
+        ("", "$", None),
+    ] {
+        let frame = Frame::read(text);
+        let Message::Malformed(malformed) = &frame.message else {
+            panic!("{frame:?}")
+        };
+        assert!(malformed.path.starts_with(path), "{text}: {malformed:?}");
+        assert_eq!((malformed.raw.as_str(), frame.sid), (text, sid));
+    }
+}
+
+#[test]
+fn books_hold_exact_levels() {
+    let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.0800","300.00"],["0.2200","333.25"]]}}"#;
+    let Message::OrderbookSnapshot(book) = Frame::read(text).message else {
+        panic!()
+    };
+    assert_eq!(
+        book.yes_dollars_fp[1].price,
+        "0.22".parse::<Dollars>().unwrap()
+    );
+    assert_eq!(
+        book.yes_dollars_fp[1].count,
+        Contracts::from_hundredths(33_325)
+    );
+    assert!(book.no_dollars_fp.is_empty(), "an empty side is left out");
+}
+
+/// What the real exchange sent, where somebody put it.
+#[test]
+fn recorded_frames_are_their_own_messages() {
+    let Some(folder) = env::var_os("KALSHI_RECORDED") else {
+        println!("KALSHI_RECORDED is not set: no recorded frames are read");
+        return;
+    };
+    let mut frames = 0;
+    for sub in [
+        "ws",
+        "ws/streams",
+        "pre/ws",
+        "reconstructed/ws",
+        "synthetic",
+    ] {
+        let Ok(entries) = fs::read_dir(Path::new(&folder).join(sub)) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<String> = match path.extension().and_then(|extension| extension.to_str())
+            {
+                Some("jsonl") => text.lines().map(str::to_owned).collect(),
+                Some("json") if sub != "synthetic" || name.starts_with("ws.") => vec![text],
+                _ => continue,
+            };
+            for line in lines {
+                // A recorder may have put a frame into a wrapper of its own.
+                let value: Value = serde_json::from_str(&line).unwrap();
+                let frame = [&value, &value["frame"], &value["raw"]]
+                    .into_iter()
+                    .find(|value| value["type"].is_string());
+                let Some(value) = frame else { continue };
+                let frame = Frame::read(&value.to_string());
+                let known = !matches!(frame.message, Message::Unknown(_) | Message::Malformed(_));
+                assert!(known, "{name}: {frame:?}");
+                assert_eq!(frame.message.kind(), value["type"], "{name}");
+                frames += 1;
+            }
+        }
+    }
+    assert!(frames > 100, "{frames}");
+    println!("{frames} recorded frames");
+}
+
+#[test]
+fn a_message_is_hardly_larger_than_one_that_comes_often() {
+    let (message, ticker) = (
+        size_of::<Message>(),
+        size_of::<kalshi_sdk::ws::messages::Ticker>(),
+    );
+    println!("a message has {message} bytes, a ticker {ticker}");
+    assert!(message <= ticker + 48, "{message} {ticker}");
+}
