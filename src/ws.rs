@@ -1,6 +1,6 @@
 //! The streams: what the exchange pushes over a WebSocket, typed.
 //!
-//! So far the messages: [`Frame::read`] makes one of the text of a frame. It never fails: what the contract does not have is
+//! So far the messages, and a book to be kept by them. [`Frame::read`] makes one of the text of a frame. It never fails: what the contract does not have is
 //! [`Message::Unknown`], and what cannot be read is [`Message::Malformed`].
 //!
 //! ```
@@ -13,9 +13,13 @@
 //! assert_eq!(delta.delta_fp.to_string(), "-12.50");
 //! ```
 
+mod book;
+mod books;
 mod frame;
 pub mod messages;
 
+pub use book::{BookError, OrderBook, Outcome, Sweep};
+pub use books::{BookEvent, Books, SnapshotRequest, StaleReason};
 pub use frame::{Frame, MalformedMessage, UnknownMessage};
 pub use messages::Message;
 

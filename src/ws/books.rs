@@ -1,0 +1,406 @@
+//! Order books that heal: kept by the frames of subscriptions, stale when something was missed, live again by a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    BookError, Frame, Message, OrderBook,
+    messages::{OrderbookDelta, OrderbookSnapshot},
+};
+
+/// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
+const MOST_BUFFERED: usize = 10_000;
+
+/// The order books of any number of subscriptions to `orderbook_delta` on one connection.
+///
+/// It is fed every frame of the connection, in the order they came, and does no input or output itself: whoever owns the
+/// connection sends what [`take_requests`](Self::take_requests) asks for. A book is given out only while it is live, so that
+/// nobody trades on a price that may be wrong.
+///
+/// All frames of a subscription share one sequence, also those of other markets and acknowledgements. A gap in it does not say
+/// which market lost a change, so all books of the subscription are stale until a snapshot of each has come.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    books: HashMap<String, Kept>,
+    subscriptions: BTreeMap<u64, Subscription>,
+}
+
+/// A subscription, as far as it was seen.
+#[derive(Clone, Debug, Default)]
+struct Subscription {
+    last: u64,
+    tickers: BTreeSet<String>,
+}
+
+/// A book, and what is to be done with it.
+#[derive(Clone, Debug)]
+struct Kept {
+    book: OrderBook,
+    sid: u64,
+    state: State,
+    /// The newest change that is in it.
+    seq: u64,
+}
+
+impl Kept {
+    fn is_newer_than(&self, seq: u64) -> bool {
+        match self.state {
+            State::Live => self.seq > seq,
+            State::Stale { since, .. } => since > seq,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Live,
+    Stale {
+        /// The frame by which it is known to be so: an older snapshot does not mend it.
+        since: u64,
+        /// Changes that came since, by their place in the sequence.
+        changes: BTreeMap<u64, OrderbookDelta>,
+        /// Whether a snapshot has been asked for.
+        is_asked: bool,
+    },
+}
+
+impl State {
+    fn stale(since: u64) -> Self {
+        Self::Stale {
+            since,
+            changes: BTreeMap::new(),
+            is_asked: false,
+        }
+    }
+}
+
+/// What became of a book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BookEvent {
+    /// A live book has changed.
+    Changed {
+        /// Its market.
+        market_ticker: String,
+    },
+    /// A book is live: by its first snapshot, or again.
+    Live {
+        /// Its market.
+        market_ticker: String,
+    },
+    /// A book is not to be trusted any more, until it is live again.
+    Stale {
+        /// Its market.
+        market_ticker: String,
+        /// Why.
+        reason: StaleReason,
+    },
+}
+
+/// Why a book is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StaleReason {
+    /// A frame of its subscription is missing.
+    Gap {
+        /// The one that should have come.
+        expected: u64,
+        /// The one that came.
+        got: u64,
+    },
+    /// A change does not fit the book.
+    Broken(BookError),
+    /// The best bids meet.
+    Crossed,
+    /// A change came before any snapshot of the market.
+    NoSnapshot,
+    /// A frame of its subscription could not be read, and may have been a change.
+    Malformed,
+    /// The connection is gone, or the subscription is.
+    Disconnected,
+}
+
+/// Snapshots to ask for: `update_subscription` with the action `get_snapshot`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotRequest {
+    /// The subscription.
+    pub sid: u64,
+    /// The markets.
+    pub market_tickers: Vec<String>,
+}
+
+impl Books {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The book of a market, while it is live.
+    #[must_use]
+    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+        let kept = self.books.get(market_ticker)?;
+        matches!(kept.state, State::Live).then_some(&kept.book)
+    }
+
+    /// Whether the book of a market is known and stale.
+    #[must_use]
+    pub fn is_stale(&self, market_ticker: &str) -> bool {
+        self.books
+            .get(market_ticker)
+            .is_some_and(|kept| !matches!(kept.state, State::Live))
+    }
+
+    /// The tickers of all books, live or stale.
+    pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
+        self.books.keys().map(String::as_str)
+    }
+
+    /// Takes in a frame, and tells what became of which books. Frames that have nothing to do with books do nothing.
+    pub fn feed(&mut self, frame: &Frame) -> Vec<BookEvent> {
+        let mut events = Vec::new();
+        let Some(sid) = frame.sid else {
+            return events;
+        };
+        match &frame.message {
+            Message::OrderbookSnapshot(_) => {
+                self.subscriptions.entry(sid).or_default();
+            }
+            Message::ErrorReply(error)
+                if is_terminal(error.code) && self.subscriptions.contains_key(&sid) =>
+            {
+                self.end(sid, &mut events);
+                return events;
+            }
+            _ => {}
+        }
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return events;
+        };
+        let Some(seq) = frame.seq else {
+            return events;
+        };
+        let expected = subscription.last + 1;
+        // What comes a second time, or late, is in the books already or will be by a snapshot.
+        let is_late = subscription.last != 0 && seq < expected;
+        if !is_late {
+            let is_gap = subscription.last != 0 && seq > expected;
+            subscription.last = seq;
+            if is_gap {
+                self.stale_all(sid, StaleReason::Gap { expected, got: seq }, &mut events);
+            }
+        }
+        match &frame.message {
+            Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
+            Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
+            Message::UnsubscribedReply if !is_late => self.end(sid, &mut events),
+            Message::Malformed(_) if !is_late => {
+                self.stale_all(sid, StaleReason::Malformed, &mut events)
+            }
+            _ => {}
+        }
+        events
+    }
+
+    /// The connection is gone: all books are stale, and the next one's subscriptions have other ids.
+    pub fn disconnected(&mut self) -> Vec<BookEvent> {
+        let mut events = Vec::new();
+        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
+            self.end(sid, &mut events);
+        }
+        events
+    }
+
+    /// The snapshots to ask for: each is given out once, and again should its book become stale anew.
+    pub fn take_requests(&mut self) -> Vec<SnapshotRequest> {
+        let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for (ticker, kept) in &mut self.books {
+            if let State::Stale { is_asked, .. } = &mut kept.state
+                && !*is_asked
+                && self.subscriptions.contains_key(&kept.sid)
+            {
+                *is_asked = true;
+                wanted.entry(kept.sid).or_default().push(ticker.clone());
+            }
+        }
+        let request = |(sid, mut market_tickers): (u64, Vec<String>)| {
+            market_tickers.sort_unstable();
+            SnapshotRequest {
+                sid,
+                market_tickers,
+            }
+        };
+        wanted.into_iter().map(request).collect()
+    }
+
+    /// Asks once more for what was asked for: when a request was refused or its answer does not come.
+    pub fn ask_again(&mut self, sid: u64) {
+        for kept in self.books.values_mut().filter(|kept| kept.sid == sid) {
+            if let State::Stale { is_asked, .. } = &mut kept.state {
+                *is_asked = false;
+            }
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        sid: u64,
+        seq: u64,
+        snapshot: &OrderbookSnapshot,
+        events: &mut Vec<BookEvent>,
+    ) {
+        let ticker = &snapshot.market_ticker;
+        if let Some(subscription) = self.subscriptions.get_mut(&sid) {
+            subscription.tickers.insert(ticker.clone());
+        }
+        let fresh = Kept {
+            book: OrderBook::from(snapshot),
+            sid,
+            state: State::Live,
+            seq,
+        };
+        let before = match self.books.get_mut(ticker) {
+            // An older one than what the book holds, or than what is missing.
+            Some(kept) if kept.sid == sid && kept.is_newer_than(seq) => return,
+            Some(kept) => Some(std::mem::replace(kept, fresh)),
+            None => {
+                self.books.insert(ticker.clone(), fresh);
+                None
+            }
+        };
+        let was_live = before
+            .as_ref()
+            .is_some_and(|kept| matches!(kept.state, State::Live));
+        let changes = match before {
+            Some(Kept {
+                state: State::Stale { changes, .. },
+                sid: of,
+                ..
+            }) if of == sid => changes,
+            _ => BTreeMap::new(),
+        };
+        let Some(kept) = self.books.get_mut(ticker) else {
+            return;
+        };
+        // What came since the snapshot was made.
+        for (seq, delta) in changes.range(seq + 1..) {
+            if let Err(error) = kept.book.apply(delta) {
+                return self.stale(ticker, StaleReason::Broken(error), events);
+            }
+            kept.seq = *seq;
+        }
+        if kept.book.is_crossed() {
+            return self.stale(ticker, StaleReason::Crossed, events);
+        }
+        let market_ticker = ticker.clone();
+        events.push(match was_live {
+            true => BookEvent::Changed { market_ticker },
+            false => BookEvent::Live { market_ticker },
+        });
+    }
+
+    fn delta(&mut self, sid: u64, seq: u64, delta: &OrderbookDelta, events: &mut Vec<BookEvent>) {
+        let ticker = &delta.market_ticker;
+        if self.books.get(ticker).is_none_or(|kept| kept.sid != sid) {
+            self.missed_snapshot(sid, seq, ticker, events);
+        }
+        let Some(kept) = self.books.get_mut(ticker) else {
+            return;
+        };
+        match &mut kept.state {
+            State::Stale {
+                changes, is_asked, ..
+            } => {
+                changes.insert(seq, delta.clone());
+                if changes.len() > MOST_BUFFERED {
+                    changes.clear();
+                    *is_asked = false;
+                }
+            }
+            State::Live if seq <= kept.seq => {}
+            State::Live => {
+                kept.seq = seq;
+                let reason = match kept.book.apply(delta) {
+                    Err(error) => Some(StaleReason::Broken(error)),
+                    Ok(()) if kept.book.is_crossed() => Some(StaleReason::Crossed),
+                    Ok(()) => None,
+                };
+                match reason {
+                    Some(reason) => self.stale(ticker, reason, events),
+                    None => events.push(BookEvent::Changed {
+                        market_ticker: ticker.clone(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// A change of a market of which there was no snapshot on this subscription.
+    fn missed_snapshot(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return;
+        };
+        subscription.tickers.insert(ticker.to_owned());
+        let kept = Kept {
+            book: OrderBook::new(),
+            sid,
+            state: State::stale(seq),
+            seq,
+        };
+        let before = self.books.insert(ticker.to_owned(), kept);
+        if before.is_none_or(|kept| matches!(kept.state, State::Live)) {
+            let market_ticker = ticker.to_owned();
+            let reason = StaleReason::NoSnapshot;
+            events.push(BookEvent::Stale {
+                market_ticker,
+                reason,
+            });
+        }
+    }
+
+    fn stale(&mut self, ticker: &str, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        let since = self
+            .books
+            .get(ticker)
+            .and_then(|kept| self.subscriptions.get(&kept.sid));
+        let since = since.map_or(0, |subscription| subscription.last);
+        let Some(kept) = self.books.get_mut(ticker) else {
+            return;
+        };
+        kept.state = State::stale(since);
+        let market_ticker = ticker.to_owned();
+        events.push(BookEvent::Stale {
+            market_ticker,
+            reason,
+        });
+    }
+
+    fn stale_all(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        let Some(subscription) = self.subscriptions.get(&sid) else {
+            return;
+        };
+        let since = subscription.last;
+        for ticker in subscription.tickers.clone() {
+            match self.books.get_mut(&ticker) {
+                Some(Kept {
+                    state: State::Live,
+                    sid: of,
+                    ..
+                }) if *of == sid => self.stale(&ticker, reason, events),
+                // What is kept for it has a hole now: its snapshot may have been what is missing.
+                Some(Kept { state, sid: of, .. }) if *of == sid => *state = State::stale(since),
+                _ => {}
+            }
+        }
+    }
+
+    fn end(&mut self, sid: u64, events: &mut Vec<BookEvent>) {
+        self.stale_all(sid, StaleReason::Disconnected, events);
+        self.subscriptions.remove(&sid);
+    }
+}
+
+/// Whether an error ends its subscription: a channel error, or a buffer that overflowed.
+fn is_terminal(code: i64) -> bool {
+    [10, 25].contains(&code)
+}

@@ -1,0 +1,448 @@
+//! Books through a storm: frames are lost, doubled, swapped and broken, connections and subscriptions end. Whatever is called live is
+//! what the exchange has.
+//!
+//! A quick run has 50 markets and 20,000 changes. `KALSHI_STORM=1000000` makes it long, with 1,000 markets; the seed is printed, and
+//! `KALSHI_TEST_SEED` repeats one.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    env,
+};
+
+use kalshi_sdk::{
+    Contracts, Dollars,
+    ws::{BookEvent, Books, Frame, Message, OrderBook, Outcome, SnapshotRequest, StaleReason},
+};
+
+/// The exchange: its books, and the frames of one subscription.
+struct Exchange {
+    random: fastrand::Rng,
+    sid: u64,
+    seq: u64,
+    markets: Vec<Market>,
+}
+
+struct Market {
+    ticker: String,
+    book: OrderBook,
+    /// What it was, by the place in the sequence that made it so; the newest last.
+    history: VecDeque<(u64, OrderBook)>,
+}
+
+impl Market {
+    /// The book after the frame `seq`.
+    fn at(&self, seq: u64) -> &OrderBook {
+        &self
+            .history
+            .iter()
+            .rev()
+            .find(|(at, _)| *at <= seq)
+            .unwrap()
+            .1
+    }
+}
+
+impl Exchange {
+    fn new(seed: u64, markets: usize) -> Self {
+        let market = |number| Market {
+            ticker: format!("KXSTORM-26-{number}"),
+            book: OrderBook::new(),
+            history: VecDeque::new(),
+        };
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            sid: 0,
+            seq: 0,
+            markets: (0..markets).map(market).collect(),
+        }
+    }
+
+    /// Another subscription: a snapshot of every market.
+    fn subscribe(&mut self) -> Vec<String> {
+        self.sid += 1;
+        self.seq = 0;
+        for market in &mut self.markets {
+            market.history.clear();
+            market.history.push_back((0, market.book.clone()));
+        }
+        (0..self.markets.len())
+            .map(|market| self.snapshot(market))
+            .collect()
+    }
+
+    fn snapshot(&mut self, market: usize) -> String {
+        self.seq += 1;
+        let (sid, seq) = (self.sid, self.seq);
+        let market = &mut self.markets[market];
+        market.history.push_back((seq, market.book.clone()));
+        let side = |outcome| {
+            let levels: Vec<String> = market
+                .book
+                .bids(outcome)
+                .map(|level| format!(r#"["{}","{}"]"#, level.price, level.count))
+                .collect();
+            levels.join(",")
+        };
+        let (yes, no) = (side(Outcome::Yes), side(Outcome::No));
+        format!(
+            r#"{{"type":"orderbook_snapshot","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"{}","market_id":"m","yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]}}}}"#,
+            market.ticker
+        )
+    }
+
+    /// A change of a random market: never one that crosses.
+    fn change(&mut self) -> String {
+        let index = self.random.usize(..self.markets.len());
+        let outcome = if self.random.bool() {
+            Outcome::Yes
+        } else {
+            Outcome::No
+        };
+        let market = &mut self.markets[index];
+        let levels: Vec<_> = market.book.bids(outcome).collect();
+        let (price, count) = if !levels.is_empty() && self.random.bool() {
+            let level = levels[self.random.usize(..levels.len())];
+            (level.price, -self.random.i64(1..=level.count.hundredths()))
+        } else {
+            (
+                Dollars::from_micros(self.random.i64(1..50) * 10_000),
+                self.random.i64(1..10_000),
+            )
+        };
+        let count = Contracts::from_hundredths(count);
+        market.book.add(outcome, price, count).unwrap();
+        self.seq += 1;
+        market.history.push_back((self.seq, market.book.clone()));
+        if market.history.len() > 64 {
+            market.history.pop_front();
+        }
+        let side = if outcome == Outcome::Yes { "yes" } else { "no" };
+        format!(
+            r#"{{"type":"orderbook_delta","sid":{},"seq":{},"msg":{{"market_ticker":"{}","market_id":"m","price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#,
+            self.sid, self.seq, market.ticker
+        )
+    }
+
+    /// An acknowledgement, which counts too.
+    fn acknowledgement(&mut self) -> String {
+        self.seq += 1;
+        format!(
+            r#"{{"type":"ok","id":1,"sid":{},"seq":{},"msg":{{"market_tickers":["A"]}}}}"#,
+            self.sid, self.seq
+        )
+    }
+
+    fn answer(&mut self, request: &SnapshotRequest) -> Vec<String> {
+        if request.sid != self.sid {
+            return Vec::new();
+        }
+        let wanted = |market: &Market| request.market_tickers.contains(&market.ticker);
+        let wanted: Vec<usize> = (0..self.markets.len())
+            .filter(|index| wanted(&self.markets[*index]))
+            .collect();
+        wanted
+            .into_iter()
+            .map(|market| self.snapshot(market))
+            .collect()
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+struct Seen {
+    checked: usize,
+    live: usize,
+    reasons: BTreeMap<String, usize>,
+}
+
+#[test]
+fn a_book_that_is_live_is_the_exchanges() {
+    let changes: usize = env::var("KALSHI_STORM")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_000);
+    let seed = env::var("KALSHI_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    println!("KALSHI_TEST_SEED={seed}");
+    let mut exchange = Exchange::new(seed, if changes > 100_000 { 1_000 } else { 50 });
+    let mut random = fastrand::Rng::with_seed(seed ^ 1);
+    let mut books = Books::new();
+    let mut wire: VecDeque<String> = exchange.subscribe().into();
+    let (mut seen, mut last) = (Seen::default(), 0);
+    for _ in 0..changes {
+        wire.push_back(exchange.change());
+        match random.u32(0..1_000) {
+            // Lost, doubled, swapped, broken.
+            0..4 => _ = wire.pop_back(),
+            4..8 => wire.extend(wire.back().cloned()),
+            8..12 if wire.len() > 1 => {
+                let end = wire.len() - 1;
+                wire.swap(end, end - 1);
+            }
+            12..14 => wire
+                .back_mut()
+                .into_iter()
+                .for_each(|frame| *frame = frame.replace("delta_fp", "delta")),
+            14..20 => wire.push_back(exchange.acknowledgement()),
+            20 => wire.push_back(r#"{"type":"weather","sid":77,"seq":5,"msg":{}}"#.to_owned()),
+            // The subscription ends, or the connection with what was under way on it.
+            21 => {
+                let code = if random.bool() { 10 } else { 25 };
+                wire.push_back(format!(
+                    r#"{{"type":"error","sid":{},"msg":{{"code":{code},"msg":"over"}}}}"#,
+                    exchange.sid
+                ));
+                wire.extend(exchange.subscribe());
+                last = 0;
+            }
+            22 => {
+                wire.clear();
+                books.disconnected().iter().for_each(|event| {
+                    assert!(matches!(
+                        event,
+                        BookEvent::Stale {
+                            reason: StaleReason::Disconnected,
+                            ..
+                        }
+                    ))
+                });
+                assert!(
+                    exchange
+                        .markets
+                        .iter()
+                        .all(|market| books.live(&market.ticker).is_none())
+                );
+                wire.extend(exchange.subscribe());
+                last = 0;
+            }
+            _ => {}
+        }
+        // The wire is read in bursts.
+        if random.bool() {
+            continue;
+        }
+        while let Some(text) = wire.pop_front() {
+            let frame = Frame::read(&text);
+            assert!(!matches!(frame.message, Message::Unknown(_)) || frame.sid == Some(77));
+            let is_current = frame.sid == Some(exchange.sid);
+            let events = books.feed(&frame);
+            if is_current {
+                last = last.max(frame.seq.unwrap_or(0));
+            }
+            check(
+                &exchange,
+                &books,
+                &events,
+                last,
+                is_current,
+                &mut random,
+                &mut seen,
+            );
+            for request in books.take_requests() {
+                wire.extend(exchange.answer(&request));
+            }
+        }
+    }
+    println!("{seen:?}");
+    assert!(seen.live > changes / 10, "books are mostly live: {seen:?}");
+    for reason in ["Gap", "Malformed", "Disconnected"] {
+        assert!(seen.reasons.contains_key(reason), "{reason} in {seen:?}");
+    }
+    // In calm weather all are live, and the same to the end.
+    for request in books.take_requests() {
+        wire.extend(exchange.answer(&request));
+    }
+    wire.extend(exchange.subscribe());
+    for text in wire {
+        books.feed(&Frame::read(&text));
+    }
+    for market in &exchange.markets {
+        assert_eq!(
+            books.live(&market.ticker),
+            Some(&market.book),
+            "{}",
+            market.ticker
+        );
+    }
+}
+
+fn check(
+    exchange: &Exchange,
+    books: &Books,
+    events: &[BookEvent],
+    last: u64,
+    is_current: bool,
+    random: &mut fastrand::Rng,
+    seen: &mut Seen,
+) {
+    for event in events {
+        match event {
+            BookEvent::Stale {
+                market_ticker,
+                reason,
+            } => {
+                assert!(books.is_stale(market_ticker) && books.live(market_ticker).is_none());
+                let shown = format!("{reason:?}");
+                let name = shown
+                    .split(|c: char| !c.is_alphanumeric())
+                    .next()
+                    .unwrap()
+                    .to_owned();
+                *seen.reasons.entry(name).or_default() += 1;
+            }
+            BookEvent::Live { market_ticker } | BookEvent::Changed { market_ticker } => {
+                assert!(books.live(market_ticker).is_some());
+            }
+            _ => {}
+        }
+    }
+    // Books of a subscription that is over are compared no more: the exchange has gone on.
+    if !is_current {
+        return;
+    }
+    for _ in 0..3 {
+        let market = &exchange.markets[random.usize(..exchange.markets.len())];
+        seen.checked += 1;
+        if let Some(book) = books.live(&market.ticker) {
+            seen.live += 1;
+            assert_eq!(
+                book,
+                market.at(last),
+                "{} after frame {last}",
+                market.ticker
+            );
+        }
+    }
+}
+
+/// Snapshot and changes of one market, by hand.
+fn delta(seq: u64, count: &str) -> Frame {
+    Frame::read(&format!(
+        r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"{count}","side":"yes"}}}}"#
+    ))
+}
+
+fn snapshot(seq: u64, count: &str) -> Frame {
+    Frame::read(&format!(
+        r#"{{"type":"orderbook_snapshot","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.40","{count}"]]}}}}"#
+    ))
+}
+
+fn held(books: &Books) -> Option<String> {
+    Some(books.live("A")?.best_bid(Outcome::Yes)?.count.to_string())
+}
+
+#[test]
+fn after_a_gap_a_book_goes_on_from_its_snapshot() {
+    let mut books = Books::new();
+    assert!(matches!(
+        books.feed(&snapshot(1, "10"))[..],
+        [BookEvent::Live { .. }]
+    ));
+    assert!(books.take_requests().is_empty());
+    let events = books.feed(&delta(3, "1"));
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Stale {
+                reason: StaleReason::Gap {
+                    expected: 2,
+                    got: 3
+                },
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(books.live("A"), None);
+    let [request] = &books.take_requests()[..] else {
+        panic!("one request")
+    };
+    assert_eq!(
+        (request.sid, &request.market_tickers[..]),
+        (1, &["A".to_owned()][..])
+    );
+    assert!(books.take_requests().is_empty(), "asked once");
+    books.ask_again(1);
+    assert_eq!(books.take_requests().len(), 1);
+
+    // A snapshot of before the gap does not mend it; changes behind the new one do count.
+    assert!(books.feed(&snapshot(2, "99")).is_empty());
+    assert!(
+        books.feed(&delta(5, "2")).is_empty(),
+        "4 is the snapshot, and late"
+    );
+    assert_eq!(held(&books), None);
+    assert!(
+        books.feed(&snapshot(4, "50")).is_empty(),
+        "it is older than the gap it made"
+    );
+    assert!(matches!(
+        books.feed(&snapshot(6, "52"))[..],
+        [BookEvent::Live { .. }]
+    ));
+    books.feed(&delta(7, "1"));
+    books.feed(&delta(7, "1"));
+    assert_eq!(
+        held(&books).unwrap(),
+        "53.00",
+        "a doubled frame counts once"
+    );
+}
+
+#[test]
+fn a_book_that_cannot_be_right_is_a_gap_too() {
+    let mut books = Books::new();
+    books.feed(&snapshot(1, "10"));
+    let events = books.feed(&delta(2, "-11"));
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Stale {
+                reason: StaleReason::Broken(_),
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    books.feed(&snapshot(3, "10"));
+    assert_eq!(held(&books).unwrap(), "10.00");
+    let crossing = r#"{"type":"orderbook_delta","sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
+    let events = books.feed(&Frame::read(crossing));
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Stale {
+                reason: StaleReason::Crossed,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(held(&books), None);
+}
+
+#[test]
+fn a_change_without_a_snapshot_is_asked_for() {
+    let mut books = Books::new();
+    books.feed(&snapshot(1, "10"));
+    let other = r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
+    let events = books.feed(&Frame::read(other));
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Stale {
+                reason: StaleReason::NoSnapshot,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
+    assert_eq!(held(&books).unwrap(), "10.00", "the other is live");
+}
