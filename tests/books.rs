@@ -446,3 +446,30 @@ fn a_change_without_a_snapshot_is_asked_for() {
     assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
     assert_eq!(held(&books).unwrap(), "10.00", "the other is live");
 }
+
+#[test]
+fn a_subscription_that_has_ended_is_not_asked() {
+    let over = r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"over"}}"#;
+    let unsubscribed = r#"{"type":"unsubscribed","id":4,"sid":1,"seq":2}"#;
+    for end in [over, unsubscribed] {
+        let mut books = Books::new();
+        books.feed(&snapshot(1, "10"));
+        let events = books.feed(&Frame::read(end));
+        assert!(
+            matches!(
+                events[..],
+                [BookEvent::Stale {
+                    reason: StaleReason::Disconnected,
+                    ..
+                }]
+            ),
+            "{events:?}"
+        );
+        assert!(books.take_requests().is_empty());
+        assert!(
+            books.feed(&delta(3, "1")).is_empty(),
+            "nothing more comes of it"
+        );
+        assert_eq!(held(&books), None);
+    }
+}

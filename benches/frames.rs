@@ -1,0 +1,149 @@
+//! Frames of a stream: reading one, and keeping a book by it, each beside a program written by hand.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+
+use std::{collections::BTreeMap, hint::black_box};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use kalshi_sdk::ws::{Books, Frame, Message, OrderBook};
+use serde::Deserialize;
+
+/// What a program that knows only this message would write: amounts as fixed point, times as they come.
+#[derive(Deserialize)]
+struct Raw {
+    sid: u64,
+    seq: u64,
+    msg: RawDelta,
+}
+
+#[derive(Deserialize)]
+struct RawDelta {
+    market_ticker: String,
+    #[serde(deserialize_with = "fixed_point::<_, 10_000>")]
+    price_dollars: i64,
+    #[serde(deserialize_with = "fixed_point::<_, 100>")]
+    delta_fp: i64,
+    side: RawSide,
+    ts_ms: Option<i64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+enum RawSide {
+    Yes,
+    No,
+}
+
+/// Decimal text as a whole number of parts.
+fn fixed_point<'de, D: serde::Deserializer<'de>, const PARTS: i64>(
+    deserializer: D,
+) -> Result<i64, D::Error> {
+    let text = <&str>::deserialize(deserializer)?;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let number = |text: &str| {
+        if text.is_empty() {
+            Ok(0)
+        } else {
+            text.parse::<i64>()
+        }
+    };
+    let width = u32::try_from(fraction.len()).unwrap_or(u32::MAX);
+    let parts = number(fraction).map_err(serde::de::Error::custom)? * PARTS / 10_i64.pow(width);
+    Ok(sign * (number(whole).map_err(serde::de::Error::custom)? * PARTS + parts))
+}
+
+/// Deltas of one market: bids of both sides that come and go.
+fn deltas() -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut held: BTreeMap<(bool, i64), i64> = BTreeMap::new();
+    let delta = |seq: usize| {
+        let (yes, cents) = (random.bool(), random.i64(1..50));
+        let level = held.entry((yes, cents)).or_default();
+        let count = if *level > 0 && random.bool() {
+            -*level
+        } else {
+            random.i64(1..100_000)
+        };
+        *level += count;
+        let (sign, size) = if count < 0 {
+            ("-", -count)
+        } else {
+            ("", count)
+        };
+        let side = if yes { "yes" } else { "no" };
+        format!(
+            r#"{{"type":"orderbook_delta","sid":1,"seq":{},"msg":{{"market_ticker":"KXBENCH-26NOV24-T100.99","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","price_dollars":"0.{cents:02}00","delta_fp":"{sign}{}.{:02}","side":"{side}","ts":"2026-11-24T15:04:05.123Z","ts_ms":1795532645123}}}}"#,
+            seq + 2,
+            size / 100,
+            size % 100,
+        )
+    };
+    (0..10_000).map(delta).collect()
+}
+
+const SNAPSHOT: &str = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXBENCH-26NOV24-T100.99","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922"}}"#;
+
+fn frames(criterion: &mut Criterion) {
+    let deltas = deltas();
+    let mut group = criterion.benchmark_group("frames");
+    group.throughput(Throughput::Elements(deltas.len() as u64));
+    group.bench_function("read, by hand", |bencher| {
+        bencher.iter(|| {
+            for text in &deltas {
+                let frame: Raw = serde_json::from_str(text).unwrap();
+                black_box((
+                    frame.sid,
+                    frame.seq,
+                    frame.msg.ts_ms,
+                    &frame.msg.market_ticker,
+                ));
+            }
+        });
+    });
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| {
+            for text in &deltas {
+                black_box(Frame::read(text));
+            }
+        });
+    });
+    group.bench_function("read and apply, by hand", |bencher| {
+        bencher.iter(|| {
+            let mut book: BTreeMap<(RawSide, i64), i64> = BTreeMap::new();
+            for text in &deltas {
+                let Raw { msg, .. } = serde_json::from_str(text).unwrap();
+                let level = book.entry((msg.side, msg.price_dollars)).or_default();
+                *level += msg.delta_fp;
+                if *level == 0 {
+                    book.remove(&(msg.side, msg.price_dollars));
+                }
+            }
+            black_box(book.len())
+        });
+    });
+    group.bench_function("read and apply, one book", |bencher| {
+        bencher.iter(|| {
+            let mut book = OrderBook::new();
+            for text in &deltas {
+                if let Message::OrderbookDelta(delta) = Frame::read(text).message {
+                    book.apply(&delta).unwrap();
+                }
+            }
+            black_box(book)
+        });
+    });
+    group.bench_function("read and feed, books that heal", |bencher| {
+        bencher.iter(|| {
+            let mut books = Books::new();
+            books.feed(&Frame::read(SNAPSHOT));
+            for text in &deltas {
+                black_box(books.feed(&Frame::read(text)));
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, frames);
+criterion_main!(benches);
