@@ -3,13 +3,14 @@
 #![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, sync::LazyLock};
 
 use kalshi_gen::Samples;
 use kalshi_sdk::{
     Contracts, Dollars,
     ws::{Frame, Message},
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn contract() -> String {
@@ -225,4 +226,36 @@ fn a_message_is_hardly_larger_than_one_that_comes_often() {
     );
     println!("a message has {message} bytes, a ticker {ticker}");
     assert!(message <= ticker + 48, "{message} {ticker}");
+}
+
+proptest! {
+    /// Whatever comes, it is read as something, and what is broken is kept.
+    #[test]
+    fn nothing_that_is_sent_panics(at in any::<prop::sample::Index>(), cut in any::<prop::sample::Index>(), junk in ".{0,6}") {
+        let frames = samples();
+        let mut text = frames[at.index(frames.len())].clone();
+        let mut from = cut.index(text.len());
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        text.insert_str(from, &junk);
+        for text in [&text, &text[..from], &junk] {
+            if let Message::Malformed(malformed) = Frame::read(text).message {
+                prop_assert_eq!(&malformed.raw, text);
+                prop_assert!(malformed.path.starts_with('$'));
+            }
+        }
+    }
+}
+
+/// All sample frames, made once.
+fn samples() -> &'static [String] {
+    static SAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        Samples::frames(&contract())
+            .unwrap()
+            .into_iter()
+            .map(|(_, sample)| sample.body.to_string())
+            .collect()
+    });
+    &SAMPLES
 }

@@ -1,0 +1,17 @@
+//! No text makes the reader of frames panic, and none makes a book that is called live cross.
+
+#![no_main]
+
+use kalshi_sdk::ws::{Books, Frame};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let mut books = Books::new();
+    for line in text.lines() {
+        books.feed(&Frame::read(line));
+    }
+    let tickers: Vec<String> = books.market_tickers().map(str::to_owned).collect();
+    for ticker in tickers {
+        assert!(books.live(&ticker).is_none_or(|book| !book.is_crossed()));
+    }
+});
