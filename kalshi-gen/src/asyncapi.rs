@@ -3,6 +3,8 @@
 //! Each message that the server sends is put as the answer of an operation, and each command's parameters as a body, so that
 //! open enums, exact money and tolerant lists are the same here as there.
 
+mod fixups;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::{Map, Value, json};
@@ -10,7 +12,7 @@ use syn::{Item, ItemMod, parse_quote};
 
 use crate::{
     Error, client, contract, names,
-    normalize::{self, DOLLARS, Normalized, PRICE_LEVEL},
+    normalize::{self, Normalized},
     refine, yaml,
 };
 
@@ -80,14 +82,7 @@ pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
             "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
         ));
     }
-    for fixup in FIXUPS {
-        if !(fixup.apply)(&mut document) && strict {
-            return Err(Error::document(format!(
-                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/asyncapi.rs",
-                fixup.name
-            )));
-        }
-    }
+    fixups::apply(&mut document, strict)?;
     inline_scalars(&mut document);
     let mut schemas = Map::new();
     let named = document
@@ -452,126 +447,4 @@ fn among(messages: &[&Message]) -> TokenStream {
         #(#tries)*
         Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?)
     }
-}
-
-/// A named fixup of the streams.
-struct Fixup {
-    name: &'static str,
-    /// Mends a document; answers whether there was anything to mend.
-    apply: fn(&mut Value) -> bool,
-}
-
-macro_rules! fixup {
-    ($name:ident) => {
-        Fixup {
-            name: stringify!($name),
-            apply: $name,
-        }
-    };
-}
-
-const FIXUPS: [Fixup; 5] = [
-    fixup!(book_levels_are_pairs),
-    fixup!(amounts_without_a_suffix_are_dollars),
-    fixup!(book_clock_is_new),
-    fixup!(taker_sides_are_new_on_trades),
-    fixup!(ticker_members_are_new),
-];
-
-/// The schema under `msg` of a payload.
-fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String, Value>> {
-    document
-        .pointer_mut(&format!("/components/schemas/{payload}/properties/msg"))?
-        .as_object_mut()
-}
-
-/// Makes members optional; answers whether one was required.
-fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
-    let Some(Value::Array(required)) =
-        body(document, payload).and_then(|body| body.get_mut("required"))
-    else {
-        return false;
-    };
-    let before = required.len();
-    required.retain(|name| !members.iter().any(|member| name == member));
-    required.len() < before
-}
-
-/// Marks what a text is; answers whether it was there.
-fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
-    schema
-        .map(|schema| schema["x-kalshi-type"] = json!(kind))
-        .is_some()
-}
-
-/// A level is a list of two texts to the contract: a price and a count.
-fn book_levels_are_pairs(document: &mut Value) -> bool {
-    ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
-        let pointer = format!(
-            "/components/schemas/orderbookSnapshotPayload/properties/msg/properties/{side}/items"
-        );
-        mark(document.pointer_mut(&pointer), PRICE_LEVEL)
-    })
-}
-
-/// Dollars whose names do not say so.
-fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
-    let members = [
-        ("fillPayload", "fee_cost"),
-        ("marketLifecycleV2Payload", "settlement_value"),
-        (
-            "marketLifecycleV2Payload",
-            "price_ranges/items/properties/start",
-        ),
-        (
-            "marketLifecycleV2Payload",
-            "price_ranges/items/properties/end",
-        ),
-        (
-            "marketLifecycleV2Payload",
-            "price_ranges/items/properties/step",
-        ),
-        ("multivariateMarketLifecyclePayload", "settlement_value"),
-    ];
-    members.iter().all(|(payload, member)| {
-        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{member}");
-        mark(document.pointer_mut(&pointer), DOLLARS)
-    })
-}
-
-/// The clock of order books came in October 2026; recorded frames lack it.
-fn book_clock_is_new(document: &mut Value) -> bool {
-    soften(document, "orderbookSnapshotPayload", &["clock"])
-        & soften(document, "orderbookDeltaPayload", &["clock"])
-}
-
-/// Recorded trades of before May 2026 lack the sides, the stamp in milliseconds, and whether it is a block trade.
-fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
-    soften(
-        document,
-        "tradePayload",
-        &[
-            "taker_outcome_side",
-            "taker_book_side",
-            "is_block_trade",
-            "ts_ms",
-        ],
-    )
-}
-
-/// Recorded tickers lack what came with the fixed-point amounts of March 2026, and after.
-fn ticker_members_are_new(document: &mut Value) -> bool {
-    let members = [
-        "market_id",
-        "dollar_volume",
-        "dollar_open_interest",
-        "volume_fp",
-        "open_interest_fp",
-        "yes_bid_size_fp",
-        "yes_ask_size_fp",
-        "last_trade_size_fp",
-        "ts_ms",
-        "time",
-    ];
-    soften(document, "tickerPayload", &members)
 }

@@ -6,23 +6,13 @@ mod common;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{Raw, TICKER, contracts, dollars, exchange, once, order};
+use common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Fault;
 use kalshi_sdk::{
     Client, Contracts,
-    types::{BookSide::Bid, CreateOrderV2Request, CreateOrderV2Response, GetOrderGroupResponse},
+    types::{BookSide::Bid, CreateOrderV2Request, GetOrderGroupResponse},
 };
 use serde_json::json;
-
-async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
-    client
-        .create_order_v2()
-        .body(order)
-        .send()
-        .await
-        .unwrap()
-        .into_inner()
-}
 
 async fn group(client: &Client, limit: &str) -> String {
     let limit = contracts(limit);

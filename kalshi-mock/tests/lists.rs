@@ -6,25 +6,12 @@ mod common;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{Raw, TICKER, dollars, exchange, once, order};
+use common::{Raw, TICKER, dollars, exchange, once, order, place};
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::{
-    Client, Dollars,
-    types::{
-        BookSide::Bid, CreateOrderV2Request, CreateOrderV2Response, ExchangeIndex,
-        MarketStatusQuery,
-    },
+    Dollars,
+    types::{BookSide::Bid, ExchangeIndex, MarketStatusQuery},
 };
-
-async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
-    client
-        .create_order_v2()
-        .body(order)
-        .send()
-        .await
-        .unwrap()
-        .into_inner()
-}
 
 #[tokio::test]
 async fn lists_hand_out_each_item_once_while_new_ones_come() {

@@ -4,26 +4,16 @@
 
 mod common;
 
-use common::{Raw, TICKER, contracts, dollars, exchange, once, order};
+use common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Outcome;
 use kalshi_sdk::{
-    Client, Contracts, Dollars,
+    Contracts, Dollars,
     types::{
         BookSide::{Ask, Bid},
-        CreateOrderV2Request, CreateOrderV2Response, ExchangeIndex, MarketStatusQuery,
+        ExchangeIndex, MarketStatusQuery,
     },
 };
 use serde_json::json;
-
-async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
-    client
-        .create_order_v2()
-        .body(order)
-        .send()
-        .await
-        .unwrap()
-        .into_inner()
-}
 
 #[tokio::test]
 async fn positions_and_settlements_follow_from_trades() {

@@ -13,7 +13,9 @@ use kalshi_sdk::{
     Client, Contracts, Credentials, Dollars, RetryPolicy,
     auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PrivateKey, signing_text},
     limits::RateLimits,
-    types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
+    types::{
+        BookSide, CreateOrderV2Request, CreateOrderV2Response, SelfTradePreventionType, TimeInForce,
+    },
 };
 use serde_json::Value;
 
@@ -123,4 +125,15 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 
 pub fn now_ms() -> u64 {
     u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap()
+}
+
+/// Places an order that must be taken.
+pub async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
+    client
+        .create_order_v2()
+        .body(order)
+        .send()
+        .await
+        .unwrap()
+        .into_inner()
 }

@@ -1,0 +1,143 @@
+//! Where the contract of the streams says something else than the exchange sends: one named function a fault.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Error,
+    normalize::{DOLLARS, PRICE_LEVEL},
+};
+
+/// A named fixup of the streams.
+struct Fixup {
+    name: &'static str,
+    /// Mends a document; answers whether there was anything to mend.
+    apply: fn(&mut Value) -> bool,
+}
+
+macro_rules! fixup {
+    ($name:ident) => {
+        Fixup {
+            name: stringify!($name),
+            apply: $name,
+        }
+    };
+}
+
+const FIXUPS: [Fixup; 5] = [
+    fixup!(book_levels_are_pairs),
+    fixup!(amounts_without_a_suffix_are_dollars),
+    fixup!(book_clock_is_new),
+    fixup!(taker_sides_are_new_on_trades),
+    fixup!(ticker_members_are_new),
+];
+
+/// Applies every fixup. When `strict`, one that finds no fault is an error.
+pub(super) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
+    for fixup in FIXUPS {
+        if !(fixup.apply)(document) && strict {
+            return Err(Error::document(format!(
+                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/asyncapi/fixups.rs",
+                fixup.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The schema under `msg` of a payload.
+fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String, Value>> {
+    document
+        .pointer_mut(&format!("/components/schemas/{payload}/properties/msg"))?
+        .as_object_mut()
+}
+
+/// Makes members optional; answers whether one was required.
+fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
+    let Some(Value::Array(required)) =
+        body(document, payload).and_then(|body| body.get_mut("required"))
+    else {
+        return false;
+    };
+    let before = required.len();
+    required.retain(|name| !members.iter().any(|member| name == member));
+    required.len() < before
+}
+
+/// Marks what a text is; answers whether it was there.
+fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
+    schema
+        .map(|schema| schema["x-kalshi-type"] = json!(kind))
+        .is_some()
+}
+
+/// A level is a list of two texts to the contract: a price and a count.
+fn book_levels_are_pairs(document: &mut Value) -> bool {
+    ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
+        let pointer = format!(
+            "/components/schemas/orderbookSnapshotPayload/properties/msg/properties/{side}/items"
+        );
+        mark(document.pointer_mut(&pointer), PRICE_LEVEL)
+    })
+}
+
+/// Dollars whose names do not say so.
+fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
+    let members = [
+        ("fillPayload", "fee_cost"),
+        ("marketLifecycleV2Payload", "settlement_value"),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/start",
+        ),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/end",
+        ),
+        (
+            "marketLifecycleV2Payload",
+            "price_ranges/items/properties/step",
+        ),
+        ("multivariateMarketLifecyclePayload", "settlement_value"),
+    ];
+    members.iter().all(|(payload, member)| {
+        let pointer = format!("/components/schemas/{payload}/properties/msg/properties/{member}");
+        mark(document.pointer_mut(&pointer), DOLLARS)
+    })
+}
+
+/// The clock of order books came in October 2026; recorded frames lack it.
+fn book_clock_is_new(document: &mut Value) -> bool {
+    soften(document, "orderbookSnapshotPayload", &["clock"])
+        & soften(document, "orderbookDeltaPayload", &["clock"])
+}
+
+/// Recorded trades of before May 2026 lack the sides, the stamp in milliseconds, and whether it is a block trade.
+fn taker_sides_are_new_on_trades(document: &mut Value) -> bool {
+    soften(
+        document,
+        "tradePayload",
+        &[
+            "taker_outcome_side",
+            "taker_book_side",
+            "is_block_trade",
+            "ts_ms",
+        ],
+    )
+}
+
+/// Recorded tickers lack what came with the fixed-point amounts of March 2026, and after.
+fn ticker_members_are_new(document: &mut Value) -> bool {
+    let members = [
+        "market_id",
+        "dollar_volume",
+        "dollar_open_interest",
+        "volume_fp",
+        "open_interest_fp",
+        "yes_bid_size_fp",
+        "yes_ask_size_fp",
+        "last_trade_size_fp",
+        "ts_ms",
+        "time",
+    ];
+    soften(document, "tickerPayload", &members)
+}
