@@ -238,3 +238,84 @@ pub(crate) fn six_digits(micros: i64) -> Value {
         micros % 1_000_000
     ))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::Contract;
+
+    /// A page of the numbers there are, behind a cursor.
+    fn page(rows: &BTreeSet<u64>, order: Order, limit: usize, cursor: &str) -> (Vec<u64>, String) {
+        let mut endpoints = Contract::get().endpoints();
+        let endpoint = endpoints
+            .find(|endpoint| endpoint.operation.id == "GetOrders")
+            .unwrap();
+        let call = Call {
+            endpoint,
+            parameters: Parameters::from([
+                ("limit".to_owned(), json!(limit)),
+                ("cursor".to_owned(), json!(cursor)),
+            ]),
+            body: Value::Null,
+            caller: Caller {
+                user: 1,
+                key_id: String::new(),
+                locked_to: None,
+            },
+            made: None,
+            knows_until: None,
+        };
+        let numbered = |number: &u64| (*number, *number);
+        let rows: Vec<(u64, u64)> = match order {
+            Order::OldestFirst => rows.iter().map(numbered).collect(),
+            Order::NewestFirst => rows.iter().rev().map(numbered).collect(),
+        };
+        let (page, cursor) = call
+            .page(order, rows.into_iter(), |number| json!(number))
+            .unwrap();
+        (page.iter().filter_map(Value::as_u64).collect(), cursor)
+    }
+
+    proptest! {
+        /// Whatever comes and goes between two pages: what is there all the time is handed out once, and nothing is twice.
+        #[test]
+        fn each_item_is_handed_out_once(
+            mut rows in prop::collection::btree_set(0..1_000_u64, 0..60),
+            newest_first in any::<bool>(),
+            steps in prop::collection::vec((1..9_usize, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u64), 1..80),
+        ) {
+            let order = if newest_first { Order::NewestFirst } else { Order::OldestFirst };
+            let mut stays = rows.clone();
+            let (mut seen, mut cursor, mut next) = (Vec::new(), String::new(), 1_000);
+            for (limit, gone, new) in steps.into_iter().cycle() {
+                let (numbers, after) = page(&rows, order, limit, &cursor);
+                prop_assert!(numbers.len() <= limit);
+                seen.extend(numbers);
+                cursor = after;
+                if cursor.is_empty() {
+                    break;
+                }
+                for index in gone.into_iter().filter(|_| !rows.is_empty()).collect::<Vec<_>>() {
+                    let all: Vec<u64> = rows.iter().copied().collect();
+                    if let Some(number) = all.get(index.index(all.len())) {
+                        rows.remove(number);
+                        stays.remove(number);
+                    }
+                }
+                // New ones, until the end is to come.
+                if next < 1_200 {
+                    rows.extend(next..next + new);
+                    next += new;
+                }
+            }
+            let once: BTreeSet<u64> = seen.iter().copied().collect();
+            prop_assert_eq!(once.len(), seen.len(), "twice: {:?}", seen);
+            prop_assert!(stays.is_subset(&once), "missed: {:?} of {:?}", stays, once);
+        }
+    }
+}

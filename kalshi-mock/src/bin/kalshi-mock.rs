@@ -93,6 +93,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let mut stop = Stop::new()?;
     let json = options.json;
     let (given, faults) = (options.private_key.clone(), options.fault.clone());
     let exchange = builder(options).start().await?;
@@ -111,11 +112,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         )
     })?;
     announce(&exchange, &path, json)?;
-    stopped().await?;
+    stop.asked().await;
     // Whoever says it twice does not want to wait for the calls under way.
     tokio::select! {
         () = exchange.shut_down() => {}
-        again = stopped() => again?,
+        () = stop.asked() => {}
     }
     if given.is_none() {
         fs::remove_file(&path)?;
@@ -192,19 +193,43 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
     out.flush()
 }
 
-/// Until somebody wants it to stop.
+/// What tells the program to stop: heard from the moment it is made, so that nobody is told of an exchange that ctrl-C would kill.
 #[cfg(unix)]
-async fn stopped() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stop {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
-/// Until somebody wants it to stop.
+/// What tells the program to stop.
 #[cfg(not(unix))]
-async fn stopped() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+struct Stop;
+
+#[cfg(not(unix))]
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn asked(&mut self) {
+        // Where ctrl-C cannot be heard, it ends the program by itself.
+        _ = tokio::signal::ctrl_c().await;
+    }
 }
