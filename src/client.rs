@@ -280,12 +280,18 @@ impl ClientBuilder {
             reason: error.to_string(),
         })?;
         let own_client = self.http_client.is_some();
+        let options = HttpOptions {
+            connect_timeout: self.connect_timeout,
+            user_agent: self.user_agent,
+            proxy: self.proxy,
+            is_plaintext: origin.scheme() == "http",
+        };
         let http = match self.http_client {
             Some(client) => {
                 for (set, option) in [
-                    (self.connect_timeout.is_some(), "connect_timeout"),
-                    (self.user_agent.is_some(), "user_agent"),
-                    (self.proxy.is_some(), "proxy"),
+                    (options.connect_timeout.is_some(), "connect_timeout"),
+                    (options.user_agent.is_some(), "user_agent"),
+                    (options.proxy.is_some(), "proxy"),
                 ] {
                     if set {
                         return Err(ConfigError::Conflict(option));
@@ -294,24 +300,11 @@ impl ClientBuilder {
                 client
             }
             None => {
-                let agent = self.user_agent.unwrap_or_else(|| {
-                    concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION")).to_owned()
-                });
-                let builder = reqwest::Client::builder()
-                    .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
-                    .redirect(Policy::none())
-                    .user_agent(agent);
-                let builder = match self.proxy {
-                    Some(proxy) => builder.proxy(proxy),
-                    // Plaintext is for this machine, and does not go by way of another.
-                    None if origin.scheme() == "http" => builder.no_proxy(),
-                    None => builder,
-                };
                 if origin.scheme() == "https" && !cfg!(any(feature = "aws-lc-rs", feature = "ring"))
                 {
                     return Err(ConfigError::NoTls);
                 }
-                with_tls(builder)?.build().map_err(ConfigError::Http)?
+                options.build()?
             }
         };
         let mut stack = reqwest_middleware::ClientBuilder::new(http.clone());
@@ -320,6 +313,8 @@ impl ClientBuilder {
         }
         let has_credentials = self.credentials.is_some();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        #[cfg(feature = "ws")]
+        let credentials = self.credentials.clone();
         if let Some(credentials) = self.credentials {
             let signing = SigningMiddleware::new(credentials, &origin);
             stack = stack.with(signing.with_clock(clock.clone()));
@@ -336,6 +331,10 @@ impl ClientBuilder {
             correction: self.correction,
             server_time: ServerTime::default(),
             clock,
+            #[cfg(feature = "ws")]
+            credentials,
+            #[cfg(feature = "ws")]
+            own_options: (!own_client).then_some(options),
         };
         Ok(Client {
             transport: Arc::new(transport),
@@ -352,6 +351,45 @@ impl fmt::Debug for ClientBuilder {
             .field("environment", &self.environment)
             .field("has_credentials", &self.credentials.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// How an HTTP client of ours is set up.
+#[derive(Debug)]
+pub(crate) struct HttpOptions {
+    connect_timeout: Option<Duration>,
+    user_agent: Option<String>,
+    proxy: Option<reqwest::Proxy>,
+    is_plaintext: bool,
+}
+
+impl HttpOptions {
+    fn build(&self) -> Result<reqwest::Client, ConfigError> {
+        self.finish(reqwest::Client::builder())
+    }
+
+    /// One that speaks HTTP/1.1 only, as sockets want it.
+    #[cfg(feature = "ws")]
+    pub(crate) fn build_upgrading(&self) -> Result<reqwest::Client, ConfigError> {
+        self.finish(reqwest::Client::builder().http1_only())
+    }
+
+    fn finish(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
+        let agent = self.user_agent.clone();
+        let builder =
+            builder
+                .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+                .redirect(Policy::none())
+                .user_agent(agent.unwrap_or_else(|| {
+                    concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION")).to_owned()
+                }));
+        let builder = match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            // Plaintext is for this machine, and does not go by way of another.
+            None if self.is_plaintext => builder.no_proxy(),
+            None => builder,
+        };
+        with_tls(builder)?.build().map_err(ConfigError::Http)
     }
 }
 

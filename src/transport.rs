@@ -40,6 +40,23 @@ pub(crate) struct Transport {
     pub(crate) server_time: ServerTime,
     /// What stamps signatures.
     pub(crate) clock: Arc<dyn Clock>,
+    /// What signs the handshake of a stream.
+    #[cfg(feature = "ws")]
+    pub(crate) credentials: Option<kalshi_auth::Credentials>,
+    /// How `http` was set up; none for an HTTP client of the user's.
+    #[cfg(feature = "ws")]
+    pub(crate) own_options: Option<crate::client::HttpOptions>,
+}
+
+#[cfg(feature = "ws")]
+impl Transport {
+    /// What asks for sockets: a client that speaks HTTP/1.1, or the user's own.
+    pub(crate) fn upgrading_client(&self) -> Result<reqwest::Client, crate::ConfigError> {
+        match &self.own_options {
+            Some(options) => options.build_upgrading(),
+            None => Ok(self.http.clone()),
+        }
+    }
 }
 
 /// An answer that arrived whole.

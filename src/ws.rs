@@ -1,6 +1,9 @@
 //! The streams: what the exchange pushes over a WebSocket, typed.
 //!
-//! So far the messages, and a book to be kept by them. [`Frame::read`] makes one of the text of a frame. It never fails: what the contract does not have is
+//! [`Client::stream`](crate::Client::stream) opens one. It [lasts](Stream): what is lost is connected to and subscribed to again,
+//! and every such thing is an event between the messages. [`Books`] keeps order books by them.
+//!
+//! A message is a [`Frame`]: [`Frame::read`] makes one of its text. It never fails: what the contract does not have is
 //! [`Message::Unknown`], and what cannot be read is [`Message::Malformed`].
 //!
 //! ```
@@ -15,12 +18,23 @@
 
 mod book;
 mod books;
+mod driver;
+mod error;
 mod frame;
+mod handshake;
 pub mod messages;
+mod outlet;
+mod routes;
+mod stream;
+mod subscription;
 
 pub use book::{BookError, OrderBook, Outcome, Sweep};
 pub use books::{BookEvent, Books, SnapshotRequest, StaleReason};
+pub use error::{CommandError, StreamError};
 pub use frame::{Frame, MalformedMessage, UnknownMessage};
 pub use messages::Message;
+pub use outlet::Backpressure;
+pub use stream::{Received, Stream, StreamBuilder, StreamEvent, SubscriptionId};
+pub use subscription::{Channel, StreamHandle, Subscribe, Subscription, SubscriptionStream};
 
 pub(crate) use frame::is_told;
