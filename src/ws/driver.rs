@@ -212,12 +212,16 @@ impl Driver {
                     return Poll::Pending;
                 }
                 for _ in 0..FRAMES_AT_ONCE {
-                    let data = match ready!(socket.poll_next_unpin(context)) {
-                        Some(Ok(data)) => data,
-                        Some(Err(error)) => return Poll::Ready(Exit::Lost(lost(error))),
-                        None => {
+                    let data = match socket.poll_next_unpin(context) {
+                        Poll::Ready(Some(Ok(data))) => data,
+                        Poll::Ready(Some(Err(error))) => {
+                            return Poll::Ready(Exit::Lost(lost(error)));
+                        }
+                        Poll::Ready(None) => {
                             return Poll::Ready(Exit::Lost(lost(SocketError::ConnectionClosed)));
                         }
+                        Poll::Pending if self.retries_before(timer.deadline()) => break,
+                        Poll::Pending => return Poll::Pending,
                     };
                     last = now;
                     match data {
@@ -266,6 +270,10 @@ impl Driver {
         {
             timer.reset(next);
         }
+    }
+
+    fn retries_before(&self, deadline: Instant) -> bool {
+        self.routes.next_retry().is_some_and(|next| next < deadline)
     }
 
     /// Writes what there is to write, as far as the socket takes it.

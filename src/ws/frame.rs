@@ -56,13 +56,17 @@ impl Frame {
     #[must_use]
     pub fn read(text: &str) -> Self {
         match serde_json::from_str::<Envelope<'_>>(text) {
+            Ok(Envelope {
+                early_fault: Some((body, error)),
+                ..
+            }) => Self::malformed(text, "$.msg", body, &error),
             Ok(envelope) => envelope.into_frame(text),
-            Err(error) => Self::malformed(text, &error),
+            Err(error) => Self::malformed(text, "$", text, &error),
         }
     }
 
-    /// A frame of which only the envelope may be read.
-    fn malformed(text: &str, error: &serde_json::Error) -> Self {
+    /// A frame of which only the envelope may be read. The fault is in `part` of it, which is at `place`.
+    fn malformed(text: &str, place: &str, part: &str, error: &serde_json::Error) -> Self {
         #[derive(Deserialize, Default)]
         struct Outside {
             id: Option<u64>,
@@ -85,9 +89,11 @@ impl Frame {
             .strip_prefix("missing field `")
             .and_then(|rest| rest.split('`').next());
         let path = match missing {
-            Some(name) => json_path::missing(text.as_bytes(), line, column, name),
-            None => json_path::at(text.as_bytes(), line, column),
+            Some(name) => json_path::missing(part.as_bytes(), line, column, name),
+            None => json_path::at(part.as_bytes(), line, column),
         };
+        // A text that ends where a name belongs has none.
+        let path = path.trim_end_matches('.').replacen('$', place, 1);
         let message = Message::Malformed(MalformedMessage {
             kind,
             path,
@@ -113,6 +119,8 @@ struct Envelope<'a> {
     sending_ts_ms: Option<i64>,
     kind: Option<Kind<'a>>,
     message: Option<Message>,
+    /// A body that came before its type, and what is wrong with it.
+    early_fault: Option<(&'a str, serde_json::Error)>,
 }
 
 /// A text that mostly stands in the frame as it is.
@@ -171,9 +179,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
                 }
                 if let (Some(raw), Some(kind)) = (early, &envelope.kind) {
                     let mut body = serde_json::Deserializer::from_str(raw.get());
-                    envelope.message = BodyOf(kind)
-                        .deserialize(&mut body)
-                        .map_err(A::Error::custom)?;
+                    match BodyOf(kind).deserialize(&mut body) {
+                        Ok(message) => envelope.message = message,
+                        Err(error) => envelope.early_fault = Some((raw.get(), error)),
+                    }
                 }
                 match envelope.kind {
                     Some(_) => Ok(envelope),

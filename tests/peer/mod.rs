@@ -1,0 +1,218 @@
+//! The other end of a stream, played by the test itself, step by step.
+
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::{net::SocketAddr, sync::Arc};
+
+use futures_util::{SinkExt, StreamExt};
+use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, auth::PublicKey};
+use serde_json::{Value, json};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+        http::HeaderMap,
+        protocol::{CloseFrame, Role},
+    },
+};
+
+/// The key of all clients here.
+pub(crate) fn credentials() -> (Credentials, PublicKey) {
+    let key = PrivateKey::generate_ed25519().unwrap();
+    let public = key.public_key();
+    (Credentials::new("key-1", key).unwrap(), public)
+}
+
+/// Waits for connections.
+pub(crate) struct Exchange {
+    listener: TcpListener,
+    address: SocketAddr,
+    pub(crate) public_key: PublicKey,
+    pub(crate) client: Client,
+}
+
+impl Exchange {
+    pub(crate) async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    pub(crate) async fn with(
+        set: impl FnOnce(kalshi_sdk::ClientBuilder) -> kalshi_sdk::ClientBuilder,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (credentials, public_key) = credentials();
+        let environment = Environment::custom(
+            &format!("http://{address}/trade-api/v2"),
+            &format!("ws://{address}/trade-api/ws/v2"),
+        );
+        let builder = Client::builder()
+            .environment(environment.unwrap())
+            .credentials(credentials);
+        let client = set(builder).build().unwrap();
+        Self {
+            listener,
+            address,
+            public_key,
+            client,
+        }
+    }
+
+    /// A bare connection.
+    pub(crate) async fn accept_tcp(&self) -> TcpStream {
+        let (tcp, _) = self.listener.accept().await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        tcp
+    }
+
+    /// The next connection that shakes hands.
+    pub(crate) async fn accept(&self) -> Peer {
+        self.accept_or_refuse(None).await.unwrap()
+    }
+
+    /// Answers the next handshake with a status and a body, and no socket.
+    pub(crate) async fn refuse(&self, status: u16, date: Option<&str>) -> HeaderMap {
+        let refused = self.accept_or_refuse(Some((status, date))).await;
+        refused.err().unwrap()
+    }
+
+    async fn accept_or_refuse(
+        &self,
+        refusal: Option<(u16, Option<&str>)>,
+    ) -> Result<Peer, HeaderMap> {
+        let tcp = self.accept_tcp().await;
+        let mut headers = HeaderMap::new();
+        let answer = |request: &Request, response: Response| {
+            assert_eq!(request.uri().path(), "/trade-api/ws/v2");
+            headers = request.headers().clone();
+            match refusal {
+                None => Ok(response),
+                Some((status, date)) => {
+                    let body = r#"{"error":{"code":"authentication_error","message":"authentication_error","details":"NOT_FOUND"}}"#;
+                    let mut refused = ErrorResponse::new(Some(body.to_owned()));
+                    *refused.status_mut() = status.try_into().unwrap();
+                    let length = body.len().into();
+                    refused.headers_mut().insert("content-length", length);
+                    if let Some(date) = date {
+                        refused.headers_mut().insert("date", date.parse().unwrap());
+                    }
+                    Err(refused)
+                }
+            }
+        };
+        #[allow(clippy::result_large_err, reason = "the library's own type")]
+        let socket = tokio_tungstenite::accept_hdr_async(tcp, answer).await;
+        match socket {
+            Ok(socket) => Ok(Peer {
+                socket,
+                headers,
+                next_sid: 1,
+            }),
+            Err(_) => Err(headers),
+        }
+    }
+}
+
+/// One connection, seen from the exchange.
+pub(crate) struct Peer {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+    /// Those of the handshake.
+    pub(crate) headers: HeaderMap,
+    next_sid: u64,
+}
+
+impl Peer {
+    /// The next command.
+    pub(crate) async fn command(&mut self) -> Value {
+        loop {
+            match self.socket.next().await.unwrap().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame that is no text.
+    pub(crate) async fn control(&mut self) -> Option<Message> {
+        match self.socket.next().await? {
+            Ok(Message::Text(text)) => panic!("{text}"),
+            Ok(message) => Some(message),
+            Err(_) => None,
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frame: Value) {
+        self.send_text(frame.to_string()).await;
+    }
+
+    pub(crate) async fn send_text(&mut self, text: String) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    pub(crate) async fn socket_binary(&mut self, bytes: &[u8]) {
+        let data = Message::binary(bytes.to_vec());
+        self.socket.send(data).await.unwrap();
+    }
+
+    pub(crate) async fn ping(&mut self) {
+        let ping = Message::Ping("heartbeat".into());
+        self.socket.send(ping).await.unwrap();
+    }
+
+    pub(crate) async fn close(&mut self, code: u16) {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "because".into(),
+        };
+        self.socket.close(Some(frame)).await.unwrap();
+    }
+
+    /// Takes a `subscribe` and acknowledges it; gives its parameters and the new `sid`.
+    pub(crate) async fn acknowledge(&mut self) -> (Value, u64) {
+        let command = self.command().await;
+        assert_eq!(command["cmd"], "subscribe", "{command}");
+        let sid = self.next_sid;
+        self.next_sid += 1;
+        let channel = &command["params"]["channels"][0];
+        self.send(json!({"id": command["id"], "type": "subscribed", "msg": {"channel": channel, "sid": sid}}))
+            .await;
+        (command["params"].clone(), sid)
+    }
+
+    /// The socket without its protocol, to break it.
+    pub(crate) fn into_tcp(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+}
+
+/// A change of a book.
+pub(crate) fn delta(sid: u64, seq: u64, price: &str, count: &str) -> Value {
+    json!({"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
+        "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "price_dollars": price, "delta_fp": count, "side": "yes"}})
+}
+
+/// A whole book.
+pub(crate) fn snapshot(sid: u64, seq: u64) -> Value {
+    json!({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
+        "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "yes_dollars_fp": [["0.4000", "10.00"]]}})
+}
+
+/// Cuts a connection off with a reset in place of a goodbye.
+pub(crate) async fn reset(mut tcp: TcpStream, half_a_frame: &[u8]) {
+    tcp.write_all(half_a_frame).await.unwrap();
+    #[allow(deprecated, reason = "a linger of nothing does not block")]
+    tcp.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+}
+
+/// A server end of a socket whose handshake somebody else did.
+pub(crate) async fn server_end(tcp: TcpStream) -> WebSocketStream<TcpStream> {
+    WebSocketStream::from_raw_socket(tcp, Role::Server, None).await
+}
+
+pub(crate) type Shared<T> = Arc<T>;

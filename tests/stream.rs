@@ -1,0 +1,566 @@
+//! A stream against an exchange that the test plays itself: each promise of the connection, one by one.
+
+#![cfg(feature = "ws")]
+
+mod peer;
+
+use std::time::Duration;
+
+use kalshi_sdk::{
+    auth::Verifier,
+    ws::{
+        Backpressure, Channel, Message, Stream, StreamError, StreamEvent, SubscriptionId,
+        messages::UpdateSubscriptionParams,
+    },
+};
+use peer::{Exchange, Peer, delta, snapshot};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message as Data;
+
+/// A stream of one channel that stands, its other end, and its subscription.
+async fn subscribed(exchange: &Exchange) -> (Stream, Peer, SubscriptionId) {
+    let (stream, peer) = tokio::join!(
+        exchange
+            .client
+            .stream()
+            .channel(Channel::OrderbookDelta)
+            .market("KXTEST-26-A")
+            .connect(),
+        async {
+            let mut peer = exchange.accept().await;
+            let (params, _) = peer.acknowledge().await;
+            assert_eq!(
+                params,
+                json!({"channels": ["orderbook_delta"], "market_tickers": ["KXTEST-26-A"]})
+            );
+            peer
+        }
+    );
+    let mut stream = stream.unwrap();
+    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    let id = stream.subscriptions()[0].id();
+    (stream, peer, id)
+}
+
+async fn event(stream: &mut Stream) -> StreamEvent {
+    stream.next().await.unwrap().unwrap()
+}
+
+/// The `seq` of the next event, which must be a message.
+async fn seq(stream: &mut Stream) -> u64 {
+    match event(stream).await {
+        StreamEvent::Message(received) => received.frame.seq.unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_handshake_is_signed_and_messages_come_in_order() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let now = u64::try_from(chrono_now()).unwrap();
+    Verifier::new("key-1", exchange.public_key.clone())
+        .verify(&peer.headers, "GET", "/trade-api/ws/v2", now)
+        .unwrap();
+    peer.send(snapshot(1, 1)).await;
+    peer.send(delta(1, 2, "0.4100", "1.00")).await;
+    for expected in 1..=2 {
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!()
+        };
+        assert_eq!(received.subscription, Some(id));
+        assert_eq!(received.frame.seq, Some(expected));
+    }
+}
+
+fn chrono_now() -> u128 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_corrected_for_the_handshake() {
+    let fixed = std::sync::Arc::new(kalshi_sdk::auth::FixedClock(1_700_000_000_000));
+    let exchange = Exchange::with(|builder| builder.clock(fixed)).await;
+    let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_060));
+    let (stream, headers) = tokio::join!(exchange.client.stream().connect(), async {
+        let first = exchange.refuse(401, Some(&date)).await;
+        let second = exchange.accept().await;
+        [first, second.headers]
+    });
+    let _stream = stream.unwrap();
+    let stamps = headers.map(|headers| {
+        headers["kalshi-access-timestamp"]
+            .to_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    });
+    assert_eq!(stamps[0], 1_700_000_000_000);
+    assert!(
+        (59_000..61_000).contains(&(stamps[1] - stamps[0])),
+        "{stamps:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_handshake_is_told_with_what_the_exchange_said() {
+    let exchange = Exchange::new().await;
+    let (stream, _) = tokio::join!(
+        exchange.client.stream().connect(),
+        exchange.refuse(401, None)
+    );
+    let error = stream.unwrap_err();
+    assert!(error.is_auth() && error.is_permanent(), "{error:?}");
+    assert!(error.to_string().contains("NOT_FOUND"), "{error}");
+    let without = kalshi_sdk::Client::builder().build().unwrap();
+    let error = Stream::connect(&without).await.unwrap_err();
+    assert!(matches!(error, StreamError::NoCredentials), "{error:?}");
+}
+
+#[tokio::test]
+async fn answers_are_matched_by_id_in_whatever_order_they_come() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let subscription = &stream.subscriptions()[0];
+    let (handle, nothing) = (stream.handle(), json!({}));
+    let (added, removed, list, bad, ()) = tokio::join!(
+        subscription.add_markets(["KXTEST-26-B"]),
+        subscription.remove_markets(["KXTEST-26-C"]),
+        handle.list_subscriptions(),
+        handle.command("nonsense", &nothing),
+        async {
+            let mut commands = Vec::new();
+            for _ in 0..4 {
+                commands.push(peer.command().await);
+            }
+            assert_eq!(
+                commands[0]["params"],
+                json!({"sids": [1], "action": "add_markets", "market_tickers": ["KXTEST-26-B"]})
+            );
+            assert_eq!(commands[1]["params"]["action"], "delete_markets");
+            assert!(commands[2].get("params").is_none());
+            for command in commands.iter().rev() {
+                let id = &command["id"];
+                peer.send(match command["cmd"].as_str().unwrap() {
+                    "nonsense" => json!({"id": id, "type": "error", "msg": {"code": 5, "msg": "Unknown command"}}),
+                    "list_subscriptions" => json!({"id": id, "type": "ok", "msg": [{"channel": "orderbook_delta", "sid": 1}]}),
+                    _ => json!({"id": id, "sid": 1, "seq": 1, "type": "ok", "msg": {"market_tickers": ["KXTEST-26-A"]}}),
+                })
+                .await;
+            }
+        }
+    );
+    added.unwrap();
+    removed.unwrap();
+    assert_eq!(list.unwrap()[0].channel, "orderbook_delta");
+    let StreamError::Command(error) = bad.unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(error.code, 5);
+    assert!(error.to_string().contains("no such command"), "{error}");
+}
+
+#[tokio::test]
+async fn a_second_subscription_to_an_open_channel_joins_the_first() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (second, ()) = tokio::join!(
+        stream
+            .subscribe(Channel::OrderbookDelta)
+            .market("KXTEST-26-B")
+            .open(Backpressure::default()),
+        async {
+            let command = peer.command().await;
+            peer.send(json!({"id": command["id"], "sid": 1, "seq": 1, "type": "ok", "msg": {"market_tickers": ["KXTEST-26-A", "KXTEST-26-B"]}}))
+                .await;
+            peer.send(snapshot(1, 2)).await;
+        }
+    );
+    let mut second = second.unwrap();
+    let mut stream = stream;
+    for expected in 1..=2 {
+        assert_eq!(seq(&mut stream).await, expected);
+        let Some(Ok(StreamEvent::Message(received))) = second.next().await else {
+            panic!()
+        };
+        assert_eq!(received.frame.seq, Some(expected));
+    }
+    // What only the second wanted goes with it.
+    drop(second);
+    let command = peer.command().await;
+    assert_eq!(
+        command["params"],
+        json!({"sids": [1], "action": "delete_markets", "market_tickers": ["KXTEST-26-B"]})
+    );
+}
+
+#[tokio::test]
+async fn messages_before_the_acknowledgement_are_not_lost() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (trades, ()) = tokio::join!(
+        stream
+            .subscribe(Channel::Trade)
+            .open(Backpressure::default()),
+        async {
+            let command = peer.command().await;
+            peer.send(json!({"type": "trade", "sid": 2, "seq": 1, "msg": {}}))
+                .await;
+            peer.send(json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "trade", "sid": 2}}))
+            .await;
+        }
+    );
+    let mut trades = trades.unwrap();
+    let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+        panic!()
+    };
+    assert_eq!(received.frame.seq, Some(1));
+    assert_eq!(received.subscription, Some(trades.subscription().id()));
+    assert!(matches!(received.frame.message, Message::Malformed(_)));
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_again_with_everything_on_it() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let (added, ()) = tokio::join!(
+        stream.subscriptions()[0].add_markets(["KXTEST-26-B"]),
+        async {
+            let command = peer.command().await;
+            peer.send(json!({"id": command["id"], "sid": 1, "seq": 1, "type": "ok", "msg": {"market_tickers": []}}))
+                .await;
+        }
+    );
+    added.unwrap();
+    assert_eq!(seq(&mut stream).await, 1);
+    let before = peer.headers["kalshi-access-signature"].clone();
+    drop(peer);
+    let mut peer = exchange.accept().await;
+    assert_ne!(peer.headers["kalshi-access-signature"], before);
+    // Another channel is subscribed to before, so that the number is another.
+    let command = peer.command().await;
+    assert_eq!(
+        command["params"]["market_tickers"],
+        json!(["KXTEST-26-A", "KXTEST-26-B"])
+    );
+    peer.send(json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "orderbook_delta", "sid": 7}}))
+        .await;
+    peer.send(snapshot(7, 1)).await;
+    assert!(matches!(
+        event(&mut stream).await,
+        StreamEvent::Disconnected { .. }
+    ));
+    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    match event(&mut stream).await {
+        StreamEvent::Resubscribed { subscription, sid } => assert_eq!((subscription, sid), (id, 7)),
+        other => panic!("{other:?}"),
+    }
+    let StreamEvent::Message(received) = event(&mut stream).await else {
+        panic!()
+    };
+    assert_eq!(
+        (received.subscription, received.frame.sid),
+        (Some(id), Some(7))
+    );
+}
+
+#[tokio::test]
+async fn missing_messages_are_told() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    for seq in [1, 2, 5, 5, 4, 6] {
+        peer.send(delta(1, seq, "0.40", "1.00")).await;
+    }
+    assert_eq!((seq(&mut stream).await, seq(&mut stream).await), (1, 2));
+    match event(&mut stream).await {
+        StreamEvent::Gap {
+            subscription,
+            expected,
+            got,
+        } => {
+            assert_eq!((subscription, expected, got), (Some(id), 3, 5));
+        }
+        other => panic!("{other:?}"),
+    }
+    for expected in [5, 5, 4, 6] {
+        assert_eq!(seq(&mut stream).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_dead_after_25_seconds() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let began = tokio::time::Instant::now();
+    // Pings are enough to be alive.
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        peer.ping().await;
+        assert!(
+            matches!(peer.control().await, Some(Data::Pong(body)) if &body[..] == b"heartbeat")
+        );
+    }
+    match event(&mut stream).await {
+        StreamEvent::Disconnected { reason } => {
+            assert!(matches!(*reason, StreamError::Silent(_)), "{reason:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let alive = began.elapsed().as_secs();
+    assert!((144..=146).contains(&alive), "{alive}");
+}
+
+#[tokio::test]
+async fn permanent_close_codes_end_the_stream_with_the_error() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    peer.close(4001).await;
+    match stream.next().await {
+        Some(Err(StreamError::Closed { code, reason })) => {
+            assert_eq!((code, reason.as_str()), (4001, "because"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(stream.next().await.is_none());
+    let error = stream.handle().list_subscriptions().await.unwrap_err();
+    assert!(matches!(error, StreamError::Ended), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_accepted_any_more_ends_the_stream() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    peer.close(1001).await;
+    // Faults that pass are tried again.
+    exchange.refuse(503, None).await;
+    exchange.refuse(401, None).await;
+    assert!(matches!(
+        event(&mut stream).await,
+        StreamEvent::Disconnected { .. }
+    ));
+    match event(&mut stream).await {
+        StreamEvent::Disconnected { reason } => assert!(
+            matches!(&*reason, StreamError::Refused { error, .. } if error.status().as_u16() == 503)
+        ),
+        other => panic!("{other:?}"),
+    }
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert!(error.is_auth(), "{error:?}");
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_subscription_that_the_exchange_ended_is_made_again() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    for (code, sid) in [(25, 1), (10, 2)] {
+        peer.send(
+            json!({"type": "error", "sid": sid, "seq": 1, "msg": {"code": code, "msg": "over"}}),
+        )
+        .await;
+        let (params, sid) = peer.acknowledge().await;
+        assert_eq!(params["market_tickers"], json!(["KXTEST-26-A"]));
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!()
+        };
+        assert!(matches!(received.frame.message, Message::ErrorReply(_)));
+        match event(&mut stream).await {
+            StreamEvent::Resubscribed {
+                subscription,
+                sid: new,
+            } => {
+                assert_eq!((subscription, new), (id, sid));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // One that it will not have again is over, and the stream goes on.
+    peer.send(json!({"type": "error", "sid": 3, "msg": {"code": 10, "msg": "over"}}))
+        .await;
+    let command = peer.command().await;
+    peer.send(
+        json!({"id": command["id"], "type": "error", "msg": {"code": 8, "msg": "no such channel"}}),
+    )
+    .await;
+    event(&mut stream).await;
+    match event(&mut stream).await {
+        StreamEvent::Unsubscribed {
+            subscription,
+            error,
+        } => {
+            assert_eq!(subscription, id);
+            assert!(matches!(&*error, StreamError::Command(error) if error.code == 8));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn snapshots_are_answers_and_messages() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, id) = subscribed(&exchange).await;
+    let handle = stream.handle();
+    let (snapshots, ()) = tokio::join!(handle.get_snapshots(id, ["KXTEST-26-A"]), async {
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot");
+        let mut answer = snapshot(1, 1);
+        answer["id"] = command["id"].clone();
+        peer.send(answer).await;
+    });
+    assert_eq!(snapshots.unwrap()[0].yes_dollars_fp.len(), 1);
+    assert_eq!(seq(&mut stream).await, 1);
+}
+
+#[tokio::test]
+async fn commands_that_are_not_answered_fail_in_time() {
+    let exchange = Exchange::new().await;
+    let (stream, peer, _) = subscribed(&exchange).await;
+    let handle = stream.handle();
+    let (answer, ()) = tokio::join!(handle.list_subscriptions(), async {
+        let mut peer = peer;
+        peer.command().await;
+        // The connection goes in place of an answer.
+    });
+    let error = answer.unwrap_err();
+    assert!(matches!(error, StreamError::Disconnected), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_that_stay_without_an_answer_time_out() {
+    let exchange = Exchange::new().await;
+    let (stream, _peer, _) = subscribed(&exchange).await;
+    let params = UpdateSubscriptionParams::try_from(
+        UpdateSubscriptionParams::builder().action("add_markets".to_owned()),
+    );
+    let error = stream
+        .handle()
+        .command("update_subscription", &params.unwrap())
+        .await;
+    assert!(matches!(error, Err(StreamError::Timeout(time)) if time.as_secs() == 10));
+}
+
+#[tokio::test]
+async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (trades, _) = tokio::join!(
+        stream
+            .subscribe(Channel::Trade)
+            .open(Backpressure::DropOldest { capacity: 10 }),
+        peer.acknowledge()
+    );
+    let mut trades = trades.unwrap();
+    for seq in 1..=1_000 {
+        peer.send(delta(2, seq, "0.40", "1.00")).await;
+        peer.send(delta(1, seq, "0.40", "1.00")).await;
+    }
+    for expected in 1..=1_000 {
+        assert_eq!(seq(&mut stream).await, expected);
+    }
+    let (mut read, mut lagged) = (Vec::new(), 0);
+    while read.last() != Some(&1_000) {
+        match trades.next().await.unwrap().unwrap() {
+            StreamEvent::Message(received) => read.push(received.frame.seq.unwrap()),
+            StreamEvent::Lagged { count } => lagged += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(read.len() as u64 + lagged, 1_000);
+    assert!(read.len() <= 11 && read.is_sorted(), "{read:?}");
+    // Ended at the exchange, too, when it is dropped.
+    drop(trades);
+    let command = peer.command().await;
+    assert_eq!(
+        (&command["cmd"], &command["params"]),
+        (&json!("unsubscribe"), &json!({"sids": [2]}))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_blocks_loses_nothing_and_the_connection_stays() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let (trades, _) = tokio::join!(
+        stream
+            .subscribe(Channel::Trade)
+            .open(Backpressure::Block { capacity: 4 }),
+        peer.acknowledge()
+    );
+    let mut trades = trades.unwrap();
+    for seq in 1..=100 {
+        peer.send(delta(2, seq, "0.40", "1.00")).await;
+    }
+    peer.send(delta(1, 1, "0.40", "1.00")).await;
+    // It is not read, is not taken for dead either, and shows signs of life.
+    let began = tokio::time::Instant::now();
+    for _ in 0..10 {
+        assert!(matches!(peer.control().await, Some(Data::Pong(_))));
+    }
+    assert!(began.elapsed() >= Duration::from_secs(99));
+    // Commands go out all the while.
+    let handle = stream.handle();
+    let waiting = tokio::spawn(async move { handle.list_subscriptions().await });
+    let command = peer.command().await;
+    peer.send(json!({"id": command["id"], "type": "ok", "msg": []}))
+        .await;
+    for expected in 1..=100 {
+        let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+            panic!()
+        };
+        assert_eq!(received.frame.seq, Some(expected));
+    }
+    assert_eq!(seq(&mut stream).await, 1);
+    assert!(waiting.await.unwrap().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn shutdown_says_goodbye_and_drop_leaves_nothing_behind() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (other, ()) = tokio::join!(stream.shutdown(), async {
+        assert!(matches!(peer.control().await, Some(Data::Close(_))));
+        assert!(peer.control().await.is_none());
+    });
+    let () = other;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let handle = stream.handle();
+    let metrics = tokio::runtime::Handle::current().metrics();
+    drop(stream);
+    assert!(matches!(peer.control().await, Some(Data::Close(_))));
+    assert!(peer.control().await.is_none());
+    // Its end of the task's channel is gone, so the task is.
+    while metrics.num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(
+        handle.list_subscriptions().await,
+        Err(StreamError::Ended)
+    ));
+}
+
+#[tokio::test]
+async fn malformed_and_unknown_messages_are_items() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    peer.send_text("{".to_owned()).await;
+    peer.send(json!({"type": "weather", "sid": 1, "seq": 1, "msg": {"is": "fine"}}))
+        .await;
+    peer.send(json!({"type": "orderbook_delta", "sid": 1, "seq": 2, "msg": {"market_ticker": 1}}))
+        .await;
+    peer.socket_binary(b"\xff\xfe").await;
+    let mut kinds = Vec::new();
+    for _ in 0..4 {
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!()
+        };
+        kinds.push(match received.frame.message {
+            Message::Malformed(malformed) => malformed.path,
+            Message::Unknown(unknown) => unknown.kind,
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(kinds, ["$", "weather", "$.msg.market_ticker", "$"]);
+}
