@@ -17,6 +17,7 @@
 //! ```
 
 mod book;
+mod book_stream;
 mod books;
 mod driver;
 mod error;
@@ -24,16 +25,19 @@ mod frame;
 mod handshake;
 pub mod messages;
 mod outlet;
+mod redundant;
 mod routes;
 mod stream;
 mod subscription;
 
-pub use book::{BookError, OrderBook, Outcome, Sweep};
+pub use book::{BookError, LevelDifference, OrderBook, Outcome, Sweep};
+pub use book_stream::{BookStream, BookUpdate};
 pub use books::{BookEvent, Books, SnapshotRequest, StaleReason};
 pub use error::{CommandError, StreamError};
 pub use frame::{Frame, MalformedMessage, UnknownMessage};
 pub use messages::Message;
 pub use outlet::Backpressure;
+pub use redundant::RedundantBooks;
 pub use stream::{Received, Stream, StreamBuilder, StreamEvent, SubscriptionId};
 pub use subscription::{Channel, StreamHandle, Subscribe, Subscription, SubscriptionStream};
 

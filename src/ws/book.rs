@@ -1,6 +1,6 @@
 //! An order book that is kept by snapshots and deltas, exactly.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::messages::{MarketSide, OrderbookDelta, OrderbookSnapshot};
 use crate::{Contracts, Dollars, PriceLevel};
@@ -49,6 +49,20 @@ impl Outcome {
             Self::No => Self::Yes,
         }
     }
+}
+
+/// A level at which two books differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LevelDifference {
+    /// Whose bids.
+    pub outcome: Outcome,
+    /// At which price.
+    pub price: Dollars,
+    /// How many contracts this book has there.
+    pub here: Contracts,
+    /// How many the other one has.
+    pub there: Contracts,
 }
 
 /// The bids for one outcome, rising in price: millionths of a dollar, hundredths of contracts.
@@ -273,6 +287,47 @@ impl OrderBook {
         self.yes.0.is_empty() && self.no.0.is_empty()
     }
 
+    /// Where two books differ, falling in price: empty where they are the same. To check a live book against the REST interface:
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_sdk::Client, books: kalshi_sdk::ws::Books) -> Result<(), Box<dyn std::error::Error>> {
+    /// use kalshi_sdk::ws::OrderBook;
+    ///
+    /// let answer = client.get_market_orderbook().ticker("KXTEST-26-A").send().await?;
+    /// let levels = &answer.orderbook_fp;
+    /// let other = OrderBook::from_bids(&levels.yes_dollars, &levels.no_dollars);
+    /// if let Some(book) = books.live("KXTEST-26-A") {
+    ///     // Either may be some milliseconds ahead: what stays different over several looks is wrong.
+    ///     println!("{:?}", book.differences(&other));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
+        let mut differences = Vec::new();
+        for outcome in [Outcome::Yes, Outcome::No] {
+            let mut levels: BTreeMap<_, (Contracts, Contracts)> = BTreeMap::new();
+            for level in self.bids(outcome) {
+                levels.entry(level.price).or_default().0 = level.count;
+            }
+            for level in other.bids(outcome) {
+                levels.entry(level.price).or_default().1 = level.count;
+            }
+            let differ = levels
+                .into_iter()
+                .rev()
+                .filter(|(_, (here, there))| here != there);
+            differences.extend(differ.map(|(price, (here, there))| LevelDifference {
+                outcome,
+                price,
+                here,
+                there,
+            }));
+        }
+        differences
+    }
+
     /// How many levels an outcome's bids have.
     #[must_use]
     pub fn depth(&self, outcome: Outcome) -> usize {
@@ -312,8 +367,6 @@ impl From<&OrderbookSnapshot> for OrderBook {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;

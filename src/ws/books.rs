@@ -1,9 +1,13 @@
 //! Order books that heal: kept by the frames of subscriptions, stale when something was missed, live again by a snapshot.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
-    BookError, Frame, Message, OrderBook,
+    BookError, Frame, Message, OrderBook, StreamEvent,
+    error::is_terminal,
     messages::{OrderbookDelta, OrderbookSnapshot},
 };
 
@@ -20,7 +24,7 @@ const MOST_BUFFERED: usize = 10_000;
 /// which market lost a change, so all books of the subscription are stale until a snapshot of each has come.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
-    books: HashMap<String, Kept>,
+    books: HashMap<Arc<str>, Kept>,
     subscriptions: BTreeMap<u64, Subscription>,
 }
 
@@ -28,17 +32,20 @@ pub struct Books {
 #[derive(Clone, Debug, Default)]
 struct Subscription {
     last: u64,
-    tickers: BTreeSet<String>,
+    tickers: BTreeSet<Arc<str>>,
 }
 
 /// A book, and what is to be done with it.
 #[derive(Clone, Debug)]
 struct Kept {
+    ticker: Arc<str>,
     book: OrderBook,
     sid: u64,
     state: State,
     /// The newest change that is in it.
     seq: u64,
+    /// The exchange's count of the market's changes, where it tells it.
+    clock: Option<i64>,
 }
 
 impl Kept {
@@ -80,20 +87,32 @@ pub enum BookEvent {
     /// A live book has changed.
     Changed {
         /// Its market.
-        market_ticker: String,
+        market_ticker: Arc<str>,
     },
     /// A book is live: by its first snapshot, or again.
     Live {
         /// Its market.
-        market_ticker: String,
+        market_ticker: Arc<str>,
     },
     /// A book is not to be trusted any more, until it is live again.
     Stale {
         /// Its market.
-        market_ticker: String,
+        market_ticker: Arc<str>,
         /// Why.
         reason: StaleReason,
     },
+}
+
+impl BookEvent {
+    /// The market that it is about.
+    #[must_use]
+    pub fn market_ticker(&self) -> &str {
+        match self {
+            Self::Changed { market_ticker }
+            | Self::Live { market_ticker }
+            | Self::Stale { market_ticker, .. } => market_ticker,
+        }
+    }
 }
 
 /// Why a book is stale.
@@ -115,6 +134,8 @@ pub enum StaleReason {
     NoSnapshot,
     /// A frame of its subscription could not be read, and may have been a change.
     Malformed,
+    /// Messages were dropped because they were not read fast enough.
+    Lagged,
     /// The connection is gone, or the subscription is.
     Disconnected,
 }
@@ -153,7 +174,7 @@ impl Books {
 
     /// The tickers of all books, live or stale.
     pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
-        self.books.keys().map(String::as_str)
+        self.books.keys().map(AsRef::as_ref)
     }
 
     /// Takes in a frame, and tells what became of which books. Frames that have nothing to do with books do nothing.
@@ -202,6 +223,30 @@ impl Books {
         events
     }
 
+    /// Takes in an event of a stream, and tells what became of which books: messages, lost connections, and messages that were
+    /// dropped because they were not read.
+    pub fn feed_event(&mut self, event: &StreamEvent) -> Vec<BookEvent> {
+        match event {
+            StreamEvent::Message(received) => self.feed(&received.frame),
+            StreamEvent::Disconnected { .. } => self.disconnected(),
+            StreamEvent::Lagged { .. } => {
+                let mut events = Vec::new();
+                for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
+                    self.stale_all(sid, StaleReason::Lagged, &mut events);
+                }
+                events
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The exchange's count of a market's changes that its live book has; none where the exchange does not tell it.
+    #[must_use]
+    pub fn clock(&self, market_ticker: &str) -> Option<i64> {
+        let kept = self.books.get(market_ticker)?;
+        kept.clock.filter(|_| matches!(kept.state, State::Live))
+    }
+
     /// The connection is gone: all books are stale, and the next one's subscriptions have other ids.
     pub fn disconnected(&mut self) -> Vec<BookEvent> {
         let mut events = Vec::new();
@@ -220,7 +265,7 @@ impl Books {
                 && self.subscriptions.contains_key(&kept.sid)
             {
                 *is_asked = true;
-                wanted.entry(kept.sid).or_default().push(ticker.clone());
+                wanted.entry(kept.sid).or_default().push(ticker.to_string());
             }
         }
         let request = |(sid, mut market_tickers): (u64, Vec<String>)| {
@@ -249,22 +294,24 @@ impl Books {
         snapshot: &OrderbookSnapshot,
         events: &mut Vec<BookEvent>,
     ) {
-        let ticker = &snapshot.market_ticker;
+        let ticker = self.interned(&snapshot.market_ticker);
         if let Some(subscription) = self.subscriptions.get_mut(&sid) {
-            subscription.tickers.insert(ticker.clone());
+            subscription.tickers.insert(Arc::clone(&ticker));
         }
         let fresh = Kept {
+            ticker: Arc::clone(&ticker),
             book: OrderBook::from(snapshot),
             sid,
             state: State::Live,
             seq,
+            clock: snapshot.clock,
         };
-        let before = match self.books.get_mut(ticker) {
+        let before = match self.books.get_mut(&ticker) {
             // An older one than what the book holds, or than what is missing.
             Some(kept) if kept.sid == sid && kept.is_newer_than(seq) => return,
             Some(kept) => Some(std::mem::replace(kept, fresh)),
             None => {
-                self.books.insert(ticker.clone(), fresh);
+                self.books.insert(Arc::clone(&ticker), fresh);
                 None
             }
         };
@@ -279,20 +326,21 @@ impl Books {
             }) if of == sid => changes,
             _ => BTreeMap::new(),
         };
-        let Some(kept) = self.books.get_mut(ticker) else {
+        let Some(kept) = self.books.get_mut(&ticker) else {
             return;
         };
         // What came since the snapshot was made.
         for (seq, delta) in changes.range(seq + 1..) {
             if let Err(error) = kept.book.apply(delta) {
-                return self.stale(ticker, StaleReason::Broken(error), events);
+                return self.stale(&ticker, StaleReason::Broken(error), events);
             }
             kept.seq = *seq;
+            kept.clock = delta.clock.or(kept.clock);
         }
         if kept.book.is_crossed() {
-            return self.stale(ticker, StaleReason::Crossed, events);
+            return self.stale(&ticker, StaleReason::Crossed, events);
         }
-        let market_ticker = ticker.clone();
+        let market_ticker = ticker;
         events.push(match was_live {
             true => BookEvent::Changed { market_ticker },
             false => BookEvent::Live { market_ticker },
@@ -300,7 +348,7 @@ impl Books {
     }
 
     fn delta(&mut self, sid: u64, seq: u64, delta: &OrderbookDelta, events: &mut Vec<BookEvent>) {
-        let ticker = &delta.market_ticker;
+        let ticker = delta.market_ticker.as_str();
         if self.books.get(ticker).is_none_or(|kept| kept.sid != sid) {
             self.missed_snapshot(sid, seq, ticker, events);
         }
@@ -320,6 +368,7 @@ impl Books {
             State::Live if seq <= kept.seq => {}
             State::Live => {
                 kept.seq = seq;
+                kept.clock = delta.clock.or(kept.clock);
                 let reason = match kept.book.apply(delta) {
                     Err(error) => Some(StaleReason::Broken(error)),
                     Ok(()) if kept.book.is_crossed() => Some(StaleReason::Crossed),
@@ -327,32 +376,43 @@ impl Books {
                 };
                 match reason {
                     Some(reason) => self.stale(ticker, reason, events),
-                    None => events.push(BookEvent::Changed {
-                        market_ticker: ticker.clone(),
-                    }),
+                    None => {
+                        let market_ticker = Arc::clone(&kept.ticker);
+                        events.push(BookEvent::Changed { market_ticker });
+                    }
                 }
             }
         }
     }
 
+    /// The one copy of a ticker that all here share.
+    fn interned(&self, ticker: &str) -> Arc<str> {
+        match self.books.get(ticker) {
+            Some(kept) => Arc::clone(&kept.ticker),
+            None => ticker.into(),
+        }
+    }
+
     /// A change of a market of which there was no snapshot on this subscription.
     fn missed_snapshot(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
+        let ticker = self.interned(ticker);
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
-        subscription.tickers.insert(ticker.to_owned());
+        subscription.tickers.insert(Arc::clone(&ticker));
         let kept = Kept {
+            ticker: Arc::clone(&ticker),
+            clock: None,
             book: OrderBook::new(),
             sid,
             state: State::stale(seq),
             seq,
         };
-        let before = self.books.insert(ticker.to_owned(), kept);
+        let before = self.books.insert(Arc::clone(&ticker), kept);
         if before.is_none_or(|kept| matches!(kept.state, State::Live)) {
-            let market_ticker = ticker.to_owned();
             let reason = StaleReason::NoSnapshot;
             events.push(BookEvent::Stale {
-                market_ticker,
+                market_ticker: ticker,
                 reason,
             });
         }
@@ -368,7 +428,7 @@ impl Books {
             return;
         };
         kept.state = State::stale(since);
-        let market_ticker = ticker.to_owned();
+        let market_ticker = Arc::clone(&kept.ticker);
         events.push(BookEvent::Stale {
             market_ticker,
             reason,
@@ -398,9 +458,4 @@ impl Books {
         self.stale_all(sid, StaleReason::Disconnected, events);
         self.subscriptions.remove(&sid);
     }
-}
-
-/// Whether an error ends its subscription: a channel error, or a buffer that overflowed.
-fn is_terminal(code: i64) -> bool {
-    [10, 25].contains(&code)
 }

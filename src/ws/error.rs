@@ -25,7 +25,7 @@ pub enum StreamError {
     /// The exchange refused the handshake.
     Refused {
         /// What it said.
-        error: ApiError,
+        error: Box<ApiError>,
         /// How far this machine's clock is behind the exchange's, in milliseconds, where that may be why.
         clock_behind_ms: Option<i64>,
     },
@@ -160,7 +160,7 @@ impl StdError for StreamError {
             Self::Signing(error) | Self::Connect(error) | Self::Broken(error) => {
                 Some(error.as_ref())
             }
-            Self::Refused { error, .. } => Some(error),
+            Self::Refused { error, .. } => Some(error.as_ref()),
             Self::Command(error) => Some(error),
             _ => None,
         }

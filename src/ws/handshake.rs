@@ -89,7 +89,7 @@ async fn open(client: &Client, offset_ms: i64) -> Result<Socket, StreamError> {
         let body = timeout(MOST_OF_A_REFUSAL, response.bytes()).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         return Err(StreamError::Refused {
-            error: ApiError::read(status, &headers, &body),
+            error: Box::new(ApiError::read(status, &headers, &body)),
             clock_behind_ms: match status {
                 StatusCode::UNAUTHORIZED => transport.server_time.behind_that_matters(),
                 _ => None,

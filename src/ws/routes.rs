@@ -392,9 +392,10 @@ impl Routes {
             }
             return;
         };
-        let others: Vec<_> = self.sids.get(&sid).map_or_else(Vec::new, |route| {
-            route.subscriptions.iter().copied().collect()
-        });
+        let others = self
+            .sids
+            .get(&sid)
+            .map_or_else(Vec::new, |route| route.subscriptions.clone());
         if others.is_empty() {
             return self.give(
                 "unsubscribe",

@@ -71,6 +71,10 @@ pub struct Stream {
 
 /// What a stream tells.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, which are not worth an allocation each"
+)]
 #[non_exhaustive]
 pub enum StreamEvent {
     /// A message of the exchange.
@@ -138,9 +142,22 @@ impl Received {
     pub fn event_age(&self) -> Option<TimeDelta> {
         let happened = match &self.frame.message {
             Message::OrderbookDelta(delta) => delta.ts_ms,
+            Message::Trade(trade) => trade.ts_ms,
+            Message::Ticker(ticker) => ticker.ts_ms,
             _ => None,
         }?;
         TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(happened)?)
+    }
+
+    /// Whether it is news of an order book, or of a subscription.
+    pub(super) fn is_of_a_book(&self) -> bool {
+        matches!(
+            self.frame.message,
+            Message::OrderbookSnapshot(_)
+                | Message::OrderbookDelta(_)
+                | Message::OkReply(_)
+                | Message::UnsubscribedReply
+        )
     }
 }
 
@@ -239,6 +256,10 @@ impl StreamBuilder {
     pub fn patience(mut self, longest: Duration) -> Self {
         self.options.patience = longest;
         self
+    }
+
+    pub(super) fn has_channel(&self, channel: &Channel) -> bool {
+        self.channels.contains(channel)
     }
 
     /// Connects and subscribes.

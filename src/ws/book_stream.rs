@@ -1,0 +1,177 @@
+//! Order books that keep themselves: a stream, its books, and the snapshots they ask for.
+
+use std::{collections::VecDeque, fmt, pin::Pin, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{
+    BookEvent, Books, Channel, OrderBook, SnapshotRequest, Stream, StreamBuilder, StreamError,
+    StreamEvent, StreamHandle,
+};
+
+/// How long to wait before a snapshot that was refused is asked for again.
+const BEFORE_ASKING_AGAIN: Duration = Duration::from_secs(1);
+
+/// Live order books of markets, over connections that come and go.
+///
+/// It reads the stream, asks for snapshots where something was missed, and gives a book out only while it is live.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, Outcome}};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut books = client.stream().market("KXTEST-26-A").books().await?;
+/// while let Some(update) = books.next().await {
+///     match update? {
+///         BookUpdate::Book(BookEvent::Stale { market_ticker, reason }) => {
+///             println!("{market_ticker} is not to be traded on: {reason:?}");
+///         }
+///         BookUpdate::Book(event) => {
+///             let book = books.live(event.market_ticker()).unwrap();
+///             println!("{:?} to {:?}", book.best_bid(Outcome::Yes), book.best_ask(Outcome::Yes));
+///         }
+///         BookUpdate::Connection(event) => println!("{event:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct BookStream {
+    stream: Stream,
+    handle: StreamHandle,
+    books: Books,
+    updates: VecDeque<BookUpdate>,
+    requests: FuturesUnordered<Request>,
+}
+
+/// A snapshot that was asked for: its subscription, if it is to be asked for again.
+type Request = Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
+
+/// What a [`BookStream`] tells.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "news of the connection are rare")]
+#[non_exhaustive]
+pub enum BookUpdate {
+    /// What became of a book.
+    Book(BookEvent),
+    /// News of the connection, and messages that have nothing to do with books.
+    Connection(StreamEvent),
+}
+
+impl StreamBuilder {
+    /// Connects, and keeps the order books of the markets chosen. The channel `orderbook_delta` need not be named.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn books(mut self) -> Result<BookStream, StreamError> {
+        if !self.has_channel(&Channel::OrderbookDelta) {
+            self = self.channel(Channel::OrderbookDelta);
+        }
+        let stream = self.connect().await?;
+        Ok(BookStream {
+            handle: stream.handle(),
+            stream,
+            books: Books::new(),
+            updates: VecDeque::new(),
+            requests: FuturesUnordered::new(),
+        })
+    }
+}
+
+impl StreamHandle {
+    /// Asks for the snapshots that [`Books::take_requests`] wants; they come in the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`command`](Self::command).
+    pub async fn send_request(&self, request: &SnapshotRequest) -> Result<(), StreamError> {
+        let params = serde_json::json!({
+            "sids": [request.sid],
+            "action": "get_snapshot",
+            "market_tickers": request.market_tickers,
+        });
+        self.command("update_subscription", &params).await.map(drop)
+    }
+}
+
+impl BookStream {
+    /// What happens next; none after the end. It may be dropped and asked again at any time.
+    pub async fn next(&mut self) -> Option<Result<BookUpdate, StreamError>> {
+        loop {
+            if let Some(update) = self.updates.pop_front() {
+                return Some(Ok(update));
+            }
+            for request in self.books.take_requests() {
+                self.requests.push(ask(self.handle.clone(), request));
+            }
+            tokio::select! {
+                event = self.stream.next() => match event? {
+                    Err(error) => return Some(Err(error)),
+                    Ok(event) => self.take(event),
+                },
+                Some(failed) = self.requests.next(), if !self.requests.is_empty() => {
+                    if let Some(sid) = failed {
+                        self.books.ask_again(sid);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: StreamEvent) {
+        let events = self.books.feed_event(&event);
+        let is_of_a_book = !events.is_empty()
+            || matches!(&event, StreamEvent::Message(received) if received.is_of_a_book());
+        if !is_of_a_book || !matches!(event, StreamEvent::Message(_)) {
+            self.updates.push_back(BookUpdate::Connection(event));
+        }
+        self.updates
+            .extend(events.into_iter().map(BookUpdate::Book));
+    }
+
+    /// The book of a market, while it is live.
+    #[must_use]
+    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+        self.books.live(market_ticker)
+    }
+
+    /// All the books.
+    #[must_use]
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The stream below, for its subscriptions and further commands.
+    #[must_use]
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Closes the connection.
+    pub async fn shutdown(self) {
+        self.stream.shutdown().await;
+    }
+}
+
+fn ask(handle: StreamHandle, request: SnapshotRequest) -> Request {
+    Box::pin(async move {
+        match handle.send_request(&request).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::debug!(%error, "a snapshot was not to be had");
+                tokio::time::sleep(BEFORE_ASKING_AGAIN).await;
+                Some(request.sid)
+            }
+        }
+    })
+}
+
+impl fmt::Debug for BookStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BookStream")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}

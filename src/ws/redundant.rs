@@ -1,0 +1,162 @@
+//! Order books fed by several connections at once, so that what one loses is not missed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEvent};
+
+/// The order books of the same markets, kept by several connections.
+///
+/// Each connection keeps its own; what is given out is the live one that has most of the market's changes, by the exchange's
+/// `clock`, which is the same on all connections. So the first to bring a change wins, and a loss on one is not seen while
+/// another is live. It costs the memory and the messages of each.
+///
+/// Where the exchange sends no `clock`, which of two live books is newer is not known: [`RedundantBooks::has_no_clock`] says so,
+/// and the book of one connection is given out for as long as it is live.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, ws::{Channel, RedundantBooks}};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let connect = || client.stream().channel(Channel::OrderbookDelta).market("KXTEST-26-A").connect();
+/// let mut streams = [connect().await?, connect().await?];
+/// let mut books = RedundantBooks::new(streams.len());
+/// loop {
+///     let [one, other] = &mut streams;
+///     let (connection, event) = tokio::select! {
+///         event = one.next() => (0, event),
+///         event = other.next() => (1, event),
+///     };
+///     let Some(event) = event else { break };
+///     for event in books.feed_event(connection, &event?) {
+///         println!("{event:?}");
+///     }
+///     for request in books.take_requests(connection) {
+///         let handle = streams[connection].handle();
+///         tokio::spawn(async move { handle.send_request(&request).await });
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RedundantBooks {
+    connections: Vec<Books>,
+    shown: HashMap<Arc<str>, Shown>,
+    without_clock: HashSet<Arc<str>>,
+}
+
+/// What was last told of a book.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    connection: usize,
+    clock: Option<i64>,
+}
+
+impl RedundantBooks {
+    /// Those of so many connections; more may come.
+    #[must_use]
+    pub fn new(connections: usize) -> Self {
+        Self {
+            connections: vec![Books::new(); connections],
+            shown: HashMap::new(),
+            without_clock: HashSet::new(),
+        }
+    }
+
+    /// The book of a market, while it is live on a connection.
+    #[must_use]
+    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+        let shown = self.shown.get(market_ticker)?;
+        self.connections.get(shown.connection)?.live(market_ticker)
+    }
+
+    /// Whether the exchange sent no `clock` with a market's book, so that its connections cannot be compared.
+    #[must_use]
+    pub fn has_no_clock(&self, market_ticker: &str) -> bool {
+        self.without_clock.contains(market_ticker)
+    }
+
+    /// The snapshots to ask for on a connection.
+    pub fn take_requests(&mut self, connection: usize) -> Vec<SnapshotRequest> {
+        let books = self.connections.get_mut(connection);
+        books.map(Books::take_requests).unwrap_or_default()
+    }
+
+    /// Asks once more for what was asked for on a connection: when a request was refused or its answer does not come.
+    pub fn ask_again(&mut self, connection: usize, sid: u64) {
+        if let Some(books) = self.connections.get_mut(connection) {
+            books.ask_again(sid);
+        }
+    }
+
+    /// Takes in an event of one connection's stream, and tells what became of which books.
+    pub fn feed_event(&mut self, connection: usize, event: &StreamEvent) -> Vec<BookEvent> {
+        if connection >= self.connections.len() {
+            self.connections.resize_with(connection + 1, Books::new);
+        }
+        let Some(books) = self.connections.get_mut(connection) else {
+            return Vec::new();
+        };
+        let events = books.feed_event(event);
+        events
+            .into_iter()
+            .filter_map(|event| self.merged(event))
+            .collect()
+    }
+
+    /// What an event of one connection means for the books of all.
+    fn merged(&mut self, event: BookEvent) -> Option<BookEvent> {
+        let (market_ticker, reason) = match event {
+            BookEvent::Changed { market_ticker } | BookEvent::Live { market_ticker } => {
+                (market_ticker, None)
+            }
+            BookEvent::Stale {
+                market_ticker,
+                reason,
+            } => (market_ticker, Some(reason)),
+        };
+        let before = self.shown.get(&market_ticker).copied();
+        let Some(now) = self.best(&market_ticker, before) else {
+            before?;
+            self.shown.remove(&market_ticker);
+            return Some(BookEvent::Stale {
+                market_ticker,
+                reason: reason.unwrap_or(StaleReason::NoSnapshot),
+            });
+        };
+        if now.clock.is_none() {
+            self.without_clock.insert(Arc::clone(&market_ticker));
+        }
+        self.shown.insert(Arc::clone(&market_ticker), now);
+        match before {
+            None => Some(BookEvent::Live { market_ticker }),
+            // A change that another connection brought before.
+            Some(before) if now.clock.is_some() && before.clock == now.clock => None,
+            // Of a connection that is not given out.
+            Some(before) if now.clock.is_none() && before.connection != now.connection => {
+                Some(BookEvent::Changed { market_ticker })
+            }
+            Some(_) => Some(BookEvent::Changed { market_ticker }),
+        }
+    }
+
+    /// The live book with most changes; where that is not known, the one given out before.
+    fn best(&self, market_ticker: &str, before: Option<Shown>) -> Option<Shown> {
+        let live = self
+            .connections
+            .iter()
+            .enumerate()
+            .filter_map(|(connection, books)| {
+                books.live(market_ticker)?;
+                let clock = books.clock(market_ticker);
+                Some(Shown { connection, clock })
+            });
+        live.max_by_key(|shown| {
+            let was_before = before.is_some_and(|before| before.connection == shown.connection);
+            (shown.clock, was_before, std::cmp::Reverse(shown.connection))
+        })
+    }
+}
