@@ -1,6 +1,7 @@
 //! A stream against an exchange that the test plays itself: each promise of the connection, one by one.
 
 #![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod peer;
 

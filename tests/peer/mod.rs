@@ -1,8 +1,10 @@
 //! The other end of a stream, played by the test itself, step by step.
 
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(unreachable_pub, reason = "a module of tests")]
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, auth::PublicKey};
@@ -14,10 +16,10 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Message,
+        Error, Message,
         handshake::server::{ErrorResponse, Request, Response},
         http::HeaderMap,
-        protocol::{CloseFrame, Role},
+        protocol::CloseFrame,
     },
 };
 
@@ -138,6 +140,31 @@ impl Peer {
         }
     }
 
+    /// A command that has come, if one has.
+    pub(crate) async fn command_at_hand(&mut self) -> Option<Value> {
+        loop {
+            let next = std::future::poll_fn(|context| {
+                use std::task::Poll;
+                Poll::Ready(match self.socket.poll_next_unpin(context) {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => None,
+                })
+            });
+            match next.await?.ok()? {
+                Message::Text(text) => return serde_json::from_str(&text).ok(),
+                _ => continue,
+            }
+        }
+    }
+
+    pub(crate) async fn try_send(&mut self, frame: Value) -> Result<(), Error> {
+        self.socket.send(Message::text(frame.to_string())).await
+    }
+
+    pub(crate) async fn socket_ping(&mut self) -> Result<(), Error> {
+        self.socket.send(Message::Ping("heartbeat".into())).await
+    }
+
     /// The next frame that is no text.
     pub(crate) async fn control(&mut self) -> Option<Message> {
         match self.socket.next().await? {
@@ -209,10 +236,3 @@ pub(crate) async fn reset(mut tcp: TcpStream, half_a_frame: &[u8]) {
     #[allow(deprecated, reason = "a linger of nothing does not block")]
     tcp.set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }
-
-/// A server end of a socket whose handshake somebody else did.
-pub(crate) async fn server_end(tcp: TcpStream) -> WebSocketStream<TcpStream> {
-    WebSocketStream::from_raw_socket(tcp, Role::Server, None).await
-}
-
-pub(crate) type Shared<T> = Arc<T>;

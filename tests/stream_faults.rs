@@ -1,0 +1,429 @@
+//! Streams on a bad network, and over a day.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod peer;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use kalshi_sdk::{
+    Contracts, Dollars, PriceLevel,
+    ws::{
+        BookEvent, BookUpdate, Channel, OrderBook, RedundantBooks, StaleReason, Stream,
+        StreamError, StreamEvent,
+    },
+};
+use peer::{Exchange, Peer, delta, snapshot};
+use serde_json::json;
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, sleep},
+};
+
+const MARKET: &str = "KXTEST-26-A";
+
+async fn connect(exchange: &Exchange) -> (Stream, Peer) {
+    let stream = exchange
+        .client
+        .stream()
+        .channel(Channel::OrderbookDelta)
+        .market(MARKET);
+    let (stream, peer) = tokio::join!(stream.connect(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut stream = stream.unwrap();
+    assert!(matches!(
+        stream.next().await,
+        Some(Ok(StreamEvent::Connected))
+    ));
+    (stream, peer)
+}
+
+/// The reason for which the connection was lost.
+async fn lost(stream: &mut Stream) -> Arc<StreamError> {
+    loop {
+        match stream.next().await.unwrap().unwrap() {
+            StreamEvent::Disconnected { reason } => return reason,
+            StreamEvent::Message(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_connection_is_given_up_whatever_is_written_to_it() {
+    let exchange = Exchange::new().await;
+    let (mut stream, peer) = connect(&exchange).await;
+    // It is open, and nobody is there: not even what is written is read.
+    let _tcp = peer.into_tcp();
+    let handle = stream.handle();
+    let filling = tokio::spawn(async move {
+        let much = json!({"channels": ["x".repeat(1 << 20)]});
+        let commands = (0..32).map(|_| handle.command("subscribe", &much));
+        futures_util::future::join_all(commands).await
+    });
+    let began = Instant::now();
+    let reason = lost(&mut stream).await;
+    assert!(matches!(*reason, StreamError::Silent(_)), "{reason:?}");
+    assert!((24..=26).contains(&began.elapsed().as_secs()));
+    assert!(filling.await.unwrap().iter().all(Result::is_err));
+    exchange.accept().await.acknowledge().await;
+    assert!(matches!(
+        stream.next().await,
+        Some(Ok(StreamEvent::Connected))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_of_ten_seconds_is_waited_out() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connect(&exchange).await;
+    peer.send(snapshot(1, 1)).await;
+    stream.next().await.unwrap().unwrap();
+    // Ten seconds before it, and ten in the middle of it.
+    sleep(Duration::from_secs(10)).await;
+    let text = delta(1, 2, "0.41", "1.00").to_string();
+    let mut frame = vec![0x81, 126];
+    frame.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+    frame.extend(text.as_bytes());
+    let mut tcp = peer.into_tcp();
+    tcp.write_all(&frame[..100]).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    tcp.write_all(&frame[100..]).await.unwrap();
+    let StreamEvent::Message(received) = stream.next().await.unwrap().unwrap() else {
+        panic!()
+    };
+    assert_eq!(received.frame.seq, Some(2));
+}
+
+#[tokio::test]
+async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
+    let exchange = Exchange::new().await;
+    let books = exchange.client.stream().market(MARKET);
+    let (books, mut peer) = tokio::join!(books.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(snapshot(1, 1)).await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let mut told = Vec::new();
+    let mut healed = false;
+    while told.len() < 5 {
+        if let Ok(update) = tokio::time::timeout(Duration::from_secs(20), books.next()).await {
+            match update.unwrap().unwrap() {
+                BookUpdate::Book(BookEvent::Live { .. }) if told.is_empty() => {
+                    told.push("live");
+                    peer::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
+                    peer = exchange.accept().await;
+                    // A snapshot is there as soon as it is subscribed.
+                    peer.acknowledge().await;
+                    peer.send(snapshot(1, 1)).await;
+                }
+                BookUpdate::Book(BookEvent::Live { .. }) => {
+                    told.push("live");
+                    healed = true;
+                }
+                BookUpdate::Book(BookEvent::Stale { reason, .. }) => {
+                    assert_eq!(reason, StaleReason::Disconnected);
+                    assert!(books.live(MARKET).is_none());
+                    told.push("stale");
+                }
+                BookUpdate::Connection(StreamEvent::Disconnected { reason }) => {
+                    assert!(matches!(*reason, StreamError::Broken(_)), "{reason:?}");
+                    told.push("disconnected");
+                }
+                BookUpdate::Connection(StreamEvent::Resubscribed { .. }) => told.push("again"),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(told, ["live", "disconnected", "stale", "again", "live"]);
+    assert!(healed && books.live(MARKET).is_some());
+}
+
+#[tokio::test]
+async fn a_gap_is_healed_by_a_snapshot_and_a_refused_one_is_asked_for_again() {
+    let exchange = Exchange::new().await;
+    let books = exchange.client.stream().market(MARKET);
+    let (books, mut peer) = tokio::join!(books.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(snapshot(1, 1)).await;
+        peer.send(delta(1, 3, "0.41", "1.00")).await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let exchange = tokio::spawn(async move {
+        let refused = peer.command().await;
+        assert_eq!(refused["params"]["action"], "get_snapshot");
+        peer.send(
+            json!({"type": "error", "id": refused["id"], "msg": {"code": 18, "msg": "timeout"}}),
+        )
+        .await;
+        let again = peer.command().await;
+        // What comes before the snapshot is kept, and applied after it.
+        peer.send(delta(1, 4, "0.41", "2.00")).await;
+        let mut answer = snapshot(1, 5);
+        answer["id"] = again["id"].clone();
+        peer.send(answer).await;
+        peer.send(delta(1, 6, "0.41", "7.00")).await;
+        peer
+    });
+    let mut stale = 0;
+    loop {
+        match books.next().await.unwrap().unwrap() {
+            BookUpdate::Book(BookEvent::Stale { reason, .. }) => {
+                assert_eq!(
+                    reason,
+                    StaleReason::Gap {
+                        expected: 2,
+                        got: 3
+                    }
+                );
+                stale += 1;
+            }
+            BookUpdate::Book(BookEvent::Changed { .. }) => break,
+            _ => {}
+        }
+    }
+    assert_eq!(stale, 1);
+    let other = OrderBook::from_bids(&[level(400_000, 1_000), level(410_000, 700)], &[]);
+    assert!(books.live(MARKET).unwrap().differences(&other).is_empty());
+    assert_eq!(other.differences(&OrderBook::new()).len(), 2);
+    drop(exchange.await.unwrap());
+}
+
+fn level(price: i64, count: i64) -> PriceLevel {
+    let (price, count) = (
+        Dollars::from_micros(price),
+        Contracts::from_hundredths(count),
+    );
+    serde_json::from_value(json!([price, count])).unwrap()
+}
+
+#[tokio::test]
+async fn what_one_of_two_connections_loses_is_not_seen() {
+    let exchange = Exchange::new().await;
+    let (mut one, mut to_one) = connect(&exchange).await;
+    let (mut other, mut to_other) = connect(&exchange).await;
+    let at = |mut frame: serde_json::Value, clock: i64| {
+        frame["msg"]["clock"] = clock.into();
+        frame
+    };
+    let mut books = RedundantBooks::new(2);
+    let mut told = Vec::new();
+    // The same changes, of which the first connection loses the second, and the other one the connection.
+    for (seq, clock) in [(1, 70), (2, 71), (3, 72)] {
+        let frame = |seq| match seq {
+            1 => at(snapshot(1, 1), clock),
+            seq => at(delta(1, seq, "0.41", "1.00"), clock),
+        };
+        if seq != 2 {
+            to_one.send(frame(seq)).await;
+            let gaps = u64::from(seq == 3);
+            for _ in 0..=gaps {
+                let event = one.next().await.unwrap().unwrap();
+                told.extend(books.feed_event(0, &event));
+            }
+        }
+        to_other.send(frame(seq)).await;
+        let event = other.next().await.unwrap().unwrap();
+        told.extend(books.feed_event(1, &event));
+    }
+    let kinds: Vec<_> = told
+        .iter()
+        .map(|event| match event {
+            BookEvent::Live { .. } => "live",
+            BookEvent::Changed { .. } => "changed",
+            _ => "stale",
+        })
+        .collect();
+    assert_eq!(kinds, ["live", "changed", "changed"]);
+    let expected = OrderBook::from_bids(&[level(400_000, 1_000), level(410_000, 200)], &[]);
+    assert_eq!(books.live(MARKET), Some(&expected));
+    assert!(!books.has_no_clock(MARKET));
+    // Only when none is left is the book stale.
+    drop(to_other);
+    let event = other.next().await.unwrap().unwrap();
+    assert!(matches!(
+        books.feed_event(1, &event)[..],
+        [BookEvent::Stale { .. }]
+    ));
+    assert!(books.live(MARKET).is_none());
+    // The gap of the first is asked for on the first.
+    assert!(books.take_requests(1).is_empty());
+    assert_eq!(books.take_requests(0)[0].market_tickers, [MARKET]);
+    // Frames without a clock are told.
+    to_one.send(snapshot(1, 4)).await;
+    let event = one.next().await.unwrap().unwrap();
+    assert!(matches!(
+        books.feed_event(0, &event)[..],
+        [BookEvent::Live { .. }]
+    ));
+    assert!(books.has_no_clock(MARKET));
+}
+
+/// The exchange's book, and what became of the day.
+#[derive(Default)]
+struct Day {
+    bids: BTreeMap<i64, i64>,
+    connections: u32,
+    resets: u32,
+}
+
+/// One connection of the day: subscribes, then changes, pings, and a random end.
+async fn part_of_the_day(
+    mut peer: Peer,
+    day: &mut Day,
+    random: &mut fastrand::Rng,
+    until: Instant,
+) {
+    let (_, sid) = peer.acknowledge().await;
+    let levels: Vec<_> = day
+        .bids
+        .iter()
+        .map(|(cents, count)| json!([format!("0.{cents:02}"), format!("{count}.00")]))
+        .collect();
+    let mut seq = 1;
+    peer.send(json!({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": MARKET,
+        "market_id": "m", "yes_dollars_fp": levels}}))
+        .await;
+    while Instant::now() < until {
+        sleep(Duration::from_secs(10)).await;
+        if peer.socket_ping().await.is_err() {
+            return;
+        }
+        let cents = random.i64(1..99);
+        let held = day.bids.get(&cents).copied().unwrap_or(0);
+        let count = if held > 0 && random.bool() {
+            -held
+        } else {
+            random.i64(1..100)
+        };
+        day.bids.insert(cents, held + count);
+        day.bids.retain(|_, count| *count > 0);
+        seq += 1;
+        // One in a thousand is lost on the way.
+        if random.u32(0..1_000) != 0 {
+            let price = format!("0.{cents:02}");
+            if peer
+                .try_send(delta(sid, seq, &price, &format!("{count}.00")))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+        if let Some(command) = peer.command_at_hand().await {
+            let levels: Vec<_> = day
+                .bids
+                .iter()
+                .map(|(cents, count)| json!([format!("0.{cents:02}"), format!("{count}.00")]))
+                .collect();
+            seq += 1;
+            peer.send(json!({"type": "orderbook_snapshot", "id": command["id"], "sid": sid, "seq": seq, "msg": {"market_ticker": MARKET,
+                "market_id": "m", "yes_dollars_fp": levels}}))
+                .await;
+        }
+        match random.u32(0..2_000) {
+            0 => {
+                day.resets += 1;
+                return peer::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
+            }
+            1 => {
+                day.resets += 1;
+                // Open, and silent for ever.
+                let tcp = peer.into_tcp();
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(60)).await;
+                    drop(tcp);
+                });
+                return;
+            }
+            _ => {}
+        }
+    }
+    peer.close(1001).await;
+}
+
+/// 24 hours in which the exchange pauses from the third to the fifth, on a network that breaks now and then.
+#[tokio::test(start_paused = true)]
+async fn a_day_with_a_pause() {
+    let seed = std::env::var("KALSHI_TEST_SEED")
+        .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("KALSHI_TEST_SEED={seed}");
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    let exchange = Exchange::new().await;
+    let client = exchange.client.clone();
+    let began = Instant::now();
+    let refused = Arc::new(AtomicU32::new(0));
+    let refusals = Arc::clone(&refused);
+    let playing = tokio::spawn(async move {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut day = Day::default();
+        loop {
+            let now = began.elapsed();
+            if now < hours(3) || now >= hours(5) {
+                let until = began + if now < hours(3) { hours(3) } else { hours(24) };
+                let peer = exchange.accept().await;
+                day.connections += 1;
+                part_of_the_day(peer, &mut day, &mut random, until).await;
+                if began.elapsed() >= hours(24) {
+                    return day;
+                }
+            } else {
+                exchange.refuse(503, None).await;
+                refusals.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let mut books = client.stream().market(MARKET).books().await.unwrap();
+    let (mut live, mut stale, mut disconnected) = (0_u32, 0_u32, 0_u32);
+    let mut last = None;
+    while !playing.is_finished() {
+        let update = tokio::select! {
+            update = books.next() => update.unwrap().unwrap(),
+            () = sleep(Duration::from_secs(30)) => continue,
+        };
+        match update {
+            BookUpdate::Book(BookEvent::Live { .. }) => live += 1,
+            BookUpdate::Book(BookEvent::Stale { .. }) => {
+                stale += 1;
+                assert!(books.live(MARKET).is_none());
+            }
+            BookUpdate::Connection(StreamEvent::Disconnected { .. }) => disconnected += 1,
+            _ => {}
+        }
+        if let Some(book) = books.live(MARKET) {
+            last = Some(book.clone());
+        }
+    }
+    let day = playing.await.unwrap();
+    let refused = refused.load(Ordering::Relaxed);
+    println!(
+        "{} connections, {} broken, {refused} refused, {disconnected} times lost; live {live} times, stale {stale}",
+        day.connections, day.resets
+    );
+    // Half a minute between attempts, on average: neither a storm nor a long sleep.
+    assert!((150..=400).contains(&refused), "{refused}");
+    assert!(began.elapsed() >= hours(24));
+    assert!(live > day.resets && stale >= day.resets);
+    let bids: Vec<_> = day
+        .bids
+        .iter()
+        .map(|(cents, count)| level(cents * 10_000, count * 100))
+        .collect();
+    let expected = OrderBook::from_bids(&bids, &[]);
+    assert_eq!(last.unwrap().differences(&expected), []);
+}
