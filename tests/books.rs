@@ -473,3 +473,21 @@ fn a_subscription_that_has_ended_is_not_asked() {
         assert_eq!(held(&books), None);
     }
 }
+
+#[test]
+fn the_next_connection_counts_from_the_beginning() {
+    let mut books = Books::new();
+    let snapshot = |seq| {
+        Frame::read(&format!(
+            r#"{{"type":"orderbook_snapshot","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m"}}}}"#
+        ))
+    };
+    books.feed(&snapshot(1_000));
+    books.disconnected();
+    assert!(books.is_stale("A"));
+    assert!(matches!(
+        books.feed(&snapshot(1))[..],
+        [BookEvent::Live { .. }]
+    ));
+    assert!(books.live("A").is_some() && books.take_requests().is_empty());
+}

@@ -144,7 +144,6 @@ impl BookStream {
     }
 
     /// The stream below, for its subscriptions and further commands.
-    #[must_use]
     pub fn stream(&self) -> &Stream {
         &self.stream
     }

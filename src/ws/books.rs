@@ -14,6 +14,9 @@ use super::{
 /// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
 const MOST_BUFFERED: usize = 10_000;
 
+/// No subscription: the exchange counts them from 1.
+const NONE: u64 = 0;
+
 /// The order books of any number of subscriptions to `orderbook_delta` on one connection.
 ///
 /// It is fed every frame of the connection, in the order they came, and does no input or output itself: whoever owns the
@@ -457,5 +460,9 @@ impl Books {
     fn end(&mut self, sid: u64, events: &mut Vec<BookEvent>) {
         self.stale_all(sid, StaleReason::Disconnected, events);
         self.subscriptions.remove(&sid);
+        // The next connection counts from the beginning, and may call another subscription the same.
+        for kept in self.books.values_mut().filter(|kept| kept.sid == sid) {
+            (kept.sid, kept.state) = (NONE, State::stale(0));
+        }
     }
 }
