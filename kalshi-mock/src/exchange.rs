@@ -17,11 +17,12 @@ use kalshi_sdk::{
 use tokio::net::TcpListener;
 
 use crate::{
-    FaultRule, Market, ReceivedRequest, StartError, Time, User,
+    FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
     server,
     shared::{Shared, lock},
     state::State,
+    streams::{self, Hub, Settings},
     time::Micros,
 };
 
@@ -50,6 +51,7 @@ pub struct MockExchangeBuilder {
     requests: usize,
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
+    streams: Settings,
 }
 
 impl MockExchange {
@@ -75,6 +77,7 @@ impl MockExchange {
             requests: 10_000,
             record: None,
             time: None,
+            streams: Settings::default(),
         }
     }
 
@@ -90,10 +93,10 @@ impl MockExchange {
         format!("http://{}{}", self.address, server::PREFIX)
     }
 
-    /// Where its streams will be: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
+    /// Where its streams are: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}/trade-api/ws/v2", self.address)
+        format!("ws://{}{}", self.address, server::STREAMS)
     }
 
     /// Both, for a client of `kalshi-sdk`.
@@ -206,6 +209,12 @@ impl MockExchange {
         self.shared.faults().clear();
     }
 
+    /// The open streams, and what can be done to them.
+    #[must_use]
+    pub fn streams(&self) -> Streams {
+        Streams::of(Arc::clone(&self.shared))
+    }
+
     /// The requests that were received, oldest first: the last 10,000, or as many as
     /// [`with_requests`](MockExchangeBuilder::with_requests) says.
     #[must_use]
@@ -218,12 +227,13 @@ impl MockExchange {
         lock(&self.shared.log).clear();
     }
 
-    /// Shuts it down: no new connections, and the calls under way are answered. To wait for that is not needed; dropping it does
-    /// the same without.
+    /// Shuts it down: no new connections, the calls under way are answered, and streams are closed. To wait for that is not
+    /// needed; dropping it does the same without.
     pub async fn shut_down(mut self) {
         self.shared.stop.send_replace(true);
         // Whatever it ended with, it has ended.
         _ = (&mut self.server).await;
+        self.streams().until_connected(0).await;
     }
 }
 
@@ -296,6 +306,19 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// How often streams are pinged. Every 10 seconds if it is not said.
+    pub fn with_pings_every(mut self, interval: Duration) -> Self {
+        self.streams.ping_every = interval;
+        self
+    }
+
+    /// How many frames of a subscription may wait for a client that does not read. One more ends the subscription with error 25,
+    /// and those that wait are lost. 50,000 if it is not said.
+    pub fn with_waiting_frames(mut self, most: usize) -> Self {
+        self.streams.most_waiting = most;
+        self
+    }
+
     /// Begins with a clock that stands at a time. The same time and seed give the same tickers and stamps.
     pub fn with_time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
@@ -328,7 +351,13 @@ impl MockExchangeBuilder {
         if self.universe {
             state.populate();
         }
-        let shared = Arc::new(Shared::new(state, time, log, self.limited));
+        let shared = Arc::new(Shared::new(
+            state,
+            time,
+            log,
+            self.limited,
+            Hub::new(self.streams),
+        ));
         let user = User::add(
             &shared,
             address,
@@ -336,6 +365,7 @@ impl MockExchangeBuilder {
             self.balance,
             self.algorithm,
         )?;
+        tokio::spawn(streams::keep_time(Arc::clone(&shared)));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
         Ok(MockExchange {
             shared,

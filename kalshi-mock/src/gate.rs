@@ -17,10 +17,10 @@ use serde_json::Value;
 use crate::{
     Refusal, answers,
     call::{Call, Caller},
+    connection::Connection,
     contract::Endpoint,
     fault::{self, Fault},
     requests::ReceivedRequest,
-    server::Connection,
     shared::{Shared, lock},
     time::{Micros, stamp},
     validate,
@@ -308,7 +308,7 @@ fn server_error(status: u16) -> Refusal {
     Refusal::new(status_of(status), "internal_server_error", "a fault")
 }
 
-fn status_of(status: u16) -> StatusCode {
+pub(crate) fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
@@ -333,6 +333,11 @@ fn url_pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect()
+}
+
+/// An answer that says no, for whoever does not come through here.
+pub(crate) fn refused(shared: &Shared, parts: &Parts, refusal: Refusal) -> Response {
+    respond(shared, parts, &refusal.into(), &[])
 }
 
 fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {

@@ -3,6 +3,7 @@
 mod answers;
 mod buckets;
 mod call;
+mod connection;
 mod contract;
 mod error;
 mod exchange;
@@ -15,6 +16,7 @@ mod requests;
 mod server;
 mod shared;
 mod state;
+mod streams;
 mod time;
 mod user;
 mod validate;
@@ -22,9 +24,10 @@ mod validate;
 pub use error::StartError;
 pub use exchange::{MockExchange, MockExchangeBuilder};
 pub use fault::{Fault, FaultRule, ParseFaultError};
-pub use market::Market;
+pub use market::{Market, OrderBook};
 pub use requests::ReceivedRequest;
 pub use state::Outcome;
+pub use streams::Streams;
 pub use time::Time;
 pub use user::User;
 

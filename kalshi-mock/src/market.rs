@@ -7,7 +7,7 @@ use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 
 use crate::{
     shared::Shared,
-    state::{self, MarketIndex, Outcome, Side, State},
+    state::{self, MarketIndex, Outcome, Side, State, Step},
 };
 
 /// A market of the exchange.
@@ -31,6 +31,18 @@ pub struct Market {
     shared: Arc<Shared>,
     index: MarketIndex,
     ticker: String,
+}
+
+/// The order book of a market at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct OrderBook {
+    /// What is bid for YES, the best price first.
+    pub bids: Vec<PriceLevel>,
+    /// What YES is offered at, the best price first, at prices of YES.
+    pub asks: Vec<PriceLevel>,
+    /// How often the book has changed: the `clock` of snapshots and deltas.
+    pub clock: u64,
 }
 
 impl Market {
@@ -82,7 +94,10 @@ impl Market {
 
     /// Sets its price grid: a name, and ranges from the first price to the last by a step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
-        self.act(|state, index| state.set_price_ranges(index, structure, ranges))
+        self.act(|state, index| {
+            state.set_price_ranges(index, structure, ranges);
+            state.tell_step(index, Step::GridChanged);
+        })
     }
 
     /// Sets when it closes.
@@ -115,6 +130,24 @@ impl Market {
     #[must_use]
     pub fn asks(&self) -> Vec<PriceLevel> {
         self.levels(Side::Ask)
+    }
+
+    /// The whole book at one moment.
+    #[must_use]
+    pub fn order_book(&self) -> OrderBook {
+        let state = self.shared.state();
+        let Some(market) = state.markets.get(self.index) else {
+            return OrderBook::default();
+        };
+        let levels = |side| {
+            let levels = state.levels(market, side).into_iter();
+            levels.map(PriceLevel::from).collect()
+        };
+        OrderBook {
+            bids: levels(Side::Bid),
+            asks: levels(Side::Ask),
+            clock: market.clock,
+        }
     }
 
     fn levels(&self, side: Side) -> Vec<PriceLevel> {

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
+    ops::{Deref, DerefMut},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     keys::Keys,
     requests::Log,
     state::State,
+    streams::Hub,
     time::{Micros, Time},
 };
 
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) log: Mutex<Log>,
     /// Whether it is to shut down.
     pub(crate) stop: watch::Sender<bool>,
+    /// Whoever is told what happens.
+    pub(crate) hub: Hub,
     state: Mutex<State>,
     faults: Mutex<Vec<FaultRule>>,
     /// Of addresses that call without a signature. None: they may call as often as they like.
@@ -33,12 +37,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, time: Time, log: Log, limited: bool) -> Self {
+    pub(crate) fn new(state: State, time: Time, log: Log, limited: bool, hub: Hub) -> Self {
         Self {
             time,
             keys: Keys::default(),
             log: Mutex::new(log),
             stop: watch::Sender::new(false),
+            hub,
             state: Mutex::new(state),
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
@@ -51,11 +56,16 @@ impl Shared {
         _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// The state as it is now.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    /// The state as it is now. What is done to it is told when it is let go.
+    pub(crate) fn state(&self) -> StateGuard<'_> {
         let mut state = lock(&self.state);
         state.advance_to(self.time.micros());
-        state
+        let mut guard = StateGuard {
+            shared: self,
+            state,
+        };
+        guard.tell();
+        guard
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<FaultRule>> {
@@ -86,6 +96,40 @@ impl Shared {
             .entry(peer)
             .or_insert_with(full)
             .take(tokens, now)
+    }
+}
+
+/// The state, held.
+pub(crate) struct StateGuard<'a> {
+    shared: &'a Shared,
+    state: MutexGuard<'a, State>,
+}
+
+impl StateGuard<'_> {
+    fn tell(&mut self) {
+        if self.state.listened {
+            self.shared.hub.publish(&mut self.state, &self.shared.time);
+        }
+    }
+}
+
+impl Deref for StateGuard<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for StateGuard<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for StateGuard<'_> {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::auth::{Clock, ClockError};
+use tokio::sync::Notify;
 
 /// Microseconds since 1970.
 pub(crate) type Micros = i64;
@@ -22,7 +23,14 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// clock, as those of [`MockExchange::client`](crate::MockExchange::client) do; but stamps by the system's clock are accepted
 /// too, so that a bot needs not know.
 #[derive(Clone, Default)]
-pub struct Time(Arc<Mutex<Inner>>);
+pub struct Time(Arc<Parts>);
+
+#[derive(Default)]
+struct Parts {
+    inner: Mutex<Inner>,
+    /// That it was moved, or that something new is to happen at its time.
+    changed: Notify,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -42,11 +50,14 @@ impl Time {
     pub fn stop(&self) {
         let mut inner = self.lock();
         inner.stopped_at = Some(inner.now());
+        drop(inner);
+        self.wake();
     }
 
     /// Stops it at a time.
     pub fn stop_at(&self, time: DateTime<Utc>) {
         self.lock().stopped_at = Some(time.timestamp_micros());
+        self.wake();
     }
 
     /// Lets it run on from where it is.
@@ -55,6 +66,8 @@ impl Time {
         if let Some(stopped) = inner.stopped_at.take() {
             inner.ahead = stopped.saturating_sub(system());
         }
+        drop(inner);
+        self.wake();
     }
 
     /// Moves it forward, be it stopped or not. What falls due meanwhile happens, in its order.
@@ -65,14 +78,36 @@ impl Time {
             Some(stopped) => *stopped = stopped.saturating_add(by),
             None => inner.ahead = inner.ahead.saturating_add(by),
         }
+        drop(inner);
+        self.wake();
     }
 
     pub(crate) fn micros(&self) -> Micros {
         self.lock().now()
     }
 
+    /// How long it takes until a time, if it runs.
+    pub(crate) fn until(&self, time: Micros) -> Option<Duration> {
+        let inner = self.lock();
+        let left = time.saturating_sub(inner.now()).max(0);
+        inner
+            .stopped_at
+            .is_none()
+            .then(|| Duration::from_micros(left.unsigned_abs()))
+    }
+
+    /// Tells whoever waits for what is to happen to look again.
+    pub(crate) fn wake(&self) {
+        self.0.changed.notify_one();
+    }
+
+    /// Until that is told.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,12 +9,9 @@ use super::Answer;
 use crate::{
     Refusal,
     call::{Call, Order, without_nulls},
-    state::{Quote, QuoteStatus, Rfq, Side, State},
+    state::{NOBODY, Quote, QuoteStatus, Rfq, Side, State},
     time::rfc3339,
 };
-
-/// What others see of who does not want to be seen: the SHA-256 of nothing.
-const NOBODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 pub(super) fn id(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "communications_id": state.user(call.caller.user).communications_id }))

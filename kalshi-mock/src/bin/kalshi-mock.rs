@@ -180,7 +180,7 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
     let tickers = exchange.tickers();
     writeln!(out, "A local exchange is running.")?;
     writeln!(out, "  base URL     {}", exchange.rest_url())?;
-    writeln!(out, "  WebSocket    {} (not served yet)", exchange.ws_url())?;
+    writeln!(out, "  WebSocket    {}", exchange.ws_url())?;
     writeln!(out, "  key id       {}", credentials.key_id())?;
     writeln!(out, "  private key  {}", key.display())?;
     writeln!(

@@ -90,6 +90,8 @@ pub(crate) struct Order {
     pub(crate) initial: Contracts,
     pub(crate) filled: Contracts,
     pub(crate) remaining: Contracts,
+    /// What of it the book shows.
+    pub(crate) shown: Contracts,
     pub(crate) status: Status,
     /// Seconds since 1970.
     pub(crate) expires: Option<i64>,
@@ -128,6 +130,7 @@ impl Order {
             initial: count,
             filled: Contracts::ZERO,
             remaining: count,
+            shown: Contracts::ZERO,
             status: Status::Resting,
             expires: None,
             post_only: false,

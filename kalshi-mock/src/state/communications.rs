@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, REMEMBERED, Side, State,
+    Account, Due, MarketIndex, News, REMEMBERED, Side, State,
     book::{self, Order, complement},
     market::Fees,
     orders::LARGEST,
@@ -109,6 +109,9 @@ impl Quote {
     }
 }
 
+/// What others see of who does not want to be seen: the SHA-256 of nothing.
+pub(crate) const NOBODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 impl Rfq {
     /// How many contracts a quote of `bid` is for: those asked for, or what the target buys of the other outcome.
     pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
@@ -177,6 +180,7 @@ impl State {
         }
         rfq.id = self.id();
         let (id, number) = (rfq.id, self.next());
+        self.tell(|_| Some(News::RfqCreated(rfq.clone())));
         self.rfqs.insert(number, rfq);
         self.forget_quotes();
         Ok(id)
@@ -218,6 +222,8 @@ impl State {
         if let Some(rfq) = self.rfqs.get_mut(&number) {
             rfq.open = false;
             rfq.updated = now;
+            let rfq = rfq.clone();
+            self.tell(|_| Some(News::RfqDeleted(rfq)));
         }
         let on_it = |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
         for quote in self.quotes.values_mut().filter(on_it) {
@@ -277,6 +283,7 @@ impl State {
         quote.id = self.id();
         let (id, number) = (quote.id, self.next());
         self.quotes.insert(number, quote);
+        self.tell_quote(number, "quote_created");
         Ok(id)
     }
 
@@ -327,6 +334,7 @@ impl State {
             quote.accepted_at = Some(now);
             quote.updated = now;
         }
+        self.tell_quote(number, "quote_accepted");
         Ok(())
     }
 
@@ -402,6 +410,7 @@ impl State {
             quote.updated = now;
             quote.orders = Some((maker, taker));
         }
+        self.tell_quote(number, "quote_executed");
         if let Some(rfq) = self.rfqs.get_mut(&quote.rfq) {
             rfq.executed = true;
         }

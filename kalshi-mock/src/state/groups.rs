@@ -80,6 +80,7 @@ impl State {
             created: self.now,
         };
         self.groups.insert(id, group);
+        self.tell_group(id, "created");
         Ok(id)
     }
 
@@ -100,6 +101,13 @@ impl State {
 
     /// Cancels its orders and takes no others, until it is reset.
     pub(crate) fn trigger_group(&mut self, id: Uuid) {
+        if self.groups.get(&id).is_some_and(|group| group.armed) {
+            self.disarm(id);
+            self.tell_group(id, "triggered");
+        }
+    }
+
+    fn disarm(&mut self, id: Uuid) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
@@ -114,6 +122,7 @@ impl State {
         if let Some(group) = self.groups.get_mut(&id) {
             group.matched.clear();
             group.armed = true;
+            self.tell_group(id, "reset");
         }
     }
 
@@ -122,7 +131,9 @@ impl State {
         let now = self.now;
         if let Some(group) = self.groups.get_mut(&id) {
             group.limit = limit;
-            if group.is_reached(now) {
+            let is_reached = group.is_reached(now);
+            self.tell_group(id, "limit_updated");
+            if is_reached {
                 self.trigger_group(id);
             }
         }
@@ -130,7 +141,8 @@ impl State {
 
     /// Cancels its orders and forgets it.
     pub(crate) fn delete_group(&mut self, id: Uuid) {
-        self.trigger_group(id);
+        self.disarm(id);
+        self.tell_group(id, "deleted");
         self.groups.remove(&id);
     }
 

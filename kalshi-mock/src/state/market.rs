@@ -6,7 +6,7 @@ use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier, orders::PriceGrid};
 use serde::Serialize;
 
 use super::{
-    Due, MarketIndex, Rank, Shard, Side, State,
+    Due, MarketIndex, Rank, Shard, Side, State, Step,
     book::{Book, complement},
 };
 use crate::{
@@ -97,11 +97,14 @@ pub(crate) struct Market {
     pub(crate) closes: Micros,
     pub(crate) settled: Option<(Micros, Dollars)>,
     pub(crate) last_price: Option<Dollars>,
+    pub(crate) last_count: Contracts,
     pub(crate) volume: Contracts,
     /// Contracts traded in each hour, for the volume of a day.
     pub(crate) hourly: BTreeMap<i64, Contracts>,
     pub(crate) open_interest: Contracts,
     pub(crate) book: Book,
+    /// How often the book has changed.
+    pub(crate) clock: u64,
 }
 
 impl Market {
@@ -202,6 +205,7 @@ impl State {
             market.closes = closes;
             market.updated = now;
             self.at(closes, Due::Close(index));
+            self.tell_step(index, Step::CloseMoved);
         }
     }
 
@@ -230,6 +234,14 @@ impl State {
         if let Some(market) = changed {
             market.status = to;
             market.updated = now;
+            self.tell_step(
+                index,
+                if active {
+                    Step::Activated
+                } else {
+                    Step::Deactivated
+                },
+            );
             if !active {
                 self.cancel_on_pause(Some(index));
             }
@@ -252,7 +264,7 @@ impl State {
         market.status = MarketStatus::Closed;
         market.updated = now;
         for order in market.book.orders().collect::<Vec<_>>() {
-            self.cancel(order);
+            self.cancel_for(order, Some("CloseCancel"));
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Account, MarketIndex, Rank, Side, State, Status,
+    Account, MarketIndex, News, Rank, Side, State, Status,
     book::{self, Order},
     ledger::{Rest, Thought, cash_of},
     remember,
@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) left: Contracts,
     /// Whether what is left is cancelled: it met an order of its user, or its group's limit is reached.
     pub(crate) stopped: bool,
+    /// Whether it met an order of its user.
+    met_own: bool,
 }
 
 impl Plan {
@@ -118,6 +120,7 @@ impl State {
             if maker.account.user == incoming.account.user {
                 if incoming.self_trade == SelfTrade::TakerAtCross && !maker.account.is_house() {
                     plan.stopped = true;
+                    plan.met_own = true;
                     break;
                 }
                 plan.give_way.push(maker.id);
@@ -213,7 +216,7 @@ impl State {
     /// Carries out what was planned for an order that is in the list of orders, and not in the book.
     pub(crate) fn carry_out(&mut self, taker: Uuid, plan: &Plan) {
         for id in &plan.give_way {
-            self.cancel(*id);
+            self.cancel_for(*id, Some("SelfTradeCancel"));
         }
         let mut reached = Vec::new();
         for (maker, price, count) in &plan.matches {
@@ -235,7 +238,7 @@ impl State {
             }
         }
         if plan.stopped || plan.left.is_zero() {
-            self.cancel(taker);
+            self.cancel_for(taker, plan.met_own.then_some("SelfTradeCancel"));
         }
         for group in reached {
             self.trigger_group(group);
@@ -301,6 +304,7 @@ impl State {
                 fee,
                 at: now,
             };
+            self.tell_fill(&fill);
             let number = self.next();
             remember(&mut self.fills, number, fill);
         }
@@ -316,20 +320,19 @@ impl State {
         taker_side: Side,
     ) {
         let (number, at) = (self.next(), self.now);
-        remember(
-            &mut self.trades,
-            number,
-            Trade {
-                id,
-                market,
-                price,
-                count,
-                taker_side,
-                at,
-            },
-        );
+        let trade = Trade {
+            id,
+            market,
+            price,
+            count,
+            taker_side,
+            at,
+        };
+        self.tell(|_| Some(News::Trade(trade.clone())));
+        remember(&mut self.trades, number, trade);
         if let Some(market) = self.markets.get_mut(market) {
             market.last_price = Some(price);
+            market.last_count = count;
             market.volume = market.volume.checked_add(count).unwrap_or(market.volume);
             let hour = market
                 .hourly
@@ -385,15 +388,22 @@ impl State {
                 fees,
             };
             self.ledger.rest(account, place, at, Some(rest));
+            self.show(id, true);
         } else {
             market.book.side_mut(at.0).remove(&at.1);
             self.ledger.rest(account, place, at, None);
+            self.show(id, false);
             self.end(id);
         }
     }
 
     /// Cancels what is left of an order, and tells how much that was. An order that is filled is executed.
     pub(crate) fn cancel(&mut self, id: Uuid) -> Contracts {
+        self.cancel_for(id, None)
+    }
+
+    /// The same, for a reason that its owner is told.
+    pub(super) fn cancel_for(&mut self, id: Uuid, reason: Option<&'static str>) -> Contracts {
         let now = self.now;
         let Some(order) = self
             .orders
@@ -409,6 +419,10 @@ impl State {
             Status::Canceled
         };
         order.updated = now;
+        // A filled one was told of with its last fill.
+        if !gone.is_zero() {
+            self.tell_order(id, reason);
+        }
         self.rest_or_end(id);
         gone
     }

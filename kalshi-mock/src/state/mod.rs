@@ -6,6 +6,7 @@ mod groups;
 mod ledger;
 mod market;
 mod matching;
+mod news;
 mod orders;
 #[cfg(test)]
 mod properties;
@@ -19,11 +20,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
 
 pub(crate) use book::{Order, Rank, Side, Status, cost};
-pub(crate) use communications::{Quote, QuoteStatus, Rfq};
+pub(crate) use communications::{NOBODY, Quote, QuoteStatus, Rfq};
 pub(crate) use groups::Group;
 pub(crate) use ledger::{Account, Holding, Ledger};
 pub(crate) use market::{Event, Fees, Market, MarketStatus, PriceRange, Series};
 pub(crate) use matching::{Fill, SelfTrade, Trade};
+pub(crate) use news::{LevelChange, News, PositionNow, Step};
 pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
 pub use settlement::Outcome;
 pub(crate) use settlement::Settlement;
@@ -75,6 +77,10 @@ pub(crate) struct State {
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
     /// How many orders of each user rest.
     resting: HashMap<u32, usize>,
+    /// Whether somebody wants to know what happens.
+    pub(crate) listened: bool,
+    /// What has happened since it was last told.
+    pub(crate) news: Vec<News>,
 }
 
 /// What happens by itself at its time.
@@ -118,6 +124,8 @@ impl State {
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
             resting: HashMap::new(),
+            listened: false,
+            news: Vec::new(),
         }
     }
 
@@ -130,7 +138,7 @@ impl State {
             self.now = at.max(self.now);
             match due {
                 Due::Expire(order) => {
-                    self.cancel(order);
+                    self.cancel_for(order, Some("ExpiryCancel"));
                 }
                 Due::Open(market) => self.open(market),
                 Due::Close(market) => self.close(market),
@@ -183,6 +191,11 @@ impl State {
     pub(crate) fn market(&self, ticker: &str) -> Option<(MarketIndex, &Market)> {
         let index = *self.tickers.get(ticker)?;
         Some((index, self.markets.get(index)?))
+    }
+
+    /// When something happens by itself next.
+    pub(crate) fn next_due(&self) -> Option<Micros> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
     }
 
     fn at(&mut self, time: Micros, due: Due) {

@@ -87,6 +87,8 @@ impl State {
         }
         self.afford(&incoming, &plan)?;
         let id = self.insert(&new, market, incoming.count);
+        let reduced = incoming.count < new.count;
+        self.tell_order(id, reduced.then_some("ReduceOnlyCancel"));
         self.match_and_rest(id, &plan, incoming.rests)
     }
 
@@ -343,13 +345,16 @@ impl State {
         };
         if moves {
             plan.refuse_if(order.post_only)?;
+            let before = (market.clock, self.news.len());
             self.take_from_book(id);
             if let Err(refusal) = self.afford(&incoming, &plan) {
                 self.rest_or_end(id);
+                self.untell(index, before);
                 return Err(refusal);
             }
         }
         self.apply(id, amendment, remaining, renamed, moves);
+        self.tell_order(id, Some("Amend"));
         if moves {
             self.match_and_rest(id, &plan, true)
         } else {
@@ -373,6 +378,7 @@ impl State {
             market.book.side_mut(side).remove(&rank);
             self.ledger
                 .rest(account, (index, market.shard), (side, rank), None);
+            self.show(id, false);
         }
     }
 
@@ -429,6 +435,7 @@ impl State {
         } else if to < order.remaining {
             order.remaining = to;
             order.updated = now;
+            self.tell_order(id, Some("Decrease"));
             self.rest_or_end(id);
         }
         self.orders.get(&id).cloned()
@@ -462,7 +469,7 @@ impl State {
             .collect();
         orders.sort_unstable();
         for (_, order) in orders {
-            self.cancel(order);
+            self.cancel_for(order, Some("HaltCancel"));
         }
     }
 }

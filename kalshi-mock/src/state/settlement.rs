@@ -2,7 +2,7 @@
 
 use kalshi_sdk::Dollars;
 
-use super::{Account, MarketIndex, MarketStatus, State, remember};
+use super::{Account, MarketIndex, MarketStatus, State, Step, remember};
 use crate::time::Micros;
 
 /// How a market ended.
@@ -63,14 +63,19 @@ impl State {
         }
         // Cents: what a contract pays is never less.
         let value = Dollars::from_micros(outcome.value().micros() / 10_000 * 10_000);
+        let ends_early = market.closes > now;
         market.status = MarketStatus::Finalized;
         market.settled = Some((now, value));
         market.closes = market.closes.min(now);
         market.updated = now;
         let place = (index, market.shard);
         for order in market.book.orders().collect::<Vec<_>>() {
-            self.cancel(order);
+            self.cancel_for(order, Some("CloseCancel"));
         }
+        if ends_early {
+            self.tell_step(index, Step::CloseMoved);
+        }
+        self.tell_step(index, Step::Determined);
         for account in self.ledger.holders(index) {
             let Some((held, revenue)) = self.ledger.settle(account, place, value, now) else {
                 continue;
@@ -78,6 +83,7 @@ impl State {
             if account.is_house() || held.volume == 0 {
                 continue;
             }
+            self.tell_position(account, index);
             let number = self.next();
             let settlement = Settlement {
                 account,
@@ -94,5 +100,6 @@ impl State {
         if let Some(market) = self.markets.get_mut(index) {
             market.open_interest = kalshi_sdk::Contracts::ZERO;
         }
+        self.tell_step(index, Step::Settled);
     }
 }

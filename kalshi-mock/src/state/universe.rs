@@ -6,8 +6,8 @@ use chrono::Datelike;
 use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
 
 use super::{
-    Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, PriceRange, SelfTrade,
-    Series, Shard, Side, State, TimeInForce, book::Book,
+    Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, News, PriceRange, SelfTrade,
+    Series, Shard, Side, State, Step, TimeInForce, book::Book,
 };
 use crate::time::{SECOND, stamp};
 
@@ -132,6 +132,9 @@ impl State {
     pub(crate) fn add_event(&mut self, ticker: &str, series: &str, mutually_exclusive: bool) {
         self.add_series(series, 0);
         let (number, updated) = (self.next(), self.now);
+        if !self.events.contains_key(ticker) {
+            self.tell(|_| Some(News::Event(ticker.to_owned())));
+        }
         self.events
             .entry(ticker.to_owned())
             .or_insert_with(|| Event {
@@ -181,12 +184,15 @@ impl State {
             closes: now + 30 * DAY,
             settled: None,
             last_price: None,
+            last_count: Contracts::ZERO,
             volume: Contracts::ZERO,
             hourly: BTreeMap::new(),
             open_interest: Contracts::ZERO,
             book: Book::default(),
+            clock: 0,
         });
         self.set_grid(index, LINEAR_CENT);
+        self.tell_step(index, Step::Created);
         index
     }
 

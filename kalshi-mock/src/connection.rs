@@ -1,0 +1,203 @@
+//! Connections that can be cut, broken off in the middle, and silenced.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, ready},
+};
+
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use futures_util::task::AtomicWaker;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+/// The connection that a call came by.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    peer: SocketAddr,
+    valve: Arc<Valve>,
+}
+
+/// What a connection lets through.
+#[derive(Debug)]
+struct Valve {
+    /// How many more bytes; as many as there are if it is the largest number.
+    left: AtomicUsize,
+    silent: AtomicBool,
+    /// Whether it ends with a reset, and not in order.
+    reset: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Default for Valve {
+    fn default() -> Self {
+        Self {
+            left: AtomicUsize::new(usize::MAX),
+            silent: AtomicBool::default(),
+            reset: AtomicBool::default(),
+            waker: AtomicWaker::new(),
+        }
+    }
+}
+
+impl Connection {
+    /// Whose it is.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer.ip()
+    }
+
+    /// Lets nothing more through.
+    pub(crate) fn cut(&self) {
+        self.cut_after(0);
+    }
+
+    /// Lets so many bytes through, and nothing more.
+    pub(crate) fn cut_after(&self, bytes: usize) {
+        self.valve.left.store(bytes, SeqCst);
+        self.valve.waker.wake();
+    }
+
+    /// Ends with a reset, once it is let go. What was not sent yet is lost.
+    pub(crate) fn reset(&self) {
+        self.valve.reset.store(true, SeqCst);
+        self.cut();
+    }
+
+    /// Sends nothing until it is told otherwise.
+    pub(crate) fn silence(&self, silent: bool) {
+        self.valve.silent.store(silent, SeqCst);
+        self.valve.waker.wake();
+    }
+}
+
+impl Connected<IncomingStream<'_, Severable>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, Severable>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// A listener whose connections can be cut.
+pub(crate) struct Severable(pub(crate) TcpListener);
+
+impl Listener for Severable {
+    type Io = Stream;
+    type Addr = Connection;
+
+    async fn accept(&mut self) -> (Stream, Connection) {
+        let (stream, peer) = Listener::accept(&mut self.0).await;
+        // Small answers are not to wait for company.
+        _ = stream.set_nodelay(true);
+        let valve = Arc::<Valve>::default();
+        let connection = Connection {
+            peer,
+            valve: Arc::clone(&valve),
+        };
+        (Stream { stream, valve }, connection)
+    }
+
+    fn local_addr(&self) -> io::Result<Connection> {
+        let peer = TcpListener::local_addr(&self.0)?;
+        Ok(Connection {
+            peer,
+            valve: Arc::default(),
+        })
+    }
+}
+
+/// A connection that breaks on the first byte written after it was cut.
+pub(crate) struct Stream {
+    stream: TcpStream,
+    valve: Arc<Valve>,
+}
+
+impl Stream {
+    /// How many bytes may be written now.
+    fn poll_left(&self, context: &Context<'_>) -> Poll<io::Result<usize>> {
+        let left = self.valve.left.load(SeqCst);
+        if left == 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if self.valve.silent.load(SeqCst) {
+            self.valve.waker.register(context.waker());
+            // It may have changed before the waker was there.
+            if self.valve.silent.load(SeqCst) && self.valve.left.load(SeqCst) != 0 {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(self.valve.left.load(SeqCst)))
+    }
+
+    fn took(&self, left: usize, bytes: usize) {
+        if left != usize::MAX {
+            self.valve.left.store(left.saturating_sub(bytes), SeqCst);
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.valve.reset.load(SeqCst) {
+            // Without it the connection ends as usual.
+            _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let left = ready!(self.poll_left(context))?;
+        let bytes = bytes.get(..left).unwrap_or(bytes);
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.took(left, written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let left = ready!(self.poll_left(context))?;
+        if left == usize::MAX {
+            return Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        }
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.poll_write(context, first.map_or(&[], |slice| slice))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

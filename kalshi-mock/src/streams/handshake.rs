@@ -1,0 +1,229 @@
+//! The way of a socket: who opens it, reading and writing, and its end.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{
+        ConnectInfo, FromRequestParts, Request, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket},
+    },
+    response::Response,
+};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use http::{StatusCode, request::Parts};
+use kalshi_sdk::operation;
+use serde_json::Value;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+
+use super::outbox::{Outbox, Outgoing};
+use crate::{
+    Refusal,
+    call::Caller,
+    connection::Connection,
+    gate,
+    requests::ReceivedRequest,
+    shared::{Shared, lock},
+};
+
+/// How long a client may take to answer a close.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long it takes at most to close a socket when the exchange is shut down.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// Opens a socket, or refuses to.
+pub(crate) async fn handshake(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
+    let admitted = admit(&shared, &parts).and_then(|caller| {
+        let upgrade = upgrade.map_err(|error| Refusal::bad("bad_request", error.to_string()))?;
+        Ok((caller, upgrade))
+    });
+    match admitted {
+        Ok((caller, upgrade)) => {
+            note(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
+            let opened = Opened::new(shared, caller, connection);
+            upgrade.on_upgrade(|socket| run(socket, opened))
+        }
+        Err(refusal) => {
+            note(&shared, &parts, refusal.status);
+            gate::refused(&shared, &parts, refusal)
+        }
+    }
+}
+
+/// Who opens a socket, if it may.
+fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
+    if let Some(status) = shared.hub.refuses() {
+        return Err(Refusal::new(status, "handshake_refused", "a fault"));
+    }
+    let uri = &parts.uri;
+    let path = uri
+        .path_and_query()
+        .map_or(uri.path(), |whole| whole.as_str());
+    let caller = shared.keys.authenticate(
+        &parts.headers,
+        (parts.method.as_str(), path),
+        // Whoever may read may listen.
+        operation::GET_ORDERS,
+        &shared.time,
+        None,
+    )?;
+    match shared.state().exchange_active {
+        true => Ok(caller),
+        false => Err(Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "exchange_unavailable",
+            "the exchange is closed",
+        )),
+    }
+}
+
+/// Remembers the request.
+fn note(shared: &Shared, parts: &Parts, status: StatusCode) {
+    let request = ReceivedRequest {
+        at: shared.time.now(),
+        operation: None,
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body: Bytes::new(),
+        status: Some(status),
+    };
+    lock(&shared.log).push(request, &Value::Null);
+}
+
+/// A socket among the open ones, until it is dropped.
+struct Opened {
+    shared: Arc<Shared>,
+    number: u64,
+    outbox: Arc<Outbox>,
+}
+
+impl Opened {
+    fn new(shared: Arc<Shared>, caller: Caller, connection: Connection) -> Self {
+        let mut state = shared.state();
+        let (number, outbox) = shared.hub.open(&mut state, caller, connection);
+        drop(state);
+        // There is somebody to tell now.
+        shared.time.wake();
+        Self {
+            shared,
+            number,
+            outbox,
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        self.shared.hub.close(&mut state, self.number);
+    }
+}
+
+/// Reads and writes until the client, the exchange or a fault ends it.
+async fn run(socket: WebSocket, opened: Opened) {
+    let (sink, stream) = socket.split();
+    tokio::select! {
+        () = read(stream, &opened) => {}
+        () = write(sink, &opened) => {}
+        () = opened.outbox.ended() => {}
+        () = last_words(&opened.shared) => {}
+    }
+}
+
+/// Until the exchange is shut down, and a little longer.
+async fn last_words(shared: &Shared) {
+    shared.stopped().await;
+    sleep(LAST_WORDS).await;
+}
+
+/// Carries out what comes in. A close is answered, and a ping, by whoever reads.
+async fn read(
+    mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
+    opened: &Opened,
+) {
+    while let Some(Ok(message)) = stream.next().await {
+        let text = match &message {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+            _ => continue,
+        };
+        let state = opened.shared.state();
+        opened.shared.hub.command(&state, opened.number, text);
+    }
+}
+
+/// Sends what waits, and pings.
+async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened: &Opened) {
+    let every = opened.shared.hub.settings.ping_every;
+    let every = every.max(Duration::from_millis(1));
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let sent = tokio::select! {
+            biased;
+            () = opened.shared.stopped() => {
+                let away = Outgoing::Close { code: 1001, reason: "the exchange is shut down".to_owned() };
+                _ = timeout(LAST_WORDS, send(&mut sink, &opened.outbox, away)).await;
+                return;
+            }
+            _ = pings.tick() => sink.send(Message::Ping(Bytes::from_static(b"heartbeat"))).await.map(|()| true),
+            () = opened.outbox.filled() => empty(&mut sink, &opened.outbox).await,
+        };
+        match sent {
+            Ok(true) => {}
+            Ok(false) => {
+                // Whoever reads sees the answer.
+                sleep(FAREWELL).await;
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// Sends all that waits, and tells whether more may follow.
+async fn empty(
+    sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    outbox: &Outbox,
+) -> Result<bool, axum::Error> {
+    while let Some(frame) = outbox.pop() {
+        if !send(sink, outbox, frame).await? {
+            return Ok(false);
+        }
+    }
+    sink.flush().await?;
+    Ok(true)
+}
+
+/// Sends one thing, and tells whether more may follow.
+async fn send(
+    sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    outbox: &Outbox,
+    frame: Outgoing,
+) -> Result<bool, axum::Error> {
+    match frame {
+        Outgoing::Text { text, .. } => sink.feed(Message::Text(text.into())).await.map(|()| true),
+        Outgoing::Broken(text) => {
+            sink.flush().await?;
+            outbox.connection.cut_after(text.len() / 2 + 1);
+            let sent = sink.send(Message::Text(text.into())).await;
+            outbox.connection.reset();
+            sent.map(|()| false)
+        }
+        Outgoing::Close { code, reason } => {
+            let close = CloseFrame {
+                code,
+                reason: reason.into(),
+            };
+            sink.send(Message::Close(Some(close))).await.map(|()| false)
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! What is sent, as JSON: the envelope, and the messages of markets.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    private,
+    socket::Socket,
+    subscription::{Channel, Subscription, hash},
+};
+use crate::{
+    call::without_nulls,
+    state::{LevelChange, Market, MarketIndex, News, Outcome, Side, State, Step, Trade},
+    time::{Micros, rfc3339, seconds},
+};
+
+/// A message of a channel, without its envelope.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) kind: &'static str,
+    pub(super) body: Value,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<&'a Value>,
+    sending_ts_ms: i64,
+}
+
+/// A whole frame.
+pub(super) fn frame(
+    state: &State,
+    kind: &str,
+    id: Option<u64>,
+    (sid, seq): (Option<u64>, Option<u64>),
+    msg: Option<&Value>,
+) -> String {
+    let envelope = Envelope {
+        kind,
+        id,
+        sid,
+        seq,
+        msg,
+        sending_ts_ms: milliseconds(state.now),
+    };
+    // Texts and numbers under texts: there is nothing in it that cannot be written.
+    serde_json::to_string(&envelope).unwrap_or_default()
+}
+
+pub(super) fn milliseconds(at: Micros) -> i64 {
+    at.div_euclid(1000)
+}
+
+/// Cut to milliseconds, as streams have it.
+pub(super) fn stamp(at: Micros) -> String {
+    rfc3339(milliseconds(at).saturating_mul(1000))
+}
+
+/// The outcome that a side of the book buys.
+pub(super) fn outcome(side: Side) -> &'static str {
+    match side {
+        Side::Bid => "yes",
+        Side::Ask => "no",
+    }
+}
+
+/// The id of a market: always the same for the same ticker.
+pub(super) fn market_id(ticker: &str) -> Uuid {
+    let bytes = ticker.as_bytes();
+    let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
+    let both = u128::from(hash(bytes)) << 64 | u128::from(hash(&reversed));
+    uuid::Builder::from_random_bytes(both.to_be_bytes()).into_uuid()
+}
+
+pub(super) fn ticker_of(state: &State, market: MarketIndex) -> &str {
+    state
+        .markets
+        .get(market)
+        .map_or("", |market| market.ticker.as_str())
+}
+
+/// What a subscription is told of what has happened.
+pub(super) fn of(
+    state: &State,
+    socket: &Socket,
+    subscription: &Subscription,
+    news: &News,
+) -> Option<Message> {
+    let has = |market: MarketIndex| subscription.has(ticker_of(state, market));
+    let message = |kind: &'static str, body: Value| Some(Message { kind, body });
+    match (subscription.channel, news) {
+        (Channel::OrderbookDelta, News::Level(change)) if has(change.market) => {
+            let own = socket.is_own(change.account);
+            message(
+                "orderbook_delta",
+                delta(state, change, subscription.yes_prices, own),
+            )
+        }
+        (Channel::Trade, News::Trade(of)) if has(of.market) => message("trade", trade(state, of)),
+        (Channel::MarketLifecycle, News::Market { market, step, at }) => message(
+            "market_lifecycle_v2",
+            lifecycle(state, *market, *step, *at)?,
+        ),
+        (Channel::MarketLifecycle, News::Event(ticker)) => {
+            message("event_lifecycle", event(state, ticker)?)
+        }
+        _ => private::of(state, socket, subscription, news),
+    }
+}
+
+/// The whole book of a market.
+pub(super) fn snapshot(state: &State, market: &Market, yes_prices: bool) -> Message {
+    let rising = |best_first: Vec<(Dollars, Contracts)>| {
+        let levels: Vec<_> = best_first.into_iter().rev().collect();
+        (!levels.is_empty()).then_some(levels)
+    };
+    let no = if yes_prices {
+        state.levels(market, Side::Ask)
+    } else {
+        state.no_bids(market)
+    };
+    Message {
+        kind: "orderbook_snapshot",
+        body: without_nulls(json!({
+            "market_ticker": market.ticker,
+            "market_id": market_id(&market.ticker),
+            "clock": market.clock,
+            "yes_dollars_fp": rising(state.levels(market, Side::Bid)),
+            "no_dollars_fp": rising(no),
+        })),
+    }
+}
+
+fn delta(state: &State, change: &LevelChange, yes_prices: bool, own: bool) -> Value {
+    let ticker = ticker_of(state, change.market);
+    let price = if yes_prices {
+        change.price
+    } else {
+        change.side.unit(change.price)
+    };
+    let subaccount = Some(change.account.subaccount).filter(|subaccount| own && *subaccount != 0);
+    without_nulls(json!({
+        "market_ticker": ticker,
+        "market_id": market_id(ticker),
+        "clock": change.clock,
+        "price_dollars": price,
+        "delta_fp": Contracts::from_hundredths(change.change),
+        "side": outcome(change.side),
+        "client_order_id": change.client_order_id.as_ref().filter(|_| own),
+        "subaccount": subaccount,
+        "ts": stamp(change.at),
+        "ts_ms": milliseconds(change.at),
+    }))
+}
+
+fn trade(state: &State, trade: &Trade) -> Value {
+    let outcome = outcome(trade.taker_side);
+    json!({
+        "trade_id": trade.id,
+        "market_ticker": ticker_of(state, trade.market),
+        "yes_price_dollars": trade.price,
+        "no_price_dollars": Side::Ask.unit(trade.price),
+        "count_fp": trade.count,
+        "taker_side": outcome,
+        "taker_outcome_side": outcome,
+        "taker_book_side": trade.taker_side,
+        "is_block_trade": false,
+        "ts": seconds(trade.at),
+        "ts_ms": milliseconds(trade.at),
+    })
+}
+
+/// What the ticker shows of a market, without the time.
+pub(super) fn ticker_fields(state: &State, market: &Market) -> Value {
+    let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
+    let none = Contracts::ZERO;
+    // A pair of contracts is worth a dollar.
+    let whole = |count: Contracts| count.hundredths() / 100;
+    json!({
+        "market_id": market_id(&market.ticker),
+        "market_ticker": market.ticker,
+        "price_dollars": market.last_price.unwrap_or(Dollars::ZERO),
+        "yes_bid_dollars": bid.map_or(Dollars::ZERO, |(price, _)| price),
+        "yes_ask_dollars": ask.map_or(Dollars::ONE, |(price, _)| price),
+        "yes_bid_size_fp": bid.map_or(none, |(_, count)| count),
+        "yes_ask_size_fp": ask.map_or(none, |(_, count)| count),
+        "volume_fp": market.volume,
+        "open_interest_fp": market.open_interest,
+        "dollar_volume": whole(market.volume),
+        "dollar_open_interest": whole(market.open_interest),
+        "last_trade_size_fp": market.last_count,
+    })
+}
+
+/// What the ticker shows, as of now.
+pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
+    fields["ts"] = json!(seconds(state.now));
+    fields["ts_ms"] = json!(milliseconds(state.now));
+    fields["time"] = json!(stamp(state.now));
+    fields
+}
+
+fn lifecycle(state: &State, index: MarketIndex, step: Step, at: Micros) -> Option<Value> {
+    let market = state.markets.get(index)?;
+    let ticker = &market.ticker;
+    let (closes, value) = (
+        seconds(market.closes),
+        market.settled.map(|(_, value)| value),
+    );
+    Some(match step {
+        Step::Created => json!({
+            "event_type": "created",
+            "market_ticker": ticker,
+            "exchange_index": market.shard,
+            "open_ts": seconds(market.opens),
+            "close_ts": closes,
+            "price_level_structure": market.price_level_structure,
+            "price_ranges": market.price_ranges,
+            "additional_metadata": {
+                "name": market.title,
+                "title": market.title,
+                "yes_sub_title": "Yes",
+                "no_sub_title": "No",
+                "rules_primary": "",
+                "rules_secondary": "",
+                "can_close_early": true,
+                "event_ticker": market.event,
+                "expected_expiration_ts": closes,
+            },
+        }),
+        Step::Activated => {
+            json!({ "event_type": "activated", "market_ticker": ticker, "is_deactivated": false })
+        }
+        Step::Deactivated => {
+            json!({ "event_type": "deactivated", "market_ticker": ticker, "is_deactivated": true })
+        }
+        Step::CloseMoved => {
+            json!({ "event_type": "close_date_updated", "market_ticker": ticker, "close_ts": closes })
+        }
+        Step::GridChanged => json!({
+            "event_type": "price_level_structure_updated",
+            "market_ticker": ticker,
+            "price_level_structure": market.price_level_structure,
+            "price_ranges": market.price_ranges,
+        }),
+        Step::Determined => json!({
+            "event_type": "determined",
+            "market_ticker": ticker,
+            "determination_ts": seconds(at),
+            "result": value.map(Outcome::word),
+            "settlement_value": value,
+        }),
+        Step::Settled => {
+            json!({ "event_type": "settled", "market_ticker": ticker, "settled_ts": seconds(at) })
+        }
+    })
+}
+
+fn event(state: &State, ticker: &str) -> Option<Value> {
+    let event = state.events.get(ticker)?;
+    let series = state.series.get(&event.series);
+    Some(json!({
+        "event_ticker": event.ticker,
+        "exchange_index": series.map_or(0, |series| series.shard),
+        "title": event.title,
+        "subtitle": "",
+        "collateral_return_type": "",
+        "series_ticker": event.series,
+    }))
+}

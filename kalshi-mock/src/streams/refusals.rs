@@ -1,0 +1,74 @@
+//! How a command is refused: numbers as the exchange gives them, and what is wrong in words.
+
+use serde_json::{Map, Value, json};
+
+/// Why a command was not carried out, or a subscription has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) code: u8,
+    text: String,
+    tickers: Vec<String>,
+}
+
+impl Refused {
+    pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+            tickers: Vec::new(),
+        }
+    }
+
+    pub(super) fn unreadable() -> Self {
+        Self::new(1, "Unable to process message")
+    }
+
+    pub(super) fn no_params() -> Self {
+        Self::new(2, "Params required")
+    }
+
+    pub(super) fn unknown_sid(sid: u64) -> Self {
+        Self::new(7, format!("Unknown subscription ID: {sid}"))
+    }
+
+    pub(super) fn invalid(what: &str) -> Self {
+        Self::new(11, format!("Invalid parameter: {what}"))
+    }
+
+    pub(super) fn unsupported(action: &str) -> Self {
+        Self::new(13, format!("Unsupported action: {action}"))
+    }
+
+    pub(super) fn no_market() -> Self {
+        Self::new(14, "Market ticker required")
+    }
+
+    pub(super) fn overflow() -> Self {
+        Self::new(25, "Subscription buffer overflow")
+    }
+
+    /// Markets that are not there.
+    pub(super) fn unknown_markets(tickers: Vec<String>) -> Self {
+        Self {
+            tickers,
+            ..Self::invalid("no such market")
+        }
+    }
+
+    pub(super) fn body(&self) -> Value {
+        let mut body = Map::from_iter([
+            ("code".to_owned(), json!(self.code)),
+            ("msg".to_owned(), json!(self.text)),
+        ]);
+        match self.tickers.as_slice() {
+            [] => {}
+            [ticker] => {
+                body.insert("market_ticker".to_owned(), json!(ticker));
+            }
+            tickers => {
+                body.insert("market_tickers".to_owned(), json!(tickers));
+            }
+        }
+        body.into()
+    }
+}

@@ -1,0 +1,312 @@
+//! A raw client of the streams: frames as they are, and whether they have what the contract requires.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a module of tests, of which each uses a part"
+)]
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use kalshi_mock::{MockExchange, OrderBook, User};
+use kalshi_sdk::{
+    Contracts, Dollars, PriceLevel,
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, signing_text},
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest, http::Request},
+};
+
+use crate::common::now_ms;
+
+pub const PATH: &str = "/trade-api/ws/v2";
+
+/// Far longer than anything takes.
+const LONG: Duration = Duration::from_secs(20);
+
+pub struct Listener {
+    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    commands: u64,
+}
+
+/// A handshake that a user has signed.
+pub fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
+    let mut request = exchange.ws_url().into_client_request().unwrap();
+    let now = now_ms();
+    let signature = user
+        .private_key()
+        .sign(signing_text(now, method, PATH).as_bytes())
+        .unwrap()
+        .to_base64();
+    let headers = request.headers_mut();
+    headers.insert(
+        ACCESS_KEY,
+        user.credentials().key_id().to_owned().parse().unwrap(),
+    );
+    headers.insert(ACCESS_TIMESTAMP, now.to_string().parse().unwrap());
+    headers.insert(ACCESS_SIGNATURE, signature.parse().unwrap());
+    request
+}
+
+/// Status and body of a handshake that is refused.
+pub async fn refused(request: Request<()>) -> (u16, Value) {
+    match connect_async(request).await {
+        Err(Error::Http(answer)) => {
+            let body = answer.body().as_deref().unwrap_or_default();
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(body).unwrap_or_default(),
+            )
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+impl Listener {
+    pub async fn open(exchange: &MockExchange) -> Self {
+        Self::of(exchange, exchange.user()).await
+    }
+
+    pub async fn of(exchange: &MockExchange, user: &User) -> Self {
+        let (socket, _) = connect_async(signed(exchange, user, "GET")).await.unwrap();
+        Self {
+            socket,
+            commands: 0,
+        }
+    }
+
+    /// Whatever comes next.
+    pub async fn message(&mut self) -> Option<Result<Message, Error>> {
+        timeout(LONG, self.socket.next())
+            .await
+            .unwrap_or_else(|_| panic!("nothing comes"))
+    }
+
+    /// The next frame of text, as it is.
+    pub async fn text(&mut self) -> String {
+        loop {
+            match self.message().await {
+                Some(Ok(Message::Text(text))) => return text.to_string(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("no frame: {other:?}"),
+            }
+        }
+    }
+
+    /// The next frame, which has what the contract requires.
+    pub async fn next(&mut self) -> Value {
+        let frame: Value = serde_json::from_str(&self.text().await).unwrap();
+        check(&frame);
+        frame
+    }
+
+    pub async fn take(&mut self, count: usize) -> Vec<Value> {
+        let mut frames = Vec::new();
+        for _ in 0..count {
+            frames.push(self.next().await);
+        }
+        frames
+    }
+
+    pub async fn send(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Sends a command with an id of its own, which it gives.
+    pub async fn command(&mut self, command: &str, params: Value) -> u64 {
+        self.commands += 1;
+        let text = json!({ "id": self.commands, "cmd": command, "params": params });
+        self.send(&text.to_string()).await;
+        self.commands
+    }
+
+    /// Subscribes to one channel, and gives the sid.
+    pub async fn subscribe(&mut self, channel: &str, mut params: Value) -> u64 {
+        params["channels"] = json!([channel]);
+        let id = self.command("subscribe", params).await;
+        let answer = self.next().await;
+        assert_eq!(
+            (&answer["type"], &answer["id"]),
+            (&json!("subscribed"), &json!(id)),
+            "{answer}"
+        );
+        assert_eq!(answer["msg"]["channel"], channel);
+        answer["msg"]["sid"].as_u64().unwrap()
+    }
+
+    /// The code of the error that answers a command.
+    pub async fn error(&mut self, command: &str, params: Value) -> u64 {
+        let id = self.command(command, params).await;
+        let answer = self.next().await;
+        assert_eq!(answer["id"], id, "{answer}");
+        code(&answer)
+    }
+
+    /// All frames until a command is answered that is sent now: nothing else comes before that.
+    pub async fn so_far(&mut self) -> Vec<Value> {
+        let id = self.command("list_subscriptions", json!({})).await;
+        let mut frames = Vec::new();
+        loop {
+            let frame = self.next().await;
+            if frame["id"] == id {
+                return frames;
+            }
+            frames.push(frame);
+        }
+    }
+}
+
+pub fn code(frame: &Value) -> u64 {
+    assert_eq!(frame["type"], "error", "{frame}");
+    frame["msg"]["code"].as_u64().unwrap()
+}
+
+pub fn seqs(frames: &[Value]) -> Vec<u64> {
+    frames
+        .iter()
+        .filter_map(|frame| frame["seq"].as_u64())
+        .collect()
+}
+
+/// A book as a client keeps it.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    sides: HashMap<&'static str, BTreeMap<Dollars, i64>>,
+    clock: u64,
+}
+
+impl Book {
+    pub fn apply(&mut self, frame: &Value) {
+        let message = &frame["msg"];
+        let clock = message["clock"].as_u64().unwrap();
+        if frame["type"] == "orderbook_snapshot" {
+            self.sides.clear();
+            for (side, name) in [("yes", "yes_dollars_fp"), ("no", "no_dollars_fp")] {
+                for level in message[name].as_array().into_iter().flatten() {
+                    let price: Dollars = level[0].as_str().unwrap().parse().unwrap();
+                    let count: Contracts = level[1].as_str().unwrap().parse().unwrap();
+                    self.sides
+                        .entry(side)
+                        .or_default()
+                        .insert(price, count.hundredths());
+                }
+            }
+        } else {
+            assert_eq!(frame["type"], "orderbook_delta", "{frame}");
+            assert_eq!(clock, self.clock + 1, "{frame}");
+            let price: Dollars = message["price_dollars"].as_str().unwrap().parse().unwrap();
+            let delta: Contracts = message["delta_fp"].as_str().unwrap().parse().unwrap();
+            let side = match message["side"].as_str().unwrap() {
+                "yes" => "yes",
+                _ => "no",
+            };
+            let side = self.sides.entry(side).or_default();
+            let count = side.entry(price).or_default();
+            *count += delta.hundredths();
+            assert!(*count >= 0, "{frame}");
+            if *count == 0 {
+                side.remove(&price);
+            }
+        }
+        self.clock = clock;
+    }
+
+    /// Whether it is what the exchange has. `yes_prices`: levels of NO are at prices of YES.
+    pub fn is(&self, book: &OrderBook, yes_prices: bool) -> bool {
+        let levels = |name: &str| {
+            let side = self.sides.get(name).cloned().unwrap_or_default();
+            let flipped = name == "no" && !yes_prices;
+            let mut levels: Vec<(Dollars, Contracts)> = side
+                .into_iter()
+                .map(|(price, count)| {
+                    let yes = if flipped {
+                        Dollars::from_micros(1_000_000 - price.micros())
+                    } else {
+                        price
+                    };
+                    (yes, Contracts::from_hundredths(count))
+                })
+                .collect();
+            levels.sort_by_key(|(price, _)| price.micros() * if name == "yes" { -1 } else { 1 });
+            levels.into_iter().map(PriceLevel::from).collect::<Vec<_>>()
+        };
+        levels("yes") == book.bids && levels("no") == book.asks && self.clock == book.clock
+    }
+}
+
+/// What the contract requires of each type: in the envelope, and in `msg`. Types with two shapes have the members of both.
+static REQUIRED: LazyLock<BTreeMap<String, (Vec<String>, Vec<String>)>> = LazyLock::new(|| {
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
+    let text = std::fs::read_to_string(contract).unwrap();
+    let (_, schemas) = text.split_once("\n  schemas:\n").unwrap();
+    let mut required = BTreeMap::new();
+    let (mut name, mut path): (String, Vec<(usize, String)>) = (String::new(), Vec::new());
+    let mut lists: (Vec<String>, Vec<String>) = Default::default();
+    for line in schemas.lines().chain(["    end:"]) {
+        let depth = line.len() - line.trim_start().len();
+        let line = line.trim();
+        if let Some(member) = line.strip_prefix("- ") {
+            let names: Vec<&str> = path.iter().map(|(_, name)| name.as_str()).collect();
+            match names.as_slice() {
+                ["required"] => lists.0.push(member.to_owned()),
+                ["properties", "msg", "required"] => lists.1.push(member.to_owned()),
+                _ => {}
+            }
+            continue;
+        }
+        let Some((key, _)) = line.split_once(':') else {
+            continue;
+        };
+        if depth == 4 {
+            required.insert(std::mem::take(&mut name), std::mem::take(&mut lists));
+            key.clone_into(&mut name);
+            path.clear();
+            continue;
+        }
+        path.retain(|(other, _)| *other < depth);
+        path.push((depth, key.to_owned()));
+    }
+    assert!(required.len() > 30);
+    required
+});
+
+fn check(frame: &Value) {
+    let kind = frame["type"].as_str().unwrap();
+    let schema = match kind {
+        "orderbook_snapshot" => "orderbookSnapshot",
+        "orderbook_delta" => "orderbookDelta",
+        "user_order" => "userOrder",
+        "market_position" => "marketPosition",
+        "market_lifecycle_v2" => "marketLifecycleV2",
+        "event_lifecycle" => "eventLifecycle",
+        "order_group_updates" => "orderGroupUpdates",
+        "rfq_created" => "rfqCreated",
+        "rfq_deleted" => "rfqDeleted",
+        "quote_created" => "quoteCreated",
+        "quote_accepted" => "quoteAccepted",
+        "quote_executed" => "quoteExecuted",
+        "ok" if frame["msg"].is_array() => "listSubscriptionsResponse",
+        "ok" | "subscribed" | "unsubscribed" | "error" => &format!("{kind}Response"),
+        _ => kind,
+    };
+    let (envelope, message) = &REQUIRED[&format!("{schema}Payload")];
+    assert!(!envelope.is_empty(), "{schema}");
+    for member in envelope {
+        assert!(!frame[member].is_null(), "no {member}: {frame}");
+    }
+    for member in message {
+        assert!(!frame["msg"][member].is_null(), "no {member}: {frame}");
+    }
+    assert!(frame["sending_ts_ms"].is_i64(), "{frame}");
+}
