@@ -1,0 +1,177 @@
+//! Order books through a storm: an exchange whose frames are lost, doubled, swapped and broken, whose subscriptions and
+//! connections end. Each book must be the exchange's at every moment it calls itself live.
+//!
+//! A few thousand changes in every run; `KALSHI_STORM=1000000` makes it a million, `KALSHI_TEST_SEED` repeats one.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use kalshi_mock::{Market, MockExchange};
+use kalshi_sdk::{
+    Dollars,
+    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Outcome, StreamEvent},
+};
+
+const MARKETS: usize = 1_000;
+
+/// How many versions of each book are remembered.
+const VERSIONS: usize = 200;
+
+/// What the exchange's books were, by their clocks.
+#[derive(Default)]
+struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
+
+impl History {
+    fn note(&mut self, market: &Market) {
+        let (clock, book) = truth(market);
+        let versions = self.0.entry(market.ticker().to_owned()).or_default();
+        if versions.back().is_none_or(|(last, _)| *last != clock) {
+            versions.push_back((clock, book));
+        }
+        if versions.len() > VERSIONS {
+            versions.pop_front();
+        }
+    }
+}
+
+/// The exchange's book, and its clock.
+fn truth(market: &Market) -> (i64, OrderBook) {
+    let book = market.order_book();
+    let no = book.asks.iter().map(|level| {
+        let mut level = *level;
+        level.price = Dollars::ONE.checked_sub(level.price).unwrap();
+        level
+    });
+    let no: Vec<_> = no.collect();
+    let clock = i64::try_from(book.clock).unwrap();
+    (clock, OrderBook::from_bids(&book.bids, &no))
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+struct Seen {
+    compared: u64,
+    stale: u64,
+    live: u64,
+    gaps: u64,
+    disconnected: u64,
+    resubscribed: u64,
+}
+
+fn take(update: &BookUpdate, books: &BookStream, history: &History, seen: &mut Seen) {
+    let event = match update {
+        BookUpdate::Book(event) => event,
+        BookUpdate::Connection(event) => {
+            match event {
+                StreamEvent::Gap { .. } => seen.gaps += 1,
+                StreamEvent::Disconnected { .. } => seen.disconnected += 1,
+                StreamEvent::Resubscribed { .. } => seen.resubscribed += 1,
+                _ => {}
+            }
+            return;
+        }
+        _ => return,
+    };
+    let ticker = event.market_ticker();
+    match event {
+        BookEvent::Stale { .. } => seen.stale += 1,
+        BookEvent::Live { .. } => seen.live += 1,
+        _ => {}
+    }
+    // One frame may tell of several books, of which the last word counts.
+    let Some(book) = books.live(ticker) else {
+        return;
+    };
+    let clock = books.books().clock(ticker).unwrap();
+    let known = history.0[ticker].iter().rev().find(|(at, _)| *at == clock);
+    if let Some((_, expected)) = known {
+        assert_eq!(book, expected, "{ticker} at {clock}");
+        seen.compared += 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_live_book_is_the_exchanges() {
+    let changes: u64 = std::env::var("KALSHI_STORM").map_or(20_000, |text| text.parse().unwrap());
+    let seed = std::env::var("KALSHI_TEST_SEED")
+        .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+    println!("KALSHI_TEST_SEED={seed} KALSHI_STORM={changes}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let exchange = MockExchange::builder()
+        .without_universe()
+        .start()
+        .await
+        .unwrap();
+    let streams = exchange.streams();
+    let markets: Vec<_> = (0..MARKETS)
+        .map(|number| exchange.market(&format!("KXSTORM-26NOV24-T{number}")))
+        .collect();
+    let mut history = History::default();
+    markets.iter().for_each(|market| history.note(market));
+    let client = exchange.client().unwrap();
+    let tickers = markets.iter().map(|market| market.ticker().to_owned());
+    let mut books = client.stream().markets(tickers).books().await.unwrap();
+    let mut seen = Seen::default();
+    let mut made = 0;
+    while made < changes {
+        for _ in 0..random.usize(1..60) {
+            // A few markets are busy.
+            let number = match random.bool() {
+                true => random.usize(0..10),
+                false => random.usize(0..MARKETS),
+            };
+            let market = &markets[number];
+            let price = |cents: i64| Dollars::from_micros(cents * 10_000);
+            match random.u32(0..100) {
+                0 => _ = market.clear(),
+                1..50 => _ = market.bid(price(random.i64(1..60)), random.i32(1..500)),
+                _ => _ = market.ask(price(random.i64(40..100)), random.i32(1..500)),
+            }
+            history.note(market);
+            made += 1;
+        }
+        match random.u32(0..400) {
+            0..8 => streams.drop_frames(random.u32(1..4)),
+            8..16 => streams.repeat_frame(),
+            16..24 => streams.swap_frames(),
+            24..26 => streams.end_subscriptions(if random.bool() { 10 } else { 25 }),
+            26 => streams.reset(),
+            27 => streams.reset_in_frame(),
+            28 => streams.close(1001, "going away"),
+            29 => streams.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
+            _ => {}
+        }
+        // As far as it has come by now, and a little.
+        for _ in 0..random.usize(1..200) {
+            let update = tokio::time::timeout(Duration::from_millis(50), books.next()).await;
+            let Ok(update) = update else { break };
+            take(&update.unwrap().unwrap(), &books, &history, &mut seen);
+        }
+    }
+    // After the storm all are live, and the exchange's as it is.
+    let is_true = |books: &BookStream, market: &Market| {
+        let (_, expected) = truth(market);
+        books
+            .live(market.ticker())
+            .is_some_and(|book| *book == expected)
+    };
+    while !markets.iter().all(|market| is_true(&books, market)) {
+        let update = tokio::time::timeout(Duration::from_secs(600), books.next()).await;
+        let update = update.unwrap_or_else(|_| panic!("quiet, and not all are live: {seen:?}"));
+        take(&update.unwrap().unwrap(), &books, &history, &mut seen);
+    }
+    println!("{seen:?}");
+    assert!(seen.compared > changes / 5 && seen.gaps > 0 && seen.disconnected > 0, "{seen:?}");
+    let sum: usize = markets
+        .iter()
+        .map(|market| books.live(market.ticker()).unwrap().depth(Outcome::Yes))
+        .sum();
+    assert!(sum > 0);
+    books.shutdown().await;
+    exchange.shut_down().await;
+}
