@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,10 @@ use kalshi_sdk::{Contracts, Dollars, limits::Tier};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use self::commands::{Command, command};
+use self::{
+    commands::{Command, command},
+    told::Told,
+};
 use super::*;
 use crate::time::SECOND;
 
@@ -27,6 +31,8 @@ struct Bench {
     seen: u64,
     /// When each order came to the end of its queue, as counted here.
     places: BTreeMap<Uuid, usize>,
+    /// What whoever listens knows.
+    told: Told,
 }
 
 impl Bench {
@@ -42,12 +48,14 @@ impl Bench {
             state.add_market_of(ticker, event);
         }
         state.markets[1].fees.of_makers = true;
+        state.listened = true;
         Self {
             state,
             groups: Vec::new(),
             matched: BTreeMap::new(),
             seen: 0,
             places: BTreeMap::new(),
+            told: Told::default(),
         }
     }
 
@@ -382,6 +390,8 @@ impl Bench {
         self.check_money();
         self.check_books();
         self.check_groups();
+        self.told.listen(&mut self.state);
+        self.told.check(&self.state);
     }
 
     fn check_money(&self) {

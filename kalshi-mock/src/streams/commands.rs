@@ -39,21 +39,17 @@ pub(super) fn carry_out(state: &State, socket: &mut Socket, text: &[u8]) {
         id,
         params: message["params"].as_object(),
     };
-    let done = if !message.is_object() {
-        Err(Refused::unreadable())
-    } else if !(message["id"].is_null() || message["id"].is_u64()) {
-        Err(Refused::unreadable())
-    } else {
-        match message["cmd"].as_str() {
-            Some("subscribe") => command.subscribe(socket),
-            Some("unsubscribe") => command.unsubscribe(socket),
-            Some("update_subscription") => command.update(socket),
-            Some("list_subscriptions") => {
-                command.list(socket);
-                Ok(())
-            }
-            _ => Err(Refused::new(5, "Unknown command")),
+    let is_command = message.is_object() && (message["id"].is_null() || message["id"].is_u64());
+    let done = match message["cmd"].as_str() {
+        _ if !is_command => Err(Refused::unreadable()),
+        Some("subscribe") => command.subscribe(socket),
+        Some("unsubscribe") => command.unsubscribe(socket),
+        Some("update_subscription") => command.update(socket),
+        Some("list_subscriptions") => {
+            command.list(socket);
+            Ok(())
         }
+        _ => Err(Refused::new(5, "Unknown command")),
     };
     if let Err(refused) = done {
         command.refuse(socket, &refused);

@@ -245,14 +245,17 @@ impl Book {
     }
 }
 
+/// What an envelope must have, and what is in it.
+type Members = (Vec<String>, Vec<String>);
+
 /// What the contract requires of each type: in the envelope, and in `msg`. Types with two shapes have the members of both.
-static REQUIRED: LazyLock<BTreeMap<String, (Vec<String>, Vec<String>)>> = LazyLock::new(|| {
+static REQUIRED: LazyLock<BTreeMap<String, Members>> = LazyLock::new(|| {
     let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
     let text = std::fs::read_to_string(contract).unwrap();
     let (_, schemas) = text.split_once("\n  schemas:\n").unwrap();
     let mut required = BTreeMap::new();
     let (mut name, mut path): (String, Vec<(usize, String)>) = (String::new(), Vec::new());
-    let mut lists: (Vec<String>, Vec<String>) = Default::default();
+    let mut lists = Members::default();
     for line in schemas.lines().chain(["    end:"]) {
         let depth = line.len() - line.trim_start().len();
         let line = line.trim();
