@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use syn::{Item, ItemMod, parse_quote};
 
 use crate::{
-    Error, client, contract, names,
+    Error, check, client, contract, names,
     normalize::{self, Normalized},
     refine, yaml,
 };
@@ -76,12 +76,7 @@ fn module_items(module: ItemMod) -> Vec<Item> {
 /// Reads a contract of streams, mends it, and puts it as one of operations.
 pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
     let mut document = yaml::parse(text)?;
-    let version = document["asyncapi"].as_str().unwrap_or_default();
-    if !version.starts_with("3.") {
-        return Err(Error::document(
-            "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
-        ));
-    }
+    check::streams::check(&document)?;
     fixups::apply(&mut document, strict)?;
     inline_scalars(&mut document);
     let mut schemas = Map::new();
@@ -89,12 +84,12 @@ pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
         .pointer("/components/schemas")
         .and_then(Value::as_object);
     for (name, schema) in named.into_iter().flatten() {
-        schemas.insert(name.clone(), converted(schema));
+        schemas.insert(name.clone(), converted(schema, "x-const"));
     }
     let mut paths = Map::new();
     let mut messages = Vec::new();
     for (sent_by_server, name, words, payload) in payloads(&document) {
-        let payload = converted(contract::follow(&document, payload));
+        let payload = converted(contract::follow(&document, payload), "x-const");
         let properties = &payload["properties"];
         if sent_by_server {
             let Some(kind) = properties["type"]["x-const"].as_str() else {
@@ -257,11 +252,11 @@ fn inline_scalars(document: &mut Value) {
     walk(document, &scalars);
 }
 
-/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only is marked.
-fn converted(schema: &Value) -> Value {
+/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only has it under the key `constant`.
+pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
     let Value::Object(members) = schema else {
         return match schema {
-            Value::Array(items) => items.iter().map(converted).collect(),
+            Value::Array(items) => items.iter().map(|item| converted(item, constant)).collect(),
             leaf => leaf.clone(),
         };
     };
@@ -271,22 +266,25 @@ fn converted(schema: &Value) -> Value {
             ("properties", Value::Object(properties)) => {
                 let properties = properties
                     .iter()
-                    .map(|(name, schema)| (name.clone(), converted(schema)));
+                    .map(|(name, schema)| (name.clone(), converted(schema, constant)));
                 out.insert(key.clone(), Value::Object(properties.collect()));
             }
             ("const", value) if value.is_string() => {
-                out.insert("x-const".to_owned(), value.clone());
+                out.insert(constant.to_owned(), value.clone());
             }
             ("type", Value::Array(types)) => {
-                let kind = types.iter().find(|kind| *kind != "null");
-                out.insert(key.clone(), kind.cloned().unwrap_or_default());
-                out.insert(
-                    "nullable".to_owned(),
-                    types.iter().any(|kind| kind == "null").into(),
-                );
+                let kinds: Vec<_> = types.iter().filter(|kind| *kind != "null").collect();
+                let kind = match kinds.as_slice() {
+                    [kind] => (*kind).clone(),
+                    // No type of OpenAPI 3.0, and told as that.
+                    _ => value.clone(),
+                };
+                out.insert(key.clone(), kind);
+                let nullable = kinds.len() < types.len();
+                out.insert("nullable".to_owned(), nullable.into());
             }
             _ => {
-                out.insert(key.clone(), converted(value));
+                out.insert(key.clone(), converted(value, constant));
             }
         }
     }

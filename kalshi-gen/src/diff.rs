@@ -24,9 +24,9 @@ pub use self::{
     report::Format,
 };
 use crate::{
-    contract,
+    Protocol, contract,
     error::{Error, Place},
-    facts,
+    facts, yaml,
 };
 
 /// The differences of two contracts, the gravest first.
@@ -42,14 +42,16 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// Compares two contracts, each the text of an OpenAPI 3.0 document in YAML or JSON.
+    /// Compares two contracts, each the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
     ///
     /// # Errors
     ///
     /// As [`generate`](crate::generate) reads them: see [`ContractsError`].
     pub fn new(old: &str, new: &str) -> Result<Self, ContractsError> {
-        let old = contract::parse(old).map_err(ContractsError::Old)?;
-        let new = contract::parse(new).map_err(ContractsError::New)?;
+        let read = |text| contract::read_either(yaml::parse(text)?);
+        let old = read(old).map_err(ContractsError::Old)?;
+        let new = read(new).map_err(ContractsError::New)?;
+        of_one_kind(&old, &new)?;
         Ok(compare(&old, &new).0)
     }
 
@@ -126,6 +128,19 @@ impl std::error::Error for ContractsError {
             Self::Old(error) | Self::New(error) => Some(error),
         }
     }
+}
+
+/// Refuses a contract of calls beside one of streams.
+pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), ContractsError> {
+    let (old, new) = (Protocol::of_document(old), Protocol::of_document(new));
+    if old == new {
+        return Ok(());
+    }
+    Err(ContractsError::New(Error::document(format!(
+        "a contract of another kind: this one has `{}`, the other `{}`",
+        new.member(),
+        old.member()
+    ))))
 }
 
 /// Compares two checked documents; also tells what has another name now.

@@ -375,15 +375,17 @@ fn vendor_takes_a_contract_and_locks_it() {
     let (contract, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
     assert!(contract.contains("description: WORDS NEEDED"));
     assert!(
-        lock.contains(&format!("source: {source}\nversion: '1.0.0'\ndate: '20")),
+        lock.contains(&format!(
+            "openapi:\n  source: {source}\n  version: '1.0.0'\n  date: '20"
+        )),
         "{lock}"
     );
     // Once more, on another day: nothing changes.
     let earlier = lock
         .lines()
         .map(|line| {
-            if line.starts_with("date") {
-                "date: '2026-01-02'\n".to_owned()
+            if line.starts_with("  date") {
+                "  date: '2026-01-02'\n".to_owned()
             } else {
                 format!("{line}\n")
             }
@@ -500,13 +502,14 @@ fn check_says_what_to_do_next() {
     let copy = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let folder = Folder::new(&[
         ("openapi.yaml", &copy("openapi.yaml")),
+        ("asyncapi.yaml", &copy("asyncapi.yaml")),
         ("spec.lock", &copy("spec.lock")),
         ("surface.txt", &copy("tests/generated/surface.txt")),
     ]);
     let run = folder.run(&["check", "--surface", "surface.txt"]);
     assert_eq!(
         (run.code, run.out.lines().last()),
-        (0, Some("6 of 6 hold: build on it")),
+        (0, Some("11 of 11 hold: build on it")),
         "{}",
         run.out
     );
@@ -525,7 +528,7 @@ fn check_says_what_to_do_next() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("1 of 6 left to do; next: UPDATE=1 cargo test"),
+            .starts_with("1 of 11 left to do; next: UPDATE=1 cargo test"),
         "{}",
         run.out
     );
