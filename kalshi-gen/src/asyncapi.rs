@@ -3,7 +3,7 @@
 //! Each message that the server sends is put as the answer of an operation, and each command's parameters as a body, so that
 //! open enums, exact money and tolerant lists are the same here as there.
 
-mod fixups;
+pub(crate) mod fixups;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -55,7 +55,7 @@ pub(crate) struct Streams {
 
 /// The Rust for a contract of streams.
 pub(crate) fn generate(text: &str, strict: bool) -> Result<String, Error> {
-    let streams = read(text, strict)?;
+    let streams = read(yaml::parse(text)?, strict)?;
     let file = client::generate(&streams.normalized)?;
     let types = refine::types_of(file, &streams.normalized)?;
     let items = module_items(types);
@@ -74,8 +74,7 @@ fn module_items(module: ItemMod) -> Vec<Item> {
 }
 
 /// Reads a contract of streams, mends it, and puts it as one of operations.
-pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
-    let mut document = yaml::parse(text)?;
+pub(crate) fn read(mut document: Value, strict: bool) -> Result<Streams, Error> {
     check::streams::check(&document)?;
     fixups::apply(&mut document, strict)?;
     inline_scalars(&mut document);
@@ -141,7 +140,7 @@ fn reference(name: &str) -> Value {
 }
 
 /// Every message of every operation: whether the server sends it, its name, its words, its payload.
-fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
+pub(crate) fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
     for operation in operations.map(|(_, operation)| operation) {
@@ -235,9 +234,12 @@ fn inline_scalars(document: &mut Value) {
             _ => {}
         }
     }
-    let Some(Value::Object(schemas)) = document.pointer("/components/schemas").cloned() else {
-        return;
-    };
+    let scalars = scalars(document);
+    walk(document, &scalars);
+}
+
+/// The schemas of plain texts and numbers.
+pub(crate) fn scalars(document: &Value) -> Map<String, Value> {
     let is_scalar = |schema: &Value| {
         ["string", "integer", "number", "boolean"]
             .iter()
@@ -245,11 +247,29 @@ fn inline_scalars(document: &mut Value) {
             && schema.get("enum").is_none()
             && schema.get("const").is_none()
     };
-    let scalars = schemas
-        .into_iter()
+    let schemas = contract::schemas(document).into_iter().flatten();
+    schemas
         .filter(|(_, schema)| is_scalar(schema))
-        .collect();
-    walk(document, &scalars);
+        .map(|(name, schema)| (name.clone(), schema.clone()))
+        .collect()
+}
+
+/// Puts all schemas of a document as OpenAPI 3.0 has them.
+#[cfg(feature = "cli")]
+pub(crate) fn convert(document: &mut Value, constant: &str) {
+    fn nodes(node: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+        let members = node.and_then(Value::as_object_mut).into_iter();
+        members.flat_map(Map::values_mut)
+    }
+    let payloads = |messages: Option<&mut Value>| {
+        nodes(messages)
+            .filter_map(|message| message.get_mut("payload"))
+            .for_each(|payload| *payload = converted(payload, constant));
+    };
+    nodes(document.pointer_mut("/components/schemas"))
+        .for_each(|schema| *schema = converted(schema, constant));
+    payloads(document.pointer_mut("/components/messages"));
+    nodes(document.get_mut("channels")).for_each(|channel| payloads(channel.get_mut("messages")));
 }
 
 /// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only has it under the key `constant`.

@@ -159,6 +159,17 @@ pub(crate) fn reachable(
     document: &Value,
     part: impl Fn(&Map<String, Value>) -> Option<&Value>,
 ) -> BTreeSet<String> {
+    behind(
+        document,
+        operations(document).filter_map(|(_, _, operation)| part(operation)),
+    )
+}
+
+/// The names of the schemas that nodes lead to, also by way of other components.
+pub(crate) fn behind<'a>(
+    document: &'a Value,
+    nodes: impl Iterator<Item = &'a Value>,
+) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
             Value::Object(members) => {
@@ -170,9 +181,7 @@ pub(crate) fn reachable(
         }
     }
     let mut open = Vec::new();
-    for node in operations(document).filter_map(|(_, _, operation)| part(operation)) {
-        references(node, &mut open);
-    }
+    nodes.for_each(|node| references(node, &mut open));
     let mut seen = BTreeSet::new();
     while let Some(reference) = open.pop() {
         if seen.insert(reference)

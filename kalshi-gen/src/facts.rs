@@ -62,7 +62,8 @@ pub(crate) fn is_set(key: &str) -> bool {
     ["enum", "required", "tags"].contains(&key)
 }
 
-/// The facts of a document alone, in one form: without words, `x-` members and the list of tags, sets in order.
+/// The facts of a document alone, in one form: without words, `x-` members and the list of tags, which stands at the root or,
+/// in AsyncAPI, in `info`; sets in order.
 pub(crate) fn facts(document: &Value) -> Value {
     fn walk(node: &Value, keys: Keys, key: &str) -> Value {
         match node {
@@ -93,6 +94,9 @@ pub(crate) fn facts(document: &Value) -> Value {
     let mut facts = walk(document, Keys::Keywords, "");
     if let Value::Object(root) = &mut facts {
         root.remove("tags");
+        if let Some(Value::Object(info)) = root.get_mut("info") {
+            info.remove("tags");
+        }
     }
     facts
 }

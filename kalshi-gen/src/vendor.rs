@@ -248,11 +248,21 @@ impl Taking {
         let renamed = || {
             let text = place.to_string();
             let member = self.renames.old_member(&text);
-            member.or_else(|| {
-                self.renames
-                    .old_schema(key)
-                    .filter(|_| text.starts_with("$.components.schemas."))
-            })
+            let below = |place: &str| text.starts_with(place);
+            let renames = &self.renames;
+            member
+                .or_else(|| {
+                    let old = renames.old_schema(key);
+                    old.filter(|_| below("$.components.schemas."))
+                })
+                .or_else(|| {
+                    let old = renames.old_message(key);
+                    old.filter(|_| below("$.components.messages."))
+                })
+                .or_else(|| {
+                    let old = renames.old_operation(key);
+                    old.filter(|_| below("$.operations."))
+                })
         };
         ours.get(key)
             .or_else(|| ours.get(renamed().filter(|_| keys == Keys::Names)?))
