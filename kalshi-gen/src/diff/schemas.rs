@@ -37,7 +37,11 @@ impl Comparison<'_> {
                         Kind::Removed,
                         Subject::Schema,
                         &place,
-                        "schema removed",
+                        if gone == Class::Breaking {
+                            "schema removed"
+                        } else {
+                            "schema removed; no type has its name"
+                        },
                     );
                 } else {
                     self.push(

@@ -206,7 +206,10 @@ impl Comparison<'_> {
                     self.push(class, kind, Subject::Message, at, text);
                 }
             } else if now == *name && facts::facts(was) != facts::facts(new[name]) {
-                let reference = |node: &Value| node.get("$ref").is_some();
+                // An operation's are those of its channel, which is told.
+                let reference = |node: &Value| {
+                    contract::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
+                };
                 if reference(was) || reference(new[name]) {
                     let text = format!("the message {name} is another");
                     let (class, kind) = (Class::Behaviour, Kind::Changed);
@@ -370,11 +373,16 @@ fn operation_messages(operation: &Value) -> Targets<'_> {
         .collect()
 }
 
-/// The names of the messages that an operation carries.
+/// The names of the messages that an operation carries, as they stand among those of the document.
 fn carried(side: &Side) -> BTreeSet<&str> {
     let operations = named(side, "/operations").into_values();
-    operations
-        .flat_map(|operation| operation_messages(operation).into_keys())
+    let messages = operations.flat_map(|operation| operation_messages(operation).into_values());
+    messages
+        .filter_map(|message| {
+            // By way of the channel, which may call it otherwise.
+            let reference = contract::reference(side.behind(message));
+            reference?.strip_prefix("#/components/messages/")
+        })
         .collect()
 }
 
