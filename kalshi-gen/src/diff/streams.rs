@@ -198,23 +198,24 @@ impl Comparison<'_> {
         let is_there = |name: &str, targets: &Targets<'_>| targets.contains_key(name);
         for (name, was) in old {
             let now = self.renames.message(name).unwrap_or(name).to_owned();
-            if !is_there(&now, new) {
+            let Some(is) = new.get(now.as_str()) else {
                 // What is gone altogether is told as that.
                 if !is_there(name, &messages.0) || is_there(&now, &messages.1) {
                     let text = format!("no longer carries the message {name}");
                     let (class, kind) = (Class::Behaviour, Kind::Removed);
                     self.push(class, kind, Subject::Message, at, text);
                 }
-            } else if now == *name && facts::facts(was) != facts::facts(new[name]) {
-                // An operation's are those of its channel, which is told.
-                let reference = |node: &Value| {
-                    contract::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
-                };
-                if reference(was) || reference(new[name]) {
-                    let text = format!("the message {name} is another");
-                    let (class, kind) = (Class::Behaviour, Kind::Changed);
-                    self.push(class, kind, Subject::Message, at, text);
-                }
+                continue;
+            };
+            // An operation's are those of its channel, which is told.
+            let reference = |node: &Value| {
+                contract::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
+            };
+            let is_another = now == *name && facts::facts(was) != facts::facts(is);
+            if is_another && (reference(was) || reference(is)) {
+                let text = format!("the message {name} is another");
+                let (class, kind) = (Class::Behaviour, Kind::Changed);
+                self.push(class, kind, Subject::Message, at, text);
             }
         }
         for name in new.keys() {
