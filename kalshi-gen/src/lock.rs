@@ -14,7 +14,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks(BTreeMap<Protocol, Lock>);
 
-/// Which published contract one was taken from. The version tells little, as the exchange has changed contracts under the same one; the hash tells.
+/// Which published contract one was taken from. The version tells little, as the exchange has changed contracts under the same
+/// one; the hash tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lock {
