@@ -3,15 +3,20 @@
 //! Each message that the server sends is put as the answer of an operation, and each command's parameters as a body, so that
 //! open enums, exact money and tolerant lists are the same here as there.
 
-mod fixups;
+pub(crate) mod fixups;
+mod schemas;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::{Map, Value, json};
 use syn::{Item, ItemMod, parse_quote};
 
+pub(crate) use self::schemas::converted;
+use self::schemas::inline_scalars;
+#[cfg(feature = "cli")]
+pub(crate) use self::schemas::{convert, scalars};
 use crate::{
-    Error, client, contract, names,
+    Error, check, client, contract, names,
     normalize::{self, Normalized},
     refine, yaml,
 };
@@ -55,7 +60,7 @@ pub(crate) struct Streams {
 
 /// The Rust for a contract of streams.
 pub(crate) fn generate(text: &str, strict: bool) -> Result<String, Error> {
-    let streams = read(text, strict)?;
+    let streams = read(yaml::parse(text)?, strict)?;
     let file = client::generate(&streams.normalized)?;
     let types = refine::types_of(file, &streams.normalized)?;
     let items = module_items(types);
@@ -74,14 +79,8 @@ fn module_items(module: ItemMod) -> Vec<Item> {
 }
 
 /// Reads a contract of streams, mends it, and puts it as one of operations.
-pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
-    let mut document = yaml::parse(text)?;
-    let version = document["asyncapi"].as_str().unwrap_or_default();
-    if !version.starts_with("3.") {
-        return Err(Error::document(
-            "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
-        ));
-    }
+pub(crate) fn read(mut document: Value, strict: bool) -> Result<Streams, Error> {
+    check::streams::check(&document)?;
     fixups::apply(&mut document, strict)?;
     inline_scalars(&mut document);
     let mut schemas = Map::new();
@@ -89,12 +88,12 @@ pub(crate) fn read(text: &str, strict: bool) -> Result<Streams, Error> {
         .pointer("/components/schemas")
         .and_then(Value::as_object);
     for (name, schema) in named.into_iter().flatten() {
-        schemas.insert(name.clone(), converted(schema));
+        schemas.insert(name.clone(), converted(schema, "x-const"));
     }
     let mut paths = Map::new();
     let mut messages = Vec::new();
     for (sent_by_server, name, words, payload) in payloads(&document) {
-        let payload = converted(contract::follow(&document, payload));
+        let payload = converted(contract::follow(&document, payload), "x-const");
         let properties = &payload["properties"];
         if sent_by_server {
             let Some(kind) = properties["type"]["x-const"].as_str() else {
@@ -146,7 +145,7 @@ fn reference(name: &str) -> Value {
 }
 
 /// Every message of every operation: whether the server sends it, its name, its words, its payload.
-fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
+pub(crate) fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
     for operation in operations.map(|(_, operation)| operation) {
@@ -214,83 +213,6 @@ fn answer(message: &Message, properties: &Value, schemas: &mut Map<String, Value
     }
     schemas.insert(message.name.clone(), body);
     reference(&message.name)
-}
-
-/// Puts schemas of plain texts and numbers where they are referred to: a ticker is a text, and no type of its own. Words of the
-/// place go before those of the schema.
-fn inline_scalars(document: &mut Value) {
-    fn walk(node: &mut Value, scalars: &Map<String, Value>) {
-        match node {
-            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, scalars)),
-            Value::Object(members) => {
-                members
-                    .values_mut()
-                    .for_each(|member| walk(member, scalars));
-                let target = members
-                    .get("$ref")
-                    .and_then(Value::as_str)
-                    .and_then(contract::schema_name);
-                if let Some(Value::Object(scalar)) = target.and_then(|name| scalars.get(name)) {
-                    members.remove("$ref");
-                    for (key, value) in scalar {
-                        members.entry(key).or_insert_with(|| value.clone());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let Some(Value::Object(schemas)) = document.pointer("/components/schemas").cloned() else {
-        return;
-    };
-    let is_scalar = |schema: &Value| {
-        ["string", "integer", "number", "boolean"]
-            .iter()
-            .any(|kind| schema["type"] == *kind)
-            && schema.get("enum").is_none()
-            && schema.get("const").is_none()
-    };
-    let scalars = schemas
-        .into_iter()
-        .filter(|(_, schema)| is_scalar(schema))
-        .collect();
-    walk(document, &scalars);
-}
-
-/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only is marked.
-fn converted(schema: &Value) -> Value {
-    let Value::Object(members) = schema else {
-        return match schema {
-            Value::Array(items) => items.iter().map(converted).collect(),
-            leaf => leaf.clone(),
-        };
-    };
-    let mut out = Map::new();
-    for (key, value) in members {
-        match (key.as_str(), value) {
-            ("properties", Value::Object(properties)) => {
-                let properties = properties
-                    .iter()
-                    .map(|(name, schema)| (name.clone(), converted(schema)));
-                out.insert(key.clone(), Value::Object(properties.collect()));
-            }
-            ("const", value) if value.is_string() => {
-                out.insert("x-const".to_owned(), value.clone());
-            }
-            ("type", Value::Array(types)) => {
-                let kind = types.iter().find(|kind| *kind != "null");
-                out.insert(key.clone(), kind.cloned().unwrap_or_default());
-                out.insert(
-                    "nullable".to_owned(),
-                    types.iter().any(|kind| kind == "null").into(),
-                );
-            }
-            _ => {
-                out.insert(key.clone(), converted(value));
-            }
-        }
-    }
-    out.into()
 }
 
 /// The enum of all messages.

@@ -1,10 +1,10 @@
-//! Whether the vendored contract is ready to build on: valid, in words, generating, mended, locked, reviewed.
+//! Whether a vendored contract is ready to build on: valid, in words, generating, mended, locked, reviewed.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Error, Fixups, Lock, contract, refine, surface, words, yaml};
+use crate::{Error, Fixups, Locks, Protocol, contract, refine, surface, words, yaml};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -22,11 +22,11 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Committed<'a> {
-    /// `openapi.yaml`.
+    /// `openapi.yaml` or `asyncapi.yaml`.
     pub contract: &'a str,
     /// `spec.lock`, if it is there.
     pub lock: Option<&'a str>,
-    /// `tests/generated/surface.txt`, if it is there.
+    /// `tests/generated/surface.txt`, if it is there. It is of `openapi.yaml` alone.
     pub surface: Option<&'a str>,
 }
 
@@ -48,38 +48,61 @@ impl<'a> Committed<'a> {
     /// For a text that is no contract.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
         let tree = yaml::parse_in_order(self.contract)?;
-        let document = contract::read(tree.clone().into())?;
+        let document = contract::read_either(tree.clone().into())?;
+        let protocol = Protocol::of_document(&document);
         let version = document["info"]["version"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let operations = contract::operations(&document).count();
+        let content = match protocol {
+            Protocol::Rest => format!("{} operations", contract::operations(&document).count()),
+            Protocol::Streams => {
+                let count = |key: &str| document[key].as_object().map_or(0, serde_json::Map::len);
+                let (channels, operations) = (count("channels"), count("operations"));
+                format!("{channels} channels, {operations} operations")
+            }
+        };
         let valid = Finding {
             what: "valid",
-            found: format!("version {version}, {operations} operations"),
+            found: format!("version {version}, {content}"),
             to_do: None,
         };
-        let strict = crate::stages(self.contract, Fixups::AllMustApply);
+        let strict = self.made(protocol, Fixups::AllMustApply);
         let fault = strict.as_ref().err().map(ToString::to_string);
-        let made = strict.or_else(|_| crate::stages(self.contract, Fixups::WhereTheyApply));
+        let made = strict.or_else(|_| self.made(protocol, Fixups::WhereTheyApply));
         let fixups = fixups(fault, made.is_ok());
-        let surface = made
-            .as_ref()
-            .ok()
-            .map(|(refined, normalized)| surface::of(refined, normalized))
-            .transpose()?;
-        let generates = generates(made.as_ref().map(|(refined, _)| refined));
-        Ok(vec![
+        let mut findings = vec![
             valid,
-            described(tree, &document),
-            generates,
+            described(tree, &document, protocol),
+            generates(made.as_ref().map(|made| made.rust.as_str())),
             fixups,
-            self.locked(&version)?,
-            self.reviewed(surface.as_deref()),
-        ])
+            self.locked(protocol, &version)?,
+        ];
+        if protocol == Protocol::Rest {
+            let surface = made.as_ref().ok().map(|made| made.surface.as_str());
+            findings.push(self.reviewed(surface));
+        }
+        Ok(findings)
     }
 
-    fn locked(&self, version: &str) -> Result<Finding, Error> {
+    /// What becomes of the contract.
+    fn made(&self, protocol: Protocol, fixups: Fixups) -> Result<Made, Error> {
+        match protocol {
+            Protocol::Rest => {
+                let (refined, normalized) = crate::stages(self.contract, fixups)?;
+                Ok(Made {
+                    rust: refine::text(&refined),
+                    surface: surface::of(&refined, &normalized)?,
+                })
+            }
+            Protocol::Streams => Ok(Made {
+                rust: crate::generate_streams(self.contract, fixups)?,
+                surface: String::new(),
+            }),
+        }
+    }
+
+    fn locked(&self, protocol: Protocol, version: &str) -> Result<Finding, Error> {
         let what = "locked";
         let vendor = |found: &str| Finding {
             what,
@@ -89,16 +112,20 @@ impl<'a> Committed<'a> {
         let Some(text) = self.lock else {
             return Ok(vendor("there is no lock"));
         };
-        Ok(match Lock::parse(text) {
-            Err(error) => vendor(&error.to_string()),
-            Ok(lock) if lock.version != version => vendor(&format!(
+        let locks = match Locks::parse(text) {
+            Ok(locks) => locks,
+            Err(error) => return Ok(vendor(&error.to_string())),
+        };
+        Ok(match locks.get(protocol) {
+            None => vendor(&format!("there is no lock under `{}`", protocol.member())),
+            Some(lock) if lock.version != version => vendor(&format!(
                 "the lock is of version {}, the contract of {version}",
                 lock.version
             )),
-            Ok(lock) if !lock.matches(self.contract)? => vendor(
+            Some(lock) if !lock.matches(self.contract)? => vendor(
                 "the structure is not the one that was taken: mend a fault by a fixup, not here",
             ),
-            Ok(lock) => Finding {
+            Some(lock) => Finding {
                 what,
                 found: format!("as taken from {} on {}", lock.source, lock.date),
                 to_do: None,
@@ -137,10 +164,17 @@ impl<'a> Committed<'a> {
     }
 }
 
+/// What a contract becomes.
+struct Made {
+    rust: String,
+    /// Nothing for streams.
+    surface: String,
+}
+
 /// How many places are named before the rest is counted.
 const SHOWN: usize = 20;
 
-fn described(mut tree: yaml::Tree, document: &Value) -> Finding {
+fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
     let mut places = words::mark(&mut tree);
     let missing_words = places.len();
     for (path, method, operation) in contract::operations(document) {
@@ -151,9 +185,13 @@ fn described(mut tree: yaml::Tree, document: &Value) -> Finding {
         }
     }
     if places.is_empty() {
+        let found = match protocol {
+            Protocol::Rest => "words and costs everywhere",
+            Protocol::Streams => "words everywhere",
+        };
         return Finding {
             what: "described",
-            found: "words and costs everywhere".to_owned(),
+            found: found.to_owned(),
             to_do: None,
         };
     }
@@ -167,14 +205,19 @@ fn described(mut tree: yaml::Tree, document: &Value) -> Finding {
     let costs = places.len() - missing_words;
     Finding {
         what: "described",
-        found: format!("{missing_words} places need words, {costs} a cost or a bucket"),
+        found: match protocol {
+            Protocol::Rest => {
+                format!("{missing_words} places need words, {costs} a cost or a bucket")
+            }
+            Protocol::Streams => format!("{missing_words} places need words"),
+        },
         to_do: Some(to_do),
     }
 }
 
-fn generates(made: Result<&syn::File, &Error>) -> Finding {
+fn generates(made: Result<&str, &Error>) -> Finding {
     let (found, to_do) = match made {
-        Ok(refined) => (format!("{} kB of Rust", refine::text(refined).len() / 1000), None),
+        Ok(rust) => (format!("{} kB of Rust", rust.len() / 1000), None),
         Err(error) => (
             error.to_string(),
             Some("teach kalshi-gen the construct, or mend it by a fixup: CONTRIBUTING.md, Adding a fixup".to_owned()),

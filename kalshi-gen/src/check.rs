@@ -2,6 +2,7 @@
 
 mod operations;
 mod schemas;
+pub(crate) mod streams;
 
 use serde_json::{Map, Value};
 
@@ -27,12 +28,24 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
                 format!("OpenAPI {version} is not supported; kalshi-gen reads 3.0.x"),
             ));
         }
+        None if root.contains_key("asyncapi") => {
+            return Err(Error::document(
+                "a contract of streams (`asyncapi`), where one of calls (`openapi`) is needed",
+            ));
+        }
         None => {
             return Err(Error::document(
-                "not a contract: there is no text member `openapi`",
+                "not a contract: there is no text member `openapi`, nor `asyncapi`",
             ));
         }
     }
+    info(document)?;
+    schemas::check(document)?;
+    operations::check(document)
+}
+
+/// The texts that every contract has.
+fn info(document: &Value) -> Result<(), Error> {
     for key in ["title", "version"] {
         if document
             .pointer(&format!("/info/{key}"))
@@ -45,8 +58,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
             ));
         }
     }
-    schemas::check(document)?;
-    operations::check(document)
+    Ok(())
 }
 
 /// Refuses members that are there and are not of their kind.

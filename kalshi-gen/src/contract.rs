@@ -25,6 +25,58 @@ pub(crate) fn read(mut document: Value) -> Result<Value, Error> {
     Ok(document)
 }
 
+/// Which kind of contract a text is; each root member tells it.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Calls and answers: OpenAPI.
+    Rest,
+    /// Messages over a WebSocket: AsyncAPI.
+    Streams,
+}
+
+#[cfg(feature = "cli")]
+impl Protocol {
+    /// The root member of such a contract, with its version.
+    #[must_use]
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Rest => "openapi",
+            Self::Streams => "asyncapi",
+        }
+    }
+
+    /// The kind of the contract `text`; anything that is no contract of streams is to be one of calls.
+    ///
+    /// # Errors
+    ///
+    /// For a text that is no YAML.
+    pub fn of(text: &str) -> Result<Self, Error> {
+        Ok(Self::of_document(&yaml::parse(text)?))
+    }
+
+    pub(crate) fn of_document(document: &Value) -> Self {
+        if document.get("asyncapi").is_some() {
+            Self::Streams
+        } else {
+            Self::Rest
+        }
+    }
+}
+
+/// Checks that a tree is a contract of either kind that this generator can express.
+#[cfg(feature = "cli")]
+pub(crate) fn read_either(document: Value) -> Result<Value, Error> {
+    match Protocol::of_document(&document) {
+        Protocol::Rest => read(document),
+        Protocol::Streams => {
+            check::streams::check(&document)?;
+            Ok(document)
+        }
+    }
+}
+
 /// Every operation of a checked document: path, method, operation.
 pub(crate) fn operations(
     document: &Value,
@@ -107,6 +159,17 @@ pub(crate) fn reachable(
     document: &Value,
     part: impl Fn(&Map<String, Value>) -> Option<&Value>,
 ) -> BTreeSet<String> {
+    behind(
+        document,
+        operations(document).filter_map(|(_, _, operation)| part(operation)),
+    )
+}
+
+/// The names of the schemas that nodes lead to, also by way of other components.
+pub(crate) fn behind<'a>(
+    document: &'a Value,
+    nodes: impl Iterator<Item = &'a Value>,
+) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
             Value::Object(members) => {
@@ -118,9 +181,7 @@ pub(crate) fn reachable(
         }
     }
     let mut open = Vec::new();
-    for node in operations(document).filter_map(|(_, _, operation)| part(operation)) {
-        references(node, &mut open);
-    }
+    nodes.for_each(|node| references(node, &mut open));
     let mut seen = BTreeSet::new();
     while let Some(reference) = open.pop() {
         if seen.insert(reference)

@@ -10,6 +10,7 @@ mod renames;
 mod report;
 mod schemas;
 mod side;
+mod streams;
 mod types;
 
 use std::fmt;
@@ -24,9 +25,9 @@ pub use self::{
     report::Format,
 };
 use crate::{
-    contract,
+    Protocol, contract,
     error::{Error, Place},
-    facts,
+    facts, yaml,
 };
 
 /// The differences of two contracts, the gravest first.
@@ -42,14 +43,15 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// Compares two contracts, each the text of an OpenAPI 3.0 document in YAML or JSON.
+    /// Compares two contracts, each the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
     ///
     /// # Errors
     ///
     /// As [`generate`](crate::generate) reads them: see [`ContractsError`].
     pub fn new(old: &str, new: &str) -> Result<Self, ContractsError> {
-        let old = contract::parse(old).map_err(ContractsError::Old)?;
-        let new = contract::parse(new).map_err(ContractsError::New)?;
+        let old = read(old).map_err(ContractsError::Old)?;
+        let new = read(new).map_err(ContractsError::New)?;
+        of_one_kind(&old, &new)?;
         Ok(compare(&old, &new).0)
     }
 
@@ -128,6 +130,23 @@ impl std::error::Error for ContractsError {
     }
 }
 
+fn read(text: &str) -> Result<Value, Error> {
+    contract::read_either(yaml::parse(text)?)
+}
+
+/// Refuses a contract of calls beside one of streams.
+pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), ContractsError> {
+    let (old, new) = (Protocol::of_document(old), Protocol::of_document(new));
+    if old == new {
+        return Ok(());
+    }
+    Err(ContractsError::New(Error::document(format!(
+        "a contract of another kind: this one has `{}`, the other `{}`",
+        new.member(),
+        old.member()
+    ))))
+}
+
 /// Compares two checked documents; also tells what has another name now.
 pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     let (before, after) = (Side::new(old), Side::new(new));
@@ -140,9 +159,11 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
         shared: Default::default(),
     };
     comparison.operations();
+    comparison.streams();
     comparison.schemas();
     comparison.document();
     comparison.types(old, new);
+    comparison.envelopes();
     comparison.rest();
     let Comparison {
         renames,
@@ -199,6 +220,9 @@ struct Comparison<'a> {
     /// Components that several operations share, and that are compared once.
     shared: std::collections::BTreeSet<String>,
 }
+
+/// What is said of a fact that is told by its place alone.
+const UNNAMED: &str = "is another, which no type and no call shows";
 
 /// A place in both contracts.
 #[derive(Clone)]
@@ -272,7 +296,7 @@ impl Comparison<'_> {
                 Kind::Changed,
                 Subject::Document,
                 &at,
-                "is another, which no type and no call shows",
+                UNNAMED,
             );
         }
     }
@@ -354,21 +378,18 @@ mod tests {
         changed
     }
 
-    /// Whatever fact is taken away or bent, if a contract is left, it is told, and not as words.
-    #[test]
-    fn no_change_of_a_fact_goes_unnoticed() {
-        let text = include_str!("../tests/contracts/exchange.yaml");
-        let contract = contract::parse(text).unwrap();
+    /// Whatever fact is taken away or bent, if a contract is left, it is told, and not as words. Answers how many were tried, how
+    /// many left a contract, and how many were told by their place alone.
+    fn no_change_goes_unnoticed(text: &str, silent: &[&str]) -> (usize, usize, usize) {
+        let contract = read(text).unwrap();
         let mut found = Vec::new();
         pointers(&contract, Keys::Keywords, "", &mut found);
-        let (mut tried, mut valid) = (0, 0);
+        let (mut tried, mut valid, mut unnamed) = (0, 0, 0);
         for pointer in &found {
-            // The version heads the report; a component that nothing uses is nobody's.
-            let silent =
-                pointer == "/info/version" || pointer == "/openapi" || pointer.starts_with("/tags");
+            let silent = silent.iter().any(|silent| pointer.starts_with(silent));
             for changed in [without(&contract, pointer), bent(&contract, pointer)] {
                 tried += 1;
-                let Ok(changed) = contract::read(changed) else {
+                let Ok(changed) = contract::read_either(changed) else {
                     continue;
                 };
                 if silent || facts(&changed) == facts(&contract) {
@@ -382,26 +403,52 @@ mod tests {
                         .iter()
                         .any(|change| change.class != Class::Prose);
                     assert!(noticed, "{pointer}: {:?}", diff.changes);
+                    let by_place = |change: &Change| change.text.starts_with(UNNAMED);
+                    unnamed += usize::from(diff.changes.iter().any(by_place));
                 }
             }
         }
+        (tried, valid, unnamed)
+    }
+
+    #[test]
+    fn no_change_of_a_fact_goes_unnoticed() {
+        let text = include_str!("../tests/contracts/exchange.yaml");
+        // The version heads the report; a component that nothing uses is nobody's.
+        let silent = ["/info/version", "/openapi", "/tags"];
+        let (tried, valid, _) = no_change_goes_unnoticed(text, &silent);
         assert!(tried > 450 && valid > 200, "{tried} {valid}");
+    }
+
+    #[test]
+    fn no_change_of_a_fact_of_streams_goes_unnoticed() {
+        let text = include_str!("../tests/contracts/streams.yaml");
+        let silent = ["/info/version", "/asyncapi"];
+        let (tried, valid, unnamed) = no_change_goes_unnoticed(text, &silent);
+        assert!(tried > 400 && valid > 150, "{tried} {valid}");
+        assert_eq!(unnamed, 0);
     }
 
     /// Words and members of our own are never more than words.
     #[test]
     fn words_are_told_as_words() {
-        let contract = contract::parse(include_str!("../tests/contracts/exchange.yaml")).unwrap();
-        let mut stripped = facts(&contract);
-        // A title must be there.
-        stripped["info"]["title"] = "T".into();
-        let (diff, _) = compare(&contract, &contract::read(stripped).unwrap());
-        // Costs are facts, though they are ours or in words.
-        let others: Vec<_> = diff
-            .changes
-            .iter()
-            .filter(|change| change.class != Class::Prose && change.subject != Subject::Cost)
-            .collect();
-        assert!(others.is_empty(), "{others:?}");
+        for text in [
+            include_str!("../tests/contracts/exchange.yaml"),
+            include_str!("../tests/contracts/streams.yaml"),
+        ] {
+            let contract = read(text).unwrap();
+            let mut stripped = facts(&contract);
+            // A title must be there.
+            stripped["info"]["title"] = "T".into();
+            let (diff, _) = compare(&contract, &contract::read_either(stripped).unwrap());
+            // Costs are facts, though they are ours or in words.
+            let others: Vec<_> = diff
+                .changes
+                .iter()
+                .filter(|change| change.class != Class::Prose && change.subject != Subject::Cost)
+                .collect();
+            assert!(others.is_empty(), "{others:?}");
+            assert!(diff.count(Class::Prose) > 20);
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const WORDS: [&str; 9] = [
 /// What the keys of a mapping are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
-    /// Keywords of OpenAPI: words, facts and `x-` members.
+    /// Keywords of OpenAPI or AsyncAPI: words, facts and `x-` members.
     Keywords,
     /// Names that the contract chose, each of something with keywords.
     Names,
@@ -38,8 +38,13 @@ impl Keys {
                 | "headers" | "paths" | "content" | "callbacks" | "links" | "variables" => {
                     Self::Names
                 }
-                "parameters" if is_mapping => Self::Names,
-                "default" | "enum" | "required" | "mapping" | "scopes" | "security" => Self::Data,
+                // Lists in OpenAPI, or in an operation of AsyncAPI.
+                "parameters" | "servers" | "channels" | "operations" | "messages" if is_mapping => {
+                    Self::Names
+                }
+                "default" | "const" | "enum" | "required" | "mapping" | "scopes" | "security" => {
+                    Self::Data
+                }
                 key if key.starts_with("x-") || WORDS.contains(&key) => Self::Data,
                 _ => Self::Keywords,
             },
@@ -57,7 +62,8 @@ pub(crate) fn is_set(key: &str) -> bool {
     ["enum", "required", "tags"].contains(&key)
 }
 
-/// The facts of a document alone, in one form: without words, `x-` members and the list of tags, sets in order.
+/// The facts of a document alone, in one form: without words, `x-` members and the list of tags, which stands at the root or,
+/// in AsyncAPI, in `info`; sets in order.
 pub(crate) fn facts(document: &Value) -> Value {
     fn walk(node: &Value, keys: Keys, key: &str) -> Value {
         match node {
@@ -88,6 +94,9 @@ pub(crate) fn facts(document: &Value) -> Value {
     let mut facts = walk(document, Keys::Keywords, "");
     if let Value::Object(root) = &mut facts {
         root.remove("tags");
+        if let Some(Value::Object(info)) = root.get_mut("info") {
+            info.remove("tags");
+        }
     }
     facts
 }

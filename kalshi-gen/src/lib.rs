@@ -48,10 +48,12 @@ mod yaml;
 #[cfg(feature = "cli")]
 pub use audit::{Committed, Finding};
 #[cfg(feature = "cli")]
+pub use contract::Protocol;
+#[cfg(feature = "cli")]
 pub use diff::{Change, Class, ContractsError, Diff, Format, Kind, Subject};
 pub use error::Error;
 #[cfg(feature = "cli")]
-pub use lock::Lock;
+pub use lock::{Lock, Locks};
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "cli")]
@@ -94,14 +96,17 @@ pub fn generate_streams(contract: &str, fixups: Fixups) -> Result<String, Error>
     asyncapi::generate(contract, fixups == Fixups::AllMustApply)
 }
 
-/// The same as [`generate`], formatted for reading.
+/// The same as [`generate`] or [`generate_streams`], by what the contract is about, formatted for reading.
 ///
 /// # Errors
 ///
 /// Those of [`generate`].
 #[cfg(feature = "cli")]
 pub fn generate_formatted(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let rust = generate(contract, fixups)?;
+    let rust = match Protocol::of(contract)? {
+        Protocol::Rest => generate(contract, fixups)?,
+        Protocol::Streams => generate_streams(contract, fixups)?,
+    };
     let file = syn::parse_file(&rust)
         .map_err(|error| Error::document(format!("what was generated is no Rust: {error}")))?;
     Ok(prettyplease::unparse(&file))

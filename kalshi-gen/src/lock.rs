@@ -1,14 +1,21 @@
-//! `spec.lock`: which published contract the vendored one was taken from.
+//! `spec.lock`: which published contracts the vendored ones were taken from.
+
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    Error, contract, facts,
+    Error, Protocol, contract, facts,
     yaml::{self, Tree},
 };
 
-/// What `spec.lock` says. The version tells little, as the exchange has changed contracts under the same one; the hash tells.
+/// What `spec.lock` says: a lock for each contract, under the root member that tells its kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locks(BTreeMap<Protocol, Lock>);
+
+/// Which published contract one was taken from. The version tells little, as the exchange has changed contracts under the same
+/// one; the hash tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lock {
@@ -24,8 +31,41 @@ pub struct Lock {
     pub structure: String,
 }
 
-const HEADER: &str =
-    "# Which published contract openapi.yaml was taken from. Written by `kalshi-gen vendor`.\n";
+const HEADER: &str = "# Which published contracts openapi.yaml and asyncapi.yaml were taken from. Written by `kalshi-gen vendor`.\n";
+
+impl Locks {
+    /// Reads the text of `spec.lock`.
+    ///
+    /// # Errors
+    ///
+    /// For a text that is no lock.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let document = yaml::parse(text)?;
+        let mut locks = BTreeMap::new();
+        for protocol in [Protocol::Rest, Protocol::Streams] {
+            if let Some(lock) = document.get(protocol.member()) {
+                locks.insert(protocol, Lock::read(lock)?);
+            }
+        }
+        if locks.is_empty() {
+            return Err(Error::document(
+                "no lock of a contract: there is neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
+            ));
+        }
+        Ok(Self(locks))
+    }
+
+    /// The lock of the contract of a kind.
+    #[must_use]
+    pub fn get(&self, protocol: Protocol) -> Option<&Lock> {
+        self.0.get(&protocol)
+    }
+
+    /// Puts the lock of a contract in the place of the one of its kind.
+    pub fn insert(&mut self, protocol: Protocol, lock: Lock) {
+        self.0.insert(protocol, lock);
+    }
+}
 
 impl Lock {
     /// The lock of a contract that was published as `upstream` and taken from `source` on the day `date`.
@@ -34,7 +74,7 @@ impl Lock {
     ///
     /// For a text that is no contract.
     pub fn new(upstream: &str, source: &str, date: &str) -> Result<Self, Error> {
-        let document = contract::parse(upstream)?;
+        let document = contract::read_either(yaml::parse(upstream)?)?;
         Ok(Self {
             source: source.to_owned(),
             version: document["info"]["version"]
@@ -47,13 +87,7 @@ impl Lock {
         })
     }
 
-    /// Reads the text of `spec.lock`.
-    ///
-    /// # Errors
-    ///
-    /// For a text that is no lock.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let lock = yaml::parse(text)?;
+    fn read(lock: &Value) -> Result<Self, Error> {
         let member = |key: &str| {
             let text = lock.get(key).and_then(Value::as_str).map(str::to_owned);
             text.ok_or_else(|| {
@@ -77,7 +111,8 @@ impl Lock {
     ///
     /// For a text that is no contract.
     pub fn matches(&self, contract: &str) -> Result<bool, Error> {
-        Ok(structure(&contract::parse(contract)?) == self.structure)
+        let document = contract::read_either(yaml::parse(contract)?)?;
+        Ok(structure(&document) == self.structure)
     }
 
     /// Whether the same bytes were taken, from wherever and whenever.
@@ -88,27 +123,27 @@ impl Lock {
 }
 
 /// The text of `spec.lock`.
-impl std::fmt::Display for Lock {
+impl std::fmt::Display for Locks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            source,
-            version,
-            date,
-            sha256,
-            structure,
-        } = self;
-        let members = [
-            ("source", source),
-            ("version", version),
-            ("date", date),
-            ("sha256", sha256),
-            ("structure", structure),
-        ];
-        let members = members.map(|(key, text)| (key.to_owned(), Tree::Leaf(text.as_str().into())));
+        let locks = self.0.iter().map(|(protocol, lock)| {
+            let members = [
+                ("source", &lock.source),
+                ("version", &lock.version),
+                ("date", &lock.date),
+                ("sha256", &lock.sha256),
+                ("structure", &lock.structure),
+            ];
+            let members =
+                members.map(|(key, text)| (key.to_owned(), Tree::Leaf(text.as_str().into())));
+            (
+                protocol.member().to_owned(),
+                Tree::Mapping(IndexMap::from(members)),
+            )
+        });
         write!(
             f,
             "{HEADER}{}",
-            yaml::write(&Tree::Mapping(IndexMap::from(members)))
+            yaml::write(&Tree::Mapping(locks.collect()))
         )
     }
 }

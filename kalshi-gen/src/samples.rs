@@ -9,7 +9,7 @@ use crate::{
     contract::{self, resolve, text},
     names,
     normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL, SECRET},
-    operations, surface,
+    operations, surface, yaml,
 };
 
 /// How deep a sample nests before what may be left out is left out.
@@ -98,7 +98,7 @@ impl Samples {
     ///
     /// Those of [`generate_streams`](crate::generate_streams).
     pub fn frames(contract: &str) -> Result<Vec<(String, Sample)>, Error> {
-        let streams = asyncapi::read(contract, false)?;
+        let streams = asyncapi::read(yaml::parse(contract)?, false)?;
         let samples = Self {
             contract: Value::Null,
             tree: streams.normalized.tree,

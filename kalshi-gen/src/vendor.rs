@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Vendored {
-    /// The new text of `openapi.yaml`.
+    /// The new text of `openapi.yaml` or `asyncapi.yaml`.
     pub text: String,
     /// The version the exchange gives it.
     pub version: String,
@@ -90,16 +90,19 @@ impl Vendored {
 /// A text that is no contract, and which of the two it is.
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, ContractsError> {
     let new = yaml::parse_in_order(upstream).map_err(ContractsError::New)?;
-    let new_value = contract::read(new.clone().into()).map_err(ContractsError::New)?;
+    let new_value = contract::read_either(new.clone().into()).map_err(ContractsError::New)?;
     let old = ours
         .map(yaml::parse_in_order)
         .transpose()
         .map_err(ContractsError::Old)?;
     let old_value = old
         .clone()
-        .map(|tree| contract::read(tree.into()))
+        .map(|tree| contract::read_either(tree.into()))
         .transpose()
         .map_err(ContractsError::Old)?;
+    if let Some(old) = &old_value {
+        diff::of_one_kind(old, &new_value)?;
+    }
     let renames = old_value
         .as_ref()
         .map(|old| diff::compare(old, &new_value).1)
@@ -135,7 +138,7 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, ContractsE
             "cannot be written without losing some of its structure",
         )));
     }
-    let written = contract::read(written.into()).map_err(ContractsError::New)?;
+    let written = contract::read_either(written.into()).map_err(ContractsError::New)?;
     let version = written["info"]["version"]
         .as_str()
         .unwrap_or_default()
@@ -245,11 +248,21 @@ impl Taking {
         let renamed = || {
             let text = place.to_string();
             let member = self.renames.old_member(&text);
-            member.or_else(|| {
-                self.renames
-                    .old_schema(key)
-                    .filter(|_| text.starts_with("$.components.schemas."))
-            })
+            let below = |place: &str| text.starts_with(place);
+            let renames = &self.renames;
+            member
+                .or_else(|| {
+                    let old = renames.old_schema(key);
+                    old.filter(|_| below("$.components.schemas."))
+                })
+                .or_else(|| {
+                    let old = renames.old_message(key);
+                    old.filter(|_| below("$.components.messages."))
+                })
+                .or_else(|| {
+                    let old = renames.old_operation(key);
+                    old.filter(|_| below("$.operations."))
+                })
         };
         ours.get(key)
             .or_else(|| ours.get(renamed().filter(|_| keys == Keys::Names)?))

@@ -1,5 +1,7 @@
 //! The places of a contract that need words, and which of them have none yet.
 
+mod streams;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -56,6 +58,10 @@ fn each(contract: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position
         visit(info, "title", Position::First, &place.join("info"));
         visit(info, "description", Position::Last, &place.join("info"));
     }
+    if root.contains_key("asyncapi") {
+        streams::each(root, visit);
+    }
+    // Those of streams are mappings.
     for list in ["servers", "tags"] {
         for (index, item) in items(root.get_mut(list)).enumerate() {
             if let Tree::Mapping(item) = item {
@@ -272,10 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn the_vendored_contract_needs_no_words() {
-        let mut contract = yaml::parse_in_order(include_str!("../../openapi.yaml")).unwrap();
-        let before = contract.clone();
-        assert_eq!(mark(&mut contract), Vec::<String>::new());
-        assert_eq!(contract, before);
+    fn the_vendored_contracts_need_no_words() {
+        for text in [
+            include_str!("../../openapi.yaml"),
+            include_str!("../../asyncapi.yaml"),
+        ] {
+            let mut contract = yaml::parse_in_order(text).unwrap();
+            let before = contract.clone();
+            assert_eq!(mark(&mut contract), Vec::<String>::new());
+            assert_eq!(contract, before);
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
+const STREAMS: &str = include_str!("contracts/streams.yaml");
 
 /// What a run of the program left behind.
 struct Run {
@@ -375,15 +376,17 @@ fn vendor_takes_a_contract_and_locks_it() {
     let (contract, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
     assert!(contract.contains("description: WORDS NEEDED"));
     assert!(
-        lock.contains(&format!("source: {source}\nversion: '1.0.0'\ndate: '20")),
+        lock.contains(&format!(
+            "openapi:\n  source: {source}\n  version: '1.0.0'\n  date: '20"
+        )),
         "{lock}"
     );
     // Once more, on another day: nothing changes.
     let earlier = lock
         .lines()
         .map(|line| {
-            if line.starts_with("date") {
-                "date: '2026-01-02'\n".to_owned()
+            if line.starts_with("  date") {
+                "  date: '2026-01-02'\n".to_owned()
             } else {
                 format!("{line}\n")
             }
@@ -412,6 +415,66 @@ fn vendor_takes_a_contract_and_locks_it() {
     assert_eq!(
         folder.files(),
         ["next.yaml", "openapi.yaml", "published.yaml", "spec.lock"]
+    );
+}
+
+#[test]
+fn the_contract_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
+    let folder = Folder::new(&[("published.yaml", STREAMS), ("calls.yaml", EXCHANGE)]);
+    assert_eq!(folder.run(&["vendor", "calls.yaml"]).code, 0);
+    let of_calls = folder.read("spec.lock");
+    let run = folder.run(&["vendor", "published.yaml"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.out.starts_with("contract 1.0.0, the first\n"));
+    // Each in a file of its own, with a lock of its own.
+    let (contract, lock) = (folder.read("asyncapi.yaml"), folder.read("spec.lock"));
+    assert!(contract.starts_with("asyncapi: '3.0.0'\n"), "{contract}");
+    assert!(
+        lock.starts_with(&of_calls) && lock.contains("\nasyncapi:\n  source: published.yaml\n"),
+        "{lock}"
+    );
+    let run = folder.run(&["check", "--contract", "asyncapi.yaml"]);
+    assert_eq!(run.code, 1);
+    for line in [
+        "ok  valid      version 1.0.0, 2 channels, 4 operations\n",
+        "\nok  generates  ",
+        "\nok  locked     as taken from published.yaml on ",
+        "\n    $.channels.prices.description\n",
+    ] {
+        assert!(run.out.contains(line), "{line}\n{}", run.out);
+    }
+    // Both, each under its name.
+    let run = folder.run(&["check"]);
+    assert!(
+        run.out.starts_with("openapi.yaml\n") && run.out.contains("\nasyncapi.yaml\n"),
+        "{}",
+        run.out
+    );
+    let rust = folder.run(&["generate", "published.yaml"]);
+    assert!(rust.out.contains("pub enum Message {"), "{}", rust.out);
+    // One kind is not the other.
+    for arguments in [
+        vec!["diff", "calls.yaml", "published.yaml"],
+        vec!["vendor", "calls.yaml", "--contract", "asyncapi.yaml"],
+        vec!["vendor", "published.yaml", "--lock", "asyncapi.yaml"],
+        vec!["show", "GetMarket", "--contract", "published.yaml"],
+    ] {
+        let run = folder.run(&arguments);
+        assert_eq!(
+            (run.code, run.err.lines().count()),
+            (2, 1),
+            "{arguments:?} {}",
+            run.err
+        );
+    }
+    assert_eq!(folder.read("asyncapi.yaml"), contract);
+    fs::remove_file(folder.path("asyncapi.yaml")).unwrap();
+    let run = folder.run(&["check"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.contains("asyncapi.yaml: No such file"),
+        "{}",
+        run.err
     );
 }
 
@@ -500,13 +563,14 @@ fn check_says_what_to_do_next() {
     let copy = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let folder = Folder::new(&[
         ("openapi.yaml", &copy("openapi.yaml")),
+        ("asyncapi.yaml", &copy("asyncapi.yaml")),
         ("spec.lock", &copy("spec.lock")),
         ("surface.txt", &copy("tests/generated/surface.txt")),
     ]);
     let run = folder.run(&["check", "--surface", "surface.txt"]);
     assert_eq!(
         (run.code, run.out.lines().last()),
-        (0, Some("6 of 6 hold: build on it")),
+        (0, Some("11 of 11 hold: build on it")),
         "{}",
         run.out
     );
@@ -525,7 +589,7 @@ fn check_says_what_to_do_next() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("1 of 6 left to do; next: UPDATE=1 cargo test"),
+            .starts_with("1 of 11 left to do; next: UPDATE=1 cargo test"),
         "{}",
         run.out
     );

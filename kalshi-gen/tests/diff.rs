@@ -1,33 +1,21 @@
 //! Every class of change, on a small exchange: what is told, how grave it is, and that nothing else is.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use kalshi_gen::{Class, Diff, Format, Kind};
+mod told;
+
+use kalshi_gen::{Class, Format, Kind};
+use told::{diff, told};
 
 const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
 
 /// The exchange with one piece of text, which stands there once, replaced.
 fn with(old: &str, new: &str) -> String {
-    assert_eq!(EXCHANGE.matches(old).count(), 1, "{old}");
-    EXCHANGE.replace(old, new)
+    told::with(EXCHANGE, old, new)
 }
 
-fn diff(old: &str, new: &str) -> Diff {
-    Diff::new(old, new).unwrap()
-}
-
-/// The changes, each as `class place: text`.
-fn told(diff: &Diff) -> Vec<String> {
-    diff.changes
-        .iter()
-        .map(|change| format!("{} {change}", change.class))
-        .collect()
-}
-
-/// What replacing `old` by `new` tells, and what going back does.
+/// What replacing `old` by `new` in the exchange tells, and what going back does.
 fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
-    let changed = with(old, new);
-    assert_eq!(told(&diff(EXCHANGE, &changed)), there, "{old} -> {new}");
-    assert_eq!(told(&diff(&changed, EXCHANGE)), back, "{new} -> {old}");
+    told::check(EXCHANGE, old, new, there, back);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Taking a published contract: its structure, our words and own members, one form, one order.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use kalshi_gen::{Committed, Format, Lock, Vendored, vendor};
+use kalshi_gen::{Committed, Format, Lock, Locks, Protocol, Vendored, vendor};
 use serde_json::Value;
 
 const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
@@ -251,7 +251,9 @@ fn comments_below_the_top_are_missed() {
 fn the_lock_knows_the_published_bytes_and_their_structure() {
     let published = published(EXCHANGE);
     let lock = Lock::new(&published, "https://example.com/openapi.yaml", "2026-01-02").unwrap();
-    assert_eq!(Lock::parse(&lock.to_string()).unwrap(), lock);
+    let mut locks = Locks::default();
+    locks.insert(Protocol::Rest, lock.clone());
+    assert_eq!(Locks::parse(&locks.to_string()).unwrap(), locks);
     assert_eq!((lock.version.as_str(), lock.sha256.len()), ("1.0.0", 64));
     assert!(lock.matches(&ours()).unwrap());
     assert!(
@@ -268,11 +270,12 @@ fn the_lock_knows_the_published_bytes_and_their_structure() {
         .unwrap()
     );
     assert!(
-        Lock::parse("source: a\n")
+        Locks::parse("openapi: {source: a}\n")
             .unwrap_err()
             .to_string()
             .contains("`version` is missing")
     );
+    assert!(Locks::parse("source: a\n").is_err());
 }
 
 /// What is left to do, in the order of the findings.
@@ -313,7 +316,8 @@ fn the_audit_says_what_is_left_to_do() {
         ]
     );
 
-    let version = Lock::parse(lock).unwrap().version;
+    let locks = Locks::parse(lock).unwrap();
+    let version = &locks.get(Protocol::Rest).unwrap().version;
     let newer = contract.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
     assert_eq!(
         left(Committed::new(&newer, Some(lock), Some(surface))),

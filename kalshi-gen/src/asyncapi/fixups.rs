@@ -32,7 +32,7 @@ const FIXUPS: [Fixup; 5] = [
 ];
 
 /// Applies every fixup. When `strict`, one that finds no fault is an error.
-pub(super) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
+pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
     for fixup in FIXUPS {
         if !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(

@@ -41,6 +41,10 @@ pub enum Kind {
 pub enum Subject {
     /// An operation.
     Operation,
+    /// A channel of streams, or its address.
+    Channel,
+    /// A message of streams.
+    Message,
     /// The method or the path of an operation.
     Path,
     /// A parameter.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::side::Side;
+use super::{side::Side, streams};
 use crate::{
     contract::{self, reference},
     error::Place,
@@ -13,10 +13,12 @@ use crate::{
 /// What the new contract calls otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Renames {
-    /// New ids of operations by their old ones: what is called at the same method and path.
+    /// New ids of operations by their old ones: what is called at the same method and path, or carries the same messages.
     operations: BTreeMap<String, String>,
     /// New names of schemas by their old ones.
     schemas: BTreeMap<String, String>,
+    /// New names of the messages of streams by their old ones.
+    messages: BTreeMap<String, String>,
     /// Old names of members and parameters, by where they stand now.
     members: BTreeMap<String, String>,
 }
@@ -28,7 +30,7 @@ impl Renames {
             .iter()
             .map(|(id, (path, method, _))| ((*path, *method), *id))
             .collect();
-        let operations = before
+        let calls = before
             .iter()
             .filter(|(id, _)| !after.contains_key(*id))
             .filter_map(|(id, (path, method, _))| {
@@ -36,11 +38,15 @@ impl Renames {
                     .get(&(*path, *method))
                     .filter(|now| !before.contains_key(*now))?;
                 Some(((*id).to_owned(), (*now).to_owned()))
-            })
-            .collect();
+            });
+        let of_streams = streams::renamed(old, new, "/operations", |_| None);
+        let schemas = schemas(old, new);
         Self {
-            operations,
-            schemas: schemas(old, new),
+            operations: calls.chain(of_streams).collect(),
+            messages: streams::renamed(old, new, streams::MESSAGES, |name| {
+                schemas.get(name).cloned()
+            }),
+            schemas,
             members: BTreeMap::new(),
         }
     }
@@ -60,6 +66,18 @@ impl Renames {
     /// What the schema `new` was called.
     pub(crate) fn old_schema(&self, new: &str) -> Option<&str> {
         self.schemas
+            .iter()
+            .find(|(_, name)| *name == new)
+            .map(|(old, _)| old.as_str())
+    }
+
+    pub(super) fn message(&self, old: &str) -> Option<&str> {
+        self.messages.get(old).map(String::as_str)
+    }
+
+    /// What the message `new` was called.
+    pub(crate) fn old_message(&self, new: &str) -> Option<&str> {
+        self.messages
             .iter()
             .find(|(_, name)| *name == new)
             .map(|(old, _)| old.as_str())

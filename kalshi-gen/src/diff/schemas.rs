@@ -24,14 +24,24 @@ impl Comparison<'_> {
                 continue;
             };
             let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
+            // Nobody sees the name of a schema after which no type is called.
+            let gone = if self.old.is_nameless(&name) {
+                Class::Additive
+            } else {
+                Class::Breaking
+            };
             let Some(after) = after else {
                 if used_before {
                     self.push(
-                        Class::Breaking,
+                        gone,
                         Kind::Removed,
                         Subject::Schema,
                         &place,
-                        "schema removed",
+                        if gone == Class::Breaking {
+                            "schema removed"
+                        } else {
+                            "schema removed; no type has its name"
+                        },
                     );
                 } else {
                     self.push(
@@ -46,26 +56,14 @@ impl Comparison<'_> {
             };
             if name != new_name {
                 let text = format!("was called `{name}`");
-                let change = self.push(
-                    Class::Breaking,
-                    Kind::Renamed,
-                    Subject::Schema,
-                    &place,
-                    text,
-                );
+                let change = self.push(gone, Kind::Renamed, Subject::Schema, &place, text);
                 change.before = Some(name.clone());
                 change.after = Some(new_name.clone());
             }
             match (used_before, used_after) {
                 (true, false) => {
                     let text = "schema removed: no operation uses it any more";
-                    self.push(
-                        Class::Breaking,
-                        Kind::Removed,
-                        Subject::Schema,
-                        &place,
-                        text,
-                    );
+                    self.push(gone, Kind::Removed, Subject::Schema, &place, text);
                 }
                 (false, true) => {
                     self.push(

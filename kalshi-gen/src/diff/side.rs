@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    compose,
+    Protocol, asyncapi, compose,
     contract::{self, reference, resolve, schema_name, text},
     error::Place,
     fixups, normalize,
@@ -22,6 +22,17 @@ pub(super) struct Side {
     sent: BTreeSet<String>,
     received: BTreeSet<String>,
     named: BTreeSet<String>,
+    /// Schemas of streams that become texts and numbers where they are referred to.
+    inlined: BTreeSet<String>,
+    /// Messages of streams, with the names of their payloads, where those have one.
+    messages: Vec<Carried>,
+}
+
+/// A message of streams that an operation carries.
+struct Carried {
+    sent_by_server: bool,
+    name: String,
+    payload: Option<String>,
 }
 
 /// What the SDK makes of a schema, as far as two of them can be told apart.
@@ -41,40 +52,59 @@ pub(super) enum Shape {
 
 impl Side {
     pub(super) fn new(document: &Value) -> Self {
+        let is_of_streams = Protocol::of_document(document) == Protocol::Streams;
+        let mut inlined = BTreeSet::new();
+        let mut document = document.clone();
+        if is_of_streams {
+            inlined = asyncapi::scalars(&document).keys().cloned().collect();
+            asyncapi::convert(&mut document, "const");
+        }
         let mut composed = document.clone();
         // Compositions that cannot be merged are compared as they stand.
-        if contract::schemas(document).is_none() || compose::merge_all_of(&mut composed, 0).is_err()
+        if contract::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok()
         {
-            composed = document.clone();
+            document = composed;
         }
-        let document = composed;
         let mut marked = document.clone();
-        // Not strict, so it cannot fail.
-        _ = fixups::apply(&mut marked, false);
+        // Not strict, so they cannot fail.
+        _ = if is_of_streams {
+            asyncapi::fixups::apply(&mut marked, false)
+        } else {
+            fixups::apply(&mut marked, false)
+        };
         let mut marks = BTreeMap::new();
-        for (name, schema) in contract::schemas(&marked).into_iter().flatten() {
-            let place = Place::of(&["components", "schemas", name]);
-            let mut note = |node: &Value, place: &Place| {
-                if let Some(mark) = node.get("x-kalshi-type").and_then(Value::as_str) {
-                    marks.insert(place.to_string(), mark.to_owned());
-                }
-            };
-            note(schema, &place);
-            for (member, node) in schema
-                .get("properties")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
-                note(node, &place.join("properties").join(member));
-            }
+        if let Some(schemas) = marked.pointer("/components/schemas") {
+            self::marks(schemas, &Place::of(&["components", "schemas"]), &mut marks);
         }
+        let messages: Vec<_> = asyncapi::payloads(&document)
+            .into_iter()
+            .map(|(sent_by_server, name, _, payload)| Carried {
+                sent_by_server,
+                name,
+                payload: reference(payload).and_then(schema_name).map(str::to_owned),
+            })
+            .collect();
+        let carried = |by_server: bool| {
+            let operations = document["operations"].as_object().into_iter().flatten();
+            let operations = operations
+                .filter(move |(_, operation)| (operation["action"] == "send") == by_server)
+                .filter_map(|(_, operation)| operation.get("messages"));
+            contract::behind(&document, operations)
+        };
+        let called = |key: &str| contract::reachable(&document, |operation| operation.get(key));
+        let [sent, received, named] = if is_of_streams {
+            [carried(false), carried(true), BTreeSet::new()]
+        } else {
+            ["requestBody", "responses", "parameters"].map(called)
+        };
         Self {
-            sent: contract::reachable(&document, |operation| operation.get("requestBody")),
-            received: contract::reachable(&document, |operation| operation.get("responses")),
-            named: contract::reachable(&document, |operation| operation.get("parameters")),
+            sent,
+            received,
+            named,
             document,
             marks,
+            inlined,
+            messages,
         }
     }
 
@@ -117,6 +147,32 @@ impl Side {
         self.received.contains(name)
     }
 
+    /// Whether the schema is one of streams after which no type is called.
+    pub(super) fn is_nameless(&self, name: &str) -> bool {
+        self.inlined.contains(name) || self.is_payload(name)
+    }
+
+    /// Whether the schema is the payload of a message.
+    pub(super) fn is_payload(&self, name: &str) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.payload.as_deref() == Some(name))
+    }
+
+    pub(super) fn is_sent_message(&self, name: &str) -> bool {
+        self.carries(name, false)
+    }
+
+    pub(super) fn is_received_message(&self, name: &str) -> bool {
+        self.carries(name, true)
+    }
+
+    fn carries(&self, name: &str, by_server: bool) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.name == name && message.sent_by_server == by_server)
+    }
+
     /// Whether an operation leads to the schema, so that it yields a type.
     pub(super) fn is_used(&self, name: &str) -> bool {
         self.is_sent(name) || self.is_received(name) || self.named.contains(name)
@@ -142,6 +198,9 @@ impl Side {
             };
             if let Some(kind) = by_name(schema) {
                 return Shape::Scalar(scalar_name(kind));
+            }
+            if self.inlined.contains(target) {
+                return self.shape(schema, name, &Place::of(&["components", "schemas", target]));
             }
             // A named list or map is written out where it is used; one that holds itself keeps its name.
             let own = format!("\"#/components/schemas/{target}\"");
@@ -214,6 +273,26 @@ impl Side {
                 text(object, "format").unwrap_or_default(),
             )),
         }
+    }
+}
+
+/// What fixups say of the schemas below a node.
+fn marks(node: &Value, place: &Place, found: &mut BTreeMap<String, String>) {
+    match node {
+        Value::Object(members) => {
+            if let Some(mark) = members.get("x-kalshi-type").and_then(Value::as_str) {
+                found.insert(place.to_string(), mark.to_owned());
+            }
+            for (key, member) in members {
+                marks(member, &place.join(key), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                marks(item, &place.item(index), found);
+            }
+        }
+        _ => {}
     }
 }
 

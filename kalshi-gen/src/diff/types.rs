@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{At, Class, Comparison, Subject};
+use super::{At, Change, Class, Comparison, Kind, Subject};
 use crate::{
+    Protocol, asyncapi,
     contract::{self, schema_name, text},
     error::Place,
     normalize::{self, Normalized, SCALARS},
@@ -15,12 +16,57 @@ use crate::{
 impl Comparison<'_> {
     /// Compares the types that the generator makes of both contracts; it may not be able to.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
-        let made = |document: &Value| normalize::normalize(document.clone(), false).ok();
-        let (Some(before), Some(after)) = (made(old), made(new)) else {
+        let of_streams = Protocol::of_document(old) == Protocol::Streams;
+        let made = |document: &Value| {
+            let document = document.clone();
+            if of_streams {
+                asyncapi::read(document, false).map(|streams| streams.normalized)
+            } else {
+                normalize::normalize(document, false)
+            }
+        };
+        let (Ok(before), Ok(after)) = (made(old), made(new)) else {
             return;
         };
-        self.member_types(&before, &after);
-        self.parameter_types(&before, &after);
+        if of_streams {
+            self.message_types(&before, &after);
+        } else {
+            self.member_types(&before, &after);
+            self.parameter_types(&before, &after);
+        }
+    }
+
+    /// Types of streams are called after messages, where the contract has other names; so a type is told only where nothing else
+    /// says that a program may no longer compile.
+    fn message_types(&mut self, before: &Normalized, after: &Normalized) {
+        let is_breaking = |change: &Change| change.class == Class::Breaking;
+        if self.changes.iter().any(is_breaking) {
+            return;
+        }
+        let named = contract::schemas(&before.tree).into_iter().flatten();
+        let place = Place::of(&["components", "messages"]);
+        let at = |name: String| At {
+            name,
+            old: place.clone(),
+            new: place.clone(),
+        };
+        for name in named.map(|(name, _)| name) {
+            if contract::schemas(&after.tree).is_none_or(|all| !all.contains_key(name)) {
+                let (class, kind) = (Class::Breaking, Kind::Removed);
+                let text = "nothing makes the type any more";
+                self.push(class, kind, Subject::Type, &at(name.clone()), text);
+            }
+            let is = members(&after.tree, name);
+            for (member, was) in members(&before.tree, name) {
+                let is = is.get(&member).map(types);
+                let (was, Some(is)) = (types(&was), is) else {
+                    continue;
+                };
+                if was != is {
+                    self.type_changed(&at(format!("{name}.{member}")), &was, &is);
+                }
+            }
+        }
     }
 
     fn member_types(&mut self, before: &Normalized, after: &Normalized) {

@@ -10,7 +10,15 @@ use super::{Tree, plain};
 const WIDTH: usize = 112;
 
 /// Mappings whose members are set apart by an empty line.
-const SPACED: [&str; 4] = ["paths", "responses", "parameters", "schemas"];
+const SPACED: [&str; 7] = [
+    "paths",
+    "responses",
+    "parameters",
+    "schemas",
+    "channels",
+    "operations",
+    "messages",
+];
 
 /// Writes a document; reading it gives the same tree.
 pub(crate) fn write(tree: &Tree) -> String {

@@ -3,11 +3,14 @@
 use std::{path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
-use kalshi_gen::{Class, Committed, ContractsError, Diff, Fixups, Format, Lock, Samples};
+use kalshi_gen::{
+    Class, Committed, ContractsError, Diff, Finding, Fixups, Format, Lock, Locks, Protocol, Samples,
+};
 
 use crate::{
     Vendored,
     files::{Failure, Input, Pending, print, read_if_there, write},
+    vendored,
 };
 
 pub(crate) fn diff(
@@ -38,13 +41,15 @@ pub(crate) fn vendor(
     format: Format,
     dry_run: bool,
 ) -> Result<ExitCode, Failure> {
-    if files.contract == files.lock {
+    let published = Input::read(upstream)?;
+    let protocol = Protocol::of(&published.text).map_err(|error| published.fault(&error))?;
+    let place = files.contract.clone().unwrap_or_else(|| vendored(protocol));
+    if place == files.lock {
         return Err(Failure(format!(
             "{}: is both the contract and its lock",
             files.lock.display()
         )));
     }
-    let published = Input::read(upstream)?;
     if published.ends_early() {
         return Err(Failure(format!(
             "{}: line {} ends without a line break: a truncated download?",
@@ -52,8 +57,8 @@ pub(crate) fn vendor(
             published.text.lines().count()
         )));
     }
-    let ours = read_if_there(&files.contract)?.map(|text| Input {
-        name: files.contract.display().to_string(),
+    let ours = read_if_there(&place)?.map(|text| Input {
+        name: place.display().to_string(),
         text,
     });
     let taken = kalshi_gen::vendor(
@@ -61,10 +66,11 @@ pub(crate) fn vendor(
         &published.text,
     )
     .map_err(|error| which(error, ours.as_ref().unwrap_or(&published), &published))?;
-    let before = match read_if_there(&files.lock)? {
-        Some(text) => Lock::parse(&text).ok(),
-        None => None,
+    let mut locks = match read_if_there(&files.lock)? {
+        Some(text) => Locks::parse(&text).unwrap_or_default(),
+        None => Locks::default(),
     };
+    let before = locks.get(protocol).cloned();
     let source = source
         .or_else(|| before.as_ref().map(|lock| lock.source.clone()))
         .unwrap_or_else(|| {
@@ -80,10 +86,11 @@ pub(crate) fn vendor(
     if let Some(before) = before.filter(|before| before.is_of_same(&lock)) {
         lock.date = before.date;
     }
+    locks.insert(protocol, lock);
     if !dry_run {
         let (contract, lock) = (
-            Pending::write(&files.contract, &taken.text)?,
-            Pending::write(&files.lock, &lock.to_string())?,
+            Pending::write(&place, &taken.text)?,
+            Pending::write(&files.lock, &locks.to_string())?,
         );
         // The lock first: should the contract not follow, `check` says so, and the old one is still there.
         lock.keep()?;
@@ -94,18 +101,41 @@ pub(crate) fn vendor(
 }
 
 pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failure> {
-    let contract = Input::read(&files.contract)?;
+    let contracts = match &files.contract {
+        Some(path) => vec![path.clone()],
+        None => vec![vendored(Protocol::Rest), vendored(Protocol::Streams)],
+    };
     let (lock, surface) = (read_if_there(&files.lock)?, read_if_there(surface)?);
-    let findings = Committed::new(&contract.text, lock.as_deref(), surface.as_deref())
-        .audit()
-        .map_err(|error| contract.fault(&error))?;
+    let (mut out, mut findings) = (String::new(), Vec::new());
+    for path in &contracts {
+        let contract = Input::read(path)?;
+        let found = Committed::new(&contract.text, lock.as_deref(), surface.as_deref())
+            .audit()
+            .map_err(|error| contract.fault(&error))?;
+        if contracts.len() > 1 {
+            let bold = Style::new().bold();
+            out.push_str(&format!("{bold}{}{bold:#}\n", contract.name));
+        }
+        out.push_str(&listed(&found));
+        findings.extend(found);
+    }
+    out.push_str(&verdict(&findings));
+    print(&out)?;
+    Ok(if findings.iter().all(|finding| finding.to_do.is_none()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Findings, each with what to do about it.
+fn listed(findings: &[Finding]) -> String {
     let (good, bad) = (
         AnsiColor::Green.on_default(),
         AnsiColor::Red.on_default().bold(),
     );
-    let bold = Style::new().bold();
     let mut out = String::new();
-    for finding in &findings {
+    for finding in findings {
         let (style, word) = if finding.to_do.is_none() {
             (good, "ok")
         } else {
@@ -119,34 +149,25 @@ pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failur
             out.push_str(&format!("    {line}\n"));
         }
     }
+    out
+}
+
+/// Whether all holds, or how much does not and what comes next.
+fn verdict(findings: &[Finding]) -> String {
+    let all = findings.len();
     let open: Vec<_> = findings
         .iter()
-        .filter(|finding| finding.to_do.is_some())
+        .filter_map(|finding| finding.to_do.as_deref())
         .collect();
     let verdict = match open.first() {
-        None => format!("{} of {} hold: build on it", findings.len(), findings.len()),
+        None => format!("{all} of {all} hold: build on it"),
         Some(first) => {
-            let next = first
-                .to_do
-                .as_deref()
-                .unwrap_or_default()
-                .lines()
-                .next()
-                .unwrap_or_default();
-            format!(
-                "{} of {} left to do; next: {next}",
-                open.len(),
-                findings.len()
-            )
+            let next = first.lines().next().unwrap_or_default();
+            format!("{} of {all} left to do; next: {next}", open.len())
         }
     };
-    out.push_str(&format!("{bold}{verdict}{bold:#}\n"));
-    print(&out)?;
-    Ok(if open.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let bold = Style::new().bold();
+    format!("{bold}{verdict}{bold:#}\n")
 }
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ mod files;
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use kalshi_gen::Format;
+use kalshi_gen::{Format, Protocol};
 
 use self::files::Failure;
 
@@ -45,7 +45,7 @@ enum Command {
     },
     /// Take the structure of a published contract; keep our words and `x-` members.
     #[command(
-        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n\nWrites the contract and its lock, each whole or not at all, and prints what changed."
+        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the contract and its lock, each whole or not at all, and prints what changed."
     )]
     Vendor {
         /// The published contract: a file of YAML or JSON, or `-`.
@@ -62,19 +62,21 @@ enum Command {
         #[command(flatten)]
         vendored: Vendored,
     },
-    /// Check that the vendored contract is ready to build on, and say what to do next.
+    /// Check that the vendored contracts are ready to build on, and say what to do next.
     #[command(
-        after_help = "Example:\n  kalshi-gen check\n\nExit code 1 when something is left to do."
+        after_help = "Example:\n  kalshi-gen check\n  kalshi-gen check --contract asyncapi.yaml\n\nExit code 1 when something is left to do."
     )]
     Check {
-        /// The snapshot of the public surface.
+        /// The snapshot of the public surface of `openapi.yaml`.
         #[arg(long, default_value = "tests/generated/surface.txt")]
         surface: PathBuf,
         #[command(flatten)]
         vendored: Vendored,
     },
     /// Print the Rust that a contract becomes, formatted.
-    #[command(after_help = "Example:\n  kalshi-gen generate perps_openapi.yaml --out perps.rs")]
+    #[command(
+        after_help = "Example:\n  kalshi-gen generate perps_openapi.yaml --out perps.rs\n  kalshi-gen generate asyncapi.yaml"
+    )]
     Generate {
         /// A contract: a file of YAML or JSON, or `-`.
         spec: PathBuf,
@@ -106,12 +108,17 @@ enum Command {
 /// The committed files.
 #[derive(Debug, clap::Args)]
 struct Vendored {
-    /// The vendored contract.
-    #[arg(long, default_value = "openapi.yaml")]
-    contract: PathBuf,
-    /// Its lock.
+    /// The vendored contract; unless given, `openapi.yaml` or `asyncapi.yaml`, by what it is about.
+    #[arg(long)]
+    contract: Option<PathBuf>,
+    /// The lock.
     #[arg(long, default_value = "spec.lock")]
     lock: PathBuf,
+}
+
+/// The vendored contract of a kind.
+fn vendored(protocol: Protocol) -> PathBuf {
+    PathBuf::from(format!("{}.yaml", protocol.member()))
 }
 
 fn main() -> ExitCode {

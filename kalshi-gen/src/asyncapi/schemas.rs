@@ -1,0 +1,106 @@
+//! Schemas of streams as OpenAPI 3.0 has them, and those that are no types of their own.
+
+use serde_json::{Map, Value};
+
+use crate::contract;
+
+/// Puts schemas of plain texts and numbers where they are referred to: a ticker is a text, and no type of its own. Words of the
+/// place go before those of the schema.
+pub(super) fn inline_scalars(document: &mut Value) {
+    fn walk(node: &mut Value, scalars: &Map<String, Value>) {
+        match node {
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, scalars)),
+            Value::Object(members) => {
+                members
+                    .values_mut()
+                    .for_each(|member| walk(member, scalars));
+                let target = members
+                    .get("$ref")
+                    .and_then(Value::as_str)
+                    .and_then(contract::schema_name);
+                if let Some(Value::Object(scalar)) = target.and_then(|name| scalars.get(name)) {
+                    members.remove("$ref");
+                    for (key, value) in scalar {
+                        members.entry(key).or_insert_with(|| value.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let scalars = scalars(document);
+    walk(document, &scalars);
+}
+
+/// The schemas of plain texts and numbers.
+pub(crate) fn scalars(document: &Value) -> Map<String, Value> {
+    let is_scalar = |schema: &Value| {
+        ["string", "integer", "number", "boolean"]
+            .iter()
+            .any(|kind| schema["type"] == *kind)
+            && schema.get("enum").is_none()
+            && schema.get("const").is_none()
+    };
+    let schemas = contract::schemas(document).into_iter().flatten();
+    schemas
+        .filter(|(_, schema)| is_scalar(schema))
+        .map(|(name, schema)| (name.clone(), schema.clone()))
+        .collect()
+}
+
+/// Puts all schemas of a document as OpenAPI 3.0 has them.
+#[cfg(feature = "cli")]
+pub(crate) fn convert(document: &mut Value, constant: &str) {
+    fn nodes(node: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+        let members = node.and_then(Value::as_object_mut).into_iter();
+        members.flat_map(Map::values_mut)
+    }
+    let payloads = |messages: Option<&mut Value>| {
+        nodes(messages)
+            .filter_map(|message| message.get_mut("payload"))
+            .for_each(|payload| *payload = converted(payload, constant));
+    };
+    nodes(document.pointer_mut("/components/schemas"))
+        .for_each(|schema| *schema = converted(schema, constant));
+    payloads(document.pointer_mut("/components/messages"));
+    nodes(document.get_mut("channels")).for_each(|channel| payloads(channel.get_mut("messages")));
+}
+
+/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only has it under the key `constant`.
+pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
+    let Value::Object(members) = schema else {
+        return match schema {
+            Value::Array(items) => items.iter().map(|item| converted(item, constant)).collect(),
+            leaf => leaf.clone(),
+        };
+    };
+    let mut out = Map::new();
+    for (key, value) in members {
+        match (key.as_str(), value) {
+            ("properties", Value::Object(properties)) => {
+                let properties = properties
+                    .iter()
+                    .map(|(name, schema)| (name.clone(), converted(schema, constant)));
+                out.insert(key.clone(), Value::Object(properties.collect()));
+            }
+            ("const", value) if value.is_string() => {
+                out.insert(constant.to_owned(), value.clone());
+            }
+            ("type", Value::Array(types)) => {
+                let kinds: Vec<_> = types.iter().filter(|kind| *kind != "null").collect();
+                let kind = match kinds.as_slice() {
+                    [kind] => (*kind).clone(),
+                    // No type of OpenAPI 3.0, and told as that.
+                    _ => value.clone(),
+                };
+                out.insert(key.clone(), kind);
+                let nullable = kinds.len() < types.len();
+                out.insert("nullable".to_owned(), nullable.into());
+            }
+            _ => {
+                out.insert(key.clone(), converted(value, constant));
+            }
+        }
+    }
+    out.into()
+}

@@ -1,0 +1,167 @@
+//! The checks of a contract of streams: channels, operations, messages, and every reference between them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{identifier, info, object, schemas};
+use crate::{
+    asyncapi, contract,
+    error::{Error, Place},
+    names,
+};
+
+/// Checks that a document is an AsyncAPI 3 contract this generator can express.
+pub(crate) fn check(document: &Value) -> Result<(), Error> {
+    let version = document.get("asyncapi").and_then(Value::as_str);
+    if !version.is_some_and(|version| version.starts_with("3.")) {
+        return Err(Error::document(
+            "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
+        ));
+    }
+    info(document)?;
+    let root = Place::of(&[]);
+    for key in ["servers", "channels", "operations"] {
+        if let Some(node) = document.get(key) {
+            references(document, node, &root.join(key))?;
+        }
+    }
+    for (name, channel) in members(document, "/channels", &root.join("channels"))? {
+        self::channel(document, channel, &root.join("channels").join(name))?;
+    }
+    for (name, operation) in members(document, "/operations", &root.join("operations"))? {
+        self::operation(operation, &root.join("operations").join(name))?;
+    }
+    let place = Place::of(&["components", "messages"]);
+    let mut rust_names = BTreeMap::new();
+    for (name, message) in members(document, "/components/messages", &place)? {
+        let place = place.join(name);
+        identifier(name, &place)?;
+        if let Some(other) = rust_names.insert(names::pascal(name), name) {
+            return Err(Error::at(
+                &place,
+                format!("has the same name in Rust as `{other}`"),
+            ));
+        }
+        self::message(document, message, &place)?;
+    }
+    let place = Place::of(&["components", "schemas"]);
+    let named = members(document, "/components/schemas", &place)?.into_iter();
+    // As OpenAPI 3.0 has them, at the places where they stand.
+    let named: Map<_, _> = named
+        .map(|(name, schema)| (name.clone(), asyncapi::converted(schema, "x-const")))
+        .collect();
+    schemas::check(&json!({ "components": { "schemas": named } }))
+}
+
+/// The members of a mapping that may not be there.
+fn members<'a>(
+    document: &'a Value,
+    pointer: &str,
+    place: &Place,
+) -> Result<Vec<(&'a String, &'a Value)>, Error> {
+    match document.pointer(pointer) {
+        None => Ok(Vec::new()),
+        Some(node) => Ok(object(node, place)?.iter().collect()),
+    }
+}
+
+fn channel(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+    let channel = object(node, place)?;
+    if !channel.get("address").is_some_and(Value::is_string) {
+        return Err(Error::at(
+            &place.join("address"),
+            "this text is missing: it is how a channel is subscribed to",
+        ));
+    }
+    let place = place.join("messages");
+    let messages = members(node, "/messages", &place)?;
+    if messages.is_empty() {
+        return Err(Error::at(&place, "a channel must have messages"));
+    }
+    for (name, message) in messages {
+        self::message(document, message, &place.join(name))?;
+    }
+    Ok(())
+}
+
+fn operation(node: &Value, place: &Place) -> Result<(), Error> {
+    object(node, place)?;
+    let action = node["action"].as_str().unwrap_or_default();
+    if !["send", "receive"].contains(&action) {
+        return Err(Error::at(
+            &place.join("action"),
+            "must be `send` or `receive`",
+        ));
+    }
+    let channel = contract::reference(&node["channel"])
+        .filter(|reference| reference.starts_with("#/channels/"))
+        .ok_or_else(|| {
+            Error::at(
+                &place.join("channel"),
+                "an operation must refer to its channel",
+            )
+        })?;
+    let place = place.join("messages");
+    let messages = node["messages"].as_array().map(Vec::as_slice);
+    let Some(messages @ [_, ..]) = messages else {
+        return Err(Error::at(&place, "an operation must have messages"));
+    };
+    for (index, message) in messages.iter().enumerate() {
+        let of_channel = contract::reference(message)
+            .and_then(|reference| reference.strip_prefix(channel)?.strip_prefix("/messages/"));
+        if of_channel.is_none() {
+            return Err(Error::at(
+                &place.item(index),
+                format!("is no message of the operation's channel, {channel}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn message(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+    object(node, place)?;
+    if node.get("$ref").is_some() {
+        references(document, node, place)?;
+    }
+    let message = contract::follow(document, node);
+    let payload = message
+        .get("payload")
+        .filter(|payload| payload.is_object())
+        .ok_or_else(|| Error::at(place, "a message must have a payload"))?;
+    if node.get("$ref").is_some() {
+        return Ok(());
+    }
+    let place = place.join("payload");
+    schemas::check_schema(document, &asyncapi::converted(payload, "x-const"), &place)
+}
+
+/// Checks that whatever is referred to is there.
+fn references(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+    match node {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref") {
+                let target = reference
+                    .as_str()
+                    .and_then(|text| contract::resolve(document, text));
+                if target.is_none() {
+                    return Err(Error::at(
+                        place,
+                        format!("points at {reference}, which is not there"),
+                    ));
+                }
+            }
+            // Payloads are looked at as schemas, and examples refer to nothing.
+            members
+                .iter()
+                .filter(|(key, _)| !["payload", "headers", "examples"].contains(&key.as_str()))
+                .try_for_each(|(key, value)| references(document, value, &place.join(key)))
+        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| references(document, item, &place.item(index))),
+        _ => Ok(()),
+    }
+}

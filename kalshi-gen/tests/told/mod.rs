@@ -1,0 +1,29 @@
+//! What a difference tells, there and back, of a contract with one piece of its text replaced.
+#![allow(clippy::unwrap_used)]
+
+use kalshi_gen::Diff;
+
+/// A contract with one piece of text, which stands there once, replaced.
+pub(crate) fn with(contract: &str, old: &str, new: &str) -> String {
+    assert_eq!(contract.matches(old).count(), 1, "{old}");
+    contract.replace(old, new)
+}
+
+pub(crate) fn diff(old: &str, new: &str) -> Diff {
+    Diff::new(old, new).unwrap()
+}
+
+/// The changes, each as `class place: text`.
+pub(crate) fn told(diff: &Diff) -> Vec<String> {
+    diff.changes
+        .iter()
+        .map(|change| format!("{} {change}", change.class))
+        .collect()
+}
+
+/// What replacing `old` by `new` tells, and what going back does.
+pub(crate) fn check(contract: &str, old: &str, new: &str, there: &[&str], back: &[&str]) {
+    let changed = with(contract, old, new);
+    assert_eq!(told(&diff(contract, &changed)), there, "{old} -> {new}");
+    assert_eq!(told(&diff(&changed, contract)), back, "{new} -> {old}");
+}
