@@ -166,7 +166,10 @@ async fn every_live_book_is_the_exchanges() {
         take(&update.unwrap().unwrap(), &books, &history, &mut seen);
     }
     println!("{seen:?}");
-    assert!(seen.compared > changes / 5 && seen.gaps > 0 && seen.disconnected > 0, "{seen:?}");
+    assert!(
+        seen.compared > changes / 5 && seen.gaps > 0 && seen.disconnected > 0,
+        "{seen:?}"
+    );
     let sum: usize = markets
         .iter()
         .map(|market| books.live(market.ticker()).unwrap().depth(Outcome::Yes))

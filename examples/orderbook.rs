@@ -1,0 +1,302 @@
+//! A live order book in the terminal: what is bid and offered, how old it is, and when it is not to be trusted.
+//!
+//! With nothing set it watches a market of a local exchange in this process, on a network that loses frames and connections now
+//! and then. With `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` set it watches the demo exchange, with
+//! `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY_PATH` the real one; it only reads. Piped, it prints a line for each event.
+//!
+//! `cargo run --example orderbook -- [MARKET] [--events N]`
+
+#![allow(missing_docs, reason = "an example")]
+
+use std::{
+    collections::VecDeque,
+    env,
+    error::Error,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use kalshi_mock::MockExchange;
+use kalshi_sdk::{
+    Client, Dollars, PriceLevel,
+    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Outcome, StreamEvent},
+};
+use ratatui::{
+    DefaultTerminal, Frame,
+    crossterm::event::{self, Event, KeyCode},
+    layout::{Constraint, Layout},
+    style::{Color, Stylize},
+    text::Line,
+    widgets::{Block, Paragraph, Row, Table},
+};
+
+const USAGE: &str = "orderbook [MARKET] [--events N]
+
+Shows the order book of a market as it changes. MARKET is its ticker; on the local exchange it may be left out.
+In a terminal, q ends it.
+
+  --events N   end after N events; 100 unless set where the output is no terminal";
+
+/// How often the screen is drawn.
+const PACE: Duration = Duration::from_millis(100);
+
+struct Options {
+    market: Option<String>,
+    events: Option<u64>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = match options() {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            eprintln!("error: {message}; see --help");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if kind == Some(io::ErrorKind::BrokenPipe) {
+                // Whoever read the lines has seen enough.
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {error}");
+            let mut source = error.source();
+            while let Some(error) = source {
+                eprintln!("  because: {error}");
+                source = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Option<Options>, String> {
+    let mut options = Options {
+        market: None,
+        events: None,
+    };
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--events" => {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                options.events = Some(number.ok_or("--events wants a number")?);
+            }
+            other if other.starts_with('-') => return Err(format!("unknown argument {other:?}")),
+            market if options.market.is_none() => options.market = Some(market.to_owned()),
+            other => return Err(format!("one market is enough, what is {other:?}?")),
+        }
+    }
+    Ok(Some(options))
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let market = || options.market.clone().ok_or("name a market by its ticker");
+    // Kept until the end: the local exchange lives as long as this.
+    let mut local = None;
+    let (client, market, place) = if env::var_os("KALSHI_API_KEY_ID").is_some() {
+        (Client::from_env()?, market()?, "the real exchange")
+    } else if env::var_os("KALSHI_DEMO_API_KEY_ID").is_some() {
+        (Client::demo_from_env()?, market()?, "the demo exchange")
+    } else {
+        let exchange = MockExchange::start().await?;
+        let ticker = options.market.clone();
+        let ticker = ticker.unwrap_or_else(|| "KXEXAMPLE-26-BOOK".to_owned());
+        let client = exchange.client()?;
+        tokio::spawn(crowd(exchange.market(&ticker), exchange.streams()));
+        local = Some(exchange);
+        (client, ticker, "a local exchange in this process")
+    };
+    let books = client.stream().market(&market).books().await?;
+    let result = match io::stdout().is_terminal() {
+        true => watch(books, &market, place, options.events).await,
+        false => print(books, &market, place, options.events.unwrap_or(100)).await,
+    };
+    if let Some(exchange) = local {
+        exchange.shut_down().await;
+    }
+    result
+}
+
+/// Everybody else on the local exchange, and a network that is not the best.
+async fn crowd(market: kalshi_mock::Market, streams: kalshi_mock::Streams) {
+    let mut random = fastrand::Rng::new();
+    let cents = |cents: i64| Dollars::from_micros(cents * 10_000);
+    let mut middle = 50;
+    for step in 1_u64.. {
+        middle = (middle + random.i64(-1..=1)).clamp(15, 85);
+        for _ in 0..3 {
+            market.bid(cents(middle - random.i64(1..12)), random.i32(1..80));
+            market.ask(cents(middle + random.i64(1..12)), random.i32(1..80));
+        }
+        match step % 60 {
+            20 => streams.drop_frames(1),
+            40 => streams.reset(),
+            59 => _ = market.clear(),
+            _ => {}
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+/// What an event is, in a line.
+fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
+    Some(match update {
+        BookUpdate::Book(BookEvent::Stale { reason, .. }) => format!("STALE  {reason:?}"),
+        BookUpdate::Book(BookEvent::Live { market_ticker }) => {
+            format!("LIVE   {}", quote(books.live(market_ticker)?))
+        }
+        BookUpdate::Book(BookEvent::Changed { market_ticker }) => {
+            format!("       {}", quote(books.live(market_ticker)?))
+        }
+        BookUpdate::Connection(StreamEvent::Disconnected { reason }) => {
+            format!("LOST   {reason}; connecting again")
+        }
+        BookUpdate::Connection(StreamEvent::Gap { expected, got, .. }) => {
+            format!("GAP    messages {expected} to {} are missing", got - 1)
+        }
+        BookUpdate::Connection(StreamEvent::Connected) => "CONNECTED".to_owned(),
+        BookUpdate::Connection(StreamEvent::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),
+        BookUpdate::Connection(StreamEvent::Unsubscribed { error, .. }) => {
+            format!("OVER   {error}")
+        }
+        _ => return None,
+    })
+}
+
+fn quote(book: &OrderBook) -> String {
+    let level = |level: Option<PriceLevel>| match level {
+        Some(PriceLevel { price, count, .. }) => format!("{count:>9} at {price}"),
+        None => format!("{:>19}", "none"),
+    };
+    format!(
+        "bid {}   ask {}",
+        level(book.best_bid(Outcome::Yes)),
+        level(book.best_ask(Outcome::Yes))
+    )
+}
+
+/// A line for each event.
+async fn print(
+    mut books: BookStream,
+    market: &str,
+    place: &str,
+    events: u64,
+) -> Result<(), Box<dyn Error>> {
+    writeln!(io::stdout(), "{market} on {place}")?;
+    let mut seen = 0;
+    let mut last = String::new();
+    while seen < events
+        && let Some(update) = books.next().await
+    {
+        // Changes away from the best prices are not worth a line.
+        if let Some(line) = told(&update?, &books).filter(|line| *line != last) {
+            writeln!(io::stdout(), "{line}")?;
+            last = line;
+            seen += 1;
+        }
+    }
+    books.shutdown().await;
+    Ok(())
+}
+
+/// A screen that is drawn ten times a second.
+async fn watch(
+    mut books: BookStream,
+    market: &str,
+    place: &str,
+    events: Option<u64>,
+) -> Result<(), Box<dyn Error>> {
+    let mut terminal = ratatui::try_init()?;
+    let result = draw_until_done(&mut terminal, &mut books, market, place, events).await;
+    ratatui::try_restore()?;
+    books.shutdown().await;
+    result
+}
+
+async fn draw_until_done(
+    terminal: &mut DefaultTerminal,
+    books: &mut BookStream,
+    market: &str,
+    place: &str,
+    events: Option<u64>,
+) -> Result<(), Box<dyn Error>> {
+    let mut news = VecDeque::new();
+    let mut seen = 0;
+    let mut frames = tokio::time::interval(PACE);
+    while events.is_none_or(|events| seen < events) {
+        tokio::select! {
+            update = books.next() => {
+                let Some(update) = update else { break };
+                let update = update?;
+                seen += 1;
+                let is_news = !matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
+                if is_news && let Some(line) = told(&update, books) {
+                    news.push_front(line);
+                    news.truncate(8);
+                }
+            }
+            _ = frames.tick() => {
+                terminal.draw(|frame| draw(frame, books.live(market), &news, &format!(" {market} on {place} ")))?;
+                while event::poll(Duration::ZERO)? {
+                    if matches!(event::read()?, Event::Key(key) if matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>, title: &str) {
+    let [state, levels, below] = Layout::vertical([
+        Constraint::Length(3),
+        Constraint::Min(4),
+        Constraint::Length(10),
+    ])
+    .areas(frame.area());
+    let line = match book {
+        Some(book) => {
+            let spread = book
+                .spread()
+                .map_or("none".to_owned(), |spread| spread.to_string());
+            let mid = book
+                .mid(Outcome::Yes)
+                .map_or("none".to_owned(), |mid| mid.to_string());
+            Line::from(format!("LIVE   mid {mid}   spread {spread}")).fg(Color::Green)
+        }
+        None => Line::from("STALE  not to be traded on").fg(Color::Red),
+    };
+    let block = |title: &str| Block::bordered().title(title.to_owned());
+    frame.render_widget(Paragraph::new(line).block(block(title)), state);
+    let [bids, asks] = Layout::horizontal([Constraint::Fill(1); 2]).areas(levels);
+    for (area, title, color) in [
+        (bids, " bids for YES ", Color::Green),
+        (asks, " asks for YES ", Color::Red),
+    ] {
+        let levels: Vec<_> = match (book, color) {
+            (None, _) => Vec::new(),
+            (Some(book), Color::Green) => book.bids(Outcome::Yes).collect(),
+            (Some(book), _) => book.asks(Outcome::Yes).collect(),
+        };
+        let rows = levels
+            .iter()
+            .map(|level| Row::new([level.price.to_string(), level.count.to_string()]));
+        let table = Table::new(rows, [Constraint::Fill(1); 2])
+            .block(block(title))
+            .fg(color);
+        frame.render_widget(table, area);
+    }
+    let news: Vec<_> = news.iter().map(|line| Line::from(line.as_str())).collect();
+    frame.render_widget(Paragraph::new(news).block(block(" news (q ends) ")), below);
+}
