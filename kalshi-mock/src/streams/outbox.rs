@@ -12,6 +12,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::{connection::Connection, shared::lock};
 
+/// The most that waits in all. A client that asks on and on and never reads is cut off.
+const MOST: usize = 1_000_000;
+
 /// Something to send.
 #[derive(Debug)]
 pub(super) enum Outgoing {
@@ -68,7 +71,11 @@ impl Outbox {
             *queue.waiting.entry(*sid).or_default() += 1;
         }
         queue.frames.push_back(frame);
+        let is_full = queue.frames.len() > MOST;
         drop(queue);
+        if is_full {
+            self.end();
+        }
         self.filled.notify_one();
     }
 
