@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-#![allow(unreachable_pub, reason = "a module of tests")]
+#![allow(clippy::result_large_err, reason = "the type is tungstenite's own")]
 
 use std::net::SocketAddr;
 
@@ -107,7 +107,6 @@ impl Exchange {
                 }
             }
         };
-        #[allow(clippy::result_large_err, reason = "the library's own type")]
         let socket = tokio_tungstenite::accept_hdr_async(tcp, answer).await;
         match socket {
             Ok(socket) => Ok(Peer {
