@@ -129,9 +129,15 @@ impl Exchange {
     /// An acknowledgement, which counts too.
     fn acknowledgement(&mut self) -> String {
         self.seq += 1;
+        let tickers = self
+            .markets
+            .iter()
+            .map(|market| format!("{:?}", market.ticker));
         format!(
-            r#"{{"type":"ok","id":1,"sid":{},"seq":{},"msg":{{"market_tickers":["A"]}}}}"#,
-            self.sid, self.seq
+            r#"{{"type":"ok","id":1,"sid":{},"seq":{},"msg":{{"market_tickers":[{}]}}}}"#,
+            self.sid,
+            self.seq,
+            tickers.collect::<Vec<_>>().join(",")
         )
     }
 
@@ -490,4 +496,32 @@ fn the_next_connection_counts_from_the_beginning() {
         [BookEvent::Live { .. }]
     ));
     assert!(books.live("A").is_some() && books.take_requests().is_empty());
+}
+
+#[test]
+fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
+    let mut books = Books::new();
+    let read = |seq: u64, kind: &str, body: &str| {
+        Frame::read(&format!(
+            r#"{{"type":"{kind}","sid":1,"seq":{seq},"msg":{body}}}"#
+        ))
+    };
+    for (seq, ticker) in [(1, "A"), (2, "B")] {
+        let body = format!(r#"{{"market_ticker":"{ticker}","market_id":"m"}}"#);
+        books.feed(&read(seq, "orderbook_snapshot", &body));
+    }
+    let events = books.feed(&read(3, "ok", r#"{"market_tickers":["B","C"]}"#));
+    assert!(matches!(
+        &events[..],
+        [BookEvent::Stale { market_ticker, reason: StaleReason::Unsubscribed }] if &**market_ticker == "A"
+    ));
+    assert!(books.live("A").is_none() && books.live("B").is_some());
+    assert!(books.take_requests().is_empty());
+    // A list that is empty says nothing of what is left.
+    books.feed(&read(4, "ok", r#"{"market_tickers":[]}"#));
+    assert!(books.live("B").is_none());
+    assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
+    // Numbers without an end do not overflow.
+    books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
+    books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
 }

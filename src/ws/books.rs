@@ -139,6 +139,8 @@ pub enum StaleReason {
     Malformed,
     /// Messages were dropped because they were not read fast enough.
     Lagged,
+    /// The subscription does not have the market any more, or it is not known whether it has.
+    Unsubscribed,
     /// The connection is gone, or the subscription is.
     Disconnected,
 }
@@ -204,7 +206,7 @@ impl Books {
         let Some(seq) = frame.seq else {
             return events;
         };
-        let expected = subscription.last + 1;
+        let expected = subscription.last.saturating_add(1);
         // What comes a second time, or late, is in the books already or will be by a snapshot.
         let is_late = subscription.last != 0 && seq < expected;
         if !is_late {
@@ -217,6 +219,9 @@ impl Books {
         match &frame.message {
             Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
             Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
+            Message::OkReply(reply) if !is_late => {
+                self.listed(sid, &reply.market_tickers, &mut events);
+            }
             Message::UnsubscribedReply if !is_late => self.end(sid, &mut events),
             Message::Malformed(_) if !is_late => {
                 self.stale_all(sid, StaleReason::Malformed, &mut events)
@@ -333,7 +338,7 @@ impl Books {
             return;
         };
         // What came since the snapshot was made.
-        for (seq, delta) in changes.range(seq + 1..) {
+        for (seq, delta) in changes.range(seq.saturating_add(1)..) {
             if let Err(error) = kept.book.apply(delta) {
                 return self.stale(&ticker, StaleReason::Broken(error), events);
             }
@@ -453,6 +458,37 @@ impl Books {
                 // What is kept for it has a hole now: its snapshot may have been what is missing.
                 Some(Kept { state, sid: of, .. }) if *of == sid => *state = State::stale(since),
                 _ => {}
+            }
+        }
+    }
+
+    /// What a subscription has now: the books of other markets stand still, and are forgotten.
+    fn listed(&mut self, sid: u64, market_tickers: &[String], events: &mut Vec<BookEvent>) {
+        if market_tickers.is_empty() {
+            // All may be gone, or the list may be left out: snapshots will tell.
+            return self.stale_all(sid, StaleReason::Unsubscribed, events);
+        }
+        let listed: BTreeSet<&str> = market_tickers.iter().map(String::as_str).collect();
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return;
+        };
+        let (kept, gone): (BTreeSet<Arc<str>>, BTreeSet<_>) =
+            std::mem::take(&mut subscription.tickers)
+                .into_iter()
+                .partition(|ticker| listed.contains(ticker.as_ref()));
+        subscription.tickers = kept;
+        for market_ticker in gone {
+            if self
+                .books
+                .get(&market_ticker)
+                .is_some_and(|kept| kept.sid == sid)
+            {
+                self.books.remove(&market_ticker);
+                let reason = StaleReason::Unsubscribed;
+                events.push(BookEvent::Stale {
+                    market_ticker,
+                    reason,
+                });
             }
         }
     }

@@ -497,7 +497,7 @@ impl Routes {
         let Some(route) = self.sids.get_mut(&sid) else {
             return;
         };
-        let expected = route.last + 1;
+        let expected = route.last.saturating_add(1);
         if got < expected {
             return;
         }
