@@ -26,6 +26,24 @@ fn generate_streams() -> Result<(), String> {
     let contract = fs::read_to_string(STREAMS).map_err(|error| error.to_string())?;
     let rust = kalshi_gen::generate_streams(&contract, kalshi_gen::Fixups::AllMustApply)
         .map_err(|error| error.to_string())?;
+    // What keeps order books is there where the contract has those of events.
+    println!("cargo::rustc-check-cfg=cfg(event_books)");
+    let has = |name: &str, members: &[&str]| {
+        let item = rust.split("pub struct ").find(|item| {
+            item.strip_prefix(name)
+                .is_some_and(|rest| rest.trim_start().starts_with('{'))
+        });
+        item.is_some_and(|item| {
+            members
+                .iter()
+                .all(|member| item.contains(&format!("pub {member} :")))
+        })
+    };
+    if has("OrderbookSnapshot", &["yes_dollars_fp", "no_dollars_fp"])
+        && has("OrderbookDelta", &["price_dollars", "delta_fp", "side"])
+    {
+        println!("cargo::rustc-cfg=event_books");
+    }
     write("streams.rs", &rust)
 }
 

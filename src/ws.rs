@@ -1,7 +1,7 @@
 //! The streams: what the exchange pushes over a WebSocket, typed.
 //!
 //! [`Client::stream`](crate::Client::stream) opens one. It [lasts](Stream): what is lost is connected to and subscribed to again,
-//! and every such thing is an event between the messages. [`Books`] keeps order books by them.
+//! and every such thing is an event between the messages. `Books` keeps order books by them.
 //!
 //! A message is a [`Frame`]: [`Frame::read`] makes one of its text. It never fails: what the contract does not have is
 //! [`Message::Unknown`], and what cannot be read is [`Message::Malformed`].
@@ -16,8 +16,11 @@
 //! assert_eq!(delta.delta_fp.to_string(), "-12.50");
 //! ```
 
+#[cfg(event_books)]
 mod book;
+#[cfg(event_books)]
 mod book_stream;
+#[cfg(event_books)]
 mod books;
 mod driver;
 mod error;
@@ -25,18 +28,23 @@ mod frame;
 mod handshake;
 pub mod messages;
 mod outlet;
+#[cfg(event_books)]
 mod redundant;
 mod routes;
 mod stream;
 mod subscription;
 
+#[cfg(event_books)]
 pub use book::{BookError, LevelDifference, OrderBook, Outcome, Sweep};
+#[cfg(event_books)]
 pub use book_stream::{BookStream, BookUpdate};
+#[cfg(event_books)]
 pub use books::{BookEvent, Books, SnapshotRequest, StaleReason};
 pub use error::{CommandError, StreamError};
 pub use frame::{Frame, MalformedMessage, UnknownMessage};
 pub use messages::Message;
 pub use outlet::Backpressure;
+#[cfg(event_books)]
 pub use redundant::RedundantBooks;
 pub use stream::{Received, Stream, StreamBuilder, StreamEvent, SubscriptionId};
 pub use subscription::{Channel, StreamHandle, Subscribe, Subscription, SubscriptionStream};

@@ -104,6 +104,23 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
         panic!()
     };
     assert_eq!(received.frame.seq, Some(2));
+    assert_eq!(received.age(), None);
+    // What the exchange stamps has an age, by its clock.
+    let mut peer = Peer::over(tcp).await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let now = i64::try_from(now).unwrap();
+    let mut stamped = delta(1, 3, "0.41", "1.00");
+    stamped["sending_ts_ms"] = json!(now - 2_000);
+    stamped["msg"]["ts_ms"] = json!(now - 3_000);
+    peer.send(stamped).await;
+    let StreamEvent::Message(received) = stream.next().await.unwrap().unwrap() else {
+        panic!()
+    };
+    let ages = [received.age(), received.event_age()].map(|age| age.unwrap().num_milliseconds());
+    assert!(
+        (2_000..3_000).contains(&ages[0]) && (3_000..4_000).contains(&ages[1]),
+        "{ages:?}"
+    );
 }
 
 #[tokio::test]

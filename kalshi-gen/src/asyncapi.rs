@@ -33,6 +33,8 @@ pub(crate) struct Message {
     pub(crate) told_by: Option<(String, String)>,
     /// Members that its body must have: the more, the earlier it is tried among those of its type.
     pub(crate) required: Vec<String>,
+    /// Whether its body has `ts_ms`: when what it tells of happened.
+    pub(crate) is_stamped: bool,
     /// Whether its body is so large that it is boxed, so that a message is no larger than those that come often.
     pub(crate) is_large: bool,
     pub(crate) words: String,
@@ -190,6 +192,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
             .flatten()
             .filter_map(|name| Some(name.as_str()?.to_owned()))
             .collect(),
+        is_stamped: body["properties"]["ts_ms"]["type"] == "integer",
         is_large: body["properties"].as_object().is_some_and(|members| {
             let holds_more =
                 |member: &Value| contract::follow(document, member)["type"] == "object";
@@ -237,6 +240,11 @@ fn message_enum(messages: &[Message]) -> TokenStream {
         };
         quote!(#pattern => #kind)
     });
+    let stamped = messages.iter().filter(|message| message.is_stamped);
+    let stamps = stamped.map(|message| {
+        let name = format_ident!("{}", message.name);
+        quote!(Self::#name(message) => ::std::convert::Into::into(message.ts_ms))
+    });
     quote! {
         /// What the exchange says in a frame.
         #[derive(Clone, Debug, PartialEq)]
@@ -257,6 +265,15 @@ fn message_enum(messages: &[Message]) -> TokenStream {
                     #(#kinds,)*
                     Self::Unknown(message) => &message.kind,
                     Self::Malformed(message) => message.kind.as_deref().unwrap_or_default(),
+                }
+            }
+
+            /// When what it tells of happened, in Unix milliseconds; none where it does not say.
+            #[must_use]
+            pub fn ts_ms(&self) -> ::std::option::Option<i64> {
+                match self {
+                    #(#stamps,)*
+                    _ => ::std::option::Option::None,
                 }
             }
         }

@@ -532,7 +532,7 @@ impl Routes {
                 return Some(sid);
             }
             // The channel was open on this connection: its subscription has these markets as well now.
-            (Pending::Subscribe(subscription), Message::OkReply(_)) => {
+            (Pending::Subscribe(subscription), message) if message.kind() == "ok" => {
                 let sid = frame.sid.or_else(|| self.sid_of_channel(subscription))?;
                 self.subscribed(subscription, sid);
                 return Some(sid);
@@ -572,11 +572,8 @@ impl Routes {
                     targets,
                     reply,
                 },
-                Message::OkReply(_)
-                | Message::SubscribedIndicesReply(_)
-                | Message::SubscribedUnderlyingsReply(_)
-                | Message::ListSubscriptionsReply(_),
-            ) => {
+                message,
+            ) if message.kind() == "ok" => {
                 if let Some(kept) = self.subscriptions.get_mut(&subscription) {
                     for target in targets {
                         match change {

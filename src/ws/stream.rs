@@ -18,7 +18,7 @@ use super::{
     Backpressure, Channel, Frame, StreamError, Subscribe, Subscription,
     driver::Driver,
     handshake,
-    messages::{Message, builder},
+    messages::builder,
     outlet::{Item, Outlet, Receiver},
     subscription::{Command, StreamHandle},
 };
@@ -137,20 +137,18 @@ impl Received {
         TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(sent)?)
     }
 
-    /// How long ago what it tells of happened, by `ts_ms` of a book change, a trade or a ticker; none for others.
+    /// How long ago what it tells of happened, by its own `ts_ms`; none where it has none.
     #[must_use]
     pub fn event_age(&self) -> Option<TimeDelta> {
-        let happened = match &self.frame.message {
-            Message::OrderbookDelta(delta) => delta.ts_ms,
-            Message::Trade(trade) => trade.ts_ms,
-            Message::Ticker(ticker) => ticker.ts_ms,
-            _ => None,
-        }?;
+        let happened = self.frame.message.ts_ms()?;
         TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(happened)?)
     }
 
     /// Whether it is news of an order book, or of a subscription.
+    #[cfg(event_books)]
     pub(super) fn is_of_a_book(&self) -> bool {
+        use super::Message;
+
         matches!(
             self.frame.message,
             Message::OrderbookSnapshot(_)
@@ -258,6 +256,7 @@ impl StreamBuilder {
         self
     }
 
+    #[cfg(event_books)]
     pub(super) fn has_channel(&self, channel: &Channel) -> bool {
         self.channels.contains(channel)
     }

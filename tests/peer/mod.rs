@@ -19,7 +19,7 @@ use tokio_tungstenite::{
         Error, Message,
         handshake::server::{ErrorResponse, Request, Response},
         http::HeaderMap,
-        protocol::CloseFrame,
+        protocol::{CloseFrame, Role},
     },
 };
 
@@ -128,6 +128,15 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The exchange's end of a socket whose handshake is long over.
+    pub(crate) async fn over(tcp: TcpStream) -> Self {
+        Self {
+            socket: WebSocketStream::from_raw_socket(tcp, Role::Server, None).await,
+            headers: HeaderMap::new(),
+            next_sid: 1,
+        }
+    }
+
     /// The next command.
     pub(crate) async fn command(&mut self) -> Value {
         loop {

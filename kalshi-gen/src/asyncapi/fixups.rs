@@ -105,10 +105,25 @@ fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
     })
 }
 
-/// The clock of order books came in October 2026; recorded frames lack it.
+/// The clock of order books came in October 2026; recorded frames lack it, and so do contracts of before.
 fn book_clock_is_new(document: &mut Value) -> bool {
-    soften(document, "orderbookSnapshotPayload", &["clock"])
-        & soften(document, "orderbookDeltaPayload", &["clock"])
+    ["orderbookSnapshotPayload", "orderbookDeltaPayload"]
+        .into_iter()
+        .all(|payload| {
+            let softened = soften(document, payload, &["clock"]);
+            let members = body(document, payload)
+                .and_then(|body| body.get_mut("properties"))
+                .and_then(Value::as_object_mut);
+            let Some(members) = members else {
+                return false;
+            };
+            let is_old = !members.contains_key("clock");
+            if is_old {
+                let clock = json!({"type": "integer", "format": "int64", "description": "The exchange's count of the market's changes; this contract is from before it."});
+                members.insert("clock".to_owned(), clock);
+            }
+            softened || is_old
+        })
 }
 
 /// Recorded trades of before May 2026 lack the sides, the stamp in milliseconds, and whether it is a block trade.
