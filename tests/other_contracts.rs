@@ -1,5 +1,6 @@
 //! The same generator on other contracts: what it makes of each compiles, sends what the contract says, and decodes its own
-//! samples. Each is put in the place of `openapi.yaml` in a copy of this crate.
+//! samples. Each is put in the place of `openapi.yaml` in a copy of this crate, and contracts of streams, in turn, in the place of
+//! `asyncapi.yaml`.
 //!
 //! `KALSHI_CONTRACTS` names a folder of published contracts to try besides those of kalshi-gen's tests.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -30,7 +31,11 @@ fn root() -> &'static Path {
 #[test]
 fn small_contracts_compile_and_decode_their_samples() {
     let folder = root().join("kalshi-gen/tests/contracts");
-    try_all(&contracts(&folder), "small");
+    try_all(
+        &contracts(&folder, "openapi:"),
+        &[root().join("asyncapi.yaml")],
+        "small",
+    );
 }
 
 #[test]
@@ -39,22 +44,25 @@ fn published_contracts_compile_and_decode_their_samples() {
         println!("KALSHI_CONTRACTS is not set: no published contracts are tried");
         return;
     };
-    let found = contracts(Path::new(&folder));
-    assert!(!found.is_empty(), "no contract in {}", folder.display());
-    try_all(&found, "published");
+    let [found, streams] = ["openapi:", "asyncapi:"].map(|kind| {
+        let found = contracts(Path::new(&folder), kind);
+        assert!(!found.is_empty(), "no {kind} in {}", folder.display());
+        found
+    });
+    try_all(&found, &streams, "published");
 }
 
-/// The OpenAPI contracts in a folder and below.
-fn contracts(folder: &Path) -> Vec<PathBuf> {
+/// The contracts of a kind, told by their first member, in a folder and below.
+fn contracts(folder: &Path, kind: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(contracts(&path));
+            found.extend(contracts(&path, kind));
         } else if fs::read_to_string(&path)
-            .is_ok_and(|text| text.lines().any(|line| line.starts_with("openapi:")))
+            .is_ok_and(|text| text.lines().any(|line| line.starts_with(kind)))
         {
             found.push(path);
         }
@@ -63,7 +71,7 @@ fn contracts(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn try_all(contracts: &[PathBuf], name: &str) {
+fn try_all(contracts: &[PathBuf], streams: &[PathBuf], name: &str) {
     // One copy, and one contract after the other in it, so that what they share is built once.
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&copy);
@@ -72,11 +80,18 @@ fn try_all(contracts: &[PathBuf], name: &str) {
     }
     fs::write(copy.join("Cargo.toml"), manifest()).unwrap();
     fs::create_dir_all(copy.join("tests/generated")).unwrap();
-    for contract in contracts {
+    let rounds = contracts.len().max(streams.len());
+    let pairs = contracts.iter().cycle().zip(streams.iter().cycle());
+    for (contract, streams) in pairs.take(rounds) {
         let text = fs::read_to_string(contract).unwrap();
         let samples = Samples::new(&text, Fixups::WhereTheyApply)
             .unwrap_or_else(|error| panic!("{}: {error}", contract.display()));
         fs::write(copy.join("openapi.yaml"), &text).unwrap();
+        fs::write(
+            copy.join("asyncapi.yaml"),
+            fs::read_to_string(streams).unwrap(),
+        )
+        .unwrap();
         fs::write(copy.join("tests/generated/calls.rs"), samples.calls()).unwrap();
         // Next to the test that runs: the folder of all builds.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -104,9 +119,10 @@ fn try_all(contracts: &[PathBuf], name: &str) {
         );
         assert!(out.contains("2 passed"), "{}:\n{out}", contract.display());
         println!(
-            "{}: {} operations",
+            "{}: {} operations, with {}",
             contract.file_name().unwrap().display(),
-            samples.operations().len()
+            samples.operations().len(),
+            streams.file_name().unwrap().display()
         );
     }
 }
@@ -116,7 +132,10 @@ fn manifest() -> String {
     let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let mut kept = String::new();
     for section in text.split_inclusive("\n\n") {
-        if !section.trim_start().starts_with("[[bench]]") {
+        let is_target = ["[[bench]]", "[[example]]"]
+            .iter()
+            .any(|kind| section.trim_start().starts_with(kind));
+        if !is_target {
             kept.push_str(section);
         }
     }
