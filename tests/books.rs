@@ -525,3 +525,24 @@ fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
 }
+
+#[test]
+fn what_has_no_place_makes_books_stale() {
+    let snapshot = Frame::read(
+        r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m"}}"#,
+    );
+    for broken in [
+        // Half a frame; one without a number; and one that is no change, and over.
+        r#"{"type":"orderbook_delta","sid":1,"se"#,
+        r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
+        r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A"}}"#,
+        r#"{"type":"unsubscribed","id":3,"sid":1}"#,
+    ] {
+        let mut books = Books::new();
+        books.feed(&snapshot);
+        assert!(books.live("A").is_some());
+        let events = books.feed(&Frame::read(broken));
+        assert!(matches!(events[..], [BookEvent::Stale { .. }]), "{broken}");
+        assert!(books.live("A").is_none(), "{broken}");
+    }
+}

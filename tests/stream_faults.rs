@@ -446,3 +446,12 @@ async fn a_day_with_a_pause() {
     let differences = last.unwrap().differences(&expected);
     assert!(differences.is_empty(), "{} levels", differences.len());
 }
+
+#[tokio::test]
+async fn books_are_not_kept_by_prices_of_the_other_side() {
+    let exchange = Exchange::new().await;
+    let stream = exchange.client.stream().market(MARKET);
+    let stream = stream.params(|params| params.use_yes_price(true));
+    let error = stream.books().await.unwrap_err();
+    assert!(matches!(error, StreamError::Invalid(_)), "{error:?}");
+}

@@ -64,8 +64,13 @@ impl StreamBuilder {
     ///
     /// # Errors
     ///
-    /// Those of [`connect`](Self::connect).
+    /// Those of [`connect`](Self::connect), and when `use_yes_price` was set.
     pub async fn books(mut self) -> Result<BookStream, StreamError> {
+        if self.uses_yes_price() {
+            return Err(StreamError::Invalid(
+                "books are kept by NO prices: leave `use_yes_price` away".to_owned(),
+            ));
+        }
         if !self.has_channel(&Channel::OrderbookDelta) {
             self = self.channel(Channel::OrderbookDelta);
         }

@@ -182,10 +182,14 @@ impl Books {
         self.books.keys().map(AsRef::as_ref)
     }
 
-    /// Takes in a frame, and tells what became of which books. Frames that have nothing to do with books do nothing.
+    /// Takes in a frame of a subscription that was made without `use_yes_price`, and tells what became of which books. Frames that have nothing to do with books do nothing.
     pub fn feed(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
         let Some(sid) = frame.sid else {
+            // What cannot be read may have been a change of any of them.
+            if matches!(frame.message, Message::Malformed(_)) {
+                self.stale_everywhere(StaleReason::Malformed, &mut events);
+            }
             return events;
         };
         match &frame.message {
@@ -198,12 +202,24 @@ impl Books {
                 self.end(sid, &mut events);
                 return events;
             }
+            Message::UnsubscribedReply => {
+                self.end(sid, &mut events);
+                return events;
+            }
             _ => {}
         }
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return events;
         };
         let Some(seq) = frame.seq else {
+            // A change without its number has no place.
+            let is_change = matches!(
+                frame.message,
+                Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) | Message::Malformed(_)
+            );
+            if is_change {
+                self.stale_all(sid, StaleReason::Malformed, &mut events);
+            }
             return events;
         };
         let expected = subscription.last.saturating_add(1);
@@ -222,7 +238,6 @@ impl Books {
             Message::OkReply(reply) if !is_late => {
                 self.listed(sid, &reply.market_tickers, &mut events);
             }
-            Message::UnsubscribedReply if !is_late => self.end(sid, &mut events),
             Message::Malformed(_) if !is_late => {
                 self.stale_all(sid, StaleReason::Malformed, &mut events)
             }
@@ -239,9 +254,7 @@ impl Books {
             StreamEvent::Disconnected { .. } => self.disconnected(),
             StreamEvent::Lagged { .. } => {
                 let mut events = Vec::new();
-                for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-                    self.stale_all(sid, StaleReason::Lagged, &mut events);
-                }
+                self.stale_everywhere(StaleReason::Lagged, &mut events);
                 events
             }
             _ => Vec::new(),
@@ -441,6 +454,12 @@ impl Books {
             market_ticker,
             reason,
         });
+    }
+
+    fn stale_everywhere(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
+            self.stale_all(sid, reason, events);
+        }
     }
 
     fn stale_all(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {

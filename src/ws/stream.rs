@@ -256,6 +256,14 @@ impl StreamBuilder {
         self
     }
 
+    /// Whether the parameters ask for NO bids at prices of YES.
+    #[cfg(event_books)]
+    pub(super) fn uses_yes_price(&self) -> bool {
+        let params = self.params.clone().channels(vec![Channel::OrderbookDelta]);
+        let params = super::messages::SubscribeParams::try_from(params);
+        params.is_ok_and(|params| params.use_yes_price == Some(true))
+    }
+
     #[cfg(event_books)]
     pub(super) fn has_channel(&self, channel: &Channel) -> bool {
         self.channels.contains(channel)
