@@ -171,6 +171,9 @@ impl fmt::Display for SubscriptionId {
 
 impl Client {
     /// A stream of what the exchange pushes: choose channels and markets, then connect.
+    ///
+    /// The handshake is signed, and goes out by this client's TLS and proxy or by its own HTTP client; middleware does not see it, and
+    /// it takes no tokens. An HTTP client of yours has to speak HTTP/1.1 to the exchange.
     pub fn stream(&self) -> StreamBuilder {
         StreamBuilder {
             client: self.clone(),
