@@ -565,3 +565,61 @@ async fn malformed_and_unknown_messages_are_items() {
     }
     assert_eq!(kinds, ["$", "weather", "$.msg.market_ticker", "$"]);
 }
+
+#[tokio::test]
+async fn commands_given_while_the_connection_is_lost_wait_for_the_next() {
+    let exchange = Exchange::new().await;
+    let (mut stream, peer, id) = subscribed(&exchange).await;
+    drop(peer);
+    assert!(matches!(
+        event(&mut stream).await,
+        StreamEvent::Disconnected { .. }
+    ));
+    let handle = stream.handle();
+    let (snapshots, mut peer) = tokio::join!(handle.get_snapshots(id, ["KXTEST-26-A"]), async {
+        let mut peer = exchange.accept().await;
+        let command = peer.command().await;
+        assert_eq!(command["cmd"], "subscribe");
+        peer.send(json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "orderbook_delta", "sid": 7}}))
+            .await;
+        let command = peer.command().await;
+        assert_eq!(command["params"]["sids"], json!([7]));
+        let mut answer = snapshot(7, 1);
+        answer["id"] = command["id"].clone();
+        peer.send(answer).await;
+        peer
+    });
+    assert_eq!(snapshots.unwrap().len(), 1);
+    // Whoever gives up on a subscription does not have it.
+    let giving_up = tokio::spawn(stream.subscribe(Channel::Trade).send());
+    let command = peer.command().await;
+    giving_up.abort();
+    assert!(giving_up.await.unwrap_err().is_cancelled());
+    peer.send(
+        json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "trade", "sid": 8}}),
+    )
+    .await;
+    let command = peer.command().await;
+    assert_eq!(
+        (&command["cmd"], &command["params"]["sids"]),
+        (&json!("unsubscribe"), &json!([8]))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_to_another_handshake_is_none() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let exchange = Exchange::new().await;
+    let (stream, _tcp) = tokio::join!(exchange.client.stream().connect(), async {
+        let mut tcp = exchange.accept_tcp().await;
+        let mut request = [0; 2_048];
+        _ = tcp.read(&mut request).await.unwrap();
+        tcp.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+            .await
+            .unwrap();
+        tcp
+    });
+    let error = stream.unwrap_err();
+    assert!(matches!(error, StreamError::Handshake(_)), "{error:?}");
+}
