@@ -517,10 +517,23 @@ fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
     ));
     assert!(books.live("A").is_none() && books.live("B").is_some());
     assert!(books.take_requests().is_empty());
-    // A list that is empty says nothing of what is left.
-    books.feed(&read(4, "ok", r#"{"market_tickers":[]}"#));
-    assert!(books.live("B").is_none());
+    // Nor is it revived by the answer to a command: nothing would change it.
+    let answer = r#"{"type":"orderbook_snapshot","id":4,"sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m"}}"#;
+    assert!(books.feed(&Frame::read(answer)).is_empty() && books.live("A").is_none());
+    // A list that is empty may mean that all are gone; what is not is asked for with its next change.
+    books.feed(&read(5, "ok", r#"{"market_tickers":[]}"#));
+    assert!(books.live("B").is_none() && books.take_requests().is_empty());
+    let change = r#"{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}"#;
+    books.feed(&read(6, "orderbook_delta", change));
     assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
+    let answer = answer
+        .replace(r#""A""#, r#""B""#)
+        .replace(r#""seq":4"#, r#""seq":7"#);
+    books.feed(&Frame::read(&answer));
+    assert!(books.live("B").is_some());
+    // What is not known may be a change.
+    books.feed(&read(8, "orderbook_delta_of_tomorrow", "{}"));
+    assert!(books.live("B").is_none());
     // Numbers without an end do not overflow.
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
@@ -537,6 +550,9 @@ fn what_has_no_place_makes_books_stale() {
         r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
         r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A"}}"#,
         r#"{"type":"unsubscribed","id":3,"sid":1}"#,
+        // And some without the number of their subscription.
+        r#"{"type":"orderbook_delta","seq":2,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
+        r#"{"type":"error","msg":{"code":25,"msg":"overflow"}}"#,
     ] {
         let mut books = Books::new();
         books.feed(&snapshot);

@@ -319,6 +319,11 @@ async fn permanent_close_codes_end_the_stream_with_the_error() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer, _) = subscribed(&exchange).await;
     peer.close(4001).await;
+    // Said first, so that nobody takes books for live.
+    assert!(matches!(
+        event(&mut stream).await,
+        StreamEvent::Disconnected { .. }
+    ));
     match stream.next().await {
         Some(Err(StreamError::Closed { code, reason })) => {
             assert_eq!((code, reason.as_str()), (4001, "because"));
@@ -622,4 +627,88 @@ async fn an_answer_to_another_handshake_is_none() {
     });
     let error = stream.unwrap_err();
     assert!(matches!(error, StreamError::Handshake(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_at_once_comes_as_soon_as_there_is_room() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, _) = subscribed(&exchange).await;
+    let (trades, _) = tokio::join!(
+        stream
+            .subscribe(Channel::Trade)
+            .open(Backpressure::DropOldest { capacity: 100 }),
+        peer.acknowledge()
+    );
+    let mut trades = trades.unwrap();
+    // One write, so that all of it is there at once; half of them fit, the others wait.
+    for seq in 1..=60 {
+        let text = delta(2, seq, "0.40", "1.00").to_string();
+        futures_util::SinkExt::feed(&mut peer.socket, Data::text(text))
+            .await
+            .unwrap();
+    }
+    futures_util::SinkExt::flush(&mut peer.socket)
+        .await
+        .unwrap();
+    let all = async {
+        for expected in 1..=60 {
+            let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+                panic!()
+            };
+            assert_eq!(received.frame.seq, Some(expected));
+        }
+    };
+    // Nothing else comes that could wake anybody.
+    tokio::time::timeout(Duration::from_secs(5), all)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer, _) = subscribed(&exchange).await;
+    let mut books = kalshi_sdk::ws::Books::new();
+    peer.send(snapshot(1, 1)).await;
+    books.feed_event(&event(&mut stream).await);
+    assert!(books.live("KXTEST-26-A").is_some());
+    let (other, _) = tokio::join!(
+        stream
+            .subscribe(Channel::OrderbookDelta)
+            .market("KXTEST-26-B")
+            .send(),
+        async {
+            let command = peer.command().await;
+            peer.send(json!({"id": command["id"], "sid": 1, "seq": 2, "type": "ok", "msg": {"market_tickers": ["KXTEST-26-A", "KXTEST-26-B"]}}))
+                .await;
+        }
+    );
+    books.feed_event(&event(&mut stream).await);
+    // What another subscription wants as well is not taken from it.
+    let (added, _) = tokio::join!(
+        other.as_ref().unwrap().add_markets(["KXTEST-26-A"]),
+        async {
+            let command = peer.command().await;
+            peer.send(json!({"id": command["id"], "sid": 1, "seq": 3, "type": "ok", "msg": {"market_tickers": ["KXTEST-26-A", "KXTEST-26-B"]}}))
+            .await;
+        }
+    );
+    added.unwrap();
+    other
+        .as_ref()
+        .unwrap()
+        .remove_markets(["KXTEST-26-A"])
+        .await
+        .unwrap();
+    books.feed_event(&event(&mut stream).await);
+    assert!(books.live("KXTEST-26-A").is_some());
+    let (handle, sids) = (stream.handle(), json!({"sids": [1]}));
+    let (removed, _) = tokio::join!(handle.command("unsubscribe", &sids), async {
+        let command = peer.command().await;
+        peer.send(json!({"id": command["id"], "sid": 1, "seq": 4, "type": "unsubscribed"}))
+            .await;
+    });
+    removed.unwrap();
+    books.feed_event(&event(&mut stream).await);
+    assert!(books.live("KXTEST-26-A").is_none());
 }

@@ -177,7 +177,7 @@ impl Levels {
 
 fn complement(level: PriceLevel) -> PriceLevel {
     PriceLevel {
-        price: Dollars::from_micros(Dollars::ONE.micros() - level.price.micros()),
+        price: Dollars::from_micros(Dollars::ONE.micros().saturating_sub(level.price.micros())),
         count: level.count,
     }
 }
@@ -271,7 +271,7 @@ impl OrderBook {
     pub fn mid(&self, outcome: Outcome) -> Option<Dollars> {
         let (bid, ask) = (self.best_bid(outcome)?, self.best_ask(outcome)?);
         Some(Dollars::from_micros(
-            (bid.price.micros() + ask.price.micros()) / 2,
+            bid.price.micros().midpoint(ask.price.micros()),
         ))
     }
 
@@ -279,6 +279,14 @@ impl OrderBook {
     #[must_use]
     pub fn is_crossed(&self) -> bool {
         self.spread().is_some_and(|spread| spread <= Dollars::ZERO)
+    }
+
+    /// A level at a price that no contract has; snapshots are not checked when they are read.
+    pub(super) fn impossible_price(&self) -> Option<BookError> {
+        let levels = self.yes.best_first().chain(self.no.best_first());
+        let mut prices = levels.map(|level| level.price);
+        let price = prices.find(|price| !(Dollars::ZERO..=Dollars::ONE).contains(price))?;
+        Some(BookError::Price { price })
     }
 
     /// Whether there is nothing in it.

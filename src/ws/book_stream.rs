@@ -1,12 +1,18 @@
 //! Order books that keep themselves: a stream, its books, and the snapshots they ask for.
 
-use std::{collections::VecDeque, fmt, pin::Pin, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    pin::Pin,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::time::Instant;
 
 use super::{
     BookEvent, Books, Channel, OrderBook, SnapshotRequest, Stream, StreamBuilder, StreamError,
-    StreamEvent, StreamHandle,
+    StreamEvent, StreamHandle, subscription::Command,
 };
 
 /// How long to wait before a snapshot that was refused is asked for again.
@@ -43,6 +49,8 @@ pub struct BookStream {
     books: Books,
     updates: VecDeque<BookUpdate>,
     requests: FuturesUnordered<Request>,
+    /// When snapshots were last asked for, by subscription.
+    asked: HashMap<u64, Instant>,
 }
 
 /// A snapshot that was asked for: its subscription, if it is to be asked for again.
@@ -71,6 +79,7 @@ impl StreamBuilder {
                 "books are kept by NO prices: leave `use_yes_price` away".to_owned(),
             ));
         }
+        self = self.without_yes_price();
         if !self.has_channel(&Channel::OrderbookDelta) {
             self = self.channel(Channel::OrderbookDelta);
         }
@@ -81,6 +90,7 @@ impl StreamBuilder {
             books: Books::new(),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
+            asked: HashMap::new(),
         })
     }
 }
@@ -92,12 +102,13 @@ impl StreamHandle {
     ///
     /// Those of [`command`](Self::command).
     pub async fn send_request(&self, request: &SnapshotRequest) -> Result<(), StreamError> {
-        let params = serde_json::json!({
-            "sids": [request.sid],
-            "action": "get_snapshot",
-            "market_tickers": request.market_tickers,
+        let (sid, market_tickers) = (request.sid, request.market_tickers.clone());
+        let snapshots = self.ask(|reply| Command::SnapshotOf {
+            sid,
+            market_tickers,
+            reply,
         });
-        self.command("update_subscription", &params).await.map(drop)
+        snapshots.await.map(drop)
     }
 }
 
@@ -109,12 +120,22 @@ impl BookStream {
                 return Some(Ok(update));
             }
             for request in self.books.take_requests() {
-                self.requests.push(ask(self.handle.clone(), request));
+                // Not in a circle, where a snapshot does not mend the book.
+                let now = Instant::now();
+                let since = self.asked.insert(request.sid, now).map(|asked| now - asked);
+                let pause = since.map_or(Duration::ZERO, |since| {
+                    BEFORE_ASKING_AGAIN.saturating_sub(since)
+                });
+                self.requests.push(ask(self.handle.clone(), request, pause));
             }
             tokio::select! {
-                event = self.stream.next() => match event? {
-                    Err(error) => return Some(Err(error)),
-                    Ok(event) => self.take(event),
+                event = self.stream.next() => match event {
+                    Some(Ok(event)) => self.take(event),
+                    end => {
+                        // Nothing comes any more: no book is live.
+                        self.books.disconnected();
+                        return end.map(|error| error.map(BookUpdate::Connection));
+                    }
                 },
                 Some(failed) = self.requests.next(), if !self.requests.is_empty() => {
                     if let Some(sid) = failed {
@@ -159,8 +180,9 @@ impl BookStream {
     }
 }
 
-fn ask(handle: StreamHandle, request: SnapshotRequest) -> Request {
+fn ask(handle: StreamHandle, request: SnapshotRequest, pause: Duration) -> Request {
     Box::pin(async move {
+        tokio::time::sleep(pause).await;
         match handle.send_request(&request).await {
             Ok(()) => None,
             Err(error) => {

@@ -48,7 +48,20 @@ struct Kept {
     /// The newest change that is in it.
     seq: u64,
     /// The exchange's count of the market's changes, where it tells it.
-    clock: Option<i64>,
+    clock: Option<Clock>,
+}
+
+/// How far a book is: the exchange's count of the market's changes, and how many changes with that count have come, as several may
+/// share one. A snapshot has all.
+type Clock = (i64, u32);
+
+/// The clock after a change.
+fn tick(clock: Option<Clock>, delta: &OrderbookDelta) -> Option<Clock> {
+    match (clock, delta.clock) {
+        (Some((before, count)), Some(now)) if before == now => Some((now, count.saturating_add(1))),
+        (_, Some(now)) => Some((now, 1)),
+        (clock, None) => clock,
+    }
 }
 
 impl Kept {
@@ -186,14 +199,22 @@ impl Books {
     pub fn feed(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
         let Some(sid) = frame.sid else {
-            // What cannot be read may have been a change of any of them.
-            if matches!(frame.message, Message::Malformed(_)) {
-                self.stale_everywhere(StaleReason::Malformed, &mut events);
+            match &frame.message {
+                // It may have been a change of any of them.
+                Message::Malformed(_)
+                | Message::OrderbookDelta(_)
+                | Message::OrderbookSnapshot(_) => {
+                    self.stale_everywhere(StaleReason::Malformed, &mut events);
+                }
+                Message::ErrorReply(error) if is_terminal(error.code) => {
+                    return self.disconnected();
+                }
+                _ => {}
             }
             return events;
         };
         match &frame.message {
-            Message::OrderbookSnapshot(_) => {
+            Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) => {
                 self.subscriptions.entry(sid).or_default();
             }
             Message::ErrorReply(error)
@@ -215,10 +236,15 @@ impl Books {
             // A change without its number has no place.
             let is_change = matches!(
                 frame.message,
-                Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) | Message::Malformed(_)
+                Message::OrderbookSnapshot(_)
+                    | Message::OrderbookDelta(_)
+                    | Message::Malformed(_)
+                    | Message::Unknown(_)
             );
             if is_change {
                 self.stale_all(sid, StaleReason::Malformed, &mut events);
+            } else if let Message::OkReply(reply) = &frame.message {
+                self.listed(sid, &reply.market_tickers, &mut events);
             }
             return events;
         };
@@ -233,12 +259,16 @@ impl Books {
             }
         }
         match &frame.message {
+            // One that answers a command may be of a market that is not subscribed to, or not any more: nothing would change it.
+            Message::OrderbookSnapshot(snapshot)
+                if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
             Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
             Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
             Message::OkReply(reply) if !is_late => {
                 self.listed(sid, &reply.market_tickers, &mut events);
             }
-            Message::Malformed(_) if !is_late => {
+            // A change of tomorrow is a change.
+            Message::Malformed(_) | Message::Unknown(_) if !is_late => {
                 self.stale_all(sid, StaleReason::Malformed, &mut events)
             }
             _ => {}
@@ -251,7 +281,8 @@ impl Books {
     pub fn feed_event(&mut self, event: &StreamEvent) -> Vec<BookEvent> {
         match event {
             StreamEvent::Message(received) => self.feed(&received.frame),
-            StreamEvent::Disconnected { .. } => self.disconnected(),
+            // A new connection also says that the one before is gone.
+            StreamEvent::Disconnected { .. } | StreamEvent::Connected => self.disconnected(),
             StreamEvent::Lagged { .. } => {
                 let mut events = Vec::new();
                 self.stale_everywhere(StaleReason::Lagged, &mut events);
@@ -264,6 +295,11 @@ impl Books {
     /// The exchange's count of a market's changes that its live book has; none where the exchange does not tell it.
     #[must_use]
     pub fn clock(&self, market_ticker: &str) -> Option<i64> {
+        self.progress(market_ticker).map(|(clock, _)| clock)
+    }
+
+    /// The same, and how many changes of that count have come.
+    pub(super) fn progress(&self, market_ticker: &str) -> Option<Clock> {
         let kept = self.books.get(market_ticker)?;
         kept.clock.filter(|_| matches!(kept.state, State::Live))
     }
@@ -325,7 +361,7 @@ impl Books {
             sid,
             state: State::Live,
             seq,
-            clock: snapshot.clock,
+            clock: snapshot.clock.map(|clock| (clock, u32::MAX)),
         };
         let before = match self.books.get_mut(&ticker) {
             // An older one than what the book holds, or than what is missing.
@@ -356,7 +392,10 @@ impl Books {
                 return self.stale(&ticker, StaleReason::Broken(error), events);
             }
             kept.seq = *seq;
-            kept.clock = delta.clock.or(kept.clock);
+            kept.clock = tick(kept.clock, delta);
+        }
+        if let Some(error) = kept.book.impossible_price() {
+            return self.stale(&ticker, StaleReason::Broken(error), events);
         }
         if kept.book.is_crossed() {
             return self.stale(&ticker, StaleReason::Crossed, events);
@@ -389,7 +428,7 @@ impl Books {
             State::Live if seq <= kept.seq => {}
             State::Live => {
                 kept.seq = seq;
-                kept.clock = delta.clock.or(kept.clock);
+                kept.clock = tick(kept.clock, delta);
                 let reason = match kept.book.apply(delta) {
                     Err(error) => Some(StaleReason::Broken(error)),
                     Ok(()) if kept.book.is_crossed() => Some(StaleReason::Crossed),
@@ -481,12 +520,14 @@ impl Books {
         }
     }
 
+    fn has(&self, sid: u64, market_ticker: &str) -> bool {
+        let subscription = self.subscriptions.get(&sid);
+        subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
+    }
+
     /// What a subscription has now: the books of other markets stand still, and are forgotten.
     fn listed(&mut self, sid: u64, market_tickers: &[String], events: &mut Vec<BookEvent>) {
-        if market_tickers.is_empty() {
-            // All may be gone, or the list may be left out: snapshots will tell.
-            return self.stale_all(sid, StaleReason::Unsubscribed, events);
-        }
+        // An empty list, or one left out, may mean that all are gone. What is not is back with its next change.
         let listed: BTreeSet<&str> = market_tickers.iter().map(String::as_str).collect();
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
@@ -496,6 +537,8 @@ impl Books {
                 .into_iter()
                 .partition(|ticker| listed.contains(ticker.as_ref()));
         subscription.tickers = kept;
+        let listed = listed.into_iter().map(Arc::from);
+        subscription.tickers.extend(listed);
         for market_ticker in gone {
             if self
                 .books

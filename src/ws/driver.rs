@@ -99,10 +99,10 @@ impl Driver {
             drop(socket);
             tracing::debug!(%error, "the connection of a stream is lost");
             self.routes.disconnected();
+            self.tell_disconnected(error.clone());
             if error.is_permanent() {
                 break error;
             }
-            self.tell_disconnected(error);
             if began.elapsed() > LASTING {
                 attempt = 0;
             }
@@ -221,7 +221,11 @@ impl Driver {
                             return Poll::Ready(Exit::Lost(lost(SocketError::ConnectionClosed)));
                         }
                         Poll::Pending if self.retries_before(timer.deadline()) => break,
-                        Poll::Pending => return Poll::Pending,
+                        Poll::Pending => {
+                            // What has just come may be waiting for its reader.
+                            self.routes.poll_flush(context);
+                            return Poll::Pending;
+                        }
                     };
                     last = now;
                     match data {

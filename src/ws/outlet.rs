@@ -97,11 +97,12 @@ impl Outlet {
             },
         };
         if self.drops && self.waiting.len() >= self.most_waiting {
-            // Messages go before news of the connection do.
+            // News of the connection stay: they are few, and books depend on them.
             let is_message = |event: &StreamEvent| matches!(event, StreamEvent::Message(_));
-            let oldest = self.waiting.iter().position(is_message).unwrap_or(0);
-            self.waiting.remove(oldest);
-            self.dropped += 1;
+            if let Some(oldest) = self.waiting.iter().position(is_message) {
+                self.waiting.remove(oldest);
+                self.dropped += 1;
+            }
         }
         self.waiting.push_back(event);
     }
@@ -144,13 +145,14 @@ impl Outlet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ws::{Frame, Received};
 
-    fn gap(number: u64) -> StreamEvent {
-        StreamEvent::Gap {
+    fn message(number: u64) -> StreamEvent {
+        StreamEvent::Message(Received {
             subscription: None,
-            expected: 0,
-            got: number,
-        }
+            frame: Frame::read(&format!(r#"{{"type":"x","seq":{number}}}"#)),
+            received_ts_ms: None,
+        })
     }
 
     /// Everything that is there to be read, as numbers; a count of what was dropped is negative.
@@ -163,7 +165,10 @@ mod tests {
             })
             .await;
             match receiver.try_recv() {
-                Ok(Ok(StreamEvent::Gap { got, .. })) => read.push(i64::try_from(got).unwrap_or(-1)),
+                Ok(Ok(StreamEvent::Message(received))) => {
+                    let seq = received.frame.seq.unwrap_or_default();
+                    read.push(i64::try_from(seq).unwrap_or(-1));
+                }
                 Ok(Ok(StreamEvent::Lagged { count })) => {
                     read.push(-i64::try_from(count).unwrap_or(1))
                 }
@@ -175,24 +180,24 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_go_and_are_counted() {
         let (mut outlet, mut receiver) = Outlet::new(Backpressure::DropOldest { capacity: 4 });
-        (1..=10).for_each(|number| outlet.push(gap(number)));
+        (1..=10).for_each(|number| outlet.push(message(number)));
         assert!(!outlet.is_full());
         // Two were on their way already, two may wait.
         assert_eq!(read(&mut outlet, &mut receiver).await, [1, 2, -6, 9, 10]);
-        outlet.push(gap(11));
+        outlet.push(message(11));
         assert_eq!(read(&mut outlet, &mut receiver).await, [11]);
     }
 
     #[tokio::test]
     async fn blocking_loses_nothing() {
         let (mut outlet, mut receiver) = Outlet::new(Backpressure::Block { capacity: 4 });
-        (1..=3).for_each(|number| outlet.push(gap(number)));
+        (1..=3).for_each(|number| outlet.push(message(number)));
         assert!(!outlet.is_full());
-        outlet.push(gap(4));
+        outlet.push(message(4));
         assert!(outlet.is_full());
         assert_eq!(read(&mut outlet, &mut receiver).await, [1, 2, 3, 4]);
         assert!(!outlet.is_full());
-        (5..=8).for_each(|number| outlet.push(gap(number)));
+        (5..=8).for_each(|number| outlet.push(message(number)));
         drop(receiver);
         assert!(outlet.is_closed() && !outlet.is_full());
     }

@@ -29,11 +29,13 @@ use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEve
 ///         event = one.next() => (0, event),
 ///         event = other.next() => (1, event),
 ///     };
+///     // The end of one stream ends this example.
 ///     let Some(event) = event else { break };
 ///     for event in books.feed_event(connection, &event?) {
 ///         println!("{event:?}");
 ///     }
 ///     for request in books.take_requests(connection) {
+///         // Should this fail, `ask_again` has it asked for once more.
 ///         let handle = streams[connection].handle();
 ///         tokio::spawn(async move { handle.send_request(&request).await });
 ///     }
@@ -52,11 +54,11 @@ pub struct RedundantBooks {
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     connection: usize,
-    clock: Option<i64>,
+    clock: Option<(i64, u32)>,
 }
 
 impl RedundantBooks {
-    /// Those of so many connections; more may come.
+    /// Those of so many connections.
     #[must_use]
     pub fn new(connections: usize) -> Self {
         Self {
@@ -92,23 +94,31 @@ impl RedundantBooks {
         }
     }
 
-    /// Takes in an event of one connection's stream, and tells what became of which books.
+    /// A connection's stream has ended: what it fed is not live any more.
+    pub fn disconnected(&mut self, connection: usize) -> Vec<BookEvent> {
+        let books = self.connections.get_mut(connection);
+        let events = books.map(Books::disconnected).unwrap_or_default();
+        self.merge(connection, events)
+    }
+
+    /// Takes in an event of one connection's stream, counted from 0, and tells what became of which books.
     pub fn feed_event(&mut self, connection: usize, event: &StreamEvent) -> Vec<BookEvent> {
-        if connection >= self.connections.len() {
-            self.connections.resize_with(connection + 1, Books::new);
-        }
-        let Some(books) = self.connections.get_mut(connection) else {
-            return Vec::new();
-        };
-        let events = books.feed_event(event);
-        events
-            .into_iter()
-            .filter_map(|event| self.merged(event))
+        let books = self.connections.get_mut(connection);
+        let events = books
+            .map(|books| books.feed_event(event))
+            .unwrap_or_default();
+        self.merge(connection, events)
+    }
+
+    fn merge(&mut self, connection: usize, events: Vec<BookEvent>) -> Vec<BookEvent> {
+        let merged = events.into_iter();
+        merged
+            .filter_map(|event| self.merged(connection, event))
             .collect()
     }
 
     /// What an event of one connection means for the books of all.
-    fn merged(&mut self, event: BookEvent) -> Option<BookEvent> {
+    fn merged(&mut self, connection: usize, event: BookEvent) -> Option<BookEvent> {
         let (market_ticker, reason) = match event {
             BookEvent::Changed { market_ticker } | BookEvent::Live { market_ticker } => {
                 (market_ticker, None)
@@ -133,11 +143,17 @@ impl RedundantBooks {
         self.shown.insert(Arc::clone(&market_ticker), now);
         match before {
             None => Some(BookEvent::Live { market_ticker }),
-            // A change that another connection brought before.
-            Some(before) if now.clock.is_some() && before.clock == now.clock => None,
-            // Of a connection that is not given out.
-            Some(before) if now.clock.is_none() && before.connection != now.connection => {
-                Some(BookEvent::Changed { market_ticker })
+            // What one brings that is not given out has been brought before, or is older.
+            Some(before) if before.connection == now.connection && now.connection != connection => {
+                None
+            }
+            // The other one's book is the same, change for change.
+            Some(before)
+                if now.clock.is_some()
+                    && before.clock == now.clock
+                    && before.connection != now.connection =>
+            {
+                None
             }
             Some(_) => Some(BookEvent::Changed { market_ticker }),
         }
@@ -151,7 +167,7 @@ impl RedundantBooks {
             .enumerate()
             .filter_map(|(connection, books)| {
                 books.live(market_ticker)?;
-                let clock = books.clock(market_ticker);
+                let clock = books.progress(market_ticker);
                 Some(Shown { connection, clock })
             });
         live.max_by_key(|shown| {

@@ -4,10 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
     task::Context,
+    time::Duration,
 };
 
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     CommandError, Frame, Message, StreamError, StreamEvent,
@@ -24,6 +25,9 @@ const MAIN: u64 = 0;
 
 /// How many messages are kept for subscriptions whose acknowledgement has not come.
 const MOST_EARLY: usize = 10_000;
+
+/// How long a subscription may take before it is asked for again.
+const UNANSWERED: Duration = Duration::from_secs(15);
 
 /// All that is known of one stream's subscriptions.
 pub(super) struct Routes {
@@ -218,13 +222,17 @@ impl Routes {
         let due = |(id, kept): (&SubscriptionId, &Kept)| {
             kept.retry_at.filter(|at| *at <= now).map(|_| *id)
         };
-        for id in self
-            .subscriptions
-            .iter()
-            .filter_map(due)
-            .collect::<Vec<_>>()
-        {
-            self.subscribe(id);
+        let due: Vec<_> = self.subscriptions.iter().filter_map(due).collect();
+        for id in due {
+            let reply = self
+                .subscriptions
+                .get(&id)
+                .and_then(|kept| kept.reply.as_ref());
+            match reply.is_some_and(oneshot::Sender::is_closed) {
+                // Whoever wanted it has given up.
+                true => _ = self.remove(id),
+                false => self.subscribe(id),
+            }
         }
     }
 
@@ -242,7 +250,8 @@ impl Routes {
         let Some(kept) = self.subscriptions.get_mut(&id) else {
             return;
         };
-        kept.retry_at = None;
+        // Should no usable answer come.
+        kept.retry_at = Some(Instant::now() + UNANSWERED);
         let mut params = kept.params.clone();
         if !kept.targets.is_empty() {
             let targets: Vec<_> = kept.targets.iter().cloned().collect();
@@ -314,6 +323,26 @@ impl Routes {
                     targets,
                     reply,
                 }),
+                Some(Some(_))
+                    if change == Change::Remove && !self.is_last(subscription, &targets) =>
+                {
+                    // Others on the same channel want some of them: those stay, and are no longer this one's.
+                    let (shared, own): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
+                        !self.is_last(subscription, std::slice::from_ref(target))
+                    });
+                    if let Some(kept) = self.subscriptions.get_mut(&subscription) {
+                        kept.targets.retain(|target| !shared.contains(target));
+                    }
+                    match own.is_empty() {
+                        true => _ = reply.send(Ok(())),
+                        false => self.command(Command::Change {
+                            subscription,
+                            change,
+                            targets: own,
+                            reply,
+                        }),
+                    }
+                }
                 Some(Some(sid)) => self.change(sid, subscription, change, targets, Some(reply)),
             },
             Command::Snapshot {
@@ -328,18 +357,34 @@ impl Routes {
                     reply,
                 }),
                 Some(Some(_)) if market_tickers.is_empty() => _ = reply.send(Ok(Vec::new())),
-                Some(Some(sid)) => {
-                    let params = json!({"sids": [sid], "action": "get_snapshot", "market_tickers": market_tickers});
-                    let pending = Pending::Snapshot {
-                        missing: market_tickers.into_iter().collect(),
-                        snapshots: Vec::new(),
-                        reply,
-                    };
-                    self.give("update_subscription", Some(params), pending);
-                }
+                Some(Some(sid)) => self.snapshot(sid, market_tickers, reply),
             },
-            other => self.waiting.push(other),
+            Command::SnapshotOf {
+                sid,
+                market_tickers,
+                reply,
+            } => match self.sids.contains_key(&sid) {
+                true => self.snapshot(sid, market_tickers, reply),
+                false => _ = reply.send(Err(StreamError::Disconnected)),
+            },
+            Command::Other { reply, .. } => _ = reply.send(Err(StreamError::Disconnected)),
         }
+    }
+
+    fn snapshot(
+        &mut self,
+        sid: u64,
+        market_tickers: Vec<String>,
+        reply: Reply<Vec<OrderbookSnapshot>>,
+    ) {
+        let params =
+            json!({"sids": [sid], "action": "get_snapshot", "market_tickers": market_tickers});
+        let pending = Pending::Snapshot {
+            missing: market_tickers.into_iter().collect(),
+            snapshots: Vec::new(),
+            reply,
+        };
+        self.give("update_subscription", Some(params), pending);
     }
 
     /// What the exchange calls a subscription, if it is one.
@@ -373,9 +418,29 @@ impl Routes {
         self.give("update_subscription", Some(params), pending);
     }
 
+    /// Whether no other subscription to the same channel wants any of these.
+    fn is_last(&self, id: SubscriptionId, targets: &[String]) -> bool {
+        let Some(channel) = self.subscriptions.get(&id).map(|kept| &kept.channel) else {
+            return true;
+        };
+        let mut others = self.subscriptions.iter();
+        !others.any(|(other, kept)| {
+            *other != id
+                && kept.channel == *channel
+                && targets.iter().any(|target| kept.targets.contains(target))
+        })
+    }
+
     fn resume_waiting(&mut self) {
         for command in std::mem::take(&mut self.waiting) {
-            self.command(command);
+            let is_given_up = match &command {
+                Command::Change { reply, .. } => reply.is_closed(),
+                Command::Snapshot { reply, .. } => reply.is_closed(),
+                _ => false,
+            };
+            if !is_given_up {
+                self.command(command);
+            }
         }
     }
 
@@ -462,20 +527,34 @@ impl Routes {
             received_ts_ms,
         };
         match route {
-            Some(route) if received.frame.sid.is_some() => match *route.outlets.as_slice() {
-                // Nearly all of them.
-                [outlet] => self.tell(&[outlet], StreamEvent::Message(received)),
-                ref outlets => {
-                    let outlets = outlets.to_vec();
-                    self.tell(&outlets, StreamEvent::Message(received));
+            Some(route) if received.frame.sid.is_some() && !route.outlets.is_empty() => {
+                match *route.outlets.as_slice() {
+                    // Nearly all of them.
+                    [outlet] => self.tell(&[outlet], StreamEvent::Message(received)),
+                    ref outlets => {
+                        let outlets = outlets.to_vec();
+                        self.tell(&outlets, StreamEvent::Message(received));
+                    }
                 }
-            },
-            _ if was_answer => {}
+            }
+            // Whoever keeps books has to know of what is over.
+            _ if was_answer && received.frame.sid.is_none() => {}
             None if received.frame.sid.is_some()
                 && self.early.len() < MOST_EARLY
                 && self.is_subscribing() =>
             {
                 self.early.push(received);
+            }
+            // What cannot be told apart concerns all.
+            _ if received.frame.sid.is_none()
+                && (terminal || matches!(received.frame.message, Message::Malformed(_))) =>
+            {
+                self.tell_all(&StreamEvent::Message(received));
+                if terminal {
+                    for sid in self.sids.keys().copied().collect::<Vec<_>>() {
+                        self.end(sid);
+                    }
+                }
             }
             _ => self.tell(&[MAIN], StreamEvent::Message(received)),
         }
@@ -615,6 +694,10 @@ impl Routes {
             }
             return;
         };
+        kept.retry_at = None;
+        if kept.sid == Some(sid) {
+            return;
+        }
         (kept.sid, kept.since) = (Some(sid), Some(Instant::now()));
         let (reply, outlet) = (kept.reply.take(), kept.outlet);
         let route = self.sids.entry(sid).or_default();

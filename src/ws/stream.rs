@@ -249,7 +249,8 @@ impl StreamBuilder {
 
     /// How long the connection may be silent before it is given up and made again; 25 s unless set. The exchange pings every 10 s.
     pub fn silence(mut self, longest: Duration) -> Self {
-        self.options.silence = longest;
+        // A year is for ever, and can be added to any time.
+        self.options.silence = longest.min(Duration::from_secs(365 * 86_400));
         self
     }
 
@@ -265,6 +266,12 @@ impl StreamBuilder {
         let params = self.params.clone().channels(vec![Channel::OrderbookDelta]);
         let params = super::messages::SubscribeParams::try_from(params);
         params.is_ok_and(|params| params.use_yes_price == Some(true))
+    }
+
+    /// Asks for NO bids at prices of NO, whatever the exchange's default becomes.
+    #[cfg(event_books)]
+    pub(super) fn without_yes_price(self) -> Self {
+        self.params(|params| params.use_yes_price(false))
     }
 
     #[cfg(event_books)]

@@ -43,6 +43,12 @@ pub(super) enum Command {
         market_tickers: Vec<String>,
         reply: Reply<Vec<OrderbookSnapshot>>,
     },
+    /// The same, by the exchange's own number.
+    SnapshotOf {
+        sid: u64,
+        market_tickers: Vec<String>,
+        reply: Reply<Vec<OrderbookSnapshot>>,
+    },
     Unsubscribe {
         subscription: SubscriptionId,
         reply: Option<Reply<()>>,
@@ -93,7 +99,8 @@ impl Targets {
 /// Gives commands to a connection. Clones speak to the same one.
 ///
 /// Each command is a future that is ready when its own answer has come, whatever was asked for before it. Given while the
-/// connection is lost, it waits for the next one. A command whose future is dropped may be carried out nevertheless.
+/// connection is lost, those of a subscription wait for the next one, and [`command`](Self::command) fails. A command whose future
+/// is dropped may be carried out nevertheless.
 #[derive(Clone)]
 pub struct StreamHandle {
     pub(super) commands: mpsc::UnboundedSender<Command>,
