@@ -19,6 +19,8 @@
 #[cfg(event_books)]
 mod book;
 #[cfg(event_books)]
+mod book_event;
+#[cfg(event_books)]
 mod book_stream;
 #[cfg(event_books)]
 mod books;
@@ -37,9 +39,11 @@ mod subscription;
 #[cfg(event_books)]
 pub use book::{BookError, LevelDifference, OrderBook, Outcome, Sweep};
 #[cfg(event_books)]
+pub use book_event::{BookEvent, SnapshotRequest, StaleReason};
+#[cfg(event_books)]
 pub use book_stream::{BookStream, BookUpdate};
 #[cfg(event_books)]
-pub use books::{BookEvent, Books, SnapshotRequest, StaleReason};
+pub use books::Books;
 pub use error::{CommandError, StreamError};
 pub use frame::{Frame, MalformedMessage, UnknownMessage};
 pub use messages::Message;

@@ -1,8 +1,10 @@
 //! Which message goes where, which answer belongs to which command, and what is to be subscribed to. No input, no output.
 
+mod answers;
+mod commands;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    sync::Arc,
     task::Context,
     time::Duration,
 };
@@ -10,14 +12,14 @@ use std::{
 use serde_json::{Map, Value, json};
 use tokio::{sync::oneshot, time::Instant};
 
+use self::answers::Pending;
 use super::{
-    CommandError, Frame, Message, StreamError, StreamEvent,
+    Frame, Message, StreamError, StreamEvent,
     driver::{LASTING, pause},
     error::is_terminal,
-    messages::OrderbookSnapshot,
     outlet::Outlet,
     stream::{Received, SubscriptionId},
-    subscription::{Change, Channel, Command, Reply, Targets, unexpected},
+    subscription::{Channel, Command, Reply, Targets},
 };
 
 /// The outlet of the stream itself.
@@ -68,40 +70,6 @@ struct Route {
     last: u64,
     subscriptions: Vec<SubscriptionId>,
     outlets: Vec<u64>,
-}
-
-/// A command that is not answered yet.
-enum Pending {
-    Subscribe(SubscriptionId),
-    Change {
-        subscription: SubscriptionId,
-        change: Change,
-        targets: Vec<String>,
-        reply: Option<Reply<()>>,
-    },
-    Snapshot {
-        missing: BTreeSet<String>,
-        snapshots: Vec<OrderbookSnapshot>,
-        reply: Reply<Vec<OrderbookSnapshot>>,
-    },
-    Unsubscribe(Option<Reply<()>>),
-    Other(Reply<Frame>),
-}
-
-impl Pending {
-    fn fail(self, error: StreamError) {
-        // Whoever asked may have gone.
-        match self {
-            Self::Subscribe(_) => {}
-            Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
-                if let Some(reply) = reply {
-                    _ = reply.send(Err(error));
-                }
-            }
-            Self::Snapshot { reply, .. } => _ = reply.send(Err(error)),
-            Self::Other(reply) => _ = reply.send(Err(error)),
-        }
-    }
 }
 
 impl Routes {
@@ -260,235 +228,6 @@ impl Routes {
         self.give("subscribe", Some(params.into()), Pending::Subscribe(id));
     }
 
-    pub(super) fn command(&mut self, command: Command) {
-        match command {
-            Command::Subscribe {
-                channel,
-                mut params,
-                outlet,
-                reply,
-            } => {
-                self.last_subscription += 1;
-                let id = SubscriptionId(self.last_subscription);
-                let member = Targets::of(&channel).member;
-                let targets = match params.remove(member) {
-                    Some(Value::Array(targets)) => targets
-                        .iter()
-                        .filter_map(|target| Some(target.as_str()?.to_owned()))
-                        .collect(),
-                    _ => BTreeSet::new(),
-                };
-                let outlet = match outlet {
-                    Some(outlet) => {
-                        self.outlets.insert(id.0, outlet);
-                        id.0
-                    }
-                    None => MAIN,
-                };
-                let kept = Kept {
-                    channel,
-                    params,
-                    targets,
-                    outlet,
-                    sid: None,
-                    reply: Some(reply),
-                    retry_at: None,
-                    attempts: 0,
-                    since: None,
-                };
-                self.subscriptions.insert(id, kept);
-                if self.is_connected {
-                    self.subscribe(id);
-                }
-            }
-            Command::Unsubscribe {
-                subscription,
-                reply,
-            } => self.unsubscribe(subscription, reply),
-            Command::Other {
-                name,
-                params,
-                reply,
-            } if self.is_connected => self.give(&name, params, Pending::Other(reply)),
-            Command::Change {
-                subscription,
-                change,
-                targets,
-                reply,
-            } => match self.sid_of(subscription) {
-                None => _ = reply.send(Err(StreamError::Ended)),
-                Some(None) => self.waiting.push(Command::Change {
-                    subscription,
-                    change,
-                    targets,
-                    reply,
-                }),
-                Some(Some(_))
-                    if change == Change::Remove && !self.is_last(subscription, &targets) =>
-                {
-                    // Others on the same channel want some of them: those stay, and are no longer this one's.
-                    let (shared, own): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| {
-                        !self.is_last(subscription, std::slice::from_ref(target))
-                    });
-                    if let Some(kept) = self.subscriptions.get_mut(&subscription) {
-                        kept.targets.retain(|target| !shared.contains(target));
-                    }
-                    match own.is_empty() {
-                        true => _ = reply.send(Ok(())),
-                        false => self.command(Command::Change {
-                            subscription,
-                            change,
-                            targets: own,
-                            reply,
-                        }),
-                    }
-                }
-                Some(Some(sid)) => self.change(sid, subscription, change, targets, Some(reply)),
-            },
-            Command::Snapshot {
-                subscription,
-                market_tickers,
-                reply,
-            } => match self.sid_of(subscription) {
-                None => _ = reply.send(Err(StreamError::Ended)),
-                Some(None) => self.waiting.push(Command::Snapshot {
-                    subscription,
-                    market_tickers,
-                    reply,
-                }),
-                Some(Some(_)) if market_tickers.is_empty() => _ = reply.send(Ok(Vec::new())),
-                Some(Some(sid)) => self.snapshot(sid, market_tickers, reply),
-            },
-            Command::SnapshotOf {
-                sid,
-                market_tickers,
-                reply,
-            } => match self.sids.contains_key(&sid) {
-                true => self.snapshot(sid, market_tickers, reply),
-                false => _ = reply.send(Err(StreamError::Disconnected)),
-            },
-            Command::Other { reply, .. } => _ = reply.send(Err(StreamError::Disconnected)),
-        }
-    }
-
-    fn snapshot(
-        &mut self,
-        sid: u64,
-        market_tickers: Vec<String>,
-        reply: Reply<Vec<OrderbookSnapshot>>,
-    ) {
-        let params =
-            json!({"sids": [sid], "action": "get_snapshot", "market_tickers": market_tickers});
-        let pending = Pending::Snapshot {
-            missing: market_tickers.into_iter().collect(),
-            snapshots: Vec::new(),
-            reply,
-        };
-        self.give("update_subscription", Some(params), pending);
-    }
-
-    /// What the exchange calls a subscription, if it is one.
-    fn sid_of(&self, id: SubscriptionId) -> Option<Option<u64>> {
-        self.subscriptions.get(&id).map(|kept| kept.sid)
-    }
-
-    fn change(
-        &mut self,
-        sid: u64,
-        subscription: SubscriptionId,
-        change: Change,
-        targets: Vec<String>,
-        reply: Option<Reply<()>>,
-    ) {
-        let Some(kept) = self.subscriptions.get(&subscription) else {
-            return;
-        };
-        let names = Targets::of(&kept.channel);
-        let action = match change {
-            Change::Add => names.add,
-            Change::Remove => names.remove,
-        };
-        let params = json!({"sids": [sid], "action": action, names.member: targets});
-        let pending = Pending::Change {
-            subscription,
-            change,
-            targets,
-            reply,
-        };
-        self.give("update_subscription", Some(params), pending);
-    }
-
-    /// Whether no other subscription to the same channel wants any of these.
-    fn is_last(&self, id: SubscriptionId, targets: &[String]) -> bool {
-        let Some(channel) = self.subscriptions.get(&id).map(|kept| &kept.channel) else {
-            return true;
-        };
-        let mut others = self.subscriptions.iter();
-        !others.any(|(other, kept)| {
-            *other != id
-                && kept.channel == *channel
-                && targets.iter().any(|target| kept.targets.contains(target))
-        })
-    }
-
-    fn resume_waiting(&mut self) {
-        for command in std::mem::take(&mut self.waiting) {
-            let is_given_up = match &command {
-                Command::Change { reply, .. } => reply.is_closed(),
-                Command::Snapshot { reply, .. } => reply.is_closed(),
-                _ => false,
-            };
-            if !is_given_up {
-                self.command(command);
-            }
-        }
-    }
-
-    fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<Reply<()>>) {
-        let Some(kept) = self.remove(id) else {
-            if let Some(reply) = reply {
-                _ = reply.send(Ok(()));
-            }
-            return;
-        };
-        let Some(sid) = kept.sid.filter(|_| self.is_connected) else {
-            if let Some(reply) = reply {
-                _ = reply.send(Ok(()));
-            }
-            return;
-        };
-        let others = self
-            .sids
-            .get(&sid)
-            .map_or_else(Vec::new, |route| route.subscriptions.clone());
-        if others.is_empty() {
-            return self.give(
-                "unsubscribe",
-                Some(json!({"sids": [sid]})),
-                Pending::Unsubscribe(reply),
-            );
-        }
-        // Others share it: only what nobody else wants goes.
-        let mut targets = kept.targets;
-        for other in others.iter().filter_map(|id| self.subscriptions.get(id)) {
-            match other.targets.is_empty() {
-                true => targets.clear(),
-                false => targets.retain(|target| !other.targets.contains(target)),
-            }
-        }
-        match (targets.is_empty(), others.first(), reply) {
-            (false, Some(other), reply) => self.change(
-                sid,
-                *other,
-                Change::Remove,
-                targets.into_iter().collect(),
-                reply,
-            ),
-            (_, _, Some(reply)) => _ = reply.send(Ok(())),
-            _ => {}
-        }
-    }
-
     /// Forgets a subscription, and ends its own stream.
     fn remove(&mut self, id: SubscriptionId) -> Option<Kept> {
         let kept = self.subscriptions.remove(&id)?;
@@ -591,155 +330,6 @@ impl Routes {
                 got,
             };
             self.tell(&outlets, event);
-        }
-    }
-
-    /// An answer to a command; gives the `sid` that it is about.
-    fn answered(&mut self, id: u64, pending: Pending, frame: &Frame) -> Option<u64> {
-        if let Message::ErrorReply(error) = &frame.message {
-            let error = CommandError::from(error);
-            match pending {
-                Pending::Subscribe(subscription) => self.not_subscribed(subscription, error),
-                pending => pending.fail(StreamError::Command(error)),
-            }
-            return frame.sid;
-        }
-        match (pending, &frame.message) {
-            (Pending::Subscribe(subscription), Message::SubscribedReply(reply)) => {
-                let sid = u64::try_from(reply.sid).ok()?;
-                self.subscribed(subscription, sid);
-                return Some(sid);
-            }
-            // The channel was open on this connection: its subscription has these markets as well now.
-            (Pending::Subscribe(subscription), message) if message.kind() == "ok" => {
-                let sid = frame.sid.or_else(|| self.sid_of_channel(subscription))?;
-                self.subscribed(subscription, sid);
-                return Some(sid);
-            }
-            (Pending::Subscribe(subscription), other) => {
-                tracing::warn!(kind = other.kind(), "no answer to `subscribe`");
-                self.pending.insert(id, Pending::Subscribe(subscription));
-            }
-            (
-                Pending::Snapshot {
-                    mut missing,
-                    mut snapshots,
-                    reply,
-                },
-                message,
-            ) => {
-                if let Message::OrderbookSnapshot(snapshot) = message {
-                    missing.remove(&snapshot.market_ticker);
-                    snapshots.push(snapshot.clone());
-                }
-                match missing.is_empty() {
-                    true => _ = reply.send(Ok(snapshots)),
-                    false => {
-                        let pending = Pending::Snapshot {
-                            missing,
-                            snapshots,
-                            reply,
-                        };
-                        self.pending.insert(id, pending);
-                    }
-                }
-            }
-            (
-                Pending::Change {
-                    subscription,
-                    change,
-                    targets,
-                    reply,
-                },
-                message,
-            ) if message.kind() == "ok" => {
-                if let Some(kept) = self.subscriptions.get_mut(&subscription) {
-                    for target in targets {
-                        match change {
-                            Change::Add => _ = kept.targets.insert(target),
-                            Change::Remove => _ = kept.targets.remove(&target),
-                        }
-                    }
-                }
-                if let Some(reply) = reply {
-                    _ = reply.send(Ok(()));
-                }
-            }
-            (Pending::Unsubscribe(reply), Message::UnsubscribedReply) => {
-                if let Some(reply) = reply {
-                    _ = reply.send(Ok(()));
-                }
-            }
-            (Pending::Other(reply), _) => _ = reply.send(Ok(frame.clone())),
-            (pending, other) => pending.fail(unexpected(other)),
-        }
-        frame.sid
-    }
-
-    /// The `sid` of another subscription to the same channel.
-    fn sid_of_channel(&self, id: SubscriptionId) -> Option<u64> {
-        let channel = &self.subscriptions.get(&id)?.channel;
-        self.subscriptions
-            .values()
-            .filter(|kept| kept.channel == *channel)
-            .find_map(|kept| kept.sid)
-    }
-
-    fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
-        let Some(kept) = self.subscriptions.get_mut(&id) else {
-            // It was given up before it was made.
-            let none = Pending::Unsubscribe(None);
-            if !self.sids.contains_key(&sid) {
-                self.give("unsubscribe", Some(json!({"sids": [sid]})), none);
-            }
-            return;
-        };
-        kept.retry_at = None;
-        if kept.sid == Some(sid) {
-            return;
-        }
-        (kept.sid, kept.since) = (Some(sid), Some(Instant::now()));
-        let (reply, outlet) = (kept.reply.take(), kept.outlet);
-        let route = self.sids.entry(sid).or_default();
-        route.subscriptions.push(id);
-        route.outlets = outlets_of(&self.subscriptions, &route.subscriptions);
-        match reply.map(|reply| reply.send(Ok(id))) {
-            Some(Ok(())) => {}
-            // Nobody waits for it any more.
-            Some(Err(_)) => self.unsubscribe(id, None),
-            None => {
-                let subscription = id;
-                self.tell(&[outlet], StreamEvent::Resubscribed { subscription, sid });
-            }
-        }
-        let still_early = self.is_subscribing();
-        for received in std::mem::take(&mut self.early) {
-            match received.frame.sid {
-                Some(other) if other != sid && still_early => self.early.push(received),
-                _ => self.frame(received.frame, received.received_ts_ms),
-            }
-        }
-        self.resume_waiting();
-    }
-
-    fn not_subscribed(&mut self, id: SubscriptionId, error: CommandError) {
-        let Some(kept) = self.subscriptions.get_mut(&id) else {
-            return;
-        };
-        if let Some(reply) = kept.reply.take() {
-            _ = reply.send(Err(StreamError::Command(error)));
-            self.remove(id);
-        } else if error.is_transient() {
-            kept.retry_at = Some(Instant::now() + pause(kept.attempts));
-            kept.attempts += 1;
-        } else {
-            let event = StreamEvent::Unsubscribed {
-                subscription: id,
-                error: Arc::new(StreamError::Command(error)),
-            };
-            let outlet = kept.outlet;
-            self.tell(&[outlet], event);
-            self.remove(id);
         }
     }
 

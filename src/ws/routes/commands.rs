@@ -1,0 +1,227 @@
+//! Commands: what they ask of the exchange, and of what is kept.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    Kept, MAIN, Routes,
+    answers::{Pending, done},
+};
+use crate::ws::{
+    StreamError,
+    messages::OrderbookSnapshot,
+    stream::SubscriptionId,
+    subscription::{Change, Channel, Command, Reply, Targets},
+};
+
+impl Routes {
+    pub(in crate::ws) fn command(&mut self, command: Command) {
+        match command {
+            Command::Subscribe {
+                channel,
+                mut params,
+                outlet,
+                reply,
+            } => {
+                self.last_subscription += 1;
+                let id = SubscriptionId(self.last_subscription);
+                let member = Targets::of(&channel).member;
+                let targets = match params.remove(member) {
+                    Some(Value::Array(targets)) => targets
+                        .iter()
+                        .filter_map(|target| Some(target.as_str()?.to_owned()))
+                        .collect(),
+                    _ => BTreeSet::new(),
+                };
+                let outlet = match outlet {
+                    Some(outlet) => {
+                        self.outlets.insert(id.0, outlet);
+                        id.0
+                    }
+                    None => MAIN,
+                };
+                let kept = Kept {
+                    channel,
+                    params,
+                    targets,
+                    outlet,
+                    sid: None,
+                    reply: Some(reply),
+                    retry_at: None,
+                    attempts: 0,
+                    since: None,
+                };
+                self.subscriptions.insert(id, kept);
+                if self.is_connected {
+                    self.subscribe(id);
+                }
+            }
+            Command::Unsubscribe {
+                subscription,
+                reply,
+            } => self.unsubscribe(subscription, reply),
+            Command::Other {
+                name,
+                params,
+                reply,
+            } if self.is_connected => self.give(&name, params, Pending::Other(reply)),
+            Command::Change {
+                subscription,
+                change,
+                targets,
+                reply,
+            } => match self.sid_of(subscription) {
+                None => _ = reply.send(Err(StreamError::Ended)),
+                Some(None) => self.waiting.push(Command::Change {
+                    subscription,
+                    change,
+                    targets,
+                    reply,
+                }),
+                Some(Some(sid)) => {
+                    let targets = match change {
+                        Change::Add => targets,
+                        Change::Remove => self.release(subscription, targets),
+                    };
+                    match change == Change::Remove && targets.is_empty() {
+                        true => _ = reply.send(Ok(())),
+                        false => self.change(sid, subscription, change, targets, Some(reply)),
+                    }
+                }
+            },
+            Command::Snapshot {
+                subscription,
+                market_tickers,
+                reply,
+            } => match self.sid_of(subscription) {
+                None => _ = reply.send(Err(StreamError::Ended)),
+                Some(None) => self.waiting.push(Command::Snapshot {
+                    subscription,
+                    market_tickers,
+                    reply,
+                }),
+                Some(Some(_)) if market_tickers.is_empty() => _ = reply.send(Ok(Vec::new())),
+                Some(Some(sid)) => self.snapshot(sid, market_tickers, reply),
+            },
+            Command::SnapshotOf {
+                sid,
+                market_tickers,
+                reply,
+            } => match self.sids.contains_key(&sid) {
+                true => self.snapshot(sid, market_tickers, reply),
+                false => _ = reply.send(Err(StreamError::Disconnected)),
+            },
+            Command::Other { reply, .. } => _ = reply.send(Err(StreamError::Disconnected)),
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        sid: u64,
+        market_tickers: Vec<String>,
+        reply: Reply<Vec<OrderbookSnapshot>>,
+    ) {
+        let params =
+            json!({"sids": [sid], "action": "get_snapshot", "market_tickers": market_tickers});
+        let pending = Pending::Snapshot {
+            missing: market_tickers.into_iter().collect(),
+            snapshots: Vec::new(),
+            reply,
+        };
+        self.give("update_subscription", Some(params), pending);
+    }
+
+    /// What the exchange calls a subscription, if it is one.
+    fn sid_of(&self, id: SubscriptionId) -> Option<Option<u64>> {
+        self.subscriptions.get(&id).map(|kept| kept.sid)
+    }
+
+    fn change(
+        &mut self,
+        sid: u64,
+        subscription: SubscriptionId,
+        change: Change,
+        targets: Vec<String>,
+        reply: Option<Reply<()>>,
+    ) {
+        let Some(kept) = self.subscriptions.get(&subscription) else {
+            return;
+        };
+        let names = Targets::of(&kept.channel);
+        let action = match change {
+            Change::Add => names.add,
+            Change::Remove => names.remove,
+        };
+        let params = json!({"sids": [sid], "action": action, names.member: targets});
+        let pending = Pending::Change {
+            subscription,
+            change,
+            targets,
+            reply,
+        };
+        self.give("update_subscription", Some(params), pending);
+    }
+
+    /// Gives up what other subscriptions to the same channel want as well, and leaves what is to be taken from the exchange.
+    fn release(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
+        let Some(channel) = self.subscriptions.get(&id).map(|kept| kept.channel.clone()) else {
+            return targets;
+        };
+        let (own, shared): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| !self.is_wanted(id, &channel, target));
+        if let Some(kept) = self.subscriptions.get_mut(&id) {
+            kept.targets.retain(|target| !shared.contains(target));
+        }
+        own
+    }
+
+    /// Whether another subscription to the channel is about this, or about all.
+    fn is_wanted(&self, id: SubscriptionId, channel: &Channel, target: &str) -> bool {
+        self.subscriptions.iter().any(|(other, kept)| {
+            *other != id
+                && kept.channel == *channel
+                && (kept.targets.is_empty() || kept.targets.contains(target))
+        })
+    }
+
+    pub(super) fn resume_waiting(&mut self) {
+        for command in std::mem::take(&mut self.waiting) {
+            let is_given_up = match &command {
+                Command::Change { reply, .. } => reply.is_closed(),
+                Command::Snapshot { reply, .. } => reply.is_closed(),
+                _ => false,
+            };
+            if !is_given_up {
+                self.command(command);
+            }
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<Reply<()>>) {
+        let Some((kept, sid)) = self.remove(id).and_then(|kept| {
+            let sid = kept.sid?;
+            Some((kept, sid))
+        }) else {
+            return done(reply);
+        };
+        let other = self
+            .sids
+            .get(&sid)
+            .and_then(|route| route.subscriptions.first());
+        let Some(other) = other.copied() else {
+            let params = json!({"sids": [sid]});
+            return self.give("unsubscribe", Some(params), Pending::Unsubscribe(reply));
+        };
+        // Others share it: only what nobody else wants goes.
+        let targets = kept.targets.into_iter();
+        let targets: Vec<_> = targets
+            .filter(|target| !self.is_wanted(id, &kept.channel, target))
+            .collect();
+        match targets.is_empty() {
+            true => done(reply),
+            false => self.change(sid, other, Change::Remove, targets, reply),
+        }
+    }
+}
