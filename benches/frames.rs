@@ -27,6 +27,31 @@ struct RawDelta {
     ts_ms: Option<i64>,
 }
 
+/// The same with every member, each in its type: what this crate gives, but for messages of all other types.
+#[derive(Deserialize)]
+struct RawWhole {
+    sid: u64,
+    seq: u64,
+    sending_ts_ms: Option<i64>,
+    msg: RawWholeDelta,
+}
+
+#[derive(Deserialize)]
+struct RawWholeDelta {
+    market_ticker: String,
+    market_id: String,
+    #[serde(deserialize_with = "fixed_point::<_, 10_000>")]
+    price_dollars: i64,
+    #[serde(deserialize_with = "fixed_point::<_, 100>")]
+    delta_fp: i64,
+    side: RawSide,
+    ts: Option<chrono::DateTime<chrono::Utc>>,
+    ts_ms: Option<i64>,
+    clock: Option<i64>,
+    client_order_id: Option<String>,
+    subaccount: Option<i64>,
+}
+
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 enum RawSide {
@@ -98,6 +123,13 @@ fn frames(criterion: &mut Criterion) {
                     frame.msg.ts_ms,
                     &frame.msg.market_ticker,
                 ));
+            }
+        });
+    });
+    group.bench_function("read, by hand, every member", |bencher| {
+        bencher.iter(|| {
+            for text in &deltas {
+                black_box(serde_json::from_str::<RawWhole>(text).unwrap());
             }
         });
     });

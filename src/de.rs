@@ -103,31 +103,31 @@ pub(crate) mod time {
 
     /// `2026-01-02T03:04:05[.123456789]Z`, the one form the exchange sends; three times as fast as the general reader.
     fn in_utc(text: &[u8]) -> Option<DateTime<Utc>> {
-        let number = |range: std::ops::Range<usize>| {
-            text.get(range)?.iter().try_fold(0_u32, |value, byte| {
-                byte.is_ascii_digit()
-                    .then(|| value * 10 + u32::from(byte - b'0'))
-            })
-        };
-        let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-        if separators
-            .iter()
-            .any(|(at, byte)| text.get(*at) != Some(byte))
-        {
+        let (date_and_time, fraction) = text.split_first_chunk()?;
+        #[rustfmt::skip]
+        let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', min1, min2, b':', s1, s2] = date_and_time else {
             return None;
-        }
-        let fraction = match text.get(19..)? {
+        };
+        let fraction = match fraction {
             b"Z" => 0,
             [b'.', digits @ .., b'Z'] if (1..=9).contains(&digits.len()) => {
-                number(20..20 + digits.len())? * 10_u32.pow(9 - u32::try_from(digits.len()).ok()?)
+                number(digits)? * 10_u32.pow(9 - u32::try_from(digits.len()).ok()?)
             }
             _ => return None,
         };
-        let year = i32::try_from(number(0..4)?).ok()?;
-        let date = NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?)?;
+        let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
+        let date = NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?;
+        let [hour, minute, second] = [[h1, h2], [min1, min2], [s1, s2]];
         let time =
-            date.and_hms_nano_opt(number(11..13)?, number(14..16)?, number(17..19)?, fraction)?;
+            date.and_hms_nano_opt(number(&hour)?, number(&minute)?, number(&second)?, fraction)?;
         Some(time.and_utc())
+    }
+
+    fn number(digits: &[u8]) -> Option<u32> {
+        digits.iter().try_fold(0, |value, byte| {
+            byte.is_ascii_digit()
+                .then(|| value * 10 + u32::from(byte - b'0'))
+        })
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) mod optional_time {
             None => Ok(None),
             Some(Text(text)) if text.is_empty() => Ok(None),
             Some(Text(text)) => match time::parse(&text) {
-                Some(time) => Ok(Some(time).filter(|time| time.year() > 1)),
+                Some(time) => Ok(Some(time).filter(|time| time.naive_utc().year() > 1)),
                 None => Err(serde::de::Error::custom(format_args!(
                     "{text:?} is no time"
                 ))),

@@ -321,19 +321,20 @@ fn reader(messages: &[Message]) -> TokenStream {
             quote!(#kind => ::std::option::Option::Some(Message::#name))
         });
     quote! {
-        /// Reads what stands under `msg`, in one pass. Nothing for a type that the contract does not have.
+        /// Reads what stands under `msg`, in one pass, right to its place. False for a type that the contract does not have.
         pub(crate) fn read_body<'de, D: ::serde::Deserializer<'de>>(
             kind: &str,
             deserializer: D,
-        ) -> ::std::result::Result<::std::option::Option<Message>, D::Error> {
-            let message = match kind {
+            place: &mut Message,
+        ) -> ::std::result::Result<bool, D::Error> {
+            match kind {
                 #(#arms)*
                 _ => {
                     <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
-                    return ::std::result::Result::Ok(::std::option::Option::None);
+                    return ::std::result::Result::Ok(false);
                 }
-            };
-            ::std::result::Result::Ok(::std::option::Option::Some(message))
+            }
+            ::std::result::Result::Ok(true)
         }
 
         /// The message of a frame without `msg`.
@@ -352,9 +353,9 @@ fn alone(message: &Message) -> TokenStream {
     match message.body {
         Body::None => quote! {
             <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
-            Message::#name
+            *place = Message::#name;
         },
-        _ => quote!(Message::#name(::serde::Deserialize::deserialize(deserializer)?)),
+        _ => quote!(*place = Message::#name(::serde::Deserialize::deserialize(deserializer)?);),
     }
 }
 
@@ -373,7 +374,8 @@ fn among(messages: &[&Message]) -> TokenStream {
         quote! {
             let is_told = #is_told;
             if is_told && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
-                return ::std::result::Result::Ok(::std::option::Option::Some(Message::#name(body)));
+                *place = Message::#name(body);
+                return ::std::result::Result::Ok(true);
             }
         }
     });
@@ -384,6 +386,6 @@ fn among(messages: &[&Message]) -> TokenStream {
         let raw = <&::serde_json::value::RawValue as ::serde::Deserialize>::deserialize(deserializer)?;
         let raw = raw.get();
         #(#tries)*
-        Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?)
+        *place = Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?);
     }
 }

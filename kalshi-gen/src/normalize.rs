@@ -21,15 +21,18 @@ pub(crate) const CONTRACTS: &str = "ContractsText";
 /// The component that stands for a price and the contracts at it after normalising.
 pub(crate) const PRICE_LEVEL: &str = "PriceLevelPair";
 
+/// The component that stands for a UUID after normalising.
+pub(crate) const ID: &str = "IdText";
 /// The component that stands for a refusal after normalising, in whichever wording.
 pub(crate) const REFUSAL: &str = "RefusalObject";
 /// The component that stands for a text nobody may print after normalising.
 pub(crate) const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
-pub(crate) const SCALARS: [(&str, &str); 5] = [
+pub(crate) const SCALARS: [(&str, &str); 6] = [
     (DOLLARS, "crate::Dollars"),
     (CONTRACTS, "crate::Contracts"),
     (PRICE_LEVEL, "crate::PriceLevel"),
+    (ID, "crate::Id"),
     (SECRET, "crate::Secret"),
     (REFUSAL, "crate::ErrorResponse"),
 ];
@@ -341,8 +344,8 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
 }
 
-/// Texts that hold money or a secret become types of their own: members named `*_dollars`, `*_fp` and `private_key`, what a fixup marked with
-/// `x-kalshi-type`, and references to a schema so marked.
+/// Texts that hold money, an id or a secret become types of their own: members named `*_dollars`, `*_fp` and `private_key`, UUIDs, what a
+/// fixup marked with `x-kalshi-type`, and references to a schema so marked.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
     let marked: BTreeMap<String, String> = contract::schemas(tree)
@@ -364,18 +367,19 @@ fn scalars(tree: &mut Value) {
             .and_then(Value::as_str)
             .and_then(schema_name)
             .and_then(|name| schemas.get(name));
-        let text = is_plain_text(node)
-            || referenced
-                .and_then(Value::as_object)
-                .is_some_and(is_plain_text);
+        let texts = [Some(&*node), referenced.and_then(Value::as_object)];
         let kind = match target
             .map(String::as_str)
             .or(node.get("x-kalshi-type").and_then(Value::as_str))
         {
             Some(kind) => kind.to_owned(),
-            None => match scalar_by_name(name) {
-                Some(kind) if text => kind.to_owned(),
-                _ => return,
+            None => match texts
+                .into_iter()
+                .flatten()
+                .find_map(|text| scalar(name, text))
+            {
+                Some(kind) => kind.to_owned(),
+                None => return,
             },
         };
         node.retain(|key, _| ["description", "nullable", "deprecated"].contains(&key.as_str()));
@@ -386,20 +390,19 @@ fn scalars(tree: &mut Value) {
     }
 }
 
-/// What a text is by the name of its member.
-pub(crate) fn scalar_by_name(name: &str) -> Option<&'static str> {
+/// What a text is by the name of its member and by its format.
+pub(crate) fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
+    let text = |key: &str| contract::text(node, key).unwrap_or_default();
+    let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
+    if text("type") != "string" || choice_or_time {
+        return None;
+    }
     match name {
         "private_key" => Some(SECRET),
         name if name.ends_with("_dollars") => Some(DOLLARS),
         name if name.ends_with("_fp") => Some(CONTRACTS),
-        _ => None,
+        _ => (text("format") == "uuid").then_some(ID),
     }
-}
-
-/// A text that is no time and no choice of values.
-pub(crate) fn is_plain_text(node: &Map<String, Value>) -> bool {
-    let text = |key: &str| contract::text(node, key).unwrap_or_default();
-    text("type") == "string" && !text("format").starts_with("date") && !node.contains_key("enum")
 }
 
 /// Settles which members may be missing. In answers, lists and maps are always there (null or absent is empty), and

@@ -8,7 +8,7 @@ use crate::{
     asyncapi::{self, Body},
     contract::{self, resolve, text},
     names,
-    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL, SECRET},
+    normalize::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
     operations, surface, yaml,
 };
 
@@ -285,6 +285,7 @@ impl Samples {
                 Some(DOLLARS) => json!("0.5625"),
                 Some(CONTRACTS) => json!("12.50"),
                 Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),
+                Some(ID) => json!("5f0c2a1e-7d43-4b8a-9c16-2e8f3d70b5a9"),
                 Some(SECRET) => json!("sample secret"),
                 Some(REFUSAL) => {
                     json!({ "code": "sample_code", "message": "sample message", "details": "sample details", "service": "sample" })

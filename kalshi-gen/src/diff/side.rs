@@ -188,15 +188,12 @@ impl Side {
         if let Some(mark) = mark {
             return Shape::Scalar(scalar_name(mark));
         }
-        let by_name = |node: &Value| {
-            let text = node.as_object().is_some_and(normalize::is_plain_text);
-            normalize::scalar_by_name(name).filter(|_| text)
-        };
+        let scalar = |node: &Value| normalize::scalar(name, node.as_object()?);
         if let Some(target) = reference.and_then(schema_name) {
             let Some(schema) = self.schema(target) else {
                 return Shape::Named(target.to_owned());
             };
-            if let Some(kind) = by_name(schema) {
+            if let Some(kind) = scalar(schema) {
                 return Shape::Scalar(scalar_name(kind));
             }
             if self.inlined.contains(target) {
@@ -211,7 +208,7 @@ impl Side {
                 _ => Shape::Named(target.to_owned()),
             };
         }
-        if let Some(kind) = by_name(node) {
+        if let Some(kind) = scalar(node) {
             return Shape::Scalar(scalar_name(kind));
         }
         let Some(object) = node.as_object() else {
@@ -317,6 +314,7 @@ fn scalar_name(kind: &str) -> String {
         normalize::DOLLARS => "dollars".to_owned(),
         normalize::CONTRACTS => "contracts".to_owned(),
         normalize::PRICE_LEVEL => "a price level".to_owned(),
+        normalize::ID => "an id".to_owned(),
         normalize::SECRET => "a secret".to_owned(),
         normalize::REFUSAL => "a refusal".to_owned(),
         kind => kind.to_owned(),
