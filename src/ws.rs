@@ -25,6 +25,7 @@ mod book_stream;
 #[cfg(event_books)]
 mod books;
 mod driver;
+mod envelope;
 mod error;
 mod frame;
 mod handshake;
