@@ -185,7 +185,7 @@ mod tests {
 
     /// Texts of every length around that of a UUID, of one and of several bytes a character.
     fn texts() -> impl Iterator<Item = String> {
-        (0..80).flat_map(|length| ["7", "é", "€"].map(|character| character.repeat(length)))
+        (0..80).flat_map(|length| ["7", " ", "é", "€"].map(|character| character.repeat(length)))
     }
 
     #[test]

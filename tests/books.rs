@@ -366,7 +366,8 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
         "{events:?}"
     );
     assert_eq!(books.live("A"), None);
-    let [request] = &books.take_requests()[..] else {
+    let requests = books.take_requests();
+    let [request] = &requests[..] else {
         panic!("one request")
     };
     assert_eq!(
@@ -374,7 +375,7 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
         (1, &["A".to_owned()][..])
     );
     assert!(books.take_requests().is_empty(), "asked once");
-    books.ask_again(1);
+    books.ask_again(request);
     assert_eq!(books.take_requests().len(), 1);
 
     // A snapshot of before the gap does not mend it; changes behind the new one do count.
@@ -537,6 +538,52 @@ fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
     // Numbers without an end do not overflow.
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
     books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
+}
+
+#[test]
+fn a_number_that_cannot_be_does_not_stop_a_subscription() {
+    let mut books = Books::new();
+    books.feed(&snapshot(1, "10"));
+    let events = books.feed(&delta(u64::MAX, "1"));
+    assert!(
+        matches!(events[..], [BookEvent::Stale { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(books.take_requests().len(), 1);
+    // The numbers go on as they were: what came in between is not known.
+    books.feed(&delta(3, "1"));
+    assert_eq!(books.live("A"), None);
+    assert_eq!(books.take_requests().len(), 1);
+    books.feed(&snapshot(4, "12"));
+    books.feed(&delta(5, "1"));
+    assert_eq!(held(&books).unwrap(), "13.00");
+}
+
+#[test]
+fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
+    let mut books = Books::new();
+    for (seq, broken) in [
+        r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"a","yes_dollars_fp":[["much","1.00"]]}}"#,
+        r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"b"}}"#,
+    ].into_iter().enumerate() {
+        let events = books.feed(&Frame::read(broken));
+        assert!(
+            matches!(events[..], [BookEvent::Stale { reason: StaleReason::NoSnapshot, .. }]),
+            "{events:?}"
+        );
+        assert_eq!(books.take_requests().len(), 1, "{seq}");
+    }
+    books.feed(&snapshot(3, "10"));
+    assert_eq!(held(&books).unwrap(), "10.00");
+    // The answer to a command of the user's own is of no subscription.
+    let answer = r#"{"type":"orderbook_snapshot","id":7,"sid":1,"seq":4,"msg":{"market_ticker":"C","market_id":"c","yes_dollars_fp":[["much","1.00"]]}}"#;
+    books.feed(&Frame::read(answer));
+    let asked: Vec<_> = books
+        .take_requests()
+        .into_iter()
+        .flat_map(|request| request.market_tickers)
+        .collect();
+    assert!(!asked.contains(&"C".to_owned()), "{asked:?}");
 }
 
 #[test]

@@ -664,6 +664,43 @@ async fn what_does_not_fit_at_once_comes_as_soon_as_there_is_room() {
         .unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
+    let exchange = Exchange::new().await;
+    for backpressure in [
+        Backpressure::Block { capacity: 2 },
+        Backpressure::DropOldest { capacity: 2 },
+    ] {
+        let connecting = exchange
+            .client
+            .stream()
+            .channel(Channel::OrderbookDelta)
+            .channel(Channel::Trade)
+            .market("KXTEST-26-A")
+            .backpressure(backpressure)
+            .connect();
+        let (stream, _peer) = tokio::join!(connecting, async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            for seq in 1..=50 {
+                peer.send(snapshot(1, seq)).await;
+            }
+            peer.acknowledge().await;
+            peer
+        });
+        let mut stream = stream.unwrap();
+        assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+        let first = match backpressure {
+            // Not all need have come before the second acknowledgement was there.
+            Backpressure::DropOldest { .. } => 1..=1,
+            _ => 1..=50,
+        };
+        for expected in first {
+            assert_eq!(seq(&mut stream).await, expected);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
     let exchange = Exchange::new().await;

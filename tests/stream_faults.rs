@@ -85,6 +85,26 @@ async fn a_half_open_connection_is_given_up_whatever_is_written_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_lasted_is_made_again_at_once() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connect(&exchange).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = stream.next().await {} });
+    for _ in 0..12 {
+        for _ in 0..4 {
+            sleep(Duration::from_secs(16)).await;
+            peer.ping().await;
+        }
+        drop(peer);
+        let began = Instant::now();
+        peer = exchange.accept().await;
+        // Pauses that grew would be of a minute by now.
+        assert!(began.elapsed() <= Duration::from_secs(1));
+        peer.acknowledge().await;
+    }
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stall_of_ten_seconds_is_waited_out() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer) = connect(&exchange).await;

@@ -15,8 +15,10 @@ use super::{
     StreamEvent, StreamHandle, subscription::Command,
 };
 
-/// How long to wait before a snapshot that was refused is asked for again.
+/// How long to wait before a snapshot that was refused is asked for again, at first; twice as long each time after.
 const BEFORE_ASKING_AGAIN: Duration = Duration::from_secs(1);
+/// How often that pause doubles, to about a minute.
+const MOST_DOUBLED: u32 = 6;
 
 /// Live order books of markets, over connections that come and go.
 ///
@@ -51,10 +53,19 @@ pub struct BookStream {
     requests: FuturesUnordered<Request>,
     /// When snapshots were last asked for, by subscription.
     asked: HashMap<u64, Instant>,
+    /// How often the snapshot of a market was refused since its book was live.
+    refusals: HashMap<String, u32>,
 }
 
-/// A snapshot that was asked for: its subscription, if it is to be asked for again.
-type Request = Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
+/// What is under way for snapshots, and what is to be done after it.
+type Request = Pin<Box<dyn Future<Output = Next> + Send>>;
+
+enum Next {
+    Nothing,
+    /// These were refused.
+    Wait(SnapshotRequest),
+    AskAgain(SnapshotRequest),
+}
 
 /// What a [`BookStream`] tells.
 #[derive(Clone, Debug)]
@@ -91,6 +102,7 @@ impl StreamBuilder {
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
             asked: HashMap::new(),
+            refusals: HashMap::new(),
         })
     }
 }
@@ -137,17 +149,39 @@ impl BookStream {
                         return end.map(|error| error.map(BookUpdate::Connection));
                     }
                 },
-                Some(failed) = self.requests.next(), if !self.requests.is_empty() => {
-                    if let Some(sid) = failed {
-                        self.books.ask_again(sid);
-                    }
+                Some(next) = self.requests.next(), if !self.requests.is_empty() => match next {
+                    Next::Nothing => {}
+                    Next::Wait(refused) => self.wait(refused),
+                    Next::AskAgain(request) => self.books.ask_again(&request),
                 }
             }
         }
     }
 
+    /// Has each of the markets asked for again, the later the more often it was refused.
+    fn wait(&mut self, refused: SnapshotRequest) {
+        for market_ticker in refused.market_tickers {
+            let refusals = self.refusals.entry(market_ticker.clone()).or_default();
+            let pause = BEFORE_ASKING_AGAIN * 2_u32.pow((*refusals).min(MOST_DOUBLED));
+            *refusals += 1;
+            let request = SnapshotRequest {
+                sid: refused.sid,
+                market_tickers: vec![market_ticker],
+            };
+            self.requests.push(Box::pin(async move {
+                tokio::time::sleep(pause).await;
+                Next::AskAgain(request)
+            }));
+        }
+    }
+
     fn take(&mut self, event: StreamEvent) {
         let events = self.books.feed_event(&event);
+        for event in &events {
+            if let BookEvent::Live { market_ticker } = event {
+                self.refusals.remove(market_ticker.as_ref());
+            }
+        }
         let is_of_a_book = !events.is_empty()
             || matches!(&event, StreamEvent::Message(received) if received.is_of_a_book());
         if !is_of_a_book || !matches!(event, StreamEvent::Message(_)) {
@@ -180,17 +214,33 @@ impl BookStream {
     }
 }
 
-fn ask(handle: StreamHandle, request: SnapshotRequest, pause: Duration) -> Request {
+/// Asks for snapshots. A refusal does not say which market it is about, so each is asked for alone then.
+fn ask(handle: StreamHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
     Box::pin(async move {
         tokio::time::sleep(pause).await;
-        match handle.send_request(&request).await {
-            Ok(()) => None,
-            Err(error) => {
-                tracing::debug!(%error, "a snapshot was not to be had");
-                tokio::time::sleep(BEFORE_ASKING_AGAIN).await;
-                Some(request.sid)
+        let Err(error) = handle.send_request(&request).await else {
+            return Next::Nothing;
+        };
+        tracing::debug!(%error, "snapshots were not to be had");
+        let sid = request.sid;
+        if matches!(error, StreamError::Command(_)) && request.market_tickers.len() > 1 {
+            let mut refused = Vec::new();
+            for market_ticker in request.market_tickers {
+                let market_tickers = vec![market_ticker];
+                let alone = SnapshotRequest {
+                    sid,
+                    market_tickers,
+                };
+                if handle.send_request(&alone).await.is_err() {
+                    refused.extend(alone.market_tickers);
+                }
             }
+            request = SnapshotRequest {
+                sid,
+                market_tickers: refused,
+            };
         }
+        Next::Wait(request)
     })
 }
 

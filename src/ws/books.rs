@@ -5,14 +5,20 @@ use std::{
     sync::Arc,
 };
 
+use serde::Deserialize;
+
 use super::{
-    BookEvent, Frame, Message, OrderBook, SnapshotRequest, StaleReason, StreamEvent,
+    BookEvent, Frame, MalformedMessage, Message, OrderBook, SnapshotRequest, StaleReason,
+    StreamEvent,
     error::is_terminal,
     messages::{OrderbookDelta, OrderbookSnapshot},
 };
 
 /// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
 const MOST_BUFFERED: usize = 10_000;
+
+/// A frame that comes later than by so many does not come late: the one before it had a number that was wrong.
+const MOST_LATE: u64 = 10_000;
 
 /// No subscription: the exchange counts them from 1.
 const NONE: u64 = 0;
@@ -86,6 +92,25 @@ enum State {
     },
 }
 
+/// The market whose book a message is about that cannot be read.
+fn market_of(malformed: &MalformedMessage) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Outside {
+        msg: Inside,
+    }
+    #[derive(Deserialize)]
+    struct Inside {
+        market_ticker: String,
+    }
+    match malformed.kind.as_deref() {
+        Some("orderbook_snapshot" | "orderbook_delta") => {
+            let outside: Outside = serde_json::from_str(&malformed.raw).ok()?;
+            Some(outside.msg.market_ticker)
+        }
+        _ => None,
+    }
+}
+
 impl State {
     fn stale(since: u64) -> Self {
         Self::Stale {
@@ -145,6 +170,10 @@ impl Books {
             Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) => {
                 self.subscriptions.entry(sid).or_default();
             }
+            // It may have been the first of its subscription, and of its market.
+            Message::Malformed(malformed) if market_of(malformed).is_some() => {
+                self.subscriptions.entry(sid).or_default();
+            }
             Message::ErrorReply(error)
                 if is_terminal(error.code) && self.subscriptions.contains_key(&sid) =>
             {
@@ -178,9 +207,9 @@ impl Books {
         };
         let expected = subscription.last.saturating_add(1);
         // What comes a second time, or late, is in the books already or will be by a snapshot.
-        let is_late = subscription.last != 0 && seq < expected;
+        let is_late = subscription.last != 0 && seq < expected && expected - seq <= MOST_LATE;
         if !is_late {
-            let is_gap = subscription.last != 0 && seq > expected;
+            let is_gap = subscription.last != 0 && seq != expected;
             subscription.last = seq;
             if is_gap {
                 self.stale_all(sid, StaleReason::Gap { expected, got: seq }, &mut events);
@@ -195,9 +224,18 @@ impl Books {
             Message::OkReply(reply) if !is_late => {
                 self.listed(sid, &reply.market_tickers, &mut events);
             }
+            Message::Malformed(malformed) if !is_late => {
+                self.stale_all(sid, StaleReason::Malformed, &mut events);
+                if let Some(ticker) = market_of(malformed)
+                    && frame.id.is_none()
+                    && !self.has(sid, &ticker)
+                {
+                    self.missed_snapshot(sid, seq, &ticker, &mut events);
+                }
+            }
             // A change of tomorrow is a change.
-            Message::Malformed(_) | Message::Unknown(_) if !is_late => {
-                self.stale_all(sid, StaleReason::Malformed, &mut events)
+            Message::Unknown(_) if !is_late => {
+                self.stale_all(sid, StaleReason::Malformed, &mut events);
             }
             _ => {}
         }
@@ -264,9 +302,12 @@ impl Books {
     }
 
     /// Asks once more for what was asked for: when a request was refused or its answer does not come.
-    pub fn ask_again(&mut self, sid: u64) {
-        for kept in self.books.values_mut().filter(|kept| kept.sid == sid) {
-            if let State::Stale { is_asked, .. } = &mut kept.state {
+    pub fn ask_again(&mut self, request: &SnapshotRequest) {
+        for market_ticker in &request.market_tickers {
+            if let Some(kept) = self.books.get_mut(market_ticker.as_str())
+                && kept.sid == request.sid
+                && let State::Stale { is_asked, .. } = &mut kept.state
+            {
                 *is_asked = false;
             }
         }

@@ -47,6 +47,7 @@ fn read_usual(text: &str, frame: &mut Frame) -> bool {
 
 /// `{"type":"…","sid":1,"seq":2,"msg":…,"sending_ts_ms":3}`, the third and the fifth member or not.
 struct UsualEnvelope<'a> {
+    /// As written: with an escape it is no type of the contract.
     kind: &'a str,
     sid: u64,
     seq: Option<u64>,
@@ -73,7 +74,7 @@ impl<'a> UsualEnvelope<'a> {
                 _ => return None,
             }
         };
-        (!kind.contains('\\')).then_some(Self {
+        Some(Self {
             kind,
             sid,
             seq,

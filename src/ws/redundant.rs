@@ -88,9 +88,9 @@ impl RedundantBooks {
     }
 
     /// Asks once more for what was asked for on a connection: when a request was refused or its answer does not come.
-    pub fn ask_again(&mut self, connection: usize, sid: u64) {
+    pub fn ask_again(&mut self, connection: usize, request: &SnapshotRequest) {
         if let Some(books) = self.connections.get_mut(connection) {
-            books.ask_again(sid);
+            books.ask_again(request);
         }
     }
 

@@ -358,3 +358,27 @@ fn outlets_of(subscriptions: &BTreeMap<SubscriptionId, Kept>, ids: &[Subscriptio
     let outlets: BTreeSet<_> = kept.map(|kept| kept.outlet).collect();
     outlets.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::Backpressure;
+
+    #[tokio::test]
+    async fn what_was_not_written_is_not_for_the_next_connection() {
+        let (main, _receiver) = Outlet::new(Backpressure::default());
+        let mut routes = Routes::new(main);
+        routes.connected();
+        let (reply, answer) = oneshot::channel();
+        routes.command(Command::Other {
+            name: "list_subscriptions".to_owned(),
+            params: None,
+            reply,
+        });
+        assert!(routes.has_outgoing());
+        routes.disconnected();
+        assert!(matches!(answer.await, Ok(Err(StreamError::Disconnected))));
+        routes.connected();
+        assert_eq!(routes.next_outgoing(), None);
+    }
+}

@@ -1,8 +1,10 @@
 //! A stream: what the exchange pushes over one connection, and what becomes of that connection.
 
 use std::{
+    collections::VecDeque,
     fmt,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -61,6 +63,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Dropping it ends the connection, the subscriptions and their streams.
 #[must_use = "the connection ends when its stream is dropped"]
 pub struct Stream {
+    /// What came while it was being connected.
+    early: VecDeque<Item>,
     receiver: Receiver,
     handle: StreamHandle,
     subscriptions: Vec<Subscription>,
@@ -293,6 +297,7 @@ impl StreamBuilder {
         let driver = Driver::new(self.client, self.options, outlet, inbox, stopped);
         let task = tokio::spawn(driver.run(socket));
         let mut stream = Stream {
+            early: VecDeque::new(),
             receiver,
             handle: StreamHandle {
                 commands,
@@ -304,12 +309,19 @@ impl StreamBuilder {
         };
         for channel in self.channels {
             let params = self.params.clone();
-            let subscription = stream
+            let subscribing = stream
                 .subscribe(channel)
                 .markets(&self.markets)
                 .params(|_| params)
-                .send()
-                .await?;
+                .send();
+            let mut subscribing = pin!(subscribing);
+            // What comes meanwhile is taken out, or the acknowledgement could wait behind it.
+            let subscription = loop {
+                tokio::select! {
+                    done = &mut subscribing => break done?,
+                    Some(item) = stream.receiver.recv() => stream.early.push_back(item),
+                }
+            };
             stream.subscriptions.push(subscription);
         }
         Ok(stream)
@@ -338,7 +350,14 @@ impl Stream {
 
     /// The next event; none after the end.
     pub async fn next(&mut self) -> Option<Item> {
-        self.receiver.recv().await
+        poll_fn(|context| self.poll_item(context)).await
+    }
+
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        match self.early.pop_front() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.receiver.poll_recv(context),
+        }
     }
 
     /// Subscribes to a channel.
@@ -373,7 +392,7 @@ impl futures_core::Stream for Stream {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.receiver.poll_recv(context)
+        self.poll_item(context)
     }
 }
 

@@ -136,7 +136,8 @@ impl StreamHandle {
 
     /// Gives any command of the contract, with its parameters, such as an
     /// [`UpdateSubscriptionParams`](messages::UpdateSubscriptionParams). It does not change what is subscribed to on the next
-    /// connection: that is for [`subscribe`](Self::subscribe) and [`Subscription`].
+    /// connection: that is for [`subscribe`](Self::subscribe) and [`Subscription`]. What such a handle stands for is subscribed
+    /// to again when this ends it.
     ///
     /// # Errors
     ///

@@ -1,0 +1,94 @@
+//! What a stream that keeps books asks for, against an exchange that the test plays itself.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod peer;
+
+use std::time::Duration;
+
+use kalshi_sdk::ws::{BookStream, BookUpdate};
+use peer::{Exchange, Peer, delta, snapshot};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+const GOOD: &str = "KXTEST-26-A";
+const BAD: &str = "KXTEST-26-B";
+
+/// The books of two markets, and their exchange.
+async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
+    let (books, peer) = tokio::join!(
+        exchange.client.stream().market(GOOD).market(BAD).books(),
+        async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            peer
+        }
+    );
+    (books.unwrap(), peer)
+}
+
+fn of(mut frame: Value, market_ticker: &str) -> Value {
+    frame["msg"]["market_ticker"] = json!(market_ticker);
+    frame
+}
+
+/// Refuses a request of more than one market, or of the bad one, and answers the others; gives the markets asked for.
+async fn answer(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
+    let command = peer.command().await;
+    assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+    let asked: Vec<String> =
+        serde_json::from_value(command["params"]["market_tickers"].clone()).unwrap();
+    if asked == [GOOD] {
+        *seq += 1;
+        let mut frame = snapshot(1, *seq);
+        frame["id"] = command["id"].clone();
+        peer.send(frame).await;
+    } else {
+        peer.send(json!({"id": command["id"], "type": "error", "msg": {"code": 14, "msg": "no"}}))
+            .await;
+    }
+    asked
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = tokio::spawn(async move {
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        // One is missing.
+        peer.send(delta(1, 4, "0.40", "1.00")).await;
+        let mut seq = 4;
+        assert_eq!(answer(&mut peer, &mut seq).await, [GOOD, BAD]);
+        assert_eq!(answer(&mut peer, &mut seq).await, [GOOD]);
+        assert_eq!(answer(&mut peer, &mut seq).await, [BAD]);
+        // From here on the bad one alone, ever more seldom, and in the end once in about a minute.
+        for expected in [1, 2, 4, 8, 16, 32, 64, 64] {
+            let began = Instant::now();
+            loop {
+                tokio::select! {
+                    asked = answer(&mut peer, &mut seq) => {
+                        assert_eq!(asked, [BAD]);
+                        break;
+                    }
+                    () = tokio::time::sleep(Duration::from_secs(20)) => peer.ping().await,
+                }
+            }
+            assert_eq!(began.elapsed().as_secs(), expected);
+        }
+        peer.send(of(snapshot(1, seq + 1), BAD)).await;
+        peer
+    });
+    let mut lives = Vec::new();
+    while lives.len() < 4 {
+        if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap()
+            && books.live(event.market_ticker()).is_some()
+        {
+            lives.push(event.market_ticker().to_owned());
+        }
+    }
+    assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
+    playing.await.unwrap();
+}
