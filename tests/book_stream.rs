@@ -55,7 +55,7 @@ async fn answer(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
 async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
-    let playing = tokio::spawn(async move {
+    let playing = async {
         peer.send(of(snapshot(1, 1), GOOD)).await;
         peer.send(of(snapshot(1, 2), BAD)).await;
         // One is missing.
@@ -79,16 +79,18 @@ async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
             assert_eq!(began.elapsed().as_secs(), expected);
         }
         peer.send(of(snapshot(1, seq + 1), BAD)).await;
-        peer
-    });
-    let mut lives = Vec::new();
-    while lives.len() < 4 {
-        if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap()
-            && books.live(event.market_ticker()).is_some()
-        {
-            lives.push(event.market_ticker().to_owned());
+    };
+    let reading = async {
+        let mut lives = Vec::new();
+        while lives.len() < 4 {
+            if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap()
+                && books.live(event.market_ticker()).is_some()
+            {
+                lives.push(event.market_ticker().to_owned());
+            }
         }
-    }
+        lives
+    };
+    let (lives, ()) = tokio::join!(reading, playing);
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
-    playing.await.unwrap();
 }
