@@ -194,6 +194,12 @@ fn members() {
     );
     check(
         "rules: {type: string, nullable: true,",
+        "rules: {type: string, format: uuid, nullable: true,",
+        &["breaking Market.rules: was a text, is an id"],
+        &["breaking Market.rules: was an id, is a text"],
+    );
+    check(
+        "rules: {type: string, nullable: true,",
         "rules: {type: string,",
         &["additive Market.rules: was optional or null, is optional"],
         &["additive Market.rules: was optional, is optional or null"],

@@ -71,6 +71,23 @@ fn money_goes_by_name_wherever_it_stands() {
 }
 
 #[test]
+fn uuids_are_ids_wherever_they_stand() {
+    let code = code(
+        "Key: {type: string, format: uuid}\nThing:\n  type: object\n  required: [a]\n  properties:\n    a: {type: string, format: uuid}\n    b: {$ref: '#/components/schemas/Key'}\n    c: {type: array, items: {type: string, format: uuid}}\n    d: {type: string, format: uuid, enum: [x]}\n    e: {type: integer, format: uuid}\n    a_dollars: {type: string, format: uuid}",
+    );
+    for expected in [
+        "puba:crate::Id",
+        "pubb:::std::option::Option<crate::Id>",
+        "pubc:::std::vec::Vec<crate::Id>",
+        "pubd:::std::option::Option<ThingD>",
+        "pube:::std::option::Option<i64>",
+        "puba_dollars:::std::option::Option<crate::Dollars>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
 fn inline_enums_have_stable_names() {
     let code = code(
         "Thing:\n  type: object\n  required: [status, thing_kind, time_in_force, side]\n  properties:\n    status: {type: string, enum: [a, b]}\n    thing_kind: {type: string, enum: [c, d]}\n    time_in_force: {type: string, enum: [e, f]}\n    side: {type: string, enum: [yes, no]}\n    others: {type: array, items: {type: string, enum: [g, '']}}\n    deep: {type: object, properties: {status: {type: string, enum: [h]}}}\n    other: {$ref: '#/components/schemas/Other'}\nOther:\n  type: object\n  properties:\n    time_in_force: {type: string, enum: [e, f]}\nOutcomeSide: {type: string, enum: ['yes', 'no']}",
