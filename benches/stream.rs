@@ -19,7 +19,10 @@ use kalshi_sdk::{
     Dollars,
     ws::{BookUpdate, Books, Channel, Frame, Message, StreamEvent},
 };
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message as Data, client::IntoClientRequest},
@@ -55,13 +58,19 @@ async fn bare(exchange: &MockExchange) -> WebSocketStream<TcpStream> {
     socket
 }
 
+/// On one thread, and on several, where each step wakes another.
 fn delivery(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let one = Builder::new_current_thread().enable_all().build();
+    delivery_on(criterion, "on one thread", &one.unwrap());
+    let workers = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()
-        .unwrap();
-    let mut group = criterion.benchmark_group("stream");
+        .build();
+    delivery_on(criterion, "on two workers", &workers.unwrap());
+}
+
+fn delivery_on(criterion: &mut Criterion, name: &str, runtime: &Runtime) {
+    let mut group = criterion.benchmark_group(format!("stream {name}"));
     let exchange = runtime.block_on(MockExchange::start()).unwrap();
     let market = exchange.market(TICKER);
     let mut round = 0;
@@ -112,7 +121,7 @@ fn delivery(criterion: &mut Criterion) {
     });
     latencies.sort_unstable();
     if let Some(median) = latencies.get(latencies.len() / 2) {
-        println!("stream: median {median:?} of {}", latencies.len());
+        println!("stream {name}: median {median:?} of {}", latencies.len());
     }
     runtime.block_on(stream.shutdown());
 

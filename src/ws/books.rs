@@ -1,10 +1,13 @@
 //! Order books that heal: kept by the frames of subscriptions, stale when something was missed, live again by a snapshot.
 
+mod kept;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
+use kept::{Clock, Kept, State, tick};
 use serde::Deserialize;
 
 use super::{
@@ -13,9 +16,6 @@ use super::{
     error::is_terminal,
     messages::{OrderbookDelta, OrderbookSnapshot},
 };
-
-/// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
-const MOST_BUFFERED: usize = 10_000;
 
 /// A frame that comes later than by so many does not come late: the one before it had a number that was wrong.
 const MOST_LATE: u64 = 10_000;
@@ -44,54 +44,6 @@ struct Subscription {
     tickers: BTreeSet<Arc<str>>,
 }
 
-/// A book, and what is to be done with it.
-#[derive(Clone, Debug)]
-struct Kept {
-    ticker: Arc<str>,
-    book: OrderBook,
-    sid: u64,
-    state: State,
-    /// The newest change that is in it.
-    seq: u64,
-    /// The exchange's count of the market's changes, where it tells it.
-    clock: Option<Clock>,
-}
-
-/// How far a book is: the exchange's count of the market's changes, and how many changes with that count have come, as several may
-/// share one. A snapshot has all.
-type Clock = (i64, u32);
-
-/// The clock after a change.
-fn tick(clock: Option<Clock>, delta: &OrderbookDelta) -> Option<Clock> {
-    match (clock, delta.clock) {
-        (Some((before, count)), Some(now)) if before == now => Some((now, count.saturating_add(1))),
-        (_, Some(now)) => Some((now, 1)),
-        (clock, None) => clock,
-    }
-}
-
-impl Kept {
-    fn is_newer_than(&self, seq: u64) -> bool {
-        match self.state {
-            State::Live => self.seq > seq,
-            State::Stale { since, .. } => since > seq,
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum State {
-    Live,
-    Stale {
-        /// The frame by which it is known to be so: an older snapshot does not mend it.
-        since: u64,
-        /// Changes that came since, by their place in the sequence.
-        changes: BTreeMap<u64, OrderbookDelta>,
-        /// Whether a snapshot has been asked for.
-        is_asked: bool,
-    },
-}
-
 /// The market whose book a message is about that cannot be read.
 fn market_of(malformed: &MalformedMessage) -> Option<String> {
     #[derive(Deserialize)]
@@ -108,16 +60,6 @@ fn market_of(malformed: &MalformedMessage) -> Option<String> {
             Some(outside.msg.market_ticker)
         }
         _ => None,
-    }
-}
-
-impl State {
-    fn stale(since: u64) -> Self {
-        Self::Stale {
-            since,
-            changes: BTreeMap::new(),
-            is_asked: false,
-        }
     }
 }
 
@@ -378,39 +320,16 @@ impl Books {
 
     fn delta(&mut self, sid: u64, seq: u64, delta: &OrderbookDelta, events: &mut Vec<BookEvent>) {
         let ticker = delta.market_ticker.as_str();
-        if self.books.get(ticker).is_none_or(|kept| kept.sid != sid) {
+        let known = self.books.get_mut(ticker).filter(|kept| kept.sid == sid);
+        let reason = if let Some(kept) = known {
+            kept.change(seq, delta, events)
+        } else {
             self.missed_snapshot(sid, seq, ticker, events);
-        }
-        let Some(kept) = self.books.get_mut(ticker) else {
-            return;
+            let kept = self.books.get_mut(ticker);
+            kept.and_then(|kept| kept.change(seq, delta, events))
         };
-        match &mut kept.state {
-            State::Stale {
-                changes, is_asked, ..
-            } => {
-                changes.insert(seq, delta.clone());
-                if changes.len() > MOST_BUFFERED {
-                    changes.clear();
-                    *is_asked = false;
-                }
-            }
-            State::Live if seq <= kept.seq => {}
-            State::Live => {
-                kept.seq = seq;
-                kept.clock = tick(kept.clock, delta);
-                let reason = match kept.book.apply(delta) {
-                    Err(error) => Some(StaleReason::Broken(error)),
-                    Ok(()) if kept.book.is_crossed() => Some(StaleReason::Crossed),
-                    Ok(()) => None,
-                };
-                match reason {
-                    Some(reason) => self.stale(ticker, reason, events),
-                    None => {
-                        let market_ticker = Arc::clone(&kept.ticker);
-                        events.push(BookEvent::Changed { market_ticker });
-                    }
-                }
-            }
+        if let Some(reason) = reason {
+            self.stale(ticker, reason, events);
         }
     }
 

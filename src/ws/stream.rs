@@ -60,6 +60,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 ///
+/// The connection is read by a task of its own. From there to the reader is a microsecond on the same thread (a runtime of one
+/// thread, or a reader that is a spawned task), and the wake-up of another thread where it is `main`.
+///
 /// Dropping it ends the connection, the subscriptions and their streams.
 #[must_use = "the connection ends when its stream is dropped"]
 pub struct Stream {
