@@ -195,8 +195,8 @@ fn members() {
     check(
         "rules: {type: string, nullable: true,",
         "rules: {type: string, format: uuid, nullable: true,",
-        &["breaking Market.rules: was a text, is an id"],
-        &["breaking Market.rules: was an id, is a text"],
+        &["breaking Market.rules: the type was a text, is an id"],
+        &["breaking Market.rules: the type was an id, is a text"],
     );
     check(
         "rules: {type: string, nullable: true,",
