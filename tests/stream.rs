@@ -434,6 +434,39 @@ async fn commands_that_are_not_answered_fail_in_time() {
     assert!(matches!(error, StreamError::Disconnected), "{error:?}");
 }
 
+#[tokio::test]
+async fn an_error_without_an_id_is_the_answer_to_the_only_command_it_can_be() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer, id) = subscribed(&exchange).await;
+    let handle = stream.handle();
+    let asking = handle.get_snapshots(id, ["KXTEST-26-B"]);
+    let (answer, _) = tokio::join!(asking, async {
+        peer.command().await;
+        peer.send(json!({"type": "error", "sid": 1, "seq": 1, "msg": {"code": 14, "msg": "no"}}))
+            .await;
+    });
+    assert!(matches!(answer, Err(StreamError::Command(error)) if error.code == 14));
+    // Of two it is not known which it answers.
+    let (one, two) = (stream.handle(), stream.handle());
+    let (one, two, _) = tokio::join!(
+        one.get_snapshots(id, ["KXTEST-26-A"]),
+        two.get_snapshots(id, ["KXTEST-26-B"]),
+        async {
+            let commands = [peer.command().await, peer.command().await];
+            peer.send(
+                json!({"type": "error", "sid": 1, "seq": 2, "msg": {"code": 14, "msg": "no"}}),
+            )
+            .await;
+            for (command, code) in commands.iter().zip([13, 15]) {
+                peer.send(json!({"id": command["id"], "type": "error", "sid": 1, "msg": {"code": code, "msg": "no"}}))
+                    .await;
+            }
+        }
+    );
+    assert!(matches!(one, Err(StreamError::Command(error)) if error.code == 13));
+    assert!(matches!(two, Err(StreamError::Command(error)) if error.code == 15));
+}
+
 #[tokio::test(start_paused = true)]
 async fn commands_that_stay_without_an_answer_time_out() {
     let exchange = Exchange::new().await;

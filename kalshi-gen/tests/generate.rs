@@ -112,7 +112,7 @@ fn inline_enums_have_stable_names() {
 #[test]
 fn bounds_defaults_and_formats_do_not_make_types() {
     let code = code(
-        "Thing:\n  type: object\n  required: [a, b, c, d]\n  properties:\n    a: {type: integer, minimum: 1}\n    b: {type: string, maxLength: 3, pattern: '^a$'}\n    c: {type: string, format: uuid}\n    d: {type: integer, format: int32, minimum: 0, maximum: 9}\n    e: {type: integer, default: 7}\n    f: {type: array, minItems: 1, maxItems: 1, items: {type: integer}, uniqueItems: true}",
+        "Thing:\n  type: object\n  required: [a, b, c, d]\n  properties:\n    a: {type: integer, minimum: 1}\n    b: {type: string, maxLength: 3, pattern: '^a$'}\n    c: {type: string, format: uri}\n    d: {type: integer, format: int32, minimum: 0, maximum: 9}\n    e: {type: integer, default: 7}\n    f: {type: array, minItems: 1, maxItems: 1, items: {type: integer}, uniqueItems: true}",
     );
     for expected in [
         "puba:i64",

@@ -41,7 +41,8 @@ pub struct OrderBook {
     pub bids: Vec<PriceLevel>,
     /// What YES is offered at, the best price first, at prices of YES.
     pub asks: Vec<PriceLevel>,
-    /// How often the book has changed: the `clock` of snapshots and deltas.
+    /// The exchange's number of the action that last changed the book: the `clock` of snapshots and deltas. Changes of one action share it,
+    /// and actions elsewhere are counted as well.
     pub clock: u64,
 }
 

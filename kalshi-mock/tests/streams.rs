@@ -108,7 +108,10 @@ async fn channels_are_opened_extended_and_closed() {
         snapshot["msg"]["no_dollars_fp"],
         json!([["0.5500", "5.00"]])
     );
-    assert_eq!(snapshot["msg"]["clock"], 2);
+    assert_eq!(
+        snapshot["msg"]["clock"],
+        exchange.market(TICKER).order_book().clock
+    );
 
     // A channel that is open already: no new sid, the whole list, and the new market's book, which is empty.
     let params = json!({ "channels": ["orderbook_delta"], "market_tickers": [OTHER, TICKER] });
@@ -170,9 +173,11 @@ async fn subscriptions_are_updated() {
     assert_eq!(seqs(&frames), [2, 3]);
     other.bid(dollars("0.10"), 1);
     let delta = listener.next().await;
+    let clock = other.order_book().clock;
+    assert!(clock > frames[1]["msg"]["clock"].as_u64().unwrap());
     assert_eq!(
         (&delta["seq"], &delta["msg"]["clock"]),
-        (&json!(4), &json!(1))
+        (&json!(4), &json!(clock))
     );
 
     let id = listener
@@ -183,7 +188,7 @@ async fn subscriptions_are_updated() {
         .await;
     let snapshot = listener.next().await;
     assert_eq!((&snapshot["id"], &snapshot["seq"]), (&json!(id), &json!(5)));
-    assert_eq!(snapshot["msg"]["clock"], 1);
+    assert_eq!(snapshot["msg"]["clock"], clock);
 
     listener
         .command("update_subscription", update("delete_markets"))
@@ -341,6 +346,98 @@ async fn wrong_commands_are_told_so() {
 }
 
 #[tokio::test]
+async fn errors_about_a_subscription_count_in_it() {
+    let exchange = exchange().await;
+    let market = exchange.market(TICKER);
+    let mut listener = Listener::open(&exchange).await;
+    let sid = listener
+        .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
+        .await;
+    listener.next().await;
+    for (number, (params, expected, text)) in [
+        (
+            json!({ "sid": sid, "action": "get_snapshot" }),
+            14,
+            "Market Ticker required",
+        ),
+        (
+            json!({ "sid": sid, "action": "dance" }),
+            13,
+            "Unsupported action",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = listener.command("update_subscription", params).await;
+        let error = listener.next().await;
+        assert_eq!(
+            (code(&error), &error["msg"]["msg"]),
+            (expected, &json!(text))
+        );
+        assert_eq!(
+            (&error["id"], &error["sid"], &error["seq"]),
+            (&json!(id), &json!(sid), &json!(number + 2))
+        );
+    }
+    market.bid(dollars("0.40"), 1);
+    assert_eq!(listener.next().await["seq"], 4);
+    // One that is not there is told by none, and `sid` is not how to unsubscribe.
+    let params = json!({ "sid": sid + 1, "action": "dance" });
+    listener.command("update_subscription", params).await;
+    let error = listener.next().await;
+    assert!(code(&error) == 7 && error.get("sid").is_none());
+    assert_eq!(
+        listener.error("unsubscribe", json!({ "sid": sid })).await,
+        4
+    );
+}
+
+#[tokio::test]
+async fn channels_without_markets_do_not_look_at_them() {
+    let exchange = exchange().await;
+    let mut listener = Listener::open(&exchange).await;
+    for (channel, named, sid) in [
+        ("communications", json!({ "market_ticker": "NONE" }), 1),
+        ("order_group_updates", json!({ "market_id": "none" }), 2),
+    ] {
+        assert_eq!(listener.subscribe(channel, named).await, sid);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_one_action_share_a_clock() {
+    let exchange = exchange().await;
+    exchange
+        .market(TICKER)
+        .ask(dollars("0.41"), 1)
+        .ask(dollars("0.42"), 1);
+    let mut listener = Listener::open(&exchange).await;
+    listener
+        .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
+        .await;
+    let before = listener.next().await["msg"]["clock"].as_u64().unwrap();
+    let mut sweep = order(Bid, "0.42", "3");
+    sweep.client_order_id = Some("mine".to_owned());
+    place(&once(&exchange), sweep).await;
+    let frames = listener.take(3).await;
+    let clocks: Vec<_> = frames
+        .iter()
+        .map(|frame| frame["msg"]["clock"].as_u64().unwrap())
+        .collect();
+    assert!(
+        clocks[0] > before && clocks.iter().all(|clock| *clock == clocks[0]),
+        "{clocks:?}"
+    );
+    // All three were brought about by the one that took.
+    assert!(
+        frames
+            .iter()
+            .all(|frame| frame["msg"]["client_order_id"] == "mine")
+    );
+}
+
+#[tokio::test]
 async fn books_are_those_of_the_exchange_whatever_happens() {
     for seed in [1, 2, 3] {
         println!("seed {seed}");
@@ -458,7 +555,8 @@ async fn nothing_is_collected_for_nobody() {
         .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
         .await;
     let snapshot = listener.next().await;
-    assert_eq!(snapshot["msg"]["clock"], 2, "the clock goes on");
+    let book = exchange.market(TICKER).order_book();
+    assert_eq!(snapshot["msg"]["clock"], book.clock, "the clock goes on");
     assert!(listener.so_far().await.is_empty());
 }
 

@@ -55,7 +55,6 @@ async fn tickers_tell_what_changed() {
 
     // Behind the best price: nothing that a ticker shows.
     market.bid(dollars("0.30"), 1);
-    all.so_far().await;
     market.bid(dollars("0.29"), 1);
     assert!(all.so_far().await.is_empty());
     other.ask(dollars("0.60"), 7);
@@ -69,7 +68,8 @@ async fn tickers_tell_what_changed() {
     assert_eq!(frame["msg"]["price_dollars"], "0.4000");
     assert_eq!(frame["msg"]["last_trade_size_fp"], "3.00");
     assert_eq!(frame["msg"]["volume_fp"], "3.00");
-    assert_eq!(frame["msg"]["dollar_open_interest"], 3);
+    // Half a dollar a contract, without cents.
+    assert_eq!(frame["msg"]["dollar_open_interest"], 1);
     assert_eq!(frame["msg"]["yes_bid_size_fp"], "97.00");
     let at = exchange.time().now().timestamp_millis();
     assert_eq!(

@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use tokio::{sync::oneshot, time::Instant};
 
-use self::answers::Pending;
+use self::answers::{Asked, Pending, sid_in};
 use super::{
     Frame, Message, StreamError, StreamEvent,
     driver::{LASTING, pause},
@@ -38,7 +38,7 @@ pub(super) struct Routes {
     ending: Vec<Outlet>,
     subscriptions: BTreeMap<SubscriptionId, Kept>,
     sids: HashMap<u64, Route>,
-    pending: HashMap<u64, Pending>,
+    pending: HashMap<u64, Asked>,
     /// Messages that came before the acknowledgement of their subscription.
     early: Vec<Received>,
     /// Commands about subscriptions that have no `sid` at the moment.
@@ -169,8 +169,8 @@ impl Routes {
         self.outgoing.clear();
         self.sids.clear();
         self.early.clear();
-        for pending in std::mem::take(&mut self.pending).into_values() {
-            pending.fail(StreamError::Disconnected);
+        for asked in std::mem::take(&mut self.pending).into_values() {
+            asked.pending.fail(StreamError::Disconnected);
         }
         for kept in self.subscriptions.values_mut() {
             kept.sid = None;
@@ -206,12 +206,13 @@ impl Routes {
 
     fn give(&mut self, name: &str, params: Option<Value>, pending: Pending) {
         self.last_id += 1;
+        let sid = params.as_ref().and_then(sid_in);
         let mut command = json!({"id": self.last_id, "cmd": name});
         if let (Some(params), Some(members)) = (params, command.as_object_mut()) {
             members.insert("params".to_owned(), params);
         }
         self.outgoing.push_back(command.to_string());
-        self.pending.insert(self.last_id, pending);
+        self.pending.insert(self.last_id, Asked { sid, pending });
     }
 
     fn subscribe(&mut self, id: SubscriptionId) {
@@ -246,11 +247,9 @@ impl Routes {
     /// A frame has come.
     pub(super) fn frame(&mut self, frame: Frame, received_ts_ms: Option<i64>) {
         self.check_sequence(&frame);
-        let (sid, was_answer) = match frame
-            .id
-            .and_then(|id| Some((id, self.pending.remove(&id)?)))
-        {
-            Some((id, pending)) => (self.answered(id, pending, &frame), true),
+        let id = frame.id.or_else(|| self.refused(&frame));
+        let (sid, was_answer) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
+            Some((id, asked)) => (self.answered(id, asked.pending, &frame), true),
             None => (frame.sid, false),
         };
         let terminal = match &frame.message {
@@ -305,7 +304,7 @@ impl Routes {
     fn is_subscribing(&self) -> bool {
         self.pending
             .values()
-            .any(|pending| matches!(pending, Pending::Subscribe(_)))
+            .any(|asked| matches!(asked.pending, Pending::Subscribe(_)))
     }
 
     fn check_sequence(&mut self, frame: &Frame) {

@@ -103,7 +103,7 @@ pub(crate) struct Market {
     pub(crate) hourly: BTreeMap<i64, Contracts>,
     pub(crate) open_interest: Contracts,
     pub(crate) book: Book,
-    /// How often the book has changed.
+    /// The action that last changed the book.
     pub(crate) clock: u64,
 }
 

@@ -77,6 +77,10 @@ pub(crate) struct State {
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
     /// How many orders of each user rest.
     resting: HashMap<u32, usize>,
+    /// The order that is being matched with those in the book.
+    taker: Option<Uuid>,
+    /// How many things have been done to the exchange, or asked of it.
+    actions: u64,
     /// Whether somebody wants to know what happens.
     pub(crate) listened: bool,
     /// What has happened since it was last told.
@@ -124,6 +128,8 @@ impl State {
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
             resting: HashMap::new(),
+            taker: None,
+            actions: 0,
             listened: false,
             news: Vec::new(),
         }
@@ -136,6 +142,7 @@ impl State {
         {
             let ((at, _), due) = entry.remove_entry();
             self.now = at.max(self.now);
+            self.actions += 1;
             match due {
                 Due::Expire(order) => {
                     self.cancel_for(order, Some("ExpiryCancel"));
@@ -147,6 +154,7 @@ impl State {
             }
         }
         let was_trading = self.was_trading;
+        self.actions += 1;
         self.now = now;
         self.was_trading = self.is_trading();
         // Also where time went back, and comes upon a pause again.

@@ -59,7 +59,7 @@ pub(crate) struct LevelChange {
     pub(crate) price: Dollars,
     /// Hundredths of contracts.
     pub(crate) change: i64,
-    /// Whose order is behind it.
+    /// Whose order has brought it about: the one that took, where one was taken.
     pub(crate) account: Account,
     pub(crate) client_order_id: Option<String>,
     pub(crate) at: Micros,
@@ -109,7 +109,9 @@ impl State {
 
     /// Lets the book show what remains of an order, or nothing of it.
     pub(super) fn show(&mut self, id: Uuid, shown: bool) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.actions);
+        let taker = self.taker.filter(|taker| self.orders.contains_key(taker));
+        let cause = taker.unwrap_or(id);
         let Some(order) = self.orders.get_mut(&id) else {
             return;
         };
@@ -123,19 +125,21 @@ impl State {
         let Some(market) = self.markets.get_mut(order.market).filter(|_| change != 0) else {
             return;
         };
-        market.clock += 1;
-        if self.listened {
-            self.news.push(News::Level(LevelChange {
-                market: order.market,
-                clock: market.clock,
-                side: order.side,
-                price: order.price,
+        market.clock = clock;
+        let (market, side, price) = (order.market, order.side, order.price);
+        self.tell(|state| {
+            let cause = state.orders.get(&cause)?;
+            Some(News::Level(LevelChange {
+                market,
+                clock,
+                side,
+                price,
                 change,
-                account: order.account,
-                client_order_id: order.client_order_id.clone(),
+                account: cause.account,
+                client_order_id: cause.client_order_id.clone(),
                 at: now,
-            }));
-        }
+            }))
+        });
     }
 
     /// Tells an order's owner how it stands.

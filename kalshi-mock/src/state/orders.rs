@@ -228,7 +228,9 @@ impl State {
     fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Refusal> {
         let gone = || Refusal::not_found(format!("no order {id}"));
         let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
+        self.taker = Some(id);
         self.carry_out(id, plan);
+        self.taker = None;
         if rests {
             let is_resting = self
                 .orders

@@ -101,6 +101,8 @@ impl Bench {
     /// Carries a command out. Refusals are as good as successes: nothing may be wrong after either.
     fn run(&mut self, command: Command) {
         let ahead = self.eligible(&command);
+        // As whoever takes the state does.
+        self.state.advance_to(self.state.now);
         match command {
             Command::Create {
                 user,

@@ -72,12 +72,12 @@ impl Command<'_> {
         let channels = channels
             .filter(|channels| !channels.is_empty())
             .ok_or_else(|| Refused::new(3, "Channels required"))?;
-        let named = self.named(params)?;
+        let named = self.named(params);
         for name in channels {
             let done = name
                 .as_str()
                 .and_then(Channel::of)
-                .ok_or_else(|| Refused::new(8, format!("Unknown channel name: {name}")))
+                .ok_or_else(|| Refused::new(8, "Unknown channel name"))
                 .and_then(|channel| self.open(socket, channel, params, &named));
             if let Err(refused) = done {
                 self.refuse(socket, &refused);
@@ -91,8 +91,14 @@ impl Command<'_> {
         socket: &mut Socket,
         channel: Channel,
         params: &Map<String, Value>,
-        named: &Named,
+        named: &Result<Named, Refused>,
     ) -> Result<(), Refused> {
+        // Markets that mean nothing to a channel are not looked at.
+        let none = Named::default();
+        let named = match channel.takes_markets() {
+            true => named.as_ref().map_err(Clone::clone)?,
+            false => &none,
+        };
         if named.by_id && channel != Channel::Ticker {
             return Err(Refused::invalid("market ids are only for ticker"));
         }
@@ -110,9 +116,7 @@ impl Command<'_> {
         subscription.yes_prices = flag(params, "use_yes_price")?;
         subscription.skips_markets = flag(params, "skip_ticker_ack")?;
         subscription.by_id = named.by_id;
-        if channel.takes_markets() {
-            subscription.markets.clone_from(&named.markets);
-        }
+        subscription.markets.clone_from(&named.markets);
         if channel == Channel::Communications {
             subscription.part = part(params)?;
             subscription.own_only = match params.get("user_filter") {
@@ -215,7 +219,7 @@ impl Command<'_> {
     }
 
     fn unsubscribe(&self, socket: &mut Socket) -> Result<(), Refused> {
-        let sids = sids(self.params()?)?;
+        let sids = list_of_sids(self.params()?)?;
         if sids.is_empty() {
             return Err(Refused::new(4, "Subscription IDs required"));
         }
@@ -224,7 +228,7 @@ impl Command<'_> {
                 socket.confirm(self.state, ("unsubscribed", sid, self.id), None);
                 socket.forget(sid);
             } else {
-                self.refuse(socket, &Refused::unknown_sid(sid));
+                self.refuse(socket, &Refused::unknown_sid());
             }
         }
         Ok(())
@@ -244,11 +248,24 @@ impl Command<'_> {
         let &[sid] = sids.as_slice() else {
             return Err(Refused::new(12, "Exactly one subscription ID is required"));
         };
-        let subscription = socket
+        let channel = socket
             .subscriptions
-            .get_mut(&sid)
-            .ok_or_else(|| Refused::unknown_sid(sid))?;
-        let channel = subscription.channel;
+            .get(&sid)
+            .map(|subscription| subscription.channel)
+            .ok_or_else(Refused::unknown_sid)?;
+        // What is wrong with the rest is told by the subscription, and counts there.
+        if let Err(refused) = self.change(socket, (sid, channel), params) {
+            socket.confirm(self.state, ("error", sid, self.id), Some(&refused.body()));
+        }
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        socket: &mut Socket,
+        (sid, channel): (u64, Channel),
+        params: &Map<String, Value>,
+    ) -> Result<(), Refused> {
         let action = match params.get("action") {
             None | Some(Value::Null) => return Err(Refused::new(15, "Action required")),
             Some(action) => action.as_str().unwrap_or_default(),
@@ -259,7 +276,7 @@ impl Command<'_> {
             _ => false,
         };
         if !known {
-            return Err(Refused::unsupported(action));
+            return Err(Refused::unsupported());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
         let named = self.named(params)?;
@@ -279,7 +296,10 @@ impl Command<'_> {
             }
             _ => {
                 // Of all markets, none can be taken: there is no list of them.
-                if let Some(known) = &mut subscription.markets {
+                let subscription = socket.subscriptions.get_mut(&sid);
+                if let Some(known) =
+                    subscription.and_then(|subscription| subscription.markets.as_mut())
+                {
                     known.retain(|ticker, _| !markets.contains_key(ticker));
                 }
                 self.confirm(socket, sid);
@@ -337,16 +357,26 @@ impl Command<'_> {
     }
 }
 
-/// The subscriptions that are named, one by one or in a list.
+/// The subscriptions that are named, alone or in a list.
 fn sids(params: &Map<String, Value>) -> Result<Vec<u64>, Refused> {
-    let one = params.get("sid").filter(|sid| !sid.is_null());
-    let list = match params.get("sids") {
-        None | Some(Value::Null) => &[],
-        Some(Value::Array(sids)) => sids.as_slice(),
-        Some(_) => return Err(Refused::invalid("sids")),
-    };
-    let sids: Option<Vec<u64>> = one.into_iter().chain(list).map(Value::as_u64).collect();
-    sids.ok_or_else(|| Refused::invalid("sids"))
+    match params.get("sid") {
+        None | Some(Value::Null) => list_of_sids(params),
+        Some(sid) => {
+            let sid = sid.as_u64().ok_or_else(|| Refused::invalid("sid"))?;
+            Ok([vec![sid], list_of_sids(params)?].concat())
+        }
+    }
+}
+
+fn list_of_sids(params: &Map<String, Value>) -> Result<Vec<u64>, Refused> {
+    match params.get("sids") {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(sids)) => {
+            let sids: Option<_> = sids.iter().map(Value::as_u64).collect();
+            sids.ok_or_else(|| Refused::invalid("sids"))
+        }
+        Some(_) => Err(Refused::invalid("sids")),
+    }
 }
 
 fn flag(params: &Map<String, Value>, name: &str) -> Result<bool, Refused> {
@@ -368,14 +398,22 @@ fn part(params: &Map<String, Value>) -> Result<Option<(u64, u64)>, Refused> {
     };
     match (number("shard_factor")?, number("shard_key")?) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(Refused::new(20, "shard_factor required with shard_key")),
-        (Some(parts), _) if parts < 1 => Err(Refused::new(19, "Invalid shard_factor")),
-        (Some(parts), _) if parts > MOST_PARTS => Err(Refused::new(22, "shard_factor too large")),
+        (None, Some(_)) => Err(Refused::new(
+            20,
+            "shard_factor is required when shard_key is set",
+        )),
+        (Some(parts), _) if parts < 1 => Err(Refused::new(19, "shard_factor must be > 0")),
+        (Some(parts), _) if parts > MOST_PARTS => {
+            Err(Refused::new(22, "shard_factor must be <= 100"))
+        }
         (Some(parts), part) => match part.unwrap_or(0) {
             part if (0..parts).contains(&part) => {
                 Ok(Some((parts.unsigned_abs(), part.unsigned_abs())))
             }
-            _ => Err(Refused::new(21, "Invalid shard_key")),
+            _ => Err(Refused::new(
+                21,
+                "shard_key must be >= 0 and < shard_factor",
+            )),
         },
     }
 }

@@ -185,8 +185,8 @@ fn trade(state: &State, trade: &Trade) -> Value {
 pub(super) fn ticker_fields(state: &State, market: &Market) -> Value {
     let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
     let none = Contracts::ZERO;
-    // A pair of contracts is worth a dollar.
-    let whole = |count: Contracts| count.hundredths() / 100;
+    // Half a dollar a contract, whatever its price, without cents: so it was recorded.
+    let dollars = |count: Contracts| count.hundredths() / 200;
     json!({
         "market_id": market_id(&market.ticker),
         "market_ticker": market.ticker,
@@ -197,8 +197,8 @@ pub(super) fn ticker_fields(state: &State, market: &Market) -> Value {
         "yes_ask_size_fp": ask.map_or(none, |(_, count)| count),
         "volume_fp": market.volume,
         "open_interest_fp": market.open_interest,
-        "dollar_volume": whole(market.volume),
-        "dollar_open_interest": whole(market.open_interest),
+        "dollar_volume": dollars(market.volume),
+        "dollar_open_interest": dollars(market.open_interest),
         "last_trade_size_fp": market.last_count,
     })
 }

@@ -141,8 +141,14 @@ impl Hub {
     /// Carries out what a client has sent.
     fn command(&self, state: &State, number: u64, text: &[u8]) {
         let mut inner = self.inner();
-        if let Some(socket) = inner.sockets.get_mut(&number) {
+        let Inner {
+            sockets, tickers, ..
+        } = &mut *inner;
+        if let Some(socket) = sockets.get_mut(&number) {
             commands::carry_out(state, socket, text);
+            if socket.on(subscription::Channel::Ticker).is_some() {
+                tickers.remember(state);
+            }
         }
     }
 }

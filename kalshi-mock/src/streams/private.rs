@@ -230,7 +230,6 @@ fn quoted(state: &State, socket: &Socket, what: &str, quote: &Quote, rfq: &Rfq) 
     body["rfq_target_cost_dollars"] = json!(rfq.target_cost);
     if what == "quote_accepted" {
         body["accepted_side"] = json!(quote.accepted.map(outcome));
-        body["contracts_accepted_fp"] = json!(rfq.contracts);
     } else {
         body["created_ts"] = json!(rfc3339(quote.created));
     }

@@ -27,20 +27,20 @@ impl Refused {
         Self::new(2, "Params required")
     }
 
-    pub(super) fn unknown_sid(sid: u64) -> Self {
-        Self::new(7, format!("Unknown subscription ID: {sid}"))
+    pub(super) fn unknown_sid() -> Self {
+        Self::new(7, "Unknown subscription ID")
     }
 
     pub(super) fn invalid(what: &str) -> Self {
         Self::new(11, format!("Invalid parameter: {what}"))
     }
 
-    pub(super) fn unsupported(action: &str) -> Self {
-        Self::new(13, format!("Unsupported action: {action}"))
+    pub(super) fn unsupported() -> Self {
+        Self::new(13, "Unsupported action")
     }
 
     pub(super) fn no_market() -> Self {
-        Self::new(14, "Market ticker required")
+        Self::new(14, "Market Ticker required")
     }
 
     pub(super) fn overflow() -> Self {

@@ -164,6 +164,10 @@ impl Socket {
 
     /// Puts a frame where it waits. A client that does not read loses the subscription.
     fn post(&mut self, state: &State, sid: u64, text: String) {
+        if !self.subscriptions.contains_key(&sid) {
+            // The frame before was the end of it.
+            return;
+        }
         if self.outbox.waiting(sid) >= self.most_waiting {
             self.outbox.forget(sid);
             self.end(state, sid, &Refused::overflow());

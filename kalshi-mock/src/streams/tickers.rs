@@ -16,6 +16,14 @@ use crate::state::{MarketIndex, News, State, Step};
 pub(super) struct Tickers(HashMap<MarketIndex, Value>);
 
 impl Tickers {
+    /// Takes what markets show now as told, where nothing else was.
+    pub(super) fn remember(&mut self, state: &State) {
+        for (index, market) in state.markets.iter().enumerate() {
+            let fields = || messages::ticker_fields(state, market);
+            self.0.entry(index).or_insert_with(fields);
+        }
+    }
+
     /// Tells what has changed of the markets in which something happened: once, however much that was.
     pub(super) fn tell(
         &mut self,

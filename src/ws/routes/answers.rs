@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Routes, outlets_of};
 use crate::ws::{
     CommandError, Frame, Message, StreamError, StreamEvent,
     driver::pause,
+    error::is_terminal,
     messages::OrderbookSnapshot,
     stream::SubscriptionId,
     subscription::{Change, Reply, unexpected},
@@ -32,7 +33,33 @@ pub(super) enum Pending {
     Other(Reply<Frame>),
 }
 
+/// A command that is not answered yet, and the `sid` that it is about, if it is about one.
+pub(super) struct Asked {
+    pub(super) sid: Option<u64>,
+    pub(super) pending: Pending,
+}
+
+/// The one `sid` that the parameters of a command name.
+pub(super) fn sid_in(params: &Value) -> Option<u64> {
+    match params["sids"].as_array().map(Vec::as_slice) {
+        Some([sid]) => sid.as_u64(),
+        _ => params["sid"].as_u64(),
+    }
+}
+
 impl Pending {
+    /// Whether somebody still waits for the answer.
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Subscribe(_) => true,
+            Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
+                reply.as_ref().is_some_and(|reply| !reply.is_closed())
+            }
+            Self::Snapshot { reply, .. } => !reply.is_closed(),
+            Self::Other(reply) => !reply.is_closed(),
+        }
+    }
+
     pub(super) fn fail(self, error: StreamError) {
         // Whoever asked may have gone.
         match self {
@@ -52,6 +79,23 @@ pub(super) fn done(reply: Option<Reply<()>>) {
 }
 
 impl Routes {
+    /// The command that an error is the answer to which has no id, as those about a subscription were seen to come: the only one
+    /// about it.
+    pub(super) fn refused(&self, frame: &Frame) -> Option<u64> {
+        let Message::ErrorReply(error) = &frame.message else {
+            return None;
+        };
+        let sid = frame.sid.filter(|_| !is_terminal(error.code))?;
+        let mut about_it = self
+            .pending
+            .iter()
+            .filter(|(_, asked)| asked.sid == Some(sid) && asked.pending.is_wanted());
+        match (about_it.next(), about_it.next()) {
+            (Some((id, _)), None) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// An answer to a command; gives the `sid` that it is about.
     pub(super) fn answered(&mut self, id: u64, pending: Pending, frame: &Frame) -> Option<u64> {
         if let Message::ErrorReply(error) = &frame.message {
@@ -76,7 +120,8 @@ impl Routes {
             }
             (Pending::Subscribe(subscription), other) => {
                 tracing::warn!(kind = other.kind(), "no answer to `subscribe`");
-                self.pending.insert(id, Pending::Subscribe(subscription));
+                let pending = Pending::Subscribe(subscription);
+                self.pending.insert(id, Asked { sid: None, pending });
             }
             (
                 Pending::Snapshot {
@@ -98,7 +143,8 @@ impl Routes {
                             snapshots,
                             reply,
                         };
-                        self.pending.insert(id, pending);
+                        let sid = frame.sid;
+                        self.pending.insert(id, Asked { sid, pending });
                     }
                 }
             }
