@@ -458,27 +458,88 @@ fn a_change_without_a_snapshot_is_asked_for() {
 fn a_subscription_that_has_ended_is_not_asked() {
     let over = r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"over"}}"#;
     let unsubscribed = r#"{"type":"unsubscribed","id":4,"sid":1,"seq":2}"#;
-    for end in [over, unsubscribed] {
+    for (end, expected, kept) in [
+        (over, StaleReason::Disconnected, 1),
+        (unsubscribed, StaleReason::Unsubscribed, 0),
+    ] {
         let mut books = Books::new();
         books.feed(&snapshot(1, "10"));
         let events = books.feed(&Frame::read(end));
         assert!(
-            matches!(
-                events[..],
-                [BookEvent::Stale {
-                    reason: StaleReason::Disconnected,
-                    ..
-                }]
-            ),
+            matches!(events[..], [BookEvent::Stale { reason, .. }] if reason == expected),
             "{events:?}"
         );
         assert!(books.take_requests().is_empty());
-        assert!(
-            books.feed(&delta(3, "1")).is_empty(),
-            "nothing more comes of it"
-        );
         assert_eq!(held(&books), None);
+        // What nobody wants any more takes no room.
+        assert_eq!(books.market_tickers().count(), kept);
+        books.feed(&delta(3, "1"));
+        assert_eq!(held(&books), None, "nothing more comes of it");
     }
+}
+
+#[test]
+fn an_acknowledgement_without_a_list_is_an_empty_one() {
+    for ok in [
+        r#"{"type":"ok","id":7,"sid":1,"seq":2}"#,
+        r#"{"type":"ok","id":7,"sid":1}"#,
+        r#"{"type":"ok","id":7,"sid":1,"seq":2,"msg":{"market_tickers":7}}"#,
+    ] {
+        let mut books = Books::new();
+        books.feed(&snapshot(1, "10"));
+        let events = books.feed(&Frame::read(ok));
+        assert!(
+            matches!(
+                events[..],
+                [BookEvent::Stale {
+                    reason: StaleReason::Unsubscribed,
+                    ..
+                }]
+            ),
+            "{ok} {events:?}"
+        );
+        assert!(books.take_requests().is_empty(), "nothing would change it");
+    }
+}
+
+#[test]
+fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
+    let asked = |books: &mut Books| -> Vec<String> {
+        let requests = books.take_requests().into_iter();
+        requests
+            .flat_map(|request| request.market_tickers)
+            .collect()
+    };
+    // The first frame that comes is not the first there was.
+    let mut books = Books::new();
+    books.expect(1, ["A", "B"]);
+    assert!(asked(&mut books).is_empty(), "they are on the way");
+    books.feed(&snapshot(2, "10"));
+    assert_eq!(held(&books).unwrap(), "10.00");
+    assert_eq!(asked(&mut books), ["B"]);
+    // One in between is lost.
+    let mut books = Books::new();
+    books.expect(1, ["A", "B"]);
+    books.feed(&snapshot(1, "10"));
+    assert!(asked(&mut books).is_empty());
+    books.feed(&delta(3, "1"));
+    assert_eq!(asked(&mut books), ["A", "B"]);
+    // Over the next connection they are expected again.
+    books.disconnected();
+    books.expect(1, ["A", "B"]);
+    assert!(asked(&mut books).is_empty());
+    books.feed(&snapshot(1, "10"));
+    assert_eq!(held(&books).unwrap(), "10.00");
+    books.feed(&delta(3, "1"));
+    assert_eq!(asked(&mut books), ["A", "B"]);
+    // An acknowledgement has told of one whose snapshot then gets lost.
+    let mut books = Books::new();
+    books.feed(&snapshot(1, "10"));
+    books.feed(&Frame::read(
+        r#"{"type":"ok","sid":1,"seq":2,"msg":{"market_tickers":["A","B"]}}"#,
+    ));
+    books.feed(&delta(4, "1"));
+    assert_eq!(asked(&mut books), ["A", "B"]);
 }
 
 #[test]

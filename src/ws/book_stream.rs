@@ -49,6 +49,10 @@ pub struct BookStream {
     stream: Stream,
     handle: StreamHandle,
     books: Books,
+    /// What it was made for.
+    markets: Vec<String>,
+    /// The subscription that is known to the books on this connection.
+    sid: Option<u64>,
     updates: VecDeque<BookUpdate>,
     requests: FuturesUnordered<Request>,
     /// When snapshots were last asked for, by subscription.
@@ -94,9 +98,12 @@ impl StreamBuilder {
         if !self.has_channel(&Channel::OrderbookDelta) {
             self = self.channel(Channel::OrderbookDelta);
         }
+        let markets = self.market_tickers().to_vec();
         let stream = self.connect().await?;
         Ok(BookStream {
             handle: stream.handle(),
+            markets,
+            sid: None,
             stream,
             books: Books::new(),
             updates: VecDeque::new(),
@@ -158,33 +165,53 @@ impl BookStream {
         }
     }
 
-    /// Has each of the markets asked for again, the later the more often it was refused.
+    /// Has markets asked for again, the later the more often that was refused.
     fn wait(&mut self, refused: SnapshotRequest) {
-        for market_ticker in refused.market_tickers {
+        let mut most = 0;
+        for market_ticker in &refused.market_tickers {
             let refusals = self.refusals.entry(market_ticker.clone()).or_default();
-            let pause = BEFORE_ASKING_AGAIN * 2_u32.pow((*refusals).min(MOST_DOUBLED));
+            most = most.max(*refusals);
             *refusals += 1;
-            let request = SnapshotRequest {
-                sid: refused.sid,
-                market_tickers: vec![market_ticker],
-            };
-            self.requests.push(Box::pin(async move {
-                tokio::time::sleep(pause).await;
-                Next::AskAgain(request)
-            }));
+        }
+        let pause = BEFORE_ASKING_AGAIN * 2_u32.pow(most.min(MOST_DOUBLED));
+        self.requests.push(Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            Next::AskAgain(refused)
+        }));
+    }
+
+    /// Tells the books what a new subscription has, so that they notice if its first messages get lost.
+    fn expect_books(&mut self, event: &StreamEvent) {
+        let (subscription, sid) = match event {
+            StreamEvent::Disconnected { .. } => return self.sid = None,
+            StreamEvent::Resubscribed { subscription, sid } => (Some(*subscription), Some(*sid)),
+            StreamEvent::Message(received) => (received.subscription, received.frame.sid),
+            _ => return,
+        };
+        let own = self.stream.subscriptions().iter();
+        let mut own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
+        if sid == self.sid || !own.any(|own| Some(own.id()) == subscription) {
+            return;
+        }
+        if let Some(sid) = sid {
+            let mut markets = std::mem::take(&mut self.markets);
+            markets.extend(self.books.market_tickers().map(str::to_owned));
+            self.books.expect(sid, markets);
+            self.sid = Some(sid);
         }
     }
 
     fn take(&mut self, event: StreamEvent) {
+        self.expect_books(&event);
         let events = self.books.feed_event(&event);
         for event in &events {
             if let BookEvent::Live { market_ticker } = event {
                 self.refusals.remove(market_ticker.as_ref());
             }
         }
-        let is_of_a_book = !events.is_empty()
-            || matches!(&event, StreamEvent::Message(received) if received.is_of_a_book());
-        if !is_of_a_book || !matches!(event, StreamEvent::Message(_)) {
+        let is_of_a_book =
+            matches!(&event, StreamEvent::Message(received) if received.is_of_a_book());
+        if !is_of_a_book {
             self.updates.push_back(BookUpdate::Connection(event));
         }
         self.updates
@@ -223,7 +250,8 @@ fn ask(handle: StreamHandle, mut request: SnapshotRequest, pause: Duration) -> R
         };
         tracing::debug!(%error, "snapshots were not to be had");
         let sid = request.sid;
-        if matches!(error, StreamError::Command(_)) && request.market_tickers.len() > 1 {
+        let is_of_one = matches!(&error, StreamError::Command(error) if !error.is_transient());
+        if is_of_one && request.market_tickers.len() > 1 {
             let mut refused = Vec::new();
             for market_ticker in request.market_tickers {
                 let market_tickers = vec![market_ticker];

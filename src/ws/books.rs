@@ -41,6 +41,8 @@ pub struct Books {
 #[derive(Clone, Debug, Default)]
 struct Subscription {
     last: u64,
+    /// Whether its first frame should be the first there was.
+    is_whole: bool,
     tickers: BTreeSet<Arc<str>>,
 }
 
@@ -59,6 +61,15 @@ fn market_of(malformed: &MalformedMessage) -> Option<String> {
             let outside: Outside = serde_json::from_str(&malformed.raw).ok()?;
             Some(outside.msg.market_ticker)
         }
+        _ => None,
+    }
+}
+
+/// The markets that an acknowledgement says a subscription has; none where it does not say.
+fn listed_in(message: &Message) -> Option<&[String]> {
+    match message {
+        Message::OkReply(reply) => Some(&reply.market_tickers),
+        message if message.kind() == "ok" => Some(&[]),
         _ => None,
     }
 }
@@ -123,7 +134,7 @@ impl Books {
                 return events;
             }
             Message::UnsubscribedReply => {
-                self.end(sid, &mut events);
+                self.forget(sid, &mut events);
                 return events;
             }
             _ => {}
@@ -139,11 +150,11 @@ impl Books {
                     | Message::OrderbookDelta(_)
                     | Message::Malformed(_)
                     | Message::Unknown(_)
-            );
+            ) && listed_in(&frame.message).is_none();
             if is_change {
                 self.stale_all(sid, StaleReason::Malformed, &mut events);
-            } else if let Message::OkReply(reply) = &frame.message {
-                self.listed(sid, &reply.market_tickers, &mut events);
+            } else if let Some(market_tickers) = listed_in(&frame.message) {
+                self.listed(sid, market_tickers, &mut events);
             }
             return events;
         };
@@ -151,11 +162,15 @@ impl Books {
         // What comes a second time, or late, is in the books already or will be by a snapshot.
         let is_late = subscription.last != 0 && seq < expected && expected - seq <= MOST_LATE;
         if !is_late {
-            let is_gap = subscription.last != 0 && seq != expected;
+            let is_gap = seq != expected && (subscription.last != 0 || subscription.is_whole);
             subscription.last = seq;
             if is_gap {
                 self.stale_all(sid, StaleReason::Gap { expected, got: seq }, &mut events);
             }
+        }
+        if !is_late && let Some(market_tickers) = listed_in(&frame.message) {
+            self.listed(sid, market_tickers, &mut events);
+            return events;
         }
         match &frame.message {
             // One that answers a command may be of a market that is not subscribed to, or not any more: nothing would change it.
@@ -163,9 +178,6 @@ impl Books {
                 if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
             Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
             Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
-            Message::OkReply(reply) if !is_late => {
-                self.listed(sid, &reply.market_tickers, &mut events);
-            }
             Message::Malformed(malformed) if !is_late => {
                 self.stale_all(sid, StaleReason::Malformed, &mut events);
                 if let Some(ticker) = market_of(malformed)
@@ -189,6 +201,11 @@ impl Books {
     pub fn feed_event(&mut self, event: &StreamEvent) -> Vec<BookEvent> {
         match event {
             StreamEvent::Message(received) => self.feed(&received.frame),
+            StreamEvent::Left { sid, .. } => {
+                let mut events = Vec::new();
+                self.forget(*sid, &mut events);
+                events
+            }
             // A new connection also says that the one before is gone.
             StreamEvent::Disconnected { .. } | StreamEvent::Connected => self.disconnected(),
             StreamEvent::Lagged { .. } => {
@@ -197,6 +214,24 @@ impl Books {
                 events
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Takes note of the markets of a new subscription, none of whose frames has come: should the first ones get lost, their books are
+    /// known to be missing.
+    pub fn expect(&mut self, sid: u64, market_tickers: impl IntoIterator<Item = impl AsRef<str>>) {
+        let is_new = !self.subscriptions.contains_key(&sid);
+        for market_ticker in market_tickers {
+            let ticker = self.interned(market_ticker.as_ref());
+            let subscription = self.subscriptions.entry(sid).or_default();
+            subscription.is_whole |= is_new;
+            subscription.tickers.insert(Arc::clone(&ticker));
+            // Its snapshot is on the way.
+            let is_there = |kept: &Kept| kept.sid == sid;
+            if !self.books.get(&ticker).is_some_and(is_there) {
+                let kept = Kept::without_snapshot(Arc::clone(&ticker), sid, 0, true);
+                self.books.insert(ticker, kept);
+            }
         }
     }
 
@@ -348,14 +383,7 @@ impl Books {
             return;
         };
         subscription.tickers.insert(Arc::clone(&ticker));
-        let kept = Kept {
-            ticker: Arc::clone(&ticker),
-            clock: None,
-            book: OrderBook::new(),
-            sid,
-            state: State::stale(seq),
-            seq,
-        };
+        let kept = Kept::without_snapshot(Arc::clone(&ticker), sid, seq, false);
         let before = self.books.insert(Arc::clone(&ticker), kept);
         if before.is_none_or(|kept| matches!(kept.state, State::Live)) {
             let reason = StaleReason::NoSnapshot;
@@ -403,7 +431,9 @@ impl Books {
                 }) if *of == sid => self.stale(&ticker, reason, events),
                 // What is kept for it has a hole now: its snapshot may have been what is missing.
                 Some(Kept { state, sid: of, .. }) if *of == sid => *state = State::stale(since),
-                _ => {}
+                Some(Kept { sid: of, .. }) if *of != NONE => {}
+                // Its snapshot may have been what is missing.
+                _ => self.missed_snapshot(sid, since, &ticker, events),
             }
         }
     }
@@ -441,6 +471,12 @@ impl Books {
                 });
             }
         }
+    }
+
+    /// A subscription is over for good.
+    fn forget(&mut self, sid: u64, events: &mut Vec<BookEvent>) {
+        self.listed(sid, &[], events);
+        self.subscriptions.remove(&sid);
     }
 
     fn end(&mut self, sid: u64, events: &mut Vec<BookEvent>) {

@@ -54,6 +54,7 @@ struct Kept {
     channel: Channel,
     params: Map<String, Value>,
     targets: BTreeSet<String>,
+    about: About,
     outlet: u64,
     sid: Option<u64>,
     /// Who waits for it to be made the first time.
@@ -64,9 +65,31 @@ struct Kept {
     since: Option<Instant>,
 }
 
+/// What a subscription is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Everything on the channel.
+    All,
+    /// The targets; while there are none, nothing.
+    Markets,
+    /// The targets, and it stands without any.
+    Indices,
+    /// What its parameters name by other ids.
+    Ids,
+}
+
+impl Kept {
+    /// Whether there is nothing to subscribe to for now.
+    fn is_idle(&self) -> bool {
+        self.about == About::Markets && self.targets.is_empty()
+    }
+}
+
 /// What the exchange calls a subscription on this connection.
 #[derive(Default)]
 struct Route {
+    /// Markets that were taken from it: no snapshot would bring them back.
+    removed: BTreeSet<String>,
     last: u64,
     subscriptions: Vec<SubscriptionId>,
     outlets: Vec<u64>,
@@ -206,6 +229,7 @@ impl Routes {
 
     fn give(&mut self, name: &str, params: Option<Value>, pending: Pending) {
         self.last_id += 1;
+        self.pending.retain(|_, asked| !asked.pending.is_idle());
         let sid = params.as_ref().and_then(sid_in);
         let mut command = json!({"id": self.last_id, "cmd": name});
         if let (Some(params), Some(members)) = (params, command.as_object_mut()) {
@@ -219,6 +243,12 @@ impl Routes {
         let Some(kept) = self.subscriptions.get_mut(&id) else {
             return;
         };
+        if kept.is_idle() {
+            return;
+        }
+        // Of several answers the last one counts.
+        self.pending
+            .retain(|_, asked| !matches!(asked.pending, Pending::Subscribe(other) if other == id));
         // Should no usable answer come.
         kept.retry_at = Some(Instant::now() + UNANSWERED);
         let mut params = kept.params.clone();
@@ -235,6 +265,14 @@ impl Routes {
         if let Some(route) = kept.sid.and_then(|sid| self.sids.get_mut(&sid)) {
             route.subscriptions.retain(|other| *other != id);
             route.outlets = outlets_of(&self.subscriptions, &route.subscriptions);
+            let goes_on = !route.subscriptions.is_empty();
+            if goes_on && kept.outlet == MAIN && !route.outlets.contains(&MAIN) {
+                let left = StreamEvent::Left {
+                    subscription: id,
+                    sid: kept.sid.unwrap_or_default(),
+                };
+                self.tell(&[MAIN], left);
+            }
         }
         if kept.outlet != MAIN
             && let Some(outlet) = self.outlets.remove(&kept.outlet)
@@ -260,7 +298,8 @@ impl Routes {
         let ends = frame.sid.filter(|_| terminal);
         let route = sid.and_then(|sid| self.sids.get(&sid));
         let received = Received {
-            subscription: route.and_then(|route| route.subscriptions.first().copied()),
+            // Of several the same one on every connection.
+            subscription: route.and_then(|route| route.subscriptions.iter().min().copied()),
             frame,
             received_ts_ms,
         };
@@ -321,8 +360,10 @@ impl Routes {
         let is_gap = got > expected && route.last != 0;
         route.last = got;
         if is_gap {
-            let (subscription, outlets) =
-                (route.subscriptions.first().copied(), route.outlets.clone());
+            let (subscription, outlets) = (
+                route.subscriptions.iter().min().copied(),
+                route.outlets.clone(),
+            );
             let event = StreamEvent::Gap {
                 subscription,
                 expected,

@@ -107,6 +107,14 @@ pub enum StreamEvent {
         /// What it said.
         error: Arc<StreamError>,
     },
+    /// A subscription of this stream was given up, and its channel goes on for another that is read elsewhere: nothing of it comes
+    /// here any more.
+    Left {
+        /// Which.
+        subscription: SubscriptionId,
+        /// What the exchange calls the other one, too.
+        sid: u64,
+    },
     /// Messages of a subscription are missing: those from `expected` to before `got`.
     Gap {
         /// Which; none for one that is not ours.
@@ -284,6 +292,11 @@ impl StreamBuilder {
     #[cfg(event_books)]
     pub(super) fn has_channel(&self, channel: &Channel) -> bool {
         self.channels.contains(channel)
+    }
+
+    #[cfg(event_books)]
+    pub(super) fn market_tickers(&self) -> &[String] {
+        &self.markets
     }
 
     /// Connects and subscribes.

@@ -34,6 +34,22 @@ pub(super) fn tick(clock: Option<Clock>, delta: &OrderbookDelta) -> Option<Clock
 }
 
 impl Kept {
+    /// A book that a snapshot has to make.
+    pub(super) fn without_snapshot(ticker: Arc<str>, sid: u64, since: u64, is_asked: bool) -> Self {
+        Self {
+            ticker,
+            book: OrderBook::new(),
+            sid,
+            state: State::Stale {
+                since,
+                changes: BTreeMap::new(),
+                is_asked,
+            },
+            seq: since,
+            clock: None,
+        }
+    }
+
     pub(super) fn is_newer_than(&self, seq: u64) -> bool {
         match self.state {
             State::Live => self.seq > seq,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Routes, outlets_of};
+use super::{About, Routes, outlets_of};
 use crate::ws::{
     CommandError, Frame, Message, StreamError, StreamEvent,
     driver::pause,
@@ -48,6 +48,11 @@ pub(super) fn sid_in(params: &Value) -> Option<u64> {
 }
 
 impl Pending {
+    /// Whether the answer would change nothing any more.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self, Self::Snapshot { .. } | Self::Other(_)) && !self.is_wanted()
+    }
+
     /// Whether somebody still waits for the answer.
     fn is_wanted(&self) -> bool {
         match self {
@@ -157,14 +162,7 @@ impl Routes {
                 },
                 message,
             ) if message.kind() == "ok" => {
-                if let Some(kept) = self.subscriptions.get_mut(&subscription) {
-                    for target in targets {
-                        match change {
-                            Change::Add => _ = kept.targets.insert(target),
-                            Change::Remove => _ = kept.targets.remove(&target),
-                        }
-                    }
-                }
+                self.changed(subscription, change, targets, frame.sid);
                 done(reply);
             }
             (Pending::Unsubscribe(reply), Message::UnsubscribedReply) => done(reply),
@@ -172,6 +170,53 @@ impl Routes {
             (pending, other) => pending.fail(unexpected(other)),
         }
         frame.sid
+    }
+
+    fn changed(
+        &mut self,
+        id: SubscriptionId,
+        change: Change,
+        targets: Vec<String>,
+        sid: Option<u64>,
+    ) {
+        let mut route = sid.and_then(|sid| self.sids.get_mut(&sid));
+        let mut kept = self.subscriptions.get_mut(&id);
+        for target in &targets {
+            match change {
+                Change::Add => {
+                    route.as_mut().map(|route| route.removed.remove(target));
+                    let kept = kept.as_mut().filter(|kept| kept.about != About::All);
+                    kept.map(|kept| kept.targets.insert(target.clone()));
+                }
+                Change::Remove => {
+                    route
+                        .as_mut()
+                        .map(|route| route.removed.insert(target.clone()));
+                    kept.as_mut().map(|kept| kept.targets.remove(target));
+                }
+            }
+        }
+        let Some(channel) = kept.map(|kept| kept.channel.clone()) else {
+            return;
+        };
+        // What another subscription came to want while it was being removed.
+        let wants = |target: &String| {
+            self.subscriptions.iter().find(|(other, kept)| {
+                **other != id && kept.channel == channel && kept.targets.contains(target)
+            })
+        };
+        let lost: Vec<_> = match change {
+            Change::Add => Vec::new(),
+            Change::Remove => targets
+                .into_iter()
+                .filter_map(|target| Some((*wants(&target)?.0, target)))
+                .collect(),
+        };
+        for (other, target) in lost {
+            if let Some(sid) = sid {
+                self.change(sid, other, Change::Add, vec![target], None);
+            }
+        }
     }
 
     /// The `sid` of another subscription to the same channel.
@@ -190,16 +235,19 @@ impl Routes {
             if !self.sids.contains_key(&sid) {
                 self.give("unsubscribe", Some(json!({"sids": [sid]})), none);
             }
-            return;
+            return self.take_early(Some(sid));
         };
         kept.retry_at = None;
         if kept.sid == Some(sid) {
-            return;
+            return self.take_early(Some(sid));
         }
         (kept.sid, kept.since) = (Some(sid), Some(Instant::now()));
         let (reply, outlet) = (kept.reply.take(), kept.outlet);
         let route = self.sids.entry(sid).or_default();
         route.subscriptions.push(id);
+        route
+            .removed
+            .retain(|target| !kept.targets.contains(target));
         route.outlets = outlets_of(&self.subscriptions, &route.subscriptions);
         match reply.map(|reply| reply.send(Ok(id))) {
             Some(Ok(())) => {}
@@ -210,14 +258,19 @@ impl Routes {
                 self.tell(&[outlet], StreamEvent::Resubscribed { subscription, sid });
             }
         }
+        self.take_early(Some(sid));
+        self.resume_waiting();
+    }
+
+    /// Takes the messages that waited for an acknowledgement: those of this subscription, or all when no other can come.
+    fn take_early(&mut self, sid: Option<u64>) {
         let still_early = self.is_subscribing();
         for received in std::mem::take(&mut self.early) {
-            match received.frame.sid {
-                Some(other) if other != sid && still_early => self.early.push(received),
-                _ => self.frame(received.frame, received.received_ts_ms),
+            match received.frame.sid == sid || !still_early {
+                true => self.frame(received.frame, received.received_ts_ms),
+                false => self.early.push(received),
             }
         }
-        self.resume_waiting();
     }
 
     fn not_subscribed(&mut self, id: SubscriptionId, error: CommandError) {
@@ -239,5 +292,6 @@ impl Routes {
             self.tell(&[outlet], event);
             self.remove(id);
         }
+        self.take_early(None);
     }
 }

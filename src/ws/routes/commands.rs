@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    Kept, MAIN, Routes,
+    About, Kept, MAIN, Routes,
     answers::{Pending, done},
 };
 use crate::ws::{
@@ -14,6 +14,9 @@ use crate::ws::{
     stream::SubscriptionId,
     subscription::{Change, Channel, Command, Reply, Targets},
 };
+
+/// What most channels call the things that a subscription is about.
+const MARKETS: &str = "market_tickers";
 
 impl Routes {
     pub(in crate::ws) fn command(&mut self, command: Command) {
@@ -27,12 +30,15 @@ impl Routes {
                 self.last_subscription += 1;
                 let id = SubscriptionId(self.last_subscription);
                 let member = Targets::of(&channel).member;
-                let targets = match params.remove(member) {
-                    Some(Value::Array(targets)) => targets
-                        .iter()
-                        .filter_map(|target| Some(target.as_str()?.to_owned()))
-                        .collect(),
-                    _ => BTreeSet::new(),
+                let one = params.remove("market_ticker");
+                let targets = params.remove(member).into_iter().chain(one);
+                let targets: BTreeSet<_> = targets.flat_map(texts).collect();
+                let by_id = ["market_id", "market_ids"].map(|name| params.contains_key(name));
+                let about = match by_id.contains(&true) {
+                    true => About::Ids,
+                    false if member != MARKETS => About::Indices,
+                    false if targets.is_empty() => About::All,
+                    false => About::Markets,
                 };
                 let outlet = match outlet {
                     Some(outlet) => {
@@ -45,6 +51,7 @@ impl Routes {
                     channel,
                     params,
                     targets,
+                    about,
                     outlet,
                     sid: None,
                     reply: Some(reply),
@@ -73,12 +80,24 @@ impl Routes {
                 reply,
             } => match self.sid_of(subscription) {
                 None => _ = reply.send(Err(StreamError::Ended)),
-                Some(None) => self.waiting.push(Command::Change {
-                    subscription,
-                    change,
-                    targets,
-                    reply,
-                }),
+                Some(None) if change == Change::Remove && self.is_idle(subscription) => {
+                    _ = reply.send(Ok(()));
+                }
+                Some(None) => {
+                    if change == Change::Add {
+                        self.wake(subscription, &targets);
+                    }
+                    self.waiting.push(Command::Change {
+                        subscription,
+                        change,
+                        targets,
+                        reply,
+                    });
+                }
+                Some(Some(_)) if change == Change::Add && self.is_by_id(subscription) => {
+                    let reason = "its markets were named by their ids, so no tickers can be added";
+                    _ = reply.send(Err(StreamError::Invalid(reason.to_owned())));
+                }
                 Some(Some(sid)) => {
                     let targets = match change {
                         Change::Add => targets,
@@ -106,11 +125,17 @@ impl Routes {
             },
             Command::SnapshotOf {
                 sid,
-                market_tickers,
+                mut market_tickers,
                 reply,
-            } => match self.sids.contains_key(&sid) {
-                true => self.snapshot(sid, market_tickers, reply),
-                false => _ = reply.send(Err(StreamError::Disconnected)),
+            } => match self.sids.get(&sid) {
+                Some(route) => {
+                    market_tickers.retain(|ticker| !route.removed.contains(ticker));
+                    match market_tickers.is_empty() {
+                        true => _ = reply.send(Ok(Vec::new())),
+                        false => self.snapshot(sid, market_tickers, reply),
+                    }
+                }
+                None => _ = reply.send(Err(StreamError::Disconnected)),
             },
             Command::Other { reply, .. } => _ = reply.send(Err(StreamError::Disconnected)),
         }
@@ -132,12 +157,37 @@ impl Routes {
         self.give("update_subscription", Some(params), pending);
     }
 
+    /// Subscribes to what was about nothing and is about something now.
+    fn wake(&mut self, id: SubscriptionId, targets: &[String]) {
+        let Some(kept) = self
+            .subscriptions
+            .get_mut(&id)
+            .filter(|kept| kept.is_idle())
+        else {
+            return;
+        };
+        kept.targets.extend(targets.iter().cloned());
+        if self.is_connected {
+            self.subscribe(id);
+        }
+    }
+
+    fn is_idle(&self, id: SubscriptionId) -> bool {
+        self.subscriptions.get(&id).is_some_and(Kept::is_idle)
+    }
+
+    fn is_by_id(&self, id: SubscriptionId) -> bool {
+        self.subscriptions
+            .get(&id)
+            .is_some_and(|kept| kept.about == About::Ids)
+    }
+
     /// What the exchange calls a subscription, if it is one.
     fn sid_of(&self, id: SubscriptionId) -> Option<Option<u64>> {
         self.subscriptions.get(&id).map(|kept| kept.sid)
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         sid: u64,
         subscription: SubscriptionId,
@@ -182,7 +232,7 @@ impl Routes {
         self.subscriptions.iter().any(|(other, kept)| {
             *other != id
                 && kept.channel == *channel
-                && (kept.targets.is_empty() || kept.targets.contains(target))
+                && (matches!(kept.about, About::All | About::Ids) || kept.targets.contains(target))
         })
     }
 
@@ -223,5 +273,14 @@ impl Routes {
             true => done(reply),
             false => self.change(sid, other, Change::Remove, targets, reply),
         }
+    }
+}
+
+/// A text, or those of a list.
+fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.into_iter().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }
