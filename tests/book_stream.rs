@@ -7,7 +7,7 @@ mod peer;
 
 use std::time::Duration;
 
-use kalshi_sdk::ws::{BookStream, BookUpdate};
+use kalshi_sdk::ws::{BookStream, BookUpdate, Message, StreamEvent};
 use peer::{Exchange, Peer, delta, snapshot};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -93,4 +93,74 @@ async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
     };
     let (lives, ()) = tokio::join!(reading, playing);
     assert_eq!(lives, [GOOD, BAD, GOOD, BAD]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_is_asked_for_again_together() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        peer.send(delta(1, 4, "0.40", "1.00")).await;
+        for seconds in [0, 1, 2] {
+            let began = Instant::now();
+            let command = peer.command().await;
+            assert_eq!(began.elapsed().as_secs(), seconds);
+            assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+            let error = json!({"code": 27, "msg": "too fast"});
+            peer.send(json!({"id": command["id"], "type": "error", "msg": error}))
+                .await;
+        }
+    };
+    let reading = async { while books.next().await.is_some() {} };
+    tokio::select! {
+        () = playing => {}
+        () = reading => panic!("it goes on"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_snapshot_that_gets_lost_is_asked_for() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        // That of the bad one was the first.
+        peer.send(of(snapshot(1, 2), GOOD)).await;
+        let command = peer.command().await;
+        assert_eq!(command["params"]["market_tickers"], json!([BAD]));
+        // And over the next connection.
+        drop(peer);
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        let command = peer.command().await;
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD]));
+    };
+    let reading = async { while books.next().await.is_some() {} };
+    tokio::select! {
+        () = playing => {}
+        () = reading => panic!("it goes on"),
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    while books.live(GOOD).is_none() {
+        books.next().await.unwrap().unwrap();
+    }
+    // It may as well have been a fill.
+    peer.send_text(r#"{"type":"fill","sid":"#.to_owned()).await;
+    loop {
+        if let BookUpdate::Connection(StreamEvent::Message(received)) =
+            books.next().await.unwrap().unwrap()
+        {
+            assert!(matches!(received.frame.message, Message::Malformed(_)));
+            break;
+        }
+    }
+    assert_eq!(books.live(GOOD), None, "or a change");
 }

@@ -1,0 +1,265 @@
+//! What subscriptions share, give up and keep over connections, against an exchange that the test plays itself.
+
+#![cfg(feature = "ws")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod peer;
+
+use std::collections::BTreeMap;
+
+use kalshi_sdk::ws::{
+    Backpressure, Books, Channel, Frame, Stream, StreamError, StreamEvent, Subscription,
+};
+use peer::{Exchange, Peer, delta, snapshot};
+use serde_json::{Value, json};
+
+const A: &str = "KXTEST-26-A";
+const B: &str = "KXTEST-26-B";
+
+/// A stream without subscriptions, and its other end.
+async fn connected(exchange: &Exchange) -> (Stream, Peer) {
+    let (stream, peer) = tokio::join!(Stream::connect(&exchange.client), exchange.accept());
+    let mut stream = stream.unwrap();
+    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    (stream, peer)
+}
+
+async fn event(stream: &mut Stream) -> StreamEvent {
+    stream.next().await.unwrap().unwrap()
+}
+
+async fn subscribe(
+    stream: &Stream,
+    peer: &mut Peer,
+    channel: Channel,
+    markets: &[&str],
+) -> Subscription {
+    let subscribing = stream.subscribe(channel).markets(markets).send();
+    let (subscription, _) = tokio::join!(subscribing, peer.acknowledge());
+    subscription.unwrap()
+}
+
+/// Answers the next command by an `ok`, and gives it.
+async fn ok(peer: &mut Peer, sid: u64, markets: &[&str]) -> Value {
+    let command = peer.command().await;
+    peer.send(
+        json!({"id": command["id"], "sid": sid, "type": "ok", "msg": {"market_tickers": markets}}),
+    )
+    .await;
+    command
+}
+
+/// The markets that a command names, and what it does to them.
+fn named(command: &Value) -> (Value, Value) {
+    let params = &command["params"];
+    (params["action"].clone(), params["market_tickers"].clone())
+}
+
+/// Loses the connection, and gives the other end of the next one.
+async fn again(exchange: &Exchange, stream: &mut Stream, peer: Peer) -> Peer {
+    drop(peer);
+    let peer = exchange.accept().await;
+    while !matches!(event(stream).await, StreamEvent::Connected) {}
+    peer
+}
+
+#[tokio::test]
+async fn whoever_leaves_a_shared_channel_hears_of_it() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let first = subscribe(&stream, &mut peer, Channel::OrderbookDelta, &[A]).await;
+    let mut books = Books::new();
+    peer.send(snapshot(1, 1)).await;
+    books.feed_event(&event(&mut stream).await);
+    assert!(books.live(A).is_some());
+    let joining = stream
+        .subscribe(Channel::OrderbookDelta)
+        .market(A)
+        .open(Backpressure::default());
+    let (_second, _) = tokio::join!(joining, ok(&mut peer, 1, &[A]));
+    books.feed_event(&event(&mut stream).await);
+    assert!(books.live(A).is_some());
+    let id = first.id();
+    first.unsubscribe().await.unwrap();
+    let left = event(&mut stream).await;
+    assert!(
+        matches!(left, StreamEvent::Left { subscription, sid: 1 } if subscription == id),
+        "{left:?}"
+    );
+    books.feed_event(&left);
+    assert_eq!(books.live(A), None, "its changes come elsewhere");
+}
+
+#[tokio::test]
+async fn a_subscription_without_markets_waits_for_one() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let trades = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let (removed, command) = tokio::join!(trades.remove_markets([A]), ok(&mut peer, 1, &[]));
+    removed.unwrap();
+    assert_eq!(named(&command), (json!("delete_markets"), json!([A])));
+    // Over the next connection it is about nothing, and not about all.
+    let mut peer = again(&exchange, &mut stream, peer).await;
+    trades.remove_markets([A]).await.unwrap();
+    let (added, ()) = tokio::join!(trades.add_markets([B]), async {
+        let (params, sid) = peer.acknowledge().await;
+        assert_eq!(params["market_tickers"], json!([B]));
+        assert_eq!(named(&ok(&mut peer, sid, &[B]).await).1, json!([B]));
+    });
+    added.unwrap();
+}
+
+#[tokio::test]
+async fn a_subscription_to_all_stays_one_to_all() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let trades = subscribe(&stream, &mut peer, Channel::Trade, &[]).await;
+    let (added, _) = tokio::join!(trades.add_markets([A]), ok(&mut peer, 1, &[]));
+    added.unwrap();
+    let mut peer = again(&exchange, &mut stream, peer).await;
+    let (params, _) = peer.acknowledge().await;
+    assert_eq!(params, json!({"channels": ["trade"]}));
+}
+
+#[tokio::test]
+async fn one_that_has_given_up_its_markets_does_not_want_those_of_another() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer) = connected(&exchange).await;
+    let first = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let joining = stream.subscribe(Channel::Trade).markets([A, B]).send();
+    let (second, _) = tokio::join!(joining, ok(&mut peer, 1, &[A, B]));
+    // The other wants it: nothing is sent.
+    first.remove_markets([A]).await.unwrap();
+    let second = second.unwrap();
+    let (removed, command) = tokio::join!(second.remove_markets([B]), ok(&mut peer, 1, &[A]));
+    removed.unwrap();
+    assert_eq!(named(&command), (json!("delete_markets"), json!([B])));
+}
+
+#[tokio::test]
+async fn what_another_came_to_want_meanwhile_is_added_again() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer) = connected(&exchange).await;
+    let first = subscribe(&stream, &mut peer, Channel::Trade, &[A, B]).await;
+    let joining = stream.subscribe(Channel::Trade).market(A).send();
+    let (removed, second, ()) = tokio::join!(first.remove_markets([A]), joining, async {
+        let commands = [peer.command().await, peer.command().await];
+        let removes = |command: &&Value| command["cmd"] == "update_subscription";
+        // The exchange takes the later one first.
+        for (command, markets) in [
+            (
+                commands.iter().find(|command| !removes(command)),
+                [A, B].as_slice(),
+            ),
+            (commands.iter().find(removes), &[B]),
+        ] {
+            peer.send(json!({"id": command.unwrap()["id"], "sid": 1, "type": "ok", "msg": {"market_tickers": markets}}))
+                .await;
+        }
+        let command = peer.command().await;
+        assert_eq!(named(&command), (json!("add_markets"), json!([A])));
+    });
+    removed.unwrap();
+    second.unwrap();
+}
+
+#[tokio::test]
+async fn messages_do_not_wait_for_a_subscription_that_was_refused() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let handle = stream.handle();
+    let channels = BTreeMap::from([("channels", ["trade"])]);
+    let by_hand = handle.command("subscribe", &channels);
+    let (by_hand, _) = tokio::join!(by_hand, peer.acknowledge());
+    by_hand.unwrap();
+    let (refused, ()) = tokio::join!(stream.subscribe(Channel::Ticker).send(), async {
+        let command = peer.command().await;
+        peer.send(delta(1, 10, "0.40", "1.00")).await;
+        peer.send(json!({"id": command["id"], "type": "error", "msg": {"code": 11, "msg": "no"}}))
+            .await;
+        peer.send(delta(1, 11, "0.40", "1.00")).await;
+    });
+    assert!(matches!(refused, Err(StreamError::Command(_))));
+    for expected in [10, 11] {
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!()
+        };
+        assert_eq!(received.frame.seq, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn one_market_is_a_list_of_one() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let subscribing = stream.subscribe(Channel::Ticker);
+    let subscribing = subscribing.params(|params| params.market_ticker(A.to_owned()));
+    let (tickers, _) = tokio::join!(subscribing.send(), peer.acknowledge());
+    let tickers = tickers.unwrap();
+    let (added, _) = tokio::join!(tickers.add_markets([B]), ok(&mut peer, 1, &[A, B]));
+    added.unwrap();
+    let mut peer = again(&exchange, &mut stream, peer).await;
+    let (params, _) = peer.acknowledge().await;
+    assert_eq!(
+        params,
+        json!({"channels": ["ticker"], "market_tickers": [A, B]})
+    );
+    // By id and by ticker at once the exchange takes none.
+    let subscribing = stream.subscribe(Channel::Ticker);
+    let subscribing = subscribing.params(|params| params.market_id("7".to_owned()));
+    let (by_id, _) = tokio::join!(subscribing.send(), peer.acknowledge());
+    let refused = by_id.unwrap().add_markets([A]).await;
+    assert!(matches!(refused, Err(StreamError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn no_snapshot_is_asked_for_of_what_was_removed() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer) = connected(&exchange).await;
+    let subscription = subscribe(&stream, &mut peer, Channel::OrderbookDelta, &[A, B]).await;
+    let mut books = Books::new();
+    for (seq, ticker) in [(1, A), (2, B)] {
+        let mut frame = snapshot(1, seq);
+        frame["msg"]["market_ticker"] = json!(ticker);
+        books.feed(&Frame::read(&frame.to_string()));
+    }
+    let (removed, _) = tokio::join!(subscription.remove_markets([B]), ok(&mut peer, 1, &[A]));
+    removed.unwrap();
+    // The acknowledgement did not reach the books.
+    books.feed(&Frame::read(&delta(1, 4, "0.40", "1.00").to_string()));
+    let requests = books.take_requests();
+    assert_eq!(requests[0].market_tickers, [A, B]);
+    let handle = stream.handle();
+    let (_, ()) = tokio::join!(handle.send_request(&requests[0]), async {
+        let command = peer.command().await;
+        assert_eq!(named(&command), (json!("get_snapshot"), json!([A])));
+        let mut frame = snapshot(1, 5);
+        frame["id"] = command["id"].clone();
+        peer.send(frame).await;
+    });
+}
+
+#[tokio::test]
+async fn messages_of_a_shared_channel_bear_one_subscription_on_every_connection() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let first = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let joining = stream.subscribe(Channel::Trade).market(B).send();
+    let (second, _) = tokio::join!(joining, ok(&mut peer, 1, &[A, B]));
+    let second = second.unwrap();
+    // The second is acknowledged first.
+    let mut peer = again(&exchange, &mut stream, peer).await;
+    let commands = [peer.command().await, peer.command().await];
+    for command in commands.iter().rev() {
+        peer.send(json!({"id": command["id"], "type": "subscribed", "msg": {"channel": "trade", "sid": 1}}))
+            .await;
+    }
+    peer.send(delta(1, 1, "0.40", "1.00")).await;
+    loop {
+        if let StreamEvent::Message(received) = event(&mut stream).await {
+            assert_eq!(received.subscription, Some(first.id()));
+            assert_ne!(received.subscription, Some(second.id()));
+            break;
+        }
+    }
+}
