@@ -237,6 +237,12 @@ async fn no_snapshot_is_asked_for_of_what_was_removed() {
         frame["id"] = command["id"].clone();
         peer.send(frame).await;
     });
+    // Once it is there again, it is.
+    let (added, _) = tokio::join!(subscription.add_markets([B]), ok(&mut peer, 1, &[A, B]));
+    added.unwrap();
+    let asking = tokio::spawn(async move { handle.send_request(&requests[0]).await });
+    assert_eq!(named(&peer.command().await).1, json!([A, B]));
+    asking.abort();
 }
 
 #[tokio::test]

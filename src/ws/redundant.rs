@@ -43,6 +43,8 @@ use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEve
 /// # Ok(())
 /// # }
 /// ```
+/// The exchange's count may start again at a maintenance. A connection that was half open since before it then has the higher one,
+/// and is preferred until its silence is noticed.
 #[derive(Clone, Debug)]
 pub struct RedundantBooks {
     connections: Vec<Books>,
