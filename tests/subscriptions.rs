@@ -5,7 +5,7 @@
 
 mod peer;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use kalshi_sdk::ws::{
     Backpressure, Books, Channel, Frame, Stream, StreamError, StreamEvent, Subscription,
@@ -105,6 +105,25 @@ async fn a_subscription_without_markets_waits_for_one() {
         let (params, sid) = peer.acknowledge().await;
         assert_eq!(params["market_tickers"], json!([B]));
         assert_eq!(named(&ok(&mut peer, sid, &[B]).await).1, json!([B]));
+    });
+    added.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_without_markets_that_the_exchange_ends_is_not_tried_again() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer) = connected(&exchange).await;
+    let trades = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let (removed, _) = tokio::join!(trades.remove_markets([A]), ok(&mut peer, 1, &[]));
+    removed.unwrap();
+    peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "too slow"}}))
+        .await;
+    let next = tokio::time::timeout(Duration::from_secs(20), peer.command());
+    assert!(next.await.is_err(), "there is nothing to subscribe to");
+    let (added, ()) = tokio::join!(trades.add_markets([B]), async {
+        let (params, sid) = peer.acknowledge().await;
+        assert_eq!(params["market_tickers"], json!([B]));
+        ok(&mut peer, sid, &[B]).await;
     });
     added.unwrap();
 }

@@ -244,6 +244,7 @@ impl Routes {
             return;
         };
         if kept.is_idle() {
+            kept.retry_at = None;
             return;
         }
         // Of several answers the last one counts.
