@@ -18,7 +18,7 @@ use common::{
     key,
 };
 use kalshi_sdk::{
-    Client, ClientBuilder, Credentials, RetryPolicy,
+    Client, ClientBuilder, Credentials, Id, RetryPolicy,
     auth::FixedClock,
     limits::RateLimits,
     orders::{
@@ -647,6 +647,12 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
     assert_eq!(cancelled.order_id, placed.order_id);
     assert!(matches!(
         client.cancel_order(placed.order_id.as_str()).await.unwrap(),
+        ChangeOutcome::AlreadyGone
+    ));
+    // As a message of a stream names it.
+    let id = Id::from(&placed.order_id);
+    assert!(matches!(
+        client.cancel_order(&id).await.unwrap(),
         ChangeOutcome::AlreadyGone
     ));
     let key = OrderKey::new(&placed.order_id)

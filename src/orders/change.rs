@@ -11,7 +11,7 @@ use super::{
     place::Verdict,
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, ResponseValue, operation,
+    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, Id, ResponseValue, operation,
     types::{
         AmendOrderV2Request, AmendOrderV2Response, BatchCancelOrdersV2Request,
         BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2ResponseOrders, CancelOrderV2Response,
@@ -69,6 +69,13 @@ impl OrderKey {
 
 impl From<&str> for OrderKey {
     fn from(order_id: &str) -> Self {
+        Self::new(order_id)
+    }
+}
+
+/// As messages of streams name an order.
+impl From<&Id> for OrderKey {
+    fn from(order_id: &Id) -> Self {
         Self::new(order_id)
     }
 }
