@@ -94,7 +94,7 @@ impl StreamBuilder {
                 "books are kept by NO prices: leave `use_yes_price` away".to_owned(),
             ));
         }
-        self = self.without_yes_price();
+        self = self.for_books();
         if !self.has_channel(&Channel::OrderbookDelta) {
             self = self.channel(Channel::OrderbookDelta);
         }

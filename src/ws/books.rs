@@ -178,15 +178,12 @@ impl Books {
                 if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
             Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
             Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
-            Message::Malformed(malformed) if !is_late => {
-                self.stale_all(sid, StaleReason::Malformed, &mut events);
-                if let Some(ticker) = market_of(malformed)
-                    && frame.id.is_none()
-                    && !self.has(sid, &ticker)
-                {
-                    self.missed_snapshot(sid, seq, &ticker, &mut events);
-                }
-            }
+            Message::Malformed(malformed) if !is_late => match market_of(malformed) {
+                // An answer, of which no book depends: the request has failed, and is made again in time.
+                Some(_) if frame.id.is_some() => {}
+                Some(ticker) => self.unreadable(sid, seq, &ticker, &mut events),
+                None => self.stale_all(sid, StaleReason::Malformed, &mut events),
+            },
             // A change of tomorrow is a change.
             Message::Unknown(_) if !is_late => {
                 self.stale_all(sid, StaleReason::Malformed, &mut events);
@@ -391,6 +388,18 @@ impl Books {
                 market_ticker: ticker,
                 reason,
             });
+        }
+    }
+
+    /// A message that cannot be read, of a market that can: no other one is concerned, as nothing is missing.
+    fn unreadable(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
+        match self.books.get_mut(ticker) {
+            Some(kept) if kept.sid != sid => self.missed_snapshot(sid, seq, ticker, events),
+            Some(Kept {
+                state: State::Live, ..
+            }) => self.stale(ticker, StaleReason::Malformed, events),
+            Some(kept) => kept.state = State::stale(seq),
+            None => self.missed_snapshot(sid, seq, ticker, events),
         }
     }
 

@@ -55,6 +55,8 @@ struct Kept {
     params: Map<String, Value>,
     targets: BTreeSet<String>,
     about: About,
+    /// Whether it was about nothing until now.
+    is_woken: bool,
     outlet: u64,
     sid: Option<u64>,
     /// Who waits for it to be made the first time.
@@ -221,7 +223,10 @@ impl Routes {
                 .and_then(|kept| kept.reply.as_ref());
             match reply.is_some_and(oneshot::Sender::is_closed) {
                 // Whoever wanted it has given up.
-                true => _ = self.remove(id),
+                true => {
+                    self.remove(id);
+                    self.take_early(None);
+                }
                 false => self.subscribe(id),
             }
         }
@@ -288,9 +293,21 @@ impl Routes {
         self.check_sequence(&frame);
         let id = frame.id.or_else(|| self.refused(&frame));
         let (sid, was_answer) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
-            Some((id, asked)) => (self.answered(id, asked.pending, &frame), true),
+            Some((id, asked)) => {
+                let sid = self.answered(id, asked.pending, &frame);
+                // It may have made the route in which it counts.
+                self.check_sequence(&frame);
+                (sid, true)
+            }
             None => (frame.sid, false),
         };
+        if let Message::OrderbookSnapshot(snapshot) = &frame.message
+            && frame.id.is_none()
+            && let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid))
+        {
+            // Whoever added it, it is there.
+            route.removed.remove(&snapshot.market_ticker);
+        }
         let terminal = match &frame.message {
             Message::ErrorReply(error) => is_terminal(error.code),
             Message::UnsubscribedReply => true,
@@ -344,7 +361,7 @@ impl Routes {
     fn is_subscribing(&self) -> bool {
         self.pending
             .values()
-            .any(|asked| matches!(asked.pending, Pending::Subscribe(_)))
+            .any(|asked| matches!(&asked.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
     }
 
     fn check_sequence(&mut self, frame: &Frame) {

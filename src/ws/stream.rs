@@ -283,10 +283,10 @@ impl StreamBuilder {
         params.is_ok_and(|params| params.use_yes_price == Some(true))
     }
 
-    /// Asks for NO bids at prices of NO, whatever the exchange's default becomes.
+    /// Asks for NO bids at prices of NO, whatever the exchange's default becomes, and for the list of markets in acknowledgements.
     #[cfg(event_books)]
-    pub(super) fn without_yes_price(self) -> Self {
-        self.params(|params| params.use_yes_price(false))
+    pub(super) fn for_books(self) -> Self {
+        self.params(|params| params.use_yes_price(false).skip_ticker_ack(false))
     }
 
     #[cfg(event_books)]

@@ -60,6 +60,17 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// Whether nobody waits for it any more, of those that wait for a subscription.
+    pub(super) fn is_given_up(&self) -> bool {
+        match self {
+            Self::Change { reply, .. } => reply.is_closed(),
+            Self::Snapshot { reply, .. } => reply.is_closed(),
+            _ => false,
+        }
+    }
+}
+
 /// How the markets, indices or underlyings of a subscription change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {

@@ -12,7 +12,7 @@ use crate::ws::{
     error::is_terminal,
     messages::OrderbookSnapshot,
     stream::SubscriptionId,
-    subscription::{Change, Reply, unexpected},
+    subscription::{Change, Channel, Reply, unexpected},
 };
 
 /// A command that is not answered yet.
@@ -20,6 +20,7 @@ pub(super) enum Pending {
     Subscribe(SubscriptionId),
     Change {
         subscription: SubscriptionId,
+        channel: Channel,
         change: Change,
         targets: Vec<String>,
         reply: Option<Reply<()>>,
@@ -48,20 +49,12 @@ pub(super) fn sid_in(params: &Value) -> Option<u64> {
 }
 
 impl Pending {
-    /// Whether the answer would change nothing any more.
+    /// Whether the answer would change nothing any more: nobody waits for it.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self, Self::Snapshot { .. } | Self::Other(_)) && !self.is_wanted()
-    }
-
-    /// Whether somebody still waits for the answer.
-    fn is_wanted(&self) -> bool {
         match self {
-            Self::Subscribe(_) => true,
-            Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
-                reply.as_ref().is_some_and(|reply| !reply.is_closed())
-            }
-            Self::Snapshot { reply, .. } => !reply.is_closed(),
-            Self::Other(reply) => !reply.is_closed(),
+            Self::Snapshot { reply, .. } => reply.is_closed(),
+            Self::Other(reply) => reply.is_closed(),
+            _ => false,
         }
     }
 
@@ -94,7 +87,7 @@ impl Routes {
         let mut about_it = self
             .pending
             .iter()
-            .filter(|(_, asked)| asked.sid == Some(sid) && asked.pending.is_wanted());
+            .filter(|(_, asked)| asked.sid == Some(sid) && !asked.pending.is_idle());
         match (about_it.next(), about_it.next()) {
             (Some((id, _)), None) => Some(*id),
             _ => None,
@@ -136,6 +129,10 @@ impl Routes {
                 },
                 message,
             ) => {
+                if let Message::Malformed(_) = message {
+                    _ = reply.send(Err(unexpected(message)));
+                    return frame.sid;
+                }
                 if let Message::OrderbookSnapshot(snapshot) = message {
                     missing.remove(&snapshot.market_ticker);
                     snapshots.push(snapshot.clone());
@@ -156,13 +153,14 @@ impl Routes {
             (
                 Pending::Change {
                     subscription,
+                    channel,
                     change,
                     targets,
                     reply,
                 },
                 message,
             ) if message.kind() == "ok" => {
-                self.changed(subscription, change, targets, frame.sid);
+                self.changed((subscription, &channel), change, targets, frame.sid);
                 done(reply);
             }
             (Pending::Unsubscribe(reply), Message::UnsubscribedReply) => done(reply),
@@ -174,7 +172,7 @@ impl Routes {
 
     fn changed(
         &mut self,
-        id: SubscriptionId,
+        (id, channel): (SubscriptionId, &Channel),
         change: Change,
         targets: Vec<String>,
         sid: Option<u64>,
@@ -196,13 +194,10 @@ impl Routes {
                 }
             }
         }
-        let Some(channel) = kept.map(|kept| kept.channel.clone()) else {
-            return;
-        };
         // What another subscription came to want while it was being removed.
         let wants = |target: &String| {
             self.subscriptions.iter().find(|(other, kept)| {
-                **other != id && kept.channel == channel && kept.targets.contains(target)
+                **other != id && kept.channel == *channel && kept.targets.contains(target)
             })
         };
         let lost: Vec<_> = match change {
@@ -214,7 +209,7 @@ impl Routes {
         };
         for (other, target) in lost {
             if let Some(sid) = sid {
-                self.change(sid, other, Change::Add, vec![target], None);
+                self.change(sid, (other, channel), Change::Add, vec![target], None);
             }
         }
     }
@@ -242,6 +237,7 @@ impl Routes {
             return self.take_early(Some(sid));
         }
         (kept.sid, kept.since) = (Some(sid), Some(Instant::now()));
+        kept.is_woken = false;
         let (reply, outlet) = (kept.reply.take(), kept.outlet);
         let route = self.sids.entry(sid).or_default();
         route.subscriptions.push(id);
@@ -263,7 +259,7 @@ impl Routes {
     }
 
     /// Takes the messages that waited for an acknowledgement: those of this subscription, or all when no other can come.
-    fn take_early(&mut self, sid: Option<u64>) {
+    pub(super) fn take_early(&mut self, sid: Option<u64>) {
         let still_early = self.is_subscribing();
         for received in std::mem::take(&mut self.early) {
             match received.frame.sid == sid || !still_early {
@@ -280,6 +276,12 @@ impl Routes {
         if let Some(reply) = kept.reply.take() {
             _ = reply.send(Err(StreamError::Command(error)));
             self.remove(id);
+        } else if kept.is_woken && !error.is_transient() {
+            // What was to be added is not to be had: it goes on waiting.
+            kept.is_woken = false;
+            kept.targets.clear();
+            kept.retry_at = None;
+            self.refuse_waiting(id, &StreamError::Command(error));
         } else if error.is_transient() {
             kept.retry_at = Some(Instant::now() + pause(kept.attempts));
             kept.attempts += 1;
@@ -293,5 +295,6 @@ impl Routes {
             self.remove(id);
         }
         self.take_early(None);
+        self.resume_waiting();
     }
 }

@@ -52,6 +52,7 @@ impl Routes {
                     params,
                     targets,
                     about,
+                    is_woken: false,
                     outlet,
                     sid: None,
                     reply: Some(reply),
@@ -80,14 +81,17 @@ impl Routes {
                 reply,
             } => match self.sid_of(subscription) {
                 None => _ = reply.send(Err(StreamError::Ended)),
-                Some(None) if change == Change::Remove && self.is_idle(subscription) => {
+                Some(None)
+                    if self.is_idle(subscription)
+                        && (change == Change::Remove || targets.is_empty()) =>
+                {
                     _ = reply.send(Ok(()));
                 }
                 Some(None) => {
                     if change == Change::Add {
                         self.wake(subscription, &targets);
                     }
-                    self.waiting.push(Command::Change {
+                    self.wait(Command::Change {
                         subscription,
                         change,
                         targets,
@@ -105,7 +109,14 @@ impl Routes {
                     };
                     match change == Change::Remove && targets.is_empty() {
                         true => _ = reply.send(Ok(())),
-                        false => self.change(sid, subscription, change, targets, Some(reply)),
+                        false => {
+                            let Some(kept) = self.subscriptions.get(&subscription) else {
+                                return;
+                            };
+                            let channel = kept.channel.clone();
+                            let about = (subscription, &channel);
+                            self.change(sid, about, change, targets, Some(reply));
+                        }
                     }
                 }
             },
@@ -115,7 +126,11 @@ impl Routes {
                 reply,
             } => match self.sid_of(subscription) {
                 None => _ = reply.send(Err(StreamError::Ended)),
-                Some(None) => self.waiting.push(Command::Snapshot {
+                Some(None) if self.is_idle(subscription) => {
+                    let reason = "the subscription has no markets: add them first";
+                    _ = reply.send(Err(StreamError::Invalid(reason.to_owned())));
+                }
+                Some(None) => self.wait(Command::Snapshot {
                     subscription,
                     market_tickers,
                     reply,
@@ -167,6 +182,7 @@ impl Routes {
             return;
         };
         kept.targets.extend(targets.iter().cloned());
+        kept.is_woken = true;
         if self.is_connected {
             self.subscribe(id);
         }
@@ -190,15 +206,12 @@ impl Routes {
     pub(super) fn change(
         &mut self,
         sid: u64,
-        subscription: SubscriptionId,
+        (subscription, channel): (SubscriptionId, &Channel),
         change: Change,
         targets: Vec<String>,
         reply: Option<Reply<()>>,
     ) {
-        let Some(kept) = self.subscriptions.get(&subscription) else {
-            return;
-        };
-        let names = Targets::of(&kept.channel);
+        let names = Targets::of(channel);
         let action = match change {
             Change::Add => names.add,
             Change::Remove => names.remove,
@@ -206,6 +219,7 @@ impl Routes {
         let params = json!({"sids": [sid], "action": action, names.member: targets});
         let pending = Pending::Change {
             subscription,
+            channel: channel.clone(),
             change,
             targets,
             reply,
@@ -236,15 +250,31 @@ impl Routes {
         })
     }
 
+    /// Keeps a command for when its subscription is there; what was given up meanwhile goes.
+    fn wait(&mut self, command: Command) {
+        self.waiting.retain(|waiting| !waiting.is_given_up());
+        self.waiting.push(command);
+    }
+
     pub(super) fn resume_waiting(&mut self) {
         for command in std::mem::take(&mut self.waiting) {
-            let is_given_up = match &command {
-                Command::Change { reply, .. } => reply.is_closed(),
-                Command::Snapshot { reply, .. } => reply.is_closed(),
-                _ => false,
-            };
-            if !is_given_up {
+            if !command.is_given_up() {
                 self.command(command);
+            }
+        }
+    }
+
+    /// Fails what waits for markets to be added to a subscription.
+    pub(super) fn refuse_waiting(&mut self, id: SubscriptionId, error: &StreamError) {
+        for command in std::mem::take(&mut self.waiting) {
+            match command {
+                Command::Change {
+                    subscription,
+                    change: Change::Add,
+                    reply,
+                    ..
+                } if subscription == id => _ = reply.send(Err(error.clone())),
+                command => self.waiting.push(command),
             }
         }
     }
@@ -256,14 +286,11 @@ impl Routes {
         }) else {
             return done(reply);
         };
-        let other = self
-            .sids
-            .get(&sid)
-            .and_then(|route| route.subscriptions.first());
-        let Some(other) = other.copied() else {
+        let route = self.sids.get(&sid);
+        if route.is_none_or(|route| route.subscriptions.is_empty()) {
             let params = json!({"sids": [sid]});
             return self.give("unsubscribe", Some(params), Pending::Unsubscribe(reply));
-        };
+        }
         // Others share it: only what nobody else wants goes.
         let targets = kept.targets.into_iter();
         let targets: Vec<_> = targets
@@ -271,7 +298,7 @@ impl Routes {
             .collect();
         match targets.is_empty() {
             true => done(reply),
-            false => self.change(sid, other, Change::Remove, targets, reply),
+            false => self.change(sid, (id, &kept.channel), Change::Remove, targets, reply),
         }
     }
 }
