@@ -33,6 +33,22 @@ fn of(mut frame: Value, market_ticker: &str) -> Value {
     frame
 }
 
+/// Both books, and then a change behind one that is missing.
+async fn live_with_a_gap(peer: &mut Peer) {
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    peer.send(of(snapshot(1, 2), BAD)).await;
+    peer.send(delta(1, 4, "0.40", "1.00")).await;
+}
+
+/// Plays the exchange while the books are read.
+async fn play(books: &mut BookStream, playing: impl Future<Output = ()>) {
+    let reading = async { while books.next().await.is_some() {} };
+    tokio::select! {
+        () = playing => {}
+        () = reading => panic!("it goes on"),
+    }
+}
+
 /// Refuses a request of more than one market, or of the bad one, and answers the others; gives the markets asked for.
 async fn answer(peer: &mut Peer, seq: &mut u64) -> Vec<String> {
     let command = peer.command().await;
@@ -56,10 +72,7 @@ async fn a_market_without_a_snapshot_does_not_keep_others_from_theirs() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
-        peer.send(of(snapshot(1, 1), GOOD)).await;
-        peer.send(of(snapshot(1, 2), BAD)).await;
-        // One is missing.
-        peer.send(delta(1, 4, "0.40", "1.00")).await;
+        live_with_a_gap(&mut peer).await;
         let mut seq = 4;
         assert_eq!(answer(&mut peer, &mut seq).await, [GOOD, BAD]);
         assert_eq!(answer(&mut peer, &mut seq).await, [GOOD]);
@@ -100,9 +113,7 @@ async fn what_passes_is_asked_for_again_together() {
     let exchange = Exchange::new().await;
     let (mut books, mut peer) = connected(&exchange).await;
     let playing = async {
-        peer.send(of(snapshot(1, 1), GOOD)).await;
-        peer.send(of(snapshot(1, 2), BAD)).await;
-        peer.send(delta(1, 4, "0.40", "1.00")).await;
+        live_with_a_gap(&mut peer).await;
         for seconds in [0, 1, 2] {
             let began = Instant::now();
             let command = peer.command().await;
@@ -113,11 +124,38 @@ async fn what_passes_is_asked_for_again_together() {
                 .await;
         }
     };
-    let reading = async { while books.next().await.is_some() {} };
-    tokio::select! {
-        () = playing => {}
-        () = reading => panic!("it goes on"),
-    }
+    play(&mut books, playing).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_cannot_be_read_is_asked_for_ever_more_seldom() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        live_with_a_gap(&mut peer).await;
+        let unreadable = |command: &Value, seq: u64| {
+            let mut frame = of(snapshot(1, seq), BAD);
+            frame["id"] = command["id"].clone();
+            frame["msg"]["yes_dollars_fp"] = json!([["much", "1.00"]]);
+            frame
+        };
+        let command = peer.command().await;
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+        let mut good = of(snapshot(1, 5), GOOD);
+        good["id"] = command["id"].clone();
+        peer.send(good).await;
+        peer.send(unreadable(&command, 6)).await;
+        // The other is live, and the bad one asked for alone.
+        for (seconds, seq) in [(1, 7), (2, 8), (4, 9), (8, 10)] {
+            let began = Instant::now();
+            let command = peer.command().await;
+            assert_eq!(began.elapsed().as_secs(), seconds);
+            assert_eq!(command["params"]["market_tickers"], json!([BAD]));
+            peer.send(unreadable(&command, seq)).await;
+        }
+    };
+    play(&mut books, playing).await;
+    assert!(books.live(GOOD).is_some() && books.live(BAD).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,11 +175,7 @@ async fn a_first_snapshot_that_gets_lost_is_asked_for() {
         let command = peer.command().await;
         assert_eq!(command["params"]["market_tickers"], json!([GOOD]));
     };
-    let reading = async { while books.next().await.is_some() {} };
-    tokio::select! {
-        () = playing => {}
-        () = reading => panic!("it goes on"),
-    }
+    play(&mut books, playing).await;
 }
 
 #[tokio::test]

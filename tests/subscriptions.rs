@@ -129,6 +129,33 @@ async fn one_without_markets_that_the_exchange_ends_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_market_that_is_refused_leaves_a_subscription_waiting() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let trades = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let (removed, _) = tokio::join!(trades.remove_markets([A]), ok(&mut peer, 1, &[]));
+    removed.unwrap();
+    let mut peer = again(&exchange, &mut stream, peer).await;
+    // With nothing to add, and nothing to take a snapshot of, nothing is waited for.
+    trades.add_markets([] as [&str; 0]).await.unwrap();
+    let snapshots = trades.get_snapshots([A]).await;
+    assert!(matches!(snapshots, Err(StreamError::Invalid(_))));
+    let (refused, ()) = tokio::join!(trades.add_markets(["NONE"]), async {
+        let command = peer.command().await;
+        assert_eq!(command["params"]["market_tickers"], json!(["NONE"]));
+        peer.send(json!({"id": command["id"], "type": "error", "msg": {"code": 11, "msg": "no"}}))
+            .await;
+    });
+    assert!(matches!(refused, Err(StreamError::Command(error)) if error.code == 11));
+    let (added, ()) = tokio::join!(trades.add_markets([B]), async {
+        let (params, sid) = peer.acknowledge().await;
+        assert_eq!(params["market_tickers"], json!([B]));
+        ok(&mut peer, sid, &[B]).await;
+    });
+    added.unwrap();
+}
+
+#[tokio::test]
 async fn a_subscription_to_all_stays_one_to_all() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer) = connected(&exchange).await;
@@ -180,6 +207,79 @@ async fn what_another_came_to_want_meanwhile_is_added_again() {
     });
     removed.unwrap();
     second.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_added_while_another_left_is_added_again() {
+    let exchange = Exchange::new().await;
+    let (stream, mut peer) = connected(&exchange).await;
+    let first = subscribe(&stream, &mut peer, Channel::Trade, &[A]).await;
+    let joining = stream.subscribe(Channel::Trade).market(B).send();
+    let (second, _) = tokio::join!(joining, ok(&mut peer, 1, &[A, B]));
+    let second = second.unwrap();
+    let (left, added, ()) = tokio::join!(first.unsubscribe(), second.add_markets([A]), async {
+        let (removal, addition) = (peer.command().await, peer.command().await);
+        assert_eq!(named(&removal), (json!("delete_markets"), json!([A])));
+        // The exchange takes the later one first.
+        for (command, markets) in [(addition, [A, B].as_slice()), (removal, &[B])] {
+            peer.send(json!({"id": command["id"], "sid": 1, "type": "ok", "msg": {"market_tickers": markets}}))
+                .await;
+        }
+        assert_eq!(
+            named(&peer.command().await),
+            (json!("add_markets"), json!([A]))
+        );
+    });
+    left.unwrap();
+    added.unwrap();
+}
+
+#[tokio::test]
+async fn an_acknowledgement_counts_in_the_route_it_makes() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    let joining = stream.subscribe(Channel::OrderbookDelta).market(A).send();
+    let (subscription, ()) = tokio::join!(joining, async {
+        let command = peer.command().await;
+        for seq in 1..=2 {
+            peer.send(snapshot(1, seq)).await;
+        }
+        peer.send(json!({"id": command["id"], "sid": 1, "seq": 3, "type": "ok", "msg": {}}))
+            .await;
+    });
+    subscription.unwrap();
+    peer.send(delta(1, 4, "0.40", "1.00")).await;
+    let mut last = 0;
+    while last != 4 {
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!("a gap that is none")
+        };
+        last = received.frame.seq.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_do_not_wait_for_a_subscription_that_nobody_wants_any_more() {
+    let exchange = Exchange::new().await;
+    let (mut stream, mut peer) = connected(&exchange).await;
+    // It is never answered.
+    let unanswered = stream.subscribe(Channel::Ticker).send().await;
+    assert!(
+        matches!(unanswered, Err(StreamError::Timeout(_))),
+        "{unanswered:?}"
+    );
+    peer.send(delta(1, 10, "0.40", "1.00")).await;
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        peer.ping().await;
+    }
+    peer.send(delta(1, 11, "0.40", "1.00")).await;
+    for expected in [10, 11] {
+        let StreamEvent::Message(received) = event(&mut stream).await else {
+            panic!()
+        };
+        assert_eq!(received.frame.seq, Some(expected));
+    }
 }
 
 #[tokio::test]
@@ -259,7 +359,26 @@ async fn no_snapshot_is_asked_for_of_what_was_removed() {
     // Once it is there again, it is.
     let (added, _) = tokio::join!(subscription.add_markets([B]), ok(&mut peer, 1, &[A, B]));
     added.unwrap();
-    let asking = tokio::spawn(async move { handle.send_request(&requests[0]).await });
+    let ask = || {
+        tokio::spawn({
+            let (handle, request) = (handle.clone(), requests[0].clone());
+            async move { handle.send_request(&request).await }
+        })
+    };
+    let asking = ask();
+    assert_eq!(named(&peer.command().await).1, json!([A, B]));
+    asking.abort();
+    // Nor does it matter by whose command it came back.
+    let (removed, _) = tokio::join!(subscription.remove_markets([B]), ok(&mut peer, 1, &[A]));
+    removed.unwrap();
+    let mut frame = snapshot(1, 9);
+    frame["msg"]["market_ticker"] = json!(B);
+    peer.send(frame).await;
+    let mut stream = stream;
+    while !matches!(event(&mut stream).await, StreamEvent::Message(received) if received.frame.seq == Some(9))
+    {
+    }
+    let asking = ask();
     assert_eq!(named(&peer.command().await).1, json!([A, B]));
     asking.abort();
 }
