@@ -83,7 +83,8 @@ pub enum BookUpdate {
 }
 
 impl StreamBuilder {
-    /// Connects, and keeps the order books of the markets chosen. The channel `orderbook_delta` need not be named.
+    /// Connects, and keeps the order books of the markets chosen. The channel `orderbook_delta` need not be named, and
+    /// `skip_ticker_ack` is not asked for.
     ///
     /// # Errors
     ///

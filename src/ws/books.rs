@@ -101,7 +101,9 @@ impl Books {
         self.books.keys().map(AsRef::as_ref)
     }
 
-    /// Takes in a frame of a subscription that was made without `use_yes_price`, and tells what became of which books. Frames that have nothing to do with books do nothing.
+    /// Takes in a frame of a subscription that was made without `use_yes_price` and `skip_ticker_ack`, and tells what became of which
+    /// books. Frames that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is
+    /// live: each is back with its next change.
     pub fn feed(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
         let Some(sid) = frame.sid else {

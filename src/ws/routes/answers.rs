@@ -177,38 +177,28 @@ impl Routes {
         targets: Vec<String>,
         sid: Option<u64>,
     ) {
-        let mut route = sid.and_then(|sid| self.sids.get_mut(&sid));
-        let mut kept = self.subscriptions.get_mut(&id);
-        for target in &targets {
+        if let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) {
             match change {
-                Change::Add => {
-                    route.as_mut().map(|route| route.removed.remove(target));
-                    let kept = kept.as_mut().filter(|kept| kept.about != About::All);
-                    kept.map(|kept| kept.targets.insert(target.clone()));
-                }
-                Change::Remove => {
-                    route
-                        .as_mut()
-                        .map(|route| route.removed.insert(target.clone()));
-                    kept.as_mut().map(|kept| kept.targets.remove(target));
-                }
+                Change::Add => route.removed.retain(|target| !targets.contains(target)),
+                Change::Remove => route.removed.extend(targets.iter().cloned()),
             }
         }
-        // What another subscription came to want while it was being removed.
-        let wants = |target: &String| {
-            self.subscriptions.iter().find(|(other, kept)| {
-                **other != id && kept.channel == *channel && kept.targets.contains(target)
-            })
+        if let Some(kept) = self.subscriptions.get_mut(&id) {
+            match change {
+                Change::Add if kept.about == About::All => {}
+                Change::Add => kept.targets.extend(targets.iter().cloned()),
+                Change::Remove => kept.targets.retain(|target| !targets.contains(target)),
+            }
+        }
+        let (Change::Remove, Some(sid)) = (change, sid) else {
+            return;
         };
-        let lost: Vec<_> = match change {
-            Change::Add => Vec::new(),
-            Change::Remove => targets
-                .into_iter()
-                .filter_map(|target| Some((*wants(&target)?.0, target)))
-                .collect(),
-        };
-        for (other, target) in lost {
-            if let Some(sid) = sid {
+        for target in targets {
+            // Another subscription came to want it while it was being removed.
+            let wants = self.subscriptions.iter().find(|(other, kept)| {
+                **other != id && kept.channel == *channel && kept.targets.contains(&target)
+            });
+            if let Some(other) = wants.map(|(other, _)| *other) {
                 self.change(sid, (other, channel), Change::Add, vec![target], None);
             }
         }
