@@ -1,0 +1,342 @@
+//! Rejections by the exchange, in any of the shapes that it sends.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use reqwest::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::excerpt::{EXCERPT, WITHHELD, holds_private_key, short};
+
+/// A rejection by the exchange.
+///
+/// The exchange sends several shapes: an object, an object below `error`, a string below `error` or `msg`, an HTML page, nothing.
+/// The status is always known, the other fields only if the response contains them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    status: StatusCode,
+    code: Option<String>,
+    message: Option<String>,
+    details: Option<String>,
+    service: Option<String>,
+    retry_after: Option<Duration>,
+    /// The body has fields beyond those of an error, so it may report something done as well.
+    has_more: bool,
+}
+
+impl ApiError {
+    /// Parses the body of a rejection.
+    pub(crate) fn read(
+        status: StatusCode,
+        headers: &reqwest::header::HeaderMap,
+        body: &[u8],
+    ) -> Self {
+        let mut error = Self {
+            status,
+            code: None,
+            message: None,
+            details: None,
+            service: None,
+            has_more: false,
+            retry_after: headers
+                .get(reqwest::header::RETRY_AFTER)
+                .and_then(|value| retry_after(value.to_str().ok()?.trim())),
+        };
+        if holds_private_key(body) {
+            error.message = Some(WITHHELD.to_owned());
+            return error;
+        }
+        match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Object(fields)) if fields.is_empty() => {}
+            Ok(Value::Object(fields)) => {
+                error.read_fields(fields);
+                if error.is_empty() {
+                    error.message = Some(short(&String::from_utf8_lossy(body), EXCERPT));
+                }
+            }
+            Ok(Value::String(text)) => error.message = Some(short(&text, EXCERPT)),
+            Ok(Value::Null) => {}
+            _ => {
+                let text = String::from_utf8_lossy(body);
+                let html = text.trim_start().starts_with('<');
+                let text = if html {
+                    title(&text)
+                } else {
+                    Some(text.trim().to_owned())
+                };
+                error.message = text
+                    .filter(|text| !text.is_empty())
+                    .map(|text| short(&text, EXCERPT));
+            }
+        }
+        error
+    }
+
+    /// The rejection of one item of a batch, inside a response with that status.
+    pub(crate) fn from_item(status: StatusCode, response: ErrorResponse) -> Self {
+        let mut error = Self {
+            status,
+            code: None,
+            message: None,
+            details: None,
+            service: None,
+            has_more: false,
+            retry_after: None,
+        };
+        error.set(response);
+        error
+    }
+
+    /// Returns `true` if the body has fields beyond those of an error.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    fn read_fields(&mut self, fields: Map<String, Value>) {
+        const OWN: [&str; 7] = [
+            "code", "details", "error", "message", "msg", "service", "status",
+        ];
+        self.has_more = fields
+            .iter()
+            .any(|(name, value)| !OWN.contains(&name.as_str()) && !value.is_null());
+        self.set(ErrorResponse::read(fields));
+    }
+
+    fn set(&mut self, response: ErrorResponse) {
+        self.code = response.code.map(|text| short(&text, EXCERPT));
+        self.message = response.message.map(|text| short(&text, EXCERPT));
+        self.details = response.details.map(|text| short(&text, EXCERPT));
+        self.service = response.service.map(|text| short(&text, EXCERPT));
+    }
+
+    fn is_empty(&self) -> bool {
+        [&self.code, &self.message, &self.details]
+            .iter()
+            .all(|field| field.is_none())
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The exchange's code, such as `insufficient_balance`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The exchange's message; for an HTML page, its title.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Further details; an object is returned as JSON.
+    #[must_use]
+    pub fn details(&self) -> Option<&str> {
+        self.details.as_deref()
+    }
+
+    /// The service of the exchange that rejected the request.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// Time to wait before another attempt, if the response has a `Retry-After` header.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the exchange responded with {}", self.status)?;
+        let parts = [&self.code, &self.message, &self.details]
+            .into_iter()
+            .flatten();
+        for (index, part) in parts.enumerate() {
+            f.write_str(if index == 0 { ": " } else { "; " })?;
+            f.write_str(part)?;
+        }
+        if let Some(service) = &self.service {
+            write!(f, " (service {service})")?;
+        }
+        match self.status {
+            StatusCode::UNAUTHORIZED => f.write_str(
+                "; the key may be wrong, expired or of another environment, or this machine's clock may be wrong",
+            ),
+            status if status.is_redirection() => f.write_str("; redirects are not followed: check the base URL"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl StdError for ApiError {}
+
+/// The error object of the spec, also used for the failed items of a batch.
+///
+/// It deserializes from any shape that the exchange sends: the fields at the top or below `error`, a string below `error` or
+/// `msg`, or a string alone. `details` may be any JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ErrorResponse {
+    /// The exchange's code, such as `insufficient_balance`. Absent if the response has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The exchange's message. Absent if the response has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Further details; an object is given as JSON. Absent if the response has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// The service of the exchange that rejected the request. Absent if the response does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+impl ErrorResponse {
+    /// Returns `true` if any field is set; Go encodes an error that is not set as an empty string or object.
+    pub(crate) fn is_set(&self) -> bool {
+        let fields = [&self.code, &self.message, &self.details];
+        fields.into_iter().flatten().any(|text| !text.is_empty())
+    }
+
+    /// Returns `true` for a fault of the exchange, after which the outcome is unknown.
+    pub(crate) fn is_fault(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        ["internal", "timeout", "unavailable", "gateway"]
+            .iter()
+            .any(|fault| code.contains(fault))
+    }
+
+    fn read(mut fields: Map<String, Value>) -> Self {
+        let outer = match fields.remove("error") {
+            Some(Value::Object(inner)) => return Self::read(inner),
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let mut text = |name: &str| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Null) | None => None,
+            Some(other) => Some(other.to_string()),
+        };
+        let (code, message) = (text("code"), text("message").or_else(|| text("msg")));
+        // A string below `error` is the message, or the code if there is a message.
+        let (code, message) = match (code, message) {
+            (None, Some(message)) => (outer, Some(message)),
+            (code, message) => (code, message.or(outer)),
+        };
+        Self {
+            code,
+            message,
+            details: text("details"),
+            service: text("service"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Object(fields) => Ok(Self::read(fields)),
+            Value::Null => Ok(Self::default()),
+            Value::String(text) => Ok(Self {
+                message: Some(text),
+                ..Self::default()
+            }),
+            other => Ok(Self {
+                message: Some(other.to_string()),
+                ..Self::default()
+            }),
+        }
+    }
+}
+
+/// The wait of a `Retry-After` header: a number of seconds or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(SystemTime::now())
+            .unwrap_or_default(),
+    };
+    // More than a day is useless and could overflow a caller's clock.
+    Some(wait.min(Duration::from_secs(86_400)))
+}
+
+/// The title of an HTML page.
+fn title(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let start = lower.find("<title>")? + "<title>".len();
+    let end = start + lower.get(start..)?.find("</title>")?;
+    Some(page.get(start..end)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> ApiError {
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        ApiError::read(status, &reqwest::header::HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn every_error_shape_is_parsed() {
+        let nested = read(
+            409,
+            r#"{"error":{"code":"quote_timed_out","service":"midland"}}"#,
+        );
+        assert_eq!(
+            (nested.code(), nested.service(), nested.message()),
+            (Some("quote_timed_out"), Some("midland"), None)
+        );
+        let flat = read(
+            404,
+            r#"{"code":"not_found","message":"not found","details":{"id":7}}"#,
+        );
+        assert_eq!(
+            (flat.code(), flat.details()),
+            (Some("not_found"), Some(r#"{"id":7}"#))
+        );
+        assert_eq!(
+            read(429, r#"{"error":"too many requests"}"#).message(),
+            Some("too many requests")
+        );
+        assert_eq!(
+            read(400, r#"{"msg":"Parameter x"}"#).message(),
+            Some("Parameter x")
+        );
+        let html = read(
+            504,
+            "<html><head><title>504 Gateway Timeout</title></head></html>",
+        );
+        assert_eq!(html.message(), Some("504 Gateway Timeout"));
+        let empty = read(500, "");
+        assert_eq!((empty.status().as_u16(), empty.message()), (500, None));
+        assert_eq!(
+            read(400, r#"{"errors":[1]}"#).message(),
+            Some(r#"{"errors":[1]}"#)
+        );
+        let both = read(400, r#"{"error":"not_found","message":"gone"}"#);
+        assert_eq!(
+            (both.code(), both.message()),
+            (Some("not_found"), Some("gone"))
+        );
+        assert_eq!(read(503, "busy").message(), Some("busy"));
+        assert_eq!(
+            read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),
+            Some("x")
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! What a client is made of: the state that its clones share, and the settings of each.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use kalshi_auth::Clock;
+use reqwest_middleware::ClientWithMiddleware;
+
+use crate::{
+    error::Error,
+    limits::RateLimiter,
+    operation::Operation,
+    retry::RetryPolicy,
+    server_time::{ClockCorrection, ServerTime},
+};
+
+/// A request for an account's rate limits in progress: see [`Api::discover_limits`](crate::Api::discover_limits).
+pub type Discovery = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// The part of a client that is the same for every API. An API crate's `Client` wraps it.
+///
+/// Clones share connections, the rate limiter and what is known of the exchange's clock.
+#[derive(Clone)]
+pub struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) retry: RetryPolicy,
+    /// Longest wait for rate limit tokens, or `None` for the default.
+    pub(crate) max_wait: Option<Duration>,
+}
+
+/// What all clones of a client share.
+pub(crate) struct Shared {
+    /// Base URL of the REST API, without a trailing slash.
+    pub(crate) base_url: String,
+    /// Path of the base URL, such as `/trade-api/v2`.
+    pub(crate) base_path: String,
+    /// Builds requests; `stack` sends them.
+    pub(crate) http: reqwest::Client,
+    pub(crate) stack: ClientWithMiddleware,
+    pub(crate) has_credentials: bool,
+    /// Timeout of a whole request, or `None` if the user's own HTTP client decides.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) limiter: Arc<RateLimiter>,
+    pub(crate) correction: ClockCorrection,
+    pub(crate) server_time: ServerTime,
+    /// Source of signature timestamps.
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) operations: &'static [Operation],
+    pub(crate) discover: Box<dyn Fn(Core) -> Discovery + Send + Sync>,
+    /// Everything a WebSocket handshake needs.
+    #[cfg(feature = "ws")]
+    pub(crate) socket: SocketSettings,
+}
+
+/// What a WebSocket handshake needs besides the rest.
+#[cfg(feature = "ws")]
+pub(crate) struct SocketSettings {
+    /// `None` if the API has no WebSocket.
+    pub(crate) url: Option<String>,
+    pub(crate) credentials: Option<kalshi_auth::Credentials>,
+    /// How `http` was built, or `None` for an HTTP client of the user's.
+    pub(crate) http_options: Option<crate::http_options::HttpOptions>,
+}
+
+#[cfg(feature = "ws")]
+impl Shared {
+    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own.
+    pub(crate) fn upgrading_client(&self) -> Result<reqwest::Client, crate::ConfigError> {
+        match &self.socket.http_options {
+            Some(options) => options.build_upgrading(),
+            None => Ok(self.http.clone()),
+        }
+    }
+}
+
+impl Core {
+    /// Returns the same client with another retry policy.
+    #[must_use]
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        Self {
+            retry: policy,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same client with another longest wait for rate limit tokens.
+    #[must_use]
+    pub fn with_max_wait(&self, max_wait: Duration) -> Self {
+        Self {
+            max_wait: Some(max_wait),
+            ..self.clone()
+        }
+    }
+
+    /// The rate limiter that this client and its clones share.
+    #[must_use]
+    pub fn rate_limiter(&self) -> &Arc<RateLimiter> {
+        &self.shared.limiter
+    }
+
+    /// How far the exchange's clock is ahead of this machine's, or `None` before the first response. Negative if it is behind.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
+        self.shared
+            .server_time
+            .behind_ms()
+            .map(chrono::TimeDelta::milliseconds)
+    }
+
+    /// `true` if the client signs its requests.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.shared.has_credentials
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("base_url", &self.shared.base_url)
+            .field("has_credentials", &self.shared.has_credentials)
+            .finish_non_exhaustive()
+    }
+}

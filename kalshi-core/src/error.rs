@@ -1,0 +1,463 @@
+//! The error of every operation: what failed, and whether the exchange may have acted on the request.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use kalshi_auth::SigningError;
+use reqwest::StatusCode;
+
+use crate::{
+    api_error::ApiError,
+    excerpt::{EXCERPT, WITHHELD, excerpt, holds_private_key, short},
+    limits::RateLimitError,
+    operation::Operation,
+    server_time,
+    wire::Attempts,
+};
+
+/// The error of an operation.
+///
+/// Use the predicates to find out what happened; new kinds of failure then do not break a program.
+///
+/// | question | method |
+/// |---|---|
+/// | may the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
+/// | did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
+/// | may the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
+/// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
+/// | was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
+/// | how often was it sent? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
+/// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
+/// | is the key wrong? | [`is_auth`](Self::is_auth) |
+/// | has the exchange changed its responses? | [`is_decode`](Self::is_decode) |
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    operation: &'static Operation,
+    kind: Kind,
+    /// An attempt may have arrived.
+    arrived: bool,
+    /// Attempts that may have been processed.
+    processed: u32,
+    /// Attempts to send it.
+    attempts: u32,
+    elapsed: Duration,
+    /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be the cause.
+    clock_behind_ms: Option<i64>,
+}
+
+enum Kind {
+    /// The parameters do not make a valid request.
+    Invalid(String),
+    /// The operation needs a signature, and the client has no credentials.
+    NoCredentials,
+    /// The request could not be signed.
+    Signing(SigningError),
+    /// The request could not be sent, or no complete response came.
+    Transport(reqwest::Error),
+    /// A timeout of the client expired.
+    Deadline(Duration),
+    /// The request was rate limited locally.
+    RateLimit(RateLimitError),
+    /// A list returned a cursor twice.
+    RepeatedCursor,
+    /// A middleware of the program failed.
+    Middleware(Box<dyn StdError + Send + Sync>),
+    /// The exchange rejected the request.
+    Api(ApiError),
+    /// The response does not match the spec.
+    Decode(DecodeError),
+}
+
+struct DecodeError {
+    status: StatusCode,
+    path: String,
+    body: String,
+    source: serde_json::Error,
+}
+
+impl Error {
+    fn new(operation: &'static Operation, kind: Kind) -> Self {
+        Self(Box::new(Inner {
+            operation,
+            kind,
+            arrived: false,
+            processed: 0,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            clock_behind_ms: None,
+        }))
+    }
+
+    /// Records the attempts that were made.
+    pub(crate) fn after(mut self, attempts: &Attempts) -> Self {
+        self.0.arrived = attempts.any_arrived();
+        self.0.processed = attempts.processed();
+        self.0.attempts = attempts.begun();
+        self.0.elapsed = attempts.elapsed();
+        self
+    }
+
+    /// Records the clock skew if it may be why a signature was rejected.
+    pub(crate) fn with_clock(mut self, behind_ms: Option<i64>) -> Self {
+        if self.status() == Some(StatusCode::UNAUTHORIZED) {
+            self.0.clock_behind_ms = behind_ms;
+        }
+        self
+    }
+
+    /// Attempts that the exchange may have processed.
+    pub(crate) fn processed_attempts(&self) -> u32 {
+        self.0.processed
+    }
+
+    /// A response that decodes and contradicts itself or the request.
+    pub(crate) fn unexpected_response(
+        operation: &'static Operation,
+        status: StatusCode,
+        message: String,
+    ) -> Self {
+        let source = <serde_json::Error as serde::de::Error>::custom(message);
+        let mut error = Self::decode(operation, status, "$".to_owned(), b"", source);
+        // A response arrived.
+        (error.0.arrived, error.0.processed, error.0.attempts) = (true, 1, 1);
+        error
+    }
+
+    pub(crate) fn rate_limit(operation: &'static Operation, error: RateLimitError) -> Self {
+        Self::new(operation, Kind::RateLimit(error))
+    }
+
+    pub(crate) fn repeated_cursor(operation: &'static Operation) -> Self {
+        Self::new(operation, Kind::RepeatedCursor)
+    }
+
+    /// Returns `true` if the connection broke or the response was incomplete.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(&self.0.kind, Kind::Transport(error) if !error.is_builder() && !error.is_redirect())
+    }
+
+    pub(crate) fn deadline(operation: &'static Operation, timeout: Duration) -> Self {
+        Self::new(operation, Kind::Deadline(timeout))
+    }
+
+    pub(crate) fn invalid(operation: &'static Operation, message: impl Into<String>) -> Self {
+        Self::new(operation, Kind::Invalid(message.into()))
+    }
+
+    pub(crate) fn no_credentials(operation: &'static Operation) -> Self {
+        Self::new(operation, Kind::NoCredentials)
+    }
+
+    pub(crate) fn api_error(operation: &'static Operation, error: ApiError) -> Self {
+        Self::new(operation, Kind::Api(error))
+    }
+
+    pub(crate) fn transport(operation: &'static Operation, error: reqwest::Error) -> Self {
+        // The query may contain private data, and the operation already names the endpoint.
+        Self::new(operation, Kind::Transport(error.without_url()))
+    }
+
+    pub(crate) fn middleware(
+        operation: &'static Operation,
+        error: reqwest_middleware::Error,
+    ) -> Self {
+        match error {
+            reqwest_middleware::Error::Reqwest(error) => Self::transport(operation, error),
+            reqwest_middleware::Error::Middleware(error) => {
+                match error.downcast::<SigningError>() {
+                    Ok(error) => Self::new(operation, Kind::Signing(error)),
+                    Err(error) => Self::new(operation, Kind::Middleware(error.into())),
+                }
+            }
+        }
+    }
+
+    /// A response that does not decode; `path` is the JSON path of the fault.
+    pub(crate) fn decode(
+        operation: &'static Operation,
+        status: StatusCode,
+        path: String,
+        body: &[u8],
+        source: serde_json::Error,
+    ) -> Self {
+        let message = source.to_string();
+        let (body, message) = match holds_private_key(body) {
+            true => (WITHHELD.to_owned(), WITHHELD.to_owned()),
+            false => {
+                // Both may quote the body, so they share the length limit.
+                let message = short(&message, EXCERPT / 2);
+                let left = EXCERPT - message.chars().count();
+                (excerpt(body, source.line(), source.column(), left), message)
+            }
+        };
+        let source = <serde_json::Error as serde::de::Error>::custom(message);
+        Self::new(
+            operation,
+            Kind::Decode(DecodeError {
+                status,
+                path,
+                body,
+                source,
+            }),
+        )
+    }
+
+    /// The operation that failed.
+    #[must_use]
+    pub fn operation(&self) -> &'static Operation {
+        self.0.operation
+    }
+
+    /// Returns `true` if the exchange may have received the request, and so may have acted on it.
+    ///
+    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a signature that could not be made, no
+    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send another. It
+    /// is also `true` for a response with a status, a rejection included; the response then says what the exchange did. If a
+    /// middleware sends a request several times, all attempts count.
+    #[must_use]
+    pub fn may_have_reached_exchange(&self) -> bool {
+        self.0.arrived
+    }
+
+    /// Returns `true` if the exchange certainly did not process the request, so that the same request may be sent again: it never
+    /// arrived, or it was rejected for an empty token bucket (429). All attempts count.
+    #[must_use]
+    pub fn was_not_processed(&self) -> bool {
+        self.0.processed == 0
+    }
+
+    /// Number of attempts, those that established no connection included. 0 if there was none.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Time from the start of the request to its failure, waits and pauses included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be why a signature was rejected. Negative
+    /// if it is ahead.
+    #[must_use]
+    pub fn clock_behind_ms(&self) -> Option<i64> {
+        self.0.clock_behind_ms
+    }
+
+    /// Why the client's own rate limiter stopped the request, or `None` if it did not. Nothing was sent.
+    /// [`RateLimitError::wait`] is the time after which there are enough tokens.
+    #[must_use]
+    pub fn local_rate_limit(&self) -> Option<RateLimitError> {
+        match &self.0.kind {
+            Kind::RateLimit(error) => Some(*error),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if a list returned the same cursor twice and so would never have ended.
+    #[must_use]
+    pub fn is_repeated_cursor(&self) -> bool {
+        matches!(self.0.kind, Kind::RepeatedCursor)
+    }
+
+    /// Returns `true` if a timeout expired, while connecting or while waiting for the response. In the second case the exchange may
+    /// have acted: see [`may_have_reached_exchange`](Self::may_have_reached_exchange).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match &self.0.kind {
+            Kind::Deadline(_) => true,
+            Kind::Transport(error) => error.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if no connection was established: name resolution, network, TLS handshake or proxy failed. Nothing was sent,
+    /// unless a middleware of yours had sent the request before.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        matches!(&self.0.kind, Kind::Transport(error) if error.is_connect())
+    }
+
+    /// Returns `true` if the exchange responded with 429: a token bucket was empty, and this attempt was not processed.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Returns `true` if the failure concerns keys or permissions: no credentials, a signature that could not be made, 401 or 403. A
+    /// wrong key, the key of another environment, an expired key and a wrong clock all look the same: 401. A valid key without the
+    /// scope or account level for the operation is 403.
+    #[must_use]
+    pub fn is_auth(&self) -> bool {
+        match &self.0.kind {
+            Kind::NoCredentials | Kind::Signing(_) => true,
+            Kind::Api(error) => {
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status())
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the exchange responded with 404. Reads may return it for a while after a write.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(StatusCode::NOT_FOUND)
+    }
+
+    /// Returns `true` if a response came that does not match the spec.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        matches!(self.0.kind, Kind::Decode(_))
+    }
+
+    /// Returns `true` if no request could be built, for example because a parameter is missing.
+    #[must_use]
+    pub fn is_invalid_request(&self) -> bool {
+        match &self.0.kind {
+            Kind::Invalid(_) => true,
+            Kind::Transport(error) => error.is_builder(),
+            _ => false,
+        }
+    }
+
+    /// HTTP status of the response, or `None` if there was no response.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match &self.0.kind {
+            Kind::Api(error) => Some(error.status()),
+            Kind::Decode(error) => Some(error.status),
+            Kind::Transport(error) => error.status(),
+            _ => None,
+        }
+    }
+
+    /// The exchange's rejection, or `None` if it did not reject the request.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match &self.0.kind {
+            Kind::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The exchange's code for the rejection, such as `insufficient_balance`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.api()?.code()
+    }
+
+    /// The exchange's message for the rejection.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.api()?.message()
+    }
+
+    /// The exchange's details of the rejection.
+    #[must_use]
+    pub fn details(&self) -> Option<&str> {
+        self.api()?.details()
+    }
+
+    /// The service of the exchange that rejected the request.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.api()?.service()
+    }
+
+    /// JSON path of the field that did not decode, such as `$.markets[3].yes_bid_dollars`.
+    #[must_use]
+    pub fn decode_path(&self) -> Option<&str> {
+        match &self.0.kind {
+            Kind::Decode(error) => Some(&error.path),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.0.operation.id)?;
+        match &self.0.kind {
+            Kind::Invalid(message) => f.write_str(message),
+            Kind::NoCredentials => f.write_str(
+                "the operation needs a signature and the client has no credentials; set them with `Client::builder().credentials(..)`",
+            ),
+            Kind::Signing(_) => f.write_str("the request could not be signed"),
+            Kind::Transport(error) if error.is_builder() => f.write_str("the request could not be built"),
+            Kind::Transport(error) if error.is_connect() && error.is_timeout() => {
+                f.write_str("the connection was not established in time")
+            }
+            Kind::Transport(error) if error.is_connect() => f.write_str("no connection to the exchange"),
+            Kind::Transport(error) if error.is_timeout() => f.write_str("no response in time"),
+            Kind::Transport(_) => f.write_str("incomplete response"),
+            Kind::Deadline(timeout) => write!(f, "not finished within {timeout:?}"),
+            Kind::RateLimit(error) => error.fmt(f),
+            Kind::RepeatedCursor => f.write_str("the exchange returned the same cursor twice; the list would never end"),
+            Kind::Middleware(_) => f.write_str("a middleware failed"),
+            Kind::Api(error) => error.fmt(f),
+            Kind::Decode(error) => write!(
+                f,
+                "the response ({}) does not decode at {}: {}; body: {}",
+                error.status.as_u16(),
+                error.path,
+                error.source,
+                error.body
+            ),
+        }?;
+        match &self.0.kind {
+            Kind::Transport(_) | Kind::Deadline(_) | Kind::Middleware(_) if self.0.arrived => {
+                f.write_str("; the exchange may have acted on it")
+            }
+            Kind::Transport(_) | Kind::Deadline(_) => f.write_str("; nothing was sent"),
+            _ => Ok(()),
+        }?;
+        if let Some(behind) = self.0.clock_behind_ms {
+            write!(
+                f,
+                "; this machine's clock is {}",
+                server_time::describe_skew(behind)
+            )?;
+        }
+        match self.0.attempts {
+            0 | 1 => Ok(()),
+            attempts => write!(
+                f,
+                " ({attempts} attempts in {} ms)",
+                self.0.elapsed.as_millis()
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("operation", &self.0.operation.id)
+            .field("message", &self.to_string());
+        let mut sources = Vec::new();
+        let mut next = self.source();
+        while let Some(source) = next {
+            sources.push(source.to_string());
+            next = source.source();
+        }
+        out.field("sources", &sources).finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.kind {
+            Kind::Signing(error) => Some(error),
+            Kind::Transport(error) => Some(error),
+            Kind::Middleware(error) => Some(error.as_ref()),
+            Kind::Decode(error) => Some(&error.source),
+            Kind::Api(error) => Some(error),
+            Kind::Invalid(_)
+            | Kind::NoCredentials
+            | Kind::Deadline(_)
+            | Kind::RateLimit(_)
+            | Kind::RepeatedCursor => None,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How a client's own HTTP client is built: timeouts, user agent, proxy, TLS.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+
+use crate::config_error::ConfigError;
+
+/// Timeout for establishing a connection, TLS handshake included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Options of an HTTP client that this crate builds.
+#[derive(Debug)]
+pub(crate) struct HttpOptions {
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) default_user_agent: &'static str,
+    pub(crate) proxy: Option<reqwest::Proxy>,
+    pub(crate) is_plaintext: bool,
+}
+
+impl HttpOptions {
+    pub(crate) fn build(&self) -> Result<reqwest::Client, ConfigError> {
+        self.finish(reqwest::Client::builder())
+    }
+
+    /// Builds a client that speaks HTTP/1.1 only, which a WebSocket handshake needs.
+    #[cfg(feature = "ws")]
+    pub(crate) fn build_upgrading(&self) -> Result<reqwest::Client, ConfigError> {
+        self.finish(reqwest::Client::builder().http1_only())
+    }
+
+    fn finish(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
+        let agent = self.user_agent.as_deref();
+        let builder = builder
+            .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+            .redirect(Policy::none())
+            .user_agent(agent.unwrap_or(self.default_user_agent));
+        let builder = match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            // Plaintext stays on this machine, so it must not go through a proxy.
+            None if self.is_plaintext => builder.no_proxy(),
+            None => builder,
+        };
+        with_tls(builder)?.build().map_err(ConfigError::Http)
+    }
+}
+
+/// Makes ring the TLS provider of this client only; the process-wide default stays untouched.
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    use std::sync::Arc;
+
+    use rustls_platform_verifier::BuilderVerifierExt;
+
+    let tls = |error: rustls::Error| ConfigError::Tls(error.into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(tls)?
+        .with_platform_verifier()
+        .map_err(tls)?
+        .with_no_client_auth();
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+#[cfg(not(all(feature = "ring", not(feature = "aws-lc-rs"))))]
+fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    Ok(builder)
+}

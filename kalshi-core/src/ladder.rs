@@ -1,0 +1,253 @@
+//! One side of an order book: price levels in order, and what buying from them costs.
+
+use std::fmt;
+
+use crate::money::{Contracts, Dollars, PriceLevel};
+
+/// The price levels of one side of an order book, exact and in order.
+///
+/// Levels are kept in a sorted vector. For the few hundred prices of a market that beats a tree: most changes are near the best
+/// price, which is at the end, so little moves.
+///
+/// ```
+/// # use kalshi_core::{Contracts, Dollars, ladder::Ladder};
+/// let mut bids = Ladder::rising();
+/// bids.add("0.40".parse()?, "100".parse()?)?;
+/// bids.add("0.41".parse()?, "20".parse()?)?;
+/// assert_eq!(bids.best().unwrap().price, "0.41".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    /// Sort key and contracts in hundredths: worst level first. The key is the price in millionths of a dollar, negated if lower
+    /// prices are better.
+    levels: Vec<(i64, i64)>,
+    lower_is_better: bool,
+}
+
+/// A change does not fit the levels: a message was missed or is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LadderError {
+    /// More contracts were removed from a level than it had.
+    Negative {
+        /// Price of the level.
+        price: Dollars,
+    },
+}
+
+impl fmt::Display for LadderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Negative { price } => write!(
+                f,
+                "more contracts were removed from the level at {price} than it had: request a snapshot"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LadderError {}
+
+/// The result of buying from or selling into a book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sweep {
+    /// Contracts that are available, at most the number asked for.
+    pub filled: Contracts,
+    /// Total price, without fees.
+    pub cost: Dollars,
+    /// Worst price among them, or `None` if nothing is available.
+    pub worst: Option<Dollars>,
+}
+
+impl Sweep {
+    /// Takes at most `count` contracts from levels, best first. Stops before a total that overflows [`Dollars`].
+    #[must_use]
+    pub fn from_levels(levels: impl IntoIterator<Item = PriceLevel>, count: Contracts) -> Self {
+        let wanted = count.hundredths().max(0);
+        let (mut left, mut micros) = (wanted, 0_i128);
+        let mut worst = None;
+        for level in levels {
+            let taken = level.count.hundredths().min(left);
+            let cost = i128::from(level.price.micros()) * i128::from(taken);
+            if taken == 0 || i64::try_from((micros + cost) / 100).is_err() {
+                break;
+            }
+            micros += cost;
+            left -= taken;
+            worst = Some(level.price);
+        }
+        Self {
+            filled: Contracts::from_hundredths(wanted - left),
+            cost: Dollars::from_micros(i64::try_from(micros / 100).unwrap_or(i64::MAX)),
+            worst,
+        }
+    }
+}
+
+impl Ladder {
+    /// An empty side on which a higher price is better: bids.
+    #[must_use]
+    pub const fn rising() -> Self {
+        Self {
+            levels: Vec::new(),
+            lower_is_better: false,
+        }
+    }
+
+    /// An empty side on which a lower price is better: asks.
+    #[must_use]
+    pub const fn falling() -> Self {
+        Self {
+            levels: Vec::new(),
+            lower_is_better: true,
+        }
+    }
+
+    /// Replaces all levels. Levels without contracts are left out; the order does not matter.
+    #[must_use]
+    pub fn with_levels<'a>(mut self, levels: impl IntoIterator<Item = &'a PriceLevel>) -> Self {
+        let positive = levels
+            .into_iter()
+            .filter(|level| level.count > Contracts::ZERO);
+        let key = |price| self.key(price);
+        self.levels = positive
+            .map(|level| (key(level.price), level.count.hundredths()))
+            .collect();
+        self.levels.sort_unstable();
+        self
+    }
+
+    fn key(&self, price: Dollars) -> i64 {
+        match self.lower_is_better {
+            true => price.micros().saturating_neg(),
+            false => price.micros(),
+        }
+    }
+
+    /// Adds contracts to the level at a price, or removes them if `change` is negative. A level without contracts disappears.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the level has fewer contracts than are removed. The levels are unchanged then.
+    pub fn add(&mut self, price: Dollars, change: Contracts) -> Result<(), LadderError> {
+        let (key, change) = (self.key(price), change.hundredths());
+        let negative = LadderError::Negative { price };
+        // Changes are mostly near the best price, which is last.
+        let better = self
+            .levels
+            .iter()
+            .rev()
+            .take_while(|(other, _)| *other > key)
+            .count();
+        let index = self.levels.len() - better;
+        let at_or_below = index
+            .checked_sub(1)
+            .and_then(|below| self.levels.get_mut(below));
+        match at_or_below {
+            Some((other, held)) if *other == key => {
+                *held = held
+                    .checked_add(change)
+                    .filter(|held| *held >= 0)
+                    .ok_or(negative)?;
+                if *held == 0 {
+                    self.levels.remove(index - 1);
+                }
+            }
+            _ if change < 0 => return Err(negative),
+            _ if change == 0 => {}
+            _ => self.levels.insert(index, (key, change)),
+        }
+        Ok(())
+    }
+
+    /// The levels, best first.
+    pub fn levels(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
+        let sign = if self.lower_is_better { -1 } else { 1 };
+        self.levels
+            .iter()
+            .rev()
+            .map(move |&(key, count)| PriceLevel {
+                price: Dollars::from_micros(key.saturating_mul(sign)),
+                count: Contracts::from_hundredths(count),
+            })
+    }
+
+    /// The best level, or `None` if the side is empty.
+    #[must_use]
+    pub fn best(&self) -> Option<PriceLevel> {
+        self.levels().next()
+    }
+
+    /// Number of levels.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Returns `true` if there are no levels.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn level(price: &str, count: &str) -> PriceLevel {
+        PriceLevel {
+            price: price.parse().unwrap(),
+            count: count.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn falling_side_has_its_lowest_price_first() {
+        let levels = [level("1.20", "1"), level("1.10", "2"), level("1.30", "0")];
+        let mut asks = Ladder::falling().with_levels(&levels);
+        assert_eq!(asks.best(), Some(level("1.10", "2")));
+        assert_eq!(asks.depth(), 2);
+        asks.add("1.10".parse().unwrap(), Contracts::from(-2))
+            .unwrap();
+        assert_eq!(asks.best(), Some(level("1.20", "1")));
+        let sweep = Sweep::from_levels(asks.levels(), Contracts::from(5));
+        assert_eq!(
+            (sweep.filled, sweep.cost),
+            (Contracts::ONE, "1.20".parse().unwrap())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn ladder_equals_a_map_of_levels(
+            lower_is_better: bool,
+            changes in prop::collection::vec((1..200_i64, -50..100_i64), 0..400),
+        ) {
+            let mut ladder = if lower_is_better { Ladder::falling() } else { Ladder::rising() };
+            let mut model: BTreeMap<i64, i64> = BTreeMap::new();
+            for (tick, count) in changes {
+                let held = model.get(&tick).copied().unwrap_or(0);
+                let result = ladder.add(Dollars::from_micros(tick * 5_000), Contracts::from_hundredths(count));
+                prop_assert_eq!(result.is_ok(), held + count >= 0);
+                if result.is_ok() {
+                    model.insert(tick, held + count);
+                    model.retain(|_, count| *count > 0);
+                }
+                let levels: Vec<_> = ladder.levels().map(|level| (level.price.micros() / 5_000, level.count.hundredths())).collect();
+                let mut expected: Vec<_> = model.iter().map(|(tick, count)| (*tick, *count)).collect();
+                if !lower_is_better {
+                    expected.reverse();
+                }
+                prop_assert_eq!(levels, expected);
+            }
+        }
+    }
+}

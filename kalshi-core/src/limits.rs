@@ -1,0 +1,315 @@
+//! Rate limits: token buckets as the exchange counts them, so that requests wait locally instead of being rejected.
+
+mod bucket;
+mod costs;
+#[cfg(test)]
+mod model;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+pub use self::bucket::{BucketLimit, BucketSnapshot, RateLimitError};
+use self::bucket::{Lane, TokenBucket};
+pub use self::costs::EndpointCosts;
+pub(crate) use self::costs::{Costs, items};
+use crate::operation::{Bucket, Operation};
+
+/// Longest wait for tokens unless set.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// The usage tier of an account, which sets the size of its buckets.
+///
+/// | Tier     | Reads: tokens a second, at most | Writes: tokens a second, at most | Balance: calls a second |
+/// |----------|---------------------------------|----------------------------------|-------------------------|
+/// | Basic    | 200, 400                        | 100, 100                         | 1                       |
+/// | Advanced | 300, 600                        | 300, 600                         | 1                       |
+/// | Expert   | 600, 600                        | 600, 1200                        | 5                       |
+/// | Premier  | 1000, 1000                      | 1000, 2000                       | 5                       |
+/// | Paragon  | 2000, 2000                      | 2000, 4000                       | 5                       |
+/// | Prime    | 4000, 4000                      | 4000, 8000                       | 5                       |
+/// | Prestige | 6000, 6000                      | 8000, 16000                      | 5                       |
+///
+/// A request takes 10 tokens unless its documentation says otherwise. The exchange reports the limits of an account; the client's
+/// `discover_limits` reads and applies them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tier {
+    /// Every new account.
+    #[default]
+    Basic,
+    /// Asked for, by accounts that have traded by API.
+    Advanced,
+    /// Earned by volume, like all above it.
+    Expert,
+    /// The fourth.
+    Premier,
+    /// The fifth.
+    Paragon,
+    /// The sixth.
+    Prime,
+    /// The highest.
+    Prestige,
+}
+
+/// The sizes of an account's token buckets, and of its IP address's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct AccountLimits {
+    /// Signed reads.
+    pub read: BucketLimit,
+    /// Signed writes, and the reads that the exchange counts among these.
+    pub write: BucketLimit,
+    /// Balance requests.
+    pub balance: BucketLimit,
+    /// Unsigned requests, which the exchange counts by IP address.
+    pub public: BucketLimit,
+}
+
+impl AccountLimits {
+    /// The limits of a tier.
+    #[must_use]
+    pub fn from_tier(tier: Tier) -> Self {
+        // Read tokens a second, seconds of them that the bucket holds; the same for writes; balance requests a second.
+        let (read, read_seconds, write, write_seconds, balances) = match tier {
+            Tier::Basic => (200, 2, 100, 1, 1),
+            Tier::Advanced => (300, 2, 300, 2, 1),
+            Tier::Expert => (600, 1, 600, 2, 5),
+            Tier::Premier => (1000, 1, 1000, 2, 5),
+            Tier::Paragon => (2000, 1, 2000, 2, 5),
+            Tier::Prime => (4000, 1, 4000, 2, 5),
+            Tier::Prestige => (6000, 1, 8000, 2, 5),
+        };
+        Self {
+            read: BucketLimit::new(read, read * read_seconds),
+            write: BucketLimit::new(write, write * write_seconds),
+            // One request at a time, which takes 10.
+            balance: BucketLimit::new(balances * 10, 10),
+            // 20 requests a second were served and 32 were not; the burst size is unknown.
+            public: BucketLimit::new(200, 200),
+        }
+    }
+
+    /// Sets the bucket of reads.
+    #[must_use]
+    pub fn with_read(mut self, limit: BucketLimit) -> Self {
+        self.read = limit;
+        self
+    }
+
+    /// Sets the bucket of writes.
+    #[must_use]
+    pub fn with_write(mut self, limit: BucketLimit) -> Self {
+        self.write = limit;
+        self
+    }
+
+    /// Sets the bucket of balance requests.
+    #[must_use]
+    pub fn with_balance(mut self, limit: BucketLimit) -> Self {
+        self.balance = limit;
+        self
+    }
+
+    /// Sets the bucket of unsigned requests.
+    #[must_use]
+    pub fn with_public(mut self, limit: BucketLimit) -> Self {
+        self.public = limit;
+        self
+    }
+}
+
+/// The rate limits that a client keeps to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RateLimits {
+    /// The limits of a tier. A client without credentials sends unsigned requests only, whose limit is the same for every tier.
+    Tier(Tier),
+    /// These limits.
+    Account(AccountLimits),
+    /// The limits that the exchange reports, read once before the first signed request. If that fails, the limits of the Basic tier
+    /// apply.
+    Discovered,
+    /// None: every request is sent immediately.
+    Unlimited,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self::Tier(Tier::Basic)
+    }
+}
+
+impl From<Tier> for RateLimits {
+    fn from(tier: Tier) -> Self {
+        Self::Tier(tier)
+    }
+}
+
+/// The token buckets of one account. All clones of a client share one; give the same one to several clients of an account, because
+/// the exchange counts their requests together.
+///
+/// Waiting is fair: requests of a bucket go in the order they came, whatever each costs. Only cancels
+/// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more. A request that is dropped while
+/// it waits gives up its slot.
+pub struct RateLimiter {
+    unlimited: bool,
+    /// The limits have yet to be read from the exchange.
+    discover: AtomicBool,
+    read: TokenBucket,
+    write: TokenBucket,
+    balance: TokenBucket,
+    public: TokenBucket,
+    costs: RwLock<Arc<Costs>>,
+}
+
+impl RateLimiter {
+    /// Creates a limiter with full buckets.
+    #[must_use]
+    pub fn new(limits: impl Into<RateLimits>) -> Self {
+        let limits = limits.into();
+        let account = match limits {
+            RateLimits::Tier(tier) => AccountLimits::from_tier(tier),
+            RateLimits::Account(account) => account,
+            RateLimits::Discovered | RateLimits::Unlimited => AccountLimits::from_tier(Tier::Basic),
+        };
+        Self {
+            unlimited: limits == RateLimits::Unlimited,
+            discover: AtomicBool::new(limits == RateLimits::Discovered),
+            read: TokenBucket::new(account.read),
+            write: TokenBucket::new(account.write),
+            balance: TokenBucket::new(account.balance),
+            public: TokenBucket::new(account.public),
+            costs: RwLock::default(),
+        }
+    }
+
+    /// Changes the limits while requests are waiting. Tokens in the buckets stay, as far as they fit.
+    pub fn set_limits(&self, limits: AccountLimits) {
+        self.read.resize(limits.read);
+        self.write.resize(limits.write);
+        self.balance.resize(limits.balance);
+        self.public.resize(limits.public);
+    }
+
+    pub(crate) fn set_costs(&self, costs: Costs) {
+        *self.costs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(costs);
+    }
+
+    /// Returns `true` once if the limits have yet to be read from the exchange.
+    pub(crate) fn take_discovery(&self) -> bool {
+        self.discover.load(Relaxed) && self.discover.swap(false, Relaxed)
+    }
+
+    /// Leaves reading the limits to the next request.
+    pub(crate) fn discover_later(&self) {
+        self.discover.store(true, Relaxed);
+    }
+
+    /// Tokens that a request takes; `items` is the number of items of a batch, and ignored otherwise.
+    #[must_use]
+    pub fn cost(&self, operation: &Operation, items: u32) -> u32 {
+        let costs = self
+            .costs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // The bucket of the balance is counted in requests.
+        let each = match operation.bucket {
+            Bucket::Balance if operation.auth => operation.token_cost,
+            _ => costs.of(operation),
+        };
+        if operation.token_cost_per_item.is_some() {
+            each.saturating_mul(items.max(1))
+        } else {
+            each
+        }
+    }
+
+    fn bucket(&self, operation: &Operation) -> &TokenBucket {
+        match operation.bucket {
+            _ if !operation.auth => &self.public,
+            Bucket::Read => &self.read,
+            Bucket::Write => &self.write,
+            Bucket::Balance => &self.balance,
+        }
+    }
+
+    /// Takes the tokens of a request, waiting at most `max_wait` for them. `items` is the number of items of a batch, and ignored
+    /// otherwise. Clients do this themselves; call it for requests of the same account that are sent in another way.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error immediately if the wait would be longer or the bucket can never hold that many tokens, and later if cancels
+    /// that came in between make the wait longer.
+    pub async fn acquire(
+        &self,
+        operation: &Operation,
+        items: u32,
+        max_wait: Duration,
+    ) -> Result<(), RateLimitError> {
+        if self.unlimited {
+            return Ok(());
+        }
+        let lane = if operation.takes_priority {
+            Lane::Priority
+        } else {
+            Lane::Ordinary
+        };
+        let cost = self.cost(operation, items);
+        self.bucket(operation).acquire(cost, lane, max_wait).await
+    }
+
+    /// The exchange rejected a request of the operation for an empty bucket: it is empty, whatever was counted here.
+    pub(crate) fn rejected(&self, operation: &Operation) {
+        self.bucket(operation).empty();
+    }
+
+    /// The tokens in the buckets and the counters of waits and rejections.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            read: self.read.snapshot(),
+            write: self.write.snapshot(),
+            balance: self.balance.snapshot(),
+            public: self.public.snapshot(),
+        }
+    }
+}
+
+impl Default for RateLimiter {
+    fn default() -> Self {
+        Self::new(RateLimits::default())
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("RateLimiter");
+        if self.unlimited {
+            out.field("unlimited", &true);
+        } else {
+            out.field("now", &self.snapshot());
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+/// The state of a [`RateLimiter`] at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Signed reads.
+    pub read: BucketSnapshot,
+    /// Signed writes.
+    pub write: BucketSnapshot,
+    /// Balance requests.
+    pub balance: BucketSnapshot,
+    /// Unsigned requests.
+    pub public: BucketSnapshot,
+}

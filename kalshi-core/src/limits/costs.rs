@@ -1,0 +1,194 @@
+//! Token costs of operations: those of the spec, or those that the exchange reports for the account.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::operation::Operation;
+
+/// The token costs that the exchange reports for an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointCosts {
+    default_cost: u32,
+    endpoints: Vec<EndpointCost>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct EndpointCost {
+    method: String,
+    /// Parameters are `:name`, and `*name` is the rest of the path.
+    path: String,
+    cost: u32,
+}
+
+impl EndpointCosts {
+    /// Costs in which every operation takes `default_cost` tokens.
+    #[must_use]
+    pub fn new(default_cost: u32) -> Self {
+        Self {
+            default_cost,
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// Adds the cost of one endpoint, its path from the root of the host: parameters are `:name`, and `*name` stands for the rest
+    /// of the path.
+    #[must_use]
+    pub fn with_endpoint(
+        mut self,
+        method: impl Into<String>,
+        path: impl Into<String>,
+        cost: u32,
+    ) -> Self {
+        self.endpoints.push(EndpointCost {
+            method: method.into(),
+            path: path.into(),
+            cost,
+        });
+        self
+    }
+}
+
+/// The costs that differ from those of the spec, by operation id.
+#[derive(Debug, Default)]
+pub(crate) struct Costs(HashMap<&'static str, u32>);
+
+impl Costs {
+    /// The reported costs of `operations`, whose paths are below `base_path`. An operation that is not listed takes the default.
+    pub(crate) fn new(
+        costs: &EndpointCosts,
+        operations: &'static [Operation],
+        base_path: &str,
+    ) -> Self {
+        let reported = operations.iter().map(|operation| {
+            let mut listed = costs.endpoints.iter();
+            let found = listed.find(|cost| cost.is_of(operation, base_path));
+            (
+                operation,
+                found.map_or(costs.default_cost, |cost| cost.cost),
+            )
+        });
+        let differing = reported.filter(|(operation, cost)| cost_in_spec(operation) != *cost);
+        Self(
+            differing
+                .map(|(operation, cost)| (operation.id, cost))
+                .collect(),
+        )
+    }
+
+    /// Tokens that one request, or one item of a batch, takes.
+    pub(super) fn of(&self, operation: &Operation) -> u32 {
+        let reported = self.0.get(operation.id).copied();
+        reported.unwrap_or_else(|| cost_in_spec(operation))
+    }
+}
+
+fn cost_in_spec(operation: &Operation) -> u32 {
+    operation
+        .token_cost_per_item
+        .unwrap_or(operation.token_cost)
+}
+
+impl EndpointCost {
+    fn is_of(&self, operation: &Operation, base_path: &str) -> bool {
+        if !self.method.eq_ignore_ascii_case(operation.method.as_str()) {
+            return false;
+        }
+        let path = self.path.strip_prefix(base_path).unwrap_or(&self.path);
+        let (mut listed, mut own) = (path.split('/'), operation.path.split('/'));
+        loop {
+            match (listed.next(), own.next()) {
+                (None, None) => return true,
+                (Some(rest), Some(_)) if rest.starts_with('*') => return true,
+                (Some(name), Some(segment))
+                    if name.starts_with(':') && segment.starts_with('{') => {}
+                (Some(listed), Some(own)) if listed == own => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// The number of items of a batch: the length of the longest list in its body.
+pub(crate) fn items(operation: &Operation, body: Option<&[u8]>) -> u32 {
+    if operation.token_cost_per_item.is_none() {
+        return 1;
+    }
+    let fields = body.and_then(|body| serde_json::from_slice::<Map<String, Value>>(body).ok());
+    let lengths = fields
+        .iter()
+        .flat_map(Map::values)
+        .filter_map(|value| u32::try_from(value.as_array()?.len()).ok());
+    lengths.max().unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Method;
+
+    use super::*;
+    use crate::operation::Bucket;
+
+    static OPERATIONS: [Operation; 4] = [
+        Operation::new(
+            "CancelThing",
+            Method::DELETE,
+            "/things/{thing_id}",
+            "",
+            Bucket::Write,
+        )
+        .cost(2),
+        Operation::new(
+            "GetThing",
+            Method::GET,
+            "/things/{thing_id}",
+            "",
+            Bucket::Read,
+        ),
+        Operation::new(
+            "GetThingPart",
+            Method::GET,
+            "/things/{thing_id}/part",
+            "",
+            Bucket::Read,
+        ),
+        Operation::new(
+            "CreateThings",
+            Method::POST,
+            "/things/batch",
+            "",
+            Bucket::Write,
+        )
+        .cost_per_item(3),
+    ];
+
+    #[test]
+    fn reported_costs_replace_those_of_the_spec() {
+        let costs = EndpointCosts::new(10)
+            .with_endpoint("DELETE", "/api/v2/things/:id", 3)
+            .with_endpoint("get", "/api/v2/things/*rest", 50)
+            .with_endpoint("GET", "/api/v2/nowhere", 1);
+        let costs = Costs::new(&costs, &OPERATIONS, "/api/v2");
+        let of = OPERATIONS.each_ref().map(|operation| costs.of(operation));
+        // The last one is not listed, so it takes the default, whatever the spec says.
+        assert_eq!(of, [3, 50, 50, 10]);
+        let of = OPERATIONS
+            .each_ref()
+            .map(|operation| Costs::default().of(operation));
+        assert_eq!(of, [2, 10, 10, 3]);
+    }
+
+    #[test]
+    fn batch_has_as_many_items_as_its_longest_list() {
+        let [single, .., batch] = &OPERATIONS;
+        let count = |body: &[u8]| items(batch, Some(body));
+        assert_eq!(
+            count(br#"{"orders":[{"a":[1,2,3,4]},{}],"note":"[1,2,3]"}"#),
+            2
+        );
+        assert_eq!(count(br#"{"a":[1],"orders":[1,2,3],"z":[]}"#), 3);
+        assert_eq!(count(b"{}"), 1);
+        assert_eq!(items(batch, None), 1);
+        assert_eq!(items(single, Some(br#"{"a":[1,2,3]}"#)), 1);
+    }
+}

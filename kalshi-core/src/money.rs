@@ -1,0 +1,380 @@
+//! Exact money: dollars and contracts as fixed-point numbers, encoded as decimal strings.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+
+/// A string or a number is not a valid amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MoneyError {
+    /// Not a plain decimal number such as `-12.34`: digits, then optionally a point and more digits.
+    NotDecimal,
+    /// More decimal places than the type holds. Amounts are never rounded.
+    TooPrecise {
+        /// Decimal places that the type holds.
+        decimals: u32,
+    },
+    /// Outside the range of the type.
+    OutOfRange,
+}
+
+impl fmt::Display for MoneyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDecimal => f.write_str("not a plain decimal number such as 12.34"),
+            Self::TooPrecise { decimals } => {
+                write!(f, "more than {decimals} decimal places; round it first")
+            }
+            Self::OutOfRange => f.write_str("out of range"),
+        }
+    }
+}
+
+impl std::error::Error for MoneyError {}
+
+/// Parses a plain decimal number as a multiple of 10^-`decimals`.
+fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let mut value: i64 = 0;
+    let mut decimal_places: Option<u32> = None;
+    let mut whole_digits = 0;
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                match &mut decimal_places {
+                    Some(count) if *count == decimals => {
+                        return Err(MoneyError::TooPrecise { decimals });
+                    }
+                    Some(count) => *count += 1,
+                    None => whole_digits += 1,
+                }
+                // Accumulates negative values, whose range is larger by one.
+                value = value
+                    .checked_mul(10)
+                    .and_then(|value| value.checked_sub(i64::from(byte - b'0')))
+                    .ok_or(MoneyError::OutOfRange)?;
+            }
+            b'.' if decimal_places.is_none() && whole_digits > 0 => decimal_places = Some(0),
+            _ => return Err(MoneyError::NotDecimal),
+        }
+    }
+    let missing = match decimal_places {
+        Some(0) => return Err(MoneyError::NotDecimal),
+        None if whole_digits == 0 => return Err(MoneyError::NotDecimal),
+        given => decimals - given.unwrap_or(0),
+    };
+    let value = value
+        .checked_mul(10_i64.pow(missing))
+        .ok_or(MoneyError::OutOfRange)?;
+    if negative {
+        Ok(value)
+    } else {
+        value.checked_neg().ok_or(MoneyError::OutOfRange)
+    }
+}
+
+/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed.
+fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> fmt::Result {
+    let scale = 10_u64.pow(decimals);
+    let magnitude = value.unsigned_abs();
+    let (whole, mut fraction) = (magnitude / scale, magnitude % scale);
+    let mut width = decimals;
+    if fraction % 10_u64.pow(decimals - shown) == 0 {
+        fraction /= 10_u64.pow(decimals - shown);
+        width = shown;
+    }
+    let text = format!("{whole}.{fraction:0width$}", width = width as usize);
+    f.pad_integral(value >= 0, "", &text)
+}
+
+macro_rules! fixed_point {
+    ($name:ident, $decimals:literal, $shown:literal, $from_units:ident, $units:ident, $unit:literal, $one:literal) => {
+        impl $name {
+            /// Zero.
+            pub const ZERO: Self = Self(0);
+            /// One.
+            pub const ONE: Self = Self($one);
+            /// Decimal places of the type.
+            pub const DECIMALS: u32 = $decimals;
+
+            #[doc = concat!("Creates an amount from a number of ", $unit, ".")]
+            #[must_use]
+            pub const fn $from_units(units: i64) -> Self {
+                Self(units)
+            }
+
+            #[doc = concat!("The amount as a number of ", $unit, ".")]
+            #[must_use]
+            pub const fn $units(self) -> i64 {
+                self.0
+            }
+
+            /// The sum, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_add(self, other: Self) -> Option<Self> {
+                match self.0.checked_add(other.0) {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// The difference, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_sub(self, other: Self) -> Option<Self> {
+                match self.0.checked_sub(other.0) {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// Returns `true` if the amount is zero.
+            #[must_use]
+            pub const fn is_zero(self) -> bool {
+                self.0 == 0
+            }
+
+            /// Returns `true` if the amount is below zero.
+            #[must_use]
+            pub const fn is_negative(self) -> bool {
+                self.0 < 0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MoneyError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                parse(text, $decimals).map(Self)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = MoneyError;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = MoneyError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write(f, self.0, $decimals, $shown)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!(
+                            "a decimal string with at most ",
+                            $decimals,
+                            " decimal places"
+                        ))
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                        text.parse().map_err(|error| {
+                            let start: String = text.chars().take(40).collect();
+                            E::custom(format_args!("{start:?} is {error}"))
+                        })
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
+            }
+        }
+
+        #[cfg(feature = "rust_decimal")]
+        impl From<$name> for rust_decimal::Decimal {
+            fn from(amount: $name) -> Self {
+                Self::new(amount.0, $decimals)
+            }
+        }
+
+        #[cfg(feature = "rust_decimal")]
+        impl TryFrom<rust_decimal::Decimal> for $name {
+            type Error = MoneyError;
+
+            fn try_from(number: rust_decimal::Decimal) -> Result<Self, Self::Error> {
+                let number = number.normalize();
+                let missing = u32::from($decimals as u8)
+                    .checked_sub(number.scale())
+                    .ok_or(MoneyError::TooPrecise {
+                        decimals: $decimals,
+                    })?;
+                let units = number.mantissa().checked_mul(10_i128.pow(missing));
+                let units = units.and_then(|units| i64::try_from(units).ok());
+                units.map(Self).ok_or(MoneyError::OutOfRange)
+            }
+        }
+    };
+}
+
+/// An exact amount of US dollars: a price, a fee, a balance. Stored in millionths of a dollar, from about -9.2 to 9.2 trillion
+/// dollars.
+///
+/// It is encoded as a decimal string with up to six decimal places: four, as the exchange writes prices, or six if four do not
+/// suffice.
+///
+/// ```
+/// # use kalshi_core::Dollars;
+///
+/// let price: Dollars = "0.56".parse()?;
+/// assert_eq!(price, Dollars::from_cents(56));
+/// assert_eq!(price.to_string(), "0.5600");
+/// assert!("0.1234567".parse::<Dollars>().is_err(), "never rounded");
+/// # Ok::<(), kalshi_core::MoneyError>(())
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dollars(i64);
+
+fixed_point!(
+    Dollars,
+    6,
+    4,
+    from_micros,
+    micros,
+    "millionths of a dollar",
+    1_000_000
+);
+
+impl Dollars {
+    /// Creates an amount from a number of cents.
+    #[must_use]
+    pub const fn from_cents(cents: i32) -> Self {
+        Self(cents as i64 * 10_000)
+    }
+}
+
+/// An exact number of contracts, in hundredths.
+///
+/// It is encoded as a decimal string with two decimal places. Positions and order book deltas may be negative.
+///
+/// ```
+/// # use kalshi_core::Contracts;
+///
+/// assert_eq!(Contracts::from(10).to_string(), "10.00");
+/// assert_eq!("2.5".parse::<Contracts>()?, Contracts::from_hundredths(250));
+/// # Ok::<(), kalshi_core::MoneyError>(())
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Contracts(i64);
+
+fixed_point!(
+    Contracts,
+    2,
+    2,
+    from_hundredths,
+    hundredths,
+    "hundredths of a contract",
+    100
+);
+
+impl From<i32> for Contracts {
+    fn from(whole: i32) -> Self {
+        Self(i64::from(whole) * 100)
+    }
+}
+
+impl From<u32> for Contracts {
+    fn from(whole: u32) -> Self {
+        Self(i64::from(whole) * 100)
+    }
+}
+
+/// One level of an order book: a price and the contracts resting at it. Encoded as a pair of decimal strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "(Dollars, Contracts)", into = "(Dollars, Contracts)")]
+pub struct PriceLevel {
+    /// The price, in dollars.
+    pub price: Dollars,
+    /// Contracts resting at the price.
+    pub count: Contracts,
+}
+
+impl From<(Dollars, Contracts)> for PriceLevel {
+    fn from((price, count): (Dollars, Contracts)) -> Self {
+        Self { price, count }
+    }
+}
+
+impl From<PriceLevel> for (Dollars, Contracts) {
+    fn from(level: PriceLevel) -> Self {
+        (level.price, level.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_plain_decimal_is_refused() {
+        for text in [
+            "", "-", ".", "5.", ".5", "+1", " 1", "1 ", "1e3", "NaN", "1,000", "0x1", "--1",
+            "1.2.3", "\u{0661}",
+        ] {
+            assert_eq!(
+                text.parse::<Dollars>(),
+                Err(MoneyError::NotDecimal),
+                "{text:?}"
+            );
+        }
+        assert_eq!(
+            "1.234".parse::<Contracts>(),
+            Err(MoneyError::TooPrecise { decimals: 2 })
+        );
+        assert_eq!(
+            "9999999999999".parse::<Dollars>(),
+            Err(MoneyError::OutOfRange)
+        );
+    }
+
+    #[test]
+    fn the_ends_of_the_range_survive() {
+        for units in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX] {
+            let amount = Dollars::from_micros(units);
+            assert_eq!(amount.to_string().parse(), Ok(amount));
+        }
+    }
+
+    #[test]
+    fn amounts_are_written_as_the_exchange_writes_them() {
+        assert_eq!(Dollars::from_micros(15_930).to_string(), "0.015930");
+        assert_eq!(Dollars::from_micros(-41_160_000).to_string(), "-41.1600");
+        assert_eq!(Contracts::from_hundredths(22_727).to_string(), "227.27");
+        assert_eq!(
+            format!("{:>10}", Contracts::from_hundredths(-5)),
+            "     -0.05"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! What the spec says of an operation: the row that signing, rate limits, retries and pagination go by.
+
+use std::fmt;
+
+use reqwest::Method;
+
+/// One operation of a REST API, as the spec describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Operation {
+    /// `operationId` in the spec, such as `GetMarkets`.
+    pub id: &'static str,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the base URL, with its parameters in braces, such as `/markets/{ticker}`.
+    pub path: &'static str,
+    /// The section of the spec that it is listed in, such as `portfolio`.
+    pub tag: &'static str,
+    /// `true` if the exchange requires a signature.
+    pub auth: bool,
+    /// Tokens that a request takes from its bucket. The exchange may set other costs for an account.
+    pub token_cost: u32,
+    /// Tokens that each item of a batch takes, instead of [`token_cost`](Self::token_cost). `None` if it is not a batch.
+    pub token_cost_per_item: Option<u32>,
+    /// The bucket that the tokens come from.
+    pub bucket: Bucket,
+    /// `true` if it takes tokens ahead of other waiting requests: cancels must not wait behind orders that open more.
+    pub takes_priority: bool,
+    /// `true` if HTTP defines sending it twice to have the effect of sending it once: GET, PUT and DELETE. The second response may
+    /// still differ from the first, and only GET changes nothing.
+    pub idempotent: bool,
+    /// `true` if the exchange has deprecated it.
+    pub deprecated: bool,
+    /// Pagination of the list, or `None` if the operation is not paginated.
+    pub paging: Option<Paging>,
+}
+
+impl Operation {
+    /// A signed operation that takes 10 tokens of the read bucket if it is a GET, and of the write bucket otherwise. A DELETE takes
+    /// priority, as it cancels something.
+    ///
+    /// Generated code calls this and the setters below; they are part of the interface between kalshi-gen and this crate.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        id: &'static str,
+        method: Method,
+        path: &'static str,
+        tag: &'static str,
+        bucket: Bucket,
+    ) -> Self {
+        Self {
+            id,
+            method,
+            path,
+            tag,
+            auth: true,
+            token_cost: 10,
+            token_cost_per_item: None,
+            bucket,
+            takes_priority: false,
+            idempotent: false,
+            deprecated: false,
+            paging: None,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn public(mut self) -> Self {
+        self.auth = false;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn cost(mut self, tokens: u32) -> Self {
+        self.token_cost = tokens;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn cost_per_item(mut self, tokens: u32) -> Self {
+        self.token_cost_per_item = Some(tokens);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn priority(mut self) -> Self {
+        self.takes_priority = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn deprecated(mut self) -> Self {
+        self.deprecated = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn paged(mut self, paging: Paging) -> Self {
+        self.paging = Some(paging);
+        self
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.id, self.method, self.path)
+    }
+}
+
+/// The token bucket that a request draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Bucket {
+    /// Reads.
+    Read,
+    /// Orders and everything else that changes something, and the reads that the exchange counts among these.
+    Write,
+    /// The account's balance, which has a bucket of its own.
+    Balance,
+}
+
+/// The parameters and fields that paginate an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Paging {
+    /// The query parameter that takes the cursor.
+    pub cursor_parameter: &'static str,
+    /// The field of the response that holds the next cursor. It is empty or absent on the last page.
+    pub cursor_member: &'static str,
+    /// The query parameter for the number of items on a page.
+    pub limit_parameter: Option<&'static str>,
+    /// The field of the response that holds the list. `None` if the response has several lists.
+    pub items_member: Option<&'static str>,
+}
+
+impl Paging {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        cursor_parameter: &'static str,
+        cursor_member: &'static str,
+        limit_parameter: Option<&'static str>,
+        items_member: Option<&'static str>,
+    ) -> Self {
+        Self {
+            cursor_parameter,
+            cursor_member,
+            limit_parameter,
+            items_member,
+        }
+    }
+}

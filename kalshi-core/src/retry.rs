@@ -1,0 +1,213 @@
+//! Retry policy. A request that may have taken effect is never sent again.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+
+use crate::{error::Error, operation::Operation};
+
+/// When a failed request is sent again.
+///
+/// | What happened | Reads (GET) | Everything else |
+/// |---|---|---|
+/// | No connection was established | retry | retry: nothing was sent |
+/// | 429 | retry | retry: it was rejected before it was processed |
+/// | 500, 502, 503, 504 | retry | error: it may have taken effect |
+/// | The connection broke, or no response came in time | retry | error: it may have taken effect |
+/// | Any other response, or one that does not decode | error | error |
+///
+/// The pause between attempts is random, up to [`initial_backoff`](Self::with_initial_backoff) before the second attempt, doubling
+/// up to [`max_backoff`](Self::with_max_backoff). A `Retry-After` header is respected. Every attempt is signed again and takes its
+/// tokens. The client's [`timeout`](crate::ClientBuilder::timeout) bounds all attempts together.
+///
+/// ```
+/// # use kalshi_core::RetryPolicy;
+/// use std::time::Duration;
+///
+/// let patient = RetryPolicy::default().with_max_attempts(6).with_max_backoff(Duration::from_secs(10));
+/// assert_eq!(patient.max_attempts, 6);
+/// assert_eq!(RetryPolicy::none().max_attempts, 1);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Most attempts, the first included.
+    pub max_attempts: u32,
+    /// Longest pause before the second attempt.
+    pub initial_backoff: Duration,
+    /// Longest pause before any attempt.
+    pub max_backoff: Duration,
+    /// No attempt starts later than this after the first.
+    pub max_elapsed: Duration,
+    /// Timeout of one attempt of a read, after which the next one starts. `None` lets an attempt take as long as the request may;
+    /// so does the last attempt in any case.
+    pub attempt_timeout: Option<Duration>,
+}
+
+impl Default for RetryPolicy {
+    /// Three attempts within 15 s, pauses of up to 0.2 s and then 0.4 s, 5 s for each attempt of a read.
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            initial_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(5),
+            max_elapsed: Duration::from_secs(15),
+            attempt_timeout: Some(Duration::from_secs(5)),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Sends every request once. A request that [`ClockCorrection`](crate::ClockCorrection) signs again is still sent again.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            max_attempts: 1,
+            attempt_timeout: None,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the number of attempts, the first included. 0 counts as 1.
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the longest pause before the second attempt.
+    #[must_use]
+    pub fn with_initial_backoff(mut self, backoff: Duration) -> Self {
+        self.initial_backoff = backoff;
+        self
+    }
+
+    /// Sets the longest pause before any attempt.
+    #[must_use]
+    pub fn with_max_backoff(mut self, backoff: Duration) -> Self {
+        self.max_backoff = backoff;
+        self
+    }
+
+    /// Sets the time after which no further attempt starts.
+    #[must_use]
+    pub fn with_max_elapsed(mut self, elapsed: Duration) -> Self {
+        self.max_elapsed = elapsed;
+        self
+    }
+
+    /// Sets the timeout of one attempt of a read.
+    #[must_use]
+    pub fn with_attempt_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Timeout of an attempt, counted from 1.
+    pub(crate) fn timeout_of(&self, operation: &Operation, number: u32) -> Option<Duration> {
+        // Only a read may be abandoned early, and only if another attempt follows.
+        self.attempt_timeout
+            .filter(|_| is_safe(operation) && number < self.max_attempts)
+    }
+
+    /// The pause before the next attempt, or `None` if there is none: `attempts` were made in `elapsed`.
+    pub(crate) fn pause(
+        &self,
+        attempts: u32,
+        elapsed: Duration,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
+        if attempts >= self.max_attempts {
+            return None;
+        }
+        let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+        let longest = self
+            .initial_backoff
+            .saturating_mul(doubled)
+            .min(self.max_backoff);
+        // Full jitter, so that many clients do not come back at the same moment.
+        let pause = longest
+            .mul_f64(fastrand::f64())
+            .max(retry_after.unwrap_or_default());
+        (elapsed.saturating_add(pause) <= self.max_elapsed).then_some(pause)
+    }
+}
+
+/// Returns `true` if the operation changes nothing.
+pub(crate) fn is_safe(operation: &Operation) -> bool {
+    operation.method == Method::GET
+}
+
+/// Returns `true` if the request may be sent again after this error, as far as this attempt goes.
+pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
+    let again = [
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ];
+    if error.is_connect() || error.is_rate_limited() {
+        return true;
+    }
+    is_safe(operation)
+        && (error.is_broken()
+            || error.is_timeout()
+            || error
+                .api()
+                .is_some_and(|refusal| again.contains(&refusal.status())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn backoff_is_jittered_and_doubles_to_its_limit() {
+        let policy = RetryPolicy::default()
+            .with_max_attempts(10)
+            .with_initial_backoff(Duration::from_millis(100))
+            .with_max_backoff(Duration::from_millis(800));
+        for (attempts, longest) in [(1, 100), (2, 200), (3, 400), (4, 800), (9, 800)] {
+            let pauses: Vec<_> = (0..200)
+                .map(|_| policy.pause(attempts, Duration::ZERO, None).unwrap())
+                .collect();
+            let longest = Duration::from_millis(longest);
+            assert!(pauses.iter().all(|pause| *pause <= longest));
+            // Full jitter: from nothing to everything.
+            assert!(
+                pauses.iter().any(|pause| *pause < longest / 4)
+                    && pauses.iter().any(|pause| *pause > longest * 3 / 4)
+            );
+        }
+    }
+
+    #[test]
+    fn attempts_end_by_number_and_by_time() {
+        let policy = RetryPolicy::default();
+        assert!(policy.pause(2, Duration::ZERO, None).is_some());
+        assert_eq!(policy.pause(3, Duration::ZERO, None), None);
+        assert_eq!(policy.pause(1, Duration::from_secs(16), None), None);
+        assert_eq!(
+            policy.pause(1, Duration::from_secs(14), Some(Duration::from_secs(2))),
+            None
+        );
+        assert_eq!(RetryPolicy::none().pause(1, Duration::ZERO, None), None);
+        assert_eq!(
+            policy
+                .with_max_attempts(u32::MAX)
+                .pause(u32::MAX - 1, Duration::ZERO, None)
+                .map(|pause| pause <= policy.max_backoff),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn retry_after_is_respected() {
+        let policy = RetryPolicy::default();
+        let pause = policy
+            .pause(1, Duration::ZERO, Some(Duration::from_secs(3)))
+            .unwrap();
+        assert_eq!(pause, Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,125 @@
+//! The innermost middleware: counts what goes over the wire, whatever the middleware around it does.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use http::Extensions;
+use reqwest::{Request, Response, StatusCode};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
+
+/// The attempts of one request. They count from their start, as one that is dropped halfway may have arrived.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    /// Start of the request.
+    started: Instant,
+    /// Attempts started.
+    begun: AtomicU32,
+    /// Attempts that may have arrived.
+    arrived: AtomicU32,
+    /// Attempts that may have been processed: arrived, and not rejected for an empty token bucket.
+    processed: AtomicU32,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            begun: AtomicU32::default(),
+            arrived: AtomicU32::default(),
+            processed: AtomicU32::default(),
+        }
+    }
+}
+
+impl Attempts {
+    /// Time since the start of the request.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Counts an attempt that starts, and returns the number of all.
+    pub(crate) fn begin(&self) -> u32 {
+        self.0.begun.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn begun(&self) -> u32 {
+        self.0.begun.load(Relaxed)
+    }
+
+    /// Records that an attempt was rejected before it was processed.
+    pub(crate) fn was_rejected(&self) {
+        // A middleware may have made the response itself, without sending anything.
+        _ = self
+            .0
+            .processed
+            .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1));
+    }
+
+    /// Returns `true` if an attempt may have arrived at the exchange.
+    pub(crate) fn any_arrived(&self) -> bool {
+        self.0.arrived.load(Relaxed) > 0
+    }
+
+    /// Attempts that the exchange may have processed.
+    pub(crate) fn processed(&self) -> u32 {
+        self.0.processed.load(Relaxed)
+    }
+}
+
+/// Counts each attempt in the [`Attempts`] of its request, and fails a request that was redirected.
+#[derive(Debug)]
+pub(crate) struct Wire;
+
+/// The HTTP client followed a redirect, and so may have carried a signature to another host.
+#[derive(Debug)]
+struct FollowedRedirect;
+
+impl std::fmt::Display for FollowedRedirect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the HTTP client given to `http_client` followed a redirect, which may carry signatures to another host; build it \
+             with redirect(reqwest::redirect::Policy::none())",
+        )
+    }
+}
+
+impl std::error::Error for FollowedRedirect {}
+
+#[async_trait::async_trait]
+impl Middleware for Wire {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let attempts = extensions.get::<Attempts>().cloned().unwrap_or_default();
+        let url = request.url().clone();
+        attempts.0.arrived.fetch_add(1, Relaxed);
+        attempts.0.processed.fetch_add(1, Relaxed);
+        let result = next.run(request, extensions).await;
+        match &result {
+            Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
+                attempts.0.arrived.fetch_sub(1, Relaxed);
+                attempts.0.processed.fetch_sub(1, Relaxed);
+            }
+            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                attempts.0.processed.fetch_sub(1, Relaxed);
+            }
+            Ok(response) if *response.url() != url => {
+                return Err(Error::middleware(FollowedRedirect));
+            }
+            _ => {}
+        }
+        result
+    }
+}

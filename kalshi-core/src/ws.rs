@@ -1,0 +1,34 @@
+//! WebSocket connections that reconnect and resubscribe, with typed messages.
+//!
+//! [`ConnectionBuilder::connect`] opens a [`Connection`]. A lost connection is established again and everything is subscribed to
+//! again; what happens to the connection is reported as an [`Event`] between the messages.
+//!
+//! One task owns the socket (`driver`). Which message belongs to which subscription is decided by `session`, which does no input or
+//! output and reads envelopes and control frames only; the messages of an API are decoded where they are read, into the types that
+//! [`WebSocketApi`] names.
+
+mod api;
+mod backoff;
+mod command;
+mod connection;
+mod control;
+mod driver;
+mod envelope;
+mod error;
+mod event;
+mod frame;
+mod handshake;
+mod message;
+mod queue;
+mod session;
+mod subscription;
+
+pub use api::{Targets, WebSocketApi};
+pub use connection::{Connection, ConnectionBuilder};
+pub use control::ListedSubscription;
+pub use error::{CommandError, ConnectionError, is_terminal};
+pub use event::{Event, Received, SubscriptionId};
+pub use frame::{Frame, discriminates};
+pub use message::{MalformedMessage, Message, UnknownMessage};
+pub use queue::Backpressure;
+pub use subscription::{ConnectionHandle, SubscribeBuilder, Subscription, SubscriptionStream};

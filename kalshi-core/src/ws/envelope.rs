@@ -1,0 +1,271 @@
+//! The envelope of a frame: everything around the body, without decoding the body.
+
+use std::{borrow::Cow, fmt, ops::Range};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// The fields of a frame around its body, and where type and body are in its text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Envelope {
+    pub(super) id: Option<u64>,
+    pub(super) sid: Option<u64>,
+    pub(super) seq: Option<u64>,
+    pub(super) sending_ts_ms: Option<i64>,
+    kind: Kind,
+    body: Option<Range<usize>>,
+    /// `true` if the text around the body was recognized as the exchange writes it. If the body is one JSON value, so is the frame.
+    pub(super) is_usual: bool,
+}
+
+/// The `type` of a frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Kind {
+    #[default]
+    Missing,
+    InText(Range<usize>),
+    /// Written with escapes.
+    Unescaped(Box<str>),
+}
+
+impl Envelope {
+    /// Parses the envelope of a frame. The usual form is recognized without looking at the body, in a fraction of the time.
+    pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        match Self::parse_usual(text) {
+            Some(envelope) => Ok(envelope),
+            None => Self::parse_any(text),
+        }
+    }
+
+    /// The `type` of the frame.
+    pub(super) fn kind<'a>(&'a self, text: &'a str) -> &'a str {
+        match &self.kind {
+            Kind::Missing => "",
+            Kind::InText(range) => text.get(range.clone()).unwrap_or_default(),
+            Kind::Unescaped(kind) => kind,
+        }
+    }
+
+    /// The text under `msg`, or `None` if there is none.
+    pub(super) fn body<'a>(&self, text: &'a str) -> Option<&'a str> {
+        text.get(self.body.clone()?)
+    }
+
+    /// Recognizes `{"type":"…","sid":1,"seq":2,"msg":…,"sending_ts_ms":3}`, where `seq` and `sending_ts_ms` are optional. The body is
+    /// not looked at.
+    pub(super) fn parse_usual(text: &str) -> Option<Self> {
+        const START: &str = r#"{"type":""#;
+        let (kind, rest) = text.strip_prefix(START)?.split_once('"')?;
+        let (sid, rest) = number(rest.strip_prefix(r#","sid":"#)?)?;
+        let (seq, rest) = match rest.strip_prefix(r#","seq":"#) {
+            Some(rest) => number(rest).map(|(seq, rest)| (Some(seq), rest))?,
+            None => (None, rest),
+        };
+        let body_start = text.len() - rest.strip_prefix(r#","msg":"#)?.len();
+        let rest = text.get(body_start..)?.strip_suffix('}')?;
+        let (body, sending_ts_ms) = if rest.ends_with(['}', ']']) {
+            (rest, None)
+        } else {
+            let (body, sent) = rest.rsplit_once(',')?;
+            match number(sent.strip_prefix(r#""sending_ts_ms":"#)?)? {
+                (sent, "") => (body, Some(i64::try_from(sent).ok()?)),
+                _ => return None,
+            }
+        };
+        Some(Self {
+            id: None,
+            sid: Some(sid),
+            seq,
+            sending_ts_ms,
+            kind: Kind::InText(START.len()..START.len() + kind.len()),
+            body: Some(body_start..body_start + body.len()),
+            is_usual: true,
+        })
+    }
+
+    /// Parses an envelope written in any way.
+    pub(super) fn parse_any(text: &str) -> Result<Self, serde_json::Error> {
+        let mut envelope = Self::default();
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        deserializer.deserialize_map(EnvelopeVisitor {
+            text,
+            envelope: &mut envelope,
+        })?;
+        deserializer.end()?;
+        Ok(envelope)
+    }
+}
+
+/// The integer that a text begins with, and what follows it.
+fn number(text: &str) -> Option<(u64, &str)> {
+    let mut number = 0_u64;
+    let mut digits = 0;
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        number = number
+            .checked_mul(10)?
+            .checked_add(u64::from(digit - b'0'))?;
+        digits += 1;
+    }
+    let leading_zero = digits > 1 && text.starts_with('0');
+    (digits > 0 && !leading_zero).then(|| (number, &text[digits..]))
+}
+
+/// The fields of a frame.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    Id,
+    Sid,
+    Seq,
+    SendingTsMs,
+    Type,
+    Msg,
+    #[serde(other)]
+    Other,
+}
+
+/// A string that is borrowed from the text unless it has escapes.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct EnvelopeVisitor<'a, 'e> {
+    text: &'a str,
+    envelope: &'e mut Envelope,
+}
+
+impl EnvelopeVisitor<'_, '_> {
+    /// The range of a part of the text.
+    fn range(&self, part: &str) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.text.as_ptr() as usize;
+        start..start + part.len()
+    }
+}
+
+impl<'de> Visitor<'de> for EnvelopeVisitor<'de, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message of the exchange")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Id => self.envelope.id = map.next_value()?,
+                Field::Sid => self.envelope.sid = map.next_value()?,
+                Field::Seq => self.envelope.seq = map.next_value()?,
+                Field::SendingTsMs => self.envelope.sending_ts_ms = map.next_value()?,
+                Field::Type => {
+                    let Borrowed(kind) = map.next_value()?;
+                    self.envelope.kind = match kind {
+                        Cow::Borrowed(kind) => Kind::InText(self.range(kind)),
+                        Cow::Owned(kind) => Kind::Unescaped(kind.into()),
+                    };
+                }
+                Field::Msg => {
+                    let body: &RawValue = map.next_value()?;
+                    self.envelope.body = Some(self.range(body.get()));
+                }
+                Field::Other => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        match self.envelope.kind {
+            Kind::Missing => Err(A::Error::missing_field("type")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
+mod tests {
+    use super::Envelope;
+
+    const FRAMES: [&str; 6] = [
+        r#"{"type":"delta","sid":1,"seq":24,"msg":{"market_ticker":"KXRAIN-26DEC01-T1","price":"0.4300","side":"yes","ts":"2026-11-24T15:04:05.123Z","ts_ms":1795532645123}}"#,
+        r#"{"type":"snapshot","sid":18446744073709551615,"seq":0,"msg":{"market_ticker":"K","yes":[["0.0100","5.00"]]},"sending_ts_ms":1795532645123}"#,
+        r#"{"type":"trade","sid":11,"msg":{"trade_id":"t","market_ticker":"K","price":"0.36","count":"136.00","ts":1795532645}}"#,
+        r#"{"type":"subscribed","sid":3,"msg":{"channel":"ticker, \",\"sending_ts_ms\":3}","sid":3}}"#,
+        r#"{"type":"ok","sid":3,"seq":7,"msg":[]}"#,
+        r#"{"type":"ok","sid":3,"seq":7,"msg":{"market_tickers":["K"]},"sending_ts_ms":9223372036854775807}"#,
+    ];
+
+    /// The text with one place changed in every way.
+    fn changed(text: &str) -> impl Iterator<Item = String> {
+        const PIECES: [&str; 22] = [
+            "",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            "0",
+            "1",
+            "-",
+            ".",
+            "e",
+            " ",
+            "\n",
+            "null",
+            "{}",
+            "é",
+            r#","msg":{}"#,
+            r#","type":"trade""#,
+            r#","sending_ts_ms":5"#,
+        ];
+        (0..=text.len()).flat_map(move |at| {
+            PIECES.into_iter().flat_map(move |piece| {
+                (0..=4).filter_map(move |taken| {
+                    let after = text.get(at + taken..)?;
+                    Some(format!("{}{piece}{after}", text.get(..at)?))
+                })
+            })
+        })
+    }
+
+    /// The usual envelope of a text whose body is one JSON value, and whose type has no escapes.
+    fn usual(text: &str) -> Option<Envelope> {
+        let envelope = Envelope::parse_usual(text)?;
+        let body = envelope.body(text).unwrap_or_default();
+        serde_json::from_str::<serde::de::IgnoredAny>(body).ok()?;
+        let kind = envelope.kind(text);
+        let plain = kind.chars().all(|c| c != '\\' && !c.is_control());
+        plain.then_some(envelope)
+    }
+
+    #[test]
+    fn usual_envelope_equals_the_general_one() {
+        let mut recognized = 0;
+        for text in FRAMES {
+            assert!(usual(text).is_some(), "{text}");
+            for text in changed(text) {
+                if let Some(mut usual) = usual(&text) {
+                    recognized += 1;
+                    let mut general = Envelope::parse_any(&text).unwrap_or_default();
+                    let bodies = [&usual, &general].map(|envelope| envelope.body(&text));
+                    let [Some(one), Some(other)] = bodies.map(|body| body.map(str::trim)) else {
+                        panic!("{text}: no body");
+                    };
+                    assert_eq!(one, other, "{text}");
+                    (usual.is_usual, usual.body, general.body) = (false, None, None);
+                    assert_eq!(usual, general, "{text}");
+                }
+            }
+        }
+        assert!(recognized > 10_000, "{recognized}");
+    }
+
+    #[test]
+    fn escaped_type_is_unescaped() {
+        let text = r#"{"msg":{"a":1},"type":"o\u006b","id":7,"other":[]}"#;
+        let envelope = Envelope::parse(text).unwrap_or_default();
+        assert_eq!((envelope.kind(text), envelope.id), ("ok", Some(7)));
+        assert_eq!(envelope.body(text), Some(r#"{"a":1}"#));
+    }
+}

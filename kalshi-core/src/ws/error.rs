@@ -1,0 +1,280 @@
+//! Errors of WebSocket connections and their commands.
+
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use kalshi_auth::{ClockError, SignError};
+use reqwest::StatusCode;
+
+use crate::{api_error::ApiError, config_error::ConfigError, server_time};
+
+type Source = Arc<dyn StdError + Send + Sync>;
+
+/// A WebSocket connection, or a command on it, failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The client has no credentials, and the handshake must be signed.
+    NoCredentials,
+    /// The client's configuration does not allow WebSocket connections.
+    Config(Arc<ConfigError>),
+    /// The handshake could not be signed.
+    Signing(Source),
+    /// No connection could be established.
+    Connect(Source),
+    /// The exchange rejected the handshake.
+    Rejected {
+        /// The rejection.
+        error: Box<ApiError>,
+        /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be the cause.
+        clock_behind_ms: Option<i64>,
+    },
+    /// The server did not upgrade the connection to WebSocket.
+    Handshake(&'static str),
+    /// The connection broke, or the server violated the protocol.
+    Broken(Source),
+    /// The server closed the connection.
+    Closed {
+        /// Code of the close frame; 1005 if there was none.
+        code: u16,
+        /// Reason in the close frame; empty if there was none.
+        reason: String,
+    },
+    /// Nothing was received for this long, not even a ping.
+    Idle(Duration),
+    /// The exchange rejected a command.
+    Command(CommandError),
+    /// No reply to a command came in time. Its outcome is unknown.
+    Timeout(Duration),
+    /// The command is invalid, or the reply does not belong to it.
+    Invalid(String),
+    /// The connection broke before the reply to a command came. Its outcome is unknown.
+    Disconnected,
+    /// The connection has ended for good.
+    Ended,
+}
+
+impl ConnectionError {
+    pub(super) fn signing(error: SignError) -> Self {
+        Self::Signing(Arc::new(error))
+    }
+
+    pub(super) fn clock(error: ClockError) -> Self {
+        Self::Signing(Arc::new(error))
+    }
+
+    pub(super) fn connect(error: reqwest::Error) -> Self {
+        Self::Connect(Arc::new(error.without_url()))
+    }
+
+    pub(super) fn broken(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Broken(Arc::new(error))
+    }
+
+    /// A reply of a type that does not belong to the command.
+    pub(super) fn unexpected_reply(kind: &str) -> Self {
+        Self::Invalid(format!(
+            "the exchange replied with `{kind}`, which is not a reply to this command"
+        ))
+    }
+
+    /// Returns `true` if the exchange does not accept the key or the signature.
+    #[must_use]
+    pub fn is_auth(&self) -> bool {
+        match self {
+            Self::NoCredentials => true,
+            Self::Rejected { error, .. } => {
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status())
+            }
+            Self::Command(error) => error.code == 9,
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if another connection would fail the same way, so that none is attempted.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::NoCredentials | Self::Config(_) | Self::Signing(_) | Self::Ended => true,
+            Self::Rejected { error, .. } => {
+                let status = error.status();
+                let passes = [
+                    StatusCode::REQUEST_TIMEOUT,
+                    StatusCode::TOO_EARLY,
+                    StatusCode::TOO_MANY_REQUESTS,
+                ];
+                !status.is_server_error() && !passes.contains(&status)
+            }
+            Self::Closed { code, .. } => {
+                matches!(code, 1002 | 1003 | 1007..=1010 | 4000..=4999)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredentials => f.write_str("the connection must be signed, and the client has no credentials; set them with `Client::builder().credentials(..)`"),
+            Self::Config(_) => f.write_str("the client's configuration does not allow WebSocket connections"),
+            Self::Signing(_) => f.write_str("the handshake could not be signed"),
+            Self::Connect(_) => f.write_str("no connection could be established"),
+            Self::Rejected {
+                error,
+                clock_behind_ms,
+            } => {
+                write!(f, "the exchange rejected the handshake: {error}")?;
+                match clock_behind_ms {
+                    Some(behind) => write!(
+                        f,
+                        "; this machine's clock is {}: correct it",
+                        server_time::describe_skew(*behind)
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Self::Handshake(what) => write!(
+                f,
+                "the server did not upgrade the connection to WebSocket: {what}; check the URL"
+            ),
+            Self::Broken(_) => f.write_str("the connection broke"),
+            Self::Closed { code, reason } if reason.is_empty() => {
+                write!(f, "the connection was closed with code {code}")
+            }
+            Self::Closed { code, reason } => {
+                write!(f, "the connection was closed with code {code}: {reason}")
+            }
+            Self::Idle(time) => write!(f, "nothing was received for {time:?}, not even a ping"),
+            Self::Command(error) => error.fmt(f),
+            Self::Timeout(time) => write!(
+                f,
+                "no reply to the command within {time:?}; its outcome is unknown"
+            ),
+            Self::Invalid(what) => f.write_str(what),
+            Self::Disconnected => f.write_str(
+                "the connection broke before the reply to the command; its outcome is unknown",
+            ),
+            Self::Ended => f.write_str("the connection has ended: open another one"),
+        }
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Config(error) => Some(error.as_ref()),
+            Self::Signing(error) | Self::Connect(error) | Self::Broken(error) => {
+                Some(error.as_ref())
+            }
+            Self::Rejected { error, .. } => Some(error.as_ref()),
+            Self::Command(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A command that the exchange rejected, or a subscription that it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandError {
+    /// The exchange's error code.
+    pub code: i64,
+    /// The exchange's message.
+    pub message: String,
+    /// Markets that the error names; empty if it names none.
+    pub market_tickers: Vec<String>,
+}
+
+impl CommandError {
+    /// Meaning of the code by the AsyncAPI spec, or `None` if it is not listed there.
+    #[must_use]
+    pub fn meaning(&self) -> Option<&'static str> {
+        Some(match self.code {
+            1 => "the command could not be processed",
+            2 => "the command has no parameters",
+            3 => "no channel was named",
+            4 => "no subscription was named",
+            5 => "there is no such command",
+            7 => "there is no such subscription",
+            8 => "there is no such channel",
+            9 => "the channel is for signed connections only",
+            10 => "the channel failed: subscribe again",
+            11 => "a parameter cannot be read",
+            12 => "exactly one subscription must be named",
+            13 => "there is no such action",
+            14 => "a market must be named",
+            15 => "no action was named",
+            18 => "the exchange ran out of time: try again",
+            19 => "`shard_factor` must be above 0",
+            20 => "`shard_key` needs a `shard_factor`",
+            21 => "`shard_key` must be from 0 to below `shard_factor`",
+            22 => "`shard_factor` must be 100 at most",
+            23 => "`match_ids` must be named",
+            24 => "indices must be named",
+            25 => "the messages were not read fast enough: subscribe again",
+            26 => "the subscription would have too many markets: use another connection",
+            27 => "commands came too fast: slow down",
+            28 => "underlyings must be named",
+            _ => return None,
+        })
+    }
+
+    /// Returns `true` if the error ends its subscription: a failed channel (10), or a reader that lags too far (25).
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        is_terminal(self.code)
+    }
+
+    /// Returns `true` if the same command may succeed a little later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.is_terminal() || [1, 18, 27].contains(&self.code)
+    }
+}
+
+/// Returns `true` if an error code ends its subscription: a failed channel (10), or an overflowed buffer (25).
+#[must_use]
+pub fn is_terminal(code: i64) -> bool {
+    [10, 25].contains(&code)
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the exchange rejected the command with error {}",
+            self.code
+        )?;
+        if let Some(meaning) = self.meaning() {
+            write!(f, " ({meaning})")?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        match self.market_tickers.is_empty() {
+            true => Ok(()),
+            false => write!(f, " [{}]", self.market_tickers.join(", ")),
+        }
+    }
+}
+
+impl StdError for CommandError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_codes_that_would_repeat_are_permanent() {
+        let closed = |code| ConnectionError::Closed {
+            code,
+            reason: String::new(),
+        };
+        for code in [1002, 1003, 1007, 1008, 1009, 1010, 4000, 4999] {
+            assert!(closed(code).is_permanent(), "{code}");
+        }
+        for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 3000] {
+            assert!(!closed(code).is_permanent(), "{code}");
+        }
+    }
+}

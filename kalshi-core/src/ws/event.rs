@@ -1,0 +1,158 @@
+//! What a connection reports: messages and events of the connection, before and after decoding.
+
+use std::{fmt, sync::Arc};
+
+use chrono::TimeDelta;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{envelope::Envelope, error::ConnectionError, frame::Frame, message::Message};
+
+/// Something that a [`Connection`](super::Connection) reports.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all events are messages, which are not worth an allocation each"
+)]
+#[non_exhaustive]
+pub enum Event<T> {
+    /// A message of the exchange: [`Received`].
+    Message(T),
+    /// The connection is established. Subscriptions follow.
+    Connected,
+    /// The connection was lost, or could not be established again. Another attempt follows.
+    Disconnected {
+        /// Why.
+        reason: Arc<ConnectionError>,
+    },
+    /// A subscription was made again, on a new connection or after an error that ended it. Messages sent in between are lost.
+    Resubscribed {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The exchange's number for it on this connection.
+        sid: u64,
+    },
+    /// A subscription ended, because the exchange rejected it when it was to be made again.
+    Unsubscribed {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The exchange's error.
+        error: Arc<ConnectionError>,
+    },
+    /// A subscription of this connection ended while its channel stays open for another one that is read elsewhere: no more of its
+    /// messages come here.
+    Detached {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The exchange's number for the channel.
+        sid: u64,
+    },
+    /// Messages of a subscription are missing: those from `expected` to before `got`.
+    Gap {
+        /// The subscription, or `None` if it is not one of this connection's.
+        subscription: Option<SubscriptionId>,
+        /// The sequence number that should have come.
+        expected: u64,
+        /// The sequence number that came.
+        got: u64,
+    },
+    /// Messages were dropped because they were not read in time: see
+    /// [`Backpressure::DropOldest`](super::Backpressure::DropOldest).
+    Lagged {
+        /// Number of dropped messages.
+        count: u64,
+    },
+}
+
+/// A message as received.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Received<M> {
+    /// The subscription it belongs to, the same over all connections. `None` if it belongs to none.
+    pub subscription: Option<SubscriptionId>,
+    /// The message and its envelope.
+    pub frame: Frame<M>,
+    /// Time of arrival in Unix milliseconds of the exchange's clock, as far as that is known. `None` if this machine has no clock.
+    pub received_ts_ms: Option<i64>,
+}
+
+impl<M: Message> Received<M> {
+    /// Time from the exchange sending the message to its arrival, by the exchange's clock. `None` if the message has no sending
+    /// time. The exchange's clock is known to about half a second, so a small negative age means nothing.
+    #[must_use]
+    pub fn age(&self) -> Option<TimeDelta> {
+        let sent = self.frame.sending_ts_ms?;
+        TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(sent)?)
+    }
+
+    /// Time from the reported event to the arrival of the message, by its `ts_ms`. `None` if it has none.
+    #[must_use]
+    pub fn event_age(&self) -> Option<TimeDelta> {
+        let happened = self.frame.message.ts_ms()?;
+        TimeDelta::try_milliseconds(self.received_ts_ms?.checked_sub(happened)?)
+    }
+}
+
+/// A subscription of a connection. It stays the same when the exchange's own number, the `sid`, changes with the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub(super) u64);
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An item of a queue: an event, or the error that ended the connection.
+pub(super) type RawItem = Result<RawEvent, ConnectionError>;
+
+/// An event whose message is not decoded yet.
+pub(super) type RawEvent = Event<RawMessage>;
+
+/// A message as received, not decoded yet.
+#[derive(Clone, Debug)]
+pub(super) struct RawMessage {
+    pub(super) subscription: Option<SubscriptionId>,
+    pub(super) envelope: Envelope,
+    pub(super) text: Utf8Bytes,
+    pub(super) received_ts_ms: Option<i64>,
+}
+
+impl<T> Event<T> {
+    fn map<U>(self, message: impl FnOnce(T) -> U) -> Event<U> {
+        match self {
+            Self::Message(inner) => Event::Message(message(inner)),
+            Self::Connected => Event::Connected,
+            Self::Disconnected { reason } => Event::Disconnected { reason },
+            Self::Resubscribed { subscription, sid } => Event::Resubscribed { subscription, sid },
+            Self::Unsubscribed {
+                subscription,
+                error,
+            } => Event::Unsubscribed {
+                subscription,
+                error,
+            },
+            Self::Detached { subscription, sid } => Event::Detached { subscription, sid },
+            Self::Gap {
+                subscription,
+                expected,
+                got,
+            } => Event::Gap {
+                subscription,
+                expected,
+                got,
+            },
+            Self::Lagged { count } => Event::Lagged { count },
+        }
+    }
+}
+
+impl<M: Message> Event<Received<M>> {
+    /// Decodes an event where it is read.
+    pub(super) fn decode(raw: RawEvent) -> Self {
+        raw.map(|message| Received {
+            subscription: message.subscription,
+            frame: Frame::decode(&message.text, &message.envelope),
+            received_ts_ms: message.received_ts_ms,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! One frame, decoded: its envelope and the message in it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    envelope::Envelope,
+    message::{MalformedMessage, Message, UnknownMessage},
+};
+use crate::json_path;
+
+/// One frame of a WebSocket connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Frame<M> {
+    /// The command that it replies to, or `None` if it is not a reply.
+    pub id: Option<u64>,
+    /// The subscription that it belongs to, or `None` if it belongs to none.
+    pub sid: Option<u64>,
+    /// Sequence number in the subscription, from 1. `None` if the channel is not numbered.
+    pub seq: Option<u64>,
+    /// Time at which the exchange sent it, in Unix milliseconds. `None` in frames from before September 2026.
+    pub sending_ts_ms: Option<i64>,
+    /// The message.
+    pub message: M,
+}
+
+/// A fault in a part of a frame.
+struct Fault<'a> {
+    /// JSON path of the part.
+    path: &'static str,
+    part: &'a str,
+    error: serde_json::Error,
+}
+
+impl<M: Message> Frame<M> {
+    /// Parses the text of a frame. This does not fail: a frame that cannot be decoded has a message that says so.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match Envelope::parse(text) {
+            Ok(envelope) => Self::decode(text, &envelope),
+            Err(error) => Self::malformed(text, &whole(text, error)),
+        }
+    }
+
+    /// Decodes the message of a frame whose envelope was parsed before.
+    pub(super) fn decode(text: &str, envelope: &Envelope) -> Self {
+        let mut frame = Self {
+            id: envelope.id,
+            sid: envelope.sid,
+            seq: envelope.seq,
+            sending_ts_ms: envelope.sending_ts_ms,
+            // Decoding replaces it in place: a message is large, and moving it costs as much as reading its numbers.
+            message: M::unknown(UnknownMessage {
+                kind: String::new(),
+                raw: String::new(),
+            }),
+        };
+        if envelope.is_usual {
+            if frame.decode_body(text, envelope).is_ok_and(|known| known) {
+                return frame;
+            }
+            // Unknown, malformed, or not quite the usual envelope: read it all.
+            return match Envelope::parse_any(text) {
+                Ok(envelope) => Self::decode(text, &envelope),
+                Err(error) => Self::malformed(text, &whole(text, error)),
+            };
+        }
+        match frame.decode_body(text, envelope) {
+            Ok(true) => {}
+            Ok(false) => {
+                let kind = envelope.kind(text);
+                frame.message = M::without_body(kind).unwrap_or_else(|| {
+                    M::unknown(UnknownMessage {
+                        kind: kind.to_owned(),
+                        raw: text.to_owned(),
+                    })
+                });
+            }
+            Err(fault) => return Self::malformed(text, &fault),
+        }
+        frame
+    }
+
+    /// Decodes the body. Returns `false` if there is none, or if the spec has no message of that type.
+    fn decode_body<'a>(&mut self, text: &'a str, envelope: &Envelope) -> Result<bool, Fault<'a>> {
+        let Some(body) = envelope.body(text) else {
+            return Ok(false);
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(body);
+        M::decode_body(envelope.kind(text), &mut deserializer, &mut self.message)
+            .and_then(|known| deserializer.end().map(|()| known))
+            .map_err(|error| Fault {
+                path: "$.msg",
+                part: body,
+                error,
+            })
+    }
+
+    /// A frame of which at most the envelope can be read.
+    fn malformed(text: &str, fault: &Fault<'_>) -> Self {
+        #[derive(Deserialize, Default)]
+        struct Outer {
+            id: Option<u64>,
+            sid: Option<u64>,
+            seq: Option<u64>,
+            sending_ts_ms: Option<i64>,
+            #[serde(rename = "type")]
+            kind: Option<String>,
+        }
+        let Fault { path, part, error } = fault;
+        let Outer {
+            id,
+            sid,
+            seq,
+            sending_ts_ms,
+            kind,
+        } = serde_json::from_str(text).unwrap_or_default();
+        let reason = error.to_string();
+        let (line, column) = (error.line(), error.column());
+        let missing = reason
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.split('`').next());
+        let inner = match missing {
+            Some(name) => json_path::missing(part.as_bytes(), line, column, name),
+            None => json_path::at(part.as_bytes(), line, column),
+        };
+        // A text that ends where a field name belongs has no name.
+        let path = inner.trim_end_matches('.').replacen('$', path, 1);
+        Self {
+            id,
+            sid,
+            seq,
+            sending_ts_ms,
+            message: M::malformed(MalformedMessage {
+                kind,
+                path,
+                reason,
+                raw: text.to_owned(),
+            }),
+        }
+    }
+}
+
+fn whole(text: &str, error: serde_json::Error) -> Fault<'_> {
+    Fault {
+        path: "$",
+        part: text,
+        error,
+    }
+}
+
+/// Returns `true` if a body is an object in which the fields of `values` have their values and those of `names` exist. Generated code
+/// tells messages of one type apart by this.
+#[doc(hidden)]
+#[must_use]
+pub fn discriminates(body: &str, values: &[(&str, &str)], names: &[&str]) -> bool {
+    let Ok(fields) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(body) else {
+        return false;
+    };
+    let has_value = |(name, value): &(&str, &str)| {
+        let text = fields
+            .get(name)
+            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        text.as_deref() == Some(value)
+    };
+    values.iter().all(has_value) && names.iter().all(|name| fields.contains_key(name))
+}

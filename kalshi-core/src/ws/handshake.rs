@@ -1,0 +1,130 @@
+//! The signed handshake that upgrades a request to a WebSocket.
+
+use std::time::Duration;
+
+use reqwest::{
+    StatusCode, Upgraded,
+    header::{
+        CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
+};
+use tokio::time::timeout;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::{client::generate_key, derive_accept_key},
+        protocol::Role,
+    },
+};
+
+use super::error::ConnectionError;
+use crate::{api_error::ApiError, client::Core, server_time::ClockCorrection};
+
+/// An open socket.
+pub(super) type Socket = WebSocketStream<Upgraded>;
+
+/// Timeout for the body of a rejection.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Opens a socket through the client's own HTTP stack, so that TLS, proxies and certificates are the same for both.
+pub(super) async fn connect(core: &Core, longest: Duration) -> Result<Socket, ConnectionError> {
+    let opening = async {
+        match open(core, 0).await {
+            // The response has revealed a wrong clock.
+            Err(error) if error.is_auth() => {
+                let behind = core.shared.server_time.behind_that_matters();
+                let corrects = core.shared.correction != ClockCorrection::Off;
+                match behind {
+                    Some(behind) if corrects => open(core, behind).await,
+                    _ => Err(error),
+                }
+            }
+            result => result,
+        }
+    };
+    timeout(longest, opening)
+        .await
+        .unwrap_or(Err(ConnectionError::Timeout(longest)))
+}
+
+async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
+    let shared = &core.shared;
+    let credentials = shared
+        .socket
+        .credentials
+        .as_ref()
+        .ok_or(ConnectionError::NoCredentials)?;
+    let http = shared
+        .upgrading_client()
+        .map_err(|error| ConnectionError::Config(error.into()))?;
+    // `ws` is spoken over `http`, `wss` over `https`.
+    let url = shared.socket.url.as_deref();
+    let url = url.ok_or_else(|| ConnectionError::Invalid("the API has no WebSocket".to_owned()))?;
+    let url = url.replacen("ws", "http", 1);
+    let key = generate_key();
+    let mut request = http.get(&url).build().map_err(ConnectionError::connect)?;
+    let sent = shared.clock.now_ms().map_err(ConnectionError::clock)?;
+    let stamp = sent.saturating_add_signed(offset_ms);
+    let signed = credentials
+        .headers(stamp, "GET", request.url().path())
+        .await
+        .map_err(ConnectionError::signing)?;
+    let headers = request.headers_mut();
+    signed.insert_into(headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.insert(
+        SEC_WEBSOCKET_KEY,
+        HeaderValue::from_str(&key)
+            .map_err(|_| ConnectionError::Handshake("the key is not a valid header"))?,
+    );
+    let response = http
+        .execute(request)
+        .await
+        .map_err(ConnectionError::connect)?;
+    let received = shared.clock.now_ms().ok();
+    shared
+        .server_time
+        .learn(response.headers(), Some(sent), received);
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = timeout(ERROR_BODY_TIMEOUT, response.bytes()).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        return Err(ConnectionError::Rejected {
+            error: Box::new(ApiError::read(status, &headers, &body)),
+            clock_behind_ms: match status {
+                StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
+                _ => None,
+            },
+        });
+    }
+    check(response.headers(), &key)?;
+    let upgraded = response.upgrade().await.map_err(ConnectionError::connect)?;
+    Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await)
+}
+
+/// Checks that a response accepts the handshake with this key (RFC 6455, section 4.1).
+fn check(headers: &HeaderMap, key: &str) -> Result<(), ConnectionError> {
+    let says = |name, token: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| {
+            value
+                .split(',')
+                .any(|part| part.trim().eq_ignore_ascii_case(token))
+        })
+    };
+    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") {
+        return Err(ConnectionError::Handshake(
+            "it switched to another protocol",
+        ));
+    }
+    let accept = headers.get(SEC_WEBSOCKET_ACCEPT);
+    match accept
+        .is_some_and(|accept| accept.as_bytes() == derive_accept_key(key.as_bytes()).as_bytes())
+    {
+        true => Ok(()),
+        false => Err(ConnectionError::Handshake("it accepted another key")),
+    }
+}

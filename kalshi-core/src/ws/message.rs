@@ -1,0 +1,58 @@
+//! What every typed message of an API can do, and messages that have no type of their own.
+
+use std::fmt;
+
+use serde::Deserializer;
+
+/// A typed message of the exchange. kalshi-gen implements this for the enum of an API's messages.
+pub trait Message: Clone + fmt::Debug + Send + Sized + 'static {
+    /// `type` of the message on the wire, or an empty string if it could not be read.
+    fn kind(&self) -> &str;
+
+    /// Time of the reported event in Unix milliseconds, or `None` if the message has none.
+    fn ts_ms(&self) -> Option<i64>;
+
+    /// Decodes the body of a message of type `kind` into `place`. Returns `false` for a type that the spec does not have.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body does not match the spec.
+    fn decode_body<'de, D: Deserializer<'de>>(
+        kind: &str,
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<bool, D::Error>;
+
+    /// The message of type `kind` if it has no body, or `None` if the spec has no such message.
+    fn without_body(kind: &str) -> Option<Self>;
+
+    /// A message of a type that the spec does not have.
+    fn unknown(message: UnknownMessage) -> Self;
+
+    /// A frame that could not be decoded.
+    fn malformed(message: MalformedMessage) -> Self;
+}
+
+/// A message of a type that the spec does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownMessage {
+    /// `type` of the message on the wire.
+    pub kind: String,
+    /// The frame as received.
+    pub raw: String,
+}
+
+/// A frame that could not be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MalformedMessage {
+    /// `type` of the message on the wire, or `None` if that could not be read.
+    pub kind: Option<String>,
+    /// JSON path of the fault.
+    pub path: String,
+    /// What is wrong.
+    pub reason: String,
+    /// The frame as received.
+    pub raw: String,
+}

@@ -1,0 +1,493 @@
+//! The state of one connection's subscriptions: which message goes to which reader, which reply belongs to which command, and what
+//! to subscribe to. No input or output, and no message of an API is decoded here.
+
+mod commands;
+mod pending;
+mod replies;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    task::Context,
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use tokio::{sync::oneshot, time::Instant};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use self::pending::{Pending, PendingCommand, sid_in};
+use super::{
+    api::Targets,
+    backoff::{STABLE_AFTER, pause},
+    command::{Command, ReplySender},
+    control::{self, Control},
+    envelope::Envelope,
+    error::ConnectionError,
+    event::{RawEvent, RawMessage, SubscriptionId},
+    queue::EventQueue,
+};
+
+/// The queue of the connection itself.
+const MAIN: u64 = 0;
+
+/// Most messages that are kept for subscriptions whose acknowledgement has not come.
+const MAX_EARLY: usize = 10_000;
+
+/// Time after which a subscription without a reply is requested again.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The subscriptions of a connection, over all its sockets.
+pub(super) struct Session {
+    queues: BTreeMap<u64, EventQueue>,
+    /// Queues whose subscription has ended, until they are read.
+    ending: Vec<EventQueue>,
+    subscriptions: BTreeMap<SubscriptionId, Tracked>,
+    sids: HashMap<u64, Route>,
+    pending: HashMap<u64, PendingCommand>,
+    /// Messages that came before the acknowledgement of their subscription.
+    early: Vec<(RawMessage, Control)>,
+    /// Commands on subscriptions that have no `sid` at the moment.
+    waiting: Vec<Command>,
+    outgoing: VecDeque<String>,
+    last_id: u64,
+    last_subscription: u64,
+    is_connected: bool,
+}
+
+/// A subscription, made again on every socket.
+struct Tracked {
+    channel: Arc<str>,
+    targets: &'static Targets,
+    params: Map<String, Value>,
+    selected: BTreeSet<String>,
+    scope: Scope,
+    /// The first targets were added just now, and the exchange has not acknowledged them.
+    is_waking: bool,
+    queue: u64,
+    sid: Option<u64>,
+    /// The caller that waits for the first acknowledgement.
+    reply: Option<ReplySender<SubscriptionId>>,
+    retry_at: Option<Instant>,
+    attempts: u32,
+    since: Option<Instant>,
+}
+
+/// What a subscription selects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Everything on the channel.
+    All,
+    /// Its targets. Without any, it does not exist on the exchange.
+    Targets,
+    /// Its targets. Without any, it exists and selects nothing.
+    OptionalTargets,
+    /// What its parameters name by other ids.
+    Ids,
+}
+
+impl Tracked {
+    /// Returns `true` if there is nothing to subscribe to at the moment.
+    fn is_idle(&self) -> bool {
+        self.scope == Scope::Targets && self.selected.is_empty()
+    }
+}
+
+/// A number of the exchange for subscriptions on the current socket.
+#[derive(Default)]
+struct Route {
+    /// Targets that were removed: no snapshot would bring them back.
+    removed: BTreeSet<String>,
+    /// Last sequence number.
+    last: u64,
+    subscriptions: Vec<SubscriptionId>,
+    queues: Vec<u64>,
+}
+
+impl Session {
+    pub(super) fn new(main: EventQueue) -> Self {
+        Self {
+            queues: BTreeMap::from([(MAIN, main)]),
+            ending: Vec::new(),
+            subscriptions: BTreeMap::new(),
+            sids: HashMap::new(),
+            pending: HashMap::new(),
+            early: Vec::new(),
+            waiting: Vec::new(),
+            outgoing: VecDeque::new(),
+            last_id: 0,
+            last_subscription: 0,
+            is_connected: false,
+        }
+    }
+
+    /// Returns `true` if a command waits to be written.
+    pub(super) fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    pub(super) fn next_outgoing(&mut self) -> Option<String> {
+        self.outgoing.pop_front()
+    }
+
+    /// Returns `true` if something must be done before more frames are read.
+    pub(super) fn wants_turn(&self) -> bool {
+        self.has_outgoing() || self.is_full()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.queues.values().any(EventQueue::is_full)
+    }
+
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) {
+        for queue in self.queues.values_mut() {
+            _ = queue.poll_flush(context);
+        }
+        self.ending
+            .retain_mut(|queue| queue.poll_flush(context).is_pending());
+    }
+
+    /// Delivers everything that waits for readers, and then the error that ended the connection.
+    pub(super) async fn finish(mut self, error: ConnectionError) {
+        for tracked in std::mem::take(&mut self.subscriptions).into_values() {
+            if let Some(reply) = tracked.reply {
+                _ = reply.send(Err(error.clone()));
+            }
+        }
+        self.waiting.clear();
+        let queues = std::mem::take(&mut self.queues).into_values();
+        let ending = self.ending.into_iter().map(|queue| queue.finish(None));
+        let ending = futures_util::future::join_all(ending);
+        let all =
+            futures_util::future::join_all(queues.map(|queue| queue.finish(Some(error.clone()))));
+        futures_util::future::join(all, ending).await;
+    }
+
+    /// Sends an event to all readers.
+    pub(super) fn broadcast(&mut self, event: &RawEvent) {
+        for queue in self.queues.values_mut() {
+            queue.push(event.clone());
+        }
+    }
+
+    fn send(&mut self, queues: &[u64], event: RawEvent) {
+        let Some((last, others)) = queues.split_last() else {
+            return;
+        };
+        for queue in others {
+            if let Some(queue) = self.queues.get_mut(queue) {
+                queue.push(event.clone());
+            }
+        }
+        if let Some(queue) = self.queues.get_mut(last) {
+            queue.push(event);
+        }
+    }
+
+    /// A socket is open: everything is subscribed to.
+    pub(super) fn connected(&mut self) {
+        self.is_connected = true;
+        self.broadcast(&RawEvent::Connected);
+        for id in self.subscriptions.keys().copied().collect::<Vec<_>>() {
+            self.subscribe(id);
+        }
+        self.resume_waiting();
+    }
+
+    /// The socket is lost, and with it every command without a reply.
+    pub(super) fn disconnected(&mut self) {
+        self.is_connected = false;
+        self.outgoing.clear();
+        self.sids.clear();
+        self.early.clear();
+        for command in std::mem::take(&mut self.pending).into_values() {
+            command.pending.fail(ConnectionError::Disconnected);
+        }
+        for tracked in self.subscriptions.values_mut() {
+            tracked.sid = None;
+            tracked.retry_at = None;
+        }
+    }
+
+    /// Time of the next retry of a subscription.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.subscriptions
+            .values()
+            .filter_map(|tracked| tracked.retry_at)
+            .min()
+    }
+
+    pub(super) fn retry_due(&mut self, now: Instant) {
+        let due = |(id, tracked): (&SubscriptionId, &Tracked)| {
+            tracked.retry_at.filter(|at| *at <= now).map(|_| *id)
+        };
+        let due: Vec<_> = self.subscriptions.iter().filter_map(due).collect();
+        for id in due {
+            let reply = self
+                .subscriptions
+                .get(&id)
+                .and_then(|tracked| tracked.reply.as_ref());
+            match reply.is_some_and(oneshot::Sender::is_closed) {
+                // The caller has gone.
+                true => {
+                    self.remove(id);
+                    self.deliver_early(None);
+                }
+                false => self.subscribe(id),
+            }
+        }
+    }
+
+    fn write(&mut self, name: &str, params: Option<Value>, pending: Pending) {
+        self.last_id += 1;
+        self.pending
+            .retain(|_, command| !command.pending.is_abandoned());
+        let sid = params.as_ref().and_then(sid_in);
+        let mut command = json!({"id": self.last_id, "cmd": name});
+        if let (Some(params), Some(fields)) = (params, command.as_object_mut()) {
+            fields.insert("params".to_owned(), params);
+        }
+        self.outgoing.push_back(command.to_string());
+        self.pending
+            .insert(self.last_id, PendingCommand { sid, pending });
+    }
+
+    fn subscribe(&mut self, id: SubscriptionId) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        if tracked.is_idle() {
+            tracked.retry_at = None;
+            return;
+        }
+        // Only the reply to the last request counts.
+        self.pending.retain(
+            |_, command| !matches!(command.pending, Pending::Subscribe(other) if other == id),
+        );
+        // In case no usable reply comes.
+        tracked.retry_at = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
+        let mut params = tracked.params.clone();
+        if !tracked.selected.is_empty() {
+            let selected: Vec<_> = tracked.selected.iter().cloned().collect();
+            params.insert(tracked.targets.list.to_owned(), selected.into());
+        }
+        self.write("subscribe", Some(params.into()), Pending::Subscribe(id));
+    }
+
+    /// Forgets a subscription, and ends its own queue.
+    fn remove(&mut self, id: SubscriptionId) -> Option<Tracked> {
+        let tracked = self.subscriptions.remove(&id)?;
+        if let Some(route) = tracked.sid.and_then(|sid| self.sids.get_mut(&sid)) {
+            route.subscriptions.retain(|other| *other != id);
+            route.queues = queues_of(&self.subscriptions, &route.subscriptions);
+            let goes_on = !route.subscriptions.is_empty();
+            if goes_on && tracked.queue == MAIN && !route.queues.contains(&MAIN) {
+                let detached = RawEvent::Detached {
+                    subscription: id,
+                    sid: tracked.sid.unwrap_or_default(),
+                };
+                self.send(&[MAIN], detached);
+            }
+        }
+        if tracked.queue != MAIN
+            && let Some(queue) = self.queues.remove(&tracked.queue)
+        {
+            self.ending.push(queue);
+        }
+        Some(tracked)
+    }
+
+    /// A frame was received.
+    pub(super) fn frame(&mut self, text: Utf8Bytes, received_ts_ms: Option<i64>) {
+        let mut message = RawMessage {
+            subscription: None,
+            envelope: Envelope::default(),
+            text,
+            received_ts_ms,
+        };
+        match Envelope::parse(&message.text) {
+            Ok(envelope) => {
+                message.envelope = envelope;
+                let control = Control::of(&message.text, &message.envelope);
+                self.route(message, control);
+            }
+            // It could concern anyone.
+            Err(_) => self.broadcast(&RawEvent::Message(message)),
+        }
+    }
+
+    fn route(&mut self, mut message: RawMessage, control: Control) {
+        self.check_sequence(&message.envelope);
+        let own_sid = message.envelope.sid;
+        let id = message
+            .envelope
+            .id
+            .or_else(|| self.command_that_failed(&message.envelope, &control));
+        let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
+            Some((id, command)) => {
+                let sid = self.replied(id, command.pending, &message, &control);
+                // The reply may have made the route in which it is numbered.
+                self.check_sequence(&message.envelope);
+                (sid, true)
+            }
+            None => (own_sid, false),
+        };
+        if message.envelope.id.is_none() {
+            self.note_snapshot(sid, &message);
+        }
+        let terminal = match &control {
+            Control::Error(error) => error.is_terminal(),
+            Control::Unsubscribed => true,
+            _ => false,
+        };
+        let ends = own_sid.filter(|_| terminal);
+        let route = sid.and_then(|sid| self.sids.get(&sid));
+        // Of several subscriptions the same one on every socket.
+        message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());
+        match route {
+            Some(route) if own_sid.is_some() && !route.queues.is_empty() => {
+                match *route.queues.as_slice() {
+                    // The usual case.
+                    [queue] => self.send(&[queue], RawEvent::Message(message)),
+                    ref queues => {
+                        let queues = queues.to_vec();
+                        self.send(&queues, RawEvent::Message(message));
+                    }
+                }
+            }
+            _ if was_reply && own_sid.is_none() => {}
+            None if own_sid.is_some() && self.early.len() < MAX_EARLY && self.is_subscribing() => {
+                self.early.push((message, control));
+            }
+            // Without a `sid` it could concern any subscription.
+            _ if own_sid.is_none()
+                && (terminal || matches!(control, Control::Data | Control::Malformed)) =>
+            {
+                self.broadcast(&RawEvent::Message(message));
+                if terminal {
+                    for sid in self.sids.keys().copied().collect::<Vec<_>>() {
+                        self.end(sid);
+                    }
+                }
+            }
+            _ => self.send(&[MAIN], RawEvent::Message(message)),
+        }
+        if let Some(sid) = ends {
+            self.end(sid);
+        }
+    }
+
+    /// A target with a snapshot is part of the subscription, whoever added it.
+    fn note_snapshot(&mut self, sid: Option<u64>, message: &RawMessage) {
+        let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
+            return;
+        };
+        if route.removed.is_empty() {
+            return;
+        }
+        let mut tracked = route
+            .subscriptions
+            .iter()
+            .filter_map(|id| self.subscriptions.get(id));
+        let kind = message.envelope.kind(&message.text);
+        let target = tracked
+            .find(|tracked| tracked.targets.snapshot == Some(kind))
+            .and_then(|tracked| {
+                control::field(&message.text, &message.envelope, tracked.targets.single?)
+            });
+        if let Some(target) = target {
+            route.removed.remove(target.as_ref());
+        }
+    }
+
+    fn is_subscribing(&self) -> bool {
+        self.pending
+            .values()
+            .any(|command| matches!(&command.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
+    }
+
+    fn check_sequence(&mut self, envelope: &Envelope) {
+        let (Some(sid), Some(got)) = (envelope.sid, envelope.seq) else {
+            return;
+        };
+        let Some(route) = self.sids.get_mut(&sid) else {
+            return;
+        };
+        let expected = route.last.saturating_add(1);
+        if got < expected {
+            return;
+        }
+        let is_gap = got > expected && route.last != 0;
+        route.last = got;
+        if is_gap {
+            let (subscription, queues) = (
+                route.subscriptions.iter().min().copied(),
+                route.queues.clone(),
+            );
+            let event = RawEvent::Gap {
+                subscription,
+                expected,
+                got,
+            };
+            self.send(&queues, event);
+        }
+    }
+
+    /// The exchange has ended a subscription: it is made again.
+    fn end(&mut self, sid: u64) {
+        let Some(route) = self.sids.remove(&sid) else {
+            return;
+        };
+        for id in route.subscriptions {
+            let Some(tracked) = self.subscriptions.get_mut(&id) else {
+                continue;
+            };
+            tracked.sid = None;
+            if tracked
+                .since
+                .is_some_and(|since| since.elapsed() > STABLE_AFTER)
+            {
+                tracked.attempts = 0;
+            }
+            tracked.retry_at = Some(Instant::now() + pause(tracked.attempts));
+            tracked.attempts += 1;
+        }
+    }
+}
+
+/// The queues of subscriptions, each once.
+fn queues_of(
+    subscriptions: &BTreeMap<SubscriptionId, Tracked>,
+    ids: &[SubscriptionId],
+) -> Vec<u64> {
+    let tracked = ids.iter().filter_map(|id| subscriptions.get(id));
+    let queues: BTreeSet<_> = tracked.map(|tracked| tracked.queue).collect();
+    queues.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::queue::Backpressure;
+
+    #[tokio::test]
+    async fn unwritten_commands_do_not_outlive_their_socket() {
+        let (main, _receiver) = EventQueue::new(Backpressure::default());
+        let mut session = Session::new(main);
+        session.connected();
+        let (reply, result) = oneshot::channel();
+        session.command(Command::Other {
+            name: "list_subscriptions".to_owned(),
+            params: None,
+            reply,
+        });
+        assert!(session.has_outgoing());
+        session.disconnected();
+        assert!(matches!(
+            result.await,
+            Ok(Err(ConnectionError::Disconnected))
+        ));
+        session.connected();
+        assert_eq!(session.next_outgoing(), None);
+    }
+}

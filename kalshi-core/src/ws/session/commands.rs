@@ -1,0 +1,329 @@
+//! Commands: what they ask of the exchange, and how they change the tracked subscriptions.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{
+    MAIN, Scope, Session, Tracked,
+    pending::{Pending, done},
+};
+use crate::ws::{
+    api::Targets,
+    command::{Change, Command, RawReply, ReplySender},
+    error::ConnectionError,
+    event::SubscriptionId,
+};
+
+impl Session {
+    pub(in crate::ws) fn command(&mut self, command: Command) {
+        match command {
+            Command::Subscribe {
+                channel,
+                targets,
+                mut params,
+                queue,
+                reply,
+            } => {
+                self.last_subscription += 1;
+                let id = SubscriptionId(self.last_subscription);
+                let single = targets.single.and_then(|name| params.remove(name));
+                let named = params.remove(targets.list).into_iter().chain(single);
+                let selected: BTreeSet<_> = named.flat_map(strings).collect();
+                let scope = match () {
+                    () if targets.ids.iter().any(|name| params.contains_key(*name)) => Scope::Ids,
+                    () if !targets.all_if_empty => Scope::OptionalTargets,
+                    () if selected.is_empty() => Scope::All,
+                    () => Scope::Targets,
+                };
+                let queue = match queue {
+                    Some(queue) => {
+                        self.queues.insert(id.0, queue);
+                        id.0
+                    }
+                    None => MAIN,
+                };
+                let tracked = Tracked {
+                    channel: channel.into(),
+                    targets,
+                    params,
+                    selected,
+                    scope,
+                    is_waking: false,
+                    queue,
+                    sid: None,
+                    reply: Some(reply),
+                    retry_at: None,
+                    attempts: 0,
+                    since: None,
+                };
+                self.subscriptions.insert(id, tracked);
+                if self.is_connected {
+                    self.subscribe(id);
+                }
+            }
+            Command::Unsubscribe {
+                subscription,
+                reply,
+            } => self.unsubscribe(subscription, reply),
+            Command::Other {
+                name,
+                params,
+                reply,
+            } if self.is_connected => self.write(&name, params, Pending::Other(reply)),
+            Command::Change {
+                subscription,
+                change,
+                targets,
+                reply,
+            } => match self.sid_of(subscription) {
+                None => _ = reply.send(Err(ConnectionError::Ended)),
+                Some(None)
+                    if self.is_idle(subscription)
+                        && (change == Change::Remove || targets.is_empty()) =>
+                {
+                    _ = reply.send(Ok(()));
+                }
+                Some(None) => {
+                    if change == Change::Add {
+                        self.wake(subscription, &targets);
+                    }
+                    self.wait(Command::Change {
+                        subscription,
+                        change,
+                        targets,
+                        reply,
+                    });
+                }
+                Some(Some(_)) if change == Change::Add && self.is_by_id(subscription) => {
+                    let reason =
+                        "the subscription was made with market ids, so tickers cannot be added";
+                    _ = reply.send(Err(ConnectionError::Invalid(reason.to_owned())));
+                }
+                Some(Some(sid)) => {
+                    let targets = match change {
+                        Change::Add => targets,
+                        Change::Remove => self.release(subscription, targets),
+                    };
+                    match change == Change::Remove && targets.is_empty() {
+                        true => _ = reply.send(Ok(())),
+                        false => self.change(sid, subscription, change, targets, Some(reply)),
+                    }
+                }
+            },
+            Command::Snapshot {
+                subscription,
+                targets,
+                reply,
+            } => match self.sid_of(subscription) {
+                None => _ = reply.send(Err(ConnectionError::Ended)),
+                Some(None) if self.is_idle(subscription) => {
+                    let reason = "the subscription has no markets; add them first";
+                    _ = reply.send(Err(ConnectionError::Invalid(reason.to_owned())));
+                }
+                Some(None) => self.wait(Command::Snapshot {
+                    subscription,
+                    targets,
+                    reply,
+                }),
+                Some(Some(_)) if targets.is_empty() => _ = reply.send(Ok(Vec::new())),
+                Some(Some(sid)) => self.snapshot(sid, targets, reply),
+            },
+            Command::SnapshotBySid {
+                sid,
+                mut targets,
+                reply,
+            } => match self.sids.get(&sid) {
+                Some(route) => {
+                    targets.retain(|target| !route.removed.contains(target));
+                    match targets.is_empty() {
+                        true => _ = reply.send(Ok(Vec::new())),
+                        false => self.snapshot(sid, targets, reply),
+                    }
+                }
+                None => _ = reply.send(Err(ConnectionError::Disconnected)),
+            },
+            Command::Other { reply, .. } => _ = reply.send(Err(ConnectionError::Disconnected)),
+        }
+    }
+
+    fn snapshot(&mut self, sid: u64, targets: Vec<String>, reply: ReplySender<Vec<RawReply>>) {
+        let tracked = self.sids.get(&sid).and_then(|route| {
+            let mut subscriptions = route.subscriptions.iter();
+            subscriptions.find_map(|id| self.subscriptions.get(id))
+        });
+        let Some(names) = tracked.map(|tracked| tracked.targets) else {
+            _ = reply.send(Err(ConnectionError::Disconnected));
+            return;
+        };
+        let params = json!({"sids": [sid], "action": "get_snapshot", names.list: targets});
+        let pending = Pending::Snapshot {
+            names,
+            missing: targets.into_iter().collect(),
+            snapshots: Vec::new(),
+            reply,
+        };
+        self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Makes a subscription that selected nothing and gets its first targets.
+    fn wake(&mut self, id: SubscriptionId, targets: &[String]) {
+        let Some(tracked) = self
+            .subscriptions
+            .get_mut(&id)
+            .filter(|tracked| tracked.is_idle())
+        else {
+            return;
+        };
+        tracked.selected.extend(targets.iter().cloned());
+        tracked.is_waking = true;
+        if self.is_connected {
+            self.subscribe(id);
+        }
+    }
+
+    fn is_idle(&self, id: SubscriptionId) -> bool {
+        self.subscriptions.get(&id).is_some_and(Tracked::is_idle)
+    }
+
+    fn is_by_id(&self, id: SubscriptionId) -> bool {
+        self.subscriptions
+            .get(&id)
+            .is_some_and(|tracked| tracked.scope == Scope::Ids)
+    }
+
+    /// The `sid` of a subscription. `None` if there is no such subscription, `Some(None)` if it has no `sid` at the moment.
+    fn sid_of(&self, id: SubscriptionId) -> Option<Option<u64>> {
+        self.subscriptions.get(&id).map(|tracked| tracked.sid)
+    }
+
+    pub(super) fn change(
+        &mut self,
+        sid: u64,
+        subscription: SubscriptionId,
+        change: Change,
+        targets: Vec<String>,
+        reply: Option<ReplySender<()>>,
+    ) {
+        let Some(tracked) = self.subscriptions.get(&subscription) else {
+            return;
+        };
+        let (names, channel) = (tracked.targets, tracked.channel.clone());
+        self.write_change(sid, (subscription, channel, names), change, targets, reply);
+    }
+
+    fn write_change(
+        &mut self,
+        sid: u64,
+        (subscription, channel, names): (SubscriptionId, Arc<str>, &'static Targets),
+        change: Change,
+        targets: Vec<String>,
+        reply: Option<ReplySender<()>>,
+    ) {
+        let action = match change {
+            Change::Add => names.add,
+            Change::Remove => names.remove,
+        };
+        let params = json!({"sids": [sid], "action": action, names.list: targets});
+        let pending = Pending::Change {
+            subscription,
+            channel,
+            change,
+            targets,
+            reply,
+        };
+        self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Drops the targets that other subscriptions to the channel select as well. Returns those to remove at the exchange.
+    fn release(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
+        let Some(channel) = self
+            .subscriptions
+            .get(&id)
+            .map(|tracked| tracked.channel.clone())
+        else {
+            return targets;
+        };
+        let (own, shared): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| !self.is_wanted(id, &channel, target));
+        if let Some(tracked) = self.subscriptions.get_mut(&id) {
+            tracked.selected.retain(|target| !shared.contains(target));
+        }
+        own
+    }
+
+    /// Returns `true` if another subscription to the channel selects the target.
+    fn is_wanted(&self, id: SubscriptionId, channel: &str, target: &str) -> bool {
+        self.subscriptions.iter().any(|(other, tracked)| {
+            *other != id
+                && *tracked.channel == *channel
+                && (matches!(tracked.scope, Scope::All | Scope::Ids)
+                    || tracked.selected.contains(target))
+        })
+    }
+
+    /// Keeps a command until its subscription has a `sid`, and drops those whose caller has gone.
+    fn wait(&mut self, command: Command) {
+        self.waiting.retain(|waiting| !waiting.is_abandoned());
+        self.waiting.push(command);
+    }
+
+    pub(super) fn resume_waiting(&mut self) {
+        for command in std::mem::take(&mut self.waiting) {
+            if !command.is_abandoned() {
+                self.command(command);
+            }
+        }
+    }
+
+    /// Fails the commands that wait to add targets to a subscription.
+    pub(super) fn fail_waiting(&mut self, id: SubscriptionId, error: &ConnectionError) {
+        for command in std::mem::take(&mut self.waiting) {
+            match command {
+                Command::Change {
+                    subscription,
+                    change: Change::Add,
+                    reply,
+                    ..
+                } if subscription == id => _ = reply.send(Err(error.clone())),
+                command => self.waiting.push(command),
+            }
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<ReplySender<()>>) {
+        let Some((tracked, sid)) = self.remove(id).and_then(|tracked| {
+            let sid = tracked.sid?;
+            Some((tracked, sid))
+        }) else {
+            return done(reply);
+        };
+        let route = self.sids.get(&sid);
+        if route.is_none_or(|route| route.subscriptions.is_empty()) {
+            let params = json!({"sids": [sid]});
+            return self.write("unsubscribe", Some(params), Pending::Unsubscribe(reply));
+        }
+        // Others share it: remove only what no other selects.
+        let targets = tracked.selected.into_iter();
+        let targets: Vec<_> = targets
+            .filter(|target| !self.is_wanted(id, &tracked.channel, target))
+            .collect();
+        match targets.is_empty() {
+            true => done(reply),
+            false => {
+                let names = (id, tracked.channel, tracked.targets);
+                self.write_change(sid, names, Change::Remove, targets, reply);
+            }
+        }
+    }
+}
+
+/// A string, or those of a list.
+fn strings(value: Value) -> Vec<String> {
+    match value {
+        Value::String(string) => vec![string],
+        Value::Array(list) => list.into_iter().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Commands that wait for their reply.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::Value;
+
+use crate::ws::{
+    api::Targets,
+    command::{Change, RawReply, ReplySender},
+    error::ConnectionError,
+    event::SubscriptionId,
+};
+
+/// A command without a reply so far.
+pub(super) enum Pending {
+    Subscribe(SubscriptionId),
+    Change {
+        subscription: SubscriptionId,
+        channel: Arc<str>,
+        change: Change,
+        targets: Vec<String>,
+        reply: Option<ReplySender<()>>,
+    },
+    Snapshot {
+        names: &'static Targets,
+        missing: BTreeSet<String>,
+        snapshots: Vec<RawReply>,
+        reply: ReplySender<Vec<RawReply>>,
+    },
+    Unsubscribe(Option<ReplySender<()>>),
+    Other(ReplySender<RawReply>),
+}
+
+/// A command without a reply so far, and the `sid` that it names, if it names one.
+pub(super) struct PendingCommand {
+    pub(super) sid: Option<u64>,
+    pub(super) pending: Pending,
+}
+
+/// The only `sid` that the parameters of a command name.
+pub(super) fn sid_in(params: &Value) -> Option<u64> {
+    match params["sids"].as_array().map(Vec::as_slice) {
+        Some([sid]) => sid.as_u64(),
+        _ => params["sid"].as_u64(),
+    }
+}
+
+impl Pending {
+    /// Returns `true` if the reply would change nothing, because the caller has gone.
+    pub(super) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Snapshot { reply, .. } => reply.is_closed(),
+            Self::Other(reply) => reply.is_closed(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn fail(self, error: ConnectionError) {
+        // The caller may have gone.
+        match self {
+            Self::Subscribe(_) => {}
+            Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
+                _ = reply.map(|reply| reply.send(Err(error)));
+            }
+            Self::Snapshot { reply, .. } => _ = reply.send(Err(error)),
+            Self::Other(reply) => _ = reply.send(Err(error)),
+        }
+    }
+}
+
+/// Reports success to the caller, if one waits.
+pub(super) fn done(reply: Option<ReplySender<()>>) {
+    _ = reply.map(|reply| reply.send(Ok(())));
+}

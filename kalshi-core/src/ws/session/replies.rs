@@ -1,0 +1,258 @@
+//! Replies to commands, matched by their id, and what follows from them.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    Scope, Session,
+    pending::{Pending, PendingCommand, done},
+    queues_of,
+};
+use crate::ws::{
+    backoff::pause,
+    command::{Change, RawReply},
+    control::{self, Control},
+    envelope::Envelope,
+    error::{CommandError, ConnectionError},
+    event::{RawEvent, RawMessage, SubscriptionId},
+};
+
+impl Session {
+    /// The command that an error without an id belongs to: the only one on its subscription. Errors of commands on a subscription have
+    /// been seen to come without an id.
+    pub(super) fn command_that_failed(
+        &self,
+        envelope: &Envelope,
+        control: &Control,
+    ) -> Option<u64> {
+        let Control::Error(error) = control else {
+            return None;
+        };
+        let sid = envelope.sid.filter(|_| !error.is_terminal())?;
+        let mut candidates = self
+            .pending
+            .iter()
+            .filter(|(_, command)| command.sid == Some(sid) && !command.pending.is_abandoned());
+        match (candidates.next(), candidates.next()) {
+            (Some((id, _)), None) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Processes the reply to a command. Returns the `sid` that it is about.
+    pub(super) fn replied(
+        &mut self,
+        id: u64,
+        pending: Pending,
+        message: &RawMessage,
+        control: &Control,
+    ) -> Option<u64> {
+        let sid = message.envelope.sid;
+        let kind = message.envelope.kind(&message.text);
+        if let Control::Error(error) = control {
+            match pending {
+                Pending::Subscribe(subscription) => {
+                    self.subscribe_failed(subscription, error.clone());
+                }
+                pending => pending.fail(ConnectionError::Command(error.clone())),
+            }
+            return sid;
+        }
+        match (pending, control) {
+            (Pending::Subscribe(subscription), Control::Subscribed { sid }) => {
+                self.subscribed(subscription, *sid);
+                return Some(*sid);
+            }
+            // The channel was open on this connection: its subscription has these targets as well now.
+            (Pending::Subscribe(subscription), Control::Ok) => {
+                let sid = sid.or_else(|| self.sid_of_channel(subscription))?;
+                self.subscribed(subscription, sid);
+                return Some(sid);
+            }
+            (Pending::Subscribe(subscription), _) => {
+                tracing::warn!(kind, "unexpected reply to `subscribe`");
+                let pending = Pending::Subscribe(subscription);
+                self.pending
+                    .insert(id, PendingCommand { sid: None, pending });
+            }
+            (
+                Pending::Snapshot {
+                    names,
+                    mut missing,
+                    mut snapshots,
+                    reply,
+                },
+                _,
+            ) => {
+                if names.snapshot == Some(kind) {
+                    let target = names
+                        .single
+                        .and_then(|name| control::field(&message.text, &message.envelope, name));
+                    let Some(target) = target else {
+                        _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
+                        return sid;
+                    };
+                    missing.remove(target.as_ref());
+                    snapshots.push(reply_of(message));
+                }
+                match missing.is_empty() {
+                    true => _ = reply.send(Ok(snapshots)),
+                    false => {
+                        let pending = Pending::Snapshot {
+                            names,
+                            missing,
+                            snapshots,
+                            reply,
+                        };
+                        self.pending.insert(id, PendingCommand { sid, pending });
+                    }
+                }
+            }
+            (
+                Pending::Change {
+                    subscription,
+                    channel,
+                    change,
+                    targets,
+                    reply,
+                    ..
+                },
+                Control::Ok,
+            ) => {
+                self.changed((subscription, &channel), change, targets, sid);
+                done(reply);
+            }
+            (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
+            (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
+            (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
+        }
+        sid
+    }
+
+    fn changed(
+        &mut self,
+        (id, channel): (SubscriptionId, &str),
+        change: Change,
+        targets: Vec<String>,
+        sid: Option<u64>,
+    ) {
+        if let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) {
+            match change {
+                Change::Add => route.removed.retain(|target| !targets.contains(target)),
+                Change::Remove => route.removed.extend(targets.iter().cloned()),
+            }
+        }
+        if let Some(tracked) = self.subscriptions.get_mut(&id) {
+            match change {
+                Change::Add if tracked.scope == Scope::All => {}
+                Change::Add => tracked.selected.extend(targets.iter().cloned()),
+                Change::Remove => tracked.selected.retain(|target| !targets.contains(target)),
+            }
+        }
+        let (Change::Remove, Some(sid)) = (change, sid) else {
+            return;
+        };
+        for target in targets {
+            // Another subscription selected the target while it was being removed.
+            let wants = self.subscriptions.iter().find(|(other, tracked)| {
+                **other != id && *tracked.channel == *channel && tracked.selected.contains(&target)
+            });
+            if let Some(other) = wants.map(|(other, _)| *other) {
+                self.change(sid, other, Change::Add, vec![target], None);
+            }
+        }
+    }
+
+    /// The `sid` of another subscription to the same channel.
+    fn sid_of_channel(&self, id: SubscriptionId) -> Option<u64> {
+        let channel = &self.subscriptions.get(&id)?.channel;
+        self.subscriptions
+            .values()
+            .filter(|tracked| tracked.channel == *channel)
+            .find_map(|tracked| tracked.sid)
+    }
+
+    fn subscribed(&mut self, id: SubscriptionId, sid: u64) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            // Removed before it was acknowledged.
+            let none = Pending::Unsubscribe(None);
+            if !self.sids.contains_key(&sid) {
+                self.write("unsubscribe", Some(json!({"sids": [sid]})), none);
+            }
+            return self.deliver_early(Some(sid));
+        };
+        tracked.retry_at = None;
+        if tracked.sid == Some(sid) {
+            return self.deliver_early(Some(sid));
+        }
+        (tracked.sid, tracked.since) = (Some(sid), Some(Instant::now()));
+        tracked.is_waking = false;
+        let (reply, queue) = (tracked.reply.take(), tracked.queue);
+        let route = self.sids.entry(sid).or_default();
+        route.subscriptions.push(id);
+        route
+            .removed
+            .retain(|target| !tracked.selected.contains(target));
+        route.queues = queues_of(&self.subscriptions, &route.subscriptions);
+        match reply.map(|reply| reply.send(Ok(id))) {
+            Some(Ok(())) => {}
+            // The caller has gone.
+            Some(Err(_)) => self.unsubscribe(id, None),
+            None => {
+                let subscription = id;
+                self.send(&[queue], RawEvent::Resubscribed { subscription, sid });
+            }
+        }
+        self.deliver_early(Some(sid));
+        self.resume_waiting();
+    }
+
+    /// Routes the messages that waited for an acknowledgement: those of this subscription, or all if no other can come.
+    pub(super) fn deliver_early(&mut self, sid: Option<u64>) {
+        let still_early = self.is_subscribing();
+        for (message, control) in std::mem::take(&mut self.early) {
+            match message.envelope.sid == sid || !still_early {
+                true => self.route(message, control),
+                false => self.early.push((message, control)),
+            }
+        }
+    }
+
+    fn subscribe_failed(&mut self, id: SubscriptionId, error: CommandError) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        if let Some(reply) = tracked.reply.take() {
+            _ = reply.send(Err(ConnectionError::Command(error)));
+            self.remove(id);
+        } else if tracked.is_waking && !error.is_transient() {
+            // The first targets were rejected: the subscription is empty again.
+            tracked.is_waking = false;
+            tracked.selected.clear();
+            tracked.retry_at = None;
+            self.fail_waiting(id, &ConnectionError::Command(error));
+        } else if error.is_transient() {
+            tracked.retry_at = Some(Instant::now() + pause(tracked.attempts));
+            tracked.attempts += 1;
+        } else {
+            let event = RawEvent::Unsubscribed {
+                subscription: id,
+                error: Arc::new(ConnectionError::Command(error)),
+            };
+            let queue = tracked.queue;
+            self.send(&[queue], event);
+            self.remove(id);
+        }
+        self.deliver_early(None);
+        self.resume_waiting();
+    }
+}
+
+fn reply_of(message: &RawMessage) -> RawReply {
+    RawReply {
+        text: message.text.clone(),
+        envelope: message.envelope.clone(),
+    }
+}

@@ -1,0 +1,420 @@
+//! Subscriptions, and the handle that sends commands to a connection.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    api::WebSocketApi,
+    command::{Change, Command, RawReply, ReplySender},
+    control::{self, ListedSubscription},
+    error::ConnectionError,
+    event::{Event, Received, SubscriptionId},
+    frame::Frame,
+    queue::{Backpressure, EventQueue, Receiver},
+};
+
+/// Sends commands to a connection. Clones send to the same one.
+///
+/// A command is a future that completes with its own reply, whatever was sent before it. While the connection is lost, commands on a
+/// subscription wait for the next one, and [`command`](Self::command) fails. A command whose future is dropped may still be carried
+/// out.
+pub struct ConnectionHandle<A: WebSocketApi> {
+    commands: mpsc::UnboundedSender<Command>,
+    timeout: Duration,
+    api: PhantomData<fn() -> A>,
+}
+
+impl<A: WebSocketApi> ConnectionHandle<A> {
+    pub(super) fn new(commands: mpsc::UnboundedSender<Command>, timeout: Duration) -> Self {
+        Self {
+            commands,
+            timeout,
+            api: PhantomData,
+        }
+    }
+
+    /// Starts a subscription to a channel.
+    pub fn subscribe(&self, channel: A::Channel) -> SubscribeBuilder<A> {
+        SubscribeBuilder {
+            handle: self.clone(),
+            channel,
+            targets: Vec::new(),
+            params: A::Params::default(),
+            unsubscribe_on_drop: false,
+        }
+    }
+
+    /// Lists the subscriptions of this connection as the exchange has them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn list_subscriptions(&self) -> Result<Vec<ListedSubscription>, ConnectionError> {
+        let reply = self.send("list_subscriptions", None).await?;
+        control::body(&reply.text, &reply.envelope)
+            .ok_or_else(|| ConnectionError::unexpected_reply(reply.envelope.kind(&reply.text)))
+    }
+
+    /// Sends any command of the spec with its parameters, and returns the reply.
+    ///
+    /// The command does not change what is subscribed to on the next connection; use [`subscribe`](Self::subscribe) and
+    /// [`Subscription`] for that. A subscription that this command ends is made again.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn command(
+        &self,
+        name: &str,
+        params: &impl Serialize,
+    ) -> Result<Frame<A::Message>, ConnectionError> {
+        let params = serde_json::to_value(params).map_err(|error| {
+            ConnectionError::Invalid(format!("the parameters cannot be encoded as JSON: {error}"))
+        })?;
+        let reply = self.send(name, Some(params)).await?;
+        Ok(Frame::decode(&reply.text, &reply.envelope))
+    }
+
+    async fn send(&self, name: &str, params: Option<Value>) -> Result<RawReply, ConnectionError> {
+        let name = name.to_owned();
+        self.ask(|reply| Command::Other {
+            name,
+            params,
+            reply,
+        })
+        .await
+    }
+
+    /// Requests the order books of these markets of a subscription. The snapshots are also delivered as messages, in their order among
+    /// the changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn get_snapshots(
+        &self,
+        subscription: SubscriptionId,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<A::Snapshot>, ConnectionError> {
+        let targets: Vec<_> = tickers.into_iter().map(Into::into).collect();
+        let replies = self
+            .ask(|reply| Command::Snapshot {
+                subscription,
+                targets,
+                reply,
+            })
+            .await?;
+        let decoded = replies.iter().map(|reply| {
+            control::body(&reply.text, &reply.envelope)
+                .ok_or_else(|| ConnectionError::unexpected_reply(reply.envelope.kind(&reply.text)))
+        });
+        decoded.collect()
+    }
+
+    /// Requests snapshots by the exchange's number for the subscription; they are delivered as messages.
+    #[doc(hidden)]
+    pub async fn request_snapshots(
+        &self,
+        sid: u64,
+        targets: Vec<String>,
+    ) -> Result<(), ConnectionError> {
+        self.ask(|reply| Command::SnapshotBySid {
+            sid,
+            targets,
+            reply,
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(ReplySender<T>) -> Command,
+    ) -> Result<T, ConnectionError> {
+        let (reply, result) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .map_err(|_| ConnectionError::Ended)?;
+        match tokio::time::timeout(self.timeout, result).await {
+            Ok(result) => result.unwrap_or(Err(ConnectionError::Ended)),
+            Err(_) => Err(ConnectionError::Timeout(self.timeout)),
+        }
+    }
+}
+
+impl<A: WebSocketApi> Clone for ConnectionHandle<A> {
+    fn clone(&self) -> Self {
+        Self::new(self.commands.clone(), self.timeout)
+    }
+}
+
+impl<A: WebSocketApi> fmt::Debug for ConnectionHandle<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionHandle").finish_non_exhaustive()
+    }
+}
+
+/// Configures a [`Subscription`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `send` or `open` is called"]
+pub struct SubscribeBuilder<A: WebSocketApi> {
+    handle: ConnectionHandle<A>,
+    channel: A::Channel,
+    targets: Vec<String>,
+    params: A::Params,
+    unsubscribe_on_drop: bool,
+}
+
+impl<A: WebSocketApi> SubscribeBuilder<A> {
+    /// Adds a market. Without any, channels that allow it cover all markets.
+    pub fn market(self, ticker: impl Into<String>) -> Self {
+        self.markets([ticker.into()])
+    }
+
+    /// Adds several markets. On channels of indices or underlyings, adds those.
+    pub fn markets(mut self, tickers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let tickers = tickers.into_iter().map(|ticker| ticker.as_ref().to_owned());
+        self.targets.extend(tickers);
+        self
+    }
+
+    /// Sets parameters that only some channels have: `.params(|params| params.send_initial_snapshot(true))`.
+    pub fn params(mut self, set: impl FnOnce(A::Params) -> A::Params) -> Self {
+        self.params = set(self.params);
+        self
+    }
+
+    /// Ends the subscription at the exchange when its handle is dropped.
+    pub fn unsubscribe_on_drop(mut self) -> Self {
+        self.unsubscribe_on_drop = true;
+        self
+    }
+
+    /// Subscribes; the messages are delivered by the [`Connection`](super::Connection).
+    ///
+    /// The exchange has one subscription to a channel on each connection. A second one adds its markets to the first, and both receive
+    /// the messages of all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the subscription, does not reply in time, or the parameters are invalid.
+    pub async fn send(self) -> Result<Subscription<A>, ConnectionError> {
+        self.send_to(None).await
+    }
+
+    /// Subscribes; the messages are delivered by a stream of their own. It does not wait for other readers, and they do not wait for it,
+    /// except as [`Backpressure::Block`] says. Dropping the stream ends the subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the subscription, does not reply in time, or the parameters are invalid.
+    pub async fn open(
+        self,
+        backpressure: Backpressure,
+    ) -> Result<SubscriptionStream<A>, ConnectionError> {
+        let (queue, receiver) = EventQueue::new(backpressure);
+        let subscription = self.unsubscribe_on_drop().send_to(Some(queue)).await?;
+        Ok(SubscriptionStream {
+            subscription,
+            receiver,
+        })
+    }
+
+    async fn send_to(self, queue: Option<EventQueue>) -> Result<Subscription<A>, ConnectionError> {
+        let Self {
+            handle,
+            channel,
+            targets,
+            params,
+            unsubscribe_on_drop,
+        } = self;
+        let mut params = A::params(params, &channel).map_err(ConnectionError::Invalid)?;
+        let name = A::channel_name(&channel);
+        let names = A::targets(name);
+        if !targets.is_empty() {
+            params.insert(names.list.to_owned(), targets.into());
+        }
+        let id = handle
+            .ask(|reply| Command::Subscribe {
+                channel: name.to_owned(),
+                targets: names,
+                params,
+                queue,
+                reply,
+            })
+            .await?;
+        Ok(Subscription {
+            id,
+            channel,
+            handle,
+            unsubscribe_on_drop,
+        })
+    }
+}
+
+/// A subscription to a channel. It lasts until it is ended or the [`Connection`](super::Connection) ends, over all sockets of that.
+pub struct Subscription<A: WebSocketApi> {
+    id: SubscriptionId,
+    channel: A::Channel,
+    handle: ConnectionHandle<A>,
+    unsubscribe_on_drop: bool,
+}
+
+impl<A: WebSocketApi> Subscription<A> {
+    /// The id by which events name the subscription.
+    #[must_use]
+    pub fn id(&self) -> SubscriptionId {
+        self.id
+    }
+
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &A::Channel {
+        &self.channel
+    }
+
+    /// Adds markets. On channels of indices or underlyings, adds those. On a channel of order books, snapshots follow.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn add_markets(
+        &self,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        self.change(Change::Add, tickers).await
+    }
+
+    /// Removes markets. On channels of indices or underlyings, removes those.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn remove_markets(
+        &self,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        self.change(Change::Remove, tickers).await
+    }
+
+    async fn change(
+        &self,
+        change: Change,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        let targets: Vec<_> = tickers.into_iter().map(Into::into).collect();
+        let subscription = self.id;
+        self.handle
+            .ask(|reply| Command::Change {
+                subscription,
+                change,
+                targets,
+                reply,
+            })
+            .await
+    }
+
+    /// Requests the order books of these markets. The snapshots are also delivered as messages, in their order among the changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn get_snapshots(
+        &self,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<A::Snapshot>, ConnectionError> {
+        self.handle.get_snapshots(self.id, tickers).await
+    }
+
+    /// Ends the subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn unsubscribe(mut self) -> Result<(), ConnectionError> {
+        self.unsubscribe_on_drop = false;
+        let subscription = self.id;
+        self.handle
+            .ask(|reply| Command::Unsubscribe {
+                subscription,
+                reply: Some(reply),
+            })
+            .await
+    }
+}
+
+impl<A: WebSocketApi> Drop for Subscription<A> {
+    fn drop(&mut self) {
+        if self.unsubscribe_on_drop {
+            // If the connection has ended, so has the subscription.
+            _ = self.handle.commands.send(Command::Unsubscribe {
+                subscription: self.id,
+                reply: None,
+            });
+        }
+    }
+}
+
+impl<A: WebSocketApi> fmt::Debug for Subscription<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("id", &self.id)
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The messages of one subscription, interleaved with connection events. Dropping it ends the subscription.
+#[derive(Debug)]
+#[must_use = "dropping the stream ends the subscription"]
+pub struct SubscriptionStream<A: WebSocketApi> {
+    subscription: Subscription<A>,
+    receiver: Receiver,
+}
+
+/// An event, or the error that ended the connection.
+type Item<M> = Result<Event<Received<M>>, ConnectionError>;
+
+impl<A: WebSocketApi> SubscriptionStream<A> {
+    /// Returns the next event, or `None` after the end.
+    pub async fn next(&mut self) -> Option<Item<A::Message>> {
+        let item = self.receiver.recv().await;
+        item.map(|item| item.map(Event::decode))
+    }
+
+    /// The subscription, to change it.
+    #[must_use]
+    pub fn subscription(&self) -> &Subscription<A> {
+        &self.subscription
+    }
+
+    /// Ends the subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn unsubscribe(self) -> Result<(), ConnectionError> {
+        self.subscription.unsubscribe().await
+    }
+}
+
+// Nothing in it is pinned.
+impl<A: WebSocketApi> Unpin for SubscriptionStream<A> {}
+
+impl<A: WebSocketApi> futures_core::Stream for SubscriptionStream<A> {
+    type Item = Item<A::Message>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = self.receiver.poll_recv(context);
+        item.map(|item| item.map(|item| item.map(Event::decode)))
+    }
+}
