@@ -9,19 +9,9 @@ use rsa::pkcs8::SecretDocument;
 use rsa::rand_core::{OsRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::backend::SigningKey;
 use crate::der::{Private, check_bits};
-use crate::{Backend, KeyError, PublicKey, SignError, Signature, backend, pem};
-
-/// The kind of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KeyAlgorithm {
-    /// RSA; signs with RSASSA-PSS, SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
-    Rsa,
-    /// Ed25519.
-    Ed25519,
-}
+use crate::signing_key::{self, SigningKey};
+use crate::{Backend, KeyAlgorithm, KeyError, PublicKey, SignError, Signature, pem};
 
 /// The private half of an API key: RSA of 2048 to 4096 bits, or Ed25519.
 ///
@@ -100,7 +90,7 @@ impl PrivateKey {
     /// If `bits` is out of range or the system gives no random numbers.
     pub fn generate_rsa(bits: usize) -> Result<Self, KeyError> {
         check_bits(bits)?;
-        Self::new(&backend::generate_rsa(bits)?, None)
+        Self::new(&signing_key::generate_rsa(bits)?, None)
     }
 
     pub(crate) fn read(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {

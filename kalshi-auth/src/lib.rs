@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod algorithm;
 mod backend;
 mod clock;
 mod credentials;
@@ -13,8 +14,10 @@ mod pem;
 mod public_key;
 mod signature;
 mod signer;
+mod signing_key;
 mod verify;
 
+pub use algorithm::KeyAlgorithm;
 pub use backend::Backend;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use credentials::Credentials;
@@ -22,7 +25,7 @@ pub use error::{
     ClockError, CredentialsError, KeyError, MismatchHint, SignError, SigningError, VerifyError,
 };
 pub use headers::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, SignedHeaders};
-pub use key::{KeyAlgorithm, PrivateKey};
+pub use key::PrivateKey;
 pub use message::signing_text;
 pub use middleware::{ClockOffset, SigningMiddleware, Unsigned};
 pub use public_key::PublicKey;

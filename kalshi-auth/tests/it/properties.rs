@@ -1,12 +1,10 @@
-//! What holds for every input: the signed text leaves the query out, and no key text makes a reader panic.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! Properties of every input: the signing text excludes the query, and no key text makes a parser panic.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{der, text};
 use kalshi_auth::{PrivateKey, PublicKey, signing_text};
 use proptest::prelude::*;
+
+use crate::common::{self, der, text};
 
 fn pem(label: &str, der: &[u8]) -> String {
     format!(

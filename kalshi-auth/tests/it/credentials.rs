@@ -1,16 +1,14 @@
-//! Credentials from the environment, custom signers, and the headers they make.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! Credentials from the environment, custom signers and the signed headers.
 
 use std::ffi::OsString;
 
-use common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
 use http::HeaderMap;
 use kalshi_auth::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Credentials, CredentialsError, KeyError,
     SignError, Signature, Signer, signing_text,
 };
+
+use crate::common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
 
 const NOW: u64 = 1_700_000_000_000;
 

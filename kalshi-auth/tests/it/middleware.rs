@@ -1,12 +1,8 @@
-//! The middleware in front of a local server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! The signing middleware against a local server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{KEY_ID, chain, private, public};
 use http::Extensions;
 use kalshi_auth::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, ClockError, ClockOffset, Credentials,
@@ -16,6 +12,8 @@ use reqwest::{Method, Request, Response, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::common::{KEY_ID, chain, private, public};
 
 const NOW: u64 = 1_700_000_000_000;
 

@@ -1,19 +1,17 @@
-//! Nothing that this crate shows holds a secret.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! No error, log event or `Debug` output shows a secret.
 
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
 use http::HeaderMap;
 use kalshi_auth::{
     Backend, Credentials, FixedClock, KeyAlgorithm, PrivateKey, PublicKey, SignError, Signature,
     SigningMiddleware, SystemClock, Unsigned, Verifier,
 };
+
+use crate::common::{self, KEY_ID, PASSPHRASE, chain, path, private, public, text};
 
 const NOW: u64 = 1_700_000_000_000;
 const WRONG_PASSPHRASE: &str = "battery staple";

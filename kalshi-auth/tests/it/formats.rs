@@ -1,10 +1,8 @@
-//! Every form of key that is taken, and every form that is refused with its own error and remedy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Key formats that are accepted, and the error of each that is not.
 
-mod common;
-
-use common::{PASSPHRASE, path, private, public, text};
 use kalshi_auth::{KeyAlgorithm, KeyError, PrivateKey, PublicKey};
+
+use crate::common::{self, PASSPHRASE, path, private, public, text};
 
 /// The example of RFC 8410, 10.3: version 2, with attributes and the public key.
 const ED25519_V2: &str = "-----BEGIN PRIVATE KEY-----

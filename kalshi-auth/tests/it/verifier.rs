@@ -1,15 +1,13 @@
-//! What the verifier accepts, and each reason for which it refuses.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! Requests that the verifier accepts, and each reason to reject one.
 
 use std::time::Duration;
 
-use common::{KEY_ID, private, public};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kalshi_auth::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, MismatchHint, Signature, Verifier, VerifyError,
 };
+
+use crate::common::{KEY_ID, private, public};
 
 const NOW: u64 = 1_700_000_000_000;
 const PATH: &str = "/trade-api/v2/portfolio/orders/a%20b";

@@ -1,4 +1,4 @@
-//! The libraries that can sign, behind one type.
+//! Private keys in the representation of each signing library.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -8,43 +8,10 @@ mod ring;
 
 use rsa::rand_core::OsRng;
 
-use crate::KeyError;
 use crate::der::Private;
+use crate::{Backend, KeyError};
 
-/// A library that signs. Which ones there are depends on the crate's features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Backend {
-    /// AWS-LC, through `aws-lc-rs` (feature `aws-lc-rs`, on by default).
-    #[cfg(feature = "aws-lc-rs")]
-    AwsLcRs,
-    /// `ring` (feature `ring`). It does not wipe keys from memory when they are dropped, and takes no RSA keys of
-    /// unusual sizes; those are signed with by `RustCrypto`.
-    #[cfg(feature = "ring")]
-    Ring,
-    /// The `rsa` and `ed25519-dalek` crates: all Rust, always there, slower. RSA is blinded against timing attacks.
-    RustCrypto,
-}
-
-impl Backend {
-    /// Every backend of this build, the default one first.
-    pub const ALL: &'static [Self] = &[
-        #[cfg(feature = "aws-lc-rs")]
-        Self::AwsLcRs,
-        #[cfg(feature = "ring")]
-        Self::Ring,
-        Self::RustCrypto,
-    ];
-}
-
-/// `AwsLcRs` if it is there, or else `Ring`, or else `RustCrypto`.
-impl Default for Backend {
-    fn default() -> Self {
-        Self::ALL[0]
-    }
-}
-
-/// A private key as one of the libraries holds it.
+/// Private key in the representation of one library.
 pub(crate) enum SigningKey {
     #[cfg(feature = "aws-lc-rs")]
     AwsLcRs(aws_lc::Key),
@@ -54,7 +21,7 @@ pub(crate) enum SigningKey {
 }
 
 impl SigningKey {
-    /// `private` as `backend` holds it; `pkcs8` is its DER.
+    /// Converts `private` for `backend`. `pkcs8` is the DER encoding of the same key.
     pub(crate) fn new(
         backend: Backend,
         private: &Private,
@@ -77,7 +44,7 @@ impl SigningKey {
         })
     }
 
-    /// `private` as the first backend holds it that takes it. `RustCrypto`, the last, takes all.
+    /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last, accepts every key.
     pub(crate) fn preferred(private: &Private, pkcs8: &[u8]) -> (Backend, Self) {
         let takes = |backend: &Backend| Some((*backend, Self::new(*backend, private, pkcs8).ok()?));
         let pure = || {
@@ -89,7 +56,7 @@ impl SigningKey {
         Backend::ALL.iter().find_map(takes).unwrap_or_else(pure)
     }
 
-    /// The bytes of a signature of `text`, or nothing if the library failed.
+    /// Signs `text`. Returns `None` if the library fails.
     pub(crate) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
         match self {
             #[cfg(feature = "aws-lc-rs")]
@@ -101,7 +68,7 @@ impl SigningKey {
     }
 }
 
-/// A new RSA key. AWS-LC makes the usual sizes much faster.
+/// Generates an RSA key. AWS-LC is much faster, but supports the usual sizes only.
 pub(crate) fn generate_rsa(bits: usize) -> Result<Private, KeyError> {
     #[cfg(feature = "aws-lc-rs")]
     if let Some(pkcs8) = aws_lc::generate_rsa(bits) {

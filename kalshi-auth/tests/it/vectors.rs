@@ -1,11 +1,9 @@
-//! Signatures made by OpenSSL are verified, and ours are verified by every other library.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+//! Signatures by OpenSSL verify here, and ours verify with every other library.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{bytes, private, public, text};
 use kalshi_auth::{Backend, KeyAlgorithm, PrivateKey, PublicKey};
+
+use crate::common::{self, bytes, private, public, text};
 
 #[test]
 fn openssl_rsa_signatures_with_any_salt_verify() {

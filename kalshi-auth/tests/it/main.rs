@@ -1,0 +1,11 @@
+//! Integration tests in one binary, which is linked once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod credentials;
+mod formats;
+mod middleware;
+mod properties;
+mod secrets;
+mod vectors;
+mod verifier;
