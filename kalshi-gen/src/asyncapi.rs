@@ -18,7 +18,7 @@ pub(crate) use self::schemas::{convert, scalars};
 use crate::{
     Error, check, client, contract, names,
     normalize::{self, Normalized},
-    refine, yaml,
+    refine,
 };
 
 /// A message that the server sends.
@@ -61,19 +61,18 @@ pub(crate) struct Streams {
 }
 
 /// The Rust for a contract of streams.
-pub(crate) fn generate(text: &str, strict: bool) -> Result<String, Error> {
-    let streams = read(yaml::parse(text)?, strict)?;
+pub(crate) fn generate(document: Value, strict: bool) -> Result<syn::File, Error> {
+    let streams = read(document, strict)?;
     let file = client::generate(&streams.normalized)?;
     let types = refine::types_of(file, &streams.normalized)?;
     let items = module_items(types);
     let message = message_enum(&streams.messages);
     let reader = reader(&streams.messages);
-    let file: syn::File = parse_quote! {
+    Ok(parse_quote! {
         #(#items)*
         #message
         #reader
-    };
-    Ok(refine::text(&file))
+    })
 }
 
 fn module_items(module: ItemMod) -> Vec<Item> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Error, Fixups, Locks, Protocol, contract, refine, surface, words, yaml};
+use crate::{Error, FixupMode, Locks, Protocol, contract, refine, surface, words, yaml};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -67,9 +67,9 @@ impl<'a> Committed<'a> {
             found: format!("version {version}, {content}"),
             to_do: None,
         };
-        let strict = self.made(protocol, Fixups::AllMustApply);
+        let strict = self.made(protocol, FixupMode::Strict);
         let fault = strict.as_ref().err().map(ToString::to_string);
-        let made = strict.or_else(|_| self.made(protocol, Fixups::WhereTheyApply));
+        let made = strict.or_else(|_| self.made(protocol, FixupMode::Lenient));
         let fixups = fixups(fault, made.is_ok());
         let mut findings = vec![
             valid,
@@ -86,17 +86,21 @@ impl<'a> Committed<'a> {
     }
 
     /// What becomes of the contract.
-    fn made(&self, protocol: Protocol, fixups: Fixups) -> Result<Made, Error> {
+    fn made(&self, protocol: Protocol, fixups: FixupMode) -> Result<Made, Error> {
         match protocol {
             Protocol::Rest => {
-                let (refined, normalized) = crate::stages(self.contract, fixups)?;
+                let crate::Rest {
+                    refined,
+                    normalized,
+                    ..
+                } = crate::rest(yaml::parse(self.contract)?, fixups)?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
                 })
             }
             Protocol::Streams => Ok(Made {
-                rust: crate::generate_streams(self.contract, fixups)?,
+                rust: crate::generate(self.contract, &crate::Options::new().fixups(fixups))?.rust,
                 surface: String::new(),
             }),
         }

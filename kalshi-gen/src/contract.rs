@@ -26,7 +26,6 @@ pub(crate) fn read(mut document: Value) -> Result<Value, Error> {
 }
 
 /// Which kind of contract a text is; each root member tells it.
-#[cfg(feature = "cli")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -36,7 +35,6 @@ pub enum Protocol {
     Streams,
 }
 
-#[cfg(feature = "cli")]
 impl Protocol {
     /// The root member of such a contract, with its version.
     #[must_use]

@@ -24,12 +24,14 @@ mod error;
 #[cfg(feature = "cli")]
 mod facts;
 mod fixups;
+mod generated;
 mod inline;
 #[cfg(feature = "cli")]
 mod lock;
 mod names;
 mod normalize;
 mod operations;
+mod options;
 mod pages;
 mod paths;
 mod refine;
@@ -47,13 +49,14 @@ mod yaml;
 
 #[cfg(feature = "cli")]
 pub use audit::{Committed, Finding};
-#[cfg(feature = "cli")]
 pub use contract::Protocol;
 #[cfg(feature = "cli")]
 pub use diff::{Change, Class, ContractsError, Diff, Format, Kind, Subject};
 pub use error::Error;
+pub use generated::{Generated, GeneratedOperation, GeneratedType, Warning};
 #[cfg(feature = "cli")]
 pub use lock::{Lock, Locks};
+pub use options::{FixupMode, Options};
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "cli")]
@@ -64,59 +67,78 @@ pub use surface::surface;
 #[cfg(feature = "cli")]
 pub use vendor::{Vendored, vendor};
 
-/// How to treat a contract.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fixups {
-    /// Mend what there is to mend: for any published contract.
-    #[default]
-    WhereTheyApply,
-    /// A fixup that finds nothing to mend is an error: for the contract the fixups were written for.
-    AllMustApply,
-}
-
-/// The Rust for `contract`, the text of an OpenAPI 3.0 document in YAML or JSON.
+/// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
+///
+/// An OpenAPI spec becomes types, request builders, the client's methods and the operation table. An AsyncAPI spec becomes
+/// the types of its messages, an enum of them all, and its decoder. The field `openapi` or `asyncapi` at the root tells
+/// which one a spec is.
 ///
 /// # Errors
 ///
-/// One [`Error`] with the JSON path of what is wrong, for a text that is no such contract and for a construct that cannot be
-/// expressed.
-pub fn generate(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let (refined, _) = stages(contract, fixups)?;
-    Ok(refine::text(&refined))
+/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
+/// that `options` require is missing. The error has the JSON path where there is one.
+pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
+    let document = yaml::parse(spec)?;
+    let generated = match Protocol::of_document(&document) {
+        Protocol::Rest => rest(document, options.fixup_mode())?.generated(),
+        Protocol::Streams => streams(document, options.fixup_mode())?,
+    };
+    generated.require(options)?;
+    Ok(generated)
 }
 
-/// The Rust for the messages of `contract`, the text of an AsyncAPI 3 document in YAML or JSON: their types, an enum of them all,
-/// and its reader.
-///
-/// # Errors
-///
-/// Those of [`generate`].
-pub fn generate_streams(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    asyncapi::generate(contract, fixups == Fixups::AllMustApply)
-}
-
-/// The same as [`generate`] or [`generate_streams`], by what the contract is about, formatted for reading.
+/// The same as [`generate`], formatted for reading.
 ///
 /// # Errors
 ///
 /// Those of [`generate`].
 #[cfg(feature = "cli")]
-pub fn generate_formatted(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let rust = match Protocol::of(contract)? {
-        Protocol::Rest => generate(contract, fixups)?,
-        Protocol::Streams => generate_streams(contract, fixups)?,
-    };
-    let file = syn::parse_file(&rust)
-        .map_err(|error| Error::document(format!("what was generated is no Rust: {error}")))?;
+pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
+    let generated = generate(spec, &Options::new().fixups(mode))?;
+    let file = syn::parse_file(&generated.rust)
+        .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
     Ok(prettyplease::unparse(&file))
 }
 
-/// All stages: the refined code, and what it was made from.
-fn stages(contract: &str, fixups: Fixups) -> Result<(syn::File, normalize::Normalized), Error> {
-    let document = contract::parse(contract)?;
-    let normalized = normalize::normalize(document, fixups == Fixups::AllMustApply)?;
+/// The result of all stages for an OpenAPI spec.
+struct Rest {
+    refined: syn::File,
+    normalized: normalize::Normalized,
+    operations: Vec<operations::Operation>,
+}
+
+impl Rest {
+    fn generated(&self) -> Generated {
+        Generated {
+            rust: refine::text(&self.refined),
+            operations: generated::rest_operations(&self.operations),
+            types: generated::types(&self.refined),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// All stages for an OpenAPI spec.
+fn rest(document: serde_json::Value, mode: FixupMode) -> Result<Rest, Error> {
+    let document = contract::read(document)?;
+    let normalized = normalize::normalize(document, mode == FixupMode::Strict)?;
     let operations = operations::list(&normalized.tree)?;
     let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
-    Ok((refined, normalized))
+    Ok(Rest {
+        refined,
+        normalized,
+        operations,
+    })
+}
+
+/// All stages for an AsyncAPI spec.
+fn streams(document: serde_json::Value, mode: FixupMode) -> Result<Generated, Error> {
+    let operations = generated::stream_operations(&document);
+    let file = asyncapi::generate(document, mode == FixupMode::Strict)?;
+    Ok(Generated {
+        rust: refine::text(&file),
+        operations,
+        types: generated::types(&file),
+        warnings: Vec::new(),
+    })
 }

@@ -23,6 +23,13 @@ pub(crate) fn snake(text: &str) -> String {
     text.to_snake_case()
 }
 
+/// Returns true if `ident` is the Rust field or method for `name`: snake case, with `_` behind a keyword.
+pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
+    let name = snake(name);
+    let ident = ident.strip_prefix("r#").unwrap_or(ident);
+    ident == name || ident.strip_suffix('_') == Some(name.as_str())
+}
+
 /// `TimeInForce` for `time_in_force`.
 pub(crate) fn pascal(text: &str) -> String {
     text.to_upper_camel_case()

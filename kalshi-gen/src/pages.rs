@@ -28,7 +28,7 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
     };
     fields.named.iter().find_map(|field| {
         let ident = field.ident.as_ref()?;
-        super::refine::is_ident(name, &ident.to_string()).then_some((ident, &field.ty))
+        names::is_ident(name, &ident.to_string()).then_some((ident, &field.ty))
     })
 }
 

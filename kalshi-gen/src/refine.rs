@@ -10,7 +10,6 @@ use syn::{Attribute, File, ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, 
 
 use crate::{
     error::Error,
-    names,
     normalize::Normalized,
     operations::{self, Operation},
     pages,
@@ -98,13 +97,6 @@ pub(crate) fn text(file: &File) -> String {
     let mut out = String::new();
     write(&file.items, &mut out);
     out
-}
-
-/// Whether `ident` is what a name of the contract became: snake case, with `_` behind a keyword.
-pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
-    let name = names::snake(name);
-    let ident = ident.strip_prefix("r#").unwrap_or(ident);
-    ident == name || ident.strip_suffix('_') == Some(name.as_str())
 }
 
 fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use syn::parse_quote;
 
 use crate::{
-    Error, Fixups,
+    Error, FixupMode,
     asyncapi::{self, Body},
     contract::{self, resolve, text},
     names,
@@ -82,10 +82,15 @@ impl Samples {
     /// # Errors
     ///
     /// Those of [`generate`](crate::generate).
-    pub fn new(contract: &str, fixups: Fixups) -> Result<Self, Error> {
-        let (refined, normalized) = crate::stages(contract, fixups)?;
+    pub fn new(contract: &str, fixups: FixupMode) -> Result<Self, Error> {
+        let document = contract::parse(contract)?;
+        let crate::Rest {
+            refined,
+            normalized,
+            ..
+        } = crate::rest(document.clone(), fixups)?;
         Ok(Self {
-            contract: contract::parse(contract)?,
+            contract: document,
             tree: normalized.tree,
             refined,
         })
@@ -96,7 +101,7 @@ impl Samples {
     ///
     /// # Errors
     ///
-    /// Those of [`generate_streams`](crate::generate_streams).
+    /// Those of [`generate`](crate::generate).
     pub fn frames(contract: &str) -> Result<Vec<(String, Sample)>, Error> {
         let streams = asyncapi::read(yaml::parse(contract)?, false)?;
         let samples = Self {

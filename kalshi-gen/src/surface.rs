@@ -4,15 +4,19 @@
 use quote::ToTokens;
 use syn::{Fields, Item};
 
-use crate::{Error, Fixups, names, normalize::Normalized, operations};
+use crate::{Error, FixupMode, names, normalize::Normalized, operations};
 
 /// The public surface of what [`generate`](crate::generate) makes of `contract`.
 ///
 /// # Errors
 ///
 /// Those of [`generate`](crate::generate).
-pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let (refined, normalized) = crate::stages(contract, fixups)?;
+pub fn surface(contract: &str, fixups: FixupMode) -> Result<String, Error> {
+    let crate::Rest {
+        refined,
+        normalized,
+        ..
+    } = crate::rest(crate::yaml::parse(contract)?, fixups)?;
     of(&refined, &normalized)
 }
 

@@ -651,7 +651,7 @@ fn samples_are_those_of_the_tests() {
     let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
     let run = folder.run(&["samples", "a.yaml", "getmarket"]);
     let samples: serde_json::Value = serde_json::from_str(&run.out).unwrap();
-    let expected = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::Fixups::WhereTheyApply).unwrap();
+    let expected = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
     assert_eq!(
         (&samples["operation"], &samples["status"]),
         (&"GetMarket".into(), &200.into())

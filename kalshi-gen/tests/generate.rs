@@ -1,7 +1,7 @@
 //! Contract in, Rust out: what small contracts become, and what is refused, with its place.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use kalshi_gen::{Fixups, generate};
+use kalshi_gen::{FixupMode, Options, generate};
 
 /// A contract of one operation, with the given members of it and the given schemas.
 fn contract(operation: &str, schemas: &str) -> String {
@@ -32,13 +32,18 @@ fn code(schemas: &str) -> String {
 }
 
 fn squeezed(contract: &str) -> String {
-    let code = generate(contract, Fixups::WhereTheyApply)
-        .unwrap_or_else(|error| panic!("{error}\n{contract}"));
+    let code = generate(contract, &Options::new())
+        .unwrap_or_else(|error| panic!("{error}\n{contract}"))
+        .rust;
     code.split_whitespace().collect()
 }
 
+fn strict() -> Options {
+    Options::new().fixups(FixupMode::Strict)
+}
+
 fn error(contract: &str) -> String {
-    generate(contract, Fixups::WhereTheyApply)
+    generate(contract, &Options::new())
         .expect_err(contract)
         .to_string()
 }
@@ -46,8 +51,8 @@ fn error(contract: &str) -> String {
 #[test]
 fn the_same_contract_gives_the_same_bytes() {
     let contract = include_str!("../../openapi.yaml");
-    let once = generate(contract, Fixups::AllMustApply).unwrap();
-    assert_eq!(once, generate(contract, Fixups::AllMustApply).unwrap());
+    let once = generate(contract, &strict()).unwrap().rust;
+    assert_eq!(once, generate(contract, &strict()).unwrap().rust);
     assert!(once.len() > 100_000);
 }
 
@@ -323,9 +328,7 @@ fn faults_of_a_contract_are_told_with_their_place() {
 #[test]
 fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_contract() {
     let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
-    let error = generate(&contract, Fixups::AllMustApply)
-        .unwrap_err()
-        .to_string();
+    let error = generate(&contract, &strict()).unwrap_err().to_string();
     assert!(
         error.contains(
             "no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs"
@@ -334,11 +337,85 @@ fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_contract() {
     );
     let vendored =
         include_str!("../../openapi.yaml").replace("        - settlement_bounds_type\n", "");
-    let error = generate(&vendored, Fixups::AllMustApply)
-        .unwrap_err()
-        .to_string();
+    let error = generate(&vendored, &strict()).unwrap_err().to_string();
     assert!(
         error.contains("`market_settlement_bounds_are_new` no longer applies"),
         "{error}"
+    );
+}
+
+#[test]
+fn generated_lists_operations_and_types_of_a_rest_spec() {
+    let spec = with_schemas(
+        "Thing: {type: object, required: [type], properties: {type: {type: string}, kind: {type: string, enum: [a]}}}",
+    );
+    let generated = generate(&spec, &Options::new()).unwrap();
+    let [operation] = &generated.operations[..] else {
+        panic!("{:?}", generated.operations)
+    };
+    assert_eq!(
+        (&*operation.id, &*operation.method, &*operation.path),
+        ("GetThing", "GET", "/things/{id}")
+    );
+    let types: Vec<_> = generated
+        .types
+        .iter()
+        .map(|found| (&*found.name, found.fields.join(" ")))
+        .collect();
+    assert!(
+        types.contains(&("Thing", "kind type_".to_owned())),
+        "{types:?}"
+    );
+    assert!(types.contains(&("ThingKind", String::new())), "{types:?}");
+    assert_eq!(generated.warnings, []);
+}
+
+#[test]
+fn required_operations_types_and_fields_are_checked() {
+    let spec = with_schemas(
+        "Thing: {type: object, properties: {a: {type: string}, type: {type: string}}}",
+    );
+    let streams = include_str!("contracts/streams.yaml");
+    let error = |spec: &str, options: Options| generate(spec, &options).unwrap_err().to_string();
+    let present = Options::new()
+        .require_operation("GetThing")
+        .require_fields("Thing", &["a", "type"])
+        .require_fields("Thing", &[]);
+    generate(&spec, &present).unwrap();
+    assert_eq!(
+        error(&spec, present.clone().require_operation("CreateOrderV2")),
+        "operation `CreateOrderV2` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.clone().require_fields("Order", &["side"])),
+        "type `Order` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.require_fields("Thing", &["a", "b"])),
+        "type `Thing` has no field `b`, and hand-written code needs it"
+    );
+    let message = generate(streams, &Options::new()).unwrap();
+    let body = message
+        .types
+        .iter()
+        .find(|found| !found.fields.is_empty())
+        .unwrap();
+    let operation = &message.operations[0];
+    assert!(["send", "receive"].contains(&&*operation.method));
+    let present = Options::new()
+        .require_operation(&*operation.id)
+        .require_fields(&*body.name, &[&*body.fields[0]])
+        .require_fields("Message", &[]);
+    generate(streams, &present).unwrap();
+    assert_eq!(
+        error(streams, present.clone().require_operation("sendNothing")),
+        "operation `sendNothing` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(streams, present.require_fields(&*body.name, &["nothing"])),
+        format!(
+            "type `{}` has no field `nothing`, and hand-written code needs it",
+            body.name
+        )
     );
 }

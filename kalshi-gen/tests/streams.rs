@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use kalshi_gen::{
-    Committed, Diff, Fixups, Lock, Locks, Protocol, Vendored, generate_streams, vendor,
+    Committed, Diff, FixupMode, Lock, Locks, Options, Protocol, Samples, Vendored, generate, vendor,
 };
 
 const STREAMS: &str = include_str!("contracts/streams.yaml");
@@ -46,7 +46,7 @@ fn published(contract: &str) -> String {
 
 #[test]
 fn what_is_no_contract_is_refused_with_its_place() {
-    generate_streams(STREAMS, Fixups::WhereTheyApply).unwrap();
+    generate(STREAMS, &Options::new()).unwrap();
     for (old, new, expected) in [
         (
             "asyncapi: 3.0.0",
@@ -130,7 +130,7 @@ fn what_is_no_contract_is_refused_with_its_place() {
         ),
     ] {
         let changed = with(old, new);
-        let told = generate_streams(&changed, Fixups::WhereTheyApply).unwrap_err();
+        let told = generate(&changed, &Options::new()).unwrap_err();
         assert!(told.to_string().contains(expected), "{new}: {told}");
         let told = Diff::new(STREAMS, &changed).unwrap_err();
         assert!(told.to_string().contains(expected), "{new}: {told}");
@@ -145,7 +145,7 @@ fn contracts_of_two_kinds_are_not_compared() {
     assert!(told.contains(kinds), "{told}");
     let told = vendor(Some(exchange), STREAMS).unwrap_err().to_string();
     assert!(told.contains(kinds), "{told}");
-    let told = kalshi_gen::generate(STREAMS, Fixups::WhereTheyApply).unwrap_err();
+    let told = Samples::new(STREAMS, FixupMode::Lenient).unwrap_err();
     assert!(told.to_string().contains("a contract of streams"), "{told}");
     assert_eq!(Protocol::of(STREAMS).unwrap(), Protocol::Streams);
     assert_eq!(Protocol::of(exchange).unwrap(), Protocol::Rest);

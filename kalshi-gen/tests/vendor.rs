@@ -84,7 +84,7 @@ fn the_order_upstream_writes_in_does_not_matter() {
         }
     }
     let ours = ours();
-    let contract = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::Fixups::WhereTheyApply).unwrap();
+    let contract = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
     assert_eq!(take(&ours, &reversed(contract.contract())).text, ours);
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Raw, TICKER, answer, exchange, now_ms};
-use kalshi_gen::{Fixups, Place, Samples};
+use kalshi_gen::{FixupMode, Place, Samples};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{Operation, operation};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn samples() -> Samples {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
     Samples::new(
         &std::fs::read_to_string(path).unwrap(),
-        Fixups::WhereTheyApply,
+        FixupMode::Lenient,
     )
     .unwrap()
 }

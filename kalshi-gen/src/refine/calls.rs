@@ -6,8 +6,13 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
-use super::{arguments, document, functions, is_ident, last_ident};
-use crate::{error::Error, names, operations::Operation, pages};
+use super::{arguments, document, functions, last_ident};
+use crate::{
+    error::Error,
+    names::{self, is_ident},
+    operations::Operation,
+    pages,
+};
 
 /// The builders of calls: setters with the words of the contract, `send` in this SDK's terms.
 pub(super) fn refine_builders(

@@ -6,8 +6,12 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
-use super::{arguments, document, functions, is_ident, last_ident};
-use crate::{contract, enums, names, normalize::Normalized};
+use super::{arguments, document, functions, last_ident};
+use crate::{
+    contract, enums,
+    names::{self, is_ident},
+    normalize::Normalized,
+};
 
 /// What the contract says of a schema, looked up by its Rust name.
 struct Schemas<'a> {

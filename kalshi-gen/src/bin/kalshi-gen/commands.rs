@@ -4,7 +4,8 @@ use std::{path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use kalshi_gen::{
-    Class, Committed, ContractsError, Diff, Finding, Fixups, Format, Lock, Locks, Protocol, Samples,
+    Class, Committed, ContractsError, Diff, Finding, FixupMode, Format, Lock, Locks, Protocol,
+    Samples,
 };
 
 use crate::{
@@ -172,7 +173,7 @@ fn verdict(findings: &[Finding]) -> String {
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
-    let rust = kalshi_gen::generate_formatted(&input.text, Fixups::WhereTheyApply)
+    let rust = kalshi_gen::generate_formatted(&input.text, FixupMode::Lenient)
         .map_err(|error| input.fault(&error))?;
     match out {
         Some(path) => write(path, &rust)?,
@@ -190,7 +191,7 @@ pub(crate) fn show(contract: &Path, id: &str) -> Result<ExitCode, Failure> {
 pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
     let samples =
-        Samples::new(&input.text, Fixups::WhereTheyApply).map_err(|error| input.fault(&error))?;
+        Samples::new(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
     let id = samples
         .find(id)
         .map_err(|error| input.fault(&error))?
