@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 fn digest(path: &str) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let samples = Samples::new(&text, FixupMode::Lenient).map_err(|error| error.to_string())?;
-    let contract = samples.contract();
+    let contract = samples.spec();
     let mut operations = Map::new();
     for item in contract["paths"]
         .as_object()

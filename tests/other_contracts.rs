@@ -30,7 +30,7 @@ fn root() -> &'static Path {
 
 #[test]
 fn small_contracts_compile_and_decode_their_samples() {
-    let folder = root().join("kalshi-gen/tests/contracts");
+    let folder = root().join("kalshi-gen/tests/specs");
     try_all(
         &contracts(&folder, "openapi:"),
         &[root().join("asyncapi.yaml")],
@@ -164,9 +164,5 @@ fn copy_all(from: &Path, to: &Path) {
     }
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     let text = fs::read_to_string(from).unwrap();
-    fs::write(
-        to,
-        text.replace("FixupMode::Strict", "FixupMode::Lenient"),
-    )
-    .unwrap();
+    fs::write(to, text.replace("FixupMode::Strict", "FixupMode::Lenient")).unwrap();
 }

@@ -1,10 +1,19 @@
-//! Whether a vendored contract is ready to build on: valid, in words, generating, mended, locked, reviewed.
+//! Whether a vendored spec is ready to build on: valid, in words, generating, mended, locked, reviewed.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Error, FixupMode, Locks, Protocol, contract, refine, surface, words, yaml};
+use crate::{
+    error::{Error, Place},
+    generate,
+    lock::Locks,
+    options::{FixupMode, Options},
+    protocol::Protocol,
+    refine, spec,
+    stages::{self, Rest},
+    surface, words, yaml,
+};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -23,7 +32,7 @@ pub struct Finding {
 #[non_exhaustive]
 pub struct Committed<'a> {
     /// `openapi.yaml` or `asyncapi.yaml`.
-    pub contract: &'a str,
+    pub spec: &'a str,
     /// `spec.lock`, if it is there.
     pub lock: Option<&'a str>,
     /// `tests/generated/surface.txt`, if it is there. It is of `openapi.yaml` alone.
@@ -31,11 +40,11 @@ pub struct Committed<'a> {
 }
 
 impl<'a> Committed<'a> {
-    /// A contract, its lock and the snapshot of its public surface.
+    /// A spec, its lock and the snapshot of its public surface.
     #[must_use]
-    pub fn new(contract: &'a str, lock: Option<&'a str>, surface: Option<&'a str>) -> Self {
+    pub fn new(spec: &'a str, lock: Option<&'a str>, surface: Option<&'a str>) -> Self {
         Self {
-            contract,
+            spec,
             lock,
             surface,
         }
@@ -45,17 +54,17 @@ impl<'a> Committed<'a> {
     ///
     /// # Errors
     ///
-    /// For a text that is no contract.
+    /// For a text that is no spec.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
-        let tree = yaml::parse_in_order(self.contract)?;
-        let document = contract::read_either(tree.clone().into())?;
-        let protocol = Protocol::of_document(&document);
+        let tree = yaml::parse_in_order(self.spec)?;
+        let document = stages::checked(tree.clone().into())?;
+        let protocol = Protocol::from_document(&document);
         let version = document["info"]["version"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
         let content = match protocol {
-            Protocol::Rest => format!("{} operations", contract::operations(&document).count()),
+            Protocol::Rest => format!("{} operations", spec::operations(&document).count()),
             Protocol::Streams => {
                 let count = |key: &str| document[key].as_object().map_or(0, serde_json::Map::len);
                 let (channels, operations) = (count("channels"), count("operations"));
@@ -85,22 +94,23 @@ impl<'a> Committed<'a> {
         Ok(findings)
     }
 
-    /// What becomes of the contract.
+    /// What becomes of the spec.
     fn made(&self, protocol: Protocol, fixups: FixupMode) -> Result<Made, Error> {
         match protocol {
             Protocol::Rest => {
-                let crate::Rest {
+                let document = stages::checked_rest(yaml::parse(self.spec)?)?;
+                let Rest {
                     refined,
                     normalized,
                     ..
-                } = crate::rest(yaml::parse(self.contract)?, fixups)?;
+                } = stages::rest(document, fixups)?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
                 })
             }
             Protocol::Streams => Ok(Made {
-                rust: crate::generate(self.contract, &crate::Options::new().fixups(fixups))?.rust,
+                rust: generate(self.spec, &Options::new().fixups(fixups))?.rust,
                 surface: String::new(),
             }),
         }
@@ -111,7 +121,7 @@ impl<'a> Committed<'a> {
         let vendor = |found: &str| Finding {
             what,
             found: found.to_owned(),
-            to_do: Some("take the published contract again: kalshi-gen vendor UPSTREAM".to_owned()),
+            to_do: Some("take the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
         };
         let Some(text) = self.lock else {
             return Ok(vendor("there is no lock"));
@@ -123,10 +133,10 @@ impl<'a> Committed<'a> {
         Ok(match locks.get(protocol) {
             None => vendor(&format!("there is no lock under `{}`", protocol.member())),
             Some(lock) if lock.version != version => vendor(&format!(
-                "the lock is of version {}, the contract of {version}",
+                "the lock is of version {}, the spec of {version}",
                 lock.version
             )),
-            Some(lock) if !lock.matches(self.contract)? => vendor(
+            Some(lock) if !lock.matches(self.spec)? => vendor(
                 "the structure is not the one that was taken: mend a fault by a fixup, not here",
             ),
             Some(lock) => Finding {
@@ -142,7 +152,7 @@ impl<'a> Committed<'a> {
             "UPDATE=1 cargo test --test current, and read the diff of tests/generated/surface.txt";
         let (found, to_do) = match (expected, self.surface) {
             (None, _) => (
-                "not made, as the contract does not generate".to_owned(),
+                "not made, as the spec does not generate".to_owned(),
                 Some("see above"),
             ),
             (Some(_), None) => ("there is no snapshot".to_owned(), Some(update)),
@@ -168,7 +178,7 @@ impl<'a> Committed<'a> {
     }
 }
 
-/// What a contract becomes.
+/// What a spec becomes.
 struct Made {
     rust: String,
     /// Nothing for streams.
@@ -181,10 +191,10 @@ const SHOWN: usize = 20;
 fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
     let mut places = words::mark(&mut tree);
     let missing_words = places.len();
-    for (path, method, operation) in contract::operations(document) {
+    for (path, method, operation) in spec::operations(document) {
         for key in ["x-token-cost", "x-rate-bucket"] {
             if !operation.contains_key(key) {
-                places.push(crate::error::Place::of(&["paths", path, method, key]).to_string());
+                places.push(Place::of(&["paths", path, method, key]).to_string());
             }
         }
     }
@@ -238,7 +248,7 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
     let (found, to_do) = match fault {
         None => ("every one applies".to_owned(), None),
         Some(_) if !generates => (
-            "not tried, as the contract does not generate".to_owned(),
+            "not tried, as the spec does not generate".to_owned(),
             Some("see above"),
         ),
         Some(fault) => (

@@ -6,11 +6,12 @@ use serde_json::Value;
 use syn::{Fields, Item};
 
 use crate::{
-    contract,
     error::{Error, Place},
     names,
     operations::Operation,
     options::Options,
+    refine, spec,
+    stages::{Rest, Streams},
 };
 
 /// The Rust generated from a spec, and what is in it.
@@ -75,6 +76,24 @@ impl fmt::Display for Warning {
 }
 
 impl Generated {
+    pub(crate) fn from_rest(rest: &Rest) -> Self {
+        Self {
+            rust: refine::text(&rest.refined),
+            operations: rest_operations(&rest.operations),
+            types: types(&rest.refined),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn from_streams(streams: &Streams, operations: Vec<GeneratedOperation>) -> Self {
+        Self {
+            rust: refine::text(&streams.refined),
+            operations,
+            types: types(&streams.refined),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Returns an error that names the first required operation, type or field that is missing.
     pub(crate) fn require(&self, options: &Options) -> Result<(), Error> {
         for id in options.required_operations() {
@@ -108,7 +127,7 @@ impl Generated {
 }
 
 /// The operations of an OpenAPI spec.
-pub(crate) fn rest_operations(operations: &[Operation]) -> Vec<GeneratedOperation> {
+fn rest_operations(operations: &[Operation]) -> Vec<GeneratedOperation> {
     operations
         .iter()
         .map(|operation| GeneratedOperation {
@@ -124,7 +143,7 @@ pub(crate) fn stream_operations(document: &Value) -> Vec<GeneratedOperation> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut operations: Vec<_> = operations
         .map(|(id, operation)| {
-            let channel = contract::follow(document, &operation["channel"]);
+            let channel = spec::follow(document, &operation["channel"]);
             GeneratedOperation {
                 id: id.clone(),
                 method: operation["action"].as_str().unwrap_or_default().to_owned(),
@@ -137,7 +156,7 @@ pub(crate) fn stream_operations(document: &Value) -> Vec<GeneratedOperation> {
 }
 
 /// The structs and enums of a file: those in its module `types`, or its own if it has none.
-pub(crate) fn types(file: &syn::File) -> Vec<GeneratedType> {
+fn types(file: &syn::File) -> Vec<GeneratedType> {
     let module = file.items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
         _ => None,

@@ -1,7 +1,7 @@
-//! Turns Kalshi's published API contract into the Rust of `kalshi-sdk`: contract in, Rust out.
+//! Turns Kalshi's published API spec into the Rust of `kalshi-sdk`: spec in, Rust out.
 //!
-//! [`generate`] is a pure function: the same contract gives the same bytes, and nothing is read, written or timed. It
-//! works in four stages: *normalise* (the contract becomes one that progenitor accepts), *generate* (progenitor makes
+//! [`generate`] is a pure function: the same spec gives the same bytes, and nothing is read, written or timed. It
+//! works in four stages: *normalise* (the spec becomes one that progenitor accepts), *generate* (progenitor makes
 //! types and builders), *refine* (those become this SDK's), and *what progenitor does not give* (open enums, the
 //! operation table).
 //!
@@ -14,7 +14,6 @@ mod audit;
 mod check;
 mod client;
 mod compose;
-mod contract;
 #[cfg(feature = "cli")]
 mod cost;
 #[cfg(feature = "cli")]
@@ -34,36 +33,42 @@ mod operations;
 mod options;
 mod pages;
 mod paths;
+mod protocol;
 mod refine;
+mod runtime;
 #[cfg(feature = "testing")]
 mod samples;
+mod scalars;
 #[cfg(feature = "cli")]
 mod show;
+mod spec;
+mod stages;
 #[cfg(feature = "testing")]
 mod surface;
+mod syntax;
 #[cfg(feature = "cli")]
 mod vendor;
+mod visit;
 #[cfg(feature = "cli")]
 mod words;
 mod yaml;
 
 #[cfg(feature = "cli")]
 pub use audit::{Committed, Finding};
-pub use contract::Protocol;
 #[cfg(feature = "cli")]
-pub use diff::{Change, Class, ContractsError, Diff, Format, Kind, Subject};
+pub use diff::{Change, Class, Diff, Format, Kind, SpecsError, Subject};
 pub use error::Error;
 pub use generated::{Generated, GeneratedOperation, GeneratedType, Warning};
 #[cfg(feature = "cli")]
 pub use lock::{Lock, Locks};
 pub use options::{FixupMode, Options};
+pub use protocol::Protocol;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "cli")]
 pub use show::show;
 #[cfg(feature = "testing")]
 pub use surface::surface;
-
 #[cfg(feature = "cli")]
 pub use vendor::{Vendored, vendor};
 
@@ -78,10 +83,14 @@ pub use vendor::{Vendored, vendor};
 /// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
 /// that `options` require is missing. The error has the JSON path where there is one.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
-    let document = yaml::parse(spec)?;
-    let generated = match Protocol::of_document(&document) {
-        Protocol::Rest => rest(document, options.fixup_mode())?.generated(),
-        Protocol::Streams => streams(document, options.fixup_mode())?,
+    let document = stages::checked(yaml::parse(spec)?)?;
+    let mode = options.fixup_mode();
+    let generated = match Protocol::from_document(&document) {
+        Protocol::Rest => Generated::from_rest(&stages::rest(document, mode)?),
+        Protocol::Streams => {
+            let operations = generated::stream_operations(&document);
+            Generated::from_streams(&stages::streams(document, mode)?, operations)
+        }
     };
     generated.require(options)?;
     Ok(generated)
@@ -98,47 +107,4 @@ pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> 
     let file = syn::parse_file(&generated.rust)
         .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
     Ok(prettyplease::unparse(&file))
-}
-
-/// The result of all stages for an OpenAPI spec.
-struct Rest {
-    refined: syn::File,
-    normalized: normalize::Normalized,
-    operations: Vec<operations::Operation>,
-}
-
-impl Rest {
-    fn generated(&self) -> Generated {
-        Generated {
-            rust: refine::text(&self.refined),
-            operations: generated::rest_operations(&self.operations),
-            types: generated::types(&self.refined),
-            warnings: Vec::new(),
-        }
-    }
-}
-
-/// All stages for an OpenAPI spec.
-fn rest(document: serde_json::Value, mode: FixupMode) -> Result<Rest, Error> {
-    let document = contract::read(document)?;
-    let normalized = normalize::normalize(document, mode == FixupMode::Strict)?;
-    let operations = operations::list(&normalized.tree)?;
-    let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
-    Ok(Rest {
-        refined,
-        normalized,
-        operations,
-    })
-}
-
-/// All stages for an AsyncAPI spec.
-fn streams(document: serde_json::Value, mode: FixupMode) -> Result<Generated, Error> {
-    let operations = generated::stream_operations(&document);
-    let file = asyncapi::generate(document, mode == FixupMode::Strict)?;
-    Ok(Generated {
-        rust: refine::text(&file),
-        operations,
-        types: generated::types(&file),
-        warnings: Vec::new(),
-    })
 }

@@ -1,4 +1,4 @@
-//! How names of the contract become names of Rust.
+//! How names of the spec become names of Rust.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 

@@ -1,10 +1,10 @@
-//! Contract in, Rust out: what small contracts become, and what is refused, with its place.
+//! Spec in, Rust out: what small specs become, and what is refused, with its place.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use kalshi_gen::{FixupMode, Options, generate};
 
-/// A contract of one operation, with the given members of it and the given schemas.
-fn contract(operation: &str, schemas: &str) -> String {
+/// A spec of one operation, with the given members of it and the given schemas.
+fn spec(operation: &str, schemas: &str) -> String {
     let indented = |text: &str, by: usize| {
         let lines = text
             .lines()
@@ -23,7 +23,7 @@ const PARAMETERS: &str =
 const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
 
 fn with_schemas(schemas: &str) -> String {
-    contract(&format!("{PARAMETERS}{ANSWER}"), schemas)
+    spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
 }
 
 /// The code for the schemas, without white space.
@@ -31,9 +31,9 @@ fn code(schemas: &str) -> String {
     squeezed(&with_schemas(schemas))
 }
 
-fn squeezed(contract: &str) -> String {
-    let code = generate(contract, &Options::new())
-        .unwrap_or_else(|error| panic!("{error}\n{contract}"))
+fn squeezed(spec: &str) -> String {
+    let code = generate(spec, &Options::new())
+        .unwrap_or_else(|error| panic!("{error}\n{spec}"))
         .rust;
     code.split_whitespace().collect()
 }
@@ -42,17 +42,15 @@ fn strict() -> Options {
     Options::new().fixups(FixupMode::Strict)
 }
 
-fn error(contract: &str) -> String {
-    generate(contract, &Options::new())
-        .expect_err(contract)
-        .to_string()
+fn error(spec: &str) -> String {
+    generate(spec, &Options::new()).expect_err(spec).to_string()
 }
 
 #[test]
-fn the_same_contract_gives_the_same_bytes() {
-    let contract = include_str!("../../openapi.yaml");
-    let once = generate(contract, &strict()).unwrap().rust;
-    assert_eq!(once, generate(contract, &strict()).unwrap().rust);
+fn the_same_spec_gives_the_same_bytes() {
+    let spec = include_str!("../../openapi.yaml");
+    let once = generate(spec, &strict()).unwrap().rust;
+    assert_eq!(once, generate(spec, &strict()).unwrap().rust);
     assert!(once.len() > 100_000);
 }
 
@@ -144,11 +142,11 @@ fn compositions_become_plain_objects() {
 
 #[test]
 fn a_cursor_is_a_text_that_is_always_there() {
-    let contract = contract(
+    let spec = spec(
         "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
     );
-    let code = squeezed(&contract);
+    let code = squeezed(&spec);
     assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubnext_cursor:::std::string::String"));
     assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubrows:::std::vec::Vec<::std::string::String>"));
     assert!(
@@ -160,10 +158,10 @@ fn a_cursor_is_a_text_that_is_always_there() {
 
 #[test]
 fn builders_are_for_what_is_sent() {
-    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
         .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
         .replace("    get:\n", "    post:\n");
-    let code = squeezed(&contract);
+    let code = squeezed(&spec);
     for (name, sent) in [("Thing", false), ("Sent", true), ("Inner", true)] {
         assert_eq!(
             code.contains(&format!("pubfnbuilder()->builder::{name}")),
@@ -222,7 +220,7 @@ fn a_composition_of_compositions_takes_no_longer_than_it_should() {
 
 #[test]
 fn security_of_the_document_holds_where_an_operation_says_nothing() {
-    let contract = |security: &str| {
+    let spec = |security: &str| {
         with_schemas("Thing: {type: object}").replace("paths:", &format!("{security}\npaths:"))
     };
     for (security, auth) in [
@@ -232,7 +230,7 @@ fn security_of_the_document_holds_where_an_operation_says_nothing() {
         ("security: []", false),
     ] {
         assert!(
-            squeezed(&contract(security)).contains(&format!("auth:{auth}")),
+            squeezed(&spec(security)).contains(&format!("auth:{auth}")),
             "{security}"
         );
     }
@@ -250,15 +248,12 @@ fn enums_without_a_type_or_with_null_are_enums() {
 }
 
 #[test]
-fn what_is_no_contract_is_refused_in_one_line() {
+fn what_is_no_spec_is_refused_in_one_line() {
     for (text, expected) in [
         ("", "the document is empty"),
-        (
-            "<!DOCTYPE html><html><body>404</body></html>",
-            "not a contract",
-        ),
+        ("<!DOCTYPE html><html><body>404</body></html>", "not a spec"),
         ("<html>\n<head><title>a: b</title></head>", "not"),
-        ("hello", "not a contract: the document is no mapping"),
+        ("hello", "not a spec: the document is no mapping"),
         ("a: [1", "not YAML: line "),
         ("swagger: '2.0'\ninfo: {}", "Swagger 2 is not supported"),
         (
@@ -285,17 +280,17 @@ fn what_is_no_contract_is_refused_in_one_line() {
 }
 
 #[test]
-fn faults_of_a_contract_are_told_with_their_place() {
+fn faults_of_a_spec_are_told_with_their_place() {
     let thing = "Thing: {type: object, properties: {a: {type: string}}}";
-    for (contract, expected) in [
+    for (spec, expected) in [
         (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which is not there"##),
         (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
         (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
         (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
         (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0"),
         (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a text"),
-        (contract(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
-        (contract(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
+        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
+        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
         (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
         (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
         (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
@@ -303,36 +298,34 @@ fn faults_of_a_contract_are_told_with_their_place() {
         (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the members"),
         (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
         (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
-        (contract(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
-        (contract(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
-        (contract(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
-        (contract(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
-        (contract(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
-        (contract(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
-        (contract(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
-        (contract(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
-        (contract(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
+        (spec(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
+        (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
+        (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
+        (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
+        (spec(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
+        (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
+        (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: FromEnv"), "`FromEnv` is the name of something else in the generated code"),
         (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: is the name of something else in the generated code"),
-        (contract(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
+        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
         (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
         (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
     ] {
-        let error = error(&contract);
-        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{contract}");
+        let error = error(&spec);
+        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{spec}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
 
 #[test]
-fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_contract() {
-    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
-    let error = generate(&contract, &strict()).unwrap_err().to_string();
+fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_spec() {
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
+    let error = generate(&spec, &strict()).unwrap_err().to_string();
     assert!(
-        error.contains(
-            "no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs"
-        ),
+        error.contains("no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs"),
         "{error}"
     );
     let vendored =
@@ -375,7 +368,7 @@ fn required_operations_types_and_fields_are_checked() {
     let spec = with_schemas(
         "Thing: {type: object, properties: {a: {type: string}, type: {type: string}}}",
     );
-    let streams = include_str!("contracts/streams.yaml");
+    let streams = include_str!("specs/streams.yaml");
     let error = |spec: &str, options: Options| generate(spec, &options).unwrap_err().to_string();
     let present = Options::new()
         .require_operation("GetThing")

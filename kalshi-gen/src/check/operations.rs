@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{identifier, is_security, object, of_kind, schemas::check_schema};
+use super::{
+    require::{identifier, is_security, object, of_kind},
+    schemas::check_schema,
+};
 use crate::{
-    contract::{METHODS, dereference, follow, text},
     error::{Error, Place},
     names,
+    spec::{METHODS, dereference, follow, text},
 };
 
 /// Operations that would have the name of a method or a type the generated code uses.

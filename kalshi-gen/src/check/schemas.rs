@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{identifier, object, of_kind};
+use super::require::{identifier, object, of_kind};
 use crate::{
-    contract::{resolve, schema_name, schemas},
     error::{Error, Place},
     names,
-    normalize::SCALARS,
+    scalars::SCALARS,
+    spec::{resolve, schema_name, schemas},
 };
 
 /// Checks every named schema.
