@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::{
+    check::keywords,
     error::{Error, Place},
     generate,
     lock::Locks,
@@ -25,6 +26,8 @@ pub struct Finding {
     pub found: String,
     /// What to do about it; nothing if it is true.
     pub to_do: Option<String>,
+    /// What is ignored, a line each. Nothing has to be done about it.
+    pub warnings: Vec<String>,
 }
 
 /// The texts of what is committed beside each other.
@@ -75,6 +78,10 @@ impl<'a> Committed<'a> {
             what: "valid",
             found: format!("version {version}, {content}"),
             to_do: None,
+            warnings: keywords::warnings(&document)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         };
         let strict = self.made(protocol, FixupMode::Strict);
         let fault = strict.as_ref().err().map(ToString::to_string);
@@ -122,6 +129,7 @@ impl<'a> Committed<'a> {
             what,
             found: found.to_owned(),
             to_do: Some("take the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
+            warnings: Vec::new(),
         };
         let Some(text) = self.lock else {
             return Ok(vendor("there is no lock"));
@@ -143,6 +151,7 @@ impl<'a> Committed<'a> {
                 what,
                 found: format!("as taken from {} on {}", lock.source, lock.date),
                 to_do: None,
+                warnings: Vec::new(),
             },
         })
     }
@@ -174,6 +183,7 @@ impl<'a> Committed<'a> {
             what: "surface",
             found,
             to_do: to_do.map(str::to_owned),
+            warnings: Vec::new(),
         }
     }
 }
@@ -207,6 +217,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
             what: "described",
             found: found.to_owned(),
             to_do: None,
+            warnings: Vec::new(),
         };
     }
     let mut to_do = String::from("write what is missing, in your own words");
@@ -226,6 +237,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
             Protocol::Streams => format!("{missing_words} places need words"),
         },
         to_do: Some(to_do),
+        warnings: Vec::new(),
     }
 }
 
@@ -241,6 +253,7 @@ fn generates(made: Result<&str, &Error>) -> Finding {
         what: "generates",
         found,
         to_do,
+        warnings: Vec::new(),
     }
 }
 
@@ -262,5 +275,6 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
         what: "fixups",
         found,
         to_do: to_do.map(str::to_owned),
+        warnings: Vec::new(),
     }
 }

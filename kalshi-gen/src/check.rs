@@ -1,5 +1,6 @@
 //! The checks of a spec: what is no spec, and what the later stages cannot express, is refused with its place.
 
+pub(crate) mod keywords;
 mod operations;
 mod require;
 mod schemas;

@@ -1,17 +1,16 @@
 //! What [`generate`](crate::generate) returns, and whether it has what hand-written code needs.
 
-use std::fmt;
-
 use serde_json::Value;
 use syn::{Fields, Item};
 
 use crate::{
-    error::{Error, Place},
+    error::Error,
     names,
     operations::Operation,
     options::Options,
     refine, spec,
     stages::{Rest, Streams},
+    warning::Warning,
 };
 
 /// The Rust generated from a spec, and what is in it.
@@ -50,47 +49,26 @@ pub struct GeneratedType {
     pub fields: Vec<String>,
 }
 
-/// Something in a spec that generation ignores.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Warning {
-    /// The JSON path of what is ignored, such as `$.components.schemas.Market.titel`.
-    pub path: String,
-    /// What is ignored and why, without the path.
-    pub message: String,
-}
-
-impl Warning {
-    pub(crate) fn new(path: &Place, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_string(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
-    }
-}
-
 impl Generated {
-    pub(crate) fn from_rest(rest: &Rest) -> Self {
+    pub(crate) fn from_rest(rest: &Rest, warnings: Vec<Warning>) -> Self {
         Self {
             rust: refine::text(&rest.refined),
             operations: rest_operations(&rest.operations),
             types: types(&rest.refined),
-            warnings: Vec::new(),
+            warnings,
         }
     }
 
-    pub(crate) fn from_streams(streams: &Streams, operations: Vec<GeneratedOperation>) -> Self {
+    pub(crate) fn from_streams(
+        streams: &Streams,
+        operations: Vec<GeneratedOperation>,
+        warnings: Vec<Warning>,
+    ) -> Self {
         Self {
             rust: refine::text(&streams.refined),
             operations,
             types: types(&streams.refined),
-            warnings: Vec::new(),
+            warnings,
         }
     }
 

@@ -49,6 +49,7 @@ mod syntax;
 #[cfg(feature = "cli")]
 mod vendor;
 mod visit;
+mod warning;
 #[cfg(feature = "cli")]
 mod words;
 mod yaml;
@@ -58,7 +59,7 @@ pub use audit::{Committed, Finding};
 #[cfg(feature = "cli")]
 pub use diff::{Change, Class, Diff, Format, Kind, SpecsError, Subject};
 pub use error::Error;
-pub use generated::{Generated, GeneratedOperation, GeneratedType, Warning};
+pub use generated::{Generated, GeneratedOperation, GeneratedType};
 #[cfg(feature = "cli")]
 pub use lock::{Lock, Locks};
 pub use options::{FixupMode, Options};
@@ -71,6 +72,7 @@ pub use show::show;
 pub use surface::surface;
 #[cfg(feature = "cli")]
 pub use vendor::{Vendored, vendor};
+pub use warning::Warning;
 
 /// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
 ///
@@ -84,12 +86,12 @@ pub use vendor::{Vendored, vendor};
 /// that `options` require is missing. The error has the JSON path where there is one.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     let document = stages::checked(yaml::parse(spec)?)?;
-    let mode = options.fixup_mode();
+    let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
     let generated = match Protocol::from_document(&document) {
-        Protocol::Rest => Generated::from_rest(&stages::rest(document, mode)?),
+        Protocol::Rest => Generated::from_rest(&stages::rest(document, mode)?, warnings),
         Protocol::Streams => {
             let operations = generated::stream_operations(&document);
-            Generated::from_streams(&stages::streams(document, mode)?, operations)
+            Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)
         }
     };
     generated.require(options)?;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use self::merge::{Taking, operations};
 use crate::{
+    check::keywords,
     diff::{self, Diff, Format, SpecsError},
     error::{Error, Place},
     facts::{self, Keys},
@@ -108,7 +109,10 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     };
     let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &Place::of(&[]));
     additions::list_tags(&mut tree, old.as_ref(), &new);
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = keywords::warnings(&new_value)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     additions::costs(&mut tree, &new_value, &taking, &mut notes);
     if let Some(old) = &old {
         additions::word_answers(&mut tree, old);

@@ -700,3 +700,29 @@ fn a_reader_that_leaves_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+#[test]
+fn unknown_keys_are_reported_by_check_and_vendor() {
+    let stray = EXCHANGE.replace(
+        "description: Contracts traded.",
+        "description: Signed, negative short.",
+    );
+    assert_ne!(stray, EXCHANGE);
+    let warning = r#"volume["negative short."]: ignored, as no version of OpenAPI"#;
+    let folder = Folder::new(&[("openapi.yaml", &stray), ("published.yaml", &stray)]);
+    let check = folder.run(&["check", "--spec", "openapi.yaml"]);
+    assert!(
+        check.out.contains("ok  valid") && check.out.contains(warning),
+        "{}",
+        check.out
+    );
+    let taken = folder.run(&["vendor", "published.yaml"]);
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    assert!(taken.out.contains(warning), "{}", taken.out);
+    // Taking it again changes nothing.
+    let text = folder.read("openapi.yaml");
+    assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);
+    assert_eq!(folder.read("openapi.yaml"), text);
+    let generated = folder.run(&["generate", "openapi.yaml"]);
+    assert_eq!(generated.code, 0, "{}", generated.err);
+}

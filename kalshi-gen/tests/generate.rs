@@ -412,3 +412,89 @@ fn required_operations_types_and_fields_are_checked() {
         )
     );
 }
+
+#[test]
+fn unknown_keys_are_ignored_with_a_warning() {
+    // YAML reads what follows the comma as a key of its own.
+    let plain =
+        "Thing: { type: object, properties: { position: { type: integer, description: Signed } } }";
+    let split = plain.replace("Signed", "Signed, negative short.");
+    let clean = generate(&with_schemas(plain), &Options::new()).unwrap();
+    let stray = generate(&with_schemas(&split), &Options::new()).unwrap();
+    assert_eq!(clean.warnings, []);
+    assert_eq!(stray.rust, clean.rust);
+    let [warning] = &stray.warnings[..] else {
+        panic!("{:?}", stray.warnings)
+    };
+    assert_eq!(
+        warning.path,
+        r#"$.components.schemas.Thing.properties.position["negative short."]"#
+    );
+    assert!(
+        warning.message.contains("a comma may have split"),
+        "{warning}"
+    );
+
+    let everywhere = spec(
+        "parameters:\n  - {name: id, in: path, required: true, description: Which, of many, schema: {type: string, titel: x}}\noperationid: x\nresponses:\n  '200':\n    description: ok\n    contents: {}\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n",
+        "Thing: {type: object, '$comment': fine, properties: {a: {type: array, items: {anyOf: [{type: string, Not: {}}]}}}}",
+    )
+    .replace("    get:\n", "    summery: Things\n    get:\n");
+    let paths: Vec<_> = generate(&everywhere, &Options::new())
+        .unwrap()
+        .warnings
+        .into_iter()
+        .map(|warning| warning.path)
+        .collect();
+    let get = r#"$.paths["/things/{id}"].get"#;
+    assert_eq!(
+        paths,
+        [
+            "$.components.schemas.Thing.properties.a.items.anyOf[0].Not".to_owned(),
+            r#"$.paths["/things/{id}"].summery"#.to_owned(),
+            format!("{get}.operationid"),
+            format!(r#"{get}.parameters[0]["of many"]"#),
+            format!("{get}.parameters[0].schema.titel"),
+            format!("{get}.responses.200.contents"),
+        ]
+    );
+
+    let streams = include_str!("specs/streams.yaml").replacen(
+        "    requestId: {type: integer,",
+        "    requestId: {type: integer, positive only.,",
+        1,
+    );
+    let warnings = generate(&streams, &Options::new()).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings[0].path,
+        r#"$.components.schemas.requestId["positive only."]"#
+    );
+}
+
+#[test]
+fn keywords_that_cannot_be_expressed_are_errors() {
+    for keyword in [
+        "not: {type: string}",
+        "if: {minimum: 1}",
+        "patternProperties: {}",
+        "prefixItems: []",
+        "const: x",
+        "$defs: {}",
+        "contains: {}",
+        "dependentSchemas: {}",
+        "unevaluatedProperties: false",
+        "contentEncoding: base64",
+    ] {
+        let spec = with_schemas(&format!(
+            "Thing: {{type: object, properties: {{a: {{type: string, {keyword}}}}}}}"
+        ));
+        let (key, _) = keyword.split_once(':').unwrap();
+        assert_eq!(
+            error(&spec),
+            format!(
+                "$.components.schemas.Thing.properties.a.{key}: this keyword cannot be expressed in Rust"
+            )
+        );
+    }
+}

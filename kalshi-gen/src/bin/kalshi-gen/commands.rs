@@ -145,6 +145,9 @@ fn listed(findings: &[Finding]) -> String {
             "{style}{word}{style:#}  {:<10} {}\n",
             finding.what, finding.found
         ));
+        for warning in &finding.warnings {
+            out.push_str(&format!("    {warning}\n"));
+        }
         for line in finding.to_do.iter().flat_map(|to_do| to_do.lines()) {
             out.push_str(&format!("    {line}\n"));
         }

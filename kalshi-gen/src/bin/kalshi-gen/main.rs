@@ -92,7 +92,7 @@ enum Command {
         /// The operation's id, in any case.
         operation_id: String,
         /// The spec: a file of YAML or JSON, or `-`.
-        #[arg(long, default_value = "openapi.yaml")]
+        #[arg(long, alias = "contract", default_value = "openapi.yaml")]
         spec: PathBuf,
     },
     /// Print the sample answers that the tests use, as JSON.
@@ -109,7 +109,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Vendored {
     /// The vendored spec; unless given, `openapi.yaml` or `asyncapi.yaml`, by what it is about.
-    #[arg(long)]
+    #[arg(long, alias = "contract")]
     spec: Option<PathBuf>,
     /// The lock.
     #[arg(long, default_value = "spec.lock")]
