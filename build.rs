@@ -1,42 +1,39 @@
 //! Generates the types, the request builders and the operation table from `openapi.yaml`, and, with the feature `ws`, the
-//! messages of the streams from `asyncapi.yaml`.
+//! messages of the WebSocket from `asyncapi.yaml`.
 
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
-const CONTRACT: &str = "openapi.yaml";
-const STREAMS: &str = "asyncapi.yaml";
+use kalshi_gen::{FixupMode, Generated, Options};
+
+const SPEC: &str = "openapi.yaml";
+const WEBSOCKET_SPEC: &str = "asyncapi.yaml";
 
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed={CONTRACT}");
-    println!("cargo::rerun-if-changed={STREAMS}");
-    let streams = || match env::var_os("CARGO_FEATURE_WS") {
-        Some(_) => generate_streams(),
+    println!("cargo::rerun-if-changed={SPEC}");
+    println!("cargo::rerun-if-changed={WEBSOCKET_SPEC}");
+    let websocket = || match env::var_os("CARGO_FEATURE_WS") {
+        Some(_) => generate_websocket(),
         None => Ok(()),
     };
-    for (contract, result) in [(CONTRACT, generate()), (STREAMS, streams())] {
+    for (spec, result) in [(SPEC, generate_rest()), (WEBSOCKET_SPEC, websocket())] {
         if let Err(message) = result {
-            println!("cargo::error={contract}: {}", message.replace('\n', " "));
+            println!("cargo::error={spec}: {}", message.replace('\n', " "));
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
-fn generate_streams() -> Result<(), String> {
-    let contract = fs::read_to_string(STREAMS).map_err(|error| error.to_string())?;
-    let rust = kalshi_gen::generate_streams(&contract, kalshi_gen::Fixups::AllMustApply)
-        .map_err(|error| error.to_string())?;
-    // What keeps order books is there where the contract has those of events.
+fn generate_websocket() -> Result<(), String> {
+    let generated = generate(WEBSOCKET_SPEC)?;
+    // The order books exist where the spec has the messages they are made of.
     println!("cargo::rustc-check-cfg=cfg(event_books)");
-    let has = |name: &str, members: &[&str]| {
-        let item = rust.split("pub struct ").find(|item| {
-            item.strip_prefix(name)
-                .is_some_and(|rest| rest.trim_start().starts_with('{'))
-        });
-        item.is_some_and(|item| {
-            members
+    let has = |name: &str, fields: &[&str]| {
+        let found = generated.types.iter().find(|found| found.name == name);
+        found.is_some_and(|found| {
+            fields
                 .iter()
-                .all(|member| item.contains(&format!("pub {member} :")))
+                .all(|field| found.fields.iter().any(|other| other == field))
         })
     };
     if has("OrderbookSnapshot", &["yes_dollars_fp", "no_dollars_fp"])
@@ -44,33 +41,37 @@ fn generate_streams() -> Result<(), String> {
     {
         println!("cargo::rustc-cfg=event_books");
     }
-    write("streams.rs", &rust)
+    write("streams.rs", &generated.rust)
 }
 
-fn generate() -> Result<(), String> {
-    let contract = fs::read_to_string(CONTRACT).map_err(|error| error.to_string())?;
-    let rust = kalshi_gen::generate(&contract, kalshi_gen::Fixups::AllMustApply)
-        .map_err(|error| error.to_string())?;
-    // What stands on the orders of the Trade API is there where the contract has them.
+fn generate_rest() -> Result<(), String> {
+    let generated = generate(SPEC)?;
+    // Order placement exists where the spec has the operations it calls.
     println!("cargo::rustc-check-cfg=cfg(event_orders)");
-    let has = |name: &str| rust.contains(&format!("const {name} "));
+    let has = |id: &str| generated.operations.iter().any(|other| other.id == id);
     let orders = [
-        "CREATE_ORDER_V2",
-        "BATCH_CREATE_ORDERS_V2",
-        "BATCH_CANCEL_ORDERS_V2",
-        "AMEND_ORDER_V2",
-        "DECREASE_ORDER_V2",
-        "CANCEL_ORDER_V2",
+        "CreateOrderV2",
+        "BatchCreateOrdersV2",
+        "BatchCancelOrdersV2",
+        "AmendOrderV2",
+        "DecreaseOrderV2",
+        "CancelOrderV2",
     ];
-    // Contracts up to 3.21 have those of before too, whose methods have the names.
+    // Specs up to 3.21 also have the older operations, whose methods have the names.
     if orders.into_iter().all(has)
-        && !["AMEND_ORDER", "DECREASE_ORDER", "CANCEL_ORDER"]
+        && !["AmendOrder", "DecreaseOrder", "CancelOrder"]
             .into_iter()
             .any(has)
     {
         println!("cargo::rustc-cfg=event_orders");
     }
-    write("kalshi.rs", &rust)
+    write("kalshi.rs", &generated.rust)
+}
+
+fn generate(path: &str) -> Result<Generated, String> {
+    let spec = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let options = Options::new().fixups(FixupMode::Strict);
+    kalshi_gen::generate(&spec, &options).map_err(|error| error.to_string())
 }
 
 fn write(name: &str, rust: &str) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
-use kalshi_gen::{Fixups, Samples};
+use kalshi_gen::{FixupMode, Samples};
 use serde_json::{Map, Value, json};
 
 /// A link to the contract of the workspace; in a package, the contract.
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 fn digest(path: &str) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let samples = Samples::new(&text, Fixups::WhereTheyApply).map_err(|error| error.to_string())?;
-    let contract = samples.contract();
+    let samples = Samples::new(&text, FixupMode::Lenient).map_err(|error| error.to_string())?;
+    let contract = samples.spec();
     let mut operations = Map::new();
     for item in contract["paths"]
         .as_object()

@@ -5,13 +5,13 @@
 
 use std::{fs, path::Path};
 
-use kalshi_gen::{Fixups, Samples};
+use kalshi_gen::{FixupMode, Samples};
 
 const CONTRACT: &str = include_str!("../openapi.yaml");
 
 #[test]
 fn the_committed_calls_are_those_of_the_contract() {
-    let samples = Samples::new(CONTRACT, Fixups::AllMustApply).unwrap();
+    let samples = Samples::new(CONTRACT, FixupMode::Strict).unwrap();
     current("tests/generated/calls.rs", &samples.calls());
 }
 
@@ -19,7 +19,7 @@ fn the_committed_calls_are_those_of_the_contract() {
 fn the_committed_surface_is_that_of_the_contract() {
     current(
         "tests/generated/surface.txt",
-        &kalshi_gen::surface(CONTRACT, Fixups::AllMustApply).unwrap(),
+        &kalshi_gen::surface(CONTRACT, FixupMode::Strict).unwrap(),
     );
 }
 

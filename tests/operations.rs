@@ -46,7 +46,7 @@ fn the_table_has_every_operation() {
 #[test]
 fn the_table_is_what_the_contract_says() {
     let samples = samples();
-    let contract = samples.contract();
+    let contract = samples.spec();
     let resolve = |node: &Value| match node["$ref"].as_str() {
         Some(reference) => contract
             .pointer(reference.strip_prefix('#').unwrap())

@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use kalshi_gen::{Fixups, Samples};
+use kalshi_gen::{FixupMode, Samples};
 
 /// What a copy of the crate needs besides its manifest.
 const COPIED: [&str; 7] = [
@@ -30,7 +30,7 @@ fn root() -> &'static Path {
 
 #[test]
 fn small_contracts_compile_and_decode_their_samples() {
-    let folder = root().join("kalshi-gen/tests/contracts");
+    let folder = root().join("kalshi-gen/tests/specs");
     try_all(
         &contracts(&folder, "openapi:"),
         &[root().join("asyncapi.yaml")],
@@ -84,7 +84,7 @@ fn try_all(contracts: &[PathBuf], streams: &[PathBuf], name: &str) {
     let pairs = contracts.iter().cycle().zip(streams.iter().cycle());
     for (contract, streams) in pairs.take(rounds) {
         let text = fs::read_to_string(contract).unwrap();
-        let samples = Samples::new(&text, Fixups::WhereTheyApply)
+        let samples = Samples::new(&text, FixupMode::Lenient)
             .unwrap_or_else(|error| panic!("{}: {error}", contract.display()));
         fs::write(copy.join("openapi.yaml"), &text).unwrap();
         fs::write(
@@ -164,9 +164,5 @@ fn copy_all(from: &Path, to: &Path) {
     }
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     let text = fs::read_to_string(from).unwrap();
-    fs::write(
-        to,
-        text.replace("Fixups::AllMustApply", "Fixups::WhereTheyApply"),
-    )
-    .unwrap();
+    fs::write(to, text.replace("FixupMode::Strict", "FixupMode::Lenient")).unwrap();
 }

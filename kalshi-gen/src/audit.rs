@@ -1,10 +1,20 @@
-//! Whether a vendored contract is ready to build on: valid, in words, generating, mended, locked, reviewed.
+//! Whether a vendored spec is ready to build on: valid, in words, generating, mended, locked, reviewed.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Error, Fixups, Locks, Protocol, contract, refine, surface, words, yaml};
+use crate::{
+    check::keywords,
+    error::{Error, Place},
+    generate,
+    lock::Locks,
+    options::{FixupMode, Options},
+    protocol::Protocol,
+    refine, spec,
+    stages::{self, Rest},
+    surface, words, yaml,
+};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
@@ -16,6 +26,8 @@ pub struct Finding {
     pub found: String,
     /// What to do about it; nothing if it is true.
     pub to_do: Option<String>,
+    /// What is ignored, a line each. Nothing has to be done about it.
+    pub warnings: Vec<String>,
 }
 
 /// The texts of what is committed beside each other.
@@ -23,7 +35,7 @@ pub struct Finding {
 #[non_exhaustive]
 pub struct Committed<'a> {
     /// `openapi.yaml` or `asyncapi.yaml`.
-    pub contract: &'a str,
+    pub spec: &'a str,
     /// `spec.lock`, if it is there.
     pub lock: Option<&'a str>,
     /// `tests/generated/surface.txt`, if it is there. It is of `openapi.yaml` alone.
@@ -31,11 +43,11 @@ pub struct Committed<'a> {
 }
 
 impl<'a> Committed<'a> {
-    /// A contract, its lock and the snapshot of its public surface.
+    /// A spec, its lock and the snapshot of its public surface.
     #[must_use]
-    pub fn new(contract: &'a str, lock: Option<&'a str>, surface: Option<&'a str>) -> Self {
+    pub fn new(spec: &'a str, lock: Option<&'a str>, surface: Option<&'a str>) -> Self {
         Self {
-            contract,
+            spec,
             lock,
             surface,
         }
@@ -45,17 +57,17 @@ impl<'a> Committed<'a> {
     ///
     /// # Errors
     ///
-    /// For a text that is no contract.
+    /// For a text that is no spec.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
-        let tree = yaml::parse_in_order(self.contract)?;
-        let document = contract::read_either(tree.clone().into())?;
-        let protocol = Protocol::of_document(&document);
+        let tree = yaml::parse_in_order(self.spec)?;
+        let document = stages::checked(tree.clone().into())?;
+        let protocol = Protocol::from_document(&document);
         let version = document["info"]["version"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
         let content = match protocol {
-            Protocol::Rest => format!("{} operations", contract::operations(&document).count()),
+            Protocol::Rest => format!("{} operations", spec::operations(&document).count()),
             Protocol::Streams => {
                 let count = |key: &str| document[key].as_object().map_or(0, serde_json::Map::len);
                 let (channels, operations) = (count("channels"), count("operations"));
@@ -66,10 +78,14 @@ impl<'a> Committed<'a> {
             what: "valid",
             found: format!("version {version}, {content}"),
             to_do: None,
+            warnings: keywords::warnings(&document)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         };
-        let strict = self.made(protocol, Fixups::AllMustApply);
+        let strict = self.made(protocol, FixupMode::Strict);
         let fault = strict.as_ref().err().map(ToString::to_string);
-        let made = strict.or_else(|_| self.made(protocol, Fixups::WhereTheyApply));
+        let made = strict.or_else(|_| self.made(protocol, FixupMode::Lenient));
         let fixups = fixups(fault, made.is_ok());
         let mut findings = vec![
             valid,
@@ -85,18 +101,23 @@ impl<'a> Committed<'a> {
         Ok(findings)
     }
 
-    /// What becomes of the contract.
-    fn made(&self, protocol: Protocol, fixups: Fixups) -> Result<Made, Error> {
+    /// What becomes of the spec.
+    fn made(&self, protocol: Protocol, fixups: FixupMode) -> Result<Made, Error> {
         match protocol {
             Protocol::Rest => {
-                let (refined, normalized) = crate::stages(self.contract, fixups)?;
+                let document = stages::checked_rest(yaml::parse(self.spec)?)?;
+                let Rest {
+                    refined,
+                    normalized,
+                    ..
+                } = stages::rest(document, fixups)?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
                 })
             }
             Protocol::Streams => Ok(Made {
-                rust: crate::generate_streams(self.contract, fixups)?,
+                rust: generate(self.spec, &Options::new().fixups(fixups))?.rust,
                 surface: String::new(),
             }),
         }
@@ -107,7 +128,8 @@ impl<'a> Committed<'a> {
         let vendor = |found: &str| Finding {
             what,
             found: found.to_owned(),
-            to_do: Some("take the published contract again: kalshi-gen vendor UPSTREAM".to_owned()),
+            to_do: Some("take the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
+            warnings: Vec::new(),
         };
         let Some(text) = self.lock else {
             return Ok(vendor("there is no lock"));
@@ -119,16 +141,17 @@ impl<'a> Committed<'a> {
         Ok(match locks.get(protocol) {
             None => vendor(&format!("there is no lock under `{}`", protocol.member())),
             Some(lock) if lock.version != version => vendor(&format!(
-                "the lock is of version {}, the contract of {version}",
+                "the lock is of version {}, the spec of {version}",
                 lock.version
             )),
-            Some(lock) if !lock.matches(self.contract)? => vendor(
+            Some(lock) if !lock.matches(self.spec)? => vendor(
                 "the structure is not the one that was taken: mend a fault by a fixup, not here",
             ),
             Some(lock) => Finding {
                 what,
                 found: format!("as taken from {} on {}", lock.source, lock.date),
                 to_do: None,
+                warnings: Vec::new(),
             },
         })
     }
@@ -138,7 +161,7 @@ impl<'a> Committed<'a> {
             "UPDATE=1 cargo test --test current, and read the diff of tests/generated/surface.txt";
         let (found, to_do) = match (expected, self.surface) {
             (None, _) => (
-                "not made, as the contract does not generate".to_owned(),
+                "not made, as the spec does not generate".to_owned(),
                 Some("see above"),
             ),
             (Some(_), None) => ("there is no snapshot".to_owned(), Some(update)),
@@ -160,11 +183,12 @@ impl<'a> Committed<'a> {
             what: "surface",
             found,
             to_do: to_do.map(str::to_owned),
+            warnings: Vec::new(),
         }
     }
 }
 
-/// What a contract becomes.
+/// What a spec becomes.
 struct Made {
     rust: String,
     /// Nothing for streams.
@@ -177,10 +201,10 @@ const SHOWN: usize = 20;
 fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
     let mut places = words::mark(&mut tree);
     let missing_words = places.len();
-    for (path, method, operation) in contract::operations(document) {
+    for (path, method, operation) in spec::operations(document) {
         for key in ["x-token-cost", "x-rate-bucket"] {
             if !operation.contains_key(key) {
-                places.push(crate::error::Place::of(&["paths", path, method, key]).to_string());
+                places.push(Place::of(&["paths", path, method, key]).to_string());
             }
         }
     }
@@ -193,6 +217,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
             what: "described",
             found: found.to_owned(),
             to_do: None,
+            warnings: Vec::new(),
         };
     }
     let mut to_do = String::from("write what is missing, in your own words");
@@ -212,6 +237,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
             Protocol::Streams => format!("{missing_words} places need words"),
         },
         to_do: Some(to_do),
+        warnings: Vec::new(),
     }
 }
 
@@ -227,6 +253,7 @@ fn generates(made: Result<&str, &Error>) -> Finding {
         what: "generates",
         found,
         to_do,
+        warnings: Vec::new(),
     }
 }
 
@@ -234,7 +261,7 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
     let (found, to_do) = match fault {
         None => ("every one applies".to_owned(), None),
         Some(_) if !generates => (
-            "not tried, as the contract does not generate".to_owned(),
+            "not tried, as the spec does not generate".to_owned(),
             Some("see above"),
         ),
         Some(fault) => (
@@ -248,5 +275,6 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
         what: "fixups",
         found,
         to_do: to_do.map(str::to_owned),
+        warnings: Vec::new(),
     }
 }

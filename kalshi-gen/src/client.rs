@@ -1,17 +1,14 @@
-//! Second stage: progenitor turns the normalised contract into types, a client and request builders.
+//! Second stage: progenitor turns the normalised spec into types, a client and request builders.
 
 use progenitor_impl::{
     GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl,
 };
 
-use crate::{
-    error::Error,
-    normalize::{Normalized, SCALARS},
-};
+use crate::{error::Error, normalize::Normalized, scalars::SCALARS};
 
 /// Runs progenitor: builder style, tags merged, hooks expected.
-pub(crate) fn generate(contract: &Normalized) -> Result<syn::File, Error> {
-    let openapi = contract.openapi()?;
+pub(crate) fn generate(spec: &Normalized) -> Result<syn::File, Error> {
+    let openapi = spec.openapi()?;
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Builder)

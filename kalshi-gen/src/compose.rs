@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    contract::schema_name,
     error::{Error, Place},
-    normalize::for_each_schema,
+    spec::schema_name,
+    visit::for_each_schema,
     yaml,
 };
 

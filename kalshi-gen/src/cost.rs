@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{contract::text, operations::DEFAULT_TOKEN_COST};
+use crate::{operations::DEFAULT_TOKEN_COST, spec::text};
 
 /// What a call takes from which bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]

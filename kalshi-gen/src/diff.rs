@@ -1,10 +1,11 @@
-//! What a program that uses the SDK would notice between two contracts.
+//! What a program that uses the SDK would notice between two specs.
 
 mod change;
 mod content;
 mod document;
 mod members;
 mod operations;
+mod owner;
 mod parameters;
 mod renames;
 mod report;
@@ -12,6 +13,7 @@ mod schemas;
 mod side;
 mod streams;
 mod types;
+mod values;
 
 use std::fmt;
 
@@ -25,32 +27,33 @@ pub use self::{
     report::Format,
 };
 use crate::{
-    Protocol, contract,
     error::{Error, Place},
-    facts, yaml,
+    facts,
+    protocol::Protocol,
+    stages, yaml,
 };
 
-/// The differences of two contracts, the gravest first.
+/// The differences of two specs, the gravest first.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Diff {
-    /// The version of the old contract.
+    /// The version of the old spec.
     pub from: String,
-    /// The version of the new contract.
+    /// The version of the new spec.
     pub to: String,
     /// Every difference, breaking ones first, then by place.
     pub changes: Vec<Change>,
 }
 
 impl Diff {
-    /// Compares two contracts, each the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
+    /// Compares two specs, each the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
     ///
     /// # Errors
     ///
-    /// As [`generate`](crate::generate) reads them: see [`ContractsError`].
-    pub fn new(old: &str, new: &str) -> Result<Self, ContractsError> {
-        let old = read(old).map_err(ContractsError::Old)?;
-        let new = read(new).map_err(ContractsError::New)?;
+    /// As [`generate`](crate::generate) reads them: see [`SpecsError`].
+    pub fn new(old: &str, new: &str) -> Result<Self, SpecsError> {
+        let old = read(old).map_err(SpecsError::Old)?;
+        let new = read(new).map_err(SpecsError::New)?;
         of_one_kind(&old, &new)?;
         Ok(compare(&old, &new).0)
     }
@@ -103,26 +106,26 @@ impl Diff {
     }
 }
 
-/// Which of two contracts is none, and why.
+/// Which of two specs is none, and why.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ContractsError {
+pub enum SpecsError {
     /// The old one.
     Old(Error),
     /// The new one.
     New(Error),
 }
 
-impl fmt::Display for ContractsError {
+impl fmt::Display for SpecsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Old(error) => write!(f, "the old contract: {error}"),
-            Self::New(error) => write!(f, "the new contract: {error}"),
+            Self::Old(error) => write!(f, "the old spec: {error}"),
+            Self::New(error) => write!(f, "the new spec: {error}"),
         }
     }
 }
 
-impl std::error::Error for ContractsError {
+impl std::error::Error for SpecsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Old(error) | Self::New(error) => Some(error),
@@ -131,17 +134,17 @@ impl std::error::Error for ContractsError {
 }
 
 fn read(text: &str) -> Result<Value, Error> {
-    contract::read_either(yaml::parse(text)?)
+    stages::checked(yaml::parse(text)?)
 }
 
-/// Refuses a contract of calls beside one of streams.
-pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), ContractsError> {
-    let (old, new) = (Protocol::of_document(old), Protocol::of_document(new));
+/// Refuses a spec of calls beside one of streams.
+pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), SpecsError> {
+    let (old, new) = (Protocol::from_document(old), Protocol::from_document(new));
     if old == new {
         return Ok(());
     }
-    Err(ContractsError::New(Error::document(format!(
-        "a contract of another kind: this one has `{}`, the other `{}`",
+    Err(SpecsError::New(Error::document(format!(
+        "a spec of another kind: this one has `{}`, the other `{}`",
         new.member(),
         old.member()
     ))))
@@ -224,10 +227,10 @@ struct Comparison<'a> {
 /// What is said of a fact that is told by its place alone.
 const UNNAMED: &str = "is another, which no type and no call shows";
 
-/// A place in both contracts.
+/// A place in both specs.
 #[derive(Clone)]
 struct At {
-    /// In the contract's names.
+    /// In the spec's names.
     name: String,
     old: Place,
     new: Place,
@@ -378,25 +381,25 @@ mod tests {
         changed
     }
 
-    /// Whatever fact is taken away or bent, if a contract is left, it is told, and not as words. Answers how many were tried, how
-    /// many left a contract, and how many were told by their place alone.
+    /// Whatever fact is taken away or bent, if a spec is left, it is told, and not as words. Answers how many were tried, how
+    /// many left a spec, and how many were told by their place alone.
     fn no_change_goes_unnoticed(text: &str, silent: &[&str]) -> (usize, usize, usize) {
-        let contract = read(text).unwrap();
+        let spec = read(text).unwrap();
         let mut found = Vec::new();
-        pointers(&contract, Keys::Keywords, "", &mut found);
+        pointers(&spec, Keys::Keywords, "", &mut found);
         let (mut tried, mut valid, mut unnamed) = (0, 0, 0);
         for pointer in &found {
             let silent = silent.iter().any(|silent| pointer.starts_with(silent));
-            for changed in [without(&contract, pointer), bent(&contract, pointer)] {
+            for changed in [without(&spec, pointer), bent(&spec, pointer)] {
                 tried += 1;
-                let Ok(changed) = contract::read_either(changed) else {
+                let Ok(changed) = stages::checked(changed) else {
                     continue;
                 };
-                if silent || facts(&changed) == facts(&contract) {
+                if silent || facts(&changed) == facts(&spec) {
                     continue;
                 }
                 valid += 1;
-                for (old, new) in [(&contract, &changed), (&changed, &contract)] {
+                for (old, new) in [(&spec, &changed), (&changed, &spec)] {
                     let (diff, _) = compare(old, new);
                     let noticed = diff
                         .changes
@@ -413,7 +416,7 @@ mod tests {
 
     #[test]
     fn no_change_of_a_fact_goes_unnoticed() {
-        let text = include_str!("../tests/contracts/exchange.yaml");
+        let text = include_str!("../tests/specs/exchange.yaml");
         // The version heads the report; a component that nothing uses is nobody's.
         let silent = ["/info/version", "/openapi", "/tags"];
         let (tried, valid, _) = no_change_goes_unnoticed(text, &silent);
@@ -422,7 +425,7 @@ mod tests {
 
     #[test]
     fn no_change_of_a_fact_of_streams_goes_unnoticed() {
-        let text = include_str!("../tests/contracts/streams.yaml");
+        let text = include_str!("../tests/specs/streams.yaml");
         let silent = ["/info/version", "/asyncapi"];
         let (tried, valid, unnamed) = no_change_goes_unnoticed(text, &silent);
         assert!(tried > 400 && valid > 150, "{tried} {valid}");
@@ -433,14 +436,14 @@ mod tests {
     #[test]
     fn words_are_told_as_words() {
         for text in [
-            include_str!("../tests/contracts/exchange.yaml"),
-            include_str!("../tests/contracts/streams.yaml"),
+            include_str!("../tests/specs/exchange.yaml"),
+            include_str!("../tests/specs/streams.yaml"),
         ] {
-            let contract = read(text).unwrap();
-            let mut stripped = facts(&contract);
+            let spec = read(text).unwrap();
+            let mut stripped = facts(&spec);
             // A title must be there.
             stripped["info"]["title"] = "T".into();
-            let (diff, _) = compare(&contract, &contract::read_either(stripped).unwrap());
+            let (diff, _) = compare(&spec, &stages::checked(stripped).unwrap());
             // Costs are facts, though they are ours or in words.
             let others: Vec<_> = diff
                 .changes

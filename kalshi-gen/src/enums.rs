@@ -1,7 +1,9 @@
-//! Open enums: every text the contract lists is a variant, and every text it does not list is kept as it came.
+//! Open enums: every text the spec lists is a variant, and every text it does not list is kept as it came.
 
 use heck::ToUpperCamelCase;
 use quote::format_ident;
+
+use crate::runtime;
 
 /// The variants for the values of an enum. Where two would have one name, the later has a number.
 pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
@@ -15,12 +17,12 @@ pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
     names
 }
 
-/// The variant for a value of the contract.
+/// The variant for a value of the spec.
 fn variant_name(value: &str) -> String {
     let name = value.to_upper_camel_case();
     match name.chars().next() {
         None if value.is_empty() => "Empty".to_owned(),
-        // `Unknown` is the variant for what the contract does not list, `Self` a keyword.
+        // `Unknown` is the variant for what the spec does not list, `Self` a keyword.
         _ if ["Unknown", "Self"].contains(&name.as_str()) => format!("{name}Value"),
         Some(first) if first.is_ascii_alphabetic() && name.is_ascii() => name,
         _ => format!(
@@ -42,6 +44,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         "" => "An empty text.".to_owned(),
         value => format!("`{value}`"),
     });
+    let sdk = runtime::root();
     let file: syn::File = syn::parse_quote! {
         #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,7 +99,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         }
         impl<'de> ::serde::Deserialize<'de> for #name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                crate::de::open_enum(deserializer, Self::listed, Self::Unknown)
+                #sdk::de::open_enum(deserializer, Self::listed, Self::Unknown)
             }
         }
     };

@@ -1,8 +1,8 @@
-//! The one error of the generator: what is wrong, and where in the contract.
+//! The one error of the generator: what is wrong, and where in the spec.
 
 use std::fmt;
 
-/// Why a contract could not be turned into Rust: one message, with the JSON path of the place it is about.
+/// Why a spec could not be turned into Rust: one message, with the JSON path of the place it is about.
 #[derive(Debug)]
 pub struct Error {
     at: Option<String>,
@@ -44,7 +44,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A place in the contract, as the JSON path that leads to it.
+/// A place in the spec, as the JSON path that leads to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Place(String);
 

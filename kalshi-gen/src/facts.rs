@@ -1,4 +1,4 @@
-//! Which members of a contract are facts of the exchange, which are words, and which are this project's own (`x-`).
+//! Which members of a spec are facts of the exchange, which are words, and which are this project's own (`x-`).
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ pub(crate) const WORDS: [&str; 9] = [
 pub(crate) enum Keys {
     /// Keywords of OpenAPI or AsyncAPI: words, facts and `x-` members.
     Keywords,
-    /// Names that the contract chose, each of something with keywords.
+    /// Names that the spec chose, each of something with keywords.
     Names,
     /// Neither: the whole is one value.
     Data,
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn facts_are_what_is_left_without_words_and_our_own_members() {
-        let contract = json!({
+        let spec = json!({
             "info": { "title": "T", "version": "1" },
             "tags": [{ "name": "a" }],
             "components": { "schemas": { "title": {
@@ -131,6 +131,6 @@ mod tests {
                 "properties": { "description": { "type": "string" }, "x-name": { "default": { "title": 1 } } },
             } } },
         });
-        assert_eq!(facts(&contract), expected);
+        assert_eq!(facts(&spec), expected);
     }
 }

@@ -1,18 +1,19 @@
-//! Where the contract says something else than the exchange does: one named function a fault, each with its reason.
+//! Where the spec says something else than the exchange does: one named function a fault, each with its reason.
 //!
 //! This is the only place that knows a schema by name. A function answers whether it found what it mends; for the
-//! vendored contract one that finds nothing is an error, so that no fixup outlives its fault.
+//! vendored spec one that finds nothing is an error, so that no fixup outlives its fault.
 
 use serde_json::{Value, json};
 
 use crate::{
     error::Error,
-    normalize::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL},
+    options::FixupMode,
+    scalars::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL},
 };
 
-/// The contracts that the exchange publishes. All but one have the same title, so they are told apart by their paths.
+/// The specs that the exchange publishes. All but one have the same title, so they are told apart by their paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contract {
+enum Spec {
     /// The Trade API.
     Trade,
     /// The API of perpetual futures.
@@ -21,23 +22,23 @@ enum Contract {
     Clearing,
 }
 
-/// A named fixup, and the contracts it mends.
+/// A named fixup, and the specs it mends.
 struct Fixup {
     name: &'static str,
-    contracts: &'static [Contract],
+    specs: &'static [Spec],
     /// Mends a document; answers whether there was anything to mend.
     apply: fn(&mut Value) -> bool,
 }
 
-/// A fixup of the Trade API, or of the contracts named.
+/// A fixup of the Trade API, or of the specs named.
 macro_rules! fixup {
     ($name:ident) => {
-        fixup!($name, Contract::Trade)
+        fixup!($name, Spec::Trade)
     };
-    ($name:ident, $($contract:path),+) => {
+    ($name:ident, $($spec:path),+) => {
         Fixup {
             name: stringify!($name),
-            contracts: &[$($contract),+],
+            specs: &[$($spec),+],
             apply: $name,
         }
     };
@@ -46,7 +47,7 @@ macro_rules! fixup {
 /// The first Trade API whose every fixup must apply: the one they were last written for. Older ones lack what came later.
 const WRITTEN_FOR: [u64; 2] = [3, 34];
 
-/// What makes a contract of a published text that is none in one place; only old ones need it.
+/// What makes a spec of a published text that is none in one place; only old ones need it.
 const REPAIRS: [Fixup; 2] = [
     fixup!(event_positions_have_no_resting_orders_count),
     fixup!(price_levels_hold_anything),
@@ -54,12 +55,8 @@ const REPAIRS: [Fixup; 2] = [
 
 /// The fixups, in the order they are applied.
 const FIXUPS: [Fixup; 16] = [
-    fixup!(
-        fixed_point_texts_are_money,
-        Contract::Trade,
-        Contract::Perps
-    ),
-    fixup!(price_levels_are_pairs, Contract::Trade, Contract::Perps),
+    fixup!(fixed_point_texts_are_money, Spec::Trade, Spec::Perps),
+    fixup!(price_levels_are_pairs, Spec::Trade, Spec::Perps),
     fixup!(quote_bids_are_dollars),
     fixup!(price_ranges_are_dollars),
     fixup!(market_settlement_bounds_are_new),
@@ -69,32 +66,32 @@ const FIXUPS: [Fixup; 16] = [
     fixup!(taker_sides_are_new_on_trades),
     fixup!(block_trade_flag_is_new_on_trades),
     fixup!(collection_price_grid_is_new),
-    fixup!(order_group_routing_is_new, Contract::Trade, Contract::Perps),
+    fixup!(order_group_routing_is_new, Spec::Trade, Spec::Perps),
     fixup!(subaccount_routing_is_new),
     fixup!(resting_margin_reservation_is_new),
-    fixup!(empty_answers_hold_nothing, Contract::Trade, Contract::Perps),
-    fixup!(refusals_are_worded_freely, Contract::Trade, Contract::Perps),
+    fixup!(empty_answers_hold_nothing, Spec::Trade, Spec::Perps),
+    fixup!(refusals_are_worded_freely, Spec::Trade, Spec::Perps),
 ];
 
-/// Repairs what keeps a published text from being a contract.
+/// Repairs what keeps a published text from being a spec.
 pub(crate) fn repair(document: &mut Value) {
     for fixup in REPAIRS {
-        if Contract::of(document).is_some_and(|contract| fixup.contracts.contains(&contract)) {
+        if Spec::of(document).is_some_and(|spec| fixup.specs.contains(&spec)) {
             (fixup.apply)(document);
         }
     }
 }
 
-/// Applies every fixup of the document's contract. When `strict`, one that finds no fault is an error; so it is for all of
-/// them when the document is none of the contracts they were written for.
-pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
-    let contract = Contract::of(document);
-    let strict = strict && is_written_for(contract, document);
+/// Applies every fixup of the document's spec. In strict mode, one that finds no fault is an error; so it is for all of
+/// them when the document is none of the specs they were written for.
+pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+    let spec = Spec::of(document);
+    let strict = mode == FixupMode::Strict && is_written_for(spec, document);
     for fixup in FIXUPS {
-        let belongs = contract.is_none_or(|contract| fixup.contracts.contains(&contract));
+        let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
         if belongs && !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(
-                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs",
+                "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
                 fixup.name
             )));
         }
@@ -102,7 +99,7 @@ pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
     Ok(())
 }
 
-impl Contract {
+impl Spec {
     fn of(document: &Value) -> Option<Self> {
         let has = |path: &str| {
             document
@@ -119,16 +116,16 @@ impl Contract {
 }
 
 /// Whether every fixup must apply to a document: to the Trade API that they were last written for and those after it. Older
-/// ones lack what came later, and the versions of the other contracts tell nothing.
-fn is_written_for(contract: Option<Contract>, document: &Value) -> bool {
+/// ones lack what came later, and the versions of the other specs tell nothing.
+fn is_written_for(spec: Option<Spec>, document: &Value) -> bool {
     let version = document.pointer("/info/version").and_then(Value::as_str);
     let numbers = version
         .unwrap_or_default()
         .split('.')
         .map_while(|part| part.parse::<u64>().ok());
-    match contract {
-        Some(Contract::Trade) => numbers.take(2).ge(WRITTEN_FOR),
-        Some(Contract::Perps | Contract::Clearing) => false,
+    match spec {
+        Some(Spec::Trade) => numbers.take(2).ge(WRITTEN_FOR),
+        Some(Spec::Perps | Spec::Clearing) => false,
         None => true,
     }
 }
@@ -155,7 +152,7 @@ fn price_levels_hold_anything(document: &mut Value) -> bool {
     }
 }
 
-/// The contract says in prose only that these two texts are fixed-point numbers.
+/// The spec says in prose only that these two texts are fixed-point numbers.
 fn fixed_point_texts_are_money(document: &mut Value) -> bool {
     let dollars = mark(schema(document, "FixedPointDollars"), DOLLARS);
     let contracts = mark(schema(document, "FixedPointCount"), CONTRACTS);

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    contract,
     error::{Error, Place},
-    names,
+    names, spec,
 };
 
 /// Moves every enum and object that stands inside another schema or a parameter to a component with a stable name.
@@ -144,7 +143,7 @@ impl Inline {
     }
 
     fn choose_names(&mut self, tree: &Value) -> Result<(), Error> {
-        let schemas = contract::schemas(tree).cloned().unwrap_or_default();
+        let schemas = spec::schemas(tree).cloned().unwrap_or_default();
         let named_enums: Vec<(&String, BTreeSet<String>)> = schemas
             .iter()
             .filter(|(_, schema)| schema.get("enum").is_some())

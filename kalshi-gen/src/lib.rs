@@ -1,7 +1,7 @@
-//! Turns Kalshi's published API contract into the Rust of `kalshi-sdk`: contract in, Rust out.
+//! Turns Kalshi's published API spec into the Rust of `kalshi-sdk`: spec in, Rust out.
 //!
-//! [`generate`] is a pure function: the same contract gives the same bytes, and nothing is read, written or timed. It
-//! works in four stages: *normalise* (the contract becomes one that progenitor accepts), *generate* (progenitor makes
+//! [`generate`] is a pure function: the same spec gives the same bytes, and nothing is read, written or timed. It
+//! works in four stages: *normalise* (the spec becomes one that progenitor accepts), *generate* (progenitor makes
 //! types and builders), *refine* (those become this SDK's), and *what progenitor does not give* (open enums, the
 //! operation table).
 //!
@@ -14,7 +14,6 @@ mod audit;
 mod check;
 mod client;
 mod compose;
-mod contract;
 #[cfg(feature = "cli")]
 mod cost;
 #[cfg(feature = "cli")]
@@ -24,23 +23,33 @@ mod error;
 #[cfg(feature = "cli")]
 mod facts;
 mod fixups;
+mod generated;
 mod inline;
 #[cfg(feature = "cli")]
 mod lock;
 mod names;
 mod normalize;
 mod operations;
+mod options;
 mod pages;
 mod paths;
+mod protocol;
 mod refine;
+mod runtime;
 #[cfg(feature = "testing")]
 mod samples;
+mod scalars;
 #[cfg(feature = "cli")]
 mod show;
+mod spec;
+mod stages;
 #[cfg(feature = "testing")]
 mod surface;
+mod syntax;
 #[cfg(feature = "cli")]
 mod vendor;
+mod visit;
+mod warning;
 #[cfg(feature = "cli")]
 mod words;
 mod yaml;
@@ -48,75 +57,56 @@ mod yaml;
 #[cfg(feature = "cli")]
 pub use audit::{Committed, Finding};
 #[cfg(feature = "cli")]
-pub use contract::Protocol;
-#[cfg(feature = "cli")]
-pub use diff::{Change, Class, ContractsError, Diff, Format, Kind, Subject};
+pub use diff::{Change, Class, Diff, Format, Kind, SpecsError, Subject};
 pub use error::Error;
+pub use generated::{Generated, GeneratedOperation, GeneratedType};
 #[cfg(feature = "cli")]
 pub use lock::{Lock, Locks};
+pub use options::{FixupMode, Options};
+pub use protocol::Protocol;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "cli")]
 pub use show::show;
 #[cfg(feature = "testing")]
 pub use surface::surface;
-
 #[cfg(feature = "cli")]
 pub use vendor::{Vendored, vendor};
+pub use warning::Warning;
 
-/// How to treat a contract.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fixups {
-    /// Mend what there is to mend: for any published contract.
-    #[default]
-    WhereTheyApply,
-    /// A fixup that finds nothing to mend is an error: for the contract the fixups were written for.
-    AllMustApply,
-}
-
-/// The Rust for `contract`, the text of an OpenAPI 3.0 document in YAML or JSON.
+/// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
+///
+/// An OpenAPI spec becomes types, request builders, the client's methods and the operation table. An AsyncAPI spec becomes
+/// the types of its messages, an enum of them all, and its decoder. The field `openapi` or `asyncapi` at the root tells
+/// which one a spec is.
 ///
 /// # Errors
 ///
-/// One [`Error`] with the JSON path of what is wrong, for a text that is no such contract and for a construct that cannot be
-/// expressed.
-pub fn generate(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let (refined, _) = stages(contract, fixups)?;
-    Ok(refine::text(&refined))
+/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
+/// that `options` require is missing. The error has the JSON path where there is one.
+pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
+    let document = stages::checked(yaml::parse(spec)?)?;
+    let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
+    let generated = match Protocol::from_document(&document) {
+        Protocol::Rest => Generated::from_rest(&stages::rest(document, mode)?, warnings),
+        Protocol::Streams => {
+            let operations = generated::stream_operations(&document);
+            Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)
+        }
+    };
+    generated.require(options)?;
+    Ok(generated)
 }
 
-/// The Rust for the messages of `contract`, the text of an AsyncAPI 3 document in YAML or JSON: their types, an enum of them all,
-/// and its reader.
-///
-/// # Errors
-///
-/// Those of [`generate`].
-pub fn generate_streams(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    asyncapi::generate(contract, fixups == Fixups::AllMustApply)
-}
-
-/// The same as [`generate`] or [`generate_streams`], by what the contract is about, formatted for reading.
+/// The same as [`generate`], formatted for reading.
 ///
 /// # Errors
 ///
 /// Those of [`generate`].
 #[cfg(feature = "cli")]
-pub fn generate_formatted(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let rust = match Protocol::of(contract)? {
-        Protocol::Rest => generate(contract, fixups)?,
-        Protocol::Streams => generate_streams(contract, fixups)?,
-    };
-    let file = syn::parse_file(&rust)
-        .map_err(|error| Error::document(format!("what was generated is no Rust: {error}")))?;
+pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
+    let generated = generate(spec, &Options::new().fixups(mode))?;
+    let file = syn::parse_file(&generated.rust)
+        .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
     Ok(prettyplease::unparse(&file))
-}
-
-/// All stages: the refined code, and what it was made from.
-fn stages(contract: &str, fixups: Fixups) -> Result<(syn::File, normalize::Normalized), Error> {
-    let document = contract::parse(contract)?;
-    let normalized = normalize::normalize(document, fixups == Fixups::AllMustApply)?;
-    let operations = operations::list(&normalized.tree)?;
-    let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
-    Ok((refined, normalized))
 }

@@ -1,4 +1,4 @@
-//! `spec.lock`: which published contracts the vendored ones were taken from.
+//! `spec.lock`: which published specs the vendored ones were taken from.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,23 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    Error, Protocol, contract, facts,
+    error::Error,
+    facts,
+    protocol::Protocol,
+    stages,
     yaml::{self, Tree},
 };
 
-/// What `spec.lock` says: a lock for each contract, under the root member that tells its kind.
+/// What `spec.lock` says: a lock for each spec, under the root member that tells its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks(BTreeMap<Protocol, Lock>);
 
-/// Which published contract one was taken from. The version tells little, as the exchange has changed contracts under the same
+/// Which published spec one was taken from. The version tells little, as the exchange has changed specs under the same
 /// one; the hash tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lock {
-    /// Where the published contract came from: a URL, or the name of a file.
+    /// Where the published spec came from: a URL, or the name of a file.
     pub source: String,
     /// Its `info.version`.
     pub version: String,
@@ -31,7 +34,7 @@ pub struct Lock {
     pub structure: String,
 }
 
-const HEADER: &str = "# Which published contracts openapi.yaml and asyncapi.yaml were taken from. Written by `kalshi-gen vendor`.\n";
+const HEADER: &str = "# Which published specs openapi.yaml and asyncapi.yaml were taken from. Written by `kalshi-gen vendor`.\n";
 
 impl Locks {
     /// Reads the text of `spec.lock`.
@@ -49,32 +52,32 @@ impl Locks {
         }
         if locks.is_empty() {
             return Err(Error::document(
-                "no lock of a contract: there is neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
+                "no lock of a spec: there is neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
             ));
         }
         Ok(Self(locks))
     }
 
-    /// The lock of the contract of a kind.
+    /// The lock of the spec of a kind.
     #[must_use]
     pub fn get(&self, protocol: Protocol) -> Option<&Lock> {
         self.0.get(&protocol)
     }
 
-    /// Puts the lock of a contract in the place of the one of its kind.
+    /// Puts the lock of a spec in the place of the one of its kind.
     pub fn insert(&mut self, protocol: Protocol, lock: Lock) {
         self.0.insert(protocol, lock);
     }
 }
 
 impl Lock {
-    /// The lock of a contract that was published as `upstream` and taken from `source` on the day `date`.
+    /// The lock of a spec that was published as `upstream` and taken from `source` on the day `date`.
     ///
     /// # Errors
     ///
-    /// For a text that is no contract.
+    /// For a text that is no spec.
     pub fn new(upstream: &str, source: &str, date: &str) -> Result<Self, Error> {
-        let document = contract::read_either(yaml::parse(upstream)?)?;
+        let document = stages::checked(yaml::parse(upstream)?)?;
         Ok(Self {
             source: source.to_owned(),
             version: document["info"]["version"]
@@ -92,7 +95,7 @@ impl Lock {
             let text = lock.get(key).and_then(Value::as_str).map(str::to_owned);
             text.ok_or_else(|| {
                 Error::document(format!(
-                    "no lock of a contract: the text `{key}` is missing; run `kalshi-gen vendor`"
+                    "no lock of a spec: the text `{key}` is missing; run `kalshi-gen vendor`"
                 ))
             })
         };
@@ -105,13 +108,13 @@ impl Lock {
         })
     }
 
-    /// Whether `contract` has the structure that was taken.
+    /// Whether `spec` has the structure that was taken.
     ///
     /// # Errors
     ///
-    /// For a text that is no contract.
-    pub fn matches(&self, contract: &str) -> Result<bool, Error> {
-        let document = contract::read_either(yaml::parse(contract)?)?;
+    /// For a text that is no spec.
+    pub fn matches(&self, spec: &str) -> Result<bool, Error> {
+        let document = stages::checked(yaml::parse(spec)?)?;
         Ok(structure(&document) == self.structure)
     }
 

@@ -1,4 +1,4 @@
-//! How names of the contract become names of Rust.
+//! How names of the spec become names of Rust.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
@@ -21,6 +21,13 @@ pub(crate) fn visible(text: &str, lines: bool) -> String {
 /// `get_markets` for `GetMarkets`: as progenitor names methods.
 pub(crate) fn snake(text: &str) -> String {
     text.to_snake_case()
+}
+
+/// Returns true if `ident` is the Rust field or method for `name`: snake case, with `_` behind a keyword.
+pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
+    let name = snake(name);
+    let ident = ident.strip_prefix("r#").unwrap_or(ident);
+    ident == name || ident.strip_suffix('_') == Some(name.as_str())
 }
 
 /// `TimeInForce` for `time_in_force`.

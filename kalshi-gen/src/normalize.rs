@@ -1,4 +1,4 @@
-//! First stage: the contract as published becomes one that progenitor accepts and that yields good Rust.
+//! First stage: the spec as published becomes one that progenitor accepts and that yields good Rust.
 //!
 //! Works on the JSON tree, where every rule is a few lines, and hands over an `openapiv3` document.
 
@@ -9,35 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     compose,
-    contract::{self, schema_name},
     error::Error,
-    fixups, inline, operations, paths,
+    inline, operations, paths,
+    scalars::{SCALARS, scalar},
+    spec::{self, schema_name},
+    visit::for_each_schema,
 };
 
-/// The component that stands for exact dollars after normalising.
-pub(crate) const DOLLARS: &str = "DollarsText";
-/// The component that stands for a number of contracts after normalising.
-pub(crate) const CONTRACTS: &str = "ContractsText";
-/// The component that stands for a price and the contracts at it after normalising.
-pub(crate) const PRICE_LEVEL: &str = "PriceLevelPair";
-
-/// The component that stands for a UUID after normalising.
-pub(crate) const ID: &str = "IdText";
-/// The component that stands for a refusal after normalising, in whichever wording.
-pub(crate) const REFUSAL: &str = "RefusalObject";
-/// The component that stands for a text nobody may print after normalising.
-pub(crate) const SECRET: &str = "SecretText";
-/// The components that this generator brings, and the types of `kalshi-sdk` they become.
-pub(crate) const SCALARS: [(&str, &str); 6] = [
-    (DOLLARS, "crate::Dollars"),
-    (CONTRACTS, "crate::Contracts"),
-    (PRICE_LEVEL, "crate::PriceLevel"),
-    (ID, "crate::Id"),
-    (SECRET, "crate::Secret"),
-    (REFUSAL, "crate::ErrorResponse"),
-];
-
-/// A contract in the shape the later stages work on.
+/// A spec in the shape the later stages work on.
 pub(crate) struct Normalized {
     /// The same as a tree: one JSON body, one success and one error answer an operation, every schema named.
     pub(crate) tree: Value,
@@ -51,7 +30,7 @@ impl Normalized {
     /// The tree as `openapiv3` sees it.
     pub(crate) fn openapi(&self) -> Result<OpenAPI, Error> {
         let mut tree = self.tree.clone();
-        // The variants are made from the contract's own values later; typify need not find names for them.
+        // The variants are made from the spec's own values later; typify need not find names for them.
         if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
             for schema in schemas
                 .values_mut()
@@ -65,9 +44,8 @@ impl Normalized {
     }
 }
 
-/// Normalises a checked document.
-pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized, Error> {
-    fixups::apply(&mut document, strict)?;
+/// Normalises a checked document to which the fixups have been applied.
+pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     let document = sorted(document);
     let mut tree = json!({
         "openapi": document["openapi"],
@@ -84,9 +62,9 @@ pub(crate) fn normalize(mut document: Value, strict: bool) -> Result<Normalized,
     for_each_schema(&mut tree, &mut plain);
     inline::name(&mut tree)?;
 
-    let sent = contract::reachable(&tree, |operation| operation.get("requestBody"));
-    let received = contract::reachable(&tree, |operation| operation.get("responses"));
-    let parameters = contract::reachable(&tree, |operation| operation.get("parameters"));
+    let sent = spec::reachable(&tree, |operation| operation.get("requestBody"));
+    let received = spec::reachable(&tree, |operation| operation.get("responses"));
+    let parameters = spec::reachable(&tree, |operation| operation.get("parameters"));
     if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
         schemas.retain(|name, _| {
             let kept = [&sent, &received, &parameters]
@@ -150,91 +128,6 @@ fn sorted(node: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         leaf => leaf,
     }
-}
-
-/// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
-pub(crate) fn for_each_schema(
-    tree: &mut Value,
-    change: &mut impl FnMut(&str, &mut Map<String, Value>),
-) {
-    fn walk(
-        name: &str,
-        schema: &mut Value,
-        change: &mut impl FnMut(&str, &mut Map<String, Value>),
-    ) {
-        let Value::Object(node) = schema else { return };
-        if let Some(Value::Object(members)) = node.get_mut("properties") {
-            for (name, member) in members {
-                walk(name, member, change);
-            }
-        }
-        for key in ["items", "additionalProperties"] {
-            if let Some(inner) = node.get_mut(key) {
-                // The name speaks for the texts of a list or a map, not for lists in a list.
-                let name = if inner.get("items").is_some() {
-                    ""
-                } else {
-                    name
-                };
-                walk(name, inner, change);
-            }
-        }
-        for key in ["allOf", "oneOf", "anyOf"] {
-            for part in node
-                .get_mut(key)
-                .and_then(Value::as_array_mut)
-                .into_iter()
-                .flatten()
-            {
-                walk(name, part, change);
-            }
-        }
-        change(name, node);
-    }
-    if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
-        for schema in schemas.values_mut() {
-            walk("", schema, change);
-        }
-    }
-    for (name, schema) in operation_schemas(tree) {
-        walk(&name, schema, change);
-    }
-}
-
-/// The schemas of parameters, bodies and answers, each with the name of its parameter or none.
-fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
-    let mut found = Vec::new();
-    let items = tree.get_mut("paths").and_then(Value::as_object_mut);
-    for operation in items
-        .into_iter()
-        .flat_map(|items| items.values_mut())
-        .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.values_mut())
-        .filter_map(Value::as_object_mut)
-    {
-        for (key, value) in operation {
-            match (key.as_str(), value) {
-                ("parameters", Value::Array(parameters)) => {
-                    for parameter in parameters {
-                        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-                        found.extend(parameter.get_mut("schema").map(|schema| (name, schema)));
-                    }
-                }
-                ("requestBody", body) => {
-                    let schema = body.pointer_mut("/content/application~1json/schema");
-                    found.extend(schema.map(|schema| (String::new(), schema)));
-                }
-                ("responses", Value::Object(answers)) => {
-                    for answer in answers.values_mut() {
-                        let schema = answer.pointer_mut("/content/application~1json/schema");
-                        found.extend(schema.map(|schema| (String::new(), schema)));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    found
 }
 
 /// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.
@@ -348,7 +241,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
 /// fixup marked with `x-kalshi-type`, and references to a schema so marked.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
-    let marked: BTreeMap<String, String> = contract::schemas(tree)
+    let marked: BTreeMap<String, String> = spec::schemas(tree)
         .into_iter()
         .flatten()
         .filter_map(|(name, schema)| {
@@ -387,21 +280,6 @@ fn scalars(tree: &mut Value) {
     });
     for (kind, _) in SCALARS {
         tree["components"]["schemas"][kind] = json!({ "type": "string" });
-    }
-}
-
-/// What a text is by the name of its member and by its format.
-pub(crate) fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
-    let text = |key: &str| contract::text(node, key).unwrap_or_default();
-    let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
-    if text("type") != "string" || choice_or_time {
-        return None;
-    }
-    match name {
-        "private_key" => Some(SECRET),
-        name if name.ends_with("_dollars") => Some(DOLLARS),
-        name if name.ends_with("_fp") => Some(CONTRACTS),
-        _ => (text("format") == "uuid").then_some(ID),
     }
 }
 

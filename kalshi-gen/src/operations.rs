@@ -1,19 +1,19 @@
-//! What the contract says of each operation besides its types: the operation table, and the words for rustdoc.
+//! What the spec says of each operation besides its types: the operation table, and the words for rustdoc.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::{Map, Value};
 
 use crate::{
-    contract::{self, follow, text},
     error::{Error, Place},
-    names,
+    names, runtime,
+    spec::{self, follow, text},
 };
 
-/// Tokens an operation costs when the contract names no other figure.
+/// Tokens an operation costs when the spec names no other figure.
 pub(crate) const DEFAULT_TOKEN_COST: u64 = 10;
 
-/// One operation of the contract.
+/// One operation of the spec.
 pub(crate) struct Operation {
     pub(crate) id: String,
     pub(crate) method: String,
@@ -56,7 +56,7 @@ pub(crate) struct Paging {
 
 /// Every operation of a normalised tree.
 pub(crate) fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
-    contract::operations(tree)
+    spec::operations(tree)
         .map(|(path, method, node)| operation(tree, path, method, node))
         .collect()
 }
@@ -116,7 +116,7 @@ fn operation(
         parameters: parameters.into_iter().map(parameter).collect(),
         has_body,
         answer: success_schema(node)
-            .and_then(|schema| contract::schema_name(contract::reference(schema)?))
+            .and_then(|schema| spec::schema_name(spec::reference(schema)?))
             .map(str::to_owned),
     })
 }
@@ -253,11 +253,11 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
         let doc = format!("`{} {}`", operation.method, operation.path);
         quote! { #[doc = #doc] pub const #name: &Operation = &ALL[#index]; }
     });
-    let count = operations.len();
+    let (count, sdk) = (operations.len(), runtime::root());
     quote! {
         /// Every operation of the contract.
         pub(crate) mod operations {
-            use crate::operation::{Bucket, Operation, Paging};
+            use #sdk::operation::{Bucket, Operation, Paging};
             /// Every operation of the contract, by path.
             pub static ALL: [Operation; #count] = [#(#rows),*];
             #(#constants)*

@@ -9,6 +9,8 @@ use syn::{Fields, Item, ItemMod, Type};
 use crate::{
     names,
     operations::{Operation, Paging},
+    runtime,
+    syntax::arguments,
 };
 
 /// The type of an answer, as the types' module has it.
@@ -28,18 +30,19 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
     };
     fields.named.iter().find_map(|field| {
         let ident = field.ident.as_ref()?;
-        super::refine::is_ident(name, &ident.to_string()).then_some((ident, &field.ty))
+        names::is_ident(name, &ident.to_string()).then_some((ident, &field.ty))
     })
 }
 
 /// The list of a page: the name of the member and what it is a list of.
 fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Ident, &'a Type)> {
     let (ident, ty) = member(item, paging.items_member.as_deref()?)?;
-    Some((ident, super::refine::arguments(ty).first().copied()?))
+    Some((ident, arguments(ty).first().copied()?))
 }
 
 /// The traits of every answer that is a page, inside the types' module.
 pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
+    let sdk = runtime::root();
     let mut out = Vec::new();
     let mut done = BTreeSet::new();
     for operation in operations {
@@ -55,7 +58,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
             continue;
         }
         out.push(syn::parse_quote! {
-            impl crate::pages::Page for #name {
+            impl #sdk::pages::Page for #name {
                 fn next_cursor(&self) -> &str {
                     &self.#cursor
                 }
@@ -63,7 +66,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
         });
         if let Some((items, ty)) = list(answer, paging) {
             out.push(syn::parse_quote! {
-                impl crate::pages::ItemPage for #name {
+                impl #sdk::pages::ItemPage for #name {
                     type Item = #ty;
                     fn into_items(self) -> ::std::vec::Vec<#ty> {
                         self.#items
@@ -84,10 +87,11 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     if member(answer, &paging.cursor_member).is_none() {
         return TokenStream::new();
     }
+    let sdk = runtime::root();
     let by_page = quote! {
         /// The pages of the list, from `cursor` on if that is set: a stream.
-        pub fn by_page(self) -> crate::pages::Pages<types::#name> {
-            crate::pages::Pages::new(self.#client.clone(), operations::#constant, self.into_request())
+        pub fn by_page(self) -> #sdk::pages::Pages<types::#name> {
+            #sdk::pages::Pages::new(self.#client.clone(), operations::#constant, self.into_request())
         }
     };
     let by_item = list(answer, paging).map(|(items, ty)| {
@@ -95,8 +99,8 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         let doc = format!("The `{items}` of all pages, one by one: a stream.");
         quote! {
             #[doc = #doc]
-            pub fn by_item(self) -> crate::pages::Items<types::#name> {
-                crate::pages::Items::new(self.by_page())
+            pub fn by_item(self) -> #sdk::pages::Items<types::#name> {
+                #sdk::pages::Items::new(self.by_page())
             }
             /// The items of all pages in one list, `limit` at most. No page is fetched that is not needed.
             ///

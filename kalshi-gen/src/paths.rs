@@ -1,19 +1,19 @@
-//! The paths of a contract, normalised: one JSON body, one success answer and one error answer an operation.
+//! The paths of a spec, normalised: one JSON body, one success answer and one error answer an operation.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    contract::{self, dereference, follow},
     error::{Error, Place},
+    spec::{self, dereference, follow},
 };
 
 /// The paths of the tree: parameters resolved, one JSON body, one success answer, one error answer.
 pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     let error_answer = common_error(document);
     let mut paths = Map::new();
-    for (path, method, operation) in contract::operations(document) {
+    for (path, method, operation) in spec::operations(document) {
         let place = Place::of(&["paths", path, method]);
         let mut out = Map::new();
         for (key, value) in operation {
@@ -53,7 +53,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         }
         out.insert("parameters".into(), Value::Array(parameters));
         if let Some(body) = operation.get("requestBody") {
-            let schema = contract::json_schema(dereference(document, body, &place)?).cloned();
+            let schema = spec::json_schema(dereference(document, body, &place)?).cloned();
             // A body that may be left out and says nothing is the `{}` that the client sends by itself.
             if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
                 out.insert(
@@ -79,7 +79,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     Ok(Value::Object(paths))
 }
 
-/// An object without a single member, as the contract uses for calls that carry nothing.
+/// An object without a single member, as the spec uses for calls that carry nothing.
 pub(crate) fn is_empty_object(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("object")
@@ -111,7 +111,7 @@ pub(crate) fn success(
             continue;
         }
         let answer = dereference(document, answer, &place.join(status))?;
-        let schema = contract::json_schema(answer).cloned();
+        let schema = spec::json_schema(answer).cloned();
         found = match found {
             Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
                 return Err(Error::at(
@@ -136,16 +136,16 @@ pub(crate) fn success(
     }
 }
 
-/// The schema most error answers of the contract have.
+/// The schema most error answers of the spec have.
 fn common_error(document: &Value) -> Option<Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for (path, method, operation) in contract::operations(document) {
+    for (path, method, operation) in spec::operations(document) {
         let answers = operation.get("responses").and_then(Value::as_object);
         for (status, answer) in answers.into_iter().flatten() {
             let place = Place::of(&["paths", path, method, "responses", status]);
             let answer = dereference(document, answer, &place).ok()?;
             let reference =
-                contract::json_schema(answer).and_then(|schema| schema.get("$ref")?.as_str());
+                spec::json_schema(answer).and_then(|schema| schema.get("$ref")?.as_str());
             if let (true, Some(reference)) = (status.starts_with(['4', '5']), reference) {
                 *counts.entry(reference.to_owned()).or_default() += 1;
             }

@@ -6,20 +6,19 @@ mod types;
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, File, ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
+use syn::{File, Item, ItemMod, parse_quote};
 
 use crate::{
     error::Error,
-    names,
     normalize::Normalized,
     operations::{self, Operation},
-    pages,
+    pages, runtime,
 };
 
-/// Refines progenitor's output for `contract`.
+/// Refines progenitor's output for `spec`.
 pub(crate) fn refine(
     file: File,
-    contract: &Normalized,
+    spec: &Normalized,
     operations: &[Operation],
 ) -> Result<File, Error> {
     let (mut types, mut builders, mut methods) = (None, None, None);
@@ -38,10 +37,11 @@ pub(crate) fn refine(
             "progenitor's output has another shape than kalshi-gen refines",
         ));
     };
-    types::refine(&mut types, contract);
+    types::refine(&mut types, spec);
     if let Some((_, items)) = &mut types.content {
-        // Hand-written, and found where the other types of the contract are.
-        items.push(parse_quote! { #[doc(inline)] pub use crate::ErrorResponse; });
+        let sdk = runtime::root();
+        // Hand-written, and found where the other types of the spec are.
+        items.push(parse_quote! { #[doc(inline)] pub use #sdk::ErrorResponse; });
     }
     let traits = pages::traits(&types, operations);
     if let Some((_, items)) = &mut types.content {
@@ -50,8 +50,9 @@ pub(crate) fn refine(
     calls::refine_builders(&mut builders, &types, operations)?;
     calls::refine_methods(&mut methods, operations);
     let table = operations::table(operations);
+    let sdk = runtime::root();
     let file: File = parse_quote! {
-        use crate::Client;
+        use #sdk::Client;
         #types
         #builders
         #methods
@@ -61,13 +62,13 @@ pub(crate) fn refine(
 }
 
 /// Only the types of progenitor's output, refined.
-pub(crate) fn types_of(file: File, contract: &Normalized) -> Result<ItemMod, Error> {
+pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> {
     let types = file.items.into_iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => Some(module),
         _ => None,
     });
     let mut types = types.ok_or_else(|| Error::document("progenitor made no types"))?;
-    types::refine(&mut types, contract);
+    types::refine(&mut types, spec);
     Ok(types)
 }
 
@@ -98,55 +99,6 @@ pub(crate) fn text(file: &File) -> String {
     let mut out = String::new();
     write(&file.items, &mut out);
     out
-}
-
-/// Whether `ident` is what a name of the contract became: snake case, with `_` behind a keyword.
-pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
-    let name = names::snake(name);
-    let ident = ident.strip_prefix("r#").unwrap_or(ident);
-    ident == name || ident.strip_suffix('_') == Some(name.as_str())
-}
-
-fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {
-    block.items.iter_mut().filter_map(|item| match item {
-        ImplItem::Fn(function) => Some(function),
-        _ => None,
-    })
-}
-
-/// Replaces the documentation.
-fn document(attributes: &mut Vec<Attribute>, text: &str) {
-    attributes.retain(|attribute| !attribute.path().is_ident("doc"));
-    let text = text.trim();
-    attributes.insert(0, parse_quote!(#[doc = #text]));
-}
-
-/// The `A` and `B` of a type such as `Map<A, B>`.
-pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
-    let Type::Path(path) = ty else {
-        return Vec::new();
-    };
-    match path.path.segments.last().map(|segment| &segment.arguments) {
-        Some(syn::PathArguments::AngleBracketed(arguments)) => {
-            let types = arguments.args.iter().filter_map(|argument| match argument {
-                syn::GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            });
-            types.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn last_ident(ty: &Type) -> Option<syn::Ident> {
-    match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .map(|segment| segment.ident.clone()),
-        _ => None,
-    }
 }
 
 /// Progenitor's messages, reworded with the remedy, wherever they stand in a stream of tokens.

@@ -1,23 +1,26 @@
-//! Sample requests and answers of every operation, made from the contract: for tests and local exchanges.
+//! Sample requests and answers of every operation, made from the spec: for tests and local exchanges.
 
 use serde_json::{Map, Value, json};
 use syn::parse_quote;
 
 use crate::{
-    Error, Fixups,
-    asyncapi::{self, Body},
-    contract::{self, resolve, text},
-    names,
-    normalize::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
-    operations, surface, yaml,
+    asyncapi::Body,
+    check,
+    error::Error,
+    names, operations,
+    options::FixupMode,
+    scalars::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
+    spec::{self, resolve, text},
+    stages::{self, Rest},
+    surface, yaml,
 };
 
 /// How deep a sample nests before what may be left out is left out.
 const DEPTH: usize = 12;
 
-/// The samples of a contract.
+/// The samples of a spec.
 pub struct Samples {
-    contract: Value,
+    spec: Value,
     tree: Value,
     refined: syn::File,
 }
@@ -44,7 +47,7 @@ pub struct Sample {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Argument {
-    /// The parameter's name in the contract.
+    /// The parameter's name in the spec.
     pub name: String,
     /// Where it goes.
     pub place: Place,
@@ -77,35 +80,42 @@ enum Shape {
 }
 
 impl Samples {
-    /// Prepares the samples of `contract`.
+    /// Prepares the samples of `spec`.
     ///
     /// # Errors
     ///
     /// Those of [`generate`](crate::generate).
-    pub fn new(contract: &str, fixups: Fixups) -> Result<Self, Error> {
-        let (refined, normalized) = crate::stages(contract, fixups)?;
+    pub fn new(spec: &str, fixups: FixupMode) -> Result<Self, Error> {
+        let document = stages::checked_rest(yaml::parse(spec)?)?;
+        let Rest {
+            refined,
+            normalized,
+            ..
+        } = stages::rest(document.clone(), fixups)?;
         Ok(Self {
-            contract: contract::parse(contract)?,
+            spec: document,
             tree: normalized.tree,
             refined,
         })
     }
 
-    /// Sample frames of every message that the server of a contract of streams sends: the message, and what is special about the
+    /// Sample frames of every message that the server of a spec of streams sends: the message, and what is special about the
     /// frame, as with [`answers`](Self::answers).
     ///
     /// # Errors
     ///
-    /// Those of [`generate_streams`](crate::generate_streams).
-    pub fn frames(contract: &str) -> Result<Vec<(String, Sample)>, Error> {
-        let streams = asyncapi::read(yaml::parse(contract)?, false)?;
+    /// Those of [`generate`](crate::generate).
+    pub fn frames(spec: &str) -> Result<Vec<(String, Sample)>, Error> {
+        let document = yaml::parse(spec)?;
+        check::streams::check(&document)?;
+        let (messages, normalized) = stages::normalized_streams(document, FixupMode::Lenient)?;
         let samples = Self {
-            contract: Value::Null,
-            tree: streams.normalized.tree,
+            spec: Value::Null,
+            tree: normalized.tree,
             refined: parse_quote!(),
         };
         let mut frames = Vec::new();
-        for message in &streams.messages {
+        for message in &messages {
             for Sample { name, mut body } in samples.answers(&message.name) {
                 if let Some((member, value)) = &message.told_by {
                     body[member] = json!(value);
@@ -122,16 +132,16 @@ impl Samples {
         Ok(frames)
     }
 
-    /// The contract as it was read and checked, before anything was made of it.
+    /// The spec as it was read and checked, before anything was made of it.
     #[must_use]
-    pub fn contract(&self) -> &Value {
-        &self.contract
+    pub fn spec(&self) -> &Value {
+        &self.spec
     }
 
     /// The ids of all operations.
     #[must_use]
     pub fn operations(&self) -> Vec<&str> {
-        contract::operations(&self.tree)
+        spec::operations(&self.tree)
             .filter_map(|(_, _, node)| text(node, "operationId"))
             .collect()
     }
@@ -274,14 +284,14 @@ impl Samples {
     }
 
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {
-        contract::operations(&self.tree)
+        spec::operations(&self.tree)
             .map(|(_, _, node)| node)
             .find(|node| text(node, "operationId") == Some(id))
     }
 
     fn sample(&self, schema: &Value, name: &str, shape: Shape, depth: usize) -> Value {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            return match contract::schema_name(reference) {
+            return match spec::schema_name(reference) {
                 Some(DOLLARS) => json!("0.5625"),
                 Some(CONTRACTS) => json!("12.50"),
                 Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),

@@ -6,11 +6,13 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 
 use crate::{
-    Error,
-    contract::{self, follow, text},
-    names, normalize,
+    error::Error,
+    names,
     operations::{self, Operation},
-    yaml,
+    options::FixupMode,
+    scalars,
+    spec::{self, follow, text},
+    stages, yaml,
 };
 
 /// How deep members of members are shown.
@@ -19,21 +21,21 @@ const DEPTH: usize = 6;
 /// How wide the words of a member may be.
 const WORDS: usize = 72;
 
-/// The operation `id` of a contract on paper, with ANSI colours. Its id is known in any case: `GetMarkets`, `get_markets`.
+/// The operation `id` of a spec on paper, with ANSI colours. Its id is known in any case: `GetMarkets`, `get_markets`.
 ///
 /// # Errors
 ///
 /// Those of [`generate`](crate::generate), and an id that no operation has, with those that resemble it.
-pub fn show(contract: &str, id: &str) -> Result<String, Error> {
-    let document = contract::parse(contract)?;
-    let tree = shown(normalize::normalize(document, false)?.tree);
+pub fn show(spec: &str, id: &str) -> Result<String, Error> {
+    let document = stages::checked_rest(yaml::parse(spec)?)?;
+    let tree = shown(stages::normalized(document, FixupMode::Lenient)?.tree);
     let all = operations::list(&tree)?;
     let ids: Vec<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
     let id = find(&ids, id)?;
     let Some(operation) = all.iter().find(|operation| operation.id == id) else {
         return Err(Error::document(format!("there is no operation `{id}`")));
     };
-    let node = contract::operations(&tree)
+    let node = spec::operations(&tree)
         .map(|(_, _, node)| node)
         .find(|node| text(node, "operationId") == Some(operation.id.as_str()));
     let mut out = head(operation);
@@ -65,7 +67,7 @@ pub fn show(contract: &str, id: &str) -> Result<String, Error> {
             );
         }
     }
-    let body = node.get("requestBody").and_then(contract::json_schema);
+    let body = node.get("requestBody").and_then(spec::json_schema);
     let answer = operations::success_schema(&node);
     for (heading, schema) in [("Request", body), ("Answer", answer)] {
         match schema {
@@ -209,7 +211,7 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
 
 /// The members of an object, and those of objects in it; `open` names the schemas that are being shown.
 fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
-    let name = contract::reference(schema).unwrap_or_default().to_owned();
+    let name = spec::reference(schema).unwrap_or_default().to_owned();
     if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {
         return;
     }
@@ -251,8 +253,8 @@ fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: 
 
 /// The type of a schema in a few words.
 fn kind(tree: &Value, schema: &Value) -> String {
-    if let Some(name) = contract::reference(schema).and_then(contract::schema_name) {
-        let scalar = normalize::SCALARS
+    if let Some(name) = spec::reference(schema).and_then(spec::schema_name) {
+        let scalar = scalars::SCALARS
             .iter()
             .find(|(component, _)| *component == name);
         let values = follow(tree, schema).get("enum").and_then(Value::as_array);

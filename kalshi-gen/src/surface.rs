@@ -1,18 +1,31 @@
-//! The public surface that a contract yields, as plain text: operations, types, members and values, a line each, so that a
-//! change of contract or generator is read in review as a diff.
+//! The public surface that a spec yields, as plain text: operations, types, members and values, a line each, so that a
+//! change of spec or generator is read in review as a diff.
 
 use quote::ToTokens;
 use syn::{Fields, Item};
 
-use crate::{Error, Fixups, names, normalize::Normalized, operations};
+use crate::{
+    error::Error,
+    names,
+    normalize::Normalized,
+    operations,
+    options::FixupMode,
+    stages::{self, Rest},
+    yaml,
+};
 
-/// The public surface of what [`generate`](crate::generate) makes of `contract`.
+/// The public surface of what [`generate`](crate::generate) makes of `spec`.
 ///
 /// # Errors
 ///
 /// Those of [`generate`](crate::generate).
-pub fn surface(contract: &str, fixups: Fixups) -> Result<String, Error> {
-    let (refined, normalized) = crate::stages(contract, fixups)?;
+pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
+    let document = stages::checked_rest(yaml::parse(spec)?)?;
+    let Rest {
+        refined,
+        normalized,
+        ..
+    } = stages::rest(document, fixups)?;
     of(&refined, &normalized)
 }
 

@@ -1,29 +1,22 @@
-//! The places of a contract that need words, and which of them have none yet.
+//! The places of a spec that need words, and which of them have none yet.
 
 mod streams;
+mod visit;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::{contract::METHODS, error::Place, yaml::Tree};
+use self::visit::{
+    Mapping, Position, content, described, inside, items, members, parameters, response,
+};
+use crate::{error::Place, spec::METHODS, yaml::Tree};
 
 /// What stands where words are to be written.
 pub(crate) const NEEDED: &str = "WORDS NEEDED";
 
-type Mapping = IndexMap<String, Tree>;
-
-/// Where among its siblings a word is put.
-#[derive(Clone, Copy)]
-enum Position {
-    First,
-    Last,
-    Behind(&'static str),
-}
-
 /// Puts the mark into every place that needs words and has none; answers with those that carry it.
-pub(crate) fn mark(contract: &mut Tree) -> Vec<String> {
+pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
     let mut marked = Vec::new();
-    each(contract, &mut |node, key, position, place| {
+    each(spec, &mut |node, key, position, place| {
         let written = matches!(node.get(key), Some(Tree::Leaf(Value::String(text))) if !text.trim().is_empty());
         if !written {
             node.shift_remove(key);
@@ -49,8 +42,8 @@ pub(crate) fn mark(contract: &mut Tree) -> Vec<String> {
 }
 
 /// Calls `visit` for every place that needs words: its mapping, the key of the words, where they go, the place.
-fn each(contract: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place)) {
-    let Tree::Mapping(root) = contract else {
+fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place)) {
+    let Tree::Mapping(root) = spec else {
         return;
     };
     let place = Place::of(&[]);
@@ -144,106 +137,6 @@ fn each(contract: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position
     }
 }
 
-fn members(node: Option<&mut Tree>) -> impl Iterator<Item = (&String, &mut Tree)> {
-    let members = match node {
-        Some(Tree::Mapping(members)) => Some(members),
-        _ => None,
-    };
-    members.into_iter().flatten()
-}
-
-fn items(node: Option<&mut Tree>) -> impl Iterator<Item = &mut Tree> {
-    let items = match node {
-        Some(Tree::List(items)) => Some(items),
-        _ => None,
-    };
-    items.into_iter().flatten()
-}
-
-/// What stands here, unless it only points elsewhere.
-fn described(
-    node: &mut Tree,
-    position: Position,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
-) {
-    if let Tree::Mapping(node) = node {
-        let points = node.contains_key("$ref")
-            || matches!(node.get("allOf"), Some(Tree::List(parts)) if parts.len() == 1);
-        if !points {
-            visit(node, "description", position, place);
-        }
-    }
-}
-
-fn parameters(
-    node: &mut Mapping,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
-) {
-    for (index, parameter) in items(node.get_mut("parameters")).enumerate() {
-        described(
-            parameter,
-            Position::Last,
-            &place.join("parameters").item(index),
-            visit,
-        );
-    }
-}
-
-fn response(
-    node: &mut Tree,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
-) {
-    described(node, Position::First, place, visit);
-    if let Tree::Mapping(node) = node {
-        content(node, place, visit);
-    }
-}
-
-fn content(
-    node: &mut Mapping,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
-) {
-    for (media_type, content) in members(node.get_mut("content")) {
-        if let Tree::Mapping(content) = content
-            && let Some(schema) = content.get_mut("schema")
-        {
-            inside(
-                schema,
-                &place.join("content").join(media_type).join("schema"),
-                visit,
-            );
-        }
-    }
-}
-
-/// The members of a schema, and those of what they hold.
-fn inside(
-    schema: &mut Tree,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
-) {
-    let Tree::Mapping(node) = schema else { return };
-    for (name, member) in members(node.get_mut("properties")) {
-        let place = place.join("properties").join(name);
-        described(member, Position::Last, &place, visit);
-        inside(member, &place, visit);
-    }
-    for key in ["items", "additionalProperties"] {
-        if let Some(inner) = node.get_mut(key) {
-            inside(inner, &place.join(key), visit);
-        }
-    }
-    for key in ["allOf", "oneOf", "anyOf"] {
-        for (index, part) in items(node.get_mut(key)).enumerate() {
-            inside(part, &place.join(key).item(index), visit);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -252,9 +145,8 @@ mod tests {
 
     #[test]
     fn every_place_without_words_is_marked_once() {
-        let mut contract =
-            yaml::parse_in_order(include_str!("../tests/contracts/bare.yaml")).unwrap();
-        let marked = mark(&mut contract);
+        let mut spec = yaml::parse_in_order(include_str!("../tests/specs/bare.yaml")).unwrap();
+        let marked = mark(&mut spec);
         let expected = [
             "$.info.description",
             "$.servers[0].description",
@@ -274,19 +166,19 @@ mod tests {
             "$.components.securitySchemes.key.description",
         ];
         assert_eq!(marked, expected);
-        assert_eq!(mark(&mut contract), expected);
+        assert_eq!(mark(&mut spec), expected);
     }
 
     #[test]
-    fn the_vendored_contracts_need_no_words() {
+    fn the_vendored_specs_need_no_words() {
         for text in [
             include_str!("../../openapi.yaml"),
             include_str!("../../asyncapi.yaml"),
         ] {
-            let mut contract = yaml::parse_in_order(text).unwrap();
-            let before = contract.clone();
-            assert_eq!(mark(&mut contract), Vec::<String>::new());
-            assert_eq!(contract, before);
+            let mut spec = yaml::parse_in_order(text).unwrap();
+            let before = spec.clone();
+            assert_eq!(mark(&mut spec), Vec::<String>::new());
+            assert_eq!(spec, before);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! YAML (and so JSON) text as a tree, within bounds: what a contract needs, and nothing an attacker could make grow.
+//! YAML (and so JSON) text as a tree, within bounds: what a spec needs, and nothing an attacker could make grow.
 //!
 //! The parser is a crate's; the tree is built here because the serde layers above such parsers cost a build of every
 //! dependent program several seconds.
@@ -16,13 +16,13 @@ use serde_json::{Number, Value};
 pub(crate) use self::write::{wrapped, write};
 use crate::error::{Error, Place};
 
-/// More than any contract has, aliases written out; the largest today has 40,000. A long text counts as several.
+/// More than any spec has, aliases written out; the largest today has 40,000. A long text counts as several.
 const MAX_NODES: usize = 1_000_000;
 
 /// How much of a text counts as one value, in bytes.
 const TEXT: usize = 64;
 
-/// Deeper than any contract, shallower than any stack.
+/// Deeper than any spec, shallower than any stack.
 pub(crate) const MAX_DEPTH: usize = 64;
 
 /// A document whose mappings keep the order they are written in.

@@ -8,8 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
-const STREAMS: &str = include_str!("contracts/streams.yaml");
+const EXCHANGE: &str = include_str!("specs/exchange.yaml");
+const STREAMS: &str = include_str!("specs/streams.yaml");
 
 /// What a run of the program left behind.
 struct Run {
@@ -160,13 +160,13 @@ fn colours_are_for_terminals() {
     );
     assert!(
         !folder
-            .run(&["check", "--contract", "old.yaml"])
+            .run(&["check", "--spec", "old.yaml"])
             .out
             .contains('\u{1b}')
     );
     assert!(
         !folder
-            .run(&["show", "GetMarket", "--contract", "old.yaml"])
+            .run(&["show", "GetMarket", "--spec", "old.yaml"])
             .out
             .contains('\u{1b}')
     );
@@ -216,8 +216,8 @@ fn bad_input_is_one_line_and_writes_nothing() {
     let inputs: [(&str, &[u8], &str); 14] = [
         ("texts.yaml", texts.as_bytes(), "aliases written out"),
         ("empty.yaml", b"", "empty.yaml: the document is empty"),
-        ("text.yaml", b"hello\n", "text.yaml: not a contract"),
-        ("list.yaml", b"[1, 2]\n", "list.yaml: not a contract"),
+        ("text.yaml", b"hello\n", "text.yaml: not a spec"),
+        ("list.yaml", b"[1, 2]\n", "list.yaml: not a spec"),
         ("yaml.yaml", b"a: [1\nb: 2\n", "yaml.yaml: not YAML: line "),
         (
             "swagger.yaml",
@@ -232,12 +232,12 @@ fn bad_input_is_one_line_and_writes_nothing() {
         (
             "page.yaml",
             b"<!DOCTYPE html>\n<html><body>404: not found</body></html>\n",
-            "page.yaml: a web page, no contract",
+            "page.yaml: a web page, no spec",
         ),
         (
             "page2.yaml",
             b"\n <html lang=en>\n",
-            "page2.yaml: a web page, no contract",
+            "page2.yaml: a web page, no spec",
         ),
         ("half.yaml", half.as_bytes(), "half.yaml: "),
         ("cut.yaml", cut.as_bytes(), "a truncated download?"),
@@ -249,7 +249,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
         (
             "garbage.yaml",
             garbage.as_bytes(),
-            "garbage.yaml: more than 16 MiB: no contract is that large",
+            "garbage.yaml: more than 16 MiB: no spec is that large",
         ),
         (
             "binary.yaml",
@@ -265,14 +265,14 @@ fn bad_input_is_one_line_and_writes_nothing() {
     for (name, bytes, expected) in inputs {
         fs::write(folder.path(name), bytes).unwrap();
         let mut commands = vec![vec!["vendor", name]];
-        // A contract that lacks no more than its last words is one, but not to be taken.
+        // A spec that lacks no more than its last words is one, but not to be taken.
         if name != "cut.yaml" {
             commands.extend([
                 vec!["diff", "good.yaml", name],
                 vec!["diff", name, "good.yaml"],
-                vec!["check", "--contract", name],
+                vec!["check", "--spec", name],
                 vec!["generate", name, "--out", "out.rs"],
-                vec!["show", "GetMarket", "--contract", name],
+                vec!["show", "GetMarket", "--spec", name],
                 vec!["samples", name, "GetMarket"],
             ]);
         }
@@ -321,7 +321,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
     }
 }
 
-/// Whatever of a download is missing, it is refused, or the rest is a contract whose last schema is poorer.
+/// Whatever of a download is missing, it is refused, or the rest is a spec whose last schema is poorer.
 #[test]
 fn a_truncated_download_is_not_taken() {
     let folder = Folder::new(&[("openapi.yaml", EXCHANGE)]);
@@ -350,7 +350,7 @@ fn a_truncated_download_is_not_taken() {
 }
 
 #[test]
-fn vendor_takes_a_contract_and_locks_it() {
+fn vendor_takes_a_spec_and_locks_it() {
     let folder = Folder::new(&[
         ("published.yaml", EXCHANGE),
         ("openapi.yaml", &breaking()),
@@ -373,8 +373,8 @@ fn vendor_takes_a_contract_and_locks_it() {
         "{}",
         run.out
     );
-    let (contract, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
-    assert!(contract.contains("description: WORDS NEEDED"));
+    let (spec, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
+    assert!(spec.contains("description: WORDS NEEDED"));
     assert!(
         lock.contains(&format!(
             "openapi:\n  source: {source}\n  version: '1.0.0'\n  date: '20"
@@ -396,7 +396,7 @@ fn vendor_takes_a_contract_and_locks_it() {
     assert_eq!(folder.run_with(&["vendor", "-"], EXCHANGE).code, 0);
     assert_eq!(
         (folder.read("openapi.yaml"), folder.read("spec.lock")),
-        (contract.clone(), earlier.clone())
+        (spec.clone(), earlier.clone())
     );
     // A dry run prints and writes nothing.
     let dry = folder.run(&["vendor", "next.yaml", "--dry-run", "--format", "json"]);
@@ -410,7 +410,7 @@ fn vendor_takes_a_contract_and_locks_it() {
     );
     assert_eq!(
         (folder.read("openapi.yaml"), folder.read("spec.lock")),
-        (contract, earlier)
+        (spec, earlier)
     );
     assert_eq!(
         folder.files(),
@@ -419,21 +419,21 @@ fn vendor_takes_a_contract_and_locks_it() {
 }
 
 #[test]
-fn the_contract_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
+fn the_spec_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
     let folder = Folder::new(&[("published.yaml", STREAMS), ("calls.yaml", EXCHANGE)]);
     assert_eq!(folder.run(&["vendor", "calls.yaml"]).code, 0);
     let of_calls = folder.read("spec.lock");
     let run = folder.run(&["vendor", "published.yaml"]);
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
-    assert!(run.out.starts_with("contract 1.0.0, the first\n"));
+    assert!(run.out.starts_with("spec 1.0.0, the first\n"));
     // Each in a file of its own, with a lock of its own.
-    let (contract, lock) = (folder.read("asyncapi.yaml"), folder.read("spec.lock"));
-    assert!(contract.starts_with("asyncapi: '3.0.0'\n"), "{contract}");
+    let (spec, lock) = (folder.read("asyncapi.yaml"), folder.read("spec.lock"));
+    assert!(spec.starts_with("asyncapi: '3.0.0'\n"), "{spec}");
     assert!(
         lock.starts_with(&of_calls) && lock.contains("\nasyncapi:\n  source: published.yaml\n"),
         "{lock}"
     );
-    let run = folder.run(&["check", "--contract", "asyncapi.yaml"]);
+    let run = folder.run(&["check", "--spec", "asyncapi.yaml"]);
     assert_eq!(run.code, 1);
     for line in [
         "ok  valid      version 1.0.0, 2 channels, 4 operations\n",
@@ -455,9 +455,9 @@ fn the_contract_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
     // One kind is not the other.
     for arguments in [
         vec!["diff", "calls.yaml", "published.yaml"],
-        vec!["vendor", "calls.yaml", "--contract", "asyncapi.yaml"],
+        vec!["vendor", "calls.yaml", "--spec", "asyncapi.yaml"],
         vec!["vendor", "published.yaml", "--lock", "asyncapi.yaml"],
-        vec!["show", "GetMarket", "--contract", "published.yaml"],
+        vec!["show", "GetMarket", "--spec", "published.yaml"],
     ] {
         let run = folder.run(&arguments);
         assert_eq!(
@@ -467,7 +467,7 @@ fn the_contract_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
             run.err
         );
     }
-    assert_eq!(folder.read("asyncapi.yaml"), contract);
+    assert_eq!(folder.read("asyncapi.yaml"), spec);
     fs::remove_file(folder.path("asyncapi.yaml")).unwrap();
     let run = folder.run(&["check"]);
     assert_eq!(run.code, 2);
@@ -510,7 +510,7 @@ fn links_are_followed_and_what_is_no_file_is_left_alone() {
     assert!(reader.join().unwrap().contains("pub struct Market"));
     fs::create_dir(folder.path("folder")).unwrap();
     for arguments in [
-        ["vendor", "published.yaml", "--contract", "folder"],
+        ["vendor", "published.yaml", "--spec", "folder"],
         ["vendor", "published.yaml", "--lock", "openapi.yaml"],
         ["generate", "real.yaml", "--out", "folder"],
     ] {
@@ -651,7 +651,7 @@ fn samples_are_those_of_the_tests() {
     let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
     let run = folder.run(&["samples", "a.yaml", "getmarket"]);
     let samples: serde_json::Value = serde_json::from_str(&run.out).unwrap();
-    let expected = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::Fixups::WhereTheyApply).unwrap();
+    let expected = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
     assert_eq!(
         (&samples["operation"], &samples["status"]),
         (&"GetMarket".into(), &200.into())
@@ -699,4 +699,30 @@ fn a_reader_that_leaves_is_no_fault() {
     child.stdout.take().unwrap().read_exact(&mut byte).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn unknown_keys_are_reported_by_check_and_vendor() {
+    let stray = EXCHANGE.replace(
+        "description: Contracts traded.",
+        "description: Signed, negative short.",
+    );
+    assert_ne!(stray, EXCHANGE);
+    let warning = r#"volume["negative short."]: ignored, as no version of OpenAPI"#;
+    let folder = Folder::new(&[("openapi.yaml", &stray), ("published.yaml", &stray)]);
+    let check = folder.run(&["check", "--spec", "openapi.yaml"]);
+    assert!(
+        check.out.contains("ok  valid") && check.out.contains(warning),
+        "{}",
+        check.out
+    );
+    let taken = folder.run(&["vendor", "published.yaml"]);
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    assert!(taken.out.contains(warning), "{}", taken.out);
+    // Taking it again changes nothing.
+    let text = folder.read("openapi.yaml");
+    assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);
+    assert_eq!(folder.read("openapi.yaml"), text);
+    let generated = folder.run(&["generate", "openapi.yaml"]);
+    assert_eq!(generated.code, 0, "{}", generated.err);
 }

@@ -6,7 +6,7 @@ mod told;
 use kalshi_gen::{Class, Format, Kind};
 use told::{diff, told};
 
-const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
+const EXCHANGE: &str = include_str!("specs/exchange.yaml");
 
 /// The exchange with one piece of text, which stands there once, replaced.
 fn with(old: &str, new: &str) -> String {
@@ -19,13 +19,13 @@ fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
 }
 
 #[test]
-fn a_contract_does_not_differ_from_itself() {
-    for contract in [
+fn a_spec_does_not_differ_from_itself() {
+    for spec in [
         EXCHANGE,
         include_str!("../../openapi.yaml"),
-        include_str!("contracts/bare.yaml"),
+        include_str!("specs/bare.yaml"),
     ] {
-        let diff = diff(contract, contract);
+        let diff = diff(spec, spec);
         assert_eq!(told(&diff), Vec::<String>::new());
         assert_eq!(diff.verdict(), "no difference: no release is needed");
     }
@@ -433,18 +433,17 @@ fn cursors_are_texts_that_are_always_there() {
         let end = EXCHANGE
             .find("    post:\n      operationId: CreateOrder")
             .unwrap();
-        let mut contract = format!(
+        let mut spec = format!(
             "{}              schema: {{$ref: '#/components/schemas/Page'}}\n{}",
             &EXCHANGE[..answer],
             &EXCHANGE[end..]
         );
         if !cursor {
-            contract = contract.replace("        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n", "");
+            spec = spec.replace("        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n", "");
         }
-        contract
-            + &format!(
-                "    Page: {{type: object, description: P., required: [{required}], properties: {{orders: {{type: array, description: O., items: {{$ref: '#/components/schemas/Order'}}}}, cursor: {{type: string, description: C.}}}}}}\n"
-            )
+        spec + &format!(
+            "    Page: {{type: object, description: P., required: [{required}], properties: {{orders: {{type: array, description: O., items: {{$ref: '#/components/schemas/Order'}}}}, cursor: {{type: string, description: C.}}}}}}\n"
+        )
     };
     assert_eq!(
         told(&diff(
@@ -516,7 +515,7 @@ fn names_that_look_alike_are_not_renamings() {
 
 /// What a terminal or a page would obey stays visible.
 #[test]
-fn texts_of_the_contract_are_shown_harmless() {
+fn texts_of_the_spec_are_shown_harmless() {
     let odd = with(
         "enum: [bid, ask]",
         r#"enum: [bid, ask, "\e[31mred\n## Breaking <b>`x`"]"#,
@@ -641,7 +640,7 @@ fn the_document_and_its_words() {
 }
 
 #[test]
-fn each_change_has_its_place_in_the_contract_it_stands_in() {
+fn each_change_has_its_place_in_the_spec_it_stands_in() {
     let changed = with(
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
         "        rule: {type: integer, description: R.}\n",
@@ -700,11 +699,11 @@ fn reports() {
     let diff = diff(EXCHANGE, &changed);
     assert_eq!(
         diff.to_string(),
-        "contract 1.0.0 -> 1.1.0\n\nBreaking (1)\n  Market.rules: removed\n\nAdditive (1)\n  Side: the value `both` is added\n\nProse (1)\n  GetMarket: other words: summary\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+        "spec 1.0.0 -> 1.1.0\n\nBreaking (1)\n  Market.rules: removed\n\nAdditive (1)\n  Side: the value `both` is added\n\nProse (1)\n  GetMarket: other words: summary\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
     );
     assert_eq!(
         diff.report(Format::Markdown, true),
-        "## Contract 1.0.0 -> 1.1.0\n\n### Breaking (1)\n\n- **`Market.rules`** removed\n\n### Additive (1)\n\n- **`Side`** the value `both` is added\n\n<details><summary>Prose (1)</summary>\n\n- **`GetMarket`** other words: summary\n  - was: Read a market\n  - is: Get a market\n\n</details>\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+        "## Spec 1.0.0 -> 1.1.0\n\n### Breaking (1)\n\n- **`Market.rules`** removed\n\n### Additive (1)\n\n- **`Side`** the value `both` is added\n\n<details><summary>Prose (1)</summary>\n\n- **`GetMarket`** other words: summary\n  - was: Read a market\n  - is: Get a market\n\n</details>\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
     );
     let json: serde_json::Value = serde_json::from_str(&diff.report(Format::Json, false)).unwrap();
     assert_eq!(

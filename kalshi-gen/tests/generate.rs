@@ -1,10 +1,10 @@
-//! Contract in, Rust out: what small contracts become, and what is refused, with its place.
+//! Spec in, Rust out: what small specs become, and what is refused, with its place.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use kalshi_gen::{Fixups, generate};
+use kalshi_gen::{FixupMode, Options, generate};
 
-/// A contract of one operation, with the given members of it and the given schemas.
-fn contract(operation: &str, schemas: &str) -> String {
+/// A spec of one operation, with the given members of it and the given schemas.
+fn spec(operation: &str, schemas: &str) -> String {
     let indented = |text: &str, by: usize| {
         let lines = text
             .lines()
@@ -23,7 +23,7 @@ const PARAMETERS: &str =
 const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
 
 fn with_schemas(schemas: &str) -> String {
-    contract(&format!("{PARAMETERS}{ANSWER}"), schemas)
+    spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
 }
 
 /// The code for the schemas, without white space.
@@ -31,23 +31,26 @@ fn code(schemas: &str) -> String {
     squeezed(&with_schemas(schemas))
 }
 
-fn squeezed(contract: &str) -> String {
-    let code = generate(contract, Fixups::WhereTheyApply)
-        .unwrap_or_else(|error| panic!("{error}\n{contract}"));
+fn squeezed(spec: &str) -> String {
+    let code = generate(spec, &Options::new())
+        .unwrap_or_else(|error| panic!("{error}\n{spec}"))
+        .rust;
     code.split_whitespace().collect()
 }
 
-fn error(contract: &str) -> String {
-    generate(contract, Fixups::WhereTheyApply)
-        .expect_err(contract)
-        .to_string()
+fn strict() -> Options {
+    Options::new().fixups(FixupMode::Strict)
+}
+
+fn error(spec: &str) -> String {
+    generate(spec, &Options::new()).expect_err(spec).to_string()
 }
 
 #[test]
-fn the_same_contract_gives_the_same_bytes() {
-    let contract = include_str!("../../openapi.yaml");
-    let once = generate(contract, Fixups::AllMustApply).unwrap();
-    assert_eq!(once, generate(contract, Fixups::AllMustApply).unwrap());
+fn the_same_spec_gives_the_same_bytes() {
+    let spec = include_str!("../../openapi.yaml");
+    let once = generate(spec, &strict()).unwrap().rust;
+    assert_eq!(once, generate(spec, &strict()).unwrap().rust);
     assert!(once.len() > 100_000);
 }
 
@@ -139,11 +142,11 @@ fn compositions_become_plain_objects() {
 
 #[test]
 fn a_cursor_is_a_text_that_is_always_there() {
-    let contract = contract(
+    let spec = spec(
         "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
     );
-    let code = squeezed(&contract);
+    let code = squeezed(&spec);
     assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubnext_cursor:::std::string::String"));
     assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubrows:::std::vec::Vec<::std::string::String>"));
     assert!(
@@ -155,10 +158,10 @@ fn a_cursor_is_a_text_that_is_always_there() {
 
 #[test]
 fn builders_are_for_what_is_sent() {
-    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
         .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
         .replace("    get:\n", "    post:\n");
-    let code = squeezed(&contract);
+    let code = squeezed(&spec);
     for (name, sent) in [("Thing", false), ("Sent", true), ("Inner", true)] {
         assert_eq!(
             code.contains(&format!("pubfnbuilder()->builder::{name}")),
@@ -217,7 +220,7 @@ fn a_composition_of_compositions_takes_no_longer_than_it_should() {
 
 #[test]
 fn security_of_the_document_holds_where_an_operation_says_nothing() {
-    let contract = |security: &str| {
+    let spec = |security: &str| {
         with_schemas("Thing: {type: object}").replace("paths:", &format!("{security}\npaths:"))
     };
     for (security, auth) in [
@@ -227,7 +230,7 @@ fn security_of_the_document_holds_where_an_operation_says_nothing() {
         ("security: []", false),
     ] {
         assert!(
-            squeezed(&contract(security)).contains(&format!("auth:{auth}")),
+            squeezed(&spec(security)).contains(&format!("auth:{auth}")),
             "{security}"
         );
     }
@@ -245,15 +248,12 @@ fn enums_without_a_type_or_with_null_are_enums() {
 }
 
 #[test]
-fn what_is_no_contract_is_refused_in_one_line() {
+fn what_is_no_spec_is_refused_in_one_line() {
     for (text, expected) in [
         ("", "the document is empty"),
-        (
-            "<!DOCTYPE html><html><body>404</body></html>",
-            "not a contract",
-        ),
+        ("<!DOCTYPE html><html><body>404</body></html>", "not a spec"),
         ("<html>\n<head><title>a: b</title></head>", "not"),
-        ("hello", "not a contract: the document is no mapping"),
+        ("hello", "not a spec: the document is no mapping"),
         ("a: [1", "not YAML: line "),
         ("swagger: '2.0'\ninfo: {}", "Swagger 2 is not supported"),
         (
@@ -280,17 +280,17 @@ fn what_is_no_contract_is_refused_in_one_line() {
 }
 
 #[test]
-fn faults_of_a_contract_are_told_with_their_place() {
+fn faults_of_a_spec_are_told_with_their_place() {
     let thing = "Thing: {type: object, properties: {a: {type: string}}}";
-    for (contract, expected) in [
+    for (spec, expected) in [
         (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which is not there"##),
         (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
         (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
         (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
         (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0"),
         (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a text"),
-        (contract(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
-        (contract(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
+        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
+        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
         (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
         (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
         (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
@@ -298,47 +298,203 @@ fn faults_of_a_contract_are_told_with_their_place() {
         (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the members"),
         (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
         (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
-        (contract(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
-        (contract(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
-        (contract(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
-        (contract(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
-        (contract(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
-        (contract(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
-        (contract(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
-        (contract(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
-        (contract(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
+        (spec(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
+        (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
+        (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
+        (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
+        (spec(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
+        (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
+        (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: FromEnv"), "`FromEnv` is the name of something else in the generated code"),
         (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: is the name of something else in the generated code"),
-        (contract(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
+        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
         (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
         (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
     ] {
-        let error = error(&contract);
-        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{contract}");
+        let error = error(&spec);
+        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{spec}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
 
 #[test]
-fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_contract() {
-    let contract = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
-    let error = generate(&contract, Fixups::AllMustApply)
-        .unwrap_err()
-        .to_string();
+fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_spec() {
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
+    let error = generate(&spec, &strict()).unwrap_err().to_string();
     assert!(
-        error.contains(
-            "no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs"
-        ),
+        error.contains("no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs"),
         "{error}"
     );
     let vendored =
         include_str!("../../openapi.yaml").replace("        - settlement_bounds_type\n", "");
-    let error = generate(&vendored, Fixups::AllMustApply)
-        .unwrap_err()
-        .to_string();
+    let error = generate(&vendored, &strict()).unwrap_err().to_string();
     assert!(
         error.contains("`market_settlement_bounds_are_new` no longer applies"),
         "{error}"
     );
+}
+
+#[test]
+fn generated_lists_operations_and_types_of_a_rest_spec() {
+    let spec = with_schemas(
+        "Thing: {type: object, required: [type], properties: {type: {type: string}, kind: {type: string, enum: [a]}}}",
+    );
+    let generated = generate(&spec, &Options::new()).unwrap();
+    let [operation] = &generated.operations[..] else {
+        panic!("{:?}", generated.operations)
+    };
+    assert_eq!(
+        (&*operation.id, &*operation.method, &*operation.path),
+        ("GetThing", "GET", "/things/{id}")
+    );
+    let types: Vec<_> = generated
+        .types
+        .iter()
+        .map(|found| (&*found.name, found.fields.join(" ")))
+        .collect();
+    assert!(
+        types.contains(&("Thing", "kind type_".to_owned())),
+        "{types:?}"
+    );
+    assert!(types.contains(&("ThingKind", String::new())), "{types:?}");
+    assert_eq!(generated.warnings, []);
+}
+
+#[test]
+fn required_operations_types_and_fields_are_checked() {
+    let spec = with_schemas(
+        "Thing: {type: object, properties: {a: {type: string}, type: {type: string}}}",
+    );
+    let streams = include_str!("specs/streams.yaml");
+    let error = |spec: &str, options: Options| generate(spec, &options).unwrap_err().to_string();
+    let present = Options::new()
+        .require_operation("GetThing")
+        .require_fields("Thing", &["a", "type"])
+        .require_fields("Thing", &[]);
+    generate(&spec, &present).unwrap();
+    assert_eq!(
+        error(&spec, present.clone().require_operation("CreateOrderV2")),
+        "operation `CreateOrderV2` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.clone().require_fields("Order", &["side"])),
+        "type `Order` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.require_fields("Thing", &["a", "b"])),
+        "type `Thing` has no field `b`, and hand-written code needs it"
+    );
+    let message = generate(streams, &Options::new()).unwrap();
+    let body = message
+        .types
+        .iter()
+        .find(|found| !found.fields.is_empty())
+        .unwrap();
+    let operation = &message.operations[0];
+    assert!(["send", "receive"].contains(&&*operation.method));
+    let present = Options::new()
+        .require_operation(&*operation.id)
+        .require_fields(&*body.name, &[&*body.fields[0]])
+        .require_fields("Message", &[]);
+    generate(streams, &present).unwrap();
+    assert_eq!(
+        error(streams, present.clone().require_operation("sendNothing")),
+        "operation `sendNothing` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(streams, present.require_fields(&*body.name, &["nothing"])),
+        format!(
+            "type `{}` has no field `nothing`, and hand-written code needs it",
+            body.name
+        )
+    );
+}
+
+#[test]
+fn unknown_keys_are_ignored_with_a_warning() {
+    // YAML reads what follows the comma as a key of its own.
+    let plain =
+        "Thing: { type: object, properties: { position: { type: integer, description: Signed } } }";
+    let split = plain.replace("Signed", "Signed, negative short.");
+    let clean = generate(&with_schemas(plain), &Options::new()).unwrap();
+    let stray = generate(&with_schemas(&split), &Options::new()).unwrap();
+    assert_eq!(clean.warnings, []);
+    assert_eq!(stray.rust, clean.rust);
+    let [warning] = &stray.warnings[..] else {
+        panic!("{:?}", stray.warnings)
+    };
+    assert_eq!(
+        warning.path,
+        r#"$.components.schemas.Thing.properties.position["negative short."]"#
+    );
+    assert!(
+        warning.message.contains("a comma may have split"),
+        "{warning}"
+    );
+
+    let everywhere = spec(
+        "parameters:\n  - {name: id, in: path, required: true, description: Which, of many, schema: {type: string, titel: x}}\noperationid: x\nresponses:\n  '200':\n    description: ok\n    contents: {}\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n",
+        "Thing: {type: object, '$comment': fine, properties: {a: {type: array, items: {anyOf: [{type: string, Not: {}}]}}}}",
+    )
+    .replace("    get:\n", "    summery: Things\n    get:\n");
+    let paths: Vec<_> = generate(&everywhere, &Options::new())
+        .unwrap()
+        .warnings
+        .into_iter()
+        .map(|warning| warning.path)
+        .collect();
+    let get = r#"$.paths["/things/{id}"].get"#;
+    assert_eq!(
+        paths,
+        [
+            "$.components.schemas.Thing.properties.a.items.anyOf[0].Not".to_owned(),
+            r#"$.paths["/things/{id}"].summery"#.to_owned(),
+            format!("{get}.operationid"),
+            format!(r#"{get}.parameters[0]["of many"]"#),
+            format!("{get}.parameters[0].schema.titel"),
+            format!("{get}.responses.200.contents"),
+        ]
+    );
+
+    let streams = include_str!("specs/streams.yaml").replacen(
+        "    requestId: {type: integer,",
+        "    requestId: {type: integer, positive only.,",
+        1,
+    );
+    let warnings = generate(&streams, &Options::new()).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings[0].path,
+        r#"$.components.schemas.requestId["positive only."]"#
+    );
+}
+
+#[test]
+fn keywords_that_cannot_be_expressed_are_errors() {
+    for keyword in [
+        "not: {type: string}",
+        "if: {minimum: 1}",
+        "patternProperties: {}",
+        "prefixItems: []",
+        "const: x",
+        "$defs: {}",
+        "contains: {}",
+        "dependentSchemas: {}",
+        "unevaluatedProperties: false",
+        "contentEncoding: base64",
+    ] {
+        let spec = with_schemas(&format!(
+            "Thing: {{type: object, properties: {{a: {{type: string, {keyword}}}}}}}"
+        ));
+        let (key, _) = keyword.split_once(':').unwrap();
+        assert_eq!(
+            error(&spec),
+            format!(
+                "$.components.schemas.Thing.properties.a.{key}: this keyword cannot be expressed in Rust"
+            )
+        );
+    }
 }

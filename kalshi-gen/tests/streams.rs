@@ -1,11 +1,11 @@
-//! The contract of the streams as the maintainer meets it: what is wrong with one, taking a new one, whether it is ready.
+//! The spec of the streams as the maintainer meets it: what is wrong with one, taking a new one, whether it is ready.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use kalshi_gen::{
-    Committed, Diff, Fixups, Lock, Locks, Protocol, Vendored, generate_streams, vendor,
+    Committed, Diff, FixupMode, Lock, Locks, Options, Protocol, Samples, Vendored, generate, vendor,
 };
 
-const STREAMS: &str = include_str!("contracts/streams.yaml");
+const STREAMS: &str = include_str!("specs/streams.yaml");
 const OURS: &str = include_str!("../../asyncapi.yaml");
 const NEEDED: &str = "WORDS NEEDED";
 
@@ -29,8 +29,8 @@ fn ours() -> String {
 }
 
 /// The words taken away, and those of somebody else put in.
-fn published(contract: &str) -> String {
-    let lines = contract.lines().filter(|line| !line.starts_with('#'));
+fn published(spec: &str) -> String {
+    let lines = spec.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
             for key in ["description: ", "summary: ", "title: "] {
@@ -45,8 +45,8 @@ fn published(contract: &str) -> String {
 }
 
 #[test]
-fn what_is_no_contract_is_refused_with_its_place() {
-    generate_streams(STREAMS, Fixups::WhereTheyApply).unwrap();
+fn what_is_no_spec_is_refused_with_its_place() {
+    generate(STREAMS, &Options::new()).unwrap();
     for (old, new, expected) in [
         (
             "asyncapi: 3.0.0",
@@ -130,7 +130,7 @@ fn what_is_no_contract_is_refused_with_its_place() {
         ),
     ] {
         let changed = with(old, new);
-        let told = generate_streams(&changed, Fixups::WhereTheyApply).unwrap_err();
+        let told = generate(&changed, &Options::new()).unwrap_err();
         assert!(told.to_string().contains(expected), "{new}: {told}");
         let told = Diff::new(STREAMS, &changed).unwrap_err();
         assert!(told.to_string().contains(expected), "{new}: {told}");
@@ -138,17 +138,17 @@ fn what_is_no_contract_is_refused_with_its_place() {
 }
 
 #[test]
-fn contracts_of_two_kinds_are_not_compared() {
-    let exchange = include_str!("contracts/exchange.yaml");
-    let kinds = "a contract of another kind: this one has `asyncapi`, the other `openapi`";
+fn specs_of_two_kinds_are_not_compared() {
+    let exchange = include_str!("specs/exchange.yaml");
+    let kinds = "a spec of another kind: this one has `asyncapi`, the other `openapi`";
     let told = Diff::new(exchange, STREAMS).unwrap_err().to_string();
     assert!(told.contains(kinds), "{told}");
     let told = vendor(Some(exchange), STREAMS).unwrap_err().to_string();
     assert!(told.contains(kinds), "{told}");
-    let told = kalshi_gen::generate(STREAMS, Fixups::WhereTheyApply).unwrap_err();
-    assert!(told.to_string().contains("a contract of streams"), "{told}");
-    assert_eq!(Protocol::of(STREAMS).unwrap(), Protocol::Streams);
-    assert_eq!(Protocol::of(exchange).unwrap(), Protocol::Rest);
+    let told = Samples::new(STREAMS, FixupMode::Lenient).unwrap_err();
+    assert!(told.to_string().contains("a spec of streams"), "{told}");
+    assert_eq!(Protocol::from_text(STREAMS).unwrap(), Protocol::Streams);
+    assert_eq!(Protocol::from_text(exchange).unwrap(), Protocol::Rest);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn taking_what_is_there_changes_nothing() {
     assert_eq!(again.needs_words, Vec::<String>::new());
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(ours.starts_with("# Small streams: one of every construct that the differences are about.\nasyncapi: '3.0.0'\n"));
-    // The vendored contract of this project is in its form.
+    // The vendored spec of this project is in its form.
     assert_eq!(take(OURS, OURS).text, OURS);
 }
 
@@ -206,7 +206,7 @@ fn what_is_new_is_marked_and_what_is_gone_goes() {
 }
 
 #[test]
-fn the_first_contract_has_no_words() {
+fn the_first_spec_has_no_words() {
     let taken = vendor(None, STREAMS).unwrap();
     assert!(taken.diff.is_none());
     for place in [
@@ -229,7 +229,7 @@ fn the_first_contract_has_no_words() {
 }
 
 #[test]
-fn each_contract_has_a_lock_of_its_own() {
+fn each_spec_has_a_lock_of_its_own() {
     let lock = Lock::new(
         &published(STREAMS),
         "https://example.com/asyncapi.yaml",
@@ -254,8 +254,8 @@ fn each_contract_has_a_lock_of_its_own() {
 }
 
 /// What is left to do, in the order of the findings.
-fn left(contract: &str, lock: Option<&str>) -> Vec<String> {
-    let findings = Committed::new(contract, lock, None).audit().unwrap();
+fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
+    let findings = Committed::new(spec, lock, None).audit().unwrap();
     assert_eq!(findings.len(), 5);
     findings
         .into_iter()
@@ -275,14 +275,14 @@ fn the_audit_says_what_is_left_to_do() {
     assert_eq!(
         left(&bent, lock),
         [
-            "fixups: the fixup `book_clock_is_new` no longer applies to this contract: remove it from kalshi-gen/src/asyncapi/fixups.rs",
+            "fixups: the fixup `book_clock_is_new` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
             "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
         ]
     );
     let newer = replaced(OURS, "version: '2.0.0'", "version: '99.0.0'");
     assert_eq!(
         left(&newer, lock),
-        ["locked: the lock is of version 2.0.0, the contract of 99.0.0"]
+        ["locked: the lock is of version 2.0.0, the spec of 99.0.0"]
     );
     assert_eq!(left(OURS, None), ["locked: there is no lock"]);
     let of_calls = text.split("asyncapi:\n").next();

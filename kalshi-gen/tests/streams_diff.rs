@@ -6,7 +6,7 @@ mod told;
 use kalshi_gen::{Class, Diff, Format, vendor};
 use told::{diff, told};
 
-const STREAMS: &str = include_str!("contracts/streams.yaml");
+const STREAMS: &str = include_str!("specs/streams.yaml");
 
 fn with(old: &str, new: &str) -> String {
     told::with(STREAMS, old, new)
@@ -18,9 +18,9 @@ fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
 }
 
 #[test]
-fn a_contract_does_not_differ_from_itself() {
-    for contract in [STREAMS, include_str!("../../asyncapi.yaml")] {
-        let diff = diff(contract, contract);
+fn a_spec_does_not_differ_from_itself() {
+    for spec in [STREAMS, include_str!("../../asyncapi.yaml")] {
+        let diff = diff(spec, spec);
         assert_eq!(told(&diff), Vec::<String>::new());
         assert_eq!(diff.verdict(), "no difference: no release is needed");
     }

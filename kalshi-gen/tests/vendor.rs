@@ -1,10 +1,10 @@
-//! Taking a published contract: its structure, our words and own members, one form, one order.
+//! Taking a published spec: its structure, our words and own members, one form, one order.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use kalshi_gen::{Committed, Format, Lock, Locks, Protocol, Vendored, vendor};
 use serde_json::Value;
 
-const EXCHANGE: &str = include_str!("contracts/exchange.yaml");
+const EXCHANGE: &str = include_str!("specs/exchange.yaml");
 const NEEDED: &str = "WORDS NEEDED";
 
 /// Ours: the exchange in its one form.
@@ -21,10 +21,10 @@ fn take(ours: &str, upstream: &str) -> Vendored {
     vendor(Some(ours), upstream).unwrap()
 }
 
-/// The words and own members of a contract taken away, and those of somebody else put in.
-fn published(contract: &str) -> String {
+/// The words and own members of a spec taken away, and those of somebody else put in.
+fn published(spec: &str) -> String {
     let ours = ["description: ", "summary: ", "title: "];
-    let lines = contract
+    let lines = spec
         .lines()
         .filter(|line| !line.trim_start().starts_with("x-") && !line.starts_with('#'))
         .map(|line| {
@@ -53,7 +53,7 @@ fn taking_what_is_there_changes_nothing() {
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(!again.text.contains("Theirs"));
     assert!(again.text.starts_with("# A small exchange: one of every construct that the differences are about.\nopenapi: '3.0.0'\n"));
-    // The vendored contract of this project is in its form.
+    // The vendored spec of this project is in its form.
     let vendored = include_str!("../../openapi.yaml");
     assert_eq!(take(vendored, vendored).text, vendored);
 }
@@ -84,8 +84,8 @@ fn the_order_upstream_writes_in_does_not_matter() {
         }
     }
     let ours = ours();
-    let contract = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::Fixups::WhereTheyApply).unwrap();
-    assert_eq!(take(&ours, &reversed(contract.contract())).text, ours);
+    let spec = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
+    assert_eq!(take(&ours, &reversed(spec.spec())).text, ours);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_new_operation_has_its_cost_as_data() {
 }
 
 #[test]
-fn the_first_contract_has_no_words() {
+fn the_first_spec_has_no_words() {
     let taken = vendor(None, EXCHANGE).unwrap();
     assert!(taken.diff.is_none());
     assert!(
@@ -291,14 +291,14 @@ fn left(committed: Committed<'_>) -> Vec<String> {
 
 #[test]
 fn the_audit_says_what_is_left_to_do() {
-    // The fixups are of this project's contract, so what is theirs is checked with that.
-    let contract = include_str!("../../openapi.yaml");
+    // The fixups are of this project's spec, so what is theirs is checked with that.
+    let spec = include_str!("../../openapi.yaml");
     let lock = include_str!("../../spec.lock");
     let surface = include_str!("../../tests/generated/surface.txt");
-    let all = Committed::new(contract, Some(lock), Some(surface));
+    let all = Committed::new(spec, Some(lock), Some(surface));
     assert_eq!(left(all), Vec::<String>::new());
 
-    let unworded = contract
+    let unworded = spec
         .replacen("      summary: List public trades\n", "", 1)
         .replacen("      x-token-cost: 10\n", "", 1);
     assert_eq!(
@@ -306,37 +306,37 @@ fn the_audit_says_what_is_left_to_do() {
         ["described: 1 places need words, 1 a cost or a bucket"]
     );
 
-    let bent = contract.replacen("        - settlement_bounds_type\n", "", 1);
+    let bent = spec.replacen("        - settlement_bounds_type\n", "", 1);
     let found = left(Committed::new(&bent, Some(lock), Some(surface)));
     assert_eq!(
         found,
         [
-            "fixups: the fixup `market_settlement_bounds_are_new` no longer applies to this contract: remove it from kalshi-gen/src/fixups.rs",
+            "fixups: the fixup `market_settlement_bounds_are_new` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
             "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
         ]
     );
 
     let locks = Locks::parse(lock).unwrap();
     let version = &locks.get(Protocol::Rest).unwrap().version;
-    let newer = contract.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
+    let newer = spec.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
     assert_eq!(
         left(Committed::new(&newer, Some(lock), Some(surface))),
         [format!(
-            "locked: the lock is of version {version}, the contract of 99.0.0"
+            "locked: the lock is of version {version}, the spec of 99.0.0"
         )]
     );
 
     let other = surface.replacen("operation ", "operations ", 1);
     assert_eq!(
-        left(Committed::new(contract, Some(lock), Some(&other))),
+        left(Committed::new(spec, Some(lock), Some(&other))),
         ["surface: another from line 1 on"]
     );
     assert_eq!(
-        left(Committed::new(contract, None, None)),
+        left(Committed::new(spec, None, None)),
         ["locked: there is no lock", "surface: there is no snapshot"]
     );
 
-    let clash = contract.replacen(
+    let clash = spec.replacen(
         "        - self_trade_prevention_type\n      properties:",
         "        - self_trade_prevention_type\n        - none\n      properties:",
         1,

@@ -7,18 +7,14 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Raw, TICKER, answer, exchange, now_ms};
-use kalshi_gen::{Fixups, Place, Samples};
+use kalshi_gen::{FixupMode, Place, Samples};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{Operation, operation};
 use serde_json::{Value, json};
 
 fn samples() -> Samples {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
-    Samples::new(
-        &std::fs::read_to_string(path).unwrap(),
-        Fixups::WhereTheyApply,
-    )
-    .unwrap()
+    Samples::new(&std::fs::read_to_string(path).unwrap(), FixupMode::Lenient).unwrap()
 }
 
 /// What there is on an exchange, by the names that parameters and members have for it.

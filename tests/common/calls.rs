@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::Stream as _;
-use kalshi_gen::{Fixups, Samples};
+use kalshi_gen::{FixupMode, Samples};
 use kalshi_sdk::{
     Client, Error,
     pages::{Page, Pages},
@@ -49,7 +49,7 @@ include!("../generated/calls.rs");
 
 /// The samples of the vendored contract.
 pub fn samples() -> Samples {
-    Samples::new(include_str!("../../openapi.yaml"), Fixups::AllMustApply).unwrap()
+    Samples::new(include_str!("../../openapi.yaml"), FixupMode::Strict).unwrap()
 }
 
 /// What the setters of `id` take: every parameter, and the body.

@@ -1,10 +1,11 @@
-//! Where the contract of the streams says something else than the exchange sends: one named function a fault.
+//! Where the spec of the streams says something else than the exchange sends: one named function a fault.
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Error,
-    normalize::{DOLLARS, PRICE_LEVEL},
+    error::Error,
+    options::FixupMode,
+    scalars::{DOLLARS, PRICE_LEVEL},
 };
 
 /// A named fixup of the streams.
@@ -31,12 +32,12 @@ const FIXUPS: [Fixup; 5] = [
     fixup!(ticker_members_are_new),
 ];
 
-/// Applies every fixup. When `strict`, one that finds no fault is an error.
-pub(crate) fn apply(document: &mut Value, strict: bool) -> Result<(), Error> {
+/// Applies every fixup. In strict mode, one that finds no fault is an error.
+pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     for fixup in FIXUPS {
-        if !(fixup.apply)(document) && strict {
+        if !(fixup.apply)(document) && mode == FixupMode::Strict {
             return Err(Error::document(format!(
-                "the fixup `{}` no longer applies to this contract: remove it from kalshi-gen/src/asyncapi/fixups.rs",
+                "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
                 fixup.name
             )));
         }
@@ -70,7 +71,7 @@ fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
         .is_some()
 }
 
-/// A level is a list of two texts to the contract: a price and a count.
+/// A level is a list of two texts to the spec: a price and a count.
 fn book_levels_are_pairs(document: &mut Value) -> bool {
     ["yes_dollars_fp", "no_dollars_fp"].iter().all(|side| {
         let pointer = format!(
@@ -105,7 +106,7 @@ fn amounts_without_a_suffix_are_dollars(document: &mut Value) -> bool {
     })
 }
 
-/// The clock of order books came in October 2026; recorded frames lack it, and so do contracts of before.
+/// The clock of order books came in October 2026; recorded frames lack it, and so do specs of before.
 fn book_clock_is_new(document: &mut Value) -> bool {
     ["orderbookSnapshotPayload", "orderbookDeltaPayload"]
         .into_iter()

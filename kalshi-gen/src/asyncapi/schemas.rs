@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::contract;
+use crate::spec;
 
 /// Puts schemas of plain texts and numbers where they are referred to: a ticker is a text, and no type of its own. Words of the
 /// place go before those of the schema.
@@ -17,7 +17,7 @@ pub(super) fn inline_scalars(document: &mut Value) {
                 let target = members
                     .get("$ref")
                     .and_then(Value::as_str)
-                    .and_then(contract::schema_name);
+                    .and_then(spec::schema_name);
                 if let Some(Value::Object(scalar)) = target.and_then(|name| scalars.get(name)) {
                     members.remove("$ref");
                     for (key, value) in scalar {
@@ -41,7 +41,7 @@ pub(crate) fn scalars(document: &Value) -> Map<String, Value> {
             && schema.get("enum").is_none()
             && schema.get("const").is_none()
     };
-    let schemas = contract::schemas(document).into_iter().flatten();
+    let schemas = spec::schemas(document).into_iter().flatten();
     schemas
         .filter(|(_, schema)| is_scalar(schema))
         .map(|(name, schema)| (name.clone(), schema.clone()))

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{identifier, is_security, object, of_kind, schemas::check_schema};
+use super::{
+    keywords::may_be_operation,
+    require::{identifier, is_security, object, of_kind},
+    schemas::check_schema,
+};
 use crate::{
-    contract::{METHODS, dereference, follow, text},
     error::{Error, Place},
     names,
+    spec::{METHODS, dereference, follow, text},
 };
 
 /// Operations that would have the name of a method or a type the generated code uses.
@@ -81,11 +85,12 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
             let place = place.join(method);
             match method.as_str() {
                 "parameters" | "summary" | "description" | "servers" => continue,
-                method if METHODS.contains(&method) || method.starts_with("x-") => {}
-                _ => return Err(Error::at(&place, "no HTTP method this generator knows")),
-            }
-            if method.starts_with("x-") {
-                continue;
+                method if METHODS.contains(&method) => {}
+                method if method.starts_with("x-") => continue,
+                method if may_be_operation(method, operation) => {
+                    return Err(Error::at(&place, "no HTTP method this generator knows"));
+                }
+                _ => continue,
             }
             let operation = object(operation, &place)?;
             of_kind(

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{identifier, object, of_kind};
+use super::{
+    keywords::is_inexpressible,
+    require::{identifier, object, of_kind},
+};
 use crate::{
-    contract::{resolve, schema_name, schemas},
     error::{Error, Place},
     names,
-    normalize::SCALARS,
+    scalars::SCALARS,
+    spec::{resolve, schema_name, schemas},
 };
 
 /// Checks every named schema.
@@ -77,44 +80,6 @@ fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error>
 /// Checks one schema and what stands in it.
 pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), Error> {
     const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
-    const KNOWN: [&str; 36] = [
-        "$ref",
-        "type",
-        "format",
-        "properties",
-        "required",
-        "items",
-        "additionalProperties",
-        "allOf",
-        "oneOf",
-        "anyOf",
-        "enum",
-        "nullable",
-        "description",
-        "title",
-        "default",
-        "example",
-        "examples",
-        "deprecated",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "minProperties",
-        "maxProperties",
-        "readOnly",
-        "writeOnly",
-        "externalDocs",
-        "xml",
-        "discriminator",
-    ];
     let node = object(schema, place)?;
     for key in node.keys() {
         if key == "x-kalshi-type" {
@@ -123,7 +88,7 @@ pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> R
                 "this member is the generator's own",
             ));
         }
-        if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
+        if is_inexpressible(key) {
             return Err(Error::at(
                 &place.join(key),
                 "this keyword cannot be expressed in Rust",

@@ -1,17 +1,20 @@
-//! The checks of a contract of streams: channels, operations, messages, and every reference between them.
+//! The checks of a spec of streams: channels, operations, messages, and every reference between them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{identifier, info, object, schemas};
+use super::{
+    require::{identifier, info, object},
+    schemas,
+};
 use crate::{
-    asyncapi, contract,
+    asyncapi::schemas::converted,
     error::{Error, Place},
-    names,
+    names, spec,
 };
 
-/// Checks that a document is an AsyncAPI 3 contract this generator can express.
+/// Checks that a document is an AsyncAPI 3 spec this generator can express.
 pub(crate) fn check(document: &Value) -> Result<(), Error> {
     let version = document.get("asyncapi").and_then(Value::as_str);
     if !version.is_some_and(|version| version.starts_with("3.")) {
@@ -49,7 +52,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
     let named = members(document, "/components/schemas", &place)?.into_iter();
     // As OpenAPI 3.0 has them, at the places where they stand.
     let named: Map<_, _> = named
-        .map(|(name, schema)| (name.clone(), asyncapi::converted(schema, "x-const")))
+        .map(|(name, schema)| (name.clone(), converted(schema, "x-const")))
         .collect();
     schemas::check(&json!({ "components": { "schemas": named } }))
 }
@@ -94,7 +97,7 @@ fn operation(node: &Value, place: &Place) -> Result<(), Error> {
             "must be `send` or `receive`",
         ));
     }
-    let channel = contract::reference(&node["channel"])
+    let channel = spec::reference(&node["channel"])
         .filter(|reference| reference.starts_with("#/channels/"))
         .ok_or_else(|| {
             Error::at(
@@ -108,7 +111,7 @@ fn operation(node: &Value, place: &Place) -> Result<(), Error> {
         return Err(Error::at(&place, "an operation must have messages"));
     };
     for (index, message) in messages.iter().enumerate() {
-        let of_channel = contract::reference(message)
+        let of_channel = spec::reference(message)
             .and_then(|reference| reference.strip_prefix(channel)?.strip_prefix("/messages/"));
         if of_channel.is_none() {
             return Err(Error::at(
@@ -125,7 +128,7 @@ fn message(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
     if node.get("$ref").is_some() {
         references(document, node, place)?;
     }
-    let message = contract::follow(document, node);
+    let message = spec::follow(document, node);
     let payload = message
         .get("payload")
         .filter(|payload| payload.is_object())
@@ -134,7 +137,7 @@ fn message(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
         return Ok(());
     }
     let place = place.join("payload");
-    schemas::check_schema(document, &asyncapi::converted(payload, "x-const"), &place)
+    schemas::check_schema(document, &converted(payload, "x-const"), &place)
 }
 
 /// Checks that whatever is referred to is there.
@@ -144,7 +147,7 @@ fn references(document: &Value, node: &Value, place: &Place) -> Result<(), Error
             if let Some(reference) = members.get("$ref") {
                 let target = reference
                     .as_str()
-                    .and_then(|text| contract::resolve(document, text));
+                    .and_then(|text| spec::resolve(document, text));
                 if target.is_none() {
                     return Err(Error::at(
                         place,

@@ -93,9 +93,9 @@ pub struct Change {
     pub kind: Kind,
     /// What it happened to.
     pub subject: Subject,
-    /// Where, in the contract's names: `GetMarkets, parameter limit`, `Market.status`.
+    /// Where, in the spec's names: `GetMarkets, parameter limit`, `Market.status`.
     pub place: String,
-    /// Where, as a JSON path: in the new contract, or in the old one for what is gone.
+    /// Where, as a JSON path: in the new spec, or in the old one for what is gone.
     pub path: String,
     /// What was, where that is a short text.
     #[serde(skip_serializing_if = "Option::is_none")]

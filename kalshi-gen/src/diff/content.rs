@@ -2,11 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    At, Class, Comparison, Kind, Subject,
-    operations::{Found, Owner},
-};
-use crate::{contract, error::Place, facts, paths};
+use super::{At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner};
+use crate::{error::Place, facts, paths, spec};
 
 impl Comparison<'_> {
     pub(super) fn body(&mut self, old: &Value, new: &Value, at: &At) {
@@ -18,8 +15,7 @@ impl Comparison<'_> {
         );
         // An object without members is what the client sends by itself.
         let carries = |document: &Value, body: &Value| {
-            contract::json_schema(body)
-                .is_some_and(|schema| !paths::is_empty_object(document, schema))
+            spec::json_schema(body).is_some_and(|schema| !paths::is_empty_object(document, schema))
         };
         let carried = bodies
             .0
@@ -94,7 +90,7 @@ impl Comparison<'_> {
             success(&old_side.document, was),
             success(&new_side.document, is),
         );
-        // The one answer of success of each contract is compared above all others, whatever its status.
+        // The one answer of success of each spec is compared above all others, whatever its status.
         let chosen: Vec<String> = [&before, &after]
             .into_iter()
             .flatten()
@@ -122,7 +118,7 @@ impl Comparison<'_> {
                     &new_status,
                 );
             }
-            let has_body = |answer: &Value| contract::json_schema(answer).is_some();
+            let has_body = |answer: &Value| spec::json_schema(answer).is_some();
             let change = match (has_body(&old), has_body(&new)) {
                 (true, false) => Some((Kind::Removed, "no body any more")),
                 (false, true) => Some((Kind::Added, "has a body now")),
@@ -174,8 +170,8 @@ impl Comparison<'_> {
             }
             let (old, new) = (old_side.behind(old), new_side.behind(new));
             self.words(old, new, &at);
-            // Whatever the contract says of refusals, the SDK reads them as one error.
-            let facts = |node: &Value| contract::json_schema(node).map(facts::facts);
+            // Whatever the spec says of refusals, the SDK reads them as one error.
+            let facts = |node: &Value| spec::json_schema(node).map(facts::facts);
             if !chosen.contains(status) && facts(old) != facts(new) {
                 self.push(
                     Class::Behaviour,
@@ -202,10 +198,9 @@ impl Comparison<'_> {
         }
     }
 
-    /// The JSON of a body or an answer that both contracts have.
+    /// The JSON of a body or an answer that both specs have.
     fn content(&mut self, old: &Value, new: &Value, at: &At, sent: bool) {
-        let (Some(old), Some(new)) = (contract::json_schema(old), contract::json_schema(new))
-        else {
+        let (Some(old), Some(new)) = (spec::json_schema(old), spec::json_schema(new)) else {
             return;
         };
         let mut place = at.join(at.name.clone(), "content");

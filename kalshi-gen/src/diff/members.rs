@@ -4,8 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{At, Class, Comparison, Kind, Subject, operations::Owner, renames, side::Shape};
-use crate::{contract::reference, facts, names};
+use super::{
+    At, Class, Comparison, Kind, Subject,
+    owner::Owner,
+    renames,
+    side::Shape,
+    values::{set, worded},
+};
+use crate::{facts, names, spec::reference};
 
 /// Keywords that are compared each in its own way.
 const OWN_WAY: [&str; 14] = [
@@ -26,7 +32,7 @@ const OWN_WAY: [&str; 14] = [
 ];
 
 impl Comparison<'_> {
-    /// Compares what stands at one place of both contracts; `name` is that of the member or the parameter.
+    /// Compares what stands at one place of both specs; `name` is that of the member or the parameter.
     pub(super) fn node(&mut self, old: &Value, new: &Value, at: &At, name: &str, owner: &Owner) {
         let (before, after) = (
             self.old.shape(old, name, &at.old),
@@ -56,7 +62,7 @@ impl Comparison<'_> {
         self.words(old, new, at);
     }
 
-    /// Whether a program sees one type, under whichever name the contract has it.
+    /// Whether a program sees one type, under whichever name the spec has it.
     fn is_same_type(&self, old: &Shape, new: &Shape, name: &str, owner: &Owner) -> bool {
         match (old, new) {
             (Shape::Named(old), Shape::Named(new)) => {
@@ -445,25 +451,10 @@ fn is_name_of(named: &str, owner: &str, member: &str) -> bool {
     alone || names::member_type(owner, member) == named
 }
 
-/// A list of texts as a set.
-pub(super) fn set<'a>(node: &'a Value, key: &str) -> BTreeSet<&'a str> {
-    let list = node
-        .get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    list.filter_map(Value::as_str).collect()
-}
-
 /// The values of an enum that are no texts.
 fn others(list: Option<&Value>) -> BTreeSet<String> {
     let list = list.and_then(Value::as_array).into_iter().flatten();
     list.filter(|value| !value.is_string() && !value.is_null())
         .map(ToString::to_string)
         .collect()
-}
-
-/// A value, or that there is none.
-pub(super) fn worded(value: Option<&Value>) -> String {
-    value.map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
 }

@@ -4,29 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     At, Class, Comparison, Kind, Subject,
-    members::{set, worded},
+    values::{set, worded},
 };
 use crate::{cost::Cost, error::Place};
-
-/// Whose member something is: what its type would be called, and which way it goes.
-pub(super) struct Owner {
-    pub(super) old: String,
-    pub(super) new: String,
-    pub(super) sent: bool,
-    pub(super) received: bool,
-}
-
-impl Owner {
-    /// A named schema, with its names in both contracts.
-    pub(super) fn schema(comparison: &Comparison<'_>, old: &str, new: &str) -> Self {
-        Self {
-            old: old.to_owned(),
-            new: new.to_owned(),
-            sent: comparison.old.is_sent(old) || comparison.new.is_sent(new),
-            received: comparison.old.is_received(old) || comparison.new.is_received(new),
-        }
-    }
-}
 
 /// An operation with its place: path, method, the operation.
 pub(super) type Found<'a> = (&'a str, &'a str, &'a Map<String, Value>);
@@ -128,7 +108,7 @@ impl Comparison<'_> {
             );
         }
         let (before, mut after) = (Cost::of(was.1, was.2), Cost::of(is.1, is.2));
-        // The exchange never says in its contract which bucket it is; only ours does.
+        // The exchange never says in its spec which bucket it is; only ours does.
         if ![was, is]
             .iter()
             .all(|(_, _, node)| node.contains_key("x-rate-bucket"))

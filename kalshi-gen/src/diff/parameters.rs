@@ -3,12 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    At, Class, Comparison, Kind, Subject,
-    members::worded,
-    operations::{Found, Owner},
-    renames,
+    At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner, renames, values::worded,
 };
-use crate::{contract, error::Place, facts};
+use crate::{error::Place, facts, spec};
 
 impl Comparison<'_> {
     pub(super) fn parameters(&mut self, id: &str, was: &Found<'_>, is: &Found<'_>, at: &At) {
@@ -235,7 +232,7 @@ fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<
         {
             let reference = parameter.get("$ref").and_then(Value::as_str);
             let target = reference
-                .and_then(|reference| contract::resolve(document, reference))
+                .and_then(|reference| spec::resolve(document, reference))
                 .unwrap_or(parameter);
             let Some(name) = target.get("name").and_then(Value::as_str) else {
                 continue;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{side::Side, streams};
+use super::side::{MESSAGES, Side, named};
 use crate::{
-    contract::{self, reference},
     error::Place,
+    facts,
+    spec::{self, reference, schema_name},
 };
 
-/// What the new contract calls otherwise.
+/// What the new spec calls otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Renames {
     /// New ids of operations by their old ones: what is called at the same method and path, or carries the same messages.
@@ -39,13 +40,11 @@ impl Renames {
                     .filter(|now| !before.contains_key(*now))?;
                 Some(((*id).to_owned(), (*now).to_owned()))
             });
-        let of_streams = streams::renamed(old, new, "/operations", |_| None);
+        let of_streams = alike(old, new, "/operations", |_| None);
         let schemas = schemas(old, new);
         Self {
             operations: calls.chain(of_streams).collect(),
-            messages: streams::renamed(old, new, streams::MESSAGES, |name| {
-                schemas.get(name).cloned()
-            }),
+            messages: alike(old, new, MESSAGES, |name| schemas.get(name).cloned()),
             schemas,
             members: BTreeMap::new(),
         }
@@ -91,7 +90,7 @@ impl Renames {
             .map(|(old, _)| old.as_str())
     }
 
-    /// What the member at a JSON path of the new contract was called.
+    /// What the member at a JSON path of the new spec was called.
     pub(crate) fn old_member(&self, path: &str) -> Option<&str> {
         self.members.get(path).map(String::as_str)
     }
@@ -237,6 +236,41 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     found
 }
 
+/// Messages and operations of another name that are made alike: old and new.
+fn alike(
+    old: &Side,
+    new: &Side,
+    pointer: &str,
+    schema: impl Fn(&str) -> Option<String>,
+) -> BTreeMap<String, String> {
+    let (before, after) = (named(old, pointer), named(new, pointer));
+    let same = |was: &str, is: &str| {
+        let (Some(was), Some(is)) = (before.get(was), after.get(is)) else {
+            return false;
+        };
+        let mut was = (*was).clone();
+        let target = spec::reference(&was["payload"]).and_then(schema_name);
+        if let Some(now) = target.and_then(&schema) {
+            was["payload"]["$ref"] = format!("#/components/schemas/{now}").into();
+        }
+        facts::facts(&was) == facts::facts(is)
+    };
+    let gone: Vec<&str> = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .copied()
+        .collect();
+    let come: Vec<&str> = after
+        .keys()
+        .filter(|name| !before.contains_key(*name))
+        .copied()
+        .collect();
+    let pairs = pairs(&gone, &come, same).into_iter();
+    pairs
+        .map(|(was, is)| (was.to_owned(), is.to_owned()))
+        .collect()
+}
+
 /// What makes a schema the one it is: its members with their types, its values, or its type.
 fn traits(schema: &Value) -> BTreeSet<String> {
     let kind = |node: &Value| {
@@ -273,7 +307,7 @@ fn uses(document: &Value) -> BTreeMap<String, String> {
                 let target = members
                     .get("$ref")
                     .and_then(Value::as_str)
-                    .and_then(contract::schema_name);
+                    .and_then(spec::schema_name);
                 if let Some(target) = target {
                     found.insert(place.to_string(), target.to_owned());
                 }

@@ -58,7 +58,7 @@ impl Diff {
 
     fn text(&self, quote: bool) -> String {
         let bold = Style::new().bold();
-        let mut out = format!("{bold}contract {}{bold:#}\n", self.versions());
+        let mut out = format!("{bold}spec {}{bold:#}\n", self.versions());
         for (class, heading) in CLASSES {
             let count = self.count(class);
             if count == 0 {
@@ -83,7 +83,7 @@ impl Diff {
     }
 
     fn markdown(&self, quote: bool) -> String {
-        let mut out = format!("## Contract {}\n", self.versions());
+        let mut out = format!("## Spec {}\n", self.versions());
         for (class, heading) in CLASSES {
             let count = self.count(class);
             if count == 0 {

@@ -1,6 +1,6 @@
 //! Differences of named schemas, each told once.
 
-use super::{At, Class, Comparison, Kind, Subject, operations::Owner, side::Side};
+use super::{At, Class, Comparison, Kind, Subject, owner::Owner, side::Side};
 use crate::error::Place;
 
 impl Comparison<'_> {

@@ -1,4 +1,4 @@
-//! One of the two contracts: its parts by name, and the type that the SDK makes of a schema.
+//! One of the two specs: its parts by name, and the type that the SDK makes of a schema.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,13 +8,22 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    Protocol, asyncapi, compose,
-    contract::{self, reference, resolve, schema_name, text},
+    asyncapi, compose,
     error::Place,
-    fixups, normalize,
+    fixups,
+    options::FixupMode,
+    protocol::Protocol,
+    scalars,
+    spec::{self, reference, resolve, schema_name, text},
 };
 
-/// A contract with what is looked up in it again and again.
+/// Where the messages of a document stand.
+pub(super) const MESSAGES: &str = "/components/messages";
+
+/// What a member of an operation's or a channel's list of messages refers to.
+pub(super) type Targets<'a> = BTreeMap<&'a str, &'a Value>;
+
+/// A spec with what is looked up in it again and again.
 pub(super) struct Side {
     pub(super) document: Value,
     /// What fixups say of a text that is more than a text, by JSON path.
@@ -52,25 +61,27 @@ pub(super) enum Shape {
 
 impl Side {
     pub(super) fn new(document: &Value) -> Self {
-        let is_of_streams = Protocol::of_document(document) == Protocol::Streams;
+        let is_of_streams = Protocol::from_document(document) == Protocol::Streams;
         let mut inlined = BTreeSet::new();
         let mut document = document.clone();
         if is_of_streams {
-            inlined = asyncapi::scalars(&document).keys().cloned().collect();
-            asyncapi::convert(&mut document, "const");
+            inlined = asyncapi::schemas::scalars(&document)
+                .keys()
+                .cloned()
+                .collect();
+            asyncapi::schemas::convert(&mut document, "const");
         }
         let mut composed = document.clone();
         // Compositions that cannot be merged are compared as they stand.
-        if contract::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok()
-        {
+        if spec::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok() {
             document = composed;
         }
         let mut marked = document.clone();
         // Not strict, so they cannot fail.
         _ = if is_of_streams {
-            asyncapi::fixups::apply(&mut marked, false)
+            asyncapi::fixups::apply(&mut marked, FixupMode::Lenient)
         } else {
-            fixups::apply(&mut marked, false)
+            fixups::apply(&mut marked, FixupMode::Lenient)
         };
         let mut marks = BTreeMap::new();
         if let Some(schemas) = marked.pointer("/components/schemas") {
@@ -89,9 +100,9 @@ impl Side {
             let operations = operations
                 .filter(move |(_, operation)| (operation["action"] == "send") == by_server)
                 .filter_map(|(_, operation)| operation.get("messages"));
-            contract::behind(&document, operations)
+            spec::behind(&document, operations)
         };
-        let called = |key: &str| contract::reachable(&document, |operation| operation.get(key));
+        let called = |key: &str| spec::reachable(&document, |operation| operation.get(key));
         let [sent, received, named] = if is_of_streams {
             [carried(false), carried(true), BTreeSet::new()]
         } else {
@@ -109,17 +120,17 @@ impl Side {
     }
 
     pub(super) fn schemas(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let all = contract::schemas(&self.document).into_iter().flatten();
+        let all = spec::schemas(&self.document).into_iter().flatten();
         all.map(|(name, schema)| (name.as_str(), schema))
     }
 
     pub(super) fn schema(&self, name: &str) -> Option<&Value> {
-        contract::schemas(&self.document)?.get(name)
+        spec::schemas(&self.document)?.get(name)
     }
 
     /// Operations by id: path, method, operation.
     pub(super) fn operations(&self) -> BTreeMap<&str, (&str, &str, &Map<String, Value>)> {
-        contract::operations(&self.document)
+        spec::operations(&self.document)
             .filter_map(|(path, method, node)| {
                 Some((text(node, "operationId")?, (path, method, node)))
             })
@@ -128,7 +139,7 @@ impl Side {
 
     /// A schema, behind its reference.
     pub(super) fn target<'a>(&'a self, node: &'a Value) -> &'a Value {
-        contract::follow(&self.document, node)
+        spec::follow(&self.document, node)
     }
 
     /// A part of an operation, behind its reference.
@@ -188,7 +199,7 @@ impl Side {
         if let Some(mark) = mark {
             return Shape::Scalar(scalar_name(mark));
         }
-        let scalar = |node: &Value| normalize::scalar(name, node.as_object()?);
+        let scalar = |node: &Value| scalars::scalar(name, node.as_object()?);
         if let Some(target) = reference.and_then(schema_name) {
             let Some(schema) = self.schema(target) else {
                 return Shape::Named(target.to_owned());
@@ -273,6 +284,13 @@ impl Side {
     }
 }
 
+/// The fields of a mapping of the document, which may not be there.
+pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
+    let members = side.document.pointer(pointer).and_then(Value::as_object);
+    let members = members.into_iter().flatten();
+    members.map(|(name, node)| (name.as_str(), node)).collect()
+}
+
 /// What fixups say of the schemas below a node.
 fn marks(node: &Value, place: &Place, found: &mut BTreeMap<String, String>) {
     match node {
@@ -311,12 +329,12 @@ fn scalar(kind: &str, format: &str) -> String {
 /// The words for one of the SDK's own kinds of text.
 fn scalar_name(kind: &str) -> String {
     match kind {
-        normalize::DOLLARS => "dollars".to_owned(),
-        normalize::CONTRACTS => "contracts".to_owned(),
-        normalize::PRICE_LEVEL => "a price level".to_owned(),
-        normalize::ID => "an id".to_owned(),
-        normalize::SECRET => "a secret".to_owned(),
-        normalize::REFUSAL => "a refusal".to_owned(),
+        scalars::DOLLARS => "dollars".to_owned(),
+        scalars::CONTRACTS => "contracts".to_owned(),
+        scalars::PRICE_LEVEL => "a price level".to_owned(),
+        scalars::ID => "an id".to_owned(),
+        scalars::SECRET => "a secret".to_owned(),
+        scalars::REFUSAL => "a refusal".to_owned(),
         kind => kind.to_owned(),
     }
 }

@@ -1,23 +1,20 @@
 //! Differences of streams: servers, channels, operations and messages. Schemas are compared as those of calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::{
-    At, Class, Comparison, Kind, Subject, members::worded, operations::Owner, renames, side::Side,
+    At, Class, Comparison, Kind, Subject,
+    owner::Owner,
+    side::{MESSAGES, Side, Targets, named},
+    values::worded,
 };
 use crate::{
-    contract::{self, schema_name},
     error::Place,
     facts,
+    spec::{self, schema_name},
 };
-
-/// Where the messages of a document stand.
-pub(super) const MESSAGES: &str = "/components/messages";
-
-/// What a member of an operation's or a channel's list of messages refers to.
-type Targets<'a> = BTreeMap<&'a str, &'a Value>;
 
 impl Comparison<'_> {
     /// What streams have and calls have not; nothing for calls.
@@ -209,7 +206,7 @@ impl Comparison<'_> {
             };
             // An operation's are those of its channel, which is told.
             let reference = |node: &Value| {
-                contract::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
+                spec::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
             };
             let is_another = now == *name && facts::facts(was) != facts::facts(is);
             if is_another && (reference(was) || reference(is)) {
@@ -284,7 +281,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A message that both contracts have.
+    /// A message that both specs have.
     fn message(&mut self, name: &str, was: &Value, is: &Value, at: &At) {
         self.others(was, is, at, &["payload", "$ref"]);
         self.words(was, is, at);
@@ -292,7 +289,7 @@ impl Comparison<'_> {
             return;
         };
         let target = |node: &Value| {
-            let target = contract::reference(node).and_then(schema_name);
+            let target = spec::reference(node).and_then(schema_name);
             target.map(str::to_owned)
         };
         let (before, after) = (target(old), target(new));
@@ -340,20 +337,13 @@ impl Comparison<'_> {
     }
 }
 
-/// The same place in both contracts.
+/// The same place in both specs.
 fn place(name: String, keys: &[&str]) -> At {
     At {
         name,
         old: Place::of(keys),
         new: Place::of(keys),
     }
-}
-
-/// The members of a mapping of the document, which may not be there.
-pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
-    let members = side.document.pointer(pointer).and_then(Value::as_object);
-    let members = members.into_iter().flatten();
-    members.map(|(name, node)| (name.as_str(), node)).collect()
 }
 
 fn named_in<'a>(node: &'a Value, key: &str) -> Targets<'a> {
@@ -370,7 +360,7 @@ fn channel_messages(channel: &Value) -> Targets<'_> {
 fn operation_messages(operation: &Value) -> Targets<'_> {
     let messages = operation["messages"].as_array().into_iter().flatten();
     messages
-        .filter_map(|message| Some((contract::reference(message)?.rsplit('/').next()?, message)))
+        .filter_map(|message| Some((spec::reference(message)?.rsplit('/').next()?, message)))
         .collect()
 }
 
@@ -381,7 +371,7 @@ fn carried(side: &Side) -> BTreeSet<&str> {
     messages
         .filter_map(|message| {
             // By way of the channel, which may call it otherwise.
-            let reference = contract::reference(side.behind(message));
+            let reference = spec::reference(side.behind(message));
             reference?.strip_prefix("#/components/messages/")
         })
         .collect()
@@ -397,39 +387,4 @@ fn channels_of(side: &Side, message: &str) -> String {
 
 fn address(channel: &Value) -> String {
     format!("`{}`", channel["address"].as_str().unwrap_or_default())
-}
-
-/// Messages and operations of another name that are made alike: old and new.
-pub(super) fn renamed(
-    old: &Side,
-    new: &Side,
-    pointer: &str,
-    schema: impl Fn(&str) -> Option<String>,
-) -> BTreeMap<String, String> {
-    let (before, after) = (named(old, pointer), named(new, pointer));
-    let alike = |was: &str, is: &str| {
-        let (Some(was), Some(is)) = (before.get(was), after.get(is)) else {
-            return false;
-        };
-        let mut was = (*was).clone();
-        let target = contract::reference(&was["payload"]).and_then(schema_name);
-        if let Some(now) = target.and_then(&schema) {
-            was["payload"]["$ref"] = format!("#/components/schemas/{now}").into();
-        }
-        facts::facts(&was) == facts::facts(is)
-    };
-    let gone: Vec<&str> = before
-        .keys()
-        .filter(|name| !after.contains_key(*name))
-        .copied()
-        .collect();
-    let come: Vec<&str> = after
-        .keys()
-        .filter(|name| !before.contains_key(*name))
-        .copied()
-        .collect();
-    let pairs = renames::pairs(&gone, &come, alike).into_iter();
-    pairs
-        .map(|(was, is)| (was.to_owned(), is.to_owned()))
-        .collect()
 }

@@ -7,24 +7,20 @@ use serde_json::{Map, Value};
 
 use super::{At, Change, Class, Comparison, Kind, Subject};
 use crate::{
-    Protocol, asyncapi,
-    contract::{self, schema_name, text},
     error::Place,
-    normalize::{self, Normalized, SCALARS},
+    normalize::Normalized,
+    options::FixupMode,
+    protocol::Protocol,
+    scalars::SCALARS,
+    spec::{self, schema_name, text},
+    stages,
 };
 
 impl Comparison<'_> {
-    /// Compares the types that the generator makes of both contracts; it may not be able to.
+    /// Compares the types that the generator makes of both specs; it may not be able to.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
-        let of_streams = Protocol::of_document(old) == Protocol::Streams;
-        let made = |document: &Value| {
-            let document = document.clone();
-            if of_streams {
-                asyncapi::read(document, false).map(|streams| streams.normalized)
-            } else {
-                normalize::normalize(document, false)
-            }
-        };
+        let of_streams = Protocol::from_document(old) == Protocol::Streams;
+        let made = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
         let (Ok(before), Ok(after)) = (made(old), made(new)) else {
             return;
         };
@@ -36,14 +32,14 @@ impl Comparison<'_> {
         }
     }
 
-    /// Types of streams are called after messages, where the contract has other names; so a type is told only where nothing else
+    /// Types of streams are called after messages, where the spec has other names; so a type is told only where nothing else
     /// says that a program may no longer compile.
     fn message_types(&mut self, before: &Normalized, after: &Normalized) {
         let is_breaking = |change: &Change| change.class == Class::Breaking;
         if self.changes.iter().any(is_breaking) {
             return;
         }
-        let named = contract::schemas(&before.tree).into_iter().flatten();
+        let named = spec::schemas(&before.tree).into_iter().flatten();
         let place = Place::of(&["components", "messages"]);
         let at = |name: String| At {
             name,
@@ -51,7 +47,7 @@ impl Comparison<'_> {
             new: place.clone(),
         };
         for name in named.map(|(name, _)| name) {
-            if contract::schemas(&after.tree).is_none_or(|all| !all.contains_key(name)) {
+            if spec::schemas(&after.tree).is_none_or(|all| !all.contains_key(name)) {
                 let (class, kind) = (Class::Breaking, Kind::Removed);
                 let text = "nothing makes the type any more";
                 self.push(class, kind, Subject::Type, &at(name.clone()), text);
@@ -105,12 +101,12 @@ impl Comparison<'_> {
 
     fn parameter_types(&mut self, before: &Normalized, after: &Normalized) {
         let mut found = Vec::new();
-        for (path, method, was) in contract::operations(&before.tree) {
+        for (path, method, was) in spec::operations(&before.tree) {
             let Some(id) = text(was, "operationId") else {
                 continue;
             };
             let now = self.renames.operation(id).unwrap_or(id);
-            let Some((new_path, new_method, is)) = contract::operations(&after.tree)
+            let Some((new_path, new_method, is)) = spec::operations(&after.tree)
                 .find(|(_, _, node)| text(node, "operationId") == Some(now))
             else {
                 continue;
@@ -136,7 +132,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A cursor is a text that is always there, whatever the contract says of it; a member that became one was not.
+    /// A cursor is a text that is always there, whatever the spec says of it; a member that became one was not.
     fn cursor(&mut self, at: &At, was_before: bool) {
         let presence = |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
         let told = self
@@ -189,7 +185,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Names of the old contract as the new one has them.
+    /// Names of the old spec as the new one has them.
     fn renamed(&self, types: Vec<String>) -> Vec<String> {
         types
             .into_iter()
@@ -204,8 +200,7 @@ fn word(text: Option<&String>) -> &str {
 
 /// The members of a named schema.
 fn members(tree: &Value, name: &str) -> BTreeMap<String, Value> {
-    let members =
-        contract::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
+    let members = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
     members
         .into_iter()
         .flatten()

@@ -6,10 +6,15 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
-use super::{arguments, document, functions, is_ident, last_ident};
-use crate::{error::Error, names, operations::Operation, pages};
+use crate::{
+    error::Error,
+    names::{self, is_ident},
+    operations::Operation,
+    pages, runtime,
+    syntax::{arguments, document, functions, last_ident},
+};
 
-/// The builders of calls: setters with the words of the contract, `send` in this SDK's terms.
+/// The builders of calls: setters with the words of the spec, `send` in this SDK's terms.
 pub(super) fn refine_builders(
     module: &mut ItemMod,
     types: &ItemMod,
@@ -55,11 +60,12 @@ pub(super) fn refine_builders(
             _ => {}
         }
     }
+    let (sdk, parent) = (runtime::root(), runtime::parent());
     items.insert(
         0,
-        parse_quote! { use crate::{Error, ResponseValue, transport}; },
+        parse_quote! { use #sdk::{Error, ResponseValue, transport}; },
     );
-    items.insert(0, parse_quote! { use super::{operations, types}; });
+    items.insert(0, parse_quote! { use #parent::{operations, types}; });
     Ok(())
 }
 
@@ -219,7 +225,7 @@ fn request_function(
     }
 }
 
-/// The client's methods, with the words of the contract.
+/// The client's methods, with the words of the spec.
 pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
     document(
         &mut block.attrs,

@@ -6,29 +6,34 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
-use super::{arguments, document, functions, is_ident, last_ident};
-use crate::{contract, enums, names, normalize::Normalized};
+use crate::{
+    enums,
+    names::{self, is_ident},
+    normalize::Normalized,
+    spec,
+    syntax::{arguments, document, functions, last_ident},
+};
 
-/// What the contract says of a schema, looked up by its Rust name.
+/// What the spec says of a schema, looked up by its Rust name.
 struct Schemas<'a> {
     by_name: BTreeMap<String, &'a Value>,
-    contract: &'a Normalized,
+    spec: &'a Normalized,
 }
 
 impl<'a> Schemas<'a> {
-    fn new(contract: &'a Normalized) -> Self {
-        let schemas = contract::schemas(&contract.tree).into_iter().flatten();
+    fn new(spec: &'a Normalized) -> Self {
+        let schemas = spec::schemas(&spec.tree).into_iter().flatten();
         Self {
             by_name: schemas
                 .map(|(name, schema)| (names::pascal(name), schema))
                 .collect(),
-            contract,
+            spec,
         }
     }
 
     fn is_sent(&self, ident: &syn::Ident) -> bool {
         let name = ident.to_string();
-        self.contract
+        self.spec
             .sent
             .iter()
             .any(|sent| names::pascal(sent) == name)
@@ -36,7 +41,7 @@ impl<'a> Schemas<'a> {
 
     fn is_cursor(&self, ident: &syn::Ident, member: &syn::Ident) -> bool {
         let (ident, member) = (ident.to_string(), member.to_string());
-        self.contract
+        self.spec
             .cursors
             .iter()
             .any(|(schema, name)| names::pascal(schema) == ident && is_ident(name, &member))
@@ -77,8 +82,8 @@ impl<'a> Schemas<'a> {
 }
 
 /// Refines the module of types.
-pub(super) fn refine(module: &mut ItemMod, contract: &Normalized) {
-    let schemas = Schemas::new(contract);
+pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) {
+    let schemas = Schemas::new(spec);
     let Some((_, items)) = &mut module.content else {
         return;
     };

@@ -1,14 +1,14 @@
-//! What a taken contract gets besides its structure: the list of tags, costs as data, words for usual answers.
+//! What a taken spec gets besides its structure: the list of tags, costs as data, words for usual answers.
 
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Taking, in_order, operations};
+use super::merge::{Taking, in_order, operations};
 use crate::{
-    contract,
     cost::{self, Cost},
+    spec,
     yaml::Tree,
 };
 
@@ -57,13 +57,13 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Taking, notes: &mut V
     let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
         return;
     };
-    for (path, method, published) in contract::operations(new) {
+    for (path, method, published) in spec::operations(new) {
         let Some(Tree::Mapping(operation)) =
             paths.get_mut(path).and_then(|item| item.get_mut(method))
         else {
             continue;
         };
-        let id = contract::text(published, "operationId").unwrap_or_default();
+        let id = spec::text(published, "operationId").unwrap_or_default();
         let as_data: serde_json::Map<String, Value> = operation
             .iter()
             .filter(|(key, _)| key.starts_with("x-"))

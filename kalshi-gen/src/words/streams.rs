@@ -1,9 +1,9 @@
-//! The places of a contract of streams that need words.
+//! The places of a spec of streams that need words.
 
-use super::{Mapping, Position, described, inside, items, members};
+use super::visit::{Mapping, Position, described, inside, items, members};
 use crate::{error::Place, yaml::Tree};
 
-/// Calls `visit` for every place of a contract of streams that needs words.
+/// Calls `visit` for every place of a spec of streams that needs words.
 pub(super) fn each(
     root: &mut Mapping,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),

@@ -1,4 +1,4 @@
-//! A tree as YAML text in the one form of this project's contracts, so that two versions differ only where they do.
+//! A tree as YAML text in the one form of this project's specs, so that two versions differ only where they do.
 
 use std::fmt::Write as _;
 

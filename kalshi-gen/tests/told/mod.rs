@@ -1,12 +1,12 @@
-//! What a difference tells, there and back, of a contract with one piece of its text replaced.
+//! What a difference tells, there and back, of a spec with one piece of its text replaced.
 #![allow(clippy::unwrap_used)]
 
 use kalshi_gen::Diff;
 
-/// A contract with one piece of text, which stands there once, replaced.
-pub(crate) fn with(contract: &str, old: &str, new: &str) -> String {
-    assert_eq!(contract.matches(old).count(), 1, "{old}");
-    contract.replace(old, new)
+/// A spec with one piece of text, which stands there once, replaced.
+pub(crate) fn with(spec: &str, old: &str, new: &str) -> String {
+    assert_eq!(spec.matches(old).count(), 1, "{old}");
+    spec.replace(old, new)
 }
 
 pub(crate) fn diff(old: &str, new: &str) -> Diff {
@@ -22,8 +22,8 @@ pub(crate) fn told(diff: &Diff) -> Vec<String> {
 }
 
 /// What replacing `old` by `new` tells, and what going back does.
-pub(crate) fn check(contract: &str, old: &str, new: &str, there: &[&str], back: &[&str]) {
-    let changed = with(contract, old, new);
-    assert_eq!(told(&diff(contract, &changed)), there, "{old} -> {new}");
-    assert_eq!(told(&diff(&changed, contract)), back, "{new} -> {old}");
+pub(crate) fn check(spec: &str, old: &str, new: &str, there: &[&str], back: &[&str]) {
+    let changed = with(spec, old, new);
+    assert_eq!(told(&diff(spec, &changed)), there, "{old} -> {new}");
+    assert_eq!(told(&diff(&changed, spec)), back, "{new} -> {old}");
 }

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use kalshi_gen::{
-    Class, Committed, ContractsError, Diff, Finding, Fixups, Format, Lock, Locks, Protocol, Samples,
+    Class, Committed, Diff, Finding, FixupMode, Format, Lock, Locks, Protocol, Samples, SpecsError,
 };
 
 use crate::{
@@ -42,11 +42,11 @@ pub(crate) fn vendor(
     dry_run: bool,
 ) -> Result<ExitCode, Failure> {
     let published = Input::read(upstream)?;
-    let protocol = Protocol::of(&published.text).map_err(|error| published.fault(&error))?;
-    let place = files.contract.clone().unwrap_or_else(|| vendored(protocol));
+    let protocol = Protocol::from_text(&published.text).map_err(|error| published.fault(&error))?;
+    let place = files.spec.clone().unwrap_or_else(|| vendored(protocol));
     if place == files.lock {
         return Err(Failure(format!(
-            "{}: is both the contract and its lock",
+            "{}: is both the spec and its lock",
             files.lock.display()
         )));
     }
@@ -88,33 +88,33 @@ pub(crate) fn vendor(
     }
     locks.insert(protocol, lock);
     if !dry_run {
-        let (contract, lock) = (
+        let (spec, lock) = (
             Pending::write(&place, &taken.text)?,
             Pending::write(&files.lock, &locks.to_string())?,
         );
-        // The lock first: should the contract not follow, `check` says so, and the old one is still there.
+        // The lock first: should the spec not follow, `check` says so, and the old one is still there.
         lock.keep()?;
-        contract.keep()?;
+        spec.keep()?;
     }
     print(&taken.report(format))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failure> {
-    let contracts = match &files.contract {
+    let specs = match &files.spec {
         Some(path) => vec![path.clone()],
         None => vec![vendored(Protocol::Rest), vendored(Protocol::Streams)],
     };
     let (lock, surface) = (read_if_there(&files.lock)?, read_if_there(surface)?);
     let (mut out, mut findings) = (String::new(), Vec::new());
-    for path in &contracts {
-        let contract = Input::read(path)?;
-        let found = Committed::new(&contract.text, lock.as_deref(), surface.as_deref())
+    for path in &specs {
+        let spec = Input::read(path)?;
+        let found = Committed::new(&spec.text, lock.as_deref(), surface.as_deref())
             .audit()
-            .map_err(|error| contract.fault(&error))?;
-        if contracts.len() > 1 {
+            .map_err(|error| spec.fault(&error))?;
+        if specs.len() > 1 {
             let bold = Style::new().bold();
-            out.push_str(&format!("{bold}{}{bold:#}\n", contract.name));
+            out.push_str(&format!("{bold}{}{bold:#}\n", spec.name));
         }
         out.push_str(&listed(&found));
         findings.extend(found);
@@ -145,6 +145,9 @@ fn listed(findings: &[Finding]) -> String {
             "{style}{word}{style:#}  {:<10} {}\n",
             finding.what, finding.found
         ));
+        for warning in &finding.warnings {
+            out.push_str(&format!("    {warning}\n"));
+        }
         for line in finding.to_do.iter().flat_map(|to_do| to_do.lines()) {
             out.push_str(&format!("    {line}\n"));
         }
@@ -172,7 +175,7 @@ fn verdict(findings: &[Finding]) -> String {
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
-    let rust = kalshi_gen::generate_formatted(&input.text, Fixups::WhereTheyApply)
+    let rust = kalshi_gen::generate_formatted(&input.text, FixupMode::Lenient)
         .map_err(|error| input.fault(&error))?;
     match out {
         Some(path) => write(path, &rust)?,
@@ -181,8 +184,8 @@ pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn show(contract: &Path, id: &str) -> Result<ExitCode, Failure> {
-    let input = Input::read(contract)?;
+pub(crate) fn show(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
     print(&kalshi_gen::show(&input.text, id).map_err(|error| input.fault(&error))?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -190,7 +193,7 @@ pub(crate) fn show(contract: &Path, id: &str) -> Result<ExitCode, Failure> {
 pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
     let samples =
-        Samples::new(&input.text, Fixups::WhereTheyApply).map_err(|error| input.fault(&error))?;
+        Samples::new(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
     let id = samples
         .find(id)
         .map_err(|error| input.fault(&error))?
@@ -206,11 +209,11 @@ pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A fault of one of two contracts, with the name of its file.
-fn which(error: ContractsError, old: &Input, new: &Input) -> Failure {
+/// A fault of one of two specs, with the name of its file.
+fn which(error: SpecsError, old: &Input, new: &Input) -> Failure {
     match error {
-        ContractsError::Old(error) => old.fault(&error),
-        ContractsError::New(error) => new.fault(&error),
+        SpecsError::Old(error) => old.fault(&error),
+        SpecsError::New(error) => new.fault(&error),
         error => Failure(error.to_string()),
     }
 }

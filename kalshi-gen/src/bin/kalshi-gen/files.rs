@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// More than any contract has; the largest today is under half a megabyte.
+/// More than any spec has; the largest today is under half a megabyte.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// Why a command ends early: one line for the user.
@@ -41,7 +41,7 @@ impl Input {
         read.map_err(|error| told(&error))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(told(&format!(
-                "more than {} MiB: no contract is that large",
+                "more than {} MiB: no spec is that large",
                 MAX_BYTES >> 20
             )));
         }
@@ -64,7 +64,7 @@ impl Input {
             .any(|tag| start.starts_with(tag))
         {
             return Err(told(
-                &"a web page, no contract: line 1 begins with a tag (an error page saved as a contract?)",
+                &"a web page, no spec: line 1 begins with a tag (an error page saved as a spec?)",
             ));
         }
         Ok(Self { name, text })

@@ -1,4 +1,4 @@
-//! The maintainer's tool: what changed in the exchange's contract, take it, prove it. Reads the command line.
+//! The maintainer's tool: what changed in the exchange's spec, take it, prove it. Reads the command line.
 
 mod commands;
 mod files;
@@ -10,7 +10,7 @@ use kalshi_gen::{Format, Protocol};
 
 use self::files::Failure;
 
-/// Follows Kalshi's published API contract: what changed, take it, prove it.
+/// Follows Kalshi's published API spec: what changed, take it, prove it.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -24,14 +24,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tell what a program that uses the SDK would notice between two contracts.
+    /// Tell what a program that uses the SDK would notice between two specs.
     #[command(
         after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --without-prose --format markdown > changes.md\n\nExit code 1 when something is breaking."
     )]
     Diff {
-        /// The contract before: a file of YAML or JSON, or `-`.
+        /// The spec before: a file of YAML or JSON, or `-`.
         old: PathBuf,
-        /// The contract after, or `-`.
+        /// The spec after, or `-`.
         new: PathBuf,
         /// The form of the report.
         #[arg(long, value_enum, default_value_t)]
@@ -39,16 +39,16 @@ enum Command {
         /// Quote words that changed as they were and are.
         #[arg(long, conflicts_with = "without_prose")]
         quote: bool,
-        /// Leave words out: for a published contract beside ours, whose words are its own.
+        /// Leave words out: for a published spec beside ours, whose words are its own.
         #[arg(long)]
         without_prose: bool,
     },
-    /// Take the structure of a published contract; keep our words and `x-` members.
+    /// Take the structure of a published spec; keep our words and `x-` members.
     #[command(
-        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the contract and its lock, each whole or not at all, and prints what changed."
+        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the spec and its lock, each whole or not at all, and prints what changed."
     )]
     Vendor {
-        /// The published contract: a file of YAML or JSON, or `-`.
+        /// The published spec: a file of YAML or JSON, or `-`.
         upstream: PathBuf,
         /// Where it was published, for the lock; as in the lock that is there unless given, or else the name of the file.
         #[arg(long)]
@@ -62,9 +62,9 @@ enum Command {
         #[command(flatten)]
         vendored: Vendored,
     },
-    /// Check that the vendored contracts are ready to build on, and say what to do next.
+    /// Check that the vendored specs are ready to build on, and say what to do next.
     #[command(
-        after_help = "Example:\n  kalshi-gen check\n  kalshi-gen check --contract asyncapi.yaml\n\nExit code 1 when something is left to do."
+        after_help = "Example:\n  kalshi-gen check\n  kalshi-gen check --spec asyncapi.yaml\n\nExit code 1 when something is left to do."
     )]
     Check {
         /// The snapshot of the public surface of `openapi.yaml`.
@@ -73,12 +73,12 @@ enum Command {
         #[command(flatten)]
         vendored: Vendored,
     },
-    /// Print the Rust that a contract becomes, formatted.
+    /// Print the Rust that a spec becomes, formatted.
     #[command(
         after_help = "Example:\n  kalshi-gen generate perps_openapi.yaml --out perps.rs\n  kalshi-gen generate asyncapi.yaml"
     )]
     Generate {
-        /// A contract: a file of YAML or JSON, or `-`.
+        /// A spec: a file of YAML or JSON, or `-`.
         spec: PathBuf,
         /// The file to write, whole or not at all, in place of standard output.
         #[arg(long)]
@@ -91,14 +91,14 @@ enum Command {
     Show {
         /// The operation's id, in any case.
         operation_id: String,
-        /// The contract: a file of YAML or JSON, or `-`.
-        #[arg(long, default_value = "openapi.yaml")]
-        contract: PathBuf,
+        /// The spec: a file of YAML or JSON, or `-`.
+        #[arg(long, alias = "contract", default_value = "openapi.yaml")]
+        spec: PathBuf,
     },
     /// Print the sample answers that the tests use, as JSON.
     #[command(after_help = "Example:\n  kalshi-gen samples openapi.yaml GetMarkets")]
     Samples {
-        /// A contract: a file of YAML or JSON, or `-`.
+        /// A spec: a file of YAML or JSON, or `-`.
         spec: PathBuf,
         /// The operation's id, in any case.
         operation_id: String,
@@ -108,15 +108,15 @@ enum Command {
 /// The committed files.
 #[derive(Debug, clap::Args)]
 struct Vendored {
-    /// The vendored contract; unless given, `openapi.yaml` or `asyncapi.yaml`, by what it is about.
-    #[arg(long)]
-    contract: Option<PathBuf>,
+    /// The vendored spec; unless given, `openapi.yaml` or `asyncapi.yaml`, by what it is about.
+    #[arg(long, alias = "contract")]
+    spec: Option<PathBuf>,
     /// The lock.
     #[arg(long, default_value = "spec.lock")]
     lock: PathBuf,
 }
 
-/// The vendored contract of a kind.
+/// The vendored spec of a kind.
 fn vendored(protocol: Protocol) -> PathBuf {
     PathBuf::from(format!("{}.yaml", protocol.member()))
 }
@@ -139,10 +139,7 @@ fn main() -> ExitCode {
         } => commands::vendor(&upstream, source, &vendored, format, dry_run),
         Command::Check { surface, vendored } => commands::check(&vendored, &surface),
         Command::Generate { spec, out } => commands::generate(&spec, out.as_deref()),
-        Command::Show {
-            operation_id,
-            contract,
-        } => commands::show(&contract, &operation_id),
+        Command::Show { operation_id, spec } => commands::show(&spec, &operation_id),
         Command::Samples { spec, operation_id } => commands::samples(&spec, &operation_id),
     };
     match done {

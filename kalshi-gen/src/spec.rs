@@ -1,81 +1,16 @@
-//! Reading a contract: YAML in, a checked document out, and the ways around in it.
+//! Navigation in a spec: its operations, its schemas, and what a reference points at.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::{
-    check,
     error::{Error, Place},
-    fixups, yaml,
+    yaml,
 };
 
 /// The HTTP methods an OpenAPI path may have.
 pub(crate) const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
-
-/// Parses `text` and checks that it is an OpenAPI 3.0 document this generator can express.
-pub(crate) fn parse(text: &str) -> Result<Value, Error> {
-    read(yaml::parse(text)?)
-}
-
-/// Checks that a tree is an OpenAPI 3.0 document this generator can express.
-pub(crate) fn read(mut document: Value) -> Result<Value, Error> {
-    fixups::repair(&mut document);
-    check::check(&document)?;
-    Ok(document)
-}
-
-/// Which kind of contract a text is; each root member tells it.
-#[cfg(feature = "cli")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// Calls and answers: OpenAPI.
-    Rest,
-    /// Messages over a WebSocket: AsyncAPI.
-    Streams,
-}
-
-#[cfg(feature = "cli")]
-impl Protocol {
-    /// The root member of such a contract, with its version.
-    #[must_use]
-    pub fn member(self) -> &'static str {
-        match self {
-            Self::Rest => "openapi",
-            Self::Streams => "asyncapi",
-        }
-    }
-
-    /// The kind of the contract `text`; anything that is no contract of streams is to be one of calls.
-    ///
-    /// # Errors
-    ///
-    /// For a text that is no YAML.
-    pub fn of(text: &str) -> Result<Self, Error> {
-        Ok(Self::of_document(&yaml::parse(text)?))
-    }
-
-    pub(crate) fn of_document(document: &Value) -> Self {
-        if document.get("asyncapi").is_some() {
-            Self::Streams
-        } else {
-            Self::Rest
-        }
-    }
-}
-
-/// Checks that a tree is a contract of either kind that this generator can express.
-#[cfg(feature = "cli")]
-pub(crate) fn read_either(document: Value) -> Result<Value, Error> {
-    match Protocol::of_document(&document) {
-        Protocol::Rest => read(document),
-        Protocol::Streams => {
-            check::streams::check(&document)?;
-            Ok(document)
-        }
-    }
-}
 
 /// Every operation of a checked document: path, method, operation.
 pub(crate) fn operations(
@@ -103,7 +38,7 @@ pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Va
     document.pointer(reference.strip_prefix('#')?)
 }
 
-/// The JSON schema of a body or an answer of a published contract.
+/// The JSON schema of a body or an answer of a published spec.
 pub(crate) fn json_schema(node: &Value) -> Option<&Value> {
     let content = node.get("content")?.as_object()?;
     let (_, json) = content

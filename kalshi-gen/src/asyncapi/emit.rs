@@ -1,0 +1,187 @@
+//! Emits the enum of all messages of an AsyncAPI spec, and its decoder.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Body, Message};
+use crate::runtime;
+
+/// The enum of all messages, and the decoder of a message's body.
+pub(crate) fn messages(messages: &[Message]) -> TokenStream {
+    let (message_enum, reader) = (message_enum(messages), reader(messages));
+    quote!(#message_enum #reader)
+}
+
+/// The enum of all messages.
+fn message_enum(messages: &[Message]) -> TokenStream {
+    let sdk = runtime::root();
+    let variants = messages.iter().map(|message| {
+        let (name, words) = (format_ident!("{}", message.name), words(message));
+        match message.body {
+            Body::None => quote!(#[doc = #words] #name),
+            Body::Object if message.is_large => {
+                quote!(#[doc = #words] #name(::std::boxed::Box<#name>))
+            }
+            Body::Object => quote!(#[doc = #words] #name(#name)),
+            Body::List => quote!(#[doc = #words] #name(::std::vec::Vec<#name>)),
+        }
+    });
+    let kinds = messages.iter().map(|message| {
+        let (name, kind) = (format_ident!("{}", message.name), &message.kind);
+        let pattern = if message.body == Body::None {
+            quote!(Self::#name)
+        } else {
+            quote!(Self::#name(_))
+        };
+        quote!(#pattern => #kind)
+    });
+    let stamped = messages.iter().filter(|message| message.is_stamped);
+    let stamps = stamped.map(|message| {
+        let name = format_ident!("{}", message.name);
+        quote!(Self::#name(message) => ::std::convert::Into::into(message.ts_ms))
+    });
+    quote! {
+        /// What the exchange says in a frame.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Message {
+            #(#variants,)*
+            /// A message that the contract does not have, or not yet.
+            Unknown(#sdk::ws::UnknownMessage),
+            /// A frame that cannot be read.
+            Malformed(#sdk::ws::MalformedMessage),
+        }
+
+        impl Message {
+            /// Its `type` on the wire. Empty where that could not be read.
+            #[must_use]
+            pub fn kind(&self) -> &str {
+                match self {
+                    #(#kinds,)*
+                    Self::Unknown(message) => &message.kind,
+                    Self::Malformed(message) => message.kind.as_deref().unwrap_or_default(),
+                }
+            }
+
+            /// When what it tells of happened, in Unix milliseconds; none where it does not say.
+            #[must_use]
+            pub fn ts_ms(&self) -> ::std::option::Option<i64> {
+                match self {
+                    #(#stamps,)*
+                    _ => ::std::option::Option::None,
+                }
+            }
+        }
+    }
+}
+
+fn words(message: &Message) -> String {
+    match message.words.trim_end_matches('.') {
+        "" => format!("`{}`.", message.kind),
+        words => format!("{words}: `{}`.", message.kind),
+    }
+}
+
+/// The reader of a body by the `type` that came before it.
+fn reader(messages: &[Message]) -> TokenStream {
+    let mut kinds: Vec<&str> = messages
+        .iter()
+        .map(|message| message.kind.as_str())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let arms = kinds.iter().map(|kind| {
+        let mut sharing: Vec<&Message> = messages
+            .iter()
+            .filter(|message| message.kind == *kind)
+            .collect();
+        // The most particular first.
+        sharing.sort_by_key(|message| {
+            (
+                message.told_by.is_none(),
+                std::cmp::Reverse(message.required.len()),
+            )
+        });
+        let read = match sharing.as_slice() {
+            [message] => alone(message),
+            several => among(several),
+        };
+        quote!(#kind => { #read })
+    });
+    let bodiless = messages
+        .iter()
+        .filter(|message| message.body == Body::None)
+        .map(|message| {
+            let (name, kind) = (format_ident!("{}", message.name), &message.kind);
+            quote!(#kind => ::std::option::Option::Some(Message::#name))
+        });
+    quote! {
+        /// Reads what stands under `msg`, in one pass, right to its place. False for a type that the contract does not have.
+        pub(crate) fn read_body<'de, D: ::serde::Deserializer<'de>>(
+            kind: &str,
+            deserializer: D,
+            place: &mut Message,
+        ) -> ::std::result::Result<bool, D::Error> {
+            match kind {
+                #(#arms)*
+                _ => {
+                    <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
+                    return ::std::result::Result::Ok(false);
+                }
+            }
+            ::std::result::Result::Ok(true)
+        }
+
+        /// The message of a frame without `msg`.
+        pub(crate) fn without_body(kind: &str) -> ::std::option::Option<Message> {
+            match kind {
+                #(#bodiless,)*
+                _ => ::std::option::Option::None,
+            }
+        }
+    }
+}
+
+/// The one message of its type.
+fn alone(message: &Message) -> TokenStream {
+    let name = format_ident!("{}", message.name);
+    match message.body {
+        Body::None => quote! {
+            <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
+            *place = Message::#name;
+        },
+        _ => quote!(*place = Message::#name(::serde::Deserialize::deserialize(deserializer)?);),
+    }
+}
+
+/// One of several messages of a type: the first that has the members it must have, with the values that tell it.
+fn among(messages: &[&Message]) -> TokenStream {
+    let sdk = runtime::root();
+    let tries = messages.iter().map(|message| {
+        let name = format_ident!("{}", message.name);
+        let is_told = match message.body {
+            Body::List => quote!(raw.starts_with('[')),
+            _ => {
+                let (values, names) = (message.told_by.iter(), &message.required);
+                let values = values.map(|(member, value)| quote!((#member, #value)));
+                quote!(#sdk::ws::is_told(raw, &[#(#values),*], &[#(#names),*]))
+            }
+        };
+        quote! {
+            let is_told = #is_told;
+            if is_told && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
+                *place = Message::#name(body);
+                return ::std::result::Result::Ok(true);
+            }
+        }
+    });
+    let last = messages
+        .last()
+        .map(|message| format_ident!("{}", message.name));
+    quote! {
+        let raw = <&::serde_json::value::RawValue as ::serde::Deserialize>::deserialize(deserializer)?;
+        let raw = raw.get();
+        #(#tries)*
+        *place = Message::#last(::serde_json::from_str(raw).map_err(<D::Error as ::serde::de::Error>::custom)?);
+    }
+}

@@ -1,0 +1,68 @@
+//! The requirements that several checks share.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Place};
+
+/// The texts that every spec has.
+pub(super) fn info(document: &Value) -> Result<(), Error> {
+    for key in ["title", "version"] {
+        if document
+            .pointer(&format!("/info/{key}"))
+            .and_then(Value::as_str)
+            .is_none()
+        {
+            return Err(Error::at(
+                &Place::of(&["info", key]),
+                "this text is missing",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses members that are there and are not of their kind.
+pub(super) fn of_kind(
+    node: &Map<String, Value>,
+    place: &Place,
+    keys: &[&str],
+    kind: &str,
+    is: impl Fn(&Value) -> bool,
+) -> Result<(), Error> {
+    match keys
+        .iter()
+        .find(|key| node.get(**key).is_some_and(|value| !is(value)))
+    {
+        Some(key) => Err(Error::at(&place.join(key), format!("must be {kind}"))),
+        None => Ok(()),
+    }
+}
+
+/// A list of mappings of scheme to scopes.
+pub(super) fn is_security(node: &Value) -> bool {
+    let requirement = |one: &Value| {
+        one.as_object()
+            .is_some_and(|schemes| schemes.values().all(Value::is_array))
+    };
+    node.as_array()
+        .is_some_and(|list| list.iter().all(requirement))
+}
+
+pub(super) fn object<'a>(node: &'a Value, place: &Place) -> Result<&'a Map<String, Value>, Error> {
+    node.as_object()
+        .ok_or_else(|| Error::at(place, "not a mapping"))
+}
+
+/// Names that become Rust identifiers: a letter or underscore first, then letters, digits and `_ - .`.
+pub(super) fn identifier(name: &str, place: &Place) -> Result<(), Error> {
+    let mut chars = name.chars();
+    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
+    if first && chars.all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && name.len() <= 128 {
+        Ok(())
+    } else {
+        Err(Error::at(
+            place,
+            format!("{name:?} cannot be the name of something in Rust"),
+        ))
+    }
+}

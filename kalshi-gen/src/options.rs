@@ -1,0 +1,63 @@
+//! What a caller asks of [`generate`](crate::generate).
+
+/// How strictly the fixups of a spec are applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FixupMode {
+    /// Fixes whatever is found to need it. For any published spec.
+    #[default]
+    Lenient,
+    /// A fixup that finds nothing to fix is an error. For the vendored spec, which the fixups were written for.
+    Strict,
+}
+
+/// Options of [`generate`](crate::generate). The default is lenient and requires nothing.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    fixups: FixupMode,
+    operations: Vec<String>,
+    fields: Vec<(String, Vec<String>)>,
+}
+
+impl Options {
+    /// Lenient fixups, and nothing that the spec must have.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how strictly the fixups are applied.
+    #[must_use]
+    pub fn fixups(mut self, mode: FixupMode) -> Self {
+        self.fixups = mode;
+        self
+    }
+
+    /// Requires an operation by its id, such as `CreateOrderV2`. Generation fails if the spec lacks it.
+    #[must_use]
+    pub fn require_operation(mut self, id: impl Into<String>) -> Self {
+        self.operations.push(id.into());
+        self
+    }
+
+    /// Requires a generated type and some of its fields. Generation fails if the spec lacks the type or a field.
+    #[must_use]
+    pub fn require_fields(mut self, type_name: impl Into<String>, fields: &[&str]) -> Self {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        self.fields.push((type_name.into(), fields));
+        self
+    }
+
+    pub(crate) fn fixup_mode(&self) -> FixupMode {
+        self.fixups
+    }
+
+    pub(crate) fn required_operations(&self) -> &[String] {
+        &self.operations
+    }
+
+    pub(crate) fn required_fields(&self) -> &[(String, Vec<String>)] {
+        &self.fields
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether a spec is OpenAPI or AsyncAPI.
+
+use serde_json::Value;
+
+use crate::{error::Error, yaml};
+
+/// Which kind of spec a text is; each root member tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Calls and answers: OpenAPI.
+    Rest,
+    /// Messages over a WebSocket: AsyncAPI.
+    Streams,
+}
+
+impl Protocol {
+    /// The root member of such a spec, with its version.
+    #[must_use]
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Rest => "openapi",
+            Self::Streams => "asyncapi",
+        }
+    }
+
+    /// The kind of the spec `text`; anything that is no spec of streams is to be one of calls.
+    ///
+    /// # Errors
+    ///
+    /// For a text that is no YAML.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        Ok(Self::from_document(&yaml::parse(text)?))
+    }
+
+    pub(crate) fn from_document(document: &Value) -> Self {
+        if document.get("asyncapi").is_some() {
+            Self::Streams
+        } else {
+            Self::Rest
+        }
+    }
+}

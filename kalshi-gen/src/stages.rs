@@ -1,0 +1,96 @@
+//! Drives the stages in their order: parse, check, fixups, normalise, progenitor, refine.
+
+use serde_json::Value;
+use syn::{Item, parse_quote};
+
+use crate::{
+    asyncapi::{self, Message},
+    check, client,
+    error::Error,
+    fixups,
+    normalize::{self, Normalized},
+    operations::{self, Operation},
+    options::FixupMode,
+    protocol::Protocol,
+    refine,
+};
+
+/// The result of all stages for an OpenAPI spec.
+pub(crate) struct Rest {
+    pub(crate) refined: syn::File,
+    pub(crate) normalized: Normalized,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// The result of all stages for an AsyncAPI spec.
+pub(crate) struct Streams {
+    pub(crate) refined: syn::File,
+}
+
+/// Repairs and checks an OpenAPI spec.
+pub(crate) fn checked_rest(mut document: Value) -> Result<Value, Error> {
+    fixups::repair(&mut document);
+    check::check(&document)?;
+    Ok(document)
+}
+
+/// Repairs and checks a spec of either protocol. A document that is not AsyncAPI must be OpenAPI.
+pub(crate) fn checked(document: Value) -> Result<Value, Error> {
+    match Protocol::from_document(&document) {
+        Protocol::Rest => checked_rest(document),
+        Protocol::Streams => {
+            check::streams::check(&document)?;
+            Ok(document)
+        }
+    }
+}
+
+/// Runs all stages for a checked OpenAPI spec.
+pub(crate) fn rest(document: Value, mode: FixupMode) -> Result<Rest, Error> {
+    let normalized = normalized_rest(document, mode)?;
+    let operations = operations::list(&normalized.tree)?;
+    let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
+    Ok(Rest {
+        refined,
+        normalized,
+        operations,
+    })
+}
+
+/// Runs all stages for a checked AsyncAPI spec.
+pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error> {
+    let (messages, normalized) = normalized_streams(document, mode)?;
+    let module = refine::types_of(client::generate(&normalized)?, &normalized)?;
+    let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
+    let emitted = asyncapi::emit::messages(&messages);
+    let refined = parse_quote! {
+        #(#items)*
+        #emitted
+    };
+    Ok(Streams { refined })
+}
+
+/// Normalises a checked spec of either protocol.
+pub(crate) fn normalized(document: Value, mode: FixupMode) -> Result<Normalized, Error> {
+    match Protocol::from_document(&document) {
+        Protocol::Rest => normalized_rest(document, mode),
+        Protocol::Streams => normalized_streams(document, mode).map(|(_, normalized)| normalized),
+    }
+}
+
+fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<Normalized, Error> {
+    fixups::apply(&mut document, mode)?;
+    normalize::normalize(document)
+}
+
+/// The messages that the server of a checked AsyncAPI spec sends, and the spec in the form of operations.
+pub(crate) fn normalized_streams(
+    mut document: Value,
+    mode: FixupMode,
+) -> Result<(Vec<Message>, Normalized), Error> {
+    asyncapi::fixups::apply(&mut document, mode)?;
+    let (messages, mut operations) = asyncapi::as_operations(document)?;
+    // Messages such as `Fill` carry the rows of the OpenAPI schemas of the same name, and lack the same fields.
+    fixups::apply(&mut operations, FixupMode::Lenient)?;
+    Ok((messages, normalize::normalize(operations)?))
+}

@@ -1,0 +1,47 @@
+//! Helpers for the syntax trees that progenitor returns.
+
+use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
+
+/// The functions of an impl.
+pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {
+    block.items.iter_mut().filter_map(|item| match item {
+        ImplItem::Fn(function) => Some(function),
+        _ => None,
+    })
+}
+
+/// Replaces the documentation.
+pub(crate) fn document(attributes: &mut Vec<Attribute>, text: &str) {
+    attributes.retain(|attribute| !attribute.path().is_ident("doc"));
+    let text = text.trim();
+    attributes.insert(0, parse_quote!(#[doc = #text]));
+}
+
+/// The `A` and `B` of a type such as `Map<A, B>`.
+pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
+    let Type::Path(path) = ty else {
+        return Vec::new();
+    };
+    match path.path.segments.last().map(|segment| &segment.arguments) {
+        Some(syn::PathArguments::AngleBracketed(arguments)) => {
+            let types = arguments.args.iter().filter_map(|argument| match argument {
+                syn::GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            types.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The last segment of a path, or `None` for a type that is not a path.
+pub(crate) fn last_ident(ty: &Type) -> Option<syn::Ident> {
+    match ty {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .map(|segment| segment.ident.clone()),
+        _ => None,
+    }
+}

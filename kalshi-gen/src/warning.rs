@@ -1,0 +1,30 @@
+//! What a spec holds that generation ignores.
+
+use std::fmt;
+
+use crate::error::Place;
+
+/// Something in a spec that generation ignores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The JSON path of what is ignored, such as `$.components.schemas.Market.titel`.
+    pub path: String,
+    /// What is ignored and why, without the path.
+    pub message: String,
+}
+
+impl Warning {
+    pub(crate) fn new(path: &Place, message: impl Into<String>) -> Self {
+        Self {
+            path: path.to_string(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
