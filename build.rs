@@ -1,22 +1,56 @@
-//! Generates the types, the request builders and the operation table from `openapi.yaml`, and, with the feature `ws`, the
-//! messages of the WebSocket from `asyncapi.yaml`.
+//! Generates the client from `openapi.yaml` and, with the feature `ws`, the WebSocket messages from `asyncapi.yaml`.
 
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
-use kalshi_gen::{FixupMode, Generated, Options};
-
-const SPEC: &str = "openapi.yaml";
-const WEBSOCKET_SPEC: &str = "asyncapi.yaml";
+use kalshi_gen::{FixupMode, Options};
 
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed={SPEC}");
-    println!("cargo::rerun-if-changed={WEBSOCKET_SPEC}");
-    let websocket = || match env::var_os("CARGO_FEATURE_WS") {
-        Some(_) => generate_websocket(),
-        None => Ok(()),
-    };
-    for (spec, result) in [(SPEC, generate_rest()), (WEBSOCKET_SPEC, websocket())] {
-        if let Err(message) = result {
+    // What the hand-written modules call by name: a spec without it fails the build with that name.
+    let rest = Options::new()
+        .fixups(FixupMode::Strict)
+        .marker("TradeApi")
+        .require_operations([
+            "AmendOrderV2",
+            "BatchCancelOrdersV2",
+            "BatchCreateOrdersV2",
+            "CancelOrderV2",
+            "CreateOrderV2",
+            "DecreaseOrderV2",
+            "GetAccountApiLimits",
+            "GetAccountEndpointCosts",
+            "GetHistoricalOrders",
+            "GetOrder",
+            "GetOrders",
+        ])
+        .require_fields("Market", &["price_ranges"]);
+    let websocket = Options::new()
+        .fixups(FixupMode::Strict)
+        .require_fields(
+            "OrderbookSnapshot",
+            &["market_ticker", "yes_dollars_fp", "no_dollars_fp", "clock"],
+        )
+        .require_fields(
+            "OrderbookDelta",
+            &[
+                "market_ticker",
+                "price_dollars",
+                "delta_fp",
+                "side",
+                "clock",
+            ],
+        )
+        .require_fields(
+            "SubscribeParams",
+            &["channels", "skip_ticker_ack", "use_yes_price"],
+        )
+        .require_fields("OkReply", &["market_tickers"]);
+    let mut specs = vec![("openapi.yaml", "kalshi.rs", rest)];
+    if env::var_os("CARGO_FEATURE_WS").is_some() {
+        specs.push(("asyncapi.yaml", "websocket.rs", websocket));
+    }
+    for (spec, output, options) in specs {
+        println!("cargo::rerun-if-changed={spec}");
+        if let Err(message) = generate(spec, output, &options) {
             println!("cargo::error={spec}: {}", message.replace('\n', " "));
             return ExitCode::FAILURE;
         }
@@ -24,58 +58,11 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn generate_websocket() -> Result<(), String> {
-    let generated = generate(WEBSOCKET_SPEC)?;
-    // The order books exist where the spec has the messages they are made of.
-    println!("cargo::rustc-check-cfg=cfg(event_books)");
-    let has = |name: &str, fields: &[&str]| {
-        let found = generated.types.iter().find(|found| found.name == name);
-        found.is_some_and(|found| {
-            fields
-                .iter()
-                .all(|field| found.fields.iter().any(|other| other == field))
-        })
-    };
-    if has("OrderbookSnapshot", &["yes_dollars_fp", "no_dollars_fp"])
-        && has("OrderbookDelta", &["price_dollars", "delta_fp", "side"])
-    {
-        println!("cargo::rustc-cfg=event_books");
-    }
-    write("streams.rs", &generated.rust)
-}
-
-fn generate_rest() -> Result<(), String> {
-    let generated = generate(SPEC)?;
-    // Order placement exists where the spec has the operations it calls.
-    println!("cargo::rustc-check-cfg=cfg(event_orders)");
-    let has = |id: &str| generated.operations.iter().any(|other| other.id == id);
-    let orders = [
-        "CreateOrderV2",
-        "BatchCreateOrdersV2",
-        "BatchCancelOrdersV2",
-        "AmendOrderV2",
-        "DecreaseOrderV2",
-        "CancelOrderV2",
-    ];
-    // Specs up to 3.21 also have the older operations, whose methods have the names.
-    if orders.into_iter().all(has)
-        && !["AmendOrder", "DecreaseOrder", "CancelOrder"]
-            .into_iter()
-            .any(has)
-    {
-        println!("cargo::rustc-cfg=event_orders");
-    }
-    write("kalshi.rs", &generated.rust)
-}
-
-fn generate(path: &str) -> Result<Generated, String> {
-    let spec = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let options = Options::new().fixups(FixupMode::Strict);
-    kalshi_gen::generate(&spec, &options).map_err(|error| error.to_string())
-}
-
-fn write(name: &str, rust: &str) -> Result<(), String> {
+fn generate(spec: &str, output: &str, options: &Options) -> Result<(), String> {
+    let text = fs::read_to_string(spec).map_err(|error| error.to_string())?;
+    let generated = kalshi_gen::generate(&text, options).map_err(|error| error.to_string())?;
     let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
-    let path = PathBuf::from(directory).join(name);
-    fs::write(&path, rust).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let path = PathBuf::from(directory).join(output);
+    fs::write(&path, generated.rust)
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

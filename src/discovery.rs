@@ -1,116 +1,73 @@
-//! Asking the exchange for an account's own limits and costs.
+//! Reads an account's own rate limits and token costs from the exchange.
 
-use std::time::Duration;
-
-use serde::{Deserialize, de::DeserializeOwned};
-use tokio::time::timeout;
-
-use crate::{
-    Client, Error, Operation,
-    limits::{AccountLimits, BucketLimit, EndpointCosts, RateLimiter, Tier},
-    operation::{self, Bucket},
-    transport,
+use kalshi_core::{
+    Error,
+    limits::{AccountLimits, BucketLimit, EndpointCosts, Tier},
+    rt,
 };
 
-/// The two calls, for contracts that do not have them.
-static LIMITS: Operation = read("GetAccountApiLimits", "/account/limits", true);
-static COSTS: Operation = read("GetAccountEndpointCosts", "/account/endpoint_costs", false);
+use crate::{Client, operation, types};
 
-const fn read(id: &'static str, path: &'static str, auth: bool) -> Operation {
-    Operation {
-        id,
-        method: reqwest::Method::GET,
-        path,
-        tag: "account",
-        auth,
-        token_cost: 10,
-        token_cost_per_item: None,
-        bucket: Bucket::Read,
-        idempotent: true,
-        deprecated: false,
-        paging: None,
-    }
-}
-
-#[derive(Deserialize)]
-struct ApiLimits {
-    usage_tier: String,
-    read: ApiBucket,
-    write: ApiBucket,
-}
-
-#[derive(Deserialize)]
-struct ApiBucket {
-    refill_rate: u32,
-    bucket_capacity: u32,
-}
+/// Path of the base URL. The exchange lists endpoints from the root of the host.
+const BASE_PATH: &str = "/trade-api/v2";
 
 impl Client {
-    /// Asks the exchange for the limits of the account and the costs of calls, and keeps to them from now on: this client, its
-    /// clones, and all others that share its [`rate_limiter`](Self::rate_limiter). Two reads.
+    /// Reads the account's rate limits and token costs from the exchange and applies them to this client, its clones, and all others
+    /// that share its [`rate_limiter`](Self::rate_limiter). Sends two reads.
     ///
-    /// The exchange names the buckets of reads and writes. That of the balance follows from the tier.
+    /// The exchange reports the buckets of reads and writes. The bucket of the balance follows from the tier.
     ///
     /// # Errors
     ///
-    /// When the exchange cannot be asked. The limits are as they were then.
+    /// Returns an error if the exchange cannot be asked. The limits are unchanged then.
     pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
-        let limits: ApiLimits = self.read(&LIMITS).await?;
-        let costs: EndpointCosts = self.read(&COSTS).await?;
-        let tier = match limits.usage_tier.to_ascii_lowercase().as_str() {
-            "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
-            // Also for a tier of tomorrow.
-            _ => Tier::Basic,
-        };
-        let bucket =
-            |bucket: ApiBucket| BucketLimit::new(bucket.refill_rate, bucket.bucket_capacity);
-        let limits = AccountLimits::of(tier)
-            .with_read(bucket(limits.read))
-            .with_write(bucket(limits.write));
-        let limiter = self.rate_limiter();
-        limiter.set_limits(limits);
-        limiter.set_costs(&costs);
-        Ok(limits)
-    }
-
-    /// The same before the first signed call, which goes on in any case, and soon.
-    pub(crate) async fn discover_or_warn(&self) {
-        let mut asked = Asked {
-            limiter: self.rate_limiter(),
-            done: false,
-        };
-        // Boxed, as this call is part of a call.
-        let discovered = timeout(PATIENCE, Box::pin(self.discover_limits())).await;
-        asked.done = true;
-        let unknown = "the limits of the account are not known; those of the Basic tier hold";
-        match discovered {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "{unknown}"),
-            Err(_) => tracing::warn!("{unknown}: no answer within {PATIENCE:?}"),
-        }
-    }
-
-    async fn read<T: DeserializeOwned>(&self, operation: &'static Operation) -> Result<T, Error> {
-        let operation = operation::find(operation.id).unwrap_or(operation);
-        let url = format!("{}{}", self.base_url(), operation.path);
-        let request = transport::built(operation, self.http().get(url));
-        Ok(self.call::<T>(operation, request).await?.into_inner())
+        discover(self).await
     }
 }
 
-/// How long a call waits for the limits.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// A discovery under way; given up halfway, it is for the next call.
-struct Asked<'a> {
-    limiter: &'a RateLimiter,
-    done: bool,
+pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
+    let response = client.get_account_api_limits().send().await?;
+    let status = response.status();
+    let bucket = |bucket: &types::BucketLimit| {
+        let number = |number: i64, field: &str| {
+            u32::try_from(number).map_err(|_| {
+                let message = format!("`{field}` is {number}");
+                rt::unexpected_response(operation::GET_ACCOUNT_API_LIMITS, status, message)
+            })
+        };
+        Ok::<_, Error>(BucketLimit::new(
+            number(bucket.refill_rate, "refill_rate")?,
+            number(bucket.bucket_capacity, "bucket_capacity")?,
+        ))
+    };
+    let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
+        "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,
+        // Also for a tier that is not known here.
+        _ => Tier::Basic,
+    };
+    let limits = AccountLimits::from_tier(tier)
+        .with_read(bucket(&response.read)?)
+        .with_write(bucket(&response.write)?);
+    let costs = endpoint_costs(client).await?;
+    client.rate_limiter().set_limits(limits);
+    rt::set_endpoint_costs(&client.core, &costs);
+    Ok(limits)
 }
 
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.limiter.discover_later();
-        }
+async fn endpoint_costs(client: &Client) -> Result<EndpointCosts, Error> {
+    let response = client.get_account_endpoint_costs().send().await?;
+    let cost = |number: i64| {
+        u32::try_from(number).map_err(|_| {
+            let message = format!("a cost is {number}");
+            let operation = operation::GET_ACCOUNT_ENDPOINT_COSTS;
+            rt::unexpected_response(operation, response.status(), message)
+        })
+    };
+    let mut costs = EndpointCosts::new(cost(response.default_cost)?);
+    for endpoint in &response.endpoint_costs {
+        let path = endpoint.path.strip_prefix(BASE_PATH);
+        let path = path.unwrap_or(&endpoint.path);
+        costs = costs.with_endpoint(&endpoint.method, path, cost(endpoint.cost)?);
     }
+    Ok(costs)
 }

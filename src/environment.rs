@@ -1,51 +1,50 @@
-//! Which exchange to talk to: the base URLs of production, demo and others.
+//! The exchanges of the Trade API and their URLs.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
+use kalshi_core::{ConfigError, check_endpoint, parse_endpoint, redacted};
 use reqwest::Url;
 
-use crate::ConfigError;
-
-/// An exchange and its addresses. Keys of production and demo are not interchangeable.
+/// An exchange and its URLs. Keys of production and demo are not interchangeable.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Environment {
-    /// The real exchange, real money: `external-api.kalshi.com`.
+    /// The production exchange, with real money: `external-api.kalshi.com`.
     Production,
-    /// The real exchange on the host shared with the web site: `api.elections.kalshi.com`.
+    /// The production exchange on the host that the web site uses: `api.elections.kalshi.com`.
     ProductionShared,
-    /// The demo exchange, play money: `external-api.demo.kalshi.co`. The default, so that nothing trades real money by
-    /// omission.
+    /// The demo exchange, with play money: `external-api.demo.kalshi.co`. This is the default, so that nothing trades real money by
+    /// accident.
     #[default]
     Demo,
-    /// The demo exchange on its shared host: `demo-api.kalshi.co`.
+    /// The demo exchange on the host that its web site uses: `demo-api.kalshi.co`.
     DemoShared,
     /// Another exchange, such as a local one: see [`Environment::custom`].
     Custom {
-        /// The base of the REST interface, such as `http://127.0.0.1:8080/trade-api/v2`.
+        /// Base URL of the REST API, such as `http://127.0.0.1:8080/trade-api/v2`.
         rest: Url,
-        /// The address of the WebSocket interface, such as `ws://127.0.0.1:8080/trade-api/ws/v2`.
+        /// URL of the WebSocket, such as `ws://127.0.0.1:8080/trade-api/ws/v2`.
         websocket: Url,
     },
 }
 
 impl Environment {
-    /// An exchange at addresses of its own.
+    /// An exchange at other URLs.
     ///
     /// # Errors
     ///
-    /// When an address is none, has another scheme than `https`/`http` or `wss`/`ws`, carries a user, a query or a fragment, or
-    /// is plaintext to anything but this machine.
+    /// Returns an error if a URL is invalid, has a scheme other than `https`/`http` or `wss`/`ws`, contains a user, a query or a
+    /// fragment, or is plaintext to a host that is not a loopback address.
     pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
         let environment = Self::Custom {
-            rest: parse(rest)?,
-            websocket: parse(websocket)?,
+            rest: parse_endpoint(rest)?,
+            websocket: parse_endpoint(websocket)?,
         };
         environment.check()?;
         Ok(environment)
     }
 
-    /// The base of the REST interface, without a slash at its end.
+    /// Base URL of the REST API, without a trailing slash.
     #[must_use]
     pub fn rest_url(&self) -> &str {
         match self {
@@ -57,7 +56,7 @@ impl Environment {
         }
     }
 
-    /// The address of the WebSocket interface.
+    /// URL of the WebSocket.
     #[must_use]
     pub fn websocket_url(&self) -> &str {
         match self {
@@ -69,15 +68,29 @@ impl Environment {
         }
     }
 
-    /// Whether the addresses may be used; those of [`Custom`](Self::Custom) can be put together without [`custom`](Self::custom).
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Checks the URLs; those of [`Custom`](Self::Custom) can be set without [`custom`](Self::custom).
+    fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Custom { rest, websocket } => {
-                check_url(rest, "https", "http")?;
-                check_url(websocket, "wss", "ws")
+                check_endpoint(rest, "https", "http")?;
+                check_endpoint(websocket, "wss", "ws")
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl kalshi_core::Environment for Environment {
+    fn rest_url(&self) -> &str {
+        self.rest_url()
+    }
+
+    fn websocket_url(&self) -> Option<&str> {
+        Some(self.websocket_url())
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.check()
     }
 }
 
@@ -90,64 +103,12 @@ impl fmt::Debug for Environment {
             Self::DemoShared => "DemoShared",
             Self::Custom { rest, websocket } => {
                 let mut out = f.debug_struct("Custom");
-                out.field("rest", &shown(rest.as_str()))
-                    .field("websocket", &shown(websocket.as_str()));
+                out.field("rest", &redacted(rest.as_str()))
+                    .field("websocket", &redacted(websocket.as_str()));
                 return out.finish();
             }
         };
         f.write_str(name)
-    }
-}
-
-fn parse(url: &str) -> Result<Url, ConfigError> {
-    Url::parse(url).map_err(|error| ConfigError::Url {
-        url: shown(url),
-        reason: error.to_string(),
-    })
-}
-
-fn check_url(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
-    let fault = |reason: &str| {
-        Err(ConfigError::Url {
-            url: shown(url.as_str()),
-            reason: reason.to_owned(),
-        })
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return fault("an address must not carry a user or a password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return fault("an address must not carry a query or a fragment");
-    }
-    if url.scheme() == secure {
-        return Ok(());
-    }
-    if url.scheme() != plain {
-        return fault(&format!(
-            "the scheme must be {secure}, or {plain} to this machine"
-        ));
-    }
-    if is_loopback(url) {
-        Ok(())
-    } else {
-        fault(&format!("plaintext is for this machine only; use {secure}"))
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-/// An address without what may be a password in it.
-fn shown(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((_, host)) => format!("..@{host}"),
-        None => url.to_owned(),
     }
 }
 
@@ -157,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plaintext_goes_to_this_machine_only() {
+    fn plaintext_is_for_loopback_only() {
         for host in ["127.0.0.1:8080", "localhost", "[::1]:99", "127.9.9.9"] {
             Environment::custom(&format!("http://{host}/v2"), &format!("ws://{host}/ws")).unwrap();
         }
@@ -178,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn all_servers_of_the_contract_can_be_chosen() {
-        let contract = include_str!("../openapi.yaml");
-        let servers: Vec<_> = contract
+    fn every_server_of_the_spec_is_an_environment() {
+        let spec = include_str!("../openapi.yaml");
+        let servers: Vec<_> = spec
             .lines()
             .filter_map(|line| line.trim().strip_prefix("- url: "))
             .collect();

@@ -1,3 +1,3 @@
-//! What `build.rs` made of `openapi.yaml`: types, request builders, the client's methods, the operation table.
+//! What `build.rs` generated from `openapi.yaml`: client, types, request builders, operation table.
 
 include!(concat!(env!("OUT_DIR"), "/kalshi.rs"));

@@ -37,12 +37,14 @@
 mod change;
 mod find;
 mod grid;
+mod key;
 mod place;
 mod rules;
 
 pub use self::{
-    change::{ChangeOutcome, ChangeReconciled, OrderKey, UnknownChange},
+    change::{ChangeOutcome, ChangeReconciled, UnknownChange},
     grid::{OffGrid, PriceGrid},
+    key::OrderKey,
     place::{OrderOutcome, PlacedOrder, Reconciled, UnknownOutcome},
     rules::{InvalidOrder, OrderGroupKey, OrderRules},
 };

@@ -1,57 +1,113 @@
-//! The streams: what the exchange pushes over a WebSocket, typed.
+//! The WebSocket of the Trade API: typed messages, subscriptions and live order books.
 //!
-//! [`Client::stream`](crate::Client::stream) opens one. It [lasts](Stream): what is lost is connected to and subscribed to again,
-//! and every such thing is an event between the messages. `Books` keeps order books by them.
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again and everything
+//! is subscribed to again; what happens to the connection is reported as an [`Event`] between the messages.
+//! [`BookStream`] keeps order books.
 //!
-//! A message is a [`Frame`]: [`Frame::read`] makes one of its text. It never fails: what the contract does not have is
-//! [`Message::Unknown`], and what cannot be read is [`Message::Malformed`].
+//! ```no_run
+//! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};
+//!
+//! # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut connection = client.websocket().channel(Channel::Trade).market("KXTEST-26-A").connect().await?;
+//! while let Some(event) = connection.next().await {
+//!     match event? {
+//!         Event::Message(received) => match received.frame.message {
+//!             Message::Trade(trade) => println!("{} at {}", trade.count_fp, trade.yes_price_dollars),
+//!             other => println!("{}", other.kind()),
+//!         },
+//!         Event::Disconnected { reason } => println!("{reason}; reconnecting"),
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A message comes in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is
+//! [`Message::Unknown`], and one that could not be decoded is [`Message::Malformed`].
 //!
 //! ```
 //! use kalshi_sdk::ws::{Frame, Message};
 //!
 //! let text = r#"{"type":"orderbook_delta","sid":2,"seq":3,"msg":{"market_ticker":"KXTEST-26-A","market_id":"9b0f6b43-5b68-4f9f-9f02-9a2d1b8ac1a1","price_dollars":"0.5600","delta_fp":"-12.50","side":"yes"}}"#;
-//! let frame = Frame::read(text);
+//! let frame = Frame::parse(text);
 //! assert_eq!((frame.sid, frame.seq), (Some(2), Some(3)));
 //! let Message::OrderbookDelta(delta) = frame.message else { panic!("{frame:?}") };
 //! assert_eq!(delta.delta_fp.to_string(), "-12.50");
 //! ```
 
-#[cfg(event_books)]
+mod api;
 mod book;
-#[cfg(event_books)]
 mod book_event;
-#[cfg(event_books)]
 mod book_stream;
-#[cfg(event_books)]
 mod books;
-mod driver;
-mod envelope;
-mod error;
-mod frame;
-mod handshake;
 pub mod messages;
-mod outlet;
-#[cfg(event_books)]
 mod redundant;
-mod routes;
-mod stream;
-mod subscription;
 
-#[cfg(event_books)]
-pub use book::{BookError, LevelDifference, OrderBook, Outcome, Sweep};
-#[cfg(event_books)]
-pub use book_event::{BookEvent, SnapshotRequest, StaleReason};
-#[cfg(event_books)]
+pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide};
+pub use book_event::{BookEvent, StaleReason};
 pub use book_stream::{BookStream, BookUpdate};
-#[cfg(event_books)]
 pub use books::Books;
-pub use error::{CommandError, StreamError};
-pub use frame::{Frame, MalformedMessage, UnknownMessage};
+#[doc(inline)]
+pub use kalshi_core::{
+    ladder::Sweep,
+    ws::{
+        Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
+        SnapshotRequest, SubscriptionId, UnknownMessage,
+    },
+};
 pub use messages::Message;
-pub use outlet::Backpressure;
-#[cfg(event_books)]
 pub use redundant::RedundantBooks;
-pub use stream::{Received, Stream, StreamBuilder, StreamEvent, SubscriptionId};
-pub use subscription::{Channel, StreamHandle, Subscribe, Subscription, SubscriptionStream};
 
-pub(crate) use frame::is_told;
+use crate::{Client, TradeApi};
+
+/// A channel of the WebSocket.
+pub type Channel = messages::SubscribeParamsChannels;
+/// A WebSocket connection.
+pub type Connection = kalshi_core::ws::Connection<TradeApi>;
+/// Configures a [`Connection`].
+pub type ConnectionBuilder = kalshi_core::ws::ConnectionBuilder<TradeApi>;
+/// Sends commands to a [`Connection`].
+pub type ConnectionHandle = kalshi_core::ws::ConnectionHandle<TradeApi>;
+/// Something that a [`Connection`] reports.
+pub type Event = kalshi_core::ws::Event<Received>;
+/// One frame of a [`Connection`].
+pub type Frame = kalshi_core::ws::Frame<Message>;
+/// A message as received.
+pub type Received = kalshi_core::ws::Received<Message>;
+/// Configures a [`Subscription`].
+pub type SubscribeBuilder = kalshi_core::ws::SubscribeBuilder<TradeApi>;
+/// A subscription to a channel.
+pub type Subscription = kalshi_core::ws::Subscription<TradeApi>;
+/// The messages of one [`Subscription`].
+pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<TradeApi>;
+
+impl Client {
+    /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
+    ///
+    /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
+    /// exchange. Middleware does not see the handshake, and it takes no tokens.
+    pub fn websocket(&self) -> ConnectionBuilder {
+        ConnectionBuilder::new(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandError;
+
+    #[test]
+    fn every_error_of_the_spec_has_a_meaning() {
+        let spec = include_str!("../asyncapi.yaml");
+        let mut seen = 0;
+        for line in spec.lines() {
+            let Some(code) = line.trim().strip_prefix("- code: ") else {
+                continue;
+            };
+            let error = CommandError::new(code.parse().unwrap_or(-1));
+            assert!(error.meaning().is_some(), "{error}");
+            seen += 1;
+        }
+        assert_eq!(seen, 25);
+    }
+}

@@ -31,8 +31,6 @@ pub struct Core {
 pub(crate) struct Shared {
     /// Base URL of the REST API, without a trailing slash.
     pub(crate) base_url: String,
-    /// Path of the base URL, such as `/trade-api/v2`.
-    pub(crate) base_path: String,
     /// Builds requests; `stack` sends them.
     pub(crate) http: reqwest::Client,
     pub(crate) stack: ClientWithMiddleware,

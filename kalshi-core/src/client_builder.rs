@@ -214,7 +214,6 @@ impl<A: Api> ClientBuilder<A> {
         let environment = self.environment.clone();
         let shared = Shared {
             base_url,
-            base_path: origin.path().trim_end_matches('/').to_owned(),
             http,
             stack: stack.with(Wire).build(),
             has_credentials,

@@ -221,7 +221,7 @@ pub fn clock_behind_ms(core: &Core) -> Option<i64> {
 /// Applies the token costs that the exchange reports for the account.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
-    let costs = Costs::new(costs, shared.operations, &shared.base_path);
+    let costs = Costs::new(costs, shared.operations);
     shared.limiter.set_costs(costs);
 }
 

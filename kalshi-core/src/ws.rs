@@ -24,11 +24,13 @@ mod session;
 mod subscription;
 
 pub use api::{Targets, WebSocketApi};
-pub use connection::{Connection, ConnectionBuilder};
+pub use connection::{BookApi, Connection, ConnectionBuilder};
 pub use control::ListedSubscription;
 pub use error::{CommandError, ConnectionError, is_terminal};
 pub use event::{Event, Received, SubscriptionId};
 pub use frame::{Frame, discriminates};
 pub use message::{MalformedMessage, Message, UnknownMessage};
 pub use queue::Backpressure;
-pub use subscription::{ConnectionHandle, SubscribeBuilder, Subscription, SubscriptionStream};
+pub use subscription::{
+    ConnectionHandle, SnapshotRequest, SubscribeBuilder, Subscription, SubscriptionStream,
+};

@@ -21,7 +21,7 @@ pub(crate) struct Message {
     pub(crate) kind: String,
     pub(crate) body: Body,
     /// A member of the body that has one value only, which tells it from others of its type.
-    pub(crate) told_by: Option<(String, String)>,
+    pub(crate) discriminator: Option<(String, String)>,
     /// Members that its body must have: the more, the earlier it is tried among those of its type.
     pub(crate) required: Vec<String>,
     /// Whether its body has `ts_ms`: when what it tells of happened.
@@ -129,7 +129,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
         None => (name, false),
     };
     let body = &properties["msg"];
-    let told_by = body["properties"]
+    let discriminator = body["properties"]
         .as_object()
         .into_iter()
         .flatten()
@@ -144,7 +144,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
             _ if body.is_object() => Body::Object,
             _ => Body::None,
         },
-        told_by,
+        discriminator,
         required: body["required"]
             .as_array()
             .into_iter()

@@ -99,7 +99,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         }
         impl<'de> ::serde::Deserialize<'de> for #name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                #sdk::de::open_enum(deserializer, Self::listed, Self::Unknown)
+                #sdk::rt::open_enum(deserializer, Self::listed, Self::Unknown)
             }
         }
     };

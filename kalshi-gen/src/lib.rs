@@ -1,12 +1,12 @@
-//! Turns Kalshi's published API spec into the Rust of `kalshi-sdk`: spec in, Rust out.
+//! Turns a published API spec of the Kalshi exchange into the Rust of a client: spec in, Rust out.
 //!
 //! [`generate`] is a pure function: the same spec gives the same bytes, and nothing is read, written or timed. It
 //! works in four stages: *normalise* (the spec becomes one that progenitor accepts), *generate* (progenitor makes
-//! types and builders), *refine* (those become this SDK's), and *what progenitor does not give* (open enums, the
+//! types and builders), *refine* (those become an API crate's), and *what progenitor does not give* (open enums, the
 //! operation table).
 //!
-//! The code it makes lives inside `kalshi-sdk`, whose `crate::{Client, Error, de, operation, transport}` and scalar types
-//! it refers to.
+//! The generated code belongs into an API crate, which has a marker type and an `Environment` in its root; it calls the runtime,
+//! `kalshi-core`, by that crate's hidden module `rt`. The two are one interface: a breaking change of either bumps both.
 
 mod asyncapi;
 #[cfg(feature = "cli")]
@@ -35,6 +35,7 @@ mod pages;
 mod paths;
 mod protocol;
 mod refine;
+mod reserved;
 mod runtime;
 #[cfg(feature = "testing")]
 mod samples;
@@ -88,7 +89,10 @@ pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     let document = stages::checked(yaml::parse(spec)?)?;
     let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
     let generated = match Protocol::from_document(&document) {
-        Protocol::Rest => Generated::from_rest(&stages::rest(document, mode)?, warnings),
+        Protocol::Rest => Generated::from_rest(
+            &stages::rest(document, mode, options.marker_name())?,
+            warnings,
+        ),
         Protocol::Streams => {
             let operations = generated::stream_operations(&document);
             Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)

@@ -27,6 +27,8 @@ pub(crate) struct Operation {
     pub(crate) token_cost_per_item: Option<u64>,
     /// `read`, `write` or `balance`.
     pub(crate) bucket: String,
+    /// It takes tokens ahead of other requests.
+    pub(crate) takes_priority: bool,
     pub(crate) deprecated: bool,
     pub(crate) paging: Option<Paging>,
     pub(crate) parameters: Vec<Parameter>,
@@ -77,6 +79,17 @@ fn operation(
         .filter_map(Value::as_object)
         .collect();
     let has_body = node.contains_key("requestBody");
+    let bucket = match text(node, "x-rate-bucket") {
+        Some(bucket @ ("read" | "write" | "balance")) => bucket.to_owned(),
+        Some(other) => {
+            return Err(Error::at(
+                &place.join("x-rate-bucket"),
+                format!("`{other}` is none of read, write and balance"),
+            ));
+        }
+        None if method == "get" => "read".to_owned(),
+        None => "write".to_owned(),
+    };
     Ok(Operation {
         id: word("operationId"),
         method: method.to_ascii_uppercase(),
@@ -100,17 +113,9 @@ fn operation(
             }),
         token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
         token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
-        bucket: match text(node, "x-rate-bucket") {
-            Some(bucket @ ("read" | "write" | "balance")) => bucket.to_owned(),
-            Some(other) => {
-                return Err(Error::at(
-                    &place.join("x-rate-bucket"),
-                    format!("`{other}` is none of read, write and balance"),
-                ));
-            }
-            None if method == "get" => "read".to_owned(),
-            None => "write".to_owned(),
-        },
+        takes_priority: flag(node, "x-priority", &place)?
+            .unwrap_or(method == "delete" && bucket == "write"),
+        bucket,
         deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
         paging: paging(tree, node, &parameters),
         parameters: parameters.into_iter().map(parameter).collect(),
@@ -133,6 +138,15 @@ fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u6
         .map(|cost| {
             let cost = cost.as_u64().filter(|cost| u32::try_from(*cost).is_ok());
             cost.ok_or_else(|| Error::at(&place.join(key), "a cost is a whole number of tokens"))
+        })
+        .transpose()
+}
+
+fn flag(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<bool>, Error> {
+    node.get(key)
+        .map(|flag| {
+            let flag = flag.as_bool();
+            flag.ok_or_else(|| Error::at(&place.join(key), "must be true or false"))
         })
         .transpose()
 }
@@ -255,68 +269,59 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     });
     let (count, sdk) = (operations.len(), runtime::root());
     quote! {
-        /// Every operation of the contract.
+        /// Every operation of the spec.
         pub(crate) mod operations {
             use #sdk::operation::{Bucket, Operation, Paging};
-            /// Every operation of the contract, by path.
+            /// Every operation of the spec, by path.
             pub static ALL: [Operation; #count] = [#(#rows),*];
             #(#constants)*
-        }
-    }
-}
 
-fn row(operation: &Operation) -> TokenStream {
-    let Operation {
-        id,
-        path,
-        tag,
-        auth,
-        deprecated,
-        ..
-    } = operation;
-    let method = format_ident!("{}", operation.method);
-    let cost = u32::try_from(operation.token_cost).unwrap_or(u32::MAX);
-    let per_item = option(operation.token_cost_per_item.map(|cost| {
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-        quote!(#cost)
-    }));
-    let bucket = format_ident!("{}", names::pascal(&operation.bucket));
-    let idempotent = operation.method != "POST" && operation.method != "PATCH";
-    let paging = option(operation.paging.as_ref().map(|paging| {
-        let Paging {
-            cursor_parameter,
-            cursor_member,
-            ..
-        } = paging;
-        let limit = option(paging.limit_parameter.as_ref().map(|name| quote!(#name)));
-        let items = option(paging.items_member.as_ref().map(|name| quote!(#name)));
-        quote! {
-            Paging {
-                cursor_parameter: #cursor_parameter,
-                cursor_member: #cursor_member,
-                limit_parameter: #limit,
-                items_member: #items,
+            /// The operation with this id, such as `GetMarkets`, or `None` if the spec has none.
+            #[must_use]
+            pub fn find(id: &str) -> ::std::option::Option<&'static Operation> {
+                ALL.iter().find(|operation| operation.id == id)
             }
         }
-    }));
-    quote! {
-        Operation {
-            id: #id,
-            method: ::reqwest::Method::#method,
-            path: #path,
-            tag: #tag,
-            auth: #auth,
-            token_cost: #cost,
-            token_cost_per_item: #per_item,
-            bucket: Bucket::#bucket,
-            idempotent: #idempotent,
-            deprecated: #deprecated,
-            paging: #paging,
-        }
     }
 }
 
-fn option(value: Option<TokenStream>) -> TokenStream {
+/// A row of the table. What is unset has the default of `Operation::new`.
+fn row(operation: &Operation) -> TokenStream {
+    let Operation { id, path, tag, .. } = operation;
+    let method = format_ident!("{}", operation.method);
+    let bucket = format_ident!("{}", names::pascal(&operation.bucket));
+    let mut row =
+        quote!(Operation::new(#id, ::reqwest::Method::#method, #path, #tag, Bucket::#bucket));
+    let tokens = |cost: u64| u32::try_from(cost).unwrap_or(u32::MAX);
+    if !operation.auth {
+        row = quote!(#row.public());
+    }
+    if operation.token_cost != DEFAULT_TOKEN_COST {
+        let cost = tokens(operation.token_cost);
+        row = quote!(#row.cost(#cost));
+    }
+    if let Some(cost) = operation.token_cost_per_item.map(tokens) {
+        row = quote!(#row.cost_per_item(#cost));
+    }
+    if operation.takes_priority {
+        row = quote!(#row.priority());
+    }
+    if operation.method != "POST" && operation.method != "PATCH" {
+        row = quote!(#row.idempotent());
+    }
+    if operation.deprecated {
+        row = quote!(#row.deprecated());
+    }
+    if let Some(paging) = &operation.paging {
+        let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_member);
+        let limit = option(paging.limit_parameter.as_ref());
+        let items = option(paging.items_member.as_ref());
+        row = quote!(#row.paged(Paging::new(#parameter, #member, #limit, #items)));
+    }
+    row
+}
+
+fn option(value: Option<&String>) -> TokenStream {
     match value {
         Some(value) => quote!(::std::option::Option::Some(#value)),
         None => quote!(::std::option::Option::None),

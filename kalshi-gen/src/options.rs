@@ -11,11 +11,15 @@ pub enum FixupMode {
     Strict,
 }
 
+/// Name of the marker type unless set.
+pub(crate) const DEFAULT_MARKER: &str = "Api";
+
 /// Options of [`generate`](crate::generate). The default is lenient and requires nothing.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
     fixups: FixupMode,
+    marker: Option<String>,
     operations: Vec<String>,
     fields: Vec<(String, Vec<String>)>,
 }
@@ -34,10 +38,25 @@ impl Options {
         self
     }
 
+    /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in the root of the
+    /// crate, beside a type `Environment`. Defaults to `Api`.
+    #[must_use]
+    pub fn marker(mut self, name: impl Into<String>) -> Self {
+        self.marker = Some(name.into());
+        self
+    }
+
     /// Requires an operation by its id, such as `CreateOrderV2`. Generation fails if the spec lacks it.
     #[must_use]
     pub fn require_operation(mut self, id: impl Into<String>) -> Self {
         self.operations.push(id.into());
+        self
+    }
+
+    /// Requires several operations by their ids.
+    #[must_use]
+    pub fn require_operations(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.operations.extend(ids.into_iter().map(Into::into));
         self
     }
 
@@ -47,6 +66,10 @@ impl Options {
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
         self.fields.push((type_name.into(), fields));
         self
+    }
+
+    pub(crate) fn marker_name(&self) -> &str {
+        self.marker.as_deref().unwrap_or(DEFAULT_MARKER)
     }
 
     pub(crate) fn fixup_mode(&self) -> FixupMode {

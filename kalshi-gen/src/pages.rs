@@ -89,25 +89,28 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     }
     let sdk = runtime::root();
     let by_page = quote! {
-        /// The pages of the list, from `cursor` on if that is set: a stream.
+        /// A stream of the pages of the list, from `cursor` on if that is set.
         pub fn by_page(self) -> #sdk::pages::Pages<types::#name> {
-            #sdk::pages::Pages::new(self.#client.clone(), operations::#constant, self.into_request())
+            #sdk::rt::pages(&self.#client.core, operations::#constant, self.into_request())
         }
     };
     let by_item = list(answer, paging).map(|(items, ty)| {
         let ty = inside_types(ty);
-        let doc = format!("The `{items}` of all pages, one by one: a stream.");
+        let doc = format!("A stream of the `{items}` of all pages.");
         quote! {
             #[doc = #doc]
             pub fn by_item(self) -> #sdk::pages::Items<types::#name> {
-                #sdk::pages::Items::new(self.by_page())
+                #sdk::rt::items(self.by_page())
             }
-            /// The items of all pages in one list, `limit` at most. No page is fetched that is not needed.
+            /// Collects at most `limit` items of all pages. Requests no more pages than needed.
             ///
             /// # Errors
             ///
-            /// The first [`Error`]; what came before it is lost.
-            pub async fn collect_all(self, limit: usize) -> Result<::std::vec::Vec<#ty>, Error> {
+            /// Returns the first error and drops the items before it.
+            pub async fn collect_all(
+                self,
+                limit: usize,
+            ) -> ::std::result::Result<::std::vec::Vec<#ty>, #sdk::Error> {
                 self.by_item().collect_all(limit).await
             }
         }

@@ -1,7 +1,8 @@
-//! Third stage: progenitor's output becomes the Rust of this SDK: open enums, tolerant answers, builders only for what
-//! is sent, documentation throughout, and a `send` that leaves transport and errors to `kalshi-sdk`.
+//! Third stage: progenitor's output becomes the Rust of an API crate: open enums, tolerant responses, builders only for what is
+//! sent, documentation throughout, and a `send` that leaves transport and errors to the runtime.
 
 mod calls;
+mod client;
 mod types;
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
@@ -20,6 +21,7 @@ pub(crate) fn refine(
     file: File,
     spec: &Normalized,
     operations: &[Operation],
+    marker: &str,
 ) -> Result<File, Error> {
     let (mut types, mut builders, mut methods) = (None, None, None);
     for item in file.items {
@@ -40,7 +42,7 @@ pub(crate) fn refine(
     types::refine(&mut types, spec);
     if let Some((_, items)) = &mut types.content {
         let sdk = runtime::root();
-        // Hand-written, and found where the other types of the spec are.
+        // Hand-written, and listed with the other types of the spec.
         items.push(parse_quote! { #[doc(inline)] pub use #sdk::ErrorResponse; });
     }
     let traits = pages::traits(&types, operations);
@@ -50,9 +52,9 @@ pub(crate) fn refine(
     calls::refine_builders(&mut builders, &types, operations)?;
     calls::refine_methods(&mut methods, operations);
     let table = operations::table(operations);
-    let sdk = runtime::root();
+    let client = client::emit(marker);
     let file: File = parse_quote! {
-        use #sdk::Client;
+        #client
         #types
         #builders
         #methods

@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The path of the crate with the runtime of emitted code: the crate that the code is compiled in.
+/// The path of the crate with the runtime of emitted code.
 pub(crate) fn root() -> TokenStream {
-    quote!(crate)
+    quote!(::kalshi_core)
 }
 
 /// The path of the module around a module of emitted code.

@@ -8,7 +8,7 @@ use crate::{
     check,
     error::Error,
     names, operations,
-    options::FixupMode,
+    options::{DEFAULT_MARKER, FixupMode},
     scalars::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
     spec::{self, resolve, text},
     stages::{self, Rest},
@@ -117,7 +117,7 @@ impl Samples {
         let mut frames = Vec::new();
         for message in &messages {
             for Sample { name, mut body } in samples.answers(&message.name) {
-                if let Some((member, value)) = &message.told_by {
+                if let Some((member, value)) = &message.discriminator {
                     body[member] = json!(value);
                 }
                 let mut frame = json!({ "type": message.kind, "id": 7, "sid": 8, "seq": 9, "sending_ts_ms": 1_790_000_000_000_i64 });

@@ -19,12 +19,12 @@ pub(crate) const REFUSAL: &str = "RefusalObject";
 pub(crate) const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
 pub(crate) const SCALARS: [(&str, &str); 6] = [
-    (DOLLARS, "crate::Dollars"),
-    (CONTRACTS, "crate::Contracts"),
-    (PRICE_LEVEL, "crate::PriceLevel"),
-    (ID, "crate::Id"),
-    (SECRET, "crate::Secret"),
-    (REFUSAL, "crate::ErrorResponse"),
+    (DOLLARS, "::kalshi_core::Dollars"),
+    (CONTRACTS, "::kalshi_core::Contracts"),
+    (PRICE_LEVEL, "::kalshi_core::PriceLevel"),
+    (ID, "::kalshi_core::Id"),
+    (SECRET, "::kalshi_core::Secret"),
+    (REFUSAL, "::kalshi_core::ErrorResponse"),
 ];
 
 /// What a text is by the name of its member and by its format.

@@ -46,10 +46,15 @@ pub(crate) fn checked(document: Value) -> Result<Value, Error> {
 }
 
 /// Runs all stages for a checked OpenAPI spec.
-pub(crate) fn rest(document: Value, mode: FixupMode) -> Result<Rest, Error> {
+pub(crate) fn rest(document: Value, mode: FixupMode, marker: &str) -> Result<Rest, Error> {
     let normalized = normalized_rest(document, mode)?;
     let operations = operations::list(&normalized.tree)?;
-    let refined = refine::refine(client::generate(&normalized)?, &normalized, &operations)?;
+    let refined = refine::refine(
+        client::generate(&normalized)?,
+        &normalized,
+        &operations,
+        marker,
+    )?;
     Ok(Rest {
         refined,
         normalized,

@@ -9,7 +9,7 @@ use crate::{
     names,
     normalize::Normalized,
     operations,
-    options::FixupMode,
+    options::{DEFAULT_MARKER, FixupMode},
     stages::{self, Rest},
     yaml,
 };
@@ -25,7 +25,7 @@ pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
         refined,
         normalized,
         ..
-    } = stages::rest(document, fixups)?;
+    } = stages::rest(document, fixups, DEFAULT_MARKER)?;
     of(&refined, &normalized)
 }
 
@@ -135,7 +135,7 @@ fn plain(ty: &syn::Type) -> String {
         "::chrono::offset::",
         "::chrono::",
         "::serde_json::",
-        "crate::",
+        "::kalshi_core::",
     ] {
         text = text.replace(path, "");
     }
@@ -200,7 +200,7 @@ pub(crate) fn setters(refined: &syn::File, id: &str) -> Vec<(String, String)> {
             let ty = ty
                 .get(..end.0)?
                 .replace(' ', "")
-                .replace("crate::", "kalshi_sdk::");
+                .replace("::kalshi_core::", "kalshi_sdk::");
             Some((
                 signature.ident.to_string(),
                 ty.replace("::std::vec::Vec", "Vec")

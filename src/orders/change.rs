@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kalshi_core::rt;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
 use super::{
-    InvalidOrder, PlacedOrder,
+    InvalidOrder, OrderKey,
     find::{Fault, Found, Look, READ_LAG, later, look},
     place::Verdict,
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, Id, ResponseValue, operation,
+    ApiError, Client, Contracts, Dollars, Error, ResponseValue, operation,
     types::{
         AmendOrderV2Request, AmendOrderV2Response, BatchCancelOrdersV2Request,
         BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2ResponseOrders, CancelOrderV2Response,
@@ -19,77 +20,6 @@ use crate::{
         error::ConversionError,
     },
 };
-
-/// Which order, and where it is. An id alone does not tell the shard: name the market, or the shard itself, where orders are not all on
-/// the first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OrderKey {
-    /// The exchange's id of the order.
-    pub order_id: String,
-    /// The market it is in.
-    pub market_ticker: Option<String>,
-    /// The subaccount it is of; the primary one unless set.
-    pub subaccount: Option<i64>,
-    /// The shard it is on.
-    pub exchange_index: Option<i64>,
-}
-
-impl OrderKey {
-    /// The order of that id.
-    #[must_use]
-    pub fn new(order_id: impl Into<String>) -> Self {
-        Self {
-            order_id: order_id.into(),
-            ..Self::default()
-        }
-    }
-
-    /// The same, in that market.
-    #[must_use]
-    pub fn with_market(mut self, ticker: impl Into<String>) -> Self {
-        self.market_ticker = Some(ticker.into());
-        self
-    }
-
-    /// The same, of that subaccount.
-    #[must_use]
-    pub fn with_subaccount(mut self, subaccount: i64) -> Self {
-        self.subaccount = Some(subaccount);
-        self
-    }
-
-    /// The same, on that shard.
-    #[must_use]
-    pub fn with_exchange_index(mut self, exchange_index: i64) -> Self {
-        self.exchange_index = Some(exchange_index);
-        self
-    }
-}
-
-impl From<&str> for OrderKey {
-    fn from(order_id: &str) -> Self {
-        Self::new(order_id)
-    }
-}
-
-/// As messages of streams name an order.
-impl From<&Id> for OrderKey {
-    fn from(order_id: &Id) -> Self {
-        Self::new(order_id)
-    }
-}
-
-impl From<&PlacedOrder> for OrderKey {
-    fn from(order: &PlacedOrder) -> Self {
-        Self {
-            order_id: order.order_id.clone(),
-            market_ticker: Some(order.ticker.clone()),
-            subaccount: order.subaccount,
-            exchange_index: order.exchange_index,
-        }
-    }
-}
 
 /// What became of a change.
 #[derive(Clone, Debug)]
@@ -269,7 +199,7 @@ impl Client {
         mut change: AmendOrderV2Request,
     ) -> Result<ChangeOutcome<AmendOrderV2Response>, Error> {
         let key = order.into();
-        let invalid = |message: String| Error::invalid(operation::AMEND_ORDER_V2, message);
+        let invalid = |message: String| rt::invalid(operation::AMEND_ORDER_V2, message);
         if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
             return Err(invalid(InvalidOrder::Price(change.price).to_string()));
         }
@@ -304,7 +234,7 @@ impl Client {
         let key = order.into();
         if change.reduce_by.is_some() == change.reduce_to.is_some() {
             let message = "a decrease has one of `reduce_by` and `reduce_to`";
-            return Err(Error::invalid(operation::DECREASE_ORDER_V2, message));
+            return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
         }
         let wanted = change.reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
         change.exchange_index = change
@@ -332,7 +262,7 @@ impl Client {
     ) -> Result<Vec<ChangeOutcome<BatchCancelOrdersV2ResponseOrders>>, Error> {
         let operation = operation::BATCH_CANCEL_ORDERS_V2;
         if orders.is_empty() {
-            return Err(Error::invalid(operation, "the batch is empty"));
+            return Err(rt::invalid(operation, "the batch is empty"));
         }
         let items = orders.iter().map(|key| {
             let mut item = BatchCancelOrdersV2RequestOrders::builder().order_id(&key.order_id);
@@ -347,7 +277,7 @@ impl Client {
             }
             BatchCancelOrdersV2RequestOrders::try_from(item)
         });
-        let invalid = |error: ConversionError| Error::invalid(operation, error.to_string());
+        let invalid = |error: ConversionError| rt::invalid(operation, error.to_string());
         let items = items.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
         let body: BatchCancelOrdersV2Request = BatchCancelOrdersV2Request::builder()
             .orders(items)
@@ -361,7 +291,8 @@ impl Client {
                     let outcomes = orders.iter().zip(items).map(|(key, item)| {
                         cancelled(key, item, status).unwrap_or_else(|| {
                             let message = "an item does not tell for sure what became of its order";
-                            let error = Error::unlike(operation, status, message.to_owned());
+                            let error =
+                                rt::unexpected_response(operation, status, message.to_owned());
                             ChangeOutcome::Unknown(self.unsure(
                                 key,
                                 Wanted::Cancelled,
@@ -376,7 +307,7 @@ impl Client {
                     orders.len(),
                     items.len()
                 );
-                Verdict::Unknown(Error::unlike(operation, status, message))
+                Verdict::Unknown(rt::unexpected_response(operation, status, message))
             }
             Err(error) => Verdict::from(error),
         };
@@ -464,12 +395,12 @@ fn cancelled(
         return None;
     }
     let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
-    match item.error.clone().filter(ErrorResponse::says_something) {
+    match item.error.clone().filter(rt::is_set) {
         None => Some(ChangeOutcome::Done(item)),
-        Some(refusal) if refusal.is_fault() => None,
+        Some(refusal) if rt::is_fault(&refusal) => None,
         Some(refusal) if refusal.code.as_deref() == Some("not_found") && routed => {
             Some(ChangeOutcome::AlreadyGone)
         }
-        Some(refusal) => Some(ChangeOutcome::Rejected(ApiError::of_item(status, refusal))),
+        Some(refusal) => Some(ChangeOutcome::Rejected(rt::item_error(status, refusal))),
     }
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 use futures_core::Stream;
+use kalshi_core::rt;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::OrderKey;
 use crate::{
     Client, Error,
     pages::{ItemPage, Items},
-    retry, types,
+    types,
 };
 
 /// How long reads may lag behind writes; up to ten seconds were seen.
@@ -151,14 +152,14 @@ impl Client {
     /// The time by the clock that stamps signatures, by which the exchange's is measured too. One that does not tell is at the
     /// beginning of time, from where everything is found and nothing has expired.
     pub(super) fn now_ms(&self) -> u64 {
-        self.transport.clock.now_ms().unwrap_or_default()
+        rt::now_ms(&self.core)
     }
 
     /// A time surely before our `time_ms` by the exchange's clock, in Unix seconds.
     fn long_before(&self, time_ms: u64) -> i64 {
         let ours = i64::try_from(time_ms / 1_000).unwrap_or_default();
         let margin = |margin: Duration| i64::try_from(margin.as_secs()).unwrap_or_default();
-        let theirs = match self.transport.server_time.behind_ms() {
+        let theirs = match rt::clock_behind_ms(&self.core) {
             Some(behind) => ours
                 .saturating_add(behind / 1_000)
                 .saturating_sub(margin(MARGIN)),
@@ -208,9 +209,7 @@ async fn first<T: ItemPage>(
             Some(Ok(item)) if is_it(&item) => return Ok(Some(item)),
             Some(Ok(_)) => {}
             // The rate limit is no fault either.
-            Some(Err(error))
-                if error.would_wait().is_some() || retry::may_retry(error.operation(), &error) =>
-            {
+            Some(Err(error)) if is_local_wait(&error) || rt::may_retry(&error) => {
                 fault.set(Some(error));
                 sleep(FAULT_PAUSE).await;
                 items.resume();
@@ -219,4 +218,11 @@ async fn first<T: ItemPage>(
             None => return Ok(None),
         }
     }
+}
+
+/// Returns `true` if the request was rate limited locally and may be sent after a wait.
+fn is_local_wait(error: &Error) -> bool {
+    error
+        .local_rate_limit()
+        .is_some_and(|limit| limit.wait().is_some())
 }

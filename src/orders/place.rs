@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use kalshi_core::rt;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    OrderRules,
+    OrderKey, OrderRules,
     find::{Fault, Found, Look, READ_LAG, Search, later, look},
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ErrorResponse, operation,
+    ApiError, Client, Contracts, Dollars, Error, operation,
     types::{self, BatchCreateOrdersV2Request, CreateOrderV2Request},
 };
 
@@ -88,6 +89,17 @@ impl PlacedOrder {
             average_fill_price: None,
             average_fee_paid: None,
             order: None,
+        }
+    }
+}
+
+impl From<&PlacedOrder> for OrderKey {
+    fn from(order: &PlacedOrder) -> Self {
+        Self {
+            order_id: order.order_id.clone(),
+            market_ticker: Some(order.ticker.clone()),
+            subaccount: order.subaccount,
+            exchange_index: order.exchange_index,
         }
     }
 }
@@ -218,9 +230,9 @@ impl From<Error> for Verdict {
         // than a refusal is none for sure.
         let refused = error.api().filter(|refusal| {
             let status = refusal.status();
-            let success = status.is_success() && !refusal.has_more();
+            let success = status.is_success() && !rt::has_more(refusal);
             let refused = status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
-            (refused || success || status.is_redirection()) && error.processed_attempts() <= 1
+            (refused || success || status.is_redirection()) && rt::processed_attempts(&error) <= 1
         });
         match refused.cloned() {
             Some(refusal) => Self::Refused(refusal, error),
@@ -257,7 +269,7 @@ impl Client {
         let (id, made_here) = client_order_id(&mut order);
         let operation = operation::CREATE_ORDER_V2;
         self.check_order(&order, rules)
-            .map_err(|error| Error::invalid(operation, error.to_string()))?;
+            .map_err(|error| rt::invalid(operation, error.to_string()))?;
         let sent_ms = self.now_ms();
         let error = match self.create_order_v2().body(order.clone()).send().await {
             Ok(answer) => {
@@ -333,7 +345,7 @@ impl Client {
         let mut seen = BTreeSet::new();
         for (index, (order, id)) in orders.iter().zip(&ids).enumerate() {
             let invalid =
-                |message: String| Error::invalid(operation, format!("order {index}: {message}"));
+                |message: String| rt::invalid(operation, format!("order {index}: {message}"));
             self.check_order(order, &rules(order))
                 .map_err(|error| invalid(error.to_string()))?;
             if !seen.insert(id) {
@@ -343,14 +355,14 @@ impl Client {
             }
         }
         if orders.is_empty() {
-            return Err(Error::invalid(operation, "the batch is empty"));
+            return Err(rt::invalid(operation, "the batch is empty"));
         }
         let sent_ms = self.now_ms();
         let body: BatchCreateOrdersV2Request = BatchCreateOrdersV2Request::builder()
             .orders(orders.clone())
             .try_into()
             .map_err(|error: types::error::ConversionError| {
-                Error::invalid(operation, error.to_string())
+                rt::invalid(operation, error.to_string())
             })?;
         let orders = orders.into_iter().zip(ids);
         let unknown = |error: Error| {
@@ -381,15 +393,17 @@ impl Client {
                 items.len()
             );
             return Ok(orders
-                .map(unknown(Error::unlike(operation, status, message)))
+                .map(unknown(rt::unexpected_response(operation, status, message)))
                 .collect());
         }
         let outcomes = orders.zip(items).map(|((order, id), item)| {
             match item_outcome(&order, &id, item, status) {
                 Ok(outcome) => outcome,
-                Err(message) => {
-                    unknown(Error::unlike(operation, status, message.to_owned()))((order, id))
-                }
+                Err(message) => unknown(rt::unexpected_response(
+                    operation,
+                    status,
+                    message.to_owned(),
+                ))((order, id)),
             }
         });
         Ok(outcomes.collect())
@@ -422,7 +436,7 @@ fn item_outcome(
     status: StatusCode,
 ) -> Result<OrderOutcome, &'static str> {
     let order_id = item.order_id.filter(|id| !id.is_empty());
-    let refusal = item.error.filter(ErrorResponse::says_something);
+    let refusal = item.error.filter(rt::is_set);
     if item
         .client_order_id
         .as_ref()
@@ -431,8 +445,8 @@ fn item_outcome(
         return Err("an item tells of another order than the one in its place");
     }
     match (order_id, refusal, item.fill_count, item.remaining_count) {
-        (None, Some(refusal), _, _) if !refusal.is_fault() => {
-            Ok(OrderOutcome::Rejected(ApiError::of_item(status, refusal)))
+        (None, Some(refusal), _, _) if !rt::is_fault(&refusal) => {
+            Ok(OrderOutcome::Rejected(rt::item_error(status, refusal)))
         }
         (Some(order_id), None, Some(fill_count), Some(remaining_count)) => {
             Ok(OrderOutcome::Placed(PlacedOrder {

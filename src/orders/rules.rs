@@ -10,6 +10,7 @@ use crate::{
     Client, Contracts, Dollars,
     types::{CreateOrderV2Request, TimeInForce},
 };
+use kalshi_core::rt;
 
 /// Rules for an order beyond those that hold for all: the grid of its market, the group it is to be in.
 ///
@@ -237,7 +238,7 @@ impl Client {
         order: &CreateOrderV2Request,
         rules: &OrderRules,
     ) -> Result<(), InvalidOrder> {
-        let behind = self.transport.server_time.behind_ms().unwrap_or_default();
+        let behind = rt::clock_behind_ms(&self.core).unwrap_or_default();
         let theirs = Duration::from_millis(self.now_ms().saturating_add_signed(behind));
         let now = SystemTime::UNIX_EPOCH.checked_add(theirs);
         rules.check(order, now.unwrap_or(SystemTime::UNIX_EPOCH))

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use kalshi_core::ladder::{Ladder, LadderError, Sweep};
+
 use super::messages::{MarketSide, OrderbookDelta, OrderbookSnapshot};
 use crate::{Contracts, Dollars, PriceLevel};
 
@@ -11,36 +13,45 @@ use crate::{Contracts, Dollars, PriceLevel};
 /// price, which is at the end, and little is moved.
 ///
 /// ```
-/// use kalshi_sdk::{Contracts, Dollars, ws::{OrderBook, Outcome}};
+/// use kalshi_sdk::{Contracts, Dollars, ws::{OrderBook, OutcomeSide}};
 ///
 /// let mut book = OrderBook::new();
-/// book.add(Outcome::Yes, "0.40".parse()?, "100".parse()?)?;
-/// book.add(Outcome::No, "0.55".parse()?, "20".parse()?)?;
-/// book.add(Outcome::No, "0.54".parse()?, "30".parse()?)?;
-/// assert_eq!(book.best_ask(Outcome::Yes).unwrap().price, "0.45".parse()?);
+/// book.add(OutcomeSide::Yes, "0.40".parse()?, "100".parse()?)?;
+/// book.add(OutcomeSide::No, "0.55".parse()?, "20".parse()?)?;
+/// book.add(OutcomeSide::No, "0.54".parse()?, "30".parse()?)?;
+/// assert_eq!(book.best_ask(OutcomeSide::Yes).unwrap().price, "0.45".parse()?);
 /// assert_eq!(book.spread(), Some("0.05".parse()?));
 ///
 /// // Buying 30 YES takes 20 at 0.45 and 10 at 0.46.
-/// let sweep = book.sweep(Outcome::Yes, "30".parse()?);
+/// let sweep = book.sweep(OutcomeSide::Yes, "30".parse()?);
 /// assert_eq!((sweep.filled, sweep.cost), (Contracts::from(30), "13.60".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBook {
-    yes: Levels,
-    no: Levels,
+    yes: Ladder,
+    no: Ladder,
+}
+
+impl Default for OrderBook {
+    fn default() -> Self {
+        Self {
+            yes: Ladder::rising(),
+            no: Ladder::rising(),
+        }
+    }
 }
 
 /// What a contract pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum OutcomeSide {
     /// That it happens.
     Yes,
     /// That it does not.
     No,
 }
 
-impl Outcome {
+impl OutcomeSide {
     /// The other one.
     #[must_use]
     pub const fn other(self) -> Self {
@@ -56,7 +67,7 @@ impl Outcome {
 #[non_exhaustive]
 pub struct LevelDifference {
     /// Whose bids.
-    pub outcome: Outcome,
+    pub outcome: OutcomeSide,
     /// At which price.
     pub price: Dollars,
     /// How many contracts this book has there.
@@ -64,10 +75,6 @@ pub struct LevelDifference {
     /// How many the other one has.
     pub there: Contracts,
 }
-
-/// The bids for one outcome, rising in price: millionths of a dollar, hundredths of contracts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Levels(Vec<(i64, i64)>);
 
 /// Why a change does not fit a book: something was missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,70 +115,15 @@ impl fmt::Display for BookError {
 
 impl std::error::Error for BookError {}
 
-/// What taking contracts from a book comes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Sweep {
-    /// How many there were to take.
-    pub filled: Contracts,
-    /// What they cost together, without fees.
-    pub cost: Dollars,
-    /// The worst price among them; none if there was nothing to take.
-    pub worst: Option<Dollars>,
-}
-
-impl Levels {
-    fn from_levels<'a>(levels: impl IntoIterator<Item = &'a PriceLevel>) -> Self {
-        let positive = levels
-            .into_iter()
-            .filter(|level| level.count > Contracts::ZERO);
-        let mut levels: Vec<_> = positive
-            .map(|level| (level.price.micros(), level.count.hundredths()))
-            .collect();
-        levels.sort_unstable();
-        Self(levels)
-    }
-
-    fn add(&mut self, price: Dollars, count: i64) -> Result<(), BookError> {
-        let micros = price.micros();
-        if !(0..=Dollars::ONE.micros()).contains(&micros) {
-            return Err(BookError::Price { price });
+impl From<LadderError> for BookError {
+    fn from(error: LadderError) -> Self {
+        match error {
+            LadderError::Negative { price } => Self::Negative { price },
+            // A kind of error that this version does not know makes the book as wrong.
+            _ => Self::Negative {
+                price: Dollars::ZERO,
+            },
         }
-        let negative = BookError::Negative { price };
-        // Changes are mostly near the best price, which is the last.
-        let behind = self
-            .0
-            .iter()
-            .rev()
-            .take_while(|(other, _)| *other > micros)
-            .count();
-        let index = self.0.len() - behind;
-        match index
-            .checked_sub(1)
-            .and_then(|before| self.0.get_mut(before))
-        {
-            Some((other, held)) if *other == micros => {
-                *held = held
-                    .checked_add(count)
-                    .filter(|held| *held >= 0)
-                    .ok_or(negative)?;
-                if *held == 0 {
-                    self.0.remove(index - 1);
-                }
-            }
-            _ if count < 0 => return Err(negative),
-            _ if count == 0 => {}
-            _ => self.0.insert(index, (micros, count)),
-        }
-        Ok(())
-    }
-
-    /// The best first.
-    fn best_first(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.0.iter().rev().map(|&(price, count)| PriceLevel {
-            price: Dollars::from_micros(price),
-            count: Contracts::from_hundredths(count),
-        })
     }
 }
 
@@ -193,15 +145,15 @@ impl OrderBook {
     #[must_use]
     pub fn from_bids(yes: &[PriceLevel], no: &[PriceLevel]) -> Self {
         Self {
-            yes: Levels::from_levels(yes),
-            no: Levels::from_levels(no),
+            yes: Ladder::rising().with_levels(yes),
+            no: Ladder::rising().with_levels(no),
         }
     }
 
-    fn side(&self, outcome: Outcome) -> &Levels {
+    fn side(&self, outcome: OutcomeSide) -> &Ladder {
         match outcome {
-            Outcome::Yes => &self.yes,
-            Outcome::No => &self.no,
+            OutcomeSide::Yes => &self.yes,
+            OutcomeSide::No => &self.no,
         }
     }
 
@@ -212,15 +164,18 @@ impl OrderBook {
     /// If more would be taken than there is, or the price is none of a contract. The book is as it was.
     pub fn add(
         &mut self,
-        outcome: Outcome,
+        outcome: OutcomeSide,
         price: Dollars,
         change: Contracts,
     ) -> Result<(), BookError> {
         let levels = match outcome {
-            Outcome::Yes => &mut self.yes,
-            Outcome::No => &mut self.no,
+            OutcomeSide::Yes => &mut self.yes,
+            OutcomeSide::No => &mut self.no,
         };
-        levels.add(price, change.hundredths())
+        if !(Dollars::ZERO..=Dollars::ONE).contains(&price) {
+            return Err(BookError::Price { price });
+        }
+        levels.add(price, change).map_err(BookError::from)
     }
 
     /// Applies a delta of the channel `orderbook_delta`, whose NO prices are those of NO (`use_yes_price` not set).
@@ -230,45 +185,48 @@ impl OrderBook {
     /// Those of [`add`](Self::add), and for a side that is neither YES nor NO.
     pub fn apply(&mut self, delta: &OrderbookDelta) -> Result<(), BookError> {
         let outcome = match delta.side {
-            MarketSide::Yes => Outcome::Yes,
-            MarketSide::No => Outcome::No,
+            MarketSide::Yes => OutcomeSide::Yes,
+            MarketSide::No => OutcomeSide::No,
             _ => return Err(BookError::UnknownSide),
         };
         self.add(outcome, delta.price_dollars, delta.delta_fp)
     }
 
     /// All bids for an outcome, the best first.
-    pub fn bids(&self, outcome: Outcome) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome).best_first()
+    pub fn bids(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
+        self.side(outcome).levels()
     }
 
     /// All offers of an outcome, the best first: bids for the other one, seen from here.
-    pub fn asks(&self, outcome: Outcome) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome.other()).best_first().map(complement)
+    pub fn asks(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
+        self.side(outcome.other()).levels().map(complement)
     }
 
     /// The best bid.
     #[must_use]
-    pub fn best_bid(&self, outcome: Outcome) -> Option<PriceLevel> {
+    pub fn best_bid(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
         self.bids(outcome).next()
     }
 
     /// The best offer.
     #[must_use]
-    pub fn best_ask(&self, outcome: Outcome) -> Option<PriceLevel> {
+    pub fn best_ask(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
         self.asks(outcome).next()
     }
 
     /// What lies between the best bid and the best offer, which is the same for both outcomes; less than nothing in a crossed book.
     #[must_use]
     pub fn spread(&self) -> Option<Dollars> {
-        let (bid, ask) = (self.best_bid(Outcome::Yes)?, self.best_ask(Outcome::Yes)?);
+        let (bid, ask) = (
+            self.best_bid(OutcomeSide::Yes)?,
+            self.best_ask(OutcomeSide::Yes)?,
+        );
         ask.price.checked_sub(bid.price)
     }
 
     /// The middle between the best bid and the best offer: exact, as prices have up to four digits and amounts six.
     #[must_use]
-    pub fn mid(&self, outcome: Outcome) -> Option<Dollars> {
+    pub fn mid(&self, outcome: OutcomeSide) -> Option<Dollars> {
         let (bid, ask) = (self.best_bid(outcome)?, self.best_ask(outcome)?);
         Some(Dollars::from_micros(
             bid.price.micros().midpoint(ask.price.micros()),
@@ -283,7 +241,7 @@ impl OrderBook {
 
     /// A level at a price that no contract has; snapshots are not checked when they are read.
     pub(super) fn impossible_price(&self) -> Option<BookError> {
-        let levels = self.yes.best_first().chain(self.no.best_first());
+        let levels = self.yes.levels().chain(self.no.levels());
         let mut prices = levels.map(|level| level.price);
         let price = prices.find(|price| !(Dollars::ZERO..=Dollars::ONE).contains(price))?;
         Some(BookError::Price { price })
@@ -292,7 +250,7 @@ impl OrderBook {
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.yes.0.is_empty() && self.no.0.is_empty()
+        self.yes.is_empty() && self.no.is_empty()
     }
 
     /// Where two books differ, falling in price: empty where they are the same. To check a live book against the REST interface:
@@ -314,7 +272,7 @@ impl OrderBook {
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
         let mut differences = Vec::new();
-        for outcome in [Outcome::Yes, Outcome::No] {
+        for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
             let mut levels: BTreeMap<_, (Contracts, Contracts)> = BTreeMap::new();
             for level in self.bids(outcome) {
                 levels.entry(level.price).or_default().0 = level.count;
@@ -338,30 +296,14 @@ impl OrderBook {
 
     /// How many levels an outcome's bids have.
     #[must_use]
-    pub fn depth(&self, outcome: Outcome) -> usize {
-        self.side(outcome).0.len()
+    pub fn depth(&self, outcome: OutcomeSide) -> usize {
+        self.side(outcome).depth()
     }
 
     /// What buying `count` contracts of an outcome takes from the book. An amount that cannot be held is cut off before.
     #[must_use]
-    pub fn sweep(&self, outcome: Outcome, count: Contracts) -> Sweep {
-        let (mut left, mut micros) = (count.hundredths().max(0), 0_i128);
-        let mut worst = None;
-        for level in self.asks(outcome) {
-            let taken = level.count.hundredths().min(left);
-            let cost = i128::from(level.price.micros()) * i128::from(taken);
-            if taken == 0 || i64::try_from((micros + cost) / 100).is_err() {
-                break;
-            }
-            micros += cost;
-            left -= taken;
-            worst = Some(level.price);
-        }
-        Sweep {
-            filled: Contracts::from_hundredths(count.hundredths().max(0) - left),
-            cost: Dollars::from_micros(i64::try_from(micros / 100).unwrap_or(i64::MAX)),
-            worst,
-        }
+    pub fn sweep(&self, outcome: OutcomeSide, count: Contracts) -> Sweep {
+        Sweep::from_levels(self.asks(outcome), count)
     }
 }
 
@@ -383,27 +325,27 @@ mod tests {
     fn the_rest_of_a_sweep_is_not_there() {
         let mut book = OrderBook::new();
         assert_eq!(
-            book.sweep(Outcome::Yes, Contracts::from(5)),
+            book.sweep(OutcomeSide::Yes, Contracts::from(5)),
             Sweep::default()
         );
         book.add(
-            Outcome::No,
+            OutcomeSide::No,
             "0.60".parse().unwrap(),
             "2.50".parse().unwrap(),
         )
         .unwrap();
-        let sweep = book.sweep(Outcome::Yes, Contracts::from(5));
+        let sweep = book.sweep(OutcomeSide::Yes, Contracts::from(5));
         assert_eq!(
             (sweep.filled, sweep.cost),
             ("2.5".parse().unwrap(), Dollars::ONE)
         );
         assert_eq!(sweep.worst, Some("0.4".parse().unwrap()));
         assert_eq!(
-            book.sweep(Outcome::No, Contracts::from(5)).filled,
+            book.sweep(OutcomeSide::No, Contracts::from(5)).filled,
             Contracts::ZERO
         );
         assert_eq!(
-            book.sweep(Outcome::Yes, Contracts::from(-5)),
+            book.sweep(OutcomeSide::Yes, Contracts::from(-5)),
             Sweep::default()
         );
     }
@@ -412,28 +354,38 @@ mod tests {
     fn what_does_not_fit_changes_nothing() {
         let mut book = OrderBook::new();
         let price = "0.30".parse().unwrap();
-        book.add(Outcome::Yes, price, Contracts::from(5)).unwrap();
+        book.add(OutcomeSide::Yes, price, Contracts::from(5))
+            .unwrap();
         let before = book.clone();
         for (price, count) in [("0.30", -6), ("0.31", -1), ("1.01", 1), ("-0.01", 1)] {
-            book.add(Outcome::Yes, price.parse().unwrap(), Contracts::from(count))
-                .unwrap_err();
+            book.add(
+                OutcomeSide::Yes,
+                price.parse().unwrap(),
+                Contracts::from(count),
+            )
+            .unwrap_err();
             assert_eq!(book, before, "{price} {count}");
         }
-        book.add(Outcome::Yes, price, Contracts::from(-5)).unwrap();
+        book.add(OutcomeSide::Yes, price, Contracts::from(-5))
+            .unwrap();
         assert!(book.is_empty());
     }
 
     #[test]
     fn bids_that_meet_are_crossed() {
         let mut book = OrderBook::new();
-        book.add(Outcome::Yes, "0.40".parse().unwrap(), Contracts::from(1))
+        book.add(
+            OutcomeSide::Yes,
+            "0.40".parse().unwrap(),
+            Contracts::from(1),
+        )
+        .unwrap();
+        assert!(!book.is_crossed());
+        book.add(OutcomeSide::No, "0.59".parse().unwrap(), Contracts::from(1))
             .unwrap();
         assert!(!book.is_crossed());
-        book.add(Outcome::No, "0.59".parse().unwrap(), Contracts::from(1))
-            .unwrap();
-        assert!(!book.is_crossed());
-        assert_eq!(book.mid(Outcome::Yes), Some("0.405".parse().unwrap()));
-        book.add(Outcome::No, "0.60".parse().unwrap(), Contracts::from(1))
+        assert_eq!(book.mid(OutcomeSide::Yes), Some("0.405".parse().unwrap()));
+        book.add(OutcomeSide::No, "0.60".parse().unwrap(), Contracts::from(1))
             .unwrap();
         assert!(book.is_crossed());
     }
@@ -444,7 +396,7 @@ mod tests {
             let mut book = OrderBook::new();
             let mut model: BTreeMap<(bool, i64), i64> = BTreeMap::new();
             for (yes, tick, count) in changes {
-                let outcome = if yes { Outcome::Yes } else { Outcome::No };
+                let outcome = if yes { OutcomeSide::Yes } else { OutcomeSide::No };
                 let held = model.get(&(yes, tick)).copied().unwrap_or(0);
                 let result = book.add(outcome, Dollars::from_micros(tick * 5_000), Contracts::from_hundredths(count));
                 prop_assert_eq!(result.is_ok(), held + count >= 0);
@@ -452,7 +404,7 @@ mod tests {
                     model.insert((yes, tick), held + count);
                     model.retain(|_, count| *count > 0);
                 }
-                for (outcome, yes) in [(Outcome::Yes, true), (Outcome::No, false)] {
+                for (outcome, yes) in [(OutcomeSide::Yes, true), (OutcomeSide::No, false)] {
                     let levels: Vec<_> = book.bids(outcome).map(|level| (level.price.micros() / 5_000, level.count.hundredths())).collect();
                     let expected: Vec<_> = model.iter().rev().filter(|((side, _), _)| *side == yes).map(|((_, tick), count)| (*tick, *count)).collect();
                     prop_assert_eq!(levels, expected);

@@ -1,26 +1,26 @@
-//! What becomes of order books, and what they ask for.
+//! Events of order books.
 
 use std::sync::Arc;
 
-use super::BookError;
+use super::book::BookError;
 
-/// What became of a book.
+/// A change of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BookEvent {
     /// A live book has changed.
     Changed {
-        /// Its market.
+        /// Ticker of the market.
         market_ticker: Arc<str>,
     },
-    /// A book is live: by its first snapshot, or again.
+    /// A book is live, for the first time or again.
     Live {
-        /// Its market.
+        /// Ticker of the market.
         market_ticker: Arc<str>,
     },
-    /// A book is not to be trusted any more, until it is live again.
+    /// A book must not be used until it is live again.
     Stale {
-        /// Its market.
+        /// Ticker of the market.
         market_ticker: Arc<str>,
         /// Why.
         reason: StaleReason,
@@ -28,7 +28,7 @@ pub enum BookEvent {
 }
 
 impl BookEvent {
-    /// The market that it is about.
+    /// Ticker of the market.
     #[must_use]
     pub fn market_ticker(&self) -> &str {
         match self {
@@ -43,35 +43,25 @@ impl BookEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleReason {
-    /// A frame of its subscription is missing.
+    /// A message of the subscription is missing.
     Gap {
-        /// The one that should have come.
+        /// The sequence number that should have come.
         expected: u64,
-        /// The one that came.
+        /// The sequence number that came.
         got: u64,
     },
     /// A change does not fit the book.
     Broken(BookError),
-    /// The best bids meet.
+    /// The best bid and the best ask cross.
     Crossed,
-    /// A change came before any snapshot of the market.
+    /// A change came before a snapshot of the market.
     NoSnapshot,
-    /// A frame of its subscription could not be read, and may have been a change.
+    /// A message of the subscription could not be decoded, and may have been a change.
     Malformed,
-    /// Messages were dropped because they were not read fast enough.
+    /// Messages were dropped because they were not read in time.
     Lagged,
-    /// The subscription does not have the market any more, or it is not known whether it has.
+    /// The subscription no longer has the market, or it is unknown whether it has.
     Unsubscribed,
-    /// The connection is gone, or the subscription is.
+    /// The connection was lost, or the subscription ended.
     Disconnected,
-}
-
-/// Snapshots to ask for: `update_subscription` with the action `get_snapshot`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SnapshotRequest {
-    /// The subscription.
-    pub sid: u64,
-    /// The markets.
-    pub market_tickers: Vec<String>,
 }

@@ -8,27 +8,30 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use kalshi_core::ws::{BookApi, SnapshotRequest};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{
-    BookEvent, Books, Channel, OrderBook, SnapshotRequest, Stream, StreamBuilder, StreamError,
-    StreamEvent, StreamHandle, subscription::Command,
+    Channel, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
+    book::OrderBook, book_event::BookEvent, books::Books, messages::Message,
 };
+use crate::TradeApi;
 
-/// How long to wait before a snapshot that was refused is asked for again, at first; twice as long each time after.
-const BEFORE_ASKING_AGAIN: Duration = Duration::from_secs(1);
-/// How often that pause doubles, to about a minute.
-const MOST_DOUBLED: u32 = 6;
+/// Pause before a rejected snapshot is requested again. It doubles each time.
+const REQUEST_PAUSE: Duration = Duration::from_secs(1);
+/// Times that the pause doubles, to about a minute.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// Live order books of markets, over connections that come and go.
 ///
 /// It reads the stream, asks for snapshots where something was missed, and gives a book out only while it is live.
 ///
 /// ```no_run
-/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, Outcome}};
+/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, OutcomeSide}};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut books = client.stream().market("KXTEST-26-A").books().await?;
+/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
 /// while let Some(update) = books.next().await {
 ///     match update? {
 ///         BookUpdate::Book(BookEvent::Stale { market_ticker, reason }) => {
@@ -36,7 +39,7 @@ const MOST_DOUBLED: u32 = 6;
 ///         }
 ///         BookUpdate::Book(event) => {
 ///             let book = books.live(event.market_ticker()).unwrap();
-///             println!("{:?} to {:?}", book.best_bid(Outcome::Yes), book.best_ask(Outcome::Yes));
+///             println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
 ///         }
 ///         BookUpdate::Connection(event) => println!("{event:?}"),
 ///         _ => {}
@@ -46,8 +49,8 @@ const MOST_DOUBLED: u32 = 6;
 /// # }
 /// ```
 pub struct BookStream {
-    stream: Stream,
-    handle: StreamHandle,
+    connection: Connection,
+    handle: ConnectionHandle,
     books: Books,
     /// What it was made for.
     markets: Vec<String>,
@@ -68,7 +71,7 @@ enum Next {
     Nothing,
     /// These were refused.
     Wait(SnapshotRequest),
-    AskAgain(SnapshotRequest),
+    RequestAgain(SnapshotRequest),
 }
 
 /// What a [`BookStream`] tells.
@@ -79,33 +82,34 @@ pub enum BookUpdate {
     /// What became of a book.
     Book(BookEvent),
     /// News of the connection, and messages that have nothing to do with books.
-    Connection(StreamEvent),
+    Connection(Event),
 }
 
-impl StreamBuilder {
-    /// Connects, and keeps the order books of the markets chosen. The channel `orderbook_delta` need not be named, and
-    /// `skip_ticker_ack` is not asked for.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`connect`](Self::connect), and when `use_yes_price` was set.
-    pub async fn books(mut self) -> Result<BookStream, StreamError> {
-        if self.uses_yes_price() {
-            return Err(StreamError::Invalid(
-                "books are kept by NO prices: leave `use_yes_price` away".to_owned(),
+impl BookApi for TradeApi {
+    type BookStream = BookStream;
+
+    async fn books(builder: ConnectionBuilder) -> Result<BookStream, ConnectionError> {
+        let params = builder.params_of(&Channel::OrderbookDelta);
+        let uses_yes_price =
+            |params: &Map<String, Value>| params.get("use_yes_price") == Some(&true.into());
+        if params.as_ref().is_ok_and(uses_yes_price) {
+            return Err(ConnectionError::Invalid(
+                "books need NO prices: do not set `use_yes_price`".to_owned(),
             ));
         }
-        self = self.for_books();
-        if !self.has_channel(&Channel::OrderbookDelta) {
-            self = self.channel(Channel::OrderbookDelta);
+        // NO prices whatever the exchange's default becomes, and the list of markets in acknowledgements.
+        let mut builder =
+            builder.params(|params| params.use_yes_price(false).skip_ticker_ack(false));
+        if !builder.channels().contains(&Channel::OrderbookDelta) {
+            builder = builder.channel(Channel::OrderbookDelta);
         }
-        let markets = self.market_tickers().to_vec();
-        let stream = self.connect().await?;
+        let markets = builder.market_tickers().to_vec();
+        let connection = builder.connect().await?;
         Ok(BookStream {
-            handle: stream.handle(),
+            handle: connection.handle(),
             markets,
             sid: None,
-            stream,
+            connection,
             books: Books::new(),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
@@ -115,41 +119,23 @@ impl StreamBuilder {
     }
 }
 
-impl StreamHandle {
-    /// Asks for the snapshots that [`Books::take_requests`] wants; they come in the stream.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`command`](Self::command).
-    pub async fn send_request(&self, request: &SnapshotRequest) -> Result<(), StreamError> {
-        let (sid, market_tickers) = (request.sid, request.market_tickers.clone());
-        let snapshots = self.ask(|reply| Command::SnapshotOf {
-            sid,
-            market_tickers,
-            reply,
-        });
-        snapshots.await.map(drop)
-    }
-}
-
 impl BookStream {
     /// What happens next; none after the end. It may be dropped and asked again at any time.
-    pub async fn next(&mut self) -> Option<Result<BookUpdate, StreamError>> {
+    pub async fn next(&mut self) -> Option<Result<BookUpdate, ConnectionError>> {
         loop {
             if let Some(update) = self.updates.pop_front() {
                 return Some(Ok(update));
             }
-            for request in self.books.take_requests() {
+            for request in self.books.drain_snapshot_requests() {
                 // Not in a circle, where a snapshot does not mend the book.
                 let now = Instant::now();
                 let since = self.asked.insert(request.sid, now).map(|asked| now - asked);
-                let pause = since.map_or(Duration::ZERO, |since| {
-                    BEFORE_ASKING_AGAIN.saturating_sub(since)
-                });
+                let pause =
+                    since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
                 self.requests.push(ask(self.handle.clone(), request, pause));
             }
             tokio::select! {
-                event = self.stream.next() => match event {
+                event = self.connection.next() => match event {
                     Some(Ok(event)) => self.take(event),
                     end => {
                         // Nothing comes any more: no book is live.
@@ -160,7 +146,7 @@ impl BookStream {
                 Some(next) = self.requests.next(), if !self.requests.is_empty() => match next {
                     Next::Nothing => {}
                     Next::Wait(refused) => self.wait(refused),
-                    Next::AskAgain(request) => self.books.ask_again(&request),
+                    Next::RequestAgain(request) => self.books.request_again(&request),
                 }
             }
         }
@@ -174,22 +160,22 @@ impl BookStream {
             most = most.max(*refusals);
             *refusals += 1;
         }
-        let pause = BEFORE_ASKING_AGAIN * 2_u32.pow(most.min(MOST_DOUBLED));
+        let pause = REQUEST_PAUSE * 2_u32.pow(most.min(MAX_DOUBLINGS));
         self.requests.push(Box::pin(async move {
             tokio::time::sleep(pause).await;
-            Next::AskAgain(refused)
+            Next::RequestAgain(refused)
         }));
     }
 
     /// Tells the books what a new subscription has, so that they notice if its first messages get lost.
-    fn expect_books(&mut self, event: &StreamEvent) {
+    fn register_books(&mut self, event: &Event) {
         let (subscription, sid) = match event {
-            StreamEvent::Disconnected { .. } => return self.sid = None,
-            StreamEvent::Resubscribed { subscription, sid } => (Some(*subscription), Some(*sid)),
-            StreamEvent::Message(received) => (received.subscription, received.frame.sid),
+            Event::Disconnected { .. } => return self.sid = None,
+            Event::Resubscribed { subscription, sid } => (Some(*subscription), Some(*sid)),
+            Event::Message(received) => (received.subscription, received.frame.sid),
             _ => return,
         };
-        let own = self.stream.subscriptions().iter();
+        let own = self.connection.subscriptions().iter();
         let mut own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
         if sid == self.sid || !own.any(|own| Some(own.id()) == subscription) {
             return;
@@ -197,22 +183,30 @@ impl BookStream {
         if let Some(sid) = sid {
             let mut markets = std::mem::take(&mut self.markets);
             markets.extend(self.books.market_tickers().map(str::to_owned));
-            self.books.expect(sid, markets);
+            self.books.register(sid, markets);
             self.sid = Some(sid);
         }
     }
 
-    fn take(&mut self, event: StreamEvent) {
-        self.expect_books(&event);
-        let events = self.books.feed_event(&event);
+    fn take(&mut self, event: Event) {
+        self.register_books(&event);
+        let events = self.books.apply_event(&event);
         for event in &events {
             if let BookEvent::Live { market_ticker } = event {
                 self.refusals.remove(market_ticker.as_ref());
             }
         }
-        let is_of_a_book =
-            matches!(&event, StreamEvent::Message(received) if received.is_of_a_book());
-        if !is_of_a_book {
+        let belongs_to_books = matches!(
+            &event,
+            Event::Message(received) if matches!(
+                received.frame.message,
+                Message::OrderbookSnapshot(_)
+                    | Message::OrderbookDelta(_)
+                    | Message::OkReply(_)
+                    | Message::UnsubscribedReply
+            )
+        );
+        if !belongs_to_books {
             self.updates.push_back(BookUpdate::Connection(event));
         }
         self.updates
@@ -231,19 +225,19 @@ impl BookStream {
         &self.books
     }
 
-    /// The stream below, for its subscriptions and further commands.
-    pub fn stream(&self) -> &Stream {
-        &self.stream
+    /// The connection, for its subscriptions and further commands.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Closes the connection.
     pub async fn shutdown(self) {
-        self.stream.shutdown().await;
+        self.connection.shutdown().await;
     }
 }
 
 /// Asks for snapshots. A refusal does not say which market it is about, so each is asked for alone then.
-fn ask(handle: StreamHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
+fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
     Box::pin(async move {
         tokio::time::sleep(pause).await;
         let Err(error) = handle.send_request(&request).await else {
@@ -251,23 +245,16 @@ fn ask(handle: StreamHandle, mut request: SnapshotRequest, pause: Duration) -> R
         };
         tracing::debug!(%error, "snapshots were not to be had");
         let sid = request.sid;
-        let is_of_one = matches!(&error, StreamError::Command(error) if !error.is_transient());
+        let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
         if is_of_one && request.market_tickers.len() > 1 {
             let mut refused = Vec::new();
             for market_ticker in request.market_tickers {
-                let market_tickers = vec![market_ticker];
-                let alone = SnapshotRequest {
-                    sid,
-                    market_tickers,
-                };
+                let alone = SnapshotRequest::new(sid, vec![market_ticker]);
                 if handle.send_request(&alone).await.is_err() {
                     refused.extend(alone.market_tickers);
                 }
             }
-            request = SnapshotRequest {
-                sid,
-                market_tickers: refused,
-            };
+            request = SnapshotRequest::new(sid, refused);
         }
         Next::Wait(request)
     })
@@ -276,7 +263,7 @@ fn ask(handle: StreamHandle, mut request: SnapshotRequest, pause: Duration) -> R
 impl fmt::Debug for BookStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BookStream")
-            .field("stream", &self.stream)
+            .field("connection", &self.connection)
             .finish_non_exhaustive()
     }
 }

@@ -1,20 +1,21 @@
 //! Order books that heal: kept by the frames of subscriptions, stale when something was missed, live again by a snapshot.
 
-mod kept;
+mod tracked;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use kept::{Clock, Kept, State, tick};
+use kalshi_core::ws::{MalformedMessage, SnapshotRequest, is_terminal};
 use serde::Deserialize;
+use tracked::{Clock, State, TrackedBook, tick};
 
 use super::{
-    BookEvent, Frame, MalformedMessage, Message, OrderBook, SnapshotRequest, StaleReason,
-    StreamEvent,
-    error::is_terminal,
-    messages::{OrderbookDelta, OrderbookSnapshot},
+    Event, Frame,
+    book::OrderBook,
+    book_event::{BookEvent, StaleReason},
+    messages::{Message, OrderbookDelta, OrderbookSnapshot},
 };
 
 /// A frame that comes later than by so many does not come late: the one before it had a number that was wrong.
@@ -26,14 +27,14 @@ const NONE: u64 = 0;
 /// The order books of any number of subscriptions to `orderbook_delta` on one connection.
 ///
 /// It is fed every frame of the connection, in the order they came, and does no input or output itself: whoever owns the
-/// connection sends what [`take_requests`](Self::take_requests) asks for. A book is given out only while it is live, so that
+/// connection sends what [`drain_snapshot_requests`](Self::drain_snapshot_requests) asks for. A book is given out only while it is live, so that
 /// nobody trades on a price that may be wrong.
 ///
 /// All frames of a subscription share one sequence, also those of other markets and acknowledgements. A gap in it does not say
 /// which market lost a change, so all books of the subscription are stale until a snapshot of each has come.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
-    books: HashMap<Arc<str>, Kept>,
+    books: HashMap<Arc<str>, TrackedBook>,
     subscriptions: BTreeMap<u64, Subscription>,
 }
 
@@ -104,7 +105,7 @@ impl Books {
     /// Takes in a frame of a subscription that was made without `use_yes_price` and `skip_ticker_ack`, and tells what became of which
     /// books. Frames that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is
     /// live: each is back with its next change.
-    pub fn feed(&mut self, frame: &Frame) -> Vec<BookEvent> {
+    pub fn apply(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
         let Some(sid) = frame.sid else {
             match &frame.message {
@@ -197,17 +198,17 @@ impl Books {
 
     /// Takes in an event of a stream, and tells what became of which books: messages, lost connections, and messages that were
     /// dropped because they were not read.
-    pub fn feed_event(&mut self, event: &StreamEvent) -> Vec<BookEvent> {
+    pub fn apply_event(&mut self, event: &Event) -> Vec<BookEvent> {
         match event {
-            StreamEvent::Message(received) => self.feed(&received.frame),
-            StreamEvent::Left { sid, .. } => {
+            Event::Message(received) => self.apply(&received.frame),
+            Event::Detached { sid, .. } => {
                 let mut events = Vec::new();
                 self.forget(*sid, &mut events);
                 events
             }
             // A new connection also says that the one before is gone.
-            StreamEvent::Disconnected { .. } | StreamEvent::Connected => self.disconnected(),
-            StreamEvent::Lagged { .. } => {
+            Event::Disconnected { .. } | Event::Connected => self.disconnected(),
+            Event::Lagged { .. } => {
                 let mut events = Vec::new();
                 self.stale_everywhere(StaleReason::Lagged, &mut events);
                 events
@@ -218,7 +219,11 @@ impl Books {
 
     /// Takes note of the markets of a new subscription, none of whose frames has come: should the first ones get lost, their books are
     /// known to be missing.
-    pub fn expect(&mut self, sid: u64, market_tickers: impl IntoIterator<Item = impl AsRef<str>>) {
+    pub fn register(
+        &mut self,
+        sid: u64,
+        market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
+    ) {
         let is_new = !self.subscriptions.contains_key(&sid);
         for market_ticker in market_tickers {
             let ticker = self.interned(market_ticker.as_ref());
@@ -226,9 +231,9 @@ impl Books {
             subscription.is_whole |= is_new;
             subscription.tickers.insert(Arc::clone(&ticker));
             // Its snapshot is on the way.
-            let is_there = |kept: &Kept| kept.sid == sid;
+            let is_there = |kept: &TrackedBook| kept.sid == sid;
             if !self.books.get(&ticker).is_some_and(is_there) {
-                let kept = Kept::without_snapshot(Arc::clone(&ticker), sid, 0, true);
+                let kept = TrackedBook::without_snapshot(Arc::clone(&ticker), sid, 0, true);
                 self.books.insert(ticker, kept);
             }
         }
@@ -256,7 +261,7 @@ impl Books {
     }
 
     /// The snapshots to ask for: each is given out once, and again should its book become stale anew.
-    pub fn take_requests(&mut self) -> Vec<SnapshotRequest> {
+    pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
         let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for (ticker, kept) in &mut self.books {
             if let State::Stale { is_asked, .. } = &mut kept.state
@@ -269,16 +274,13 @@ impl Books {
         }
         let request = |(sid, mut market_tickers): (u64, Vec<String>)| {
             market_tickers.sort_unstable();
-            SnapshotRequest {
-                sid,
-                market_tickers,
-            }
+            SnapshotRequest::new(sid, market_tickers)
         };
         wanted.into_iter().map(request).collect()
     }
 
     /// Asks once more for what was asked for: when a request was refused or its answer does not come.
-    pub fn ask_again(&mut self, request: &SnapshotRequest) {
+    pub fn request_again(&mut self, request: &SnapshotRequest) {
         for market_ticker in &request.market_tickers {
             if let Some(kept) = self.books.get_mut(market_ticker.as_str())
                 && kept.sid == request.sid
@@ -300,7 +302,7 @@ impl Books {
         if let Some(subscription) = self.subscriptions.get_mut(&sid) {
             subscription.tickers.insert(Arc::clone(&ticker));
         }
-        let fresh = Kept {
+        let fresh = TrackedBook {
             ticker: Arc::clone(&ticker),
             book: OrderBook::from(snapshot),
             sid,
@@ -321,7 +323,7 @@ impl Books {
             .as_ref()
             .is_some_and(|kept| matches!(kept.state, State::Live));
         let changes = match before {
-            Some(Kept {
+            Some(TrackedBook {
                 state: State::Stale { changes, .. },
                 sid: of,
                 ..
@@ -382,7 +384,7 @@ impl Books {
             return;
         };
         subscription.tickers.insert(Arc::clone(&ticker));
-        let kept = Kept::without_snapshot(Arc::clone(&ticker), sid, seq, false);
+        let kept = TrackedBook::without_snapshot(Arc::clone(&ticker), sid, seq, false);
         let before = self.books.insert(Arc::clone(&ticker), kept);
         if before.is_none_or(|kept| matches!(kept.state, State::Live)) {
             let reason = StaleReason::NoSnapshot;
@@ -397,7 +399,7 @@ impl Books {
     fn unreadable(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
         match self.books.get_mut(ticker) {
             Some(kept) if kept.sid != sid => self.missed_snapshot(sid, seq, ticker, events),
-            Some(Kept {
+            Some(TrackedBook {
                 state: State::Live, ..
             }) => self.stale(ticker, StaleReason::Malformed, events),
             Some(kept) => kept.state = State::stale(seq),
@@ -435,14 +437,16 @@ impl Books {
         let since = subscription.last;
         for ticker in subscription.tickers.clone() {
             match self.books.get_mut(&ticker) {
-                Some(Kept {
+                Some(TrackedBook {
                     state: State::Live,
                     sid: of,
                     ..
                 }) if *of == sid => self.stale(&ticker, reason, events),
                 // What is kept for it has a hole now: its snapshot may have been what is missing.
-                Some(Kept { state, sid: of, .. }) if *of == sid => *state = State::stale(since),
-                Some(Kept { sid: of, .. }) if *of != NONE => {}
+                Some(TrackedBook { state, sid: of, .. }) if *of == sid => {
+                    *state = State::stale(since)
+                }
+                Some(TrackedBook { sid: of, .. }) if *of != NONE => {}
                 // Its snapshot may have been what is missing.
                 _ => self.missed_snapshot(sid, since, &ticker, events),
             }

@@ -1,8 +1,3 @@
-//! The messages of the streams, as `asyncapi.yaml` has them.
+//! The messages of the WebSocket, generated from `asyncapi.yaml`.
 
-#![allow(
-    dead_code,
-    reason = "which of these the generated code needs is up to the contract"
-)]
-
-include!(concat!(env!("OUT_DIR"), "/streams.rs"));
+include!(concat!(env!("OUT_DIR"), "/websocket.rs"));

@@ -5,7 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEvent};
+use kalshi_core::ws::SnapshotRequest;
+
+use super::{
+    Event,
+    book::OrderBook,
+    book_event::{BookEvent, StaleReason},
+    books::Books,
+};
 
 /// The order books of the same markets, kept by several connections.
 ///
@@ -20,7 +27,7 @@ use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEve
 /// use kalshi_sdk::{Client, ws::{Channel, RedundantBooks}};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let connect = || client.stream().channel(Channel::OrderbookDelta).market("KXTEST-26-A").connect();
+/// let connect = || client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A").connect();
 /// let mut streams = [connect().await?, connect().await?];
 /// let mut books = RedundantBooks::new(streams.len());
 /// loop {
@@ -31,11 +38,11 @@ use super::{BookEvent, Books, OrderBook, SnapshotRequest, StaleReason, StreamEve
 ///     };
 ///     // The end of one stream ends this example.
 ///     let Some(event) = event else { break };
-///     for event in books.feed_event(connection, &event?) {
+///     for event in books.apply_event(connection, &event?) {
 ///         println!("{event:?}");
 ///     }
-///     for request in books.take_requests(connection) {
-///         // Should this fail, `ask_again` has it asked for once more.
+///     for request in books.drain_snapshot_requests(connection) {
+///         // Should this fail, `request_again` has it asked for once more.
 ///         let handle = streams[connection].handle();
 ///         tokio::spawn(async move { handle.send_request(&request).await });
 ///     }
@@ -84,15 +91,17 @@ impl RedundantBooks {
     }
 
     /// The snapshots to ask for on a connection.
-    pub fn take_requests(&mut self, connection: usize) -> Vec<SnapshotRequest> {
+    pub fn drain_snapshot_requests(&mut self, connection: usize) -> Vec<SnapshotRequest> {
         let books = self.connections.get_mut(connection);
-        books.map(Books::take_requests).unwrap_or_default()
+        books
+            .map(Books::drain_snapshot_requests)
+            .unwrap_or_default()
     }
 
     /// Asks once more for what was asked for on a connection: when a request was refused or its answer does not come.
-    pub fn ask_again(&mut self, connection: usize, request: &SnapshotRequest) {
+    pub fn request_again(&mut self, connection: usize, request: &SnapshotRequest) {
         if let Some(books) = self.connections.get_mut(connection) {
-            books.ask_again(request);
+            books.request_again(request);
         }
     }
 
@@ -104,10 +113,10 @@ impl RedundantBooks {
     }
 
     /// Takes in an event of one connection's stream, counted from 0, and tells what became of which books.
-    pub fn feed_event(&mut self, connection: usize, event: &StreamEvent) -> Vec<BookEvent> {
+    pub fn apply_event(&mut self, connection: usize, event: &Event) -> Vec<BookEvent> {
         let books = self.connections.get_mut(connection);
         let events = books
-            .map(|books| books.feed_event(event))
+            .map(|books| books.apply_event(event))
             .unwrap_or_default();
         self.merge(connection, events)
     }

@@ -31,8 +31,8 @@ impl EndpointCosts {
         }
     }
 
-    /// Adds the cost of one endpoint, its path from the root of the host: parameters are `:name`, and `*name` stands for the rest
-    /// of the path.
+    /// Adds the cost of one endpoint. `path` is below the base URL; in it parameters are `:name`, and `*name` stands for the rest of
+    /// the path.
     #[must_use]
     pub fn with_endpoint(
         mut self,
@@ -54,15 +54,11 @@ impl EndpointCosts {
 pub(crate) struct Costs(HashMap<&'static str, u32>);
 
 impl Costs {
-    /// The reported costs of `operations`, whose paths are below `base_path`. An operation that is not listed takes the default.
-    pub(crate) fn new(
-        costs: &EndpointCosts,
-        operations: &'static [Operation],
-        base_path: &str,
-    ) -> Self {
+    /// The reported costs of `operations`. An operation that is not listed takes the default.
+    pub(crate) fn new(costs: &EndpointCosts, operations: &'static [Operation]) -> Self {
         let reported = operations.iter().map(|operation| {
             let mut listed = costs.endpoints.iter();
-            let found = listed.find(|cost| cost.is_of(operation, base_path));
+            let found = listed.find(|cost| cost.is_of(operation));
             (
                 operation,
                 found.map_or(costs.default_cost, |cost| cost.cost),
@@ -90,12 +86,11 @@ fn cost_in_spec(operation: &Operation) -> u32 {
 }
 
 impl EndpointCost {
-    fn is_of(&self, operation: &Operation, base_path: &str) -> bool {
+    fn is_of(&self, operation: &Operation) -> bool {
         if !self.method.eq_ignore_ascii_case(operation.method.as_str()) {
             return false;
         }
-        let path = self.path.strip_prefix(base_path).unwrap_or(&self.path);
-        let (mut listed, mut own) = (path.split('/'), operation.path.split('/'));
+        let (mut listed, mut own) = (self.path.split('/'), operation.path.split('/'));
         loop {
             match (listed.next(), own.next()) {
                 (None, None) => return true,
@@ -165,10 +160,10 @@ mod tests {
     #[test]
     fn reported_costs_replace_those_of_the_spec() {
         let costs = EndpointCosts::new(10)
-            .with_endpoint("DELETE", "/api/v2/things/:id", 3)
-            .with_endpoint("get", "/api/v2/things/*rest", 50)
-            .with_endpoint("GET", "/api/v2/nowhere", 1);
-        let costs = Costs::new(&costs, &OPERATIONS, "/api/v2");
+            .with_endpoint("DELETE", "/things/:id", 3)
+            .with_endpoint("get", "/things/*rest", 50)
+            .with_endpoint("GET", "/nowhere", 1);
+        let costs = Costs::new(&costs, &OPERATIONS);
         let of = OPERATIONS.each_ref().map(|operation| costs.of(operation));
         // The last one is not listed, so it takes the default, whatever the spec says.
         assert_eq!(of, [3, 50, 50, 10]);

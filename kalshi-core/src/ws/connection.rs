@@ -197,6 +197,34 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     }
 }
 
+/// A WebSocket by which order books are kept.
+pub trait BookApi: WebSocketApi {
+    /// Live order books over a connection.
+    type BookStream;
+
+    /// Connects and keeps the order books of the builder's markets.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection cannot be established, a subscription is rejected, or books cannot be kept with a parameter
+    /// of the builder.
+    fn books(
+        builder: ConnectionBuilder<Self>,
+    ) -> impl Future<Output = Result<Self::BookStream, ConnectionError>> + Send;
+}
+
+impl<A: BookApi> ConnectionBuilder<A> {
+    /// Connects and keeps the order books of the chosen markets. The channel of order books need not be named.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection cannot be established, a subscription is rejected, or books cannot be kept with a parameter
+    /// that was set.
+    pub async fn books(self) -> Result<A::BookStream, ConnectionError> {
+        A::books(self).await
+    }
+}
+
 impl<A: WebSocketApi> fmt::Debug for ConnectionBuilder<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionBuilder")

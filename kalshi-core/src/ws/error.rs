@@ -186,6 +186,16 @@ pub struct CommandError {
 }
 
 impl CommandError {
+    /// An error with this code, without a message or markets.
+    #[must_use]
+    pub fn new(code: i64) -> Self {
+        Self {
+            code,
+            message: String::new(),
+            market_tickers: Vec::new(),
+        }
+    }
+
     /// Meaning of the code by the AsyncAPI spec, or `None` if it is not listed there.
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {

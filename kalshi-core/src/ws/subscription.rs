@@ -120,13 +120,13 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         decoded.collect()
     }
 
-    /// Requests snapshots by the exchange's number for the subscription; they are delivered as messages.
-    #[doc(hidden)]
-    pub async fn request_snapshots(
-        &self,
-        sid: u64,
-        targets: Vec<String>,
-    ) -> Result<(), ConnectionError> {
+    /// Sends a request for snapshots; they are delivered as messages.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn send_request(&self, request: &SnapshotRequest) -> Result<(), ConnectionError> {
+        let (sid, targets) = (request.sid, request.market_tickers.clone());
         self.ask(|reply| Command::SnapshotBySid {
             sid,
             targets,
@@ -160,6 +160,27 @@ impl<A: WebSocketApi> Clone for ConnectionHandle<A> {
 impl<A: WebSocketApi> fmt::Debug for ConnectionHandle<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionHandle").finish_non_exhaustive()
+    }
+}
+
+/// Snapshots of order books to request from the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotRequest {
+    /// The exchange's number for the subscription.
+    pub sid: u64,
+    /// The markets.
+    pub market_tickers: Vec<String>,
+}
+
+impl SnapshotRequest {
+    /// A request for the order books of these markets.
+    #[must_use]
+    pub fn new(sid: u64, market_tickers: Vec<String>) -> Self {
+        Self {
+            sid,
+            market_tickers,
+        }
     }
 }
 

@@ -41,19 +41,19 @@ fn message_enum(messages: &[Message]) -> TokenStream {
         quote!(Self::#name(message) => ::std::convert::Into::into(message.ts_ms))
     });
     quote! {
-        /// What the exchange says in a frame.
+        /// A message of the exchange.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum Message {
             #(#variants,)*
-            /// A message that the contract does not have, or not yet.
+            /// A message of a type that the spec does not have.
             Unknown(#sdk::ws::UnknownMessage),
-            /// A frame that cannot be read.
+            /// A frame that could not be decoded.
             Malformed(#sdk::ws::MalformedMessage),
         }
 
         impl Message {
-            /// Its `type` on the wire. Empty where that could not be read.
+            /// `type` of the message on the wire, or an empty string if it could not be read.
             #[must_use]
             pub fn kind(&self) -> &str {
                 match self {
@@ -63,7 +63,7 @@ fn message_enum(messages: &[Message]) -> TokenStream {
                 }
             }
 
-            /// When what it tells of happened, in Unix milliseconds; none where it does not say.
+            /// Time of the reported event in Unix milliseconds, or `None` if the message has none.
             #[must_use]
             pub fn ts_ms(&self) -> ::std::option::Option<i64> {
                 match self {
@@ -82,7 +82,7 @@ fn words(message: &Message) -> String {
     }
 }
 
-/// The reader of a body by the `type` that came before it.
+/// The implementation of the runtime's trait: the decoder of a body by its `type`.
 fn reader(messages: &[Message]) -> TokenStream {
     let mut kinds: Vec<&str> = messages
         .iter()
@@ -98,7 +98,7 @@ fn reader(messages: &[Message]) -> TokenStream {
         // The most particular first.
         sharing.sort_by_key(|message| {
             (
-                message.told_by.is_none(),
+                message.discriminator.is_none(),
                 std::cmp::Reverse(message.required.len()),
             )
         });
@@ -115,28 +115,46 @@ fn reader(messages: &[Message]) -> TokenStream {
             let (name, kind) = (format_ident!("{}", message.name), &message.kind);
             quote!(#kind => ::std::option::Option::Some(Message::#name))
         });
+    let sdk = runtime::root();
     quote! {
-        /// Reads what stands under `msg`, in one pass, right to its place. False for a type that the contract does not have.
-        pub(crate) fn read_body<'de, D: ::serde::Deserializer<'de>>(
-            kind: &str,
-            deserializer: D,
-            place: &mut Message,
-        ) -> ::std::result::Result<bool, D::Error> {
-            match kind {
-                #(#arms)*
-                _ => {
-                    <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
-                    return ::std::result::Result::Ok(false);
+        impl #sdk::ws::Message for Message {
+            fn kind(&self) -> &str {
+                Self::kind(self)
+            }
+
+            fn ts_ms(&self) -> ::std::option::Option<i64> {
+                Self::ts_ms(self)
+            }
+
+            // One pass, right to its place.
+            fn decode_body<'de, D: ::serde::Deserializer<'de>>(
+                kind: &str,
+                deserializer: D,
+                place: &mut Self,
+            ) -> ::std::result::Result<bool, D::Error> {
+                match kind {
+                    #(#arms)*
+                    _ => {
+                        <::serde::de::IgnoredAny as ::serde::Deserialize>::deserialize(deserializer)?;
+                        return ::std::result::Result::Ok(false);
+                    }
+                }
+                ::std::result::Result::Ok(true)
+            }
+
+            fn without_body(kind: &str) -> ::std::option::Option<Self> {
+                match kind {
+                    #(#bodiless,)*
+                    _ => ::std::option::Option::None,
                 }
             }
-            ::std::result::Result::Ok(true)
-        }
 
-        /// The message of a frame without `msg`.
-        pub(crate) fn without_body(kind: &str) -> ::std::option::Option<Message> {
-            match kind {
-                #(#bodiless,)*
-                _ => ::std::option::Option::None,
+            fn unknown(message: #sdk::ws::UnknownMessage) -> Self {
+                Self::Unknown(message)
+            }
+
+            fn malformed(message: #sdk::ws::MalformedMessage) -> Self {
+                Self::Malformed(message)
             }
         }
     }
@@ -159,17 +177,17 @@ fn among(messages: &[&Message]) -> TokenStream {
     let sdk = runtime::root();
     let tries = messages.iter().map(|message| {
         let name = format_ident!("{}", message.name);
-        let is_told = match message.body {
+        let is_this_one = match message.body {
             Body::List => quote!(raw.starts_with('[')),
             _ => {
-                let (values, names) = (message.told_by.iter(), &message.required);
+                let (values, names) = (message.discriminator.iter(), &message.required);
                 let values = values.map(|(member, value)| quote!((#member, #value)));
-                quote!(#sdk::ws::is_told(raw, &[#(#values),*], &[#(#names),*]))
+                quote!(#sdk::rt::discriminates(raw, &[#(#values),*], &[#(#names),*]))
             }
         };
         quote! {
-            let is_told = #is_told;
-            if is_told && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
+            let is_this_one = #is_this_one;
+            if is_this_one && let ::std::result::Result::Ok(body) = ::serde_json::from_str(raw) {
                 *place = Message::#name(body);
                 return ::std::result::Result::Ok(true);
             }

@@ -11,61 +11,9 @@ use super::{
 };
 use crate::{
     error::{Error, Place},
-    names,
+    names, reserved,
     spec::{METHODS, dereference, follow, text},
 };
-
-/// Operations that would have the name of a method or a type the generated code uses.
-const RESERVED_OPERATIONS: [&str; 36] = [
-    "all",
-    "base_url",
-    "builder",
-    "call",
-    "call_list",
-    "call_without_answer",
-    "changed",
-    "check_order",
-    "clock_skew",
-    "clone",
-    "discover_limits",
-    "discover_or_warn",
-    "environment",
-    "error",
-    "exchange",
-    "fetch",
-    "from_env",
-    "http",
-    "long_before",
-    "now_ms",
-    "order_by_client_id",
-    "order_by_id",
-    "order_by_key",
-    "place_order",
-    "place_order_by",
-    "place_orders",
-    "rate_limiter",
-    "read",
-    "response_value",
-    "result",
-    "try_again",
-    "unknown",
-    "unsure",
-    "with_max_wait",
-    "with_retry",
-    "within_deadline",
-];
-
-/// Parameters that would have the name of a method of their call's builder.
-const RESERVED_PARAMETERS: [&str; 8] = [
-    "body",
-    "body_map",
-    "by_item",
-    "by_page",
-    "collect_all",
-    "into_request",
-    "new",
-    "send",
-];
 
 /// Checks every operation.
 pub(super) fn check(document: &Value) -> Result<(), Error> {
@@ -122,7 +70,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
             let id = text(operation, "operationId")
                 .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
             identifier(id, &place.join("operationId"))?;
-            if RESERVED_OPERATIONS.contains(&names::snake(id).as_str()) {
+            if reserved::is_operation(&names::snake(id)) {
                 return Err(Error::at(
                     &place.join("operationId"),
                     format!("`{id}` is the name of something else in the generated code"),
@@ -255,7 +203,7 @@ fn check_path_template(
     }
     let mut rust_names = BTreeMap::new();
     for (_, name) in parameters.keys() {
-        if RESERVED_PARAMETERS.contains(&names::snake(name).as_str()) {
+        if reserved::BUILDER_METHODS.contains(&names::snake(name).as_str()) {
             return Err(Error::at(
                 place,
                 format!(

@@ -1,9 +1,9 @@
-//! Refining the calls: documented setters, and a `send` that leaves transport and errors to `kalshi-sdk`.
+//! Refining the request builders: documented setters, and a `send` that calls the runtime.
 
 use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     syntax::{arguments, document, functions, last_ident},
 };
 
-/// The builders of calls: setters with the words of the spec, `send` in this SDK's terms.
+/// The request builders: setters with the descriptions of the spec, and our own `send`.
 pub(super) fn refine_builders(
     module: &mut ItemMod,
     types: &ItemMod,
@@ -36,11 +36,11 @@ pub(super) fn refine_builders(
                 let method = names::snake(&item.ident.to_string());
                 let doc = operations.iter().find(|operation| names::snake(&operation.id) == method).map(|operation| {
                     format!(
-                        "A call of `{} {}`, made by [`Client::{method}`](crate::Client::{method}).",
+                        "A request of `{} {}`, made by [`Client::{method}`](super::Client::{method}).",
                         operation.method, operation.path
                     )
                 });
-                document(&mut item.attrs, doc.as_deref().unwrap_or("A call."));
+                document(&mut item.attrs, doc.as_deref().unwrap_or("A request."));
             }
             Item::Impl(item) => {
                 let Some(name) = last_ident(&item.self_ty) else {
@@ -60,11 +60,7 @@ pub(super) fn refine_builders(
             _ => {}
         }
     }
-    let (sdk, parent) = (runtime::root(), runtime::parent());
-    items.insert(
-        0,
-        parse_quote! { use #sdk::{Error, ResponseValue, transport}; },
-    );
+    let parent = runtime::parent();
     items.insert(0, parse_quote! { use #parent::{operations, types}; });
     Ok(())
 }
@@ -76,9 +72,9 @@ fn refine_call(
     fields: &[(syn::Ident, Type)],
 ) -> Result<(), Error> {
     let Some(((client, _), fields)) = fields.split_first() else {
-        return Err(Error::document("a builder of progenitor holds no client"));
+        return Err(Error::document("a builder of progenitor has no client"));
     };
-    let constant = operation.constant();
+    let (constant, sdk) = (operation.constant(), runtime::root());
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {
@@ -92,23 +88,26 @@ fn refine_call(
                     "Sends the request: `{} {}`.",
                     operation.method, operation.path
                 );
-                let fetch = match &success {
-                    Type::Tuple(_) => quote!(call_without_answer),
+                let send = match &success {
+                    Type::Tuple(_) => quote!(send_empty),
                     list if last_ident(list).is_some_and(|ident| ident == "Vec") => {
-                        quote!(call_list)
+                        quote!(send_list)
                     }
-                    _ => quote!(call),
+                    _ => quote!(send),
                 };
+                let output =
+                    quote!(::std::result::Result<#sdk::ResponseValue<#success>, #sdk::Error>);
                 *function = parse_quote! {
                     #[doc = #doc]
                     ///
                     /// # Errors
                     ///
-                    /// An [`Error`], which tells whether the exchange may have acted.
-                    pub async fn send(self) -> Result<ResponseValue<#success>, Error> {
+                    /// Returns an error if the request is invalid, could not be sent, was rejected, or the response does not
+                    /// decode. The error says whether the exchange may have acted.
+                    pub async fn send(self) -> #output {
                         let client = self.#client;
                         let request = self.into_request();
-                        client.#fetch(operations::#constant, request).await
+                        #sdk::rt::#send(&client.core, operations::#constant, request).await
                     }
                 };
                 continue;
@@ -160,22 +159,19 @@ fn success_type(function: &ImplItemFn) -> Result<Type, Error> {
     })
 }
 
-/// The function that turns what was set into a request.
+/// The function that builds the request.
 fn request_function(
     operation: &Operation,
     client: &syn::Ident,
     fields: &[(syn::Ident, Type)],
 ) -> TokenStream {
-    let constant = operation.constant();
+    let (constant, sdk) = (operation.constant(), runtime::root());
     let idents: Vec<_> = fields.iter().map(|(ident, _)| ident).collect();
     let values = fields.iter().map(|(ident, ty)| {
-        let ty = ty.to_token_stream().to_string();
-        let finish = ty.contains("types :: builder ::").then(|| {
-            let body = ty.split("types :: builder ::").nth(1).unwrap_or_default();
-            let body = format_ident!("{}", body.trim_start().split([' ', ',']).next().unwrap_or_default());
+        let finish = body_type(ty).map(|body| {
             quote!(.and_then(|value| types::#body::try_from(value).map_err(|error| error.to_string())))
         });
-        quote! { let #ident = transport::given(operations::#constant, #ident #finish)?; }
+        quote! { let #ident = #sdk::rt::check_param(operations::#constant, #ident #finish)?; }
     });
     let ident_of = |name: &str| {
         fields
@@ -184,7 +180,7 @@ fn request_function(
             .find(|ident| is_ident(name, &ident.to_string()))
     };
     // The path, with its parameters percent-encoded in place.
-    let mut template = String::from("{}");
+    let mut template = String::new();
     let mut segments = Vec::new();
     let mut rest = operation.path.as_str();
     while let Some((head, tail)) = rest.split_once('{') {
@@ -192,19 +188,22 @@ fn request_function(
         template.push_str(head);
         template.push_str("{}");
         segments.extend(ident_of(name).map(|ident| {
-            quote! { transport::segment(operations::#constant, #name, &#ident)? }
+            quote! { #sdk::rt::segment(operations::#constant, #name, &#ident)? }
         }));
         rest = tail;
     }
     template.push_str(rest);
+    let segment_idents: Vec<_> = (0..segments.len())
+        .map(|index| format_ident!("__segment{index}"))
+        .collect();
     let in_path = |name: &str| operation.path.contains(&format!("{{{name}}}"));
     let query = operation.parameters.iter().filter(|parameter| !in_path(&parameter.name)).filter_map(|parameter| {
         let (name, ident) = (&parameter.name, ident_of(&parameter.name)?);
         let value = if parameter.required { quote!(Some(&#ident)) } else { quote!(#ident.as_ref()) };
         Some(if parameter.in_header {
-            quote! { let __request = transport::header(__request, #name, #value); }
+            quote! { let __request = #sdk::rt::header(__request, #name, #value); }
         } else if parameter.comma_joined {
-            quote! { let __request = transport::joined(__request, #name, #value); }
+            quote! { let __request = #sdk::rt::comma_separated(__request, #name, #value); }
         } else {
             quote! { let __request = __request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
         })
@@ -213,23 +212,37 @@ fn request_function(
         .has_body
         .then(|| quote! { let __request = __request.json(&body); });
     quote! {
-        fn into_request(self) -> Result<::reqwest::Request, Error> {
+        fn into_request(self) -> ::std::result::Result<::reqwest::Request, #sdk::Error> {
             let Self { #client, #(#idents),* } = self;
             #(#values)*
-            let __url = format!(#template, #client.base_url(), #(#segments),*);
-            let __request = #client.http().request(operations::#constant.method.clone(), __url);
+            #(let #segment_idents = #segments;)*
+            let __request = #sdk::rt::request(
+                &#client.core,
+                operations::#constant,
+                format_args!(#template, #(#segment_idents),*),
+            );
             #(#query)*
             #body
-            transport::built(operations::#constant, __request)
+            #sdk::rt::finish_request(operations::#constant, __request)
         }
     }
 }
 
-/// The client's methods, with the words of the spec.
+/// The type whose builder a field holds, in `Result<types::builder::X, String>`.
+fn body_type(ty: &Type) -> Option<syn::Ident> {
+    let Type::Path(path) = *arguments(ty).first()? else {
+        return None;
+    };
+    let mut segments = path.path.segments.iter().rev();
+    let (ident, module) = (segments.next()?, segments.next()?);
+    (module.ident == "builder").then(|| ident.ident.clone())
+}
+
+/// The client's methods, with the descriptions of the spec.
 pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
     document(
         &mut block.attrs,
-        "The operations of the contract, each a builder that `send` completes.",
+        "The operations of the spec. Each returns a request builder that `send` completes.",
     );
     for function in functions(block) {
         let name = function.sig.ident.to_string();

@@ -183,9 +183,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                         ["Vec", "BTreeMap", "Map"].iter().any(|name| inner == name)
                     });
                     let reader = match (nested, kind.as_str()) {
-                        (true, "Vec") => "crate::de::null_items_are_empty",
-                        (true, "BTreeMap") => "crate::de::null_values_are_empty",
-                        _ => "crate::de::null_is_empty",
+                        (true, "Vec") => "::kalshi_core::rt::null_items_are_empty",
+                        (true, "BTreeMap") => "::kalshi_core::rt::null_values_are_empty",
+                        _ => "::kalshi_core::rt::null_is_empty",
                     };
                     field.attrs.push(if defaulted {
                         parse_quote!(#[serde(deserialize_with = #reader)])
@@ -201,10 +201,10 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                 match (kind.as_str(), time) {
                     ("DateTime", true) => field
                         .attrs
-                        .push(parse_quote!(#[serde(with = "crate::de::time")])),
+                        .push(parse_quote!(#[serde(with = "::kalshi_core::rt::time")])),
                     ("Option", true) => {
                         field.attrs.push(
-                            parse_quote!(#[serde(default, with = "crate::de::optional_time")]),
+                            parse_quote!(#[serde(default, with = "::kalshi_core::rt::optional_time")]),
                         );
                     }
                     _ => {}

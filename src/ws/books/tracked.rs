@@ -2,14 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::ws::{BookEvent, OrderBook, StaleReason, messages::OrderbookDelta};
+use crate::ws::{
+    book::OrderBook,
+    book_event::{BookEvent, StaleReason},
+    messages::OrderbookDelta,
+};
 
 /// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
-const MOST_BUFFERED: usize = 10_000;
+const MAX_BUFFERED: usize = 10_000;
 
 /// A book, and what is to be done with it.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct TrackedBook {
     pub(super) ticker: Arc<str>,
     pub(super) book: OrderBook,
     pub(super) sid: u64,
@@ -33,7 +37,7 @@ pub(super) fn tick(clock: Option<Clock>, delta: &OrderbookDelta) -> Option<Clock
     }
 }
 
-impl Kept {
+impl TrackedBook {
     /// A book that a snapshot has to make.
     pub(super) fn without_snapshot(ticker: Arc<str>, sid: u64, since: u64, is_asked: bool) -> Self {
         Self {
@@ -69,7 +73,7 @@ impl Kept {
                 changes, is_asked, ..
             } => {
                 changes.insert(seq, delta.clone());
-                if changes.len() > MOST_BUFFERED {
+                if changes.len() > MAX_BUFFERED {
                     changes.clear();
                     *is_asked = false;
                 }

@@ -1,0 +1,25 @@
+//! The Trade API, as the runtime knows it.
+
+use kalshi_core::{Api, Core, Discovery, Operation};
+
+use crate::{Client, Environment, discovery, operation};
+
+/// Marker of the Trade API. Programs only meet it as the parameter of types that the APIs share.
+#[derive(Clone, Copy, Debug)]
+pub enum TradeApi {}
+
+impl Api for TradeApi {
+    type Client = Client;
+    type Environment = Environment;
+
+    const USER_AGENT: &'static str = concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION"));
+    const OPERATIONS: &'static [Operation] = &operation::ALL;
+
+    fn client(core: Core, environment: Environment) -> Client {
+        Client::from_core(core, environment)
+    }
+
+    fn discover_limits(client: Client) -> Discovery {
+        Box::pin(async move { discovery::discover(&client).await.map(drop) })
+    }
+}

@@ -1,0 +1,44 @@
+//! Clients from the environment variables of the process.
+
+use kalshi_core::{ConfigError, Credentials};
+
+use crate::{Client, Environment};
+
+impl Client {
+    /// Returns a client of the production exchange with the key that `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY` or
+    /// `KALSHI_PRIVATE_KEY_PATH` name. It trades real money.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = kalshi_sdk::Client::from_env()?;
+    /// let balance = client.get_balance().send().await?;
+    /// println!("{} dollars", balance.balance_dollars);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the variables are not set or do not contain a usable key.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let credentials = Credentials::from_env()?;
+        Self::builder()
+            .environment(Environment::Production)
+            .credentials(credentials)
+            .build()
+    }
+
+    /// Returns a client of the demo exchange with the key that `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY` or
+    /// `KALSHI_DEMO_PRIVATE_KEY_PATH` name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the variables are not set or do not contain a usable key.
+    pub fn demo_from_env() -> Result<Self, ConfigError> {
+        let credentials = Credentials::demo_from_env()?;
+        Self::builder()
+            .environment(Environment::Demo)
+            .credentials(credentials)
+            .build()
+    }
+}

@@ -1,0 +1,33 @@
+//! Rate limits: token buckets as the exchange counts them, so that requests wait locally instead of being rejected.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use kalshi_sdk::{Client, limits::{RateLimiter, Tier}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The exchange counts the requests of an account together, so its clients share a limiter.
+//! let limiter = Arc::new(RateLimiter::new(Tier::Advanced));
+//! let quotes = Client::builder().rate_limiter(limiter.clone()).build()?;
+//! let orders = Client::builder().rate_limiter(limiter.clone()).build()?;
+//! assert_eq!(limiter.snapshot().write.tokens, 600);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request that should not wait, and its error:
+//!
+//! ```no_run
+//! # async fn example(client: kalshi_sdk::Client) {
+//! use std::time::Duration;
+//!
+//! if let Err(error) = client.with_max_wait(Duration::ZERO).get_balance().send().await {
+//!     match error.local_rate_limit().and_then(|limit| limit.wait()) {
+//!         Some(wait) => println!("not before {wait:?} from now"),
+//!         None => println!("{error}"),
+//!     }
+//! }
+//! # }
+//! ```
+
+#[doc(inline)]
+pub use kalshi_core::limits::*;

@@ -1,0 +1,82 @@
+//! The WebSocket of the Trade API, as the runtime knows it.
+
+use kalshi_core::{
+    Core,
+    ws::{Targets, WebSocketApi},
+};
+use serde_json::{Map, Value};
+
+use super::messages::{
+    Message, OrderbookSnapshot, SubscribeParams, SubscribeParamsChannels, builder,
+};
+use crate::{Client, TradeApi};
+
+/// Markets, by ticker or by id.
+static MARKETS: Targets = Targets {
+    list: "market_tickers",
+    single: Some("market_ticker"),
+    ids: &["market_id", "market_ids"],
+    add: "add_markets",
+    remove: "delete_markets",
+    all_if_empty: true,
+    snapshot: Some("orderbook_snapshot"),
+};
+
+/// Indices of CF Benchmarks.
+static INDICES: Targets = Targets {
+    list: "index_ids",
+    single: None,
+    ids: &[],
+    add: "subscribe_indices",
+    remove: "unsubscribe_indices",
+    all_if_empty: false,
+    snapshot: None,
+};
+
+/// Underlyings of Pyth.
+static UNDERLYINGS: Targets = Targets {
+    list: "underlying_tickers",
+    single: None,
+    ids: &[],
+    add: "subscribe_underlyings",
+    remove: "unsubscribe_underlyings",
+    all_if_empty: false,
+    snapshot: None,
+};
+
+impl WebSocketApi for TradeApi {
+    type Message = Message;
+    type Channel = SubscribeParamsChannels;
+    type Params = builder::SubscribeParams;
+    type Snapshot = OrderbookSnapshot;
+
+    fn core(client: &Client) -> &Core {
+        &client.core
+    }
+
+    fn channel_name(channel: &SubscribeParamsChannels) -> &str {
+        channel.as_str()
+    }
+
+    fn params(
+        params: builder::SubscribeParams,
+        channel: &SubscribeParamsChannels,
+    ) -> Result<Map<String, Value>, String> {
+        let params = params.channels(vec![channel.clone()]);
+        let params = SubscribeParams::try_from(params).map_err(|error| error.to_string())?;
+        match serde_json::to_value(params) {
+            Ok(Value::Object(params)) => Ok(params),
+            _ => Ok(Map::new()),
+        }
+    }
+
+    fn targets(channel: &str) -> &'static Targets {
+        if channel.starts_with("cfbenchmarks") {
+            &INDICES
+        } else if channel.starts_with("pyth") {
+            &UNDERLYINGS
+        } else {
+            &MARKETS
+        }
+    }
+}
