@@ -1,4 +1,4 @@
-//! One call that has passed the gate: who calls what with which parameters, and how its answer is put together.
+//! One call that has passed the pipeline: caller, parameters and body, and pagination of the response.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use kalshi_sdk::PrivateKey;
@@ -39,6 +39,16 @@ pub(crate) struct Call<'a> {
 pub(crate) enum Order {
     OldestFirst,
     NewestFirst,
+}
+
+impl Caller {
+    /// Returns true if the caller's key gives access to `account`.
+    pub(crate) fn owns(&self, account: Account) -> bool {
+        account.user == self.user
+            && self
+                .locked_to
+                .is_none_or(|locked| locked == account.subaccount)
+    }
 }
 
 impl Call<'_> {

@@ -20,16 +20,17 @@ use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
     server,
-    shared::{Shared, lock},
+    shared::Shared,
     state::State,
     streams::{self, Hub, Settings},
+    sync::lock,
     time::Micros,
 };
 
 /// An exchange in this process. It is shut down when it is dropped.
 ///
-/// It comes with a user, whose key is made for it, and a small universe of markets, quoted by the house: whoever is on the other
-/// side of a test.
+/// It comes with a user, whose key is made for it, and a small universe of markets, quoted by a market maker that the
+/// test controls.
 pub struct MockExchange {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -308,14 +309,14 @@ impl MockExchangeBuilder {
 
     /// How often streams are pinged. Every 10 seconds if it is not said.
     pub fn with_pings_every(mut self, interval: Duration) -> Self {
-        self.streams.ping_every = interval;
+        self.streams.ping_interval = interval;
         self
     }
 
     /// How many frames of a subscription may wait for a client that does not read. One more ends the subscription with error 25,
     /// and those that wait are lost. 50,000 if it is not said.
     pub fn with_waiting_frames(mut self, most: usize) -> Self {
-        self.streams.most_waiting = most;
+        self.streams.max_queued = most;
         self
     }
 

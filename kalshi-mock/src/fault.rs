@@ -241,7 +241,7 @@ fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
 }
 
 /// Bends an answer.
-pub(crate) fn bend(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
+pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     match fault {
         Fault::UnknownEnumValue => {
             if let Some(schema) = schema {

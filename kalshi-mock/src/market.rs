@@ -66,21 +66,21 @@ impl Market {
         &self.ticker
     }
 
-    /// The house bids for YES. At a price off the grid it bids at the next one below. It trades with users' orders that it meets;
+    /// The market maker bids for YES. At a price off the grid it bids at the next one below. It trades with users' orders that it meets;
     /// orders of its own give way.
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.house_order(index, Side::Bid, price, count.into()))
+        self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
     }
 
-    /// The house offers YES. At a price off the grid it asks the next one above. It trades with users' orders that it meets;
+    /// The market maker offers YES. At a price off the grid it asks the next one above. It trades with users' orders that it meets;
     /// orders of its own give way.
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.house_order(index, Side::Ask, price, count.into()))
+        self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
     }
 
-    /// The house takes its orders back.
+    /// Cancels the market maker's orders in this market.
     pub fn clear(&self) -> Self {
-        self.act(State::clear_house)
+        self.act(State::clear_market_maker)
     }
 
     /// Puts it on a shard. This does nothing once a user has had an order in it.
@@ -97,7 +97,7 @@ impl Market {
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| {
             state.set_price_ranges(index, structure, ranges);
-            state.tell_step(index, Step::GridChanged);
+            state.emit_step(index, Step::GridChanged);
         })
     }
 

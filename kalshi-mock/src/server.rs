@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     connection::{Connection, Severable},
     contract::Contract,
-    gate,
+    pipeline,
     shared::Shared,
     streams,
 };
@@ -46,7 +46,7 @@ fn router(shared: Arc<Shared>) -> Router {
                 let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
                 (endpoint, parameters.iter().map(owned).collect())
             });
-            gate::serve(&shared, target, &connection, request).await
+            pipeline::serve(&shared, target, &connection, request).await
         };
         router = router.route(
             &format!("{PREFIX}{}", endpoint.operation.path),
@@ -65,5 +65,5 @@ async fn unknown(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    gate::serve(&shared, None, &connection, request).await
+    pipeline::serve(&shared, None, &connection, request).await
 }

@@ -9,7 +9,7 @@ use super::Answer;
 use crate::{
     Refusal,
     call::{Call, Order, without_nulls},
-    state::{NOBODY, Quote, QuoteStatus, Rfq, Side, State},
+    state::{HIDDEN_USER, Quote, QuoteStatus, Rfq, Side, State},
     time::rfc3339,
 };
 
@@ -155,7 +155,7 @@ fn show_rfq(state: &State, call: &Call<'_>, rfq: &Rfq) -> Value {
     let hidden = is_hidden(call, rfq);
     without_nulls(json!({
         "id": rfq.id,
-        "creator_id": if hidden { NOBODY } else { &creator.communications_id },
+        "creator_id": if hidden { HIDDEN_USER } else { &creator.communications_id },
         "market_ticker": state.markets.get(rfq.market).map(|market| market.ticker.as_str()),
         "contracts_fp": rfq.contracts.unwrap_or_default(),
         "target_cost_dollars": rfq.target_cost,
@@ -318,7 +318,7 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
         "id": quote.id,
         "rfq_id": rfq.id,
         "creator_id": maker.communications_id,
-        "rfq_creator_id": if hidden { NOBODY } else { &requester.communications_id },
+        "rfq_creator_id": if hidden { HIDDEN_USER } else { &requester.communications_id },
         "market_ticker": state.markets.get(rfq.market).map(|market| market.ticker.as_str()),
         "contracts_fp": rfq.contracts.unwrap_or_default(),
         "yes_bid_dollars": quote.yes_bid,

@@ -9,7 +9,7 @@ use super::{Answer, exchange::LIVE};
 use crate::{
     Refusal,
     call::{Call, Order, six_digits, without_nulls},
-    state::{Event, Fees, Market, MarketStatus, Outcome, Series, Side, State, Trade, cost},
+    state::{Fees, Market, MarketStatus, Outcome, Series, SeriesEvent, Side, State, Trade, cost},
     time::{Micros, SECOND, rfc3339, seconds},
 };
 
@@ -221,7 +221,7 @@ pub(super) fn outcome(side: Side) -> &'static str {
 pub(super) fn events(state: &State, call: &Call<'_>) -> Answer {
     let nested = call.flag("with_nested_markets");
     let tickers = call.words("tickers");
-    let mut events: Vec<&Event> = state.events.values().collect();
+    let mut events: Vec<&SeriesEvent> = state.events.values().collect();
     events.sort_by_key(|event| event.number);
     let rows = events
         .into_iter()
@@ -268,7 +268,7 @@ pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "event": show_event(state, event, nested), "markets": markets }))
 }
 
-fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a Event, Refusal> {
+fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a SeriesEvent, Refusal> {
     state
         .events
         .get(ticker)
@@ -284,14 +284,14 @@ pub(super) fn event_metadata(state: &State, call: &Call<'_>) -> Answer {
     )
 }
 
-fn of_event<'a>(state: &'a State, event: &Event) -> impl Iterator<Item = &'a Market> {
+fn of_event<'a>(state: &'a State, event: &SeriesEvent) -> impl Iterator<Item = &'a Market> {
     state
         .markets
         .iter()
         .filter(move |market| market.event == event.ticker)
 }
 
-fn show_event(state: &State, event: &Event, nested: bool) -> Value {
+fn show_event(state: &State, event: &SeriesEvent, nested: bool) -> Value {
     let series = state.series.get(&event.series);
     let mut shown = json!({
         "event_ticker": event.ticker,

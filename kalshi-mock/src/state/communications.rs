@@ -1,146 +1,25 @@
 //! Requests for quote, and quotes: offered, accepted, confirmed in time, executed.
 
 use kalshi_sdk::{Contracts, Dollars};
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, News, REMEMBERED, Side, State,
-    book::{self, Order, complement},
-    market::Fees,
-    orders::LARGEST,
+    Due, MarketIndex, REMEMBERED, State,
+    account::Account,
+    event::Event,
+    order::{MAX_COUNT, Order},
+    quote::{Quote, QuoteStatus, Rfq},
+    side::{Side, complement},
 };
 use crate::{
     Refusal,
     time::{Micros, SECOND},
 };
 
-/// How long a maker may take to confirm what was accepted.
-pub(crate) const CONFIRM_WITHIN: Micros = 30 * SECOND;
-/// How long after that the trade happens.
+/// Delay between the confirmation of a quote and its trade.
 pub(crate) const EXECUTE_AFTER: Micros = 15 * SECOND;
-/// Requests of a user that may be open at once.
-const MOST_OPEN: usize = 100;
-
-/// A request for quote.
-#[derive(Clone, Debug)]
-pub(crate) struct Rfq {
-    pub(crate) id: Uuid,
-    pub(crate) creator: Account,
-    pub(crate) market: MarketIndex,
-    /// None where a cost is the target.
-    pub(crate) contracts: Option<Contracts>,
-    pub(crate) target_cost: Option<Dollars>,
-    /// Whether fees come on top of the target.
-    pub(crate) excludes_fees: bool,
-    pub(crate) rest_remainder: bool,
-    /// Whether others do not see who asks, until it has traded.
-    pub(crate) obscured: bool,
-    pub(crate) open: bool,
-    pub(crate) executed: bool,
-    pub(crate) created: Micros,
-    pub(crate) updated: Micros,
-}
-
-/// Where a quote is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum QuoteStatus {
-    Open,
-    Accepted,
-    Confirmed,
-    Executed,
-    Cancelled,
-}
-
-/// An offer to trade what was requested: bids for both outcomes.
-#[derive(Clone, Debug)]
-pub(crate) struct Quote {
-    pub(crate) id: Uuid,
-    /// The number of its request.
-    pub(crate) rfq: u64,
-    pub(crate) creator: Account,
-    pub(crate) yes_bid: Dollars,
-    pub(crate) no_bid: Dollars,
-    pub(crate) rest_remainder: bool,
-    pub(crate) post_only: bool,
-    pub(crate) status: QuoteStatus,
-    /// The bid that was accepted.
-    pub(crate) accepted: Option<Side>,
-    pub(crate) created: Micros,
-    pub(crate) updated: Micros,
-    pub(crate) accepted_at: Option<Micros>,
-    pub(crate) confirmed_at: Option<Micros>,
-    pub(crate) executed_at: Option<Micros>,
-    pub(crate) cancelled_at: Option<Micros>,
-    pub(crate) cancellation: Option<&'static str>,
-    /// The orders that it became: the maker's and the requester's.
-    pub(crate) orders: Option<(Uuid, Uuid)>,
-}
-
-impl Quote {
-    /// What the maker pays for a contract of the outcome it bids for.
-    pub(crate) fn bid(&self, side: Side) -> Dollars {
-        match side {
-            Side::Bid => self.yes_bid,
-            Side::Ask => self.no_bid,
-        }
-    }
-
-    fn may_be_confirmed(&self, now: Micros) -> bool {
-        self.accepted_at
-            .is_some_and(|accepted| now <= accepted + CONFIRM_WITHIN)
-    }
-
-    /// Whether it is to trade, or may yet be.
-    fn stands(&self, now: Micros) -> bool {
-        match self.status {
-            QuoteStatus::Confirmed => true,
-            QuoteStatus::Accepted => self.may_be_confirmed(now),
-            _ => false,
-        }
-    }
-
-    fn cancel(&mut self, reason: &'static str, now: Micros) {
-        self.status = QuoteStatus::Cancelled;
-        self.cancellation = Some(reason);
-        self.cancelled_at = Some(now);
-        self.updated = now;
-    }
-}
-
-/// What others see of who does not want to be seen: the SHA-256 of nothing.
-pub(crate) const NOBODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-impl Rfq {
-    /// How many contracts a quote of `bid` is for: those asked for, or what the target buys of the other outcome.
-    pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
-        if let Some(contracts) = self.contracts {
-            return contracts;
-        }
-        let unit = complement(bid);
-        let target = self.target_cost.map_or(0, Dollars::micros);
-        let fits = |hundredths: i64| {
-            let count = Contracts::from_hundredths(hundredths);
-            let fee = if self.excludes_fees {
-                0
-            } else {
-                fees.taker(unit, count)
-            };
-            book::cost(unit, count).saturating_add(fee) <= target
-        };
-        // The most that fits, between what surely does and what surely does not.
-        let (mut fitting, mut beyond) = (0, LARGEST.hundredths() + 1);
-        while beyond - fitting > 1 {
-            let middle = fitting + (beyond - fitting) / 2;
-            match fits(middle) {
-                true => fitting = middle,
-                false => beyond = middle,
-            }
-        }
-        Contracts::from_hundredths(fitting)
-    }
-}
+/// Limit of open requests per user.
+const MAX_OPEN: usize = 100;
 
 impl State {
     pub(crate) fn create_rfq(
@@ -150,9 +29,9 @@ impl State {
     ) -> Result<Uuid, Refusal> {
         let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
         let count = rfq.contracts.unwrap_or_default();
-        if count > LARGEST {
+        if count > MAX_COUNT {
             return Err(Refusal::invalid(format!(
-                "contracts_fp: must be lte {LARGEST}"
+                "contracts_fp: must be lte {MAX_COUNT}"
             )));
         }
         let ticker = self
@@ -172,15 +51,15 @@ impl State {
         for number in replaced {
             self.close_rfq(number);
         }
-        if self.rfqs.values().filter(|other| mine(other)).count() >= MOST_OPEN {
+        if self.rfqs.values().filter(|other| mine(other)).count() >= MAX_OPEN {
             return Err(Refusal::bad(
                 "too_many_rfqs",
-                format!("{MOST_OPEN} are open already"),
+                format!("{MAX_OPEN} are open already"),
             ));
         }
         rfq.id = self.id();
         let (id, number) = (rfq.id, self.next());
-        self.tell(|_| Some(News::RfqCreated(rfq.clone())));
+        self.emit(|_| Some(Event::RfqCreated(rfq.clone())));
         self.rfqs.insert(number, rfq);
         self.forget_quotes();
         Ok(id)
@@ -213,7 +92,7 @@ impl State {
     pub(crate) fn is_accepted(&self, number: u64) -> bool {
         self.quotes
             .values()
-            .any(|quote| quote.rfq == number && quote.stands(self.now))
+            .any(|quote| quote.rfq == number && quote.is_pending(self.now))
     }
 
     /// Closes a request; open quotes on it are cancelled.
@@ -223,7 +102,7 @@ impl State {
             rfq.open = false;
             rfq.updated = now;
             let rfq = rfq.clone();
-            self.tell(|_| Some(News::RfqDeleted(rfq)));
+            self.emit(|_| Some(Event::RfqDeleted(rfq)));
         }
         let on_it = |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
         for quote in self.quotes.values_mut().filter(on_it) {
@@ -283,7 +162,7 @@ impl State {
         quote.id = self.id();
         let (id, number) = (quote.id, self.next());
         self.quotes.insert(number, quote);
-        self.tell_quote(number, "quote_created");
+        self.emit_quote(number, "quote_created");
         Ok(id)
     }
 
@@ -334,7 +213,7 @@ impl State {
             quote.accepted_at = Some(now);
             quote.updated = now;
         }
-        self.tell_quote(number, "quote_accepted");
+        self.emit_quote(number, "quote_accepted");
         Ok(())
     }
 
@@ -410,7 +289,7 @@ impl State {
             quote.updated = now;
             quote.orders = Some((maker, taker));
         }
-        self.tell_quote(number, "quote_executed");
+        self.emit_quote(number, "quote_executed");
         if let Some(rfq) = self.rfqs.get_mut(&quote.rfq) {
             rfq.executed = true;
         }

@@ -80,7 +80,7 @@ impl State {
             created: self.now,
         };
         self.groups.insert(id, group);
-        self.tell_group(id, "created");
+        self.emit_group(id, "created");
         Ok(id)
     }
 
@@ -103,7 +103,7 @@ impl State {
     pub(crate) fn trigger_group(&mut self, id: Uuid) {
         if self.groups.get(&id).is_some_and(|group| group.armed) {
             self.disarm(id);
-            self.tell_group(id, "triggered");
+            self.emit_group(id, "triggered");
         }
     }
 
@@ -122,7 +122,7 @@ impl State {
         if let Some(group) = self.groups.get_mut(&id) {
             group.matched.clear();
             group.armed = true;
-            self.tell_group(id, "reset");
+            self.emit_group(id, "reset");
         }
     }
 
@@ -132,7 +132,7 @@ impl State {
         if let Some(group) = self.groups.get_mut(&id) {
             group.limit = limit;
             let is_reached = group.is_reached(now);
-            self.tell_group(id, "limit_updated");
+            self.emit_group(id, "limit_updated");
             if is_reached {
                 self.trigger_group(id);
             }
@@ -142,7 +142,7 @@ impl State {
     /// Cancels its orders and forgets it.
     pub(crate) fn delete_group(&mut self, id: Uuid) {
         self.disarm(id);
-        self.tell_group(id, "deleted");
+        self.emit_group(id, "deleted");
         self.groups.remove(&id);
     }
 

@@ -4,27 +4,13 @@ use std::{collections::BTreeMap, ops::Bound};
 
 use kalshi_sdk::{Contracts, Dollars};
 
-use super::{MarketIndex, Rank, Shard, Side, book};
+use super::{
+    MarketIndex, Shard,
+    account::Account,
+    book::Rank,
+    side::{self, Side},
+};
 use crate::time::Micros;
-
-/// A user's subaccount; 0 is the primary account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Account {
-    pub(crate) user: u32,
-    pub(crate) subaccount: u8,
-}
-
-impl Account {
-    /// Whoever is on the other side of a test: it quotes what the test tells it to, and money is no object.
-    pub(crate) const HOUSE: Self = Self {
-        user: 0,
-        subaccount: 0,
-    };
-
-    pub(crate) fn is_house(self) -> bool {
-        self == Self::HOUSE
-    }
-}
 
 /// An account's money on one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +61,7 @@ pub(crate) struct Rest {
 
 impl Rest {
     fn needs(self) -> i64 {
-        book::cost(self.unit, self.count) + self.fees
+        side::cost(self.unit, self.count) + self.fees
     }
 }
 
@@ -98,7 +84,7 @@ impl Resting {
         let mut credit = 0;
         let mut take = |rest: &Rest| {
             let count = rest.count.hundredths().min(left);
-            credit += book::cost(rest.unit, Contracts::from_hundredths(count));
+            credit += side::cost(rest.unit, Contracts::from_hundredths(count));
             left -= count;
             left > 0
         };
@@ -182,8 +168,8 @@ impl Holding {
 pub(crate) fn cash_of(position: i64, side: Side, unit: Dollars, count: Contracts) -> i64 {
     let closes = closing(position, side).min(count.hundredths());
     let opens = count.hundredths() - closes;
-    let cost = |unit, hundredths| book::cost(unit, Contracts::from_hundredths(hundredths));
-    cost(book::complement(unit), closes) - cost(unit, opens)
+    let cost = |unit, hundredths| side::cost(unit, Contracts::from_hundredths(hundredths));
+    cost(side::complement(unit), closes) - cost(unit, opens)
 }
 
 /// How many hundredths of contracts bought on `side` only close a position.
@@ -250,8 +236,9 @@ impl Ledger {
 
     /// Whether a user has something in a market, be it an order.
     pub(crate) fn is_touched(&self, market: MarketIndex) -> bool {
-        let of_user =
-            |(account, other): &(Account, MarketIndex)| *other == market && !account.is_house();
+        let of_user = |(account, other): &(Account, MarketIndex)| {
+            *other == market && !account.is_market_maker()
+        };
         self.holdings.keys().any(of_user)
     }
 
@@ -295,10 +282,10 @@ impl Ledger {
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;
             holding.realized +=
-                book::cost(book::complement(unit), Contracts::from_hundredths(closes)) - gone;
+                side::cost(side::complement(unit), Contracts::from_hundredths(closes)) - gone;
         }
-        holding.cost += book::cost(unit, Contracts::from_hundredths(opens));
-        holding.traded += book::cost(unit, count);
+        holding.cost += side::cost(unit, Contracts::from_hundredths(opens));
+        holding.traded += side::cost(unit, count);
         holding.volume += count.hundredths();
         holding.position += side.signed(count);
         holding.fees += fee;
@@ -316,7 +303,7 @@ impl Ledger {
         (side, rank): (Side, Rank),
         rest: Option<Rest>,
     ) {
-        if account.is_house() {
+        if account.is_market_maker() {
             return;
         }
         let holding = self.holdings.entry((account, place.0)).or_default();
@@ -340,9 +327,9 @@ impl Ledger {
         let unit = if before.position >= 0 {
             value
         } else {
-            book::complement(value)
+            side::complement(value)
         };
-        let revenue = book::cost(unit, Contracts::from_hundredths(before.position.abs()));
+        let revenue = side::cost(unit, Contracts::from_hundredths(before.position.abs()));
         holding.realized += revenue - before.cost;
         holding.position = 0;
         holding.cost = 0;
@@ -353,7 +340,7 @@ impl Ledger {
     }
 
     fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
-        if account.is_house() {
+        if account.is_market_maker() {
             return;
         }
         let Some(holding) = self.holdings.get_mut(&(account, market)) else {
@@ -386,12 +373,12 @@ impl Ledger {
             .sum()
     }
 
-    /// Every account's cash but the house's.
+    /// Every account's cash, except the market maker's.
     #[cfg(test)]
     pub(crate) fn all_cash(&self) -> impl Iterator<Item = (Account, Cash)> {
         self.cash
             .iter()
-            .filter(|((account, _), _)| !account.is_house())
+            .filter(|((account, _), _)| !account.is_market_maker())
             .map(|((account, _), cash)| (*account, *cash))
     }
 }

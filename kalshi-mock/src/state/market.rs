@@ -2,40 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier, orders::PriceGrid};
+use kalshi_sdk::{Contracts, Dollars, orders::PriceGrid};
 use serde::Serialize;
 
 use super::{
-    Due, MarketIndex, Rank, Shard, Side, State, Step,
-    book::{Book, complement},
+    Due, MarketIndex, Shard, State,
+    book::{Book, Rank},
+    event::Step,
+    fees::Fees,
+    side::{Side, complement},
 };
 use crate::{
     Refusal,
     time::{Micros, SECOND},
 };
-
-/// Who pays which fees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fees {
-    pub(crate) multiplier: Multiplier,
-    /// Whether makers pay too.
-    pub(crate) of_makers: bool,
-}
-
-impl Fees {
-    pub(crate) fn taker(&self, unit: Dollars, count: Contracts) -> i64 {
-        fees::taker(unit, count, self.multiplier).map_or(0, Dollars::micros)
-    }
-
-    pub(crate) fn maker(&self, unit: Dollars, count: Contracts) -> i64 {
-        let fee = if self.of_makers {
-            fees::maker(unit, count, self.multiplier)
-        } else {
-            None
-        };
-        fee.map_or(0, Dollars::micros)
-    }
-}
 
 /// A pattern of events.
 #[derive(Clone, Debug)]
@@ -51,7 +31,7 @@ pub(crate) struct Series {
 
 /// One occasion of a series.
 #[derive(Clone, Debug)]
-pub(crate) struct Event {
+pub(crate) struct SeriesEvent {
     pub(crate) ticker: String,
     pub(crate) series: String,
     pub(crate) title: String,
@@ -205,7 +185,7 @@ impl State {
             market.closes = closes;
             market.updated = now;
             self.at(closes, Due::Close(index));
-            self.tell_step(index, Step::CloseMoved);
+            self.emit_step(index, Step::CloseMoved);
         }
     }
 
@@ -234,7 +214,7 @@ impl State {
         if let Some(market) = changed {
             market.status = to;
             market.updated = now;
-            self.tell_step(
+            self.emit_step(
                 index,
                 if active {
                     Step::Activated

@@ -3,29 +3,20 @@
 use std::collections::HashMap;
 
 use kalshi_sdk::{Contracts, Dollars};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Account, MarketIndex, News, Rank, Side, State, Status,
-    book::{self, Order},
+    MarketIndex, State,
+    account::Account,
+    book::Rank,
+    event::Event,
     ledger::{Rest, Thought, cash_of},
+    order::{Order, SelfTrade, Status},
     remember,
+    side::{Side, cost},
+    trade::{Fill, Trade},
 };
-use crate::{
-    Refusal,
-    time::{Micros, SECOND},
-};
-
-/// Which order gives way when two of one user meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SelfTrade {
-    /// What is left of the incoming one is cancelled.
-    TakerAtCross,
-    /// The resting one is cancelled.
-    Maker,
-}
+use crate::{Refusal, time::SECOND};
 
 /// An order that comes in.
 #[derive(Clone, Copy, Debug)]
@@ -75,32 +66,6 @@ impl Plan {
     }
 }
 
-/// A public trade.
-#[derive(Clone, Debug)]
-pub(crate) struct Trade {
-    pub(crate) id: Uuid,
-    pub(crate) market: MarketIndex,
-    pub(crate) price: Dollars,
-    pub(crate) count: Contracts,
-    pub(crate) taker_side: Side,
-    pub(crate) at: Micros,
-}
-
-/// One user's side of a trade.
-#[derive(Clone, Debug)]
-pub(crate) struct Fill {
-    pub(crate) trade: Uuid,
-    pub(crate) account: Account,
-    pub(crate) order: Uuid,
-    pub(crate) market: MarketIndex,
-    pub(crate) side: Side,
-    pub(crate) price: Dollars,
-    pub(crate) count: Contracts,
-    pub(crate) is_taker: bool,
-    pub(crate) fee: i64,
-    pub(crate) at: Micros,
-}
-
 impl State {
     /// Goes through the other side of the book without changing anything.
     pub(crate) fn plan(&self, incoming: &Incoming) -> Plan {
@@ -118,7 +83,9 @@ impl State {
                 break;
             }
             if maker.account.user == incoming.account.user {
-                if incoming.self_trade == SelfTrade::TakerAtCross && !maker.account.is_house() {
+                if incoming.self_trade == SelfTrade::TakerAtCross
+                    && !maker.account.is_market_maker()
+                {
                     plan.stopped = true;
                     plan.met_own = true;
                     break;
@@ -163,7 +130,7 @@ impl State {
         let Some(market) = self
             .markets
             .get(incoming.market)
-            .filter(|_| !incoming.account.is_house())
+            .filter(|_| !incoming.account.is_market_maker())
         else {
             return Ok(());
         };
@@ -264,7 +231,7 @@ impl State {
         let (account, side, place) = (order.account, order.side, (order.market, market.shard));
         let unit = side.unit(price);
         let fee = match is_taker {
-            _ if account.is_house() => 0,
+            _ if account.is_market_maker() => 0,
             true => market.fees.taker(unit, count),
             false => {
                 let made = order.made.0.checked_add(count).unwrap_or(count);
@@ -277,7 +244,7 @@ impl State {
         order.filled = order.filled.checked_add(count).unwrap_or(order.filled);
         order.remaining = order.remaining.checked_sub(count).unwrap_or_default();
         order.updated = now;
-        let paid = book::cost(unit, count);
+        let paid = cost(unit, count);
         let (costs, fees) = match is_taker {
             true => (&mut order.taker_cost, &mut order.taker_fees),
             false => (&mut order.maker_cost, &mut order.maker_fees),
@@ -291,7 +258,7 @@ impl State {
         if !is_taker {
             self.rest_or_end(id);
         }
-        if !account.is_house() {
+        if !account.is_market_maker() {
             let fill = Fill {
                 trade,
                 account,
@@ -304,7 +271,7 @@ impl State {
                 fee,
                 at: now,
             };
-            self.tell_fill(&fill);
+            self.emit_fill(&fill);
             let number = self.next();
             remember(&mut self.fills, number, fill);
         }
@@ -328,7 +295,7 @@ impl State {
             taker_side,
             at,
         };
-        self.tell(|_| Some(News::Trade(trade.clone())));
+        self.emit(|_| Some(Event::Trade(trade.clone())));
         remember(&mut self.trades, number, trade);
         if let Some(market) = self.markets.get_mut(market) {
             market.last_price = Some(price);
@@ -421,7 +388,7 @@ impl State {
         order.updated = now;
         // A filled one was told of with its last fill.
         if !gone.is_zero() {
-            self.tell_order(id, reason);
+            self.emit_order(id, reason);
         }
         self.rest_or_end(id);
         gone
@@ -446,7 +413,7 @@ impl State {
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
             group.orders.remove(&id);
         }
-        if account.is_house() {
+        if account.is_market_maker() {
             self.orders.remove(&id);
             return;
         }

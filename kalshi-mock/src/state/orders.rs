@@ -5,20 +5,19 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, SelfTrade, Side, State, Status,
-    book::Order,
+    Due, MarketIndex, State,
+    account::Account,
     matching::{Incoming, Plan},
+    order::{MAX_COUNT, Order, SelfTrade, Status},
+    side::Side,
 };
 use crate::{
     Refusal,
     time::{self, SECOND},
 };
 
-/// The largest order: far above any real one, and far below what would not fit.
-pub(crate) const LARGEST: Contracts = Contracts::from_hundredths(100_000_000_000);
-
-/// Resting orders a user may have.
-const MOST_RESTING: usize = 200_000;
+/// Limit of resting orders per user.
+const MAX_RESTING: usize = 200_000;
 
 /// How long an order lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -88,7 +87,7 @@ impl State {
         self.afford(&incoming, &plan)?;
         let id = self.insert(&new, market, incoming.count);
         let reduced = incoming.count < new.count;
-        self.tell_order(id, reduced.then_some("ReduceOnlyCancel"));
+        self.emit_order(id, reduced.then_some("ReduceOnlyCancel"));
         self.match_and_rest(id, &plan, incoming.rests)
     }
 
@@ -129,7 +128,7 @@ impl State {
         if let Some(group) = new.group {
             self.joins(group, new.account, market.shard)?;
         }
-        if !new.account.is_house() && self.ledger.cash(new.account, market.shard).is_none() {
+        if !new.account.is_market_maker() && self.ledger.cash(new.account, market.shard).is_none() {
             return Err(Refusal::new(
                 http::StatusCode::NOT_FOUND,
                 "user_not_found",
@@ -156,10 +155,10 @@ impl State {
             }
         }
         let resting = self.resting.get(&new.account.user).copied().unwrap_or(0);
-        if rests && resting >= MOST_RESTING && !new.account.is_house() {
+        if rests && resting >= MAX_RESTING && !new.account.is_market_maker() {
             return Err(Refusal::bad(
                 "too_many_open_orders",
-                format!("{MOST_RESTING} orders rest already"),
+                format!("{MAX_RESTING} orders rest already"),
             ));
         }
         Ok((
@@ -205,7 +204,7 @@ impl State {
                 now,
             )
         };
-        if !new.account.is_house() {
+        if !new.account.is_market_maker() {
             self.listed.insert((new.account.user, number), id);
             if let Some(client_order_id) = &new.client_order_id {
                 self.client_order_ids
@@ -242,7 +241,7 @@ impl State {
         } else {
             self.cancel(id);
         }
-        // The house's orders are forgotten as soon as they are over.
+        // The market maker's orders are dropped when they end.
         let order = self
             .orders
             .get(&id)
@@ -347,16 +346,16 @@ impl State {
         };
         if moves {
             plan.refuse_if(order.post_only)?;
-            let before = (market.clock, self.news.len());
+            let before = (market.clock, self.emitted.len());
             self.take_from_book(id);
             if let Err(refusal) = self.afford(&incoming, &plan) {
                 self.rest_or_end(id);
-                self.untell(index, before);
+                self.rollback(index, before);
                 return Err(refusal);
             }
         }
         self.apply(id, amendment, remaining, renamed, moves);
-        self.tell_order(id, Some("Amend"));
+        self.emit_order(id, Some("Amend"));
         if moves {
             self.match_and_rest(id, &plan, true)
         } else {
@@ -437,7 +436,7 @@ impl State {
         } else if to < order.remaining {
             order.remaining = to;
             order.updated = now;
-            self.tell_order(id, Some("Decrease"));
+            self.emit_order(id, Some("Decrease"));
             self.rest_or_end(id);
         }
         self.orders.get(&id).cloned()
@@ -485,9 +484,9 @@ fn check_price_and_count(
         .grid()
         .check(price)
         .map_err(|off| Refusal::bad("invalid_price", off.to_string()))?;
-    if count <= Contracts::ZERO || count > LARGEST {
+    if count <= Contracts::ZERO || count > MAX_COUNT {
         return Err(Refusal::invalid(format!(
-            "count: must be gte 0.01 and lte {LARGEST}"
+            "count: must be gte 0.01 and lte {MAX_COUNT}"
         )));
     }
     Ok(())

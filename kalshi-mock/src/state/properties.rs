@@ -4,7 +4,7 @@
 
 mod checks;
 mod commands;
-mod told;
+mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::{
     commands::{Command, command},
-    told::Told,
+    replay::Replay,
 };
 use super::*;
 use crate::time::SECOND;
@@ -32,8 +32,8 @@ struct Bench {
     seen: u64,
     /// When each order came to the end of its queue, as counted here.
     places: BTreeMap<Uuid, usize>,
-    /// What whoever listens knows.
-    told: Told,
+    /// State as a listener reconstructs it.
+    replay: Replay,
 }
 
 impl Bench {
@@ -49,14 +49,14 @@ impl Bench {
             state.add_market_of(ticker, event);
         }
         state.markets[1].fees.of_makers = true;
-        state.listened = true;
+        state.has_listeners = true;
         Self {
             state,
             groups: Vec::new(),
             matched: BTreeMap::new(),
             seen: 0,
             places: BTreeMap::new(),
-            told: Told::default(),
+            replay: Replay::default(),
         }
     }
 
@@ -86,7 +86,9 @@ impl Bench {
             .orders
             .values()
             .filter(|order| order.status == Status::Resting);
-        let mut orders: Vec<_> = resting.filter(|order| !order.account.is_house()).collect();
+        let mut orders: Vec<_> = resting
+            .filter(|order| !order.account.is_market_maker())
+            .collect();
         orders.sort_by_key(|order| order.number);
         orders.get(index).map(|order| order.id)
     }
@@ -150,18 +152,22 @@ impl Bench {
                 }
                 self.check_priority(&ahead);
             }
-            Command::House {
+            Command::MarketMaker {
                 market,
                 side,
                 cents,
                 count,
             } => {
                 let price = Dollars::from_micros(cents * 10_000);
-                self.state
-                    .house_order(market, side, price, Contracts::from_hundredths(count));
+                self.state.market_maker_order(
+                    market,
+                    side,
+                    price,
+                    Contracts::from_hundredths(count),
+                );
                 self.check_priority(&ahead);
             }
-            Command::ClearHouse { market } => self.state.clear_house(market),
+            Command::ClearMarketMaker { market } => self.state.clear_market_maker(market),
             Command::Amend {
                 order,
                 cents,

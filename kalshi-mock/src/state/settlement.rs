@@ -73,17 +73,17 @@ impl State {
             self.cancel_for(order, Some("CloseCancel"));
         }
         if ends_early {
-            self.tell_step(index, Step::CloseMoved);
+            self.emit_step(index, Step::CloseMoved);
         }
-        self.tell_step(index, Step::Determined);
+        self.emit_step(index, Step::Determined);
         for account in self.ledger.holders(index) {
             let Some((held, revenue)) = self.ledger.settle(account, place, value, now) else {
                 continue;
             };
-            if account.is_house() || held.volume == 0 {
+            if account.is_market_maker() || held.volume == 0 {
                 continue;
             }
-            self.tell_position(account, index);
+            self.emit_position(account, index);
             let number = self.next();
             let settlement = Settlement {
                 account,
@@ -100,6 +100,6 @@ impl State {
         if let Some(market) = self.markets.get_mut(index) {
             market.open_interest = kalshi_sdk::Contracts::ZERO;
         }
-        self.tell_step(index, Step::Settled);
+        self.emit_step(index, Step::Settled);
     }
 }

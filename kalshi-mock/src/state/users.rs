@@ -31,7 +31,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(super) fn house() -> Self {
+    pub(super) fn market_maker() -> Self {
         Self {
             id: Uuid::nil(),
             communications_id: String::new(),
@@ -54,7 +54,7 @@ impl State {
             tier,
             limits,
             buckets: limits.map(|limits| Buckets::new(limits, self.now)),
-            ..User::house()
+            ..User::market_maker()
         };
         self.users.push(user);
         let user = u32::try_from(self.users.len() - 1).unwrap_or(u32::MAX);

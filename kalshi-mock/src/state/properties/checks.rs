@@ -13,7 +13,7 @@ impl Bench {
                 cents,
                 ..
             } => (USERS[*user], *market, *side, *cents),
-            Command::House {
+            Command::MarketMaker {
                 market,
                 side,
                 cents,
@@ -68,8 +68,8 @@ impl Bench {
         self.check_money();
         self.check_books();
         self.check_groups();
-        self.told.listen(&mut self.state);
-        self.told.check(&self.state);
+        self.replay.apply(&mut self.state);
+        self.replay.check(&self.state);
     }
 
     fn check_money(&self) {
@@ -115,7 +115,7 @@ impl Bench {
                 .filter(|fill| fill.order == order.id)
                 .map(|fill| fill.count.hundredths())
                 .sum();
-            assert!(order.account.is_house() || filled == order.filled.hundredths());
+            assert!(order.account.is_market_maker() || filled == order.filled.hundredths());
         }
     }
 

@@ -21,13 +21,13 @@ pub(super) enum Command {
         expires_in: Option<i64>,
         group: Option<usize>,
     },
-    House {
+    MarketMaker {
         market: usize,
         side: Side,
         cents: i64,
         count: i64,
     },
-    ClearHouse {
+    ClearMarketMaker {
         market: usize,
     },
     Amend {
@@ -132,8 +132,8 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         20 => create(),
         4 => (market.clone(), side(), cents.clone(), count.clone())
-            .prop_map(|(market, side, cents, count)| Command::House { market, side, cents, count }),
-        1 => market.clone().prop_map(|market| Command::ClearHouse { market }),
+            .prop_map(|(market, side, cents, count)| Command::MarketMaker { market, side, cents, count }),
+        1 => market.clone().prop_map(|market| Command::ClearMarketMaker { market }),
         4 => (0..60_usize, cents.clone(), count.clone())
             .prop_map(|(order, cents, count)| Command::Amend { order, cents, count }),
         2 => (0..60_usize, 0..300_i64).prop_map(|(order, to)| Command::Decrease { order, to }),

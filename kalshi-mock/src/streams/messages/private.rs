@@ -1,99 +1,99 @@
-//! What only those see whom it concerns: fills, orders, positions, groups, quotes.
+//! Messages of private channels: fills, orders, positions, order groups and quotes.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::{Value, json};
 
-use super::{
-    messages::{Message, milliseconds, outcome, stamp, ticker_of},
-    socket::Socket,
+use super::super::{
+    frame::{Message, milliseconds, ticker_of, timestamp},
     subscription::{Channel, Subscription},
 };
 use crate::{
-    call::{six_digits, without_nulls},
+    call::{Caller, six_digits, without_nulls},
     state::{
-        Fill, MarketIndex, NOBODY, News, Order, PositionNow, Quote, Rfq, SelfTrade, Side, State,
+        Event, Fill, HIDDEN_USER, MarketIndex, Order, PositionChange, Quote, Rfq, SelfTrade, Side,
+        State,
     },
     time::{SECOND, rfc3339, seconds},
 };
 
-/// What a subscription is told of what concerns somebody.
-pub(super) fn of(
+/// Renders an event for a subscription to a private channel.
+pub(super) fn render(
     state: &State,
-    socket: &Socket,
+    caller: &Caller,
     subscription: &Subscription,
-    news: &News,
+    event: &Event,
 ) -> Option<Message> {
     let has = |market: MarketIndex| subscription.has(ticker_of(state, market));
     let message = |kind: &'static str, body: Value| Some(Message { kind, body });
-    match (subscription.channel, news) {
+    match (subscription.channel, event) {
         (
             Channel::Fill,
-            News::Fill {
+            Event::Fill {
                 fill,
                 client_order_id,
                 position,
             },
-        ) if socket.is_own(fill.account) && has(fill.market) => message(
+        ) if caller.owns(fill.account) && has(fill.market) => message(
             "fill",
             filled(state, fill, client_order_id.as_deref(), *position),
         ),
-        (Channel::UserOrders, News::Order { order, reason })
-            if socket.is_own(order.account) && has(order.market) =>
+        (Channel::UserOrders, Event::Order { order, reason })
+            if caller.owns(order.account) && has(order.market) =>
         {
             message("user_order", ordered(state, order, *reason))
         }
-        (Channel::MarketPositions, News::Position(now))
-            if socket.is_own(now.account) && has(now.market) =>
+        (Channel::MarketPositions, Event::Position(now))
+            if caller.owns(now.account) && has(now.market) =>
         {
             message("market_position", position(state, now))
         }
         (
             Channel::OrderGroupUpdates,
-            News::Group {
+            Event::Group {
                 id,
                 account,
-                what,
+                kind,
                 limit,
                 at,
             },
-        ) if socket.is_own(*account) => {
-            let limit = matches!(*what, "created" | "limit_updated").then_some(limit);
+        ) if caller.owns(*account) => {
+            let limit = matches!(*kind, "created" | "limit_updated").then_some(limit);
             message(
                 "order_group_updates",
                 without_nulls(json!({
-                    "event_type": what,
+                    "event_type": kind,
                     "order_group_id": id,
                     "contracts_limit_fp": limit,
                     "ts_ms": milliseconds(*at),
                 })),
             )
         }
-        (Channel::Communications, News::RfqCreated(rfq))
-            if is_wanted(state, socket, subscription, rfq) =>
+        (Channel::Communications, Event::RfqCreated(rfq))
+            if is_wanted(state, caller, subscription, rfq) =>
         {
-            let mut body = requested(state, socket, rfq);
+            let mut body = requested(state, caller, rfq);
             body["created_ts"] = json!(rfc3339(rfq.created));
             message("rfq_created", body)
         }
-        (Channel::Communications, News::RfqDeleted(rfq))
-            if is_wanted(state, socket, subscription, rfq) =>
+        (Channel::Communications, Event::RfqDeleted(rfq))
+            if is_wanted(state, caller, subscription, rfq) =>
         {
-            let mut body = requested(state, socket, rfq);
+            let mut body = requested(state, caller, rfq);
             body["deleted_ts"] = json!(rfc3339(rfq.updated));
             message("rfq_deleted", body)
         }
-        (Channel::Communications, News::Quote { what, quote, rfq })
-            if (socket.is_own(quote.creator) || socket.is_own(rfq.creator))
-                && subscription.is_part(ticker_of(state, rfq.market)) =>
+        (Channel::Communications, Event::Quote { kind, quote, rfq })
+            if (caller.owns(quote.creator) || caller.owns(rfq.creator))
+                && subscription.is_in_shard(ticker_of(state, rfq.market)) =>
         {
-            message(what, quoted(state, socket, what, quote, rfq))
+            message(kind, quoted(state, caller, kind, quote, rfq))
         }
         _ => None,
     }
 }
 
 fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i64) -> Value {
-    let outcome = outcome(fill.side);
+    let outcome = fill.side.outcome();
     let market = state.markets.get(fill.market);
     without_nulls(json!({
         "trade_id": fill.trade,
@@ -118,7 +118,7 @@ fn filled(state: &State, fill: &Fill, client_order_id: Option<&str>, position: i
 }
 
 fn ordered(state: &State, order: &Order, reason: Option<&str>) -> Value {
-    let outcome = outcome(order.side);
+    let outcome = order.side.outcome();
     let market = state.markets.get(order.market);
     let expires = order.expires.map(|expires| expires.saturating_mul(SECOND));
     without_nulls(json!({
@@ -145,18 +145,18 @@ fn ordered(state: &State, order: &Order, reason: Option<&str>) -> Value {
             SelfTrade::TakerAtCross => "taker_at_cross",
             SelfTrade::Maker => "maker",
         },
-        "created_time": stamp(order.created),
+        "created_time": timestamp(order.created),
         "created_ts_ms": milliseconds(order.created),
-        "last_update_time": stamp(order.updated),
+        "last_update_time": timestamp(order.updated),
         "last_updated_ts_ms": milliseconds(order.updated),
         "last_update_reason": reason,
-        "expiration_time": expires.map(stamp),
+        "expiration_time": expires.map(timestamp),
         "expiration_ts_ms": expires.map(milliseconds),
         "subaccount_number": order.account.subaccount,
     }))
 }
 
-fn position(state: &State, now: &PositionNow) -> Value {
+fn position(state: &State, now: &PositionChange) -> Value {
     json!({
         "user_id": state.user(now.account.user).id,
         "market_ticker": ticker_of(state, now.market),
@@ -164,32 +164,32 @@ fn position(state: &State, now: &PositionNow) -> Value {
         "position_cost_dollars": six_digits(now.cost),
         "realized_pnl_dollars": six_digits(now.realized),
         "fees_paid_dollars": six_digits(now.fees),
-        // Fees are paid when they fall due: none wait with the position.
+        // Fees are charged immediately, so a position never carries unpaid ones.
         "position_fee_cost_dollars": six_digits(0),
         "volume_fp": Contracts::from_hundredths(now.volume),
         "subaccount": now.account.subaccount,
     })
 }
 
-/// Whether a request for quote is among those that a subscription is to.
-fn is_wanted(state: &State, socket: &Socket, subscription: &Subscription, rfq: &Rfq) -> bool {
-    (!subscription.own_only || socket.is_own(rfq.creator))
-        && subscription.is_part(ticker_of(state, rfq.market))
+/// Returns true if a subscription covers a request for quote.
+fn is_wanted(state: &State, caller: &Caller, subscription: &Subscription, rfq: &Rfq) -> bool {
+    (!subscription.own_only || caller.owns(rfq.creator))
+        && subscription.is_in_shard(ticker_of(state, rfq.market))
 }
 
-/// Who asks, as a client sees it.
-fn requester<'a>(state: &'a State, socket: &Socket, rfq: &Rfq, executed: bool) -> &'a str {
-    match rfq.obscured && !executed && !socket.is_own(rfq.creator) {
-        true => NOBODY,
+/// Returns the communications id of a requester as the client sees it.
+fn requester<'a>(state: &'a State, caller: &Caller, rfq: &Rfq, executed: bool) -> &'a str {
+    match rfq.obscured && !executed && !caller.owns(rfq.creator) {
+        true => HIDDEN_USER,
         false => &state.user(rfq.creator.user).communications_id,
     }
 }
 
-fn requested(state: &State, socket: &Socket, rfq: &Rfq) -> Value {
+fn requested(state: &State, caller: &Caller, rfq: &Rfq) -> Value {
     let market = state.markets.get(rfq.market);
     without_nulls(json!({
         "id": rfq.id,
-        "creator_id": requester(state, socket, rfq, rfq.executed),
+        "creator_id": requester(state, caller, rfq, rfq.executed),
         "market_ticker": ticker_of(state, rfq.market),
         "event_ticker": market.map(|market| market.event.as_str()),
         "contracts_fp": rfq.contracts,
@@ -197,16 +197,16 @@ fn requested(state: &State, socket: &Socket, rfq: &Rfq) -> Value {
     }))
 }
 
-fn quoted(state: &State, socket: &Socket, what: &str, quote: &Quote, rfq: &Rfq) -> Value {
-    let made = socket.is_own(quote.creator);
+fn quoted(state: &State, caller: &Caller, kind: &str, quote: &Quote, rfq: &Rfq) -> Value {
+    let made = caller.owns(quote.creator);
     let own = if made { quote.creator } else { rfq.creator };
     let subaccount = Some(own.subaccount).filter(|subaccount| *subaccount != 0);
-    let executed = what == "quote_executed";
+    let executed = kind == "quote_executed";
     let mut body = json!({
         "quote_id": quote.id,
         "rfq_id": rfq.id,
         "quote_creator_id": state.user(quote.creator.user).communications_id,
-        "rfq_creator_id": requester(state, socket, rfq, executed),
+        "rfq_creator_id": requester(state, caller, rfq, executed),
         "market_ticker": ticker_of(state, rfq.market),
         "subaccount": subaccount,
     });
@@ -228,8 +228,8 @@ fn quoted(state: &State, socket: &Socket, what: &str, quote: &Quote, rfq: &Rfq) 
     body["yes_contracts_offered_fp"] = json!(contracts(quote.yes_bid));
     body["no_contracts_offered_fp"] = json!(contracts(quote.no_bid));
     body["rfq_target_cost_dollars"] = json!(rfq.target_cost);
-    if what == "quote_accepted" {
-        body["accepted_side"] = json!(quote.accepted.map(outcome));
+    if kind == "quote_accepted" {
+        body["accepted_side"] = json!(quote.accepted.map(Side::outcome));
     } else {
         body["created_ts"] = json!(rfc3339(quote.created));
     }

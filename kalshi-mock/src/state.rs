@@ -1,16 +1,25 @@
-//! What the exchange knows: pure state, moved by calls and by time. No HTTP, no JSON, no waiting.
+//! The state of the exchange, advanced by requests and by time. No HTTP, no JSON, no waiting.
+//!
+//! Records come first, each above what it refers to: sides and accounts, books and orders, trades, quotes, markets, events.
+//! The operations on [`State`] use them: matching, orders, communications, settlement and the rest.
 
+mod account;
 mod book;
 mod communications;
+mod event;
+mod fees;
 mod groups;
 mod ledger;
 mod market;
 mod matching;
-mod news;
+mod order;
 mod orders;
 #[cfg(test)]
 mod properties;
+mod quote;
 mod settlement;
+mod side;
+mod trade;
 mod transfers;
 mod universe;
 mod users;
@@ -19,16 +28,19 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-pub(crate) use book::{Order, Rank, Side, Status, cost};
-pub(crate) use communications::{NOBODY, Quote, QuoteStatus, Rfq};
+pub(crate) use account::Account;
+pub(crate) use event::{Event, LevelChange, PositionChange, Step};
+pub(crate) use fees::Fees;
 pub(crate) use groups::Group;
-pub(crate) use ledger::{Account, Holding, Ledger};
-pub(crate) use market::{Event, Fees, Market, MarketStatus, PriceRange, Series};
-pub(crate) use matching::{Fill, SelfTrade, Trade};
-pub(crate) use news::{LevelChange, News, PositionNow, Step};
+pub(crate) use ledger::{Holding, Ledger};
+pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
+pub(crate) use order::{Order, SelfTrade, Status};
 pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
+pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
 pub use settlement::Outcome;
 pub(crate) use settlement::Settlement;
+pub(crate) use side::{Side, cost};
+pub(crate) use trade::{Fill, Trade};
 pub(crate) use transfers::{Deposit, ShardTransfer, SubaccountTransfer};
 pub(crate) use users::User;
 
@@ -56,7 +68,7 @@ pub(crate) struct State {
     pub(crate) pauses: Vec<(Micros, Micros)>,
     pub(crate) users: Vec<User>,
     pub(crate) series: BTreeMap<String, Series>,
-    pub(crate) events: BTreeMap<String, Event>,
+    pub(crate) events: BTreeMap<String, SeriesEvent>,
     pub(crate) markets: Vec<Market>,
     tickers: HashMap<String, MarketIndex>,
     pub(crate) ledger: Ledger,
@@ -81,10 +93,10 @@ pub(crate) struct State {
     taker: Option<Uuid>,
     /// How many things have been done to the exchange, or asked of it.
     actions: u64,
-    /// Whether somebody wants to know what happens.
-    pub(crate) listened: bool,
-    /// What has happened since it was last told.
-    pub(crate) news: Vec<News>,
+    /// True while a WebSocket connection is open. Without one, no events are recorded.
+    pub(crate) has_listeners: bool,
+    /// Events since the last publication.
+    pub(crate) emitted: Vec<Event>,
 }
 
 /// What happens by itself at its time.
@@ -108,7 +120,7 @@ impl State {
             trading_active: true,
             was_trading: true,
             pauses: Vec::new(),
-            users: vec![User::house()],
+            users: vec![User::market_maker()],
             series: BTreeMap::new(),
             events: BTreeMap::new(),
             markets: Vec::new(),
@@ -130,8 +142,8 @@ impl State {
             resting: HashMap::new(),
             taker: None,
             actions: 0,
-            listened: false,
-            news: Vec::new(),
+            has_listeners: false,
+            emitted: Vec::new(),
         }
     }
 

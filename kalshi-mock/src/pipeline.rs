@@ -21,7 +21,8 @@ use crate::{
     contract::Endpoint,
     fault::{self, Fault},
     requests::ReceivedRequest,
-    shared::{Shared, lock},
+    shared::Shared,
+    sync::lock,
     time::{Micros, stamp},
     validate,
 };
@@ -99,7 +100,7 @@ pub(crate) async fn serve(
         Some((endpoint, parameters)) => attempt.answer(endpoint, &parameters),
     };
     for fault in &faults {
-        fault::bend(
+        fault::corrupt(
             fault,
             endpoint.and_then(Endpoint::answer_schema),
             &mut reply.body,

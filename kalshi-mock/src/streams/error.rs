@@ -1,16 +1,16 @@
-//! How a command is refused: numbers as the exchange gives them, and what is wrong in words.
+//! Errors of commands and subscriptions, with the codes that the exchange uses.
 
 use serde_json::{Map, Value, json};
 
-/// Why a command was not carried out, or a subscription has ended.
+/// A rejected command, or the reason why a subscription ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct CommandError {
     pub(super) code: u8,
     text: String,
     tickers: Vec<String>,
 }
 
-impl Refused {
+impl CommandError {
     pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -47,7 +47,7 @@ impl Refused {
         Self::new(25, "Subscription buffer overflow")
     }
 
-    /// Markets that are not there.
+    /// Rejects markets that do not exist.
     pub(super) fn unknown_markets(tickers: Vec<String>) -> Self {
         Self {
             tickers,

@@ -1,29 +1,29 @@
-//! Whoever listens from the beginning knows books, orders and positions as they are.
+//! Replays events: a listener that sees all of them knows books, orders and positions.
 
 use std::collections::BTreeMap;
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
-use super::{Account, MarketIndex, News, Order, Side, State, Status};
+use crate::state::{Account, Event, MarketIndex, Order, Side, State, Status};
 
-/// What was told, put together.
+/// Books, orders and positions as the events describe them.
 #[derive(Default)]
-pub(super) struct Told {
-    /// Hundredths of contracts by market, whether it is asks, and price.
+pub(super) struct Replay {
+    /// Hundredths of contracts by market, side (true for asks) and price.
     levels: BTreeMap<(MarketIndex, bool, Dollars), i64>,
     clocks: BTreeMap<MarketIndex, u64>,
     orders: BTreeMap<Uuid, Order>,
     positions: BTreeMap<(Account, MarketIndex), (i64, i64)>,
-    /// What of each order was filled.
+    /// Filled hundredths of contracts by order.
     filled: BTreeMap<Uuid, i64>,
 }
 
-impl Told {
-    pub(super) fn listen(&mut self, state: &mut State) {
-        for news in state.news.drain(..) {
-            match news {
-                News::Level(change) => {
+impl Replay {
+    pub(super) fn apply(&mut self, state: &mut State) {
+        for event in state.emitted.drain(..) {
+            match event {
+                Event::Level(change) => {
                     let clock = self.clocks.entry(change.market).or_default();
                     assert!(*clock <= change.clock, "{change:?}");
                     *clock = change.clock;
@@ -35,10 +35,10 @@ impl Told {
                         self.levels.remove(&place);
                     }
                 }
-                News::Order { order, .. } => {
+                Event::Order { order, .. } => {
                     self.orders.insert(order.id, *order);
                 }
-                News::Fill { fill, position, .. } => {
+                Event::Fill { fill, position, .. } => {
                     *self.filled.entry(fill.order).or_default() += fill.count.hundredths();
                     let now = self
                         .positions
@@ -47,7 +47,7 @@ impl Told {
                     now.0 += fill.side.signed(fill.count);
                     assert_eq!(now.0, position, "{fill:?}");
                 }
-                News::Position(now) => {
+                Event::Position(now) => {
                     self.positions
                         .insert((now.account, now.market), (now.position, now.cost));
                 }
@@ -64,36 +64,41 @@ impl Told {
             );
             for side in [Side::Bid, Side::Ask] {
                 let is_ask = side == Side::Ask;
-                let mut told: Vec<(Dollars, Contracts)> = self
+                let mut replayed: Vec<(Dollars, Contracts)> = self
                     .levels
                     .iter()
                     .filter(|((of, ask, _), _)| *of == index && *ask == is_ask)
                     .map(|((.., price), count)| (*price, Contracts::from_hundredths(*count)))
                     .collect();
                 if !is_ask {
-                    told.reverse();
+                    replayed.reverse();
                 }
-                assert_eq!(told, state.levels(market, side));
+                assert_eq!(replayed, state.levels(market, side));
             }
         }
         for order in state.orders.values() {
-            if order.account.is_house() {
+            if order.account.is_market_maker() {
                 continue;
             }
-            // Those of quotes are told of when they are filled.
-            let told = &self.orders[&order.id];
+            // Orders that quotes become are emitted when they are filled.
+            let replayed = &self.orders[&order.id];
             assert_eq!(
-                (told.status, told.remaining, told.filled, told.price),
+                (
+                    replayed.status,
+                    replayed.remaining,
+                    replayed.filled,
+                    replayed.price
+                ),
                 (order.status, order.remaining, order.filled, order.price)
             );
             let filled = self.filled.get(&order.id).copied().unwrap_or_default();
             assert_eq!(filled, order.filled.hundredths());
             assert!(order.status != Status::Resting || order.shown == order.remaining);
         }
-        for ((account, market), told) in &self.positions {
+        for ((account, market), replayed) in &self.positions {
             let holding = state.ledger.holding(*account, *market);
             let now = holding.map_or((0, 0), |holding| (holding.position, holding.cost));
-            assert_eq!(now, *told);
+            assert_eq!(now, *replayed);
         }
     }
 }

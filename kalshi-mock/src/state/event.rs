@@ -1,34 +1,41 @@
-//! What happens in the state, in its order, for whoever listens.
+//! Events: changes of the state in the order in which they happen, for WebSocket connections.
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
-use super::{Account, Fill, MarketIndex, Order, Quote, Rfq, Side, State, Status, Trade};
+use super::{
+    MarketIndex, State,
+    account::Account,
+    order::{Order, Status},
+    quote::{Quote, Rfq},
+    side::Side,
+    trade::{Fill, Trade},
+};
 use crate::time::Micros;
 
-/// One thing that has happened.
+/// A change that WebSocket channels report.
 #[derive(Clone, Debug)]
-pub(crate) enum News {
-    /// A level of a book has grown or shrunk.
+pub(crate) enum Event {
+    /// A price level of a book changed.
     Level(LevelChange),
     Trade(Trade),
-    /// An order was filled: with its client order id, and the position afterwards.
+    /// An order was filled. `position` is the position after the fill.
     Fill {
         fill: Fill,
         client_order_id: Option<String>,
         position: i64,
     },
-    /// An order is new or has changed, for a reason.
+    /// An order was created or changed.
     Order {
         order: Box<Order>,
         reason: Option<&'static str>,
     },
-    Position(PositionNow),
-    /// Something was done to an order group.
+    Position(PositionChange),
+    /// An order group was created, changed or deleted.
     Group {
         id: Uuid,
         account: Account,
-        what: &'static str,
+        kind: &'static str,
         limit: Contracts,
         at: Micros,
     },
@@ -37,37 +44,37 @@ pub(crate) enum News {
         step: Step,
         at: Micros,
     },
-    /// An event was created.
-    Event(String),
+    /// An event of a series was created; its ticker.
+    EventCreated(String),
     RfqCreated(Rfq),
     RfqDeleted(Rfq),
-    /// A quote, with the request it is on.
+    /// A quote changed; with the request it responds to.
     Quote {
-        what: &'static str,
+        kind: &'static str,
         quote: Box<Quote>,
         rfq: Box<Rfq>,
     },
 }
 
-/// A change of a level of a book.
+/// A change of a price level of a book.
 #[derive(Clone, Debug)]
 pub(crate) struct LevelChange {
     pub(crate) market: MarketIndex,
     pub(crate) clock: u64,
     pub(crate) side: Side,
-    /// Of YES.
+    /// Price of YES.
     pub(crate) price: Dollars,
-    /// Hundredths of contracts.
+    /// Signed change in hundredths of contracts.
     pub(crate) change: i64,
-    /// Whose order has brought it about: the one that took, where one was taken.
+    /// Account whose order caused the change: the taker, if the change is a trade.
     pub(crate) account: Account,
     pub(crate) client_order_id: Option<String>,
     pub(crate) at: Micros,
 }
 
-/// What an account has in a market, after a change.
+/// Position of an account in a market after a change.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PositionNow {
+pub(crate) struct PositionChange {
     pub(crate) account: Account,
     pub(crate) market: MarketIndex,
     pub(crate) position: i64,
@@ -77,7 +84,7 @@ pub(crate) struct PositionNow {
     pub(crate) volume: i64,
 }
 
-/// A step in the life of a market.
+/// A step in the lifecycle of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Created,
@@ -90,24 +97,24 @@ pub(crate) enum Step {
 }
 
 impl State {
-    /// Notes what has happened, if anybody listens.
-    pub(super) fn tell(&mut self, news: impl FnOnce(&Self) -> Option<News>) {
-        if self.listened
-            && let Some(news) = news(self)
+    /// Records an event, if a connection is open.
+    pub(super) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
+        if self.has_listeners
+            && let Some(event) = event(self)
         {
-            self.news.push(news);
+            self.emitted.push(event);
         }
     }
 
-    /// Takes back what happened to a book and was undone.
-    pub(super) fn untell(&mut self, market: MarketIndex, (clock, told): (u64, usize)) {
-        self.news.truncate(told);
+    /// Discards the events after the first `emitted` and restores the clock of a book, after its changes were undone.
+    pub(super) fn rollback(&mut self, market: MarketIndex, (clock, emitted): (u64, usize)) {
+        self.emitted.truncate(emitted);
         if let Some(market) = self.markets.get_mut(market) {
             market.clock = clock;
         }
     }
 
-    /// Lets the book show what remains of an order, or nothing of it.
+    /// Sets what the public book shows of an order: its remaining contracts, or none.
     pub(super) fn show(&mut self, id: Uuid, shown: bool) {
         let (now, clock) = (self.now, self.actions);
         let taker = self.taker.filter(|taker| self.orders.contains_key(taker));
@@ -127,9 +134,9 @@ impl State {
         };
         market.clock = clock;
         let (market, side, price) = (order.market, order.side, order.price);
-        self.tell(|state| {
+        self.emit(|state| {
             let cause = state.orders.get(&cause)?;
-            Some(News::Level(LevelChange {
+            Some(Event::Level(LevelChange {
                 market,
                 clock,
                 side,
@@ -142,37 +149,37 @@ impl State {
         });
     }
 
-    /// Tells an order's owner how it stands.
-    pub(super) fn tell_order(&mut self, id: Uuid, reason: Option<&'static str>) {
-        self.tell(|state| {
+    /// Emits the state of an order. Orders of the market maker are not reported.
+    pub(super) fn emit_order(&mut self, id: Uuid, reason: Option<&'static str>) {
+        self.emit(|state| {
             let order = state.orders.get(&id)?;
             let mut order = Box::new(order.clone());
             if order.status == Status::Resting && order.remaining.is_zero() {
                 order.status = Status::Executed;
             }
-            (!order.account.is_house()).then_some(News::Order { order, reason })
+            (!order.account.is_market_maker()).then_some(Event::Order { order, reason })
         });
     }
 
-    /// Tells an order's owner of a fill, and of what it does to the order and the position.
-    pub(super) fn tell_fill(&mut self, fill: &Fill) {
+    /// Emits a fill, followed by the changed order and position.
+    pub(super) fn emit_fill(&mut self, fill: &Fill) {
         let (id, account, market) = (fill.order, fill.account, fill.market);
-        self.tell(|state| {
+        self.emit(|state| {
             let client_order_id = state.orders.get(&id)?.client_order_id.clone();
-            Some(News::Fill {
+            Some(Event::Fill {
                 fill: fill.clone(),
                 client_order_id,
                 position: state.position(account, market),
             })
         });
-        self.tell_order(id, Some("Trade"));
-        self.tell_position(account, market);
+        self.emit_order(id, Some("Trade"));
+        self.emit_position(account, market);
     }
 
-    pub(super) fn tell_position(&mut self, account: Account, market: MarketIndex) {
-        self.tell(|state| {
+    pub(super) fn emit_position(&mut self, account: Account, market: MarketIndex) {
+        self.emit(|state| {
             let holding = state.ledger.holding(account, market)?;
-            Some(News::Position(PositionNow {
+            Some(Event::Position(PositionChange {
                 account,
                 market,
                 position: holding.position,
@@ -184,22 +191,22 @@ impl State {
         });
     }
 
-    pub(super) fn tell_group(&mut self, id: Uuid, what: &'static str) {
-        self.tell(|state| {
+    pub(super) fn emit_group(&mut self, id: Uuid, kind: &'static str) {
+        self.emit(|state| {
             let group = state.groups.get(&id)?;
-            Some(News::Group {
+            Some(Event::Group {
                 id,
                 account: group.account,
-                what,
+                kind,
                 limit: group.limit,
                 at: state.now,
             })
         });
     }
 
-    pub(crate) fn tell_step(&mut self, market: MarketIndex, step: Step) {
-        self.tell(|state| {
-            Some(News::Market {
+    pub(crate) fn emit_step(&mut self, market: MarketIndex, step: Step) {
+        self.emit(|state| {
+            Some(Event::Market {
                 market,
                 step,
                 at: state.now,
@@ -207,12 +214,12 @@ impl State {
         });
     }
 
-    pub(super) fn tell_quote(&mut self, number: u64, what: &'static str) {
-        self.tell(|state| {
+    pub(super) fn emit_quote(&mut self, number: u64, kind: &'static str) {
+        self.emit(|state| {
             let quote = state.quotes.get(&number)?;
             let rfq = state.rfqs.get(&quote.rfq)?;
-            Some(News::Quote {
-                what,
+            Some(Event::Quote {
+                kind,
                 quote: Box::new(quote.clone()),
                 rfq: Box::new(rfq.clone()),
             })
