@@ -6,7 +6,7 @@ use kalshi_sdk::{
 };
 
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
@@ -29,7 +29,7 @@ impl TokenBucket {
     }
 
     /// Takes tokens, if it has them.
-    pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Refusal> {
+    pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Rejection> {
         let capacity = i64::from(self.limit.capacity) * SECOND;
         let elapsed = now.saturating_sub(self.at).max(0);
         let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
@@ -38,7 +38,7 @@ impl TokenBucket {
         self.at = self.at.max(now);
         let wanted = i64::from(tokens) * SECOND;
         if wanted > self.held {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 http::StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 format!(

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Refusal,
-    contract::{Endpoint, Parameters},
+    Rejection,
+    parse::Parameters,
+    spec::Endpoint,
     state::{Account, Shard, State},
     time::{Micros, SECOND},
 };
@@ -29,7 +30,7 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Value,
     pub(crate) caller: Caller,
     /// The key that was made for it, if it wants one.
-    pub(crate) made: Option<Result<PrivateKey, Refusal>>,
+    pub(crate) made: Option<Result<PrivateKey, Rejection>>,
     /// Reads do not know yet of what was created after this.
     pub(crate) knows_until: Option<Micros>,
 }
@@ -107,8 +108,8 @@ impl Call<'_> {
     }
 
     /// The body in a shape of ours.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        T::deserialize(&self.body).map_err(|error| Refusal::invalid(error.to_string()))
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
+        T::deserialize(&self.body).map_err(|error| Rejection::invalid(error.to_string()))
     }
 
     /// The caller's subaccount of that number: that of the key if none is named, else the primary account.
@@ -116,12 +117,13 @@ impl Call<'_> {
         &self,
         state: &State,
         subaccount: Option<i64>,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Account, Rejection> {
         let locked = self.caller.locked_to;
         let named = subaccount.map(u8::try_from).transpose();
-        let named = named.map_err(|_| Refusal::invalid("subaccount: must be gte 0 and lte 63"))?;
+        let named =
+            named.map_err(|_| Rejection::invalid("subaccount: must be gte 0 and lte 63"))?;
         match (locked, named) {
-            (Some(locked), Some(named)) if locked != named => Err(Refusal::forbidden(format!(
+            (Some(locked), Some(named)) if locked != named => Err(Rejection::forbidden(format!(
                 "the key is for subaccount {locked} only"
             ))),
             _ => state.account(self.caller.user, locked.or(named).unwrap_or(0)),
@@ -141,7 +143,7 @@ impl Call<'_> {
     }
 
     /// The subaccount that a list is about. None: all.
-    pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Refusal> {
+    pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Rejection> {
         match (self.integer("subaccount"), self.caller.locked_to) {
             (None, None) => Ok(None),
             (named, _) => self
@@ -161,7 +163,7 @@ impl Call<'_> {
         order: Order,
         rows: impl Iterator<Item = (u64, T)>,
         mut show: impl FnMut(T) -> Value,
-    ) -> Result<(Vec<Value>, String), Refusal> {
+    ) -> Result<(Vec<Value>, String), Rejection> {
         let paging = self.endpoint.operation.paging;
         let limit = paging
             .and_then(|paging| self.integer(paging.limit_parameter?))
@@ -189,7 +191,7 @@ impl Call<'_> {
         ))
     }
 
-    fn cursor(&self) -> Result<Option<u64>, Refusal> {
+    fn cursor(&self) -> Result<Option<u64>, Rejection> {
         let Some(text) = self.text("cursor").filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
@@ -203,7 +205,7 @@ impl Call<'_> {
         });
         // On `/markets` the exchange begins anew with a cursor it does not know.
         if number.is_none() && self.id() != "GetMarkets" {
-            return Err(Refusal::bad("bad_request", "invalid cursor"));
+            return Err(Rejection::bad("bad_request", "invalid cursor"));
         }
         Ok(number)
     }
@@ -257,11 +259,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contract::Contract;
+    use crate::spec::Spec;
 
     /// A page of the numbers there are, behind a cursor.
     fn page(rows: &BTreeSet<u64>, order: Order, limit: usize, cursor: &str) -> (Vec<u64>, String) {
-        let mut endpoints = Contract::get().endpoints();
+        let mut endpoints = Spec::get().endpoints();
         let endpoint = endpoints
             .find(|endpoint| endpoint.operation.id == "GetOrders")
             .unwrap();

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use kalshi_sdk::{Operation, operation};
 use serde_json::{Map, Value, json};
 
-use crate::validate;
+use crate::spec;
 
 /// Something that goes wrong.
 ///
@@ -240,7 +240,7 @@ fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
     }
 }
 
-/// Bends an answer.
+/// Applies a fault to a response body.
 pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     match fault {
         Fault::UnknownEnumValue => {
@@ -267,7 +267,7 @@ pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     }
 }
 
-/// Does something to a value and to everything in it.
+/// Applies `change` to a value and to everything inside it.
 fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| each(item, change)),
@@ -278,7 +278,7 @@ fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
 }
 
 fn unknown_values(schema: &Value, value: &mut Value) {
-    let schema = validate::resolve(schema);
+    let schema = spec::resolve(schema);
     for part in schema["allOf"].as_array().into_iter().flatten() {
         unknown_values(part, value);
     }

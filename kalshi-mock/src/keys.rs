@@ -14,7 +14,7 @@ use kalshi_sdk::{
 };
 
 use crate::{
-    Refusal,
+    Rejection,
     call::Caller,
     time::{Micros, Time, system},
 };
@@ -110,7 +110,7 @@ impl Keys {
         operation: &Operation,
         time: &Time,
         skew: Option<Micros>,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Caller, Rejection> {
         let id = headers
             .get(&ACCESS_KEY)
             .and_then(|value| value.to_str().ok())
@@ -126,7 +126,7 @@ impl Keys {
                 true => VerifyError::UnknownKeyId,
                 false => VerifyError::MissingHeader(ACCESS_KEY),
             };
-            return Err(refusal(&error));
+            return Err(rejection(&error));
         };
         let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
         let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
@@ -134,9 +134,9 @@ impl Keys {
         if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
             verified = key.verifier.verify(headers, method, path, at(system()));
         }
-        verified.map_err(|error| refusal(&error))?;
+        verified.map_err(|error| rejection(&error))?;
         if !key.allows(operation) {
-            return Err(Refusal::forbidden(format!(
+            return Err(Rejection::forbidden(format!(
                 "the key's scopes are {}",
                 key.scopes.join(", ")
             )));
@@ -150,7 +150,7 @@ impl Keys {
 }
 
 /// As the exchange was seen to say it, with what is wrong as the message.
-fn refusal(error: &VerifyError) -> Refusal {
+fn rejection(error: &VerifyError) -> Rejection {
     let (code, details) = match error {
         VerifyError::MissingHeader(name) if *name == ACCESS_KEY => {
             ("token_authentication_failure", "")
@@ -164,7 +164,7 @@ fn refusal(error: &VerifyError) -> Refusal {
         }
         _ => ("authentication_error", "INCORRECT_API_KEY_SIGNATURE"),
     };
-    Refusal::unauthorized(code, details, error.to_string())
+    Rejection::unauthorized(code, details, error.to_string())
 }
 
 impl fmt::Debug for Keys {

@@ -1,20 +1,21 @@
 #![doc = include_str!("../README.md")]
 
-mod answers;
 mod buckets;
 mod call;
 mod connection;
-mod contract;
 mod error;
 mod exchange;
 mod fault;
+mod handlers;
 mod keys;
 mod market;
+mod parse;
 mod pipeline;
-mod refusal;
+mod rejection;
 mod requests;
 mod server;
 mod shared;
+mod spec;
 mod state;
 mod streams;
 mod sync;
@@ -32,4 +33,4 @@ pub use streams::Streams;
 pub use time::Time;
 pub use user::User;
 
-pub(crate) use refusal::Refusal;
+pub(crate) use rejection::Rejection;

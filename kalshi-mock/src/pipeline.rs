@@ -1,4 +1,4 @@
-//! The way of a call: faults, signature, form, tokens, then the state, and the answer with its faults.
+//! The request pipeline: faults, signature, validation, tokens, handler, and the response with its faults.
 
 use std::time::Duration;
 
@@ -15,28 +15,29 @@ use kalshi_sdk::auth::ACCESS_KEY;
 use serde_json::Value;
 
 use crate::{
-    Refusal, answers,
+    Rejection,
     call::{Call, Caller},
     connection::Connection,
-    contract::Endpoint,
     fault::{self, Fault},
+    handlers,
     requests::ReceivedRequest,
     shared::Shared,
+    spec::Endpoint,
     sync::lock,
     time::{Micros, stamp},
     validate,
 };
 
-/// Where orders were written before June 2026.
+/// Path of order writes before June 2026.
 const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
 
-/// The largest body that is read.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+/// Size limit of a request body, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// The operation that a path means, and the path's parameters.
+/// The operation of a path and its path parameters, or `None` if no operation matches.
 pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
 
-/// A call before it has passed.
+/// A request that has not been authenticated and validated yet.
 struct Attempt<'a> {
     shared: &'a Shared,
     connection: &'a Connection,
@@ -45,17 +46,17 @@ struct Attempt<'a> {
     faults: &'a [Fault],
 }
 
-/// An answer before it is bent.
+/// A response before faults are applied.
 struct Reply {
     status: StatusCode,
     body: Value,
 }
 
-impl From<Refusal> for Reply {
-    fn from(refusal: Refusal) -> Self {
+impl From<Rejection> for Reply {
+    fn from(rejection: Rejection) -> Self {
         Self {
-            status: refusal.status,
-            body: refusal.body(),
+            status: rejection.status,
+            body: rejection.body(),
         }
     }
 }
@@ -69,13 +70,13 @@ pub(crate) async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let body = tokio::select! {
-        // What has come whole is answered.
+        // A complete request gets a response, even during shutdown.
         biased;
-        body = to_bytes(body, LARGEST_BODY) => body.ok(),
+        body = to_bytes(body, MAX_BODY) => body.ok(),
         () = shared.stopped() => None,
     };
     let Some(body) = body else {
-        // Cut off by the client, far beyond anything there is to say, or too late.
+        // The client disconnected, the body is too large, or the exchange is shutting down.
         connection.cut();
         return Response::new(Body::empty());
     };
@@ -96,13 +97,13 @@ pub(crate) async fn serve(
             status: StatusCode::OK,
             body: Value::Null,
         },
-        None => nowhere(&parts),
-        Some((endpoint, parameters)) => attempt.answer(endpoint, &parameters),
+        None => no_operation(&parts),
+        Some((endpoint, parameters)) => attempt.reply(endpoint, &parameters),
     };
     for fault in &faults {
         fault::corrupt(
             fault,
-            endpoint.and_then(Endpoint::answer_schema),
+            endpoint.and_then(Endpoint::response_schema),
             &mut reply.body,
         );
     }
@@ -134,12 +135,12 @@ pub(crate) async fn serve(
     respond(shared, &parts, &reply, &faults)
 }
 
-/// What is no operation: a trailing slash is one too many, the rest is not there.
-fn nowhere(parts: &Parts) -> Reply {
+/// Responds to a path without operation: redirects a trailing slash, otherwise 404.
+fn no_operation(parts: &Parts) -> Reply {
     let path = parts.uri.path();
     if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
         let instead = "order writes are at /portfolio/events/orders";
-        return Refusal::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
+        return Rejection::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
     }
     if path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
         return Reply {
@@ -147,34 +148,34 @@ fn nowhere(parts: &Parts) -> Reply {
             body: Value::Null,
         };
     }
-    Refusal::not_found(format!("there is no {} {path}", parts.method)).into()
+    Rejection::not_found(format!("there is no {} {path}", parts.method)).into()
 }
 
 impl Attempt<'_> {
-    fn answer(&self, endpoint: &'static Endpoint, path: &[(String, String)]) -> Reply {
+    fn reply(&self, endpoint: &'static Endpoint, path: &[(String, String)]) -> Reply {
         for fault in self.faults {
-            let refusal = match fault {
-                Fault::TooManyRequests => Refusal::new(
+            let rejection = match fault {
+                Fault::TooManyRequests => Rejection::new(
                     StatusCode::TOO_MANY_REQUESTS,
                     "too_many_requests",
                     "a fault",
                 ),
                 Fault::ServerError(status) => server_error(*status),
-                Fault::Html(status) => Refusal {
+                Fault::Html(status) => Rejection {
                     status: status_of(*status),
                     ..server_error(*status)
                 },
                 _ => continue,
             };
-            return refusal.into();
+            return rejection.into();
         }
-        let answered = self.carry_out(endpoint, path);
+        let result = self.execute(endpoint, path);
         let failed = self.faults.iter().find_map(|fault| match fault {
             Fault::ServerErrorAfter(status) => Some(server_error(*status)),
             _ => None,
         });
-        match (failed, answered) {
-            (Some(refusal), _) | (None, Err(refusal)) => refusal.into(),
+        match (failed, result) {
+            (Some(rejection), _) | (None, Err(rejection)) => rejection.into(),
             (None, Ok(body)) => Reply {
                 status: status_of(endpoint.status()),
                 body,
@@ -182,27 +183,27 @@ impl Attempt<'_> {
         }
     }
 
-    fn carry_out(
+    fn execute(
         &self,
         endpoint: &'static Endpoint,
         path: &[(String, String)],
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, Rejection> {
         let operation = endpoint.operation;
-        // A public call may be signed, and then draws on its user's tokens. A bad signature is as good as none there.
+        // A signed public request takes tokens of its user. An invalid signature is ignored there.
         let signed = operation.auth || self.parts.headers.contains_key(ACCESS_KEY);
         let caller = match signed.then(|| self.authenticate(endpoint)) {
-            Some(Err(refusal)) if operation.auth => return Err(refusal),
+            Some(Err(rejection)) if operation.auth => return Err(rejection),
             caller => caller.and_then(Result::ok),
         };
         let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
         let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
         let parameters = endpoint.parameters(path, &query);
-        // Before the state is held: that takes its time.
+        // Key generation is slow, so it happens before the state is locked.
         let made = body
             .as_ref()
             .ok()
             .filter(|_| operation.id == "GenerateApiKey")
-            .map(answers::make_key);
+            .map(handlers::make_key);
 
         let mut state = self.shared.state();
         let now = state.now;
@@ -247,20 +248,20 @@ impl Attempt<'_> {
                 .map(|by| now.saturating_sub(by)),
         };
         if !state.exchange_active && !operation.id.starts_with("GetExchange") {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "exchange_unavailable",
                 "the exchange is closed",
             ));
         }
-        let answer = answers::answer(&mut state, &self.shared.keys, &call)?;
+        let body = handlers::dispatch(&mut state, &self.shared.keys, &call)?;
         drop(state);
-        own_check(endpoint, &answer)?;
-        Ok(answer)
+        check_response(endpoint, &body)?;
+        Ok(body)
     }
 
-    fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Refusal> {
-        // With its query, so that a signature over that can be told from others.
+    fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Rejection> {
+        // Includes the query, to detect a signature that wrongly covers it.
         let uri = &self.parts.uri;
         let path = uri
             .path_and_query()
@@ -278,21 +279,24 @@ impl Attempt<'_> {
     }
 }
 
-/// In builds for debugging, the exchange checks its own answers: one that the contract does not allow is a fault of this crate.
-fn own_check(endpoint: &Endpoint, answer: &Value) -> Result<(), Refusal> {
-    match endpoint.answer_schema().filter(|_| cfg!(debug_assertions)) {
-        Some(schema) => validate::check(schema, answer, "").map_err(|refusal| {
-            Refusal::new(
+/// Checks a response against the spec, in debug builds. A mismatch is a bug of this crate.
+fn check_response(endpoint: &Endpoint, body: &Value) -> Result<(), Rejection> {
+    match endpoint
+        .response_schema()
+        .filter(|_| cfg!(debug_assertions))
+    {
+        Some(schema) => validate::check(schema, body, "").map_err(|rejection| {
+            Rejection::new(
                 StatusCode::NOT_IMPLEMENTED,
-                "answer_against_contract",
-                refusal.details,
+                "response_violates_spec",
+                rejection.details,
             )
         }),
         None => Ok(()),
     }
 }
 
-/// How far off the clock is told to be.
+/// Returns the total clock skew of the faults.
 fn skew(faults: &[Fault]) -> TimeDelta {
     faults
         .iter()
@@ -305,16 +309,16 @@ fn skew(faults: &[Fault]) -> TimeDelta {
         })
 }
 
-fn server_error(status: u16) -> Refusal {
-    Refusal::new(status_of(status), "internal_server_error", "a fault")
+fn server_error(status: u16) -> Rejection {
+    Rejection::new(status_of(status), "internal_server_error", "a fault")
 }
 
 pub(crate) fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// A call with a body says that it is JSON, be the body empty.
-fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Rejects a request with a body, even an empty one, unless its content type is JSON.
+fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -322,23 +326,23 @@ fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Refusal> {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
         true => Ok(()),
-        false => Err(Refusal::bad(
+        false => Err(Rejection::bad(
             "invalid_content_type",
             "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
         )),
     }
 }
 
-/// The pairs of a query. What is no percent encoding stays as it is.
+/// Decodes a query. Invalid percent encoding is kept as it is.
 fn url_pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect()
 }
 
-/// An answer that says no, for whoever does not come through here.
-pub(crate) fn refused(shared: &Shared, parts: &Parts, refusal: Refusal) -> Response {
-    respond(shared, parts, &refusal.into(), &[])
+/// Responds with a rejection to a request that did not pass the pipeline.
+pub(crate) fn reject(shared: &Shared, parts: &Parts, rejection: Rejection) -> Response {
+    respond(shared, parts, &rejection.into(), &[])
 }
 
 fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {
@@ -357,7 +361,7 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
     let length = body.len();
     let truncated = faults.contains(&Fault::TruncatedBody) && length > 1;
     let mut response = Response::new(if truncated {
-        broken(&body)
+        truncated_body(&body)
     } else {
         Body::from(body)
     });
@@ -385,7 +389,7 @@ fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> R
     response
 }
 
-/// The exchange's time as a header, from 1970 on: there is no form for what was before.
+/// Returns the `Date` header, or `None` before 1970, which HTTP dates cannot express.
 fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
     let skew = skew(faults).num_microseconds().unwrap_or(0);
     let date = stamp(shared.time.micros().saturating_add(skew));
@@ -393,11 +397,11 @@ fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
     HeaderValue::from_str(&date?).ok()
 }
 
-/// A body of which half arrives.
-fn broken(body: &Bytes) -> Body {
+/// Returns a body that breaks off in the middle.
+fn truncated_body(body: &Bytes) -> Body {
     let half = body.slice(..body.len() / 2);
     let rest = stream::once(async {
-        // What is there already goes out first.
+        // Lets the first half be sent before the error.
         tokio::task::yield_now().await;
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     });

@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 
 use crate::{
     connection::{Connection, Severable},
-    contract::Contract,
     pipeline,
     shared::Shared,
+    spec::Spec,
     streams,
 };
 
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Res
 
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for endpoint in Contract::get().endpoints() {
+    for endpoint in Spec::get().endpoints() {
         let Ok(method) = MethodFilter::try_from(endpoint.operation.method.clone()) else {
             continue;
         };

@@ -11,7 +11,7 @@ use kalshi_sdk::limits::{AccountLimits, Tier};
 use tokio::sync::watch;
 
 use crate::{
-    Refusal,
+    Rejection,
     buckets::TokenBucket,
     fault::{Fault, FaultRule},
     keys::Keys,
@@ -88,7 +88,7 @@ impl Shared {
         peer: IpAddr,
         tokens: u32,
         now: Micros,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let Some(buckets) = &self.public else {
             return Ok(());
         };

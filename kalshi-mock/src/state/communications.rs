@@ -12,7 +12,7 @@ use super::{
     side::{Side, complement},
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
@@ -26,11 +26,11 @@ impl State {
         &mut self,
         mut rfq: Rfq,
         replaces: impl Fn(&Rfq) -> bool,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<Uuid, Rejection> {
         let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
         let count = rfq.contracts.unwrap_or_default();
         if count > MAX_COUNT {
-            return Err(Refusal::invalid(format!(
+            return Err(Rejection::invalid(format!(
                 "contracts_fp: must be lte {MAX_COUNT}"
             )));
         }
@@ -52,7 +52,7 @@ impl State {
             self.close_rfq(number);
         }
         if self.rfqs.values().filter(|other| mine(other)).count() >= MAX_OPEN {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "too_many_rfqs",
                 format!("{MAX_OPEN} are open already"),
             ));
@@ -79,13 +79,13 @@ impl State {
     }
 
     /// A request by its id, with its number.
-    pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Refusal> {
+    pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Rejection> {
         self.rfqs
             .iter()
             .rev()
             .find(|(_, rfq)| rfq.id == id)
             .map(|(number, rfq)| (*number, rfq))
-            .ok_or_else(|| Refusal::not_found("no such RFQ"))
+            .ok_or_else(|| Rejection::not_found("no such RFQ"))
     }
 
     /// Whether a quote on a request is confirmed, or may yet be.
@@ -110,16 +110,16 @@ impl State {
         }
     }
 
-    pub(crate) fn create_quote(&mut self, mut quote: Quote) -> Result<Uuid, Refusal> {
+    pub(crate) fn create_quote(&mut self, mut quote: Quote) -> Result<Uuid, Rejection> {
         let rfq = self
             .rfqs
             .get(&quote.rfq)
-            .ok_or_else(|| Refusal::not_found("no such RFQ"))?;
+            .ok_or_else(|| Rejection::not_found("no such RFQ"))?;
         if !rfq.open {
-            return Err(Refusal::conflict("rfq_closed", "the RFQ is closed"));
+            return Err(Rejection::conflict("rfq_closed", "the RFQ is closed"));
         }
         if rfq.creator.user == quote.creator.user {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "own_rfq",
                 "an RFQ of one's own cannot be quoted",
             ));
@@ -127,7 +127,7 @@ impl State {
         let (yes, no) = (quote.yes_bid.micros(), quote.no_bid.micros());
         let fits = |bid: i64| (0..Dollars::ONE.micros()).contains(&bid) && bid % 100 == 0;
         if !fits(yes) || !fits(no) || yes + no > Dollars::ONE.micros() || yes + no == 0 {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "yes_bid, no_bid: must each be gte 0 and lt 1 with up to 4 decimals, together lte 1 and not 0",
             ));
         }
@@ -147,7 +147,7 @@ impl State {
             bid.is_zero() || self.can_trade(quote.creator, (side, price, count), rfq.market, false)
         };
         if !affords(Side::Bid) || !affords(Side::Ask) {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "insufficient_balance",
                 format!("less than that is available on shard {}", market.shard),
             ));
@@ -167,42 +167,42 @@ impl State {
     }
 
     /// A quote by its id, with its number.
-    pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Refusal> {
+    pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Rejection> {
         self.quotes
             .iter()
             .rev()
             .find(|(_, quote)| quote.id == id)
             .map(|(number, quote)| (*number, quote))
-            .ok_or_else(|| Refusal::not_found("no such quote"))
+            .ok_or_else(|| Rejection::not_found("no such quote"))
     }
 
     /// Takes back an open quote.
-    pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Refusal> {
+    pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Open);
-        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         quote.cancel("deleted", now);
         Ok(())
     }
 
-    pub(crate) fn accept_quote(&mut self, number: u64, side: Side) -> Result<(), Refusal> {
+    pub(crate) fn accept_quote(&mut self, number: u64, side: Side) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get(&number)
             .filter(|quote| quote.status == QuoteStatus::Open);
-        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         if quote.bid(side).is_zero() {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "accepted_side: there is no bid on that side",
             ));
         }
         // One at a time: an accepted one stands in the way until its maker has let it lapse.
         if self.is_accepted(quote.rfq) {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "already_accepted",
                 "another quote on the RFQ is accepted",
             ));
@@ -217,16 +217,17 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn confirm_quote(&mut self, number: u64) -> Result<(), Refusal> {
+    pub(crate) fn confirm_quote(&mut self, number: u64) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Accepted);
-        let quote = quote
-            .ok_or_else(|| Refusal::bad("not_accepted", "the quote is not accepted, or no more"))?;
+        let quote = quote.ok_or_else(|| {
+            Rejection::bad("not_accepted", "the quote is not accepted, or no more")
+        })?;
         if !quote.may_be_confirmed(now) {
-            return Err(Refusal::bad("expired", "the time to confirm is over"));
+            return Err(Rejection::bad("expired", "the time to confirm is over"));
         }
         quote.status = QuoteStatus::Confirmed;
         quote.confirmed_at = Some(now);

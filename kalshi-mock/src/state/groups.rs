@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Account, Shard, State};
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
@@ -55,7 +55,7 @@ impl State {
         account: Account,
         shard: Shard,
         limit: Contracts,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<Uuid, Rejection> {
         if self
             .groups
             .values()
@@ -63,7 +63,7 @@ impl State {
             .count()
             >= MOST
         {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "too_many_order_groups",
                 format!("there are {MOST} already"),
             ));
@@ -90,12 +90,12 @@ impl State {
         id: Uuid,
         account: Account,
         shard: Shard,
-    ) -> Result<&Group, Refusal> {
+    ) -> Result<&Group, Rejection> {
         self.groups
             .get(&id)
             .filter(|group| group.account == account && group.shard == shard)
             .ok_or_else(|| {
-                Refusal::not_found(format!("no order group {id} in this subaccount and shard"))
+                Rejection::not_found(format!("no order group {id} in this subaccount and shard"))
             })
     }
 

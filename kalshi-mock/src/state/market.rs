@@ -13,7 +13,7 @@ use super::{
     side::{Side, complement},
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
@@ -249,16 +249,16 @@ impl State {
     }
 
     /// The market of an order that is to be taken, or why none is taken.
-    pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Refusal> {
+    pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Rejection> {
         let (index, market) = self
             .market(ticker)
-            .ok_or_else(|| Refusal::no_market(format!("no market {ticker}")))?;
+            .ok_or_else(|| Rejection::no_market(format!("no market {ticker}")))?;
         if !self.is_trading() {
-            return Err(Refusal::bad("trading_is_paused", "trading is paused"));
+            return Err(Rejection::bad("trading_is_paused", "trading is paused"));
         }
         match market.status {
             MarketStatus::Active => Ok((index, market)),
-            status => Err(Refusal::bad(
+            status => Err(Rejection::bad(
                 "market_not_active",
                 format!(
                     "market {ticker} is {}",

@@ -16,7 +16,7 @@ use super::{
     side::{Side, cost},
     trade::{Fill, Trade},
 };
-use crate::{Refusal, time::SECOND};
+use crate::{Rejection, time::SECOND};
 
 /// An order that comes in.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +57,10 @@ impl Plan {
     }
 
     /// Refuses an order that is post only and would cross.
-    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Refusal> {
+    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Rejection> {
         let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
         match post_only && crosses {
-            true => Err(Refusal::bad("invalid_order", "post only cross")),
+            true => Err(Rejection::bad("invalid_order", "post only cross")),
             false => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl State {
     }
 
     /// Refuses what the account could not pay for: the trades with their fees, and what rests afterwards.
-    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Refusal> {
+    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
         let Some(market) = self
             .markets
             .get(incoming.market)
@@ -167,7 +167,7 @@ impl State {
             .available_after(incoming.account, place, paid, thought);
         if left < 0 {
             let (has, lacks) = (self.ledger.available(incoming.account, market.shard), -left);
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "insufficient_balance",
                 format!(
                     "{} dollars are available on shard {}: {} more are needed",

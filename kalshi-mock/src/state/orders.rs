@@ -12,7 +12,7 @@ use super::{
     side::Side,
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{self, SECOND},
 };
 
@@ -71,12 +71,12 @@ pub(crate) struct Placed {
 }
 
 impl State {
-    pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Refusal> {
+    pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Rejection> {
         let (market, incoming) = self.admit(&new)?;
         let plan = self.plan(&incoming);
         plan.refuse_if(new.post_only)?;
         if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "fill_or_kill_insufficient_resting_volume",
                 format!(
                     "{} of {} contracts cannot be filled at once",
@@ -92,26 +92,26 @@ impl State {
     }
 
     /// Whether an order may come in at all.
-    fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Refusal> {
+    fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Rejection> {
         let (index, market) = self.tradable(&new.ticker)?;
         check_price_and_count(market, new.price, new.count)?;
         let rests = new.time_in_force == TimeInForce::GoodTillCanceled;
         match new.expires {
             Some(_) if !rests => {
-                return Err(Refusal::invalid(
+                return Err(Rejection::invalid(
                     "expiration_time: only goes with good_till_canceled",
                 ));
             }
             Some(expires) if expires > time::LAST => {
-                return Err(Refusal::invalid("expiration_time: must be in seconds"));
+                return Err(Rejection::invalid("expiration_time: must be in seconds"));
             }
             Some(expires) if expires <= time::seconds(self.now) => {
-                return Err(Refusal::invalid("expiration_time: is past"));
+                return Err(Rejection::invalid("expiration_time: is past"));
             }
             _ => {}
         }
         if new.post_only && !rests {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "post_only: only goes with good_till_canceled",
             ));
         }
@@ -120,7 +120,7 @@ impl State {
                 .client_order_ids
                 .contains_key(&(new.account.user, id.clone()))
         {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "order_already_exists",
                 format!("there is an order with client_order_id {id}"),
             ));
@@ -129,7 +129,7 @@ impl State {
             self.joins(group, new.account, market.shard)?;
         }
         if !new.account.is_market_maker() && self.ledger.cash(new.account, market.shard).is_none() {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 http::StatusCode::NOT_FOUND,
                 "user_not_found",
                 format!(
@@ -141,14 +141,14 @@ impl State {
         let mut count = new.count;
         if new.reduce_only {
             if new.time_in_force != TimeInForce::ImmediateOrCancel {
-                return Err(Refusal::invalid(
+                return Err(Rejection::invalid(
                     "reduce_only: only goes with immediate_or_cancel",
                 ));
             }
             let held = self.ledger.holding(new.account, index);
             count = count.min(held.map_or(Contracts::ZERO, |holding| holding.reducible(new.side)));
             if count.is_zero() {
-                return Err(Refusal::bad(
+                return Err(Rejection::bad(
                     "reduce_only_no_position",
                     "there is no position that this order would reduce",
                 ));
@@ -156,7 +156,7 @@ impl State {
         }
         let resting = self.resting.get(&new.account.user).copied().unwrap_or(0);
         if rests && resting >= MAX_RESTING && !new.account.is_market_maker() {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "too_many_open_orders",
                 format!("{MAX_RESTING} orders rest already"),
             ));
@@ -177,10 +177,10 @@ impl State {
     }
 
     /// Whether a group takes an order.
-    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Refusal> {
+    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Rejection> {
         let group = self.group(group, account, shard)?;
         if !group.armed {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "order_group_triggered",
                 "the order group has triggered: reset it first",
             ));
@@ -224,8 +224,8 @@ impl State {
     }
 
     /// Trades as planned; what is left rests or is cancelled.
-    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Refusal> {
-        let gone = || Refusal::not_found(format!("no order {id}"));
+    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Rejection> {
+        let gone = || Rejection::not_found(format!("no order {id}"));
         let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
         self.taker = Some(id);
         self.carry_out(id, plan);
@@ -261,7 +261,7 @@ impl State {
         id: Uuid,
         account: Account,
         shard: super::Shard,
-    ) -> Result<&Order, Refusal> {
+    ) -> Result<&Order, Rejection> {
         let on_shard = |order: &&Order| {
             self.markets
                 .get(order.market)
@@ -271,22 +271,24 @@ impl State {
             .get(&id)
             .filter(|order| order.account == account && order.status == Status::Resting)
             .filter(on_shard)
-            .ok_or_else(|| Refusal::not_found(format!("no resting order {id} on shard {shard}")))
+            .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
     }
 
-    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Refusal> {
+    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Rejection> {
         let order = self
             .orders
             .get(&id)
             .cloned()
-            .ok_or_else(|| Refusal::not_found("no such order"))?;
+            .ok_or_else(|| Rejection::not_found("no such order"))?;
         let (index, market) = self.tradable(&amendment.ticker)?;
         if index != order.market || amendment.side != order.side {
-            return Err(Refusal::invalid("ticker, side: must be those of the order"));
+            return Err(Rejection::invalid(
+                "ticker, side: must be those of the order",
+            ));
         }
         let (given, known) = (&amendment.client_order_id, &order.client_order_id);
         if given.is_some() && given != known {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "client_order_id: is not that of the order",
             ));
         }
@@ -296,7 +298,7 @@ impl State {
             .checked_sub(order.filled)
             .unwrap_or_default();
         if remaining <= Contracts::ZERO {
-            return Err(Refusal::invalid(format!(
+            return Err(Rejection::invalid(format!(
                 "count: {} contracts are filled already",
                 order.filled
             )));
@@ -305,13 +307,13 @@ impl State {
             .expires
             .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
         {
-            return Err(Refusal::invalid("expiration_time: is past"));
+            return Err(Rejection::invalid("expiration_time: is past"));
         }
         if amendment
             .expires
             .is_some_and(|expires| expires > time::LAST)
         {
-            return Err(Refusal::invalid("expiration_time: must be in seconds"));
+            return Err(Rejection::invalid("expiration_time: must be in seconds"));
         }
         let renamed = amendment
             .updated_client_order_id
@@ -322,7 +324,7 @@ impl State {
                 .client_order_ids
                 .contains_key(&(order.account.user, new.clone()))
         {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "order_already_exists",
                 format!("there is an order with client_order_id {new}"),
             ));
@@ -348,10 +350,10 @@ impl State {
             plan.refuse_if(order.post_only)?;
             let before = (market.clock, self.emitted.len());
             self.take_from_book(id);
-            if let Err(refusal) = self.afford(&incoming, &plan) {
+            if let Err(rejection) = self.afford(&incoming, &plan) {
                 self.rest_or_end(id);
                 self.rollback(index, before);
-                return Err(refusal);
+                return Err(rejection);
             }
         }
         self.apply(id, amendment, remaining, renamed, moves);
@@ -479,13 +481,13 @@ fn check_price_and_count(
     market: &super::Market,
     price: Dollars,
     count: Contracts,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     market
         .grid()
         .check(price)
-        .map_err(|off| Refusal::bad("invalid_price", off.to_string()))?;
+        .map_err(|off| Rejection::bad("invalid_price", off.to_string()))?;
     if count <= Contracts::ZERO || count > MAX_COUNT {
-        return Err(Refusal::invalid(format!(
+        return Err(Rejection::invalid(format!(
             "count: must be gte 0.01 and lte {MAX_COUNT}"
         )));
     }

@@ -6,7 +6,7 @@ use kalshi_sdk::limits::{AccountLimits, Tier};
 use uuid::Uuid;
 
 use super::{Account, Deposit, Shard, State};
-use crate::{Refusal, buckets::Buckets, time::Micros};
+use crate::{Rejection, buckets::Buckets, time::Micros};
 
 /// What a user may have, in cents: sums of it fit.
 const RICHEST: i64 = 10_000_000_000;
@@ -104,17 +104,17 @@ impl State {
     }
 
     /// A subaccount of a user, if there is one of that number.
-    pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Refusal> {
+    pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Rejection> {
         let account = Account { user, subaccount };
         match self.user(user).subaccounts.contains_key(&subaccount) {
             true => Ok(account),
-            false => Err(Refusal::not_found(format!(
+            false => Err(Rejection::not_found(format!(
                 "no subaccount {subaccount}: create it first"
             ))),
         }
     }
 
-    pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Refusal> {
+    pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Rejection> {
         let now: Micros = self.now;
         let known = self.user_mut(user).map(|user| &mut user.subaccounts);
         let free = known.and_then(|known| {
@@ -125,7 +125,7 @@ impl State {
             })
         });
         let number = free.ok_or_else(|| {
-            Refusal::bad(
+            Rejection::bad(
                 "too_many_subaccounts",
                 format!("there are {LAST_SUBACCOUNT} already"),
             )

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::outbox::{Outbox, Outgoing};
 use crate::{
-    Refusal, call::Caller, connection::Connection, pipeline, requests::ReceivedRequest,
+    Rejection, call::Caller, connection::Connection, pipeline, requests::ReceivedRequest,
     shared::Shared, sync::lock,
 };
 
@@ -36,7 +36,7 @@ pub(crate) async fn handshake(
     let (mut parts, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let admitted = admit(&shared, &parts).and_then(|caller| {
-        let upgrade = upgrade.map_err(|error| Refusal::bad("bad_request", error.to_string()))?;
+        let upgrade = upgrade.map_err(|error| Rejection::bad("bad_request", error.to_string()))?;
         Ok((caller, upgrade))
     });
     match admitted {
@@ -45,17 +45,17 @@ pub(crate) async fn handshake(
             let opened = Opened::new(shared, caller, connection);
             upgrade.on_upgrade(|socket| run(socket, opened))
         }
-        Err(refusal) => {
-            record(&shared, &parts, refusal.status);
-            pipeline::refused(&shared, &parts, refusal)
+        Err(rejection) => {
+            record(&shared, &parts, rejection.status);
+            pipeline::reject(&shared, &parts, rejection)
         }
     }
 }
 
 /// Authenticates the caller of a handshake.
-fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
+fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Rejection> {
     if let Some(status) = shared.hub.next_rejection() {
-        return Err(Refusal::new(status, "handshake_refused", "a fault"));
+        return Err(Rejection::new(status, "handshake_refused", "a fault"));
     }
     let uri = &parts.uri;
     let path = uri
@@ -71,7 +71,7 @@ fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
     )?;
     match shared.state().exchange_active {
         true => Ok(caller),
-        false => Err(Refusal::new(
+        false => Err(Rejection::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "exchange_unavailable",
             "the exchange is closed",

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Answer;
+use super::common::HandlerResult;
 use crate::{
-    Refusal,
+    Rejection,
     call::Call,
     state::{Group, Shard, State},
 };
@@ -22,40 +22,40 @@ struct Limit {
 
 impl Limit {
     /// The limit, which may be said in two ways that must agree.
-    fn value(&self) -> Result<Option<Contracts>, Refusal> {
+    fn value(&self) -> Result<Option<Contracts>, Rejection> {
         let whole = self
             .contracts_limit
             .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
         match (whole, self.contracts_limit_fp) {
-            (Some(whole), Some(exact)) if whole != exact => Err(Refusal::invalid(
+            (Some(whole), Some(exact)) if whole != exact => Err(Rejection::invalid(
                 "contracts_limit, contracts_limit_fp: must be equal",
             )),
             (_, Some(limit)) | (Some(limit), _) if limit <= Contracts::ZERO => {
-                Err(Refusal::invalid("contracts_limit_fp: must be gte 0.01"))
+                Err(Rejection::invalid("contracts_limit_fp: must be gte 0.01"))
             }
             (whole, exact) => Ok(exact.or(whole)),
         }
     }
 }
 
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: Limit = call.parse()?;
     let account = call.account(state, body.subaccount)?;
     let limit = body
         .value()?
-        .ok_or_else(|| Refusal::invalid("contracts_limit_fp: required"))?;
+        .ok_or_else(|| Rejection::invalid("contracts_limit_fp: required"))?;
     let shard = shard(body.exchange_index)?;
     let id = state.create_group(account, shard, limit)?;
     Ok(json!({ "order_group_id": id, "subaccount": account.subaccount, "exchange_index": shard }))
 }
 
 /// The shard named: there is no other way to tell, so that -1 is none.
-fn shard(named: Option<i64>) -> Result<Shard, Refusal> {
+fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
     Shard::try_from(named.unwrap_or(0))
-        .map_err(|_| Refusal::invalid("exchange_index: must be gte 0"))
+        .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
 }
 
-pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let mut groups: Vec<(&Uuid, &Group)> = state
         .groups
@@ -79,17 +79,17 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
 }
 
 /// The group that a call names, in the subaccount and on the shard that it names.
-fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Refusal> {
+fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
     let account = call.account(state, call.integer("subaccount"))?;
     let shard = shard(call.integer("exchange_index"))?;
     let id = call
         .uuid("order_group_id")
-        .ok_or_else(|| Refusal::not_found("no such order group"))?;
+        .ok_or_else(|| Rejection::not_found("no such order group"))?;
     state.group(id, account, shard)?;
     Ok(id)
 }
 
-pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let group = call
         .uuid("order_group_id")
@@ -99,7 +99,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
                 && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
                 && call.knows(group.created)
         });
-    let group = group.ok_or_else(|| Refusal::not_found("no such order group"))?;
+    let group = group.ok_or_else(|| Rejection::not_found("no such order group"))?;
     let knows = |id: &&Uuid| {
         state
             .orders
@@ -114,7 +114,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
     }))
 }
 
-pub(super) fn change(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn change(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let id = named(state, call)?;
     match call.id() {
         "DeleteOrderGroup" => state.delete_group(id),
@@ -124,12 +124,12 @@ pub(super) fn change(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(Value::Object(serde_json::Map::new()))
 }
 
-pub(super) fn limit(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn limit(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let id = named(state, call)?;
     let body: Limit = call.parse()?;
     let limit = body
         .value()?
-        .ok_or_else(|| Refusal::invalid("contracts_limit_fp: required"))?;
+        .ok_or_else(|| Rejection::invalid("contracts_limit_fp: required"))?;
     state.limit_group(id, limit);
     Ok(Value::Object(serde_json::Map::new()))
 }

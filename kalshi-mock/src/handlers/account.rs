@@ -8,15 +8,15 @@ use kalshi_sdk::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::common::HandlerResult;
 use crate::{
-    Refusal,
+    Rejection,
     call::Call,
     keys::{Key, Keys},
     state::State,
 };
 
-pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
     let user = state.user(call.caller.user);
     let limits = user.limits.unwrap_or_else(|| AccountLimits::of(user.tier));
     let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate, "bucket_capacity": limit.capacity });
@@ -28,7 +28,7 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> Answer {
     }))
 }
 
-pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> Answer {
+pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> HandlerResult {
     let seen = |key: &Key| {
         call.caller
             .locked_to
@@ -52,28 +52,28 @@ struct NewKey {
     subaccount: Option<i64>,
 }
 
-pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
     let body: NewKey = call.parse()?;
     let pem = body.public_key.as_deref().unwrap_or_default();
     let public = PublicKey::from_pem(pem)
-        .map_err(|error| Refusal::invalid(format!("public_key: {error}")))?;
+        .map_err(|error| Rejection::invalid(format!("public_key: {error}")))?;
     let id = register(state, keys, call, public, body)?;
     Ok(json!({ "api_key_id": id }))
 }
 
 /// The key that a body asks for.
-pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Refusal> {
+pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Rejection> {
     let made = match body["key_type"].as_str() {
         Some("ed25519") => PrivateKey::generate_ed25519(),
         _ => PrivateKey::generate_rsa(2048),
     };
     made.map_err(|error| {
         let status = http::StatusCode::INTERNAL_SERVER_ERROR;
-        Refusal::new(status, "internal_server_error", error.to_string())
+        Rejection::new(status, "internal_server_error", error.to_string())
     })
 }
 
-pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
     let body: NewKey = call.parse()?;
     let private = call.made.clone().unwrap_or_else(|| make_key(&call.body))?;
     let kind = match private.algorithm() {
@@ -92,7 +92,7 @@ fn register(
     call: &Call<'_>,
     public: PublicKey,
     new: NewKey,
-) -> Result<String, Refusal> {
+) -> Result<String, Rejection> {
     let subaccount = match (new.subaccount, call.caller.locked_to) {
         (None, None) => None,
         (named, _) => Some(call.account(state, named)?.subaccount),
@@ -103,11 +103,11 @@ fn register(
     key.subaccount = subaccount;
     if let Some(scopes) = new.scopes {
         if scopes.is_empty() {
-            return Err(Refusal::invalid("scopes: must be gte 1 items"));
+            return Err(Rejection::invalid("scopes: must be gte 1 items"));
         }
         let has = |scope: &str| scopes.iter().any(|other| other == scope);
         if has("write") && !has("read") {
-            return Err(Refusal::invalid("scopes: write only goes with read"));
+            return Err(Rejection::invalid("scopes: write only goes with read"));
         }
         key.scopes = scopes;
     }
@@ -115,12 +115,12 @@ fn register(
     Ok(id)
 }
 
-pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> Answer {
+pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> HandlerResult {
     if call.caller.locked_to.is_some() {
-        return Err(Refusal::forbidden("the key is for one subaccount only"));
+        return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
     match keys.remove(call.text("api_key").unwrap_or_default(), call.caller.user) {
         true => Ok(Value::Null),
-        false => Err(Refusal::not_found("no such key of yours")),
+        false => Err(Rejection::not_found("no such key of yours")),
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::{Value, json};
 
-use super::{Answer, exchange::LIVE};
+use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
-    Refusal,
+    Rejection,
     call::{Call, Order, six_digits, without_nulls},
     state::{Fees, Market, MarketStatus, Outcome, Series, SeriesEvent, Side, State, Trade, cost},
     time::{Micros, SECOND, rfc3339, seconds},
@@ -16,7 +16,7 @@ use crate::{
 /// The most candlesticks of one call.
 const MOST_CANDLESTICKS: i64 = 5_000;
 
-pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetHistoricalMarkets";
     let tickers = call.words("tickers");
     let rows = (0..).zip(&state.markets).filter(|(_, market)| {
@@ -47,7 +47,9 @@ fn settled_within(call: &Call<'_>, market: &Market) -> bool {
 }
 
 fn is_archived(state: &State, market: &Market) -> bool {
-    market.settled.is_some_and(|(at, _)| at < state.now - LIVE)
+    market
+        .settled
+        .is_some_and(|(at, _)| at < state.now - LIVE_WINDOW)
 }
 
 fn series_of<'a>(state: &'a State, market: &Market) -> Option<&'a str> {
@@ -69,14 +71,14 @@ fn is_in(market: &Market, filter: &str) -> bool {
     status == filter
 }
 
-fn find<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Refusal> {
+fn find<'a>(state: &'a State, ticker: &str) -> Result<&'a Market, Rejection> {
     state
         .market(ticker)
         .map(|(_, market)| market)
-        .ok_or_else(|| Refusal::not_found(format!("no market {ticker}")))
+        .ok_or_else(|| Rejection::not_found(format!("no market {ticker}")))
 }
 
-pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let market = find(state, call.text("ticker").unwrap_or_default())?;
     Ok(json!({ "market": show(state, market) }))
 }
@@ -138,7 +140,7 @@ fn show(state: &State, market: &Market) -> Value {
     shown
 }
 
-pub(super) fn orderbook(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
     let market = find(state, call.text("ticker").unwrap_or_default())?;
     let depth = call
         .integer("depth")
@@ -146,7 +148,7 @@ pub(super) fn orderbook(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "orderbook_fp": levels(state, market, depth) }))
 }
 
-pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
     let known = call
         .words("tickers")
         .unwrap_or_default()
@@ -172,7 +174,7 @@ fn levels(state: &State, market: &Market, depth: Option<usize>) -> Value {
     })
 }
 
-pub(super) fn trades(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetTradesHistorical";
     let ticker_of = |trade: &Trade| {
         state
@@ -186,14 +188,14 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> Answer {
         .rev()
         .map(|(number, trade)| (*number, trade))
         .filter(|(_, trade)| {
-            (trade.at < state.now - LIVE) == archived
+            (trade.at < state.now - LIVE_WINDOW) == archived
             && call.text("ticker").is_none_or(|ticker| ticker_of(trade) == Some(ticker))
             && call.within("min_ts", "max_ts", trade.at)
             // Block trades are not made here.
             && !call.flag("is_block_trade")
         });
     let show = |trade: &Trade| {
-        let outcome = outcome(trade.taker_side);
+        let outcome = trade.taker_side.outcome();
         json!({
             "trade_id": trade.id,
             "ticker": ticker_of(trade),
@@ -210,15 +212,7 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
 }
 
-/// The outcome that a side of the book buys.
-pub(super) fn outcome(side: Side) -> &'static str {
-    match side {
-        Side::Bid => "yes",
-        Side::Ask => "no",
-    }
-}
-
-pub(super) fn events(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn events(state: &State, call: &Call<'_>) -> HandlerResult {
     let nested = call.flag("with_nested_markets");
     let tickers = call.words("tickers");
     let mut events: Vec<&SeriesEvent> = state.events.values().collect();
@@ -248,14 +242,14 @@ pub(super) fn events(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "events": page, "cursor": cursor, "milestones": [] }))
 }
 
-pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn event(state: &State, call: &Call<'_>) -> HandlerResult {
     let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
     let (nested, without) = (
         call.flag("with_nested_markets"),
         call.flag("exclude_markets"),
     );
     if nested && without {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "exclude_markets, with_nested_markets: exclude each other",
         ));
     }
@@ -268,14 +262,14 @@ pub(super) fn event(state: &State, call: &Call<'_>) -> Answer {
     Ok(json!({ "event": show_event(state, event, nested), "markets": markets }))
 }
 
-fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a SeriesEvent, Refusal> {
+fn find_event<'a>(state: &'a State, ticker: &str) -> Result<&'a SeriesEvent, Rejection> {
     state
         .events
         .get(ticker)
-        .ok_or_else(|| Refusal::not_found(format!("no event {ticker}")))
+        .ok_or_else(|| Rejection::not_found(format!("no event {ticker}")))
 }
 
-pub(super) fn event_metadata(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn event_metadata(state: &State, call: &Call<'_>) -> HandlerResult {
     let event = find_event(state, call.text("event_ticker").unwrap_or_default())?;
     let details = of_event(state, event)
         .map(|market| json!({ "market_ticker": market.ticker, "image_url": "", "color_code": "" }));
@@ -315,16 +309,16 @@ fn show_event(state: &State, event: &SeriesEvent, nested: bool) -> Value {
     shown
 }
 
-pub(super) fn series(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn series(state: &State, call: &Call<'_>) -> HandlerResult {
     let ticker = call.text("series_ticker").unwrap_or_default();
     let series = state
         .series
         .get(ticker)
-        .ok_or_else(|| Refusal::not_found(format!("no series {ticker}")))?;
+        .ok_or_else(|| Rejection::not_found(format!("no series {ticker}")))?;
     Ok(json!({ "series": show_series(state, call, series) }))
 }
 
-pub(super) fn series_list(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn series_list(state: &State, call: &Call<'_>) -> HandlerResult {
     let kept = state.series.values().filter(|series| {
         call.text("category")
             .is_none_or(|category| series.category == category)
@@ -369,14 +363,14 @@ fn show_series(state: &State, call: &Call<'_>, series: &Series) -> Value {
 }
 
 /// Candlesticks of one market.
-pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn candlesticks(state: &State, call: &Call<'_>) -> HandlerResult {
     let market = find(state, call.text("ticker").unwrap_or_default())?;
     let candlesticks = periods(call)?.of(state, market);
     Ok(json!({ "ticker": market.ticker, "candlesticks": candlesticks }))
 }
 
 /// Candlesticks of the markets named.
-pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> HandlerResult {
     let periods = periods(call)?;
     let tickers = call.words("market_tickers").unwrap_or_default();
     let known = tickers
@@ -389,7 +383,7 @@ pub(super) fn candlesticks_of_markets(state: &State, call: &Call<'_>) -> Answer 
 }
 
 /// Candlesticks of all markets of an event.
-pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> HandlerResult {
     let event = find_event(state, call.text("ticker").unwrap_or_default())?;
     let periods = periods(call)?;
     let markets = || of_event(state, event);
@@ -407,9 +401,9 @@ struct Periods {
     length: i64,
 }
 
-fn periods(call: &Call<'_>) -> Result<Periods, Refusal> {
+fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
     let (Some(start), Some(end)) = (call.integer("start_ts"), call.integer("end_ts")) else {
-        return Err(Refusal::invalid("start_ts, end_ts: required"));
+        return Err(Rejection::invalid("start_ts, end_ts: required"));
     };
     let length = call
         .integer("period_interval")
@@ -419,7 +413,7 @@ fn periods(call: &Call<'_>) -> Result<Periods, Refusal> {
     let wanted = end.saturating_sub(start) / length;
     if wanted > MOST_CANDLESTICKS {
         let most = MOST_CANDLESTICKS;
-        return Err(Refusal::bad(
+        return Err(Rejection::bad(
             "bad_request",
             format!("requested time range with candlesticks: {wanted}, max candlesticks: {most}"),
         ));

@@ -3,9 +3,9 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// A refusal, before it is an answer.
+/// A rejection, before it is an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) details: String,
@@ -13,7 +13,7 @@ pub(crate) struct Refusal {
     pub(crate) message: Option<String>,
 }
 
-impl Refusal {
+impl Rejection {
     pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
         Self {
             status,

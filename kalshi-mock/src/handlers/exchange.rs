@@ -5,20 +5,17 @@ use std::collections::BTreeSet;
 use kalshi_sdk::operation;
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
     call::Call,
     state::{Shard, State},
-    time::{Micros, SECOND, rfc3339},
+    time::rfc3339,
 };
 
-/// The tokens of a call that is not listed.
+/// Token cost of operations that are not listed.
 const DEFAULT_COST: u32 = 10;
 
-/// How far back the live lists reach.
-pub(super) const LIVE: Micros = 60 * 24 * 3600 * SECOND;
-
-pub(super) fn status(state: &State) -> Answer {
+pub(super) fn status(state: &State) -> HandlerResult {
     let trading = state.is_trading();
     let shards: BTreeSet<Shard> = std::iter::once(0)
         .chain(state.markets.iter().map(|market| market.shard))
@@ -48,7 +45,7 @@ pub(super) fn status(state: &State) -> Answer {
     Ok(status)
 }
 
-pub(super) fn schedule(state: &State) -> Answer {
+pub(super) fn schedule(state: &State) -> HandlerResult {
     let hours = |sessions: &[(&str, &str)]| -> Value {
         sessions
             .iter()
@@ -74,12 +71,12 @@ pub(super) fn schedule(state: &State) -> Answer {
     } }))
 }
 
-pub(super) fn user_data_timestamp(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn user_data_timestamp(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "as_of_time": rfc3339(call.knows_until.unwrap_or(state.now)) }))
 }
 
-pub(super) fn historical_cutoff(state: &State) -> Answer {
-    let cutoff = rfc3339(state.now - LIVE);
+pub(super) fn historical_cutoff(state: &State) -> HandlerResult {
+    let cutoff = rfc3339(state.now - LIVE_WINDOW);
     Ok(json!({
         "market_settled_ts": cutoff,
         "trades_created_ts": cutoff,
@@ -88,7 +85,7 @@ pub(super) fn historical_cutoff(state: &State) -> Answer {
     }))
 }
 
-pub(super) fn endpoint_costs() -> Answer {
+pub(super) fn endpoint_costs() -> HandlerResult {
     let costs: Vec<Value> = operation::ALL
         .iter()
         .map(|operation| (operation, operation.token_cost_per_item.unwrap_or(operation.token_cost)))

@@ -5,15 +5,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Answer;
+use super::common::HandlerResult;
 use crate::{
-    Refusal,
+    Rejection,
     call::{Call, Order, without_nulls},
     state::{HIDDEN_USER, Quote, QuoteStatus, Rfq, Side, State},
     time::rfc3339,
 };
 
-pub(super) fn id(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn id(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "communications_id": state.user(call.caller.user).communications_id }))
 }
 
@@ -31,17 +31,17 @@ struct CreateRfq {
     subaccount: Option<i64>,
 }
 
-pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: CreateRfq = call.parse()?;
     let creator = call.account(state, body.subaccount)?;
     let (market, _) = state
         .market(&body.market_ticker)
-        .ok_or_else(|| Refusal::not_found(format!("no market {}", body.market_ticker)))?;
+        .ok_or_else(|| Rejection::not_found(format!("no market {}", body.market_ticker)))?;
     let whole = body
         .contracts
         .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
     if whole.is_some() && body.contracts_fp.is_some() && whole != body.contracts_fp {
-        return Err(Refusal::invalid("contracts, contracts_fp: must be equal"));
+        return Err(Rejection::invalid("contracts, contracts_fp: must be equal"));
     }
     let contracts = body.contracts_fp.or(whole);
     let centi_cents = body
@@ -51,12 +51,12 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
     let positive = contracts.is_none_or(|count| count > Contracts::ZERO)
         && target_cost.is_none_or(|cost| cost > Dollars::ZERO);
     if contracts.is_some() == target_cost.is_some() || !positive {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "contracts_fp, target_cost_dollars: exactly one, gt 0",
         ));
     }
     if target_cost.is_none() && body.target_cost_excludes_fees == Some(true) {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "target_cost_excludes_fees: only goes with a target cost",
         ));
     }
@@ -81,7 +81,7 @@ pub(super) fn create_rfq(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(json!({ "id": id }))
 }
 
-pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn rfqs(state: &State, call: &Call<'_>) -> HandlerResult {
     if call.text("creator_user_id").is_some() {
         named_id(call, "creator_user_id")?;
     }
@@ -115,21 +115,21 @@ pub(super) fn rfqs(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(call.page(Order::NewestFirst, rows, |rfq| show_rfq(state, call, rfq))?))
 }
 
-pub(super) fn rfq(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn rfq(state: &State, call: &Call<'_>) -> HandlerResult {
     let (_, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
     if !call.knows(rfq.created) {
-        return Err(Refusal::not_found("no such RFQ"));
+        return Err(Rejection::not_found("no such RFQ"));
     }
     Ok(json!({ "rfq": show_rfq(state, call, rfq) }))
 }
 
-pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let (number, rfq) = state.rfq(named_id(call, "rfq_id")?)?;
     if !call.is_own(rfq.creator) || !rfq.open {
-        return Err(Refusal::not_found("no such open RFQ of yours"));
+        return Err(Rejection::not_found("no such open RFQ of yours"));
     }
     if state.is_accepted(number) {
-        return Err(Refusal::bad(
+        return Err(Rejection::bad(
             "already_accepted",
             "a quote on the RFQ is accepted",
         ));
@@ -139,9 +139,9 @@ pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> Answer {
 }
 
 /// An id of the path or the query, which must be a UUID.
-fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Refusal> {
+fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Rejection> {
     call.uuid(name)
-        .ok_or_else(|| Refusal::invalid(format!("{name}: must be a UUID")))
+        .ok_or_else(|| Rejection::invalid(format!("{name}: must be a UUID")))
 }
 
 /// Whether the caller is not to know who asks.
@@ -179,7 +179,7 @@ struct CreateQuote {
     subaccount: Option<i64>,
 }
 
-pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: CreateQuote = call.parse()?;
     let creator = call.account(state, body.subaccount)?;
     let (rfq, _) = state.rfq(body.rfq_id)?;
@@ -205,7 +205,7 @@ pub(super) fn create_quote(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(json!({ "id": id }))
 }
 
-pub(super) fn quotes(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
     if call.text("rfq_id").is_some() {
         named_id(call, "rfq_id")?;
     }
@@ -254,7 +254,7 @@ fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
 }
 
 /// The quote that a call names, of which the caller is a party.
-fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Refusal> {
+fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Rejection> {
     let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
     let named = call.text("rfq_id").map(|_| call.uuid("rfq_id"));
@@ -263,22 +263,22 @@ fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Refu
         && named.is_none_or(|named| named == rfq)
     {
         true => Ok((number, quote)),
-        false => Err(Refusal::not_found("no such quote")),
+        false => Err(Rejection::not_found("no such quote")),
     }
 }
 
-pub(super) fn quote(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn quote(state: &State, call: &Call<'_>) -> HandlerResult {
     let (_, quote) = named(state, call)?;
     Ok(json!({ "quote": show_quote(state, call, quote) }))
 }
 
-pub(super) fn delete_quote(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn delete_quote(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let number = own(state, call, true)?;
     state.delete_quote(number)?;
     Ok(Value::Null)
 }
 
-pub(super) fn accept(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn accept(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let side = match call.body["accepted_side"].as_str() {
         Some("yes") => Side::Bid,
         _ => Side::Ask,
@@ -288,18 +288,18 @@ pub(super) fn accept(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(Value::Null)
 }
 
-pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let number = own(state, call, true)?;
     state.confirm_quote(number)?;
     Ok(Value::Null)
 }
 
 /// The quote that a call names, if the caller is its maker, or is the one who asked for it.
-fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Refusal> {
+fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Rejection> {
     let (number, quote) = named(state, call)?;
     match call.is_own(quote.creator) == as_maker {
         true => Ok(number),
-        false => Err(Refusal::not_found("no such quote for this party")),
+        false => Err(Rejection::not_found("no such quote for this party")),
     }
 }
 
@@ -326,7 +326,7 @@ fn show_quote(state: &State, call: &Call<'_>, quote: &Quote) -> Value {
         "created_ts": rfc3339(quote.created),
         "updated_ts": rfc3339(quote.updated),
         "status": quote.status,
-        "accepted_side": quote.accepted.map(super::markets::outcome),
+        "accepted_side": quote.accepted.map(Side::outcome),
         "accepted_ts": quote.accepted_at.map(rfc3339),
         "confirmed_ts": quote.confirmed_at.map(rfc3339),
         "executed_ts": quote.executed_at.map(rfc3339),

@@ -5,15 +5,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Answer;
+use super::common::HandlerResult;
 use crate::{
-    Refusal,
+    Rejection,
     call::{Call, Order, without_nulls},
     state::{Shard, ShardTransfer, State},
     time::seconds,
 };
 
-pub(super) fn deposits(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn deposits(state: &State, call: &Call<'_>) -> HandlerResult {
     let mine = state
         .deposits
         .iter()
@@ -34,18 +34,18 @@ pub(super) fn deposits(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(page))
 }
 
-pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult {
     if call.caller.locked_to.is_some() {
-        return Err(Refusal::forbidden("the key is for one subaccount only"));
+        return Err(Rejection::forbidden("the key is for one subaccount only"));
     }
     let shard = call.body["exchange_index"].as_i64().unwrap_or(0);
     let shard =
-        Shard::try_from(shard).map_err(|_| Refusal::invalid("exchange_index: must be gte 0"))?;
+        Shard::try_from(shard).map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))?;
     let number = state.create_subaccount(call.caller.user, shard)?;
     Ok(json!({ "subaccount_number": number }))
 }
 
-pub(super) fn subaccount_balances(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn subaccount_balances(state: &State, call: &Call<'_>) -> HandlerResult {
     let balances = state
         .ledger
         .cash_of_user(call.caller.user)
@@ -70,7 +70,7 @@ struct ToSubaccount {
     exchange_index: Option<Shard>,
 }
 
-pub(super) fn to_subaccount(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn to_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: ToSubaccount = call.parse()?;
     let from = call.account(state, Some(body.from_subaccount))?;
     let to = call.account(state, Some(body.to_subaccount))?;
@@ -84,7 +84,7 @@ pub(super) fn to_subaccount(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(Map::new().into())
 }
 
-pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
     let mine = state
         .subaccount_transfers
         .iter()
@@ -108,7 +108,7 @@ pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(page))
 }
 
-pub(super) fn netting(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn netting(state: &State, call: &Call<'_>) -> HandlerResult {
     let subaccounts = state.user(call.caller.user).subaccounts.iter();
     let configs = subaccounts.filter(|(number, _)| call.sees(**number)).map(|(number, enabled)| {
         json!({ "subaccount_number": number, "enabled": enabled, "exchange_index": 0 })
@@ -122,7 +122,7 @@ struct Netting {
     enabled: bool,
 }
 
-pub(super) fn set_netting(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn set_netting(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: Netting = call.parse()?;
     let account = call.account(state, Some(body.subaccount_number))?;
     if let Some(user) = state.user_mut(account.user) {
@@ -144,13 +144,13 @@ struct ToShard {
     destination_subaccount: Option<i64>,
 }
 
-pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: ToShard = call.parse()?;
     if [&body.source, &body.destination]
         .into_iter()
         .any(|instance| instance != "event_contract")
     {
-        return Err(Refusal::bad(
+        return Err(Rejection::bad(
             "not_supported",
             "there is no margined exchange here",
         ));
@@ -164,12 +164,12 @@ pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> Answer {
         body.destination_exchange_shard.unwrap_or(0),
     );
     if from == to {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "source_exchange_shard, destination_exchange_shard: must differ",
         ));
     }
     if body.client_transfer_id.is_some() && (from.0.subaccount, to.0.subaccount) != (0, 0) {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "client_transfer_id: is for primary accounts only",
         ));
     }
@@ -177,7 +177,7 @@ pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(json!({ "transfer_id": id }))
 }
 
-pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
     let mine = state
         .shard_transfers
         .iter()
@@ -187,11 +187,11 @@ pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(call.page(Order::NewestFirst, rows, show_shard_transfer)?))
 }
 
-pub(super) fn shard_transfer(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn shard_transfer(state: &State, call: &Call<'_>) -> HandlerResult {
     let id = call.uuid("transfer_id");
     let is_it = |transfer: &&ShardTransfer| Some(transfer.id) == id && is_own(call, transfer);
     let transfer = state.shard_transfers.values().find(is_it);
-    let transfer = transfer.ok_or_else(|| Refusal::not_found("no such transfer"))?;
+    let transfer = transfer.ok_or_else(|| Rejection::not_found("no such transfer"))?;
     Ok(json!({ "transfer": show_shard_transfer(transfer) }))
 }
 
@@ -213,7 +213,7 @@ fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
     }))
 }
 
-pub(super) fn allocation(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn allocation(state: &State, call: &Call<'_>) -> HandlerResult {
     let (allocations, reservation) = &state.user(call.caller.user).allocation;
     let allocations = allocations
         .iter()
@@ -235,13 +235,13 @@ struct Allocations {
 }
 
 /// Noted, and not acted upon: no money moves by itself here.
-pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: Allocations = call.parse()?;
     let percents: u32 = body.allocations.iter().fold(0, |sum: u32, allocation| {
         sum.saturating_add(allocation.percent)
     });
     if percents != 100 && !body.allocations.is_empty() {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "allocations: must be 100 percent together",
         ));
     }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::json;
 
-use super::{Answer, exchange::LIVE, markets::outcome};
+use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
     call::{Call, Order, six_digits, without_nulls},
     state::{Fill, Holding, Market, Outcome, Settlement, Shard, Side, State, cost},
     time::{rfc3339, seconds},
 };
 
-pub(super) fn balance(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = Some(call.account(state, call.integer("subaccount"))?.subaccount);
     let shard = call.only_shard();
     let mut by_shard: BTreeMap<Shard, i64> = BTreeMap::new();
@@ -66,13 +66,15 @@ fn worth(market: &Market, holding: &Holding) -> i64 {
     )
 }
 
-pub(super) fn positions(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn positions(state: &State, call: &Call<'_>) -> HandlerResult {
     let archive = call.id() == "GetHistoricalPositions";
     let only = call.only_subaccount(state)?.or(Some(0));
     let filters = call.words("count_filter").unwrap_or_default();
     let wanted = call.text("settlement_status").unwrap_or("unsettled");
     let kept = |market: &Market, holding: &Holding| {
-        let is_old = market.settled.is_some_and(|(at, _)| at < state.now - LIVE);
+        let is_old = market
+            .settled
+            .is_some_and(|(at, _)| at < state.now - LIVE_WINDOW);
         holding.volume != 0
             && is_old == archive
             && (archive || wanted == "all" || (wanted == "settled") == holding.settled)
@@ -130,7 +132,7 @@ pub(super) fn positions(state: &State, call: &Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn fills(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetFillsHistorical";
     let only = call.only_subaccount(state)?;
     let order = call
@@ -144,7 +146,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> Answer {
         .map(|(number, fill)| (*number, fill))
         .filter(|(_, fill)| {
             fill.account.user == call.caller.user
-                && (fill.at < state.now - LIVE) == archived
+                && (fill.at < state.now - LIVE_WINDOW) == archived
                 && call.knows(fill.at)
                 && only.is_none_or(|only| fill.account.subaccount == only)
                 && order.is_none_or(|order| fill.order == order)
@@ -157,7 +159,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> Answer {
                 && call.within("min_ts", "max_ts", fill.at)
         });
     let show = |fill: &Fill| {
-        let (outcome, market) = (outcome(fill.side), market(fill));
+        let (outcome, market) = (fill.side.outcome(), market(fill));
         json!({
             "fill_id": fill.trade,
             "trade_id": fill.trade,
@@ -182,7 +184,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> Answer {
     Ok(call.list(call.page(Order::NewestFirst, rows, show)?))
 }
 
-pub(super) fn settlements(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let market = |settlement: &Settlement| state.markets.get(settlement.market);
     let rows = state
@@ -192,7 +194,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> Answer {
         .map(|(number, row)| (*number, row))
         .filter(|(_, row)| {
             row.account.user == call.caller.user
-                && row.at >= state.now - LIVE
+                && row.at >= state.now - LIVE_WINDOW
                 && call.knows(row.at)
                 && only.is_none_or(|only| row.account.subaccount == only)
                 && call

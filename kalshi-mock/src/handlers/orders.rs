@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Answer, exchange::LIVE, markets::outcome};
+use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
-    Refusal,
+    Rejection,
     call::{Call, Order as Listed, six_digits, without_nulls},
     state::{
         Account, Amendment, NewOrder, Order, Placed, SelfTrade, Shard, Side, State, Status,
@@ -70,12 +70,12 @@ struct Cancel {
     market_ticker: Option<String>,
 }
 
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let placed = place(state, call, call.parse()?)?;
     Ok(without_nulls(show_placed(state, &placed)))
 }
 
-pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let items = items(call)?;
     let mut orders = Vec::with_capacity(items.len());
     for item in items {
@@ -88,23 +88,23 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> Answer {
                 shown
             }
             // A failed item has nulls for what it has not.
-            Err(refusal) => json!({
+            Err(rejection) => json!({
                 "order_id": null, "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
-                "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": refusal.inner(),
+                "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
             }),
         });
     }
     Ok(json!({ "orders": orders }))
 }
 
-fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Refusal> {
+fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Rejection> {
     let account = call.account(state, order.subaccount)?;
     let (_, market) = state
         .market(&order.ticker)
-        .ok_or_else(|| Refusal::no_market(format!("no market {}", order.ticker)))?;
+        .ok_or_else(|| Rejection::no_market(format!("no market {}", order.ticker)))?;
     is_on(order.exchange_index, market.shard)?;
     let group = order.order_group_id.filter(|id| !id.is_empty()).map(|id| {
-        Uuid::parse_str(&id).map_err(|_| Refusal::not_found(format!("no order group {id}")))
+        Uuid::parse_str(&id).map_err(|_| Rejection::not_found(format!("no order group {id}")))
     });
     state.create_order(NewOrder {
         account,
@@ -124,19 +124,19 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
 }
 
 /// Whether the shard that a call names is the market's. -1 and none are left to the exchange.
-fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Refusal> {
+fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
     match named {
-        Some(named) if named >= 0 && named != i64::from(shard) => Err(Refusal::no_market(format!(
-            "exchange_index: the market is on shard {shard}"
-        ))),
+        Some(named) if named >= 0 && named != i64::from(shard) => Err(Rejection::no_market(
+            format!("exchange_index: the market is on shard {shard}"),
+        )),
         _ => Ok(()),
     }
 }
 
 /// Where an order is looked for: on the shard named, else on that of the market named, else on shard 0. -1 wants a market.
-fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Refusal> {
+fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Rejection> {
     if named == Some(-1) && ticker.is_none() {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "market_ticker: required where exchange_index is -1",
         ));
     }
@@ -164,7 +164,7 @@ fn show_placed(state: &State, placed: &Placed) -> Value {
     })
 }
 
-pub(super) fn amend(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Amend = call.parse()?;
     let shard = shard_of(state, body.exchange_index, Some(&body.ticker))?;
@@ -192,7 +192,7 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(shown)
 }
 
-pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let account = call.account(state, call.integer("subaccount"))?;
     let body: Decrease = call.parse()?;
     let shard = shard_of(state, body.exchange_index, body.market_ticker.as_deref())?;
@@ -203,14 +203,14 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> Answer {
         (Some(by), None) if by > Contracts::ZERO => remaining.checked_sub(by).unwrap_or_default(),
         (None, Some(to)) if !to.is_negative() && to <= remaining => to,
         _ => {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "reduce_by, reduce_to: exactly one, within what remains",
             ));
         }
     };
     let order = state
         .decrease(id, to)
-        .ok_or_else(|| Refusal::not_found("no such order"))?;
+        .ok_or_else(|| Rejection::not_found("no such order"))?;
     Ok(without_nulls(json!({
         "order_id": id,
         "client_order_id": order.client_order_id,
@@ -219,7 +219,7 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> Answer {
     })))
 }
 
-pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let cancel = Cancel {
         order_id: call.text("order_id").unwrap_or_default().to_owned(),
         subaccount: call.integer("subaccount"),
@@ -229,7 +229,7 @@ pub(super) fn cancel(state: &mut State, call: &Call<'_>) -> Answer {
     take_back(state, call, &cancel).map(without_nulls)
 }
 
-fn take_back(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> Answer {
+fn take_back(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> HandlerResult {
     let account = call.account(state, cancel.subaccount)?;
     let shard = shard_of(
         state,
@@ -247,17 +247,17 @@ fn take_back(state: &mut State, call: &Call<'_>, cancel: &Cancel) -> Answer {
     }))
 }
 
-pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let mut orders = Vec::new();
     for item in items(call)? {
         let id = item["order_id"].clone();
         let gone = parse::<Cancel>(item).and_then(|cancel| take_back(state, call, &cancel));
         orders.push(gone.map_or_else(
             // A failed item has zeroes for what it has not.
-            |refusal| {
+            |rejection| {
                 json!({
                     "order_id": id, "client_order_id": null, "reduced_by": Contracts::ZERO, "ts_ms": null,
-                    "error": refusal.inner(),
+                    "error": rejection.inner(),
                 })
             },
             |mut gone| {
@@ -269,7 +269,7 @@ pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(json!({ "orders": orders }))
 }
 
-pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let of_account = |order: &&Order| only.is_none_or(|only| order.account.subaccount == only);
     let orders = state
@@ -282,24 +282,24 @@ pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> Answer {
     Ok(Value::Null)
 }
 
-fn items(call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
+fn items(call: &Call<'_>) -> Result<Vec<Value>, Rejection> {
     let batch: Batch<Value> = call.parse()?;
     match batch.orders.is_empty() {
-        true => Err(Refusal::invalid("orders: must be gte 1 items")),
+        true => Err(Rejection::invalid("orders: must be gte 1 items")),
         false => Ok(batch.orders),
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(item: Value) -> Result<T, Refusal> {
-    serde_json::from_value(item).map_err(|error| Refusal::invalid(error.to_string()))
+fn parse<T: serde::de::DeserializeOwned>(item: Value) -> Result<T, Rejection> {
+    serde_json::from_value(item).map_err(|error| Rejection::invalid(error.to_string()))
 }
 
-fn order_id(text: &str) -> Result<Uuid, Refusal> {
-    Uuid::parse_str(text).map_err(|_| Refusal::not_found(format!("no order {text}")))
+fn order_id(text: &str) -> Result<Uuid, Rejection> {
+    Uuid::parse_str(text).map_err(|_| Rejection::not_found(format!("no order {text}")))
 }
 
 /// An order of the caller, whatever has become of it.
-fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Refusal> {
+fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Rejection> {
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let is_own = |order: &&Order| {
         order.account.user == call.caller.user
@@ -313,19 +313,19 @@ fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Refusal> {
         .orders
         .get(&id)
         .filter(is_own)
-        .ok_or_else(|| Refusal::not_found(format!("no order {id}")))
+        .ok_or_else(|| Rejection::not_found(format!("no order {id}")))
 }
 
-pub(super) fn get(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "order": show(state, own(state, call)?) }))
 }
 
-pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetHistoricalOrders";
     let only = call.only_subaccount(state)?;
     let status = call.text("status");
     if status.is_some_and(|status| !["resting", "canceled", "executed"].contains(&status)) {
-        return Err(Refusal::bad("bad_request", "invalid status filter"));
+        return Err(Rejection::bad("bad_request", "invalid status filter"));
     }
     let market = |order: &Order| state.markets.get(order.market);
     let rows = state
@@ -333,7 +333,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
         .rev()
         .map(|order| (order.number, order))
         .filter(|(_, order)| {
-            let is_old = order.status != Status::Resting && order.updated < state.now - LIVE;
+            let is_old = order.status != Status::Resting && order.updated < state.now - LIVE_WINDOW;
             is_old == archived
                 && call.knows(order.created)
                 && only.is_none_or(|only| order.account.subaccount == only)
@@ -354,7 +354,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Answer {
 
 fn show(state: &State, order: &Order) -> Value {
     let market = state.markets.get(order.market);
-    let outcome = outcome(order.side);
+    let outcome = order.side.outcome();
     without_nulls(json!({
         "order_id": order.id,
         "user_id": state.user(order.account.user).id,
@@ -389,18 +389,18 @@ fn show(state: &State, order: &Order) -> Value {
     }))
 }
 
-pub(super) fn queue_position(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn queue_position(state: &State, call: &Call<'_>) -> HandlerResult {
     let order = own(state, call)?;
     if order.status != Status::Resting {
-        return Err(Refusal::not_found("the order does not rest"));
+        return Err(Rejection::not_found("the order does not rest"));
     }
     Ok(json!({ "queue_position_fp": ahead(state, order) }))
 }
 
-pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> Answer {
+pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> HandlerResult {
     let (markets, event) = (call.words("market_tickers"), call.text("event_ticker"));
     if markets.is_none() && event.is_none() {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "market_tickers, event_ticker: one is required",
         ));
     }

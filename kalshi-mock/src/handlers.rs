@@ -1,6 +1,7 @@
-//! The answer of every operation: from state where there is state, a sample of the contract where there is none.
+//! Handlers of all operations. Operations without state return a sample response from the spec.
 
 mod account;
+mod common;
 mod communications;
 mod exchange;
 mod groups;
@@ -12,14 +13,12 @@ mod transfers;
 use serde_json::Value;
 
 pub(crate) use account::make_key;
+pub(crate) use common::HandlerResult;
 
-use crate::{Refusal, call::Call, keys::Keys, state::State};
+use crate::{Rejection, call::Call, keys::Keys, state::State};
 
-/// The body of a success, null where it has none, or a refusal.
-pub(crate) type Answer = Result<Value, Refusal>;
-
-/// Carries out a call.
-pub(crate) fn answer(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer {
+/// Runs the handler of a request.
+pub(crate) fn dispatch(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
     match call.id() {
         "GetExchangeStatus" => exchange::status(state),
         "GetExchangeSchedule" => exchange::schedule(state),
@@ -63,7 +62,7 @@ pub(crate) fn answer(state: &mut State, keys: &Keys, call: &Call<'_>) -> Answer 
         "GetPositions" | "GetHistoricalPositions" => portfolio::positions(state, call),
         "GetFills" | "GetFillsHistorical" => portfolio::fills(state, call),
         "GetSettlements" => portfolio::settlements(state, call),
-        "GetPortfolioRestingOrderTotalValue" => Err(Refusal::forbidden(
+        "GetPortfolioRestingOrderTotalValue" => Err(Rejection::forbidden(
             "for members of a clearing merchant only",
         )),
 
