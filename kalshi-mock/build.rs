@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// The spec of this package. In the repository it is a symbolic link to the spec of the workspace.
 const SPEC: &str = "openapi.yaml";
-/// The target of that link.
+/// The target of that link, for checkouts without symbolic links.
 const WORKSPACE_SPEC: &str = "../openapi.yaml";
 
 fn main() -> ExitCode {
@@ -21,11 +21,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the spec of the workspace, or that of this package if there is none.
+/// Reads the spec of this package, or that of the workspace if the link to it is not usable.
 fn read_spec() -> Result<String, String> {
-    read(WORKSPACE_SPEC)
-        .or_else(|_| read(SPEC))
-        .map_err(|error| format!("cannot read {SPEC}: {error}"))
+    let own = match read(SPEC) {
+        Ok(text) if is_link_text(&text) => Err(format!("{SPEC} is the text of a symbolic link")),
+        Ok(text) => Ok(text),
+        Err(error) => Err(format!("cannot read {SPEC}: {error}")),
+    };
+    own.or_else(|own| {
+        read(WORKSPACE_SPEC)
+            .map_err(|error| format!("{own}; cannot read {WORKSPACE_SPEC}: {error}"))
+    })
+}
+
+/// Returns true for the file that git writes where it cannot create a symbolic link: it holds the path of the target.
+fn is_link_text(text: &str) -> bool {
+    text.trim() == WORKSPACE_SPEC
 }
 
 /// Reads a file, and makes cargo rerun this script when the file changes.
