@@ -1,7 +1,5 @@
 //! The program: what it prints, what it refuses, how it ends.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,

@@ -1,12 +1,6 @@
 //! What the tests share: an exchange without limits, orders in one line, requests by hand.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a module of tests, of which each uses a part"
-)]
+pub(crate) mod listener;
 
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
@@ -19,10 +13,10 @@ use kalshi_sdk::{
 };
 use serde_json::Value;
 
-pub const TICKER: &str = "KXTEST-26-A";
+pub(crate) const TICKER: &str = "KXTEST-26-A";
 
 /// An empty exchange that refuses nothing for want of tokens.
-pub async fn exchange() -> MockExchange {
+pub(crate) async fn exchange() -> MockExchange {
     MockExchange::builder()
         .without_limits()
         .without_universe()
@@ -32,7 +26,7 @@ pub async fn exchange() -> MockExchange {
 }
 
 /// A client that tries once.
-pub fn once(exchange: &MockExchange) -> Client {
+pub(crate) fn once(exchange: &MockExchange) -> Client {
     exchange
         .client_builder()
         .unwrap()
@@ -42,16 +36,16 @@ pub fn once(exchange: &MockExchange) -> Client {
         .unwrap()
 }
 
-pub fn dollars(text: &str) -> Dollars {
+pub(crate) fn dollars(text: &str) -> Dollars {
     text.parse().unwrap()
 }
 
-pub fn contracts(text: &str) -> Contracts {
+pub(crate) fn contracts(text: &str) -> Contracts {
     text.parse().unwrap()
 }
 
 /// A good till cancelled order.
-pub fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Request {
+pub(crate) fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Request {
     CreateOrderV2Request::builder()
         .ticker(TICKER)
         .side(side)
@@ -64,7 +58,7 @@ pub fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Request {
 }
 
 /// A caller that writes its requests by hand.
-pub struct Raw {
+pub(crate) struct Raw {
     http: reqwest::Client,
     origin: String,
     key_id: String,
@@ -72,12 +66,16 @@ pub struct Raw {
 }
 
 impl Raw {
-    pub fn new(exchange: &MockExchange) -> Self {
+    pub(crate) fn new(exchange: &MockExchange) -> Self {
         let user = exchange.user();
         Self::with_key(exchange, user.credentials(), user.private_key().clone())
     }
 
-    pub fn with_key(exchange: &MockExchange, credentials: Credentials, key: PrivateKey) -> Self {
+    pub(crate) fn with_key(
+        exchange: &MockExchange,
+        credentials: Credentials,
+        key: PrivateKey,
+    ) -> Self {
         Self {
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -90,7 +88,7 @@ impl Raw {
     }
 
     /// A signed request to a path below `/trade-api/v2`, as it is before it is sent.
-    pub fn signed(&self, method: &str, path: &str, now_ms: u64) -> reqwest::RequestBuilder {
+    pub(crate) fn signed(&self, method: &str, path: &str, now_ms: u64) -> reqwest::RequestBuilder {
         let path = format!("/trade-api/v2{path}");
         let text = signing_text(now_ms, method, &path);
         let signature = self.key.sign(text.as_bytes()).unwrap();
@@ -100,13 +98,13 @@ impl Raw {
             .header(ACCESS_SIGNATURE, signature.to_base64())
     }
 
-    pub fn unsigned(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn unsigned(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method.parse().unwrap(), format!("{}{path}", self.origin))
     }
 
     /// Status and body of a signed call.
-    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.signed(method, path, now_ms());
         answer(match body {
             Some(body) => request.json(&body),
@@ -116,19 +114,19 @@ impl Raw {
     }
 }
 
-pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     let body = answer.bytes().await.unwrap();
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap()
 }
 
 /// Places an order that must be taken.
-pub async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
+pub(crate) async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
     client
         .create_order_v2()
         .body(order)

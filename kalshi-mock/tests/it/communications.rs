@@ -1,12 +1,8 @@
 //! Requests for quote and quotes, from the asking to the trade.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Raw, TICKER, contracts, dollars, exchange, once};
+use crate::common::{Raw, TICKER, contracts, dollars, exchange, once};
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::{Client, Credentials, Dollars, PrivateKey};
 use serde_json::{Value, json};

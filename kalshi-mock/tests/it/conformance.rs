@@ -1,10 +1,6 @@
 //! The same steps on the local exchange and, where `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` are set, on the
 //! demo exchange: reads, and orders that cannot trade. What they make is taken back, whatever happens.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::{
     env,
     error::Error,

@@ -1,12 +1,8 @@
 //! Every operation of the contract is answered, signed where it must be, with what the contract says.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Raw, TICKER, answer, exchange, now_ms};
+use crate::common::{Raw, TICKER, answer, exchange, now_ms};
 use kalshi_gen::{Fixups, Place, Samples};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{Operation, operation};
@@ -106,7 +102,9 @@ fn set(body: &mut Value, scene: &Scene) {
 /// An exchange on which there is one of everything, and the caller who has it.
 async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
     let exchange = exchange().await;
-    let _ = exchange.market(TICKER).bid(common::dollars("0.30"), 10);
+    let _ = exchange
+        .market(TICKER)
+        .bid(crate::common::dollars("0.30"), 10);
     let first = Raw::new(&exchange);
     let other = exchange.add_user().unwrap();
     let other = Raw::with_key(&exchange, other.credentials(), other.private_key().clone());

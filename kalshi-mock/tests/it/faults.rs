@@ -1,12 +1,8 @@
 //! The exchange does wrong what it is told to, and remembers what it was sent.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{Raw, TICKER, contracts, exchange, now_ms, once, order};
+use crate::common::{Raw, TICKER, contracts, exchange, now_ms, once, order};
 use kalshi_mock::{Fault, FaultRule, MockExchange};
 use kalshi_sdk::{
     Error, operation,
@@ -80,7 +76,7 @@ async fn answers_are_bent_and_still_understood() {
     );
     exchange.fault(Fault::ExtraMember.times(1));
     let raw = Raw::new(&exchange);
-    let (_, body) = common::answer(raw.unsigned("GET", "/trade-api/v2/markets")).await;
+    let (_, body) = crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets")).await;
     assert!(
         body["member_of_tomorrow"].is_object()
             && body["markets"][0]["member_of_tomorrow"].is_object()

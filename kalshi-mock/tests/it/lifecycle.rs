@@ -1,9 +1,5 @@
 //! Exchanges come and go: apart from each other, quickly, without a trace.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::{net::SocketAddr, time::Duration};
 
 use kalshi_mock::{Fault, MockExchange, StartError};

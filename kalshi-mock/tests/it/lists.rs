@@ -1,12 +1,8 @@
 //! Lists page by page, the universe of markets, and what has moved to the archive.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{Raw, TICKER, dollars, exchange, once, order, place};
+use crate::common::{Raw, TICKER, dollars, exchange, once, order, place};
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::{
     Dollars,
@@ -96,14 +92,15 @@ async fn lists_hand_out_each_item_once_while_new_ones_come() {
     assert_eq!(second.cursor, "", "two events, and no more");
     let raw = Raw::new(&exchange);
     assert_eq!(raw.call("GET", "/portfolio/fills", None).await.0, 200);
-    let bad = common::answer(
-        raw.signed("GET", "/portfolio/fills", common::now_ms())
+    let bad = crate::common::answer(
+        raw.signed("GET", "/portfolio/fills", crate::common::now_ms())
             .query(&[("cursor", "nonsense")]),
     )
     .await;
     assert_eq!(bad.0, 400);
     let ignored =
-        common::answer(raw.unsigned("GET", "/trade-api/v2/markets?cursor=nonsense&limit=1")).await;
+        crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets?cursor=nonsense&limit=1"))
+            .await;
     assert_eq!(
         (ignored.0, ignored.1["markets"].as_array().unwrap().len()),
         (200, 1),
@@ -152,7 +149,8 @@ async fn the_universe_is_quoted_and_found_in_all_ways() {
         assert_eq!(Dollars::ONE.checked_sub(no), Some(market.yes_ask_dollars));
     }
     let raw = Raw::new(&exchange);
-    let (_, sent) = common::answer(raw.unsigned("GET", "/trade-api/v2/markets?limit=1")).await;
+    let (_, sent) =
+        crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets?limit=1")).await;
     assert_eq!(
         sent["markets"][0]["liquidity_dollars"], "0.0000",
         "older clients insist on it"

@@ -1,12 +1,8 @@
 //! Order groups: the limit over 15 seconds, and what happens when it is reached.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Fault;
 use kalshi_sdk::{
     Client, Contracts,

@@ -1,12 +1,8 @@
 //! Orders: matching, priority, times in force, what is refused, and what becomes of them.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Raw, TICKER, contracts, dollars, exchange, once, order};
+use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
     Client, Contracts, Error,

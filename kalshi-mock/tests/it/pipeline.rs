@@ -1,12 +1,8 @@
 //! What the exchange says no to before it looks at what is asked: signatures, forms, tokens.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Raw, answer, exchange, now_ms, once, order};
+use crate::common::{Raw, answer, exchange, now_ms, once, order};
 use kalshi_mock::{Fault, MockExchange};
 use kalshi_sdk::{
     Credentials, PrivateKey,

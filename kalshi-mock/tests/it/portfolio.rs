@@ -1,10 +1,6 @@
 //! What follows from trades: positions, settlements, subaccounts, shards.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-
-use common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Outcome;
 use kalshi_sdk::{
     Contracts, Dollars,

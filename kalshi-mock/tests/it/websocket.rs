@@ -1,21 +1,15 @@
 //! The streams: handshake, commands, and books that are those of the exchange.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-#[path = "streams/listener.rs"]
-mod listener;
-
 use std::{collections::HashMap, time::Duration};
 
-use common::{TICKER, contracts, dollars, exchange, once, order, place};
+use crate::common::listener::{Book, Listener, code, refused, seqs, signed};
+use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use futures_util::SinkExt;
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::{
     Client, Dollars,
     types::{BookSide, BookSide::Ask, BookSide::Bid, SelfTradePreventionType, TimeInForce},
 };
-use listener::{Book, Listener, code, refused, seqs, signed};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
@@ -62,7 +56,7 @@ async fn a_call_that_is_no_handshake_is_400() {
             call = call.header(name.clone(), value.clone());
         }
     }
-    let (status, body) = common::answer(call).await;
+    let (status, body) = crate::common::answer(call).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (400, &json!("bad_request"))

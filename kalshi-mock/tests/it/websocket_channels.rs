@@ -1,21 +1,15 @@
 //! Every channel of the streams is told what happens, and only what concerns it.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-#[path = "streams/listener.rs"]
-mod listener;
-
 use std::time::Duration;
 
+use crate::common::listener::{Listener, seqs};
+use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use chrono::TimeDelta;
-use common::{TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::types::{
     BookSide::{Ask, Bid},
     TimeInForce,
 };
-use listener::{Listener, seqs};
 use serde_json::{Value, json};
 
 const OTHER: &str = "KXTEST-26-B";

@@ -1,17 +1,11 @@
 //! What goes wrong with streams when it is told to.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
-#[path = "streams/listener.rs"]
-mod listener;
-
 use std::time::{Duration, Instant};
 
-use common::{TICKER, dollars, exchange};
+use crate::common::listener::{Listener, code, refused, seqs, signed};
+use crate::common::{TICKER, dollars, exchange};
 use futures_util::SinkExt;
 use kalshi_mock::{Market, MockExchange};
-use listener::{Listener, code, refused, seqs, signed};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 

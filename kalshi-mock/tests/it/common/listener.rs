@@ -1,14 +1,5 @@
 //! A raw client of the streams: frames as they are, and whether they have what the contract requires.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    reason = "a module of tests, of which each uses a part"
-)]
-
 use std::{
     collections::{BTreeMap, HashMap},
     sync::LazyLock,
@@ -30,18 +21,18 @@ use tokio_tungstenite::{
 
 use crate::common::now_ms;
 
-pub const PATH: &str = "/trade-api/ws/v2";
+pub(crate) const PATH: &str = "/trade-api/ws/v2";
 
 /// Far longer than anything takes.
 const LONG: Duration = Duration::from_secs(20);
 
-pub struct Listener {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Listener {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     commands: u64,
 }
 
 /// A handshake that a user has signed.
-pub fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
+pub(crate) fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
     let mut request = exchange.ws_url().into_client_request().unwrap();
     let now = now_ms();
     let signature = user
@@ -60,7 +51,7 @@ pub fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()>
 }
 
 /// Status and body of a handshake that is refused.
-pub async fn refused(request: Request<()>) -> (u16, Value) {
+pub(crate) async fn refused(request: Request<()>) -> (u16, Value) {
     match connect_async(request).await {
         Err(Error::Http(answer)) => {
             let body = answer.body().as_deref().unwrap_or_default();
@@ -74,11 +65,11 @@ pub async fn refused(request: Request<()>) -> (u16, Value) {
 }
 
 impl Listener {
-    pub async fn open(exchange: &MockExchange) -> Self {
+    pub(crate) async fn open(exchange: &MockExchange) -> Self {
         Self::of(exchange, exchange.user()).await
     }
 
-    pub async fn of(exchange: &MockExchange, user: &User) -> Self {
+    pub(crate) async fn of(exchange: &MockExchange, user: &User) -> Self {
         let (socket, _) = connect_async(signed(exchange, user, "GET")).await.unwrap();
         Self {
             socket,
@@ -87,14 +78,14 @@ impl Listener {
     }
 
     /// Whatever comes next.
-    pub async fn message(&mut self) -> Option<Result<Message, Error>> {
+    pub(crate) async fn message(&mut self) -> Option<Result<Message, Error>> {
         timeout(LONG, self.socket.next())
             .await
             .unwrap_or_else(|_| panic!("nothing comes"))
     }
 
     /// The next frame of text, as it is.
-    pub async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         loop {
             match self.message().await {
                 Some(Ok(Message::Text(text))) => return text.to_string(),
@@ -105,13 +96,13 @@ impl Listener {
     }
 
     /// The next frame, which has what the contract requires.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let frame: Value = serde_json::from_str(&self.text().await).unwrap();
         check(&frame);
         frame
     }
 
-    pub async fn take(&mut self, count: usize) -> Vec<Value> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Value> {
         let mut frames = Vec::new();
         for _ in 0..count {
             frames.push(self.next().await);
@@ -119,12 +110,12 @@ impl Listener {
         frames
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// Sends a command with an id of its own, which it gives.
-    pub async fn command(&mut self, command: &str, params: Value) -> u64 {
+    pub(crate) async fn command(&mut self, command: &str, params: Value) -> u64 {
         self.commands += 1;
         let text = json!({ "id": self.commands, "cmd": command, "params": params });
         self.send(&text.to_string()).await;
@@ -132,7 +123,7 @@ impl Listener {
     }
 
     /// Subscribes to one channel, and gives the sid.
-    pub async fn subscribe(&mut self, channel: &str, mut params: Value) -> u64 {
+    pub(crate) async fn subscribe(&mut self, channel: &str, mut params: Value) -> u64 {
         params["channels"] = json!([channel]);
         let id = self.command("subscribe", params).await;
         let answer = self.next().await;
@@ -146,7 +137,7 @@ impl Listener {
     }
 
     /// The code of the error that answers a command.
-    pub async fn error(&mut self, command: &str, params: Value) -> u64 {
+    pub(crate) async fn error(&mut self, command: &str, params: Value) -> u64 {
         let id = self.command(command, params).await;
         let answer = self.next().await;
         assert_eq!(answer["id"], id, "{answer}");
@@ -154,7 +145,7 @@ impl Listener {
     }
 
     /// All frames until a command is answered that is sent now: nothing else comes before that.
-    pub async fn so_far(&mut self) -> Vec<Value> {
+    pub(crate) async fn so_far(&mut self) -> Vec<Value> {
         let id = self.command("list_subscriptions", json!({})).await;
         let mut frames = Vec::new();
         loop {
@@ -167,12 +158,12 @@ impl Listener {
     }
 }
 
-pub fn code(frame: &Value) -> u64 {
+pub(crate) fn code(frame: &Value) -> u64 {
     assert_eq!(frame["type"], "error", "{frame}");
     frame["msg"]["code"].as_u64().unwrap()
 }
 
-pub fn seqs(frames: &[Value]) -> Vec<u64> {
+pub(crate) fn seqs(frames: &[Value]) -> Vec<u64> {
     frames
         .iter()
         .filter_map(|frame| frame["seq"].as_u64())
@@ -181,13 +172,13 @@ pub fn seqs(frames: &[Value]) -> Vec<u64> {
 
 /// A book as a client keeps it.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
+pub(crate) struct Book {
     sides: HashMap<&'static str, BTreeMap<Dollars, i64>>,
     clock: u64,
 }
 
 impl Book {
-    pub fn apply(&mut self, frame: &Value) {
+    pub(crate) fn apply(&mut self, frame: &Value) {
         let message = &frame["msg"];
         let clock = message["clock"].as_u64().unwrap();
         if frame["type"] == "orderbook_snapshot" {
@@ -223,7 +214,7 @@ impl Book {
     }
 
     /// Whether it is what the exchange has. `yes_prices`: levels of NO are at prices of YES.
-    pub fn is(&self, book: &OrderBook, yes_prices: bool) -> bool {
+    pub(crate) fn is(&self, book: &OrderBook, yes_prices: bool) -> bool {
         let levels = |name: &str| {
             let side = self.sides.get(name).cloned().unwrap_or_default();
             let flipped = name == "no" && !yes_prices;
