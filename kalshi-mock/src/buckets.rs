@@ -1,4 +1,4 @@
-//! Token buckets, as the exchange keeps them.
+//! Token buckets of the exchange.
 
 use kalshi_sdk::{
     limits::{AccountLimits, BucketLimit},
@@ -10,7 +10,7 @@ use crate::{
     time::{Micros, SECOND},
 };
 
-/// One bucket. It counts in millionths of a token, so that nothing is lost to rounding.
+/// A token bucket. It counts in millionths of a token, to avoid rounding errors.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     limit: BucketLimit,
@@ -19,7 +19,7 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one.
+    /// Creates a full bucket.
     pub(crate) fn new(limit: BucketLimit, now: Micros) -> Self {
         Self {
             limit,
@@ -28,13 +28,13 @@ impl TokenBucket {
         }
     }
 
-    /// Takes tokens, if it has them.
+    /// Takes tokens, or rejects the request if there are too few.
     pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Rejection> {
         let capacity = i64::from(self.limit.capacity) * SECOND;
         let elapsed = now.saturating_sub(self.at).max(0);
         let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
         self.held = self.held.saturating_add(gained).min(capacity);
-        // Time that goes back does not come twice.
+        // After time went back, the same interval does not refill twice.
         self.at = self.at.max(now);
         let wanted = i64::from(tokens) * SECOND;
         if wanted > self.held {

@@ -1,15 +1,15 @@
-//! How the exchange says no: a status, and a code with details in its nested envelope.
+//! Rejections: a status, and a code with details in the nested error envelope of the exchange.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// A rejection, before it is an answer.
+/// A rejected request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) details: String,
-    /// What there is to say beyond the code.
+    /// Message, or `None` to derive it from the code.
     pub(crate) message: Option<String>,
 }
 
@@ -23,17 +23,17 @@ impl Rejection {
         }
     }
 
-    /// 400 for what the contract does not allow.
+    /// 400: the request violates the spec.
     pub(crate) fn invalid(details: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_parameters", details)
     }
 
-    /// 400 for what the rules of trading do not allow.
+    /// 400: the request violates a trading rule.
     pub(crate) fn bad(code: &'static str, details: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, details)
     }
 
-    /// 401 with a code and details as they were seen, and what is wrong in words.
+    /// 401: code and details as the exchange sends them; the message explains the cause.
     pub(crate) fn unauthorized(code: &'static str, details: &str, message: String) -> Self {
         Self {
             message: Some(message),
@@ -45,7 +45,7 @@ impl Rejection {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", details)
     }
 
-    /// 404 for a market that is not there, or not on the shard named.
+    /// 404: the market does not exist, or is on another shard.
     pub(crate) fn no_market(details: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "market_not_found", details)
     }
@@ -58,7 +58,7 @@ impl Rejection {
         Self::new(StatusCode::CONFLICT, code, details)
     }
 
-    /// What one item of a batch says: the inside of the envelope.
+    /// Returns the error object, as in an item of a batch.
     pub(crate) fn inner(&self) -> Value {
         json!({
             "code": self.code,

@@ -1,4 +1,4 @@
-//! The HTTP server: a route for each operation, and one for the streams.
+//! The HTTP server: a route for each operation, and one for WebSocket connections.
 
 use std::{io, sync::Arc};
 
@@ -18,12 +18,12 @@ use crate::{
     streams,
 };
 
-/// What all paths of the exchange begin with.
+/// Prefix of all REST paths.
 pub(crate) const PREFIX: &str = "/trade-api/v2";
-/// Where the streams are.
+/// Path of the WebSocket endpoint.
 pub(crate) const STREAMS: &str = "/trade-api/ws/v2";
 
-/// Serves until it is told to stop, and then until no call is under way.
+/// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
     axum::serve(Severable(listener), service)
@@ -41,7 +41,7 @@ fn router(shared: Arc<Shared>) -> Router {
                           ConnectInfo(connection): ConnectInfo<Connection>,
                           parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: Request| async move {
-            // A path that is no UTF-8 is nowhere.
+            // A path that is not UTF-8 matches no operation.
             let target = parameters.ok().map(|parameters| {
                 let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
                 (endpoint, parameters.iter().map(owned).collect())

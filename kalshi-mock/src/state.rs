@@ -48,23 +48,23 @@ use crate::time::Micros;
 
 /// Shards by number: `exchange_index`.
 pub(crate) type Shard = u32;
-/// Where a market is in the list of all.
+/// Index of a market in the list of all markets.
 pub(crate) type MarketIndex = usize;
 
-/// How many ended orders, fills and trades are remembered, each.
+/// Limit of ended orders, fills and trades that are kept, each.
 pub(crate) const REMEMBERED: usize = 50_000;
 
-/// Everything the exchange knows.
+/// The state of the exchange.
 pub(crate) struct State {
     pub(crate) now: Micros,
     random: fastrand::Rng,
     sequence: u64,
     due: BTreeMap<(Micros, u64), Due>,
     pub(crate) exchange_active: bool,
-    /// Whether trading goes on, but for pauses that were scheduled.
+    /// False while trading is stopped. Scheduled pauses are in `pauses`.
     pub(crate) trading_active: bool,
     was_trading: bool,
-    /// Pauses that are planned or under way: from, to.
+    /// Scheduled pauses: start and end.
     pub(crate) pauses: Vec<(Micros, Micros)>,
     pub(crate) users: Vec<User>,
     pub(crate) series: BTreeMap<String, Series>,
@@ -73,9 +73,9 @@ pub(crate) struct State {
     tickers: HashMap<String, MarketIndex>,
     pub(crate) ledger: Ledger,
     pub(crate) orders: HashMap<Uuid, Order>,
-    /// The orders of users by number, oldest first.
+    /// Orders by user and number, oldest first.
     listed: BTreeMap<(u32, u64), Uuid>,
-    /// Ended orders, the first to go first.
+    /// Ended orders, oldest first.
     ended: VecDeque<Uuid>,
     client_order_ids: HashMap<(u32, String), Uuid>,
     pub(crate) groups: BTreeMap<Uuid, Group>,
@@ -87,11 +87,11 @@ pub(crate) struct State {
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
-    /// How many orders of each user rest.
+    /// Number of resting orders by user.
     resting: HashMap<u32, usize>,
-    /// The order that is being matched with those in the book.
+    /// The incoming order during matching.
     taker: Option<Uuid>,
-    /// How many things have been done to the exchange, or asked of it.
+    /// Number of actions and requests so far. The clock of a book is the action that changed it last.
     actions: u64,
     /// True while a WebSocket connection is open. Without one, no events are recorded.
     pub(crate) has_listeners: bool,
@@ -99,7 +99,7 @@ pub(crate) struct State {
     pub(crate) emitted: Vec<Event>,
 }
 
-/// What happens by itself at its time.
+/// An action that is scheduled for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Due {
     Expire(Uuid),
@@ -147,7 +147,7 @@ impl State {
         }
     }
 
-    /// Goes on to `now`: what fell due meanwhile happens, each at its own time. Time that goes back moves nothing.
+    /// Advances to `now`. Runs the actions that are due, each at its own time. Time may go backwards, which runs nothing.
     pub(crate) fn advance_to(&mut self, now: Micros) {
         while let Some(entry) = self.due.first_entry()
             && entry.key().0 <= now
@@ -169,13 +169,13 @@ impl State {
         self.actions += 1;
         self.now = now;
         self.was_trading = self.is_trading();
-        // Also where time went back, and comes upon a pause again.
+        // Time may also have gone back into a pause.
         if was_trading && !self.was_trading {
             self.cancel_on_pause(None);
         }
     }
 
-    /// Whether orders are taken and matched.
+    /// Returns true if orders are accepted and matched.
     pub(crate) fn is_trading(&self) -> bool {
         let paused = self
             .pauses
@@ -184,7 +184,7 @@ impl State {
         self.exchange_active && self.trading_active && !paused
     }
 
-    /// Plans a pause of trading, unless it is over already.
+    /// Schedules a pause of trading, unless it has already ended.
     pub(crate) fn plan_pause(&mut self, from: Micros, to: Micros) {
         if to > self.now.max(from) {
             self.pauses.push((from, to));
@@ -192,7 +192,7 @@ impl State {
         }
     }
 
-    /// Opens or closes the exchange as a whole.
+    /// Opens or closes the whole exchange.
     pub(crate) fn set_active(&mut self, active: bool) {
         self.exchange_active = active;
         if !active {
@@ -200,7 +200,7 @@ impl State {
         }
     }
 
-    /// Stops trading, or lets it go on.
+    /// Stops or resumes trading.
     pub(crate) fn set_trading(&mut self, active: bool) {
         self.trading_active = active;
         if !active {
@@ -213,7 +213,7 @@ impl State {
         Some((index, self.markets.get(index)?))
     }
 
-    /// When something happens by itself next.
+    /// Returns the time of the next scheduled action.
     pub(crate) fn next_due(&self) -> Option<Micros> {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }
@@ -223,7 +223,7 @@ impl State {
         self.due.insert((time, number), due);
     }
 
-    /// The next number of all: later things have larger ones.
+    /// Returns the next sequence number.
     fn next(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
@@ -235,7 +235,7 @@ impl State {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// A key of `bytes` random bytes in hexadecimal: what users are called among each other.
+    /// Returns `bytes` random bytes in hexadecimal, as in communications ids.
     fn hexadecimal(&mut self, bytes: usize) -> String {
         (0..bytes)
             .map(|_| format!("{:02x}", self.random.u8(..)))
@@ -243,7 +243,7 @@ impl State {
     }
 }
 
-/// Adds a row, and forgets and gives the oldest beyond what is remembered.
+/// Adds a row. Removes and returns the oldest one if there are more than [`REMEMBERED`].
 fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) -> Option<T> {
     rows.insert(number, row);
     if rows.len() <= REMEMBERED {

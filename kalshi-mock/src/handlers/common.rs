@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! Types and constants that handlers share.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Requests for quote, and quotes.
+//! Requests for quote and quotes.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -138,13 +138,13 @@ pub(super) fn delete_rfq(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(Value::Null)
 }
 
-/// An id of the path or the query, which must be a UUID.
+/// Parses an id parameter, which must be a UUID.
 fn named_id(call: &Call<'_>, name: &str) -> Result<Uuid, Rejection> {
     call.uuid(name)
         .ok_or_else(|| Rejection::invalid(format!("{name}: must be a UUID")))
 }
 
-/// Whether the caller is not to know who asks.
+/// Returns true if the requester is hidden from the caller.
 fn is_hidden(call: &Call<'_>, rfq: &Rfq) -> bool {
     rfq.obscured && !rfq.executed && !call.is_own(rfq.creator)
 }
@@ -244,7 +244,7 @@ pub(super) fn quotes(state: &State, call: &Call<'_>) -> HandlerResult {
     })?))
 }
 
-/// Whether the caller made the quote or asked for it: nobody else sees it.
+/// Returns true if the caller is the maker or the requester. Nobody else sees a quote.
 fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
     let asked = state
         .rfqs
@@ -253,7 +253,7 @@ fn is_party(state: &State, call: &Call<'_>, quote: &Quote) -> bool {
     asked || call.is_own(quote.creator)
 }
 
-/// The quote that a call names, of which the caller is a party.
+/// Returns the quote of a request, if the caller is a party to it.
 fn named<'a>(state: &'a State, call: &Call<'_>) -> Result<(u64, &'a Quote), Rejection> {
     let (number, quote) = state.quote(named_id(call, "quote_id")?)?;
     let rfq = state.rfqs.get(&quote.rfq).map(|rfq| rfq.id);
@@ -294,7 +294,7 @@ pub(super) fn confirm(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(Value::Null)
 }
 
-/// The quote that a call names, if the caller is its maker, or is the one who asked for it.
+/// Returns the quote of a request, if the caller is its maker (with `as_maker`) or its requester (without).
 fn own(state: &State, call: &Call<'_>, as_maker: bool) -> Result<u64, Rejection> {
     let (number, quote) = named(state, call)?;
     match call.is_own(quote.creator) == as_maker {

@@ -63,7 +63,7 @@ pub(super) fn schedule(state: &State) -> HandlerResult {
             "start_time": "2025-01-01T00:00:00Z",
             "end_time": "2100-01-01T00:00:00Z",
             "monday": whole, "tuesday": whole, "wednesday": whole,
-            // The weekly pause; the mock keeps only those that a test plans.
+            // The weekly pause. The mock only pauses when a test schedules it.
             "thursday": hours(&[("00:00", "03:00"), ("05:00", "24:00")]),
             "friday": whole, "saturday": whole, "sunday": whole,
         }],

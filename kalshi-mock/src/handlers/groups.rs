@@ -21,7 +21,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// The limit, which may be said in two ways that must agree.
+    /// Reads the limit. It has two fields, which must agree.
     fn value(&self) -> Result<Option<Contracts>, Rejection> {
         let whole = self
             .contracts_limit
@@ -49,7 +49,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "order_group_id": id, "subaccount": account.subaccount, "exchange_index": shard }))
 }
 
-/// The shard named: there is no other way to tell, so that -1 is none.
+/// Parses the shard, 0 by default. -1 (any shard) is rejected: a group has no market to derive the shard from.
 fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
     Shard::try_from(named.unwrap_or(0))
         .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
@@ -78,7 +78,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
 }
 
-/// The group that a call names, in the subaccount and on the shard that it names.
+/// Returns the group of a request, by subaccount and shard.
 fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
     let account = call.account(state, call.integer("subaccount"))?;
     let shard = shard(call.integer("exchange_index"))?;

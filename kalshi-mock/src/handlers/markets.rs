@@ -13,7 +13,7 @@ use crate::{
     time::{Micros, SECOND, rfc3339, seconds},
 };
 
-/// The most candlesticks of one call.
+/// Limit of candlesticks per request.
 const MOST_CANDLESTICKS: i64 = 5_000;
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -29,13 +29,13 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
             && call.within("min_updated_ts", "max_updated_ts", market.updated)
             && call.within("min_close_ts", "max_close_ts", market.closes)
             && settled_within(call, market)
-            // There are no combos here.
+            // The mock has no combos.
             && call.text("mve_filter") != Some("only")
     });
     Ok(call.list(call.page(Order::OldestFirst, rows, |market| show(state, market))?))
 }
 
-/// What has not settled was settled at no time.
+/// Returns true if a market settled within the requested times. One that has not settled only matches without such a filter.
 fn settled_within(call: &Call<'_>, market: &Market) -> bool {
     let is_asked = call
         .instant("min_settled_ts")
@@ -59,7 +59,7 @@ fn series_of<'a>(state: &'a State, market: &Market) -> Option<&'a str> {
         .map(|event| event.series.as_str())
 }
 
-/// Whether a market is in what the filter calls a status, which is not what its answer calls it.
+/// Returns true if a market matches a status filter. Filters and responses name statuses differently.
 fn is_in(market: &Market, filter: &str) -> bool {
     let status = match market.status {
         MarketStatus::Initialized => "unopened",
@@ -135,7 +135,7 @@ fn show(state: &State, market: &Market) -> Value {
         "price_ranges": market.price_ranges,
         "exchange_index": market.shard,
     }));
-    // Gone from the contract, and still sent: older clients insist on it.
+    // Removed from the spec, but still sent: older clients require it.
     shown["liquidity_dollars"] = json!(Dollars::ZERO);
     shown
 }
@@ -160,7 +160,7 @@ pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
     Ok(json!({ "orderbooks": books }))
 }
 
-/// Bids of both outcomes, rising in price: the best comes last.
+/// Renders the bids for both outcomes in ascending order of price.
 fn levels(state: &State, market: &Market, depth: Option<usize>) -> Value {
     let depth = depth.filter(|depth| *depth > 0).unwrap_or(usize::MAX);
     let rising = |best_first: Vec<(Dollars, Contracts)>| -> Vec<(Dollars, Contracts)> {
@@ -191,7 +191,7 @@ pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
             (trade.at < state.now - LIVE_WINDOW) == archived
             && call.text("ticker").is_none_or(|ticker| ticker_of(trade) == Some(ticker))
             && call.within("min_ts", "max_ts", trade.at)
-            // Block trades are not made here.
+            // The mock has no block trades.
             && !call.flag("is_block_trade")
         });
     let show = |trade: &Trade| {
@@ -394,7 +394,7 @@ pub(super) fn candlesticks_of_event(state: &State, call: &Call<'_>) -> HandlerRe
     }))
 }
 
-/// From the end of which period to that of which, and how long each is, in seconds.
+/// Reads the first and the last period by their ends, and the length of a period, in seconds.
 struct Periods {
     start: i64,
     end: i64,
@@ -422,7 +422,7 @@ fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
 }
 
 impl Periods {
-    /// Candlesticks of a market's trades. Quotes are those of now: the mock does not remember books.
+    /// Renders candlesticks from the trades of a market. Quotes are the current ones, because past books are not kept.
     fn of(&self, state: &State, market: &Market) -> Vec<Value> {
         let ends =
             |at: Micros| (seconds(at).div_euclid(self.length) + 1).saturating_mul(self.length);
@@ -451,7 +451,7 @@ impl Periods {
                 .iter()
                 .map(|trade| i128::from(cost(trade.price, trade.count)))
                 .sum();
-            // Between prices, so that it fits.
+            // Fits into an `i64`: the mean is between the lowest and the highest price.
             let mean = traded * 100 / i128::from(volume.max(1));
             let mean = i64::try_from(mean).unwrap_or_default();
             if (self.start..=self.end).contains(&end_period) {

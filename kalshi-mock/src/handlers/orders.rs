@@ -1,4 +1,4 @@
-//! Orders of the one YES book: create, amend, decrease, cancel, one by one or in batches, and reading them.
+//! Orders: create, amend, decrease and cancel, alone or in batches, and reads.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::{
     time::{SECOND, rfc3339},
 };
 
-/// Orders that one call cancels at most.
+/// Limit of orders that one request cancels.
 const MOST_CANCELLED: usize = 10_000;
 
 #[derive(Deserialize)]
@@ -87,7 +87,7 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
                 shown["error"] = Value::Null;
                 shown
             }
-            // A failed item has nulls for what it has not.
+            // A failed item has null in place of absent fields.
             Err(rejection) => json!({
                 "order_id": null, "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
                 "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
@@ -123,7 +123,7 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
     })
 }
 
-/// Whether the shard that a call names is the market's. -1 and none are left to the exchange.
+/// Checks that the shard of a request is the market's. -1 and an absent shard match any market.
 fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
     match named {
         Some(named) if named >= 0 && named != i64::from(shard) => Err(Rejection::no_market(
@@ -133,7 +133,7 @@ fn is_on(named: Option<i64>, shard: Shard) -> Result<(), Rejection> {
     }
 }
 
-/// Where an order is looked for: on the shard named, else on that of the market named, else on shard 0. -1 wants a market.
+/// Returns the shard to search for an order: the given one, else that of the given market, else shard 0. -1 requires a market.
 fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<Shard, Rejection> {
     if named == Some(-1) && ticker.is_none() {
         return Err(Rejection::invalid(
@@ -148,7 +148,7 @@ fn shard_of(state: &State, named: Option<i64>, ticker: Option<&str>) -> Result<S
 fn show_placed(state: &State, placed: &Placed) -> Value {
     let (filled, order) = (placed.filled, &placed.order);
     let average = |micros: i64| (!filled.is_zero()).then(|| micros * 100 / filled.hundredths());
-    // What was paid for NO, seen from YES.
+    // Converts the NO price to a YES price.
     let yes = match order.side {
         Side::Bid => placed.cost,
         Side::Ask => filled.hundredths() * 10_000 - placed.cost,
@@ -183,7 +183,7 @@ pub(super) fn amend(state: &mut State, call: &Call<'_>) -> HandlerResult {
         },
     )?;
     let mut shown = without_nulls(show_placed(state, &placed));
-    // A new price or expiry alone is not worth a count.
+    // The count is omitted if only price or expiry changes.
     if placed.filled.is_zero() && placed.order.remaining == before {
         for count in ["fill_count", "remaining_count"] {
             shown.as_object_mut().map(|members| members.remove(count));
@@ -199,7 +199,7 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let remaining = state.resting(id, account, shard)?.remaining;
     let to = match (body.reduce_by, body.reduce_to) {
-        // More than there is takes all there is.
+        // Reducing by more than the rest cancels the order.
         (Some(by), None) if by > Contracts::ZERO => remaining.checked_sub(by).unwrap_or_default(),
         (None, Some(to)) if !to.is_negative() && to <= remaining => to,
         _ => {
@@ -253,7 +253,7 @@ pub(super) fn cancel_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
         let id = item["order_id"].clone();
         let gone = parse::<Cancel>(item).and_then(|cancel| take_back(state, call, &cancel));
         orders.push(gone.map_or_else(
-            // A failed item has zeroes for what it has not.
+            // A failed item has zero in place of absent fields.
             |rejection| {
                 json!({
                     "order_id": id, "client_order_id": null, "reduced_by": Contracts::ZERO, "ts_ms": null,
@@ -298,7 +298,7 @@ fn order_id(text: &str) -> Result<Uuid, Rejection> {
     Uuid::parse_str(text).map_err(|_| Rejection::not_found(format!("no order {text}")))
 }
 
-/// An order of the caller, whatever has become of it.
+/// Returns an order of the caller in any state.
 fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Rejection> {
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let is_own = |order: &&Order| {

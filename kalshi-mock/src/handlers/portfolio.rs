@@ -1,4 +1,4 @@
-//! What a user has: balance, positions, fills, settlements.
+//! Portfolio of a user: balance, positions, fills, settlements.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
     let breakdown = by_shard
         .iter()
         .map(|(shard, micros)| json!({ "exchange_index": shard, "balance": Dollars::from_micros(*micros) }));
-    // Not for a key that is for a subaccount.
+    // Omitted for a key that is restricted to a subaccount.
     let breakdown = call
         .caller
         .locked_to
@@ -50,7 +50,7 @@ pub(super) fn balance(state: &State, call: &Call<'_>) -> HandlerResult {
     })))
 }
 
-/// A position at the price of the last trade.
+/// Values a position at the last trade price.
 fn worth(market: &Market, holding: &Holding) -> i64 {
     let Some(last) = market.last_price else {
         return holding.cost;

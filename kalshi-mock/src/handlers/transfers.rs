@@ -1,4 +1,4 @@
-//! Subaccounts, and money that moves between them and between shards.
+//! Subaccounts, and transfers between subaccounts and between shards.
 
 use kalshi_sdk::Dollars;
 use serde::Deserialize;
@@ -234,7 +234,7 @@ struct Allocations {
     resting_margin_reservation: Option<String>,
 }
 
-/// Noted, and not acted upon: no money moves by itself here.
+/// Stores the target allocation. The mock never moves money on its own.
 pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let body: Allocations = call.parse()?;
     let percents: u32 = body.allocations.iter().fold(0, |sum: u32, allocation| {

@@ -1,4 +1,4 @@
-//! Requests for quote, and quotes: offered, accepted, confirmed in time, executed.
+//! Operations on requests for quote and quotes: create, accept, confirm, execute.
 
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
@@ -65,7 +65,7 @@ impl State {
         Ok(id)
     }
 
-    /// Forgets the oldest requests that are over, with their quotes, when there are many.
+    /// Drops the oldest closed request and its quotes if there are more than [`REMEMBERED`].
     fn forget_quotes(&mut self) {
         if self.rfqs.len() <= REMEMBERED {
             return;
@@ -78,7 +78,7 @@ impl State {
         }
     }
 
-    /// A request by its id, with its number.
+    /// Returns a request and its number.
     pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Rejection> {
         self.rfqs
             .iter()
@@ -88,14 +88,14 @@ impl State {
             .ok_or_else(|| Rejection::not_found("no such RFQ"))
     }
 
-    /// Whether a quote on a request is confirmed, or may yet be.
+    /// Returns true if a quote on a request is confirmed, or can still be.
     pub(crate) fn is_accepted(&self, number: u64) -> bool {
         self.quotes
             .values()
             .any(|quote| quote.rfq == number && quote.is_pending(self.now))
     }
 
-    /// Closes a request; open quotes on it are cancelled.
+    /// Closes a request and cancels its open quotes.
     pub(crate) fn close_rfq(&mut self, number: u64) {
         let now = self.now;
         if let Some(rfq) = self.rfqs.get_mut(&number) {
@@ -166,7 +166,7 @@ impl State {
         Ok(id)
     }
 
-    /// A quote by its id, with its number.
+    /// Returns a quote and its number.
     pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Rejection> {
         self.quotes
             .iter()
@@ -176,7 +176,7 @@ impl State {
             .ok_or_else(|| Rejection::not_found("no such quote"))
     }
 
-    /// Takes back an open quote.
+    /// Cancels an open quote.
     pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
@@ -200,7 +200,7 @@ impl State {
                 "accepted_side: there is no bid on that side",
             ));
         }
-        // One at a time: an accepted one stands in the way until its maker has let it lapse.
+        // Only one quote can be accepted at a time, until its confirmation times out.
         if self.is_accepted(quote.rfq) {
             return Err(Rejection::bad(
                 "already_accepted",
@@ -236,7 +236,7 @@ impl State {
         Ok(())
     }
 
-    /// Trades what was accepted and confirmed, or cancels it where one of the two cannot pay.
+    /// Executes a confirmed quote, or cancels it if a party cannot pay.
     pub(super) fn execute_quote(&mut self, number: u64) {
         let now = self.now;
         let Some(quote) = self.quotes.get(&number).cloned() else {
@@ -246,7 +246,7 @@ impl State {
             return;
         };
         let bid = quote.bid(side);
-        // The maker buys what it bid for; the requester the other outcome.
+        // The maker buys the outcome it bid for; the requester buys the other one.
         let price = if side == Side::Bid {
             bid
         } else {
@@ -297,7 +297,7 @@ impl State {
         self.close_rfq(quote.rfq);
     }
 
-    /// Whether an account can pay its side of a trade.
+    /// Returns true if an account can pay its side of a trade.
     fn can_trade(
         &self,
         account: Account,
@@ -325,7 +325,7 @@ impl State {
             >= 0
     }
 
-    /// An order that stands for one side of an executed quote.
+    /// Creates the order for one side of an executed quote.
     fn executed(
         &mut self,
         account: Account,

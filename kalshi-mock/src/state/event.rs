@@ -44,8 +44,8 @@ pub(crate) enum Event {
         step: Step,
         at: Micros,
     },
-    /// An event of a series was created; its ticker.
-    EventCreated(String),
+    /// An event of a series was listed, with its ticker.
+    Listed(String),
     RfqCreated(Rfq),
     RfqDeleted(Rfq),
     /// A quote changed; with the request it responds to.

@@ -1,4 +1,4 @@
-//! Price-time priority: who trades with whom, at which price, and what that does.
+//! Matching by price-time priority.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{Rejection, time::SECOND};
 
-/// An order that comes in.
+/// An incoming order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     pub(crate) account: Account,
@@ -28,27 +28,27 @@ pub(crate) struct Incoming {
     pub(crate) count: Contracts,
     pub(crate) self_trade: SelfTrade,
     pub(crate) group: Option<Uuid>,
-    /// Whether what does not trade rests.
+    /// True if the unmatched rest enters the book.
     pub(crate) rests: bool,
 }
 
-/// What an incoming order would do.
+/// The result of matching an incoming order, before it is applied.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Resting orders it trades with: order, price, count.
+    /// Matched resting orders: order, price, count.
     matches: Vec<(Uuid, Dollars, Contracts)>,
-    /// Resting orders of the same user that give way.
+    /// Resting orders of the same user that self-trade prevention cancels.
     give_way: Vec<Uuid>,
-    /// What does not trade.
+    /// Unmatched contracts.
     pub(crate) left: Contracts,
-    /// Whether what is left is cancelled: it met an order of its user, or its group's limit is reached.
+    /// True if the unmatched rest is cancelled, by self-trade prevention or by the limit of a group.
     pub(crate) stopped: bool,
-    /// Whether it met an order of its user.
+    /// True if it met an order of the same user.
     met_own: bool,
 }
 
 impl Plan {
-    /// That nothing trades and all rests.
+    /// Returns a plan in which nothing trades.
     pub(crate) fn resting(count: Contracts) -> Self {
         Self {
             left: count,
@@ -56,7 +56,7 @@ impl Plan {
         }
     }
 
-    /// Refuses an order that is post only and would cross.
+    /// Rejects a post-only order that would cross.
     pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Rejection> {
         let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
         match post_only && crosses {
@@ -67,7 +67,7 @@ impl Plan {
 }
 
 impl State {
-    /// Goes through the other side of the book without changing anything.
+    /// Matches an order against the book without changing anything.
     pub(crate) fn plan(&self, incoming: &Incoming) -> Plan {
         let mut plan = Plan::resting(incoming.count);
         let Some(market) = self.markets.get(incoming.market) else {
@@ -125,7 +125,7 @@ impl State {
         plan
     }
 
-    /// Refuses what the account could not pay for: the trades with their fees, and what rests afterwards.
+    /// Rejects an order that the account cannot fund: its trades with their fees, and its resting rest.
     pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
         let Some(market) = self
             .markets
@@ -180,7 +180,7 @@ impl State {
         Ok(())
     }
 
-    /// Carries out what was planned for an order that is in the list of orders, and not in the book.
+    /// Applies a plan to an order that is listed but not in the book.
     pub(crate) fn carry_out(&mut self, taker: Uuid, plan: &Plan) {
         for id in &plan.give_way {
             self.cancel_for(*id, Some("SelfTradeCancel"));
@@ -212,7 +212,7 @@ impl State {
         }
     }
 
-    /// Books one side of a trade.
+    /// Applies one side of a trade to its order, the ledger and the fills.
     pub(super) fn fill(
         &mut self,
         id: Uuid,
@@ -235,7 +235,7 @@ impl State {
             true => market.fees.taker(unit, count),
             false => {
                 let made = order.made.0.checked_add(count).unwrap_or(count);
-                // Rounding can make the fee of more the smaller one: nothing is given back.
+                // Rounding can make the fee of more contracts smaller. Fees are never refunded.
                 let due = (market.fees.maker(unit, made) - order.made.1).max(0);
                 order.made = (made, order.made.1 + due);
                 due
@@ -277,7 +277,7 @@ impl State {
         }
     }
 
-    /// Publishes a trade.
+    /// Records a public trade.
     pub(super) fn print(
         &mut self,
         id: Uuid,
@@ -318,7 +318,7 @@ impl State {
             .map_or(0, |holding| holding.position)
     }
 
-    /// Open interest is what is held of YES, which is as much as is held of NO.
+    /// Updates the open interest, which is the number of YES contracts held.
     fn count_open_interest(&mut self, market: MarketIndex, before: i64, after: i64) {
         if let Some(market) = self.markets.get_mut(market) {
             let change = after.max(0) - before.max(0);
@@ -327,7 +327,7 @@ impl State {
         }
     }
 
-    /// Puts what is left of a resting order where it belongs: into the book and the reserve, or to the ended ones.
+    /// Puts the rest of an order into the book and reserves its funding, or ends the order if nothing is left.
     pub(super) fn rest_or_end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get(&id) else {
             return;
@@ -364,12 +364,12 @@ impl State {
         }
     }
 
-    /// Cancels what is left of an order, and tells how much that was. An order that is filled is executed.
+    /// Cancels the rest of an order and returns its size. A filled order becomes executed.
     pub(crate) fn cancel(&mut self, id: Uuid) -> Contracts {
         self.cancel_for(id, None)
     }
 
-    /// The same, for a reason that its owner is told.
+    /// Like [`cancel`](Self::cancel), with a reason that is reported to the owner.
     pub(super) fn cancel_for(&mut self, id: Uuid, reason: Option<&'static str>) -> Contracts {
         let now = self.now;
         let Some(order) = self
@@ -386,7 +386,7 @@ impl State {
             Status::Canceled
         };
         order.updated = now;
-        // A filled one was told of with its last fill.
+        // A filled order was reported with its last fill.
         if !gone.is_zero() {
             self.emit_order(id, reason);
         }
@@ -394,7 +394,7 @@ impl State {
         gone
     }
 
-    /// An order is over: it leaves its group, and is remembered for a while.
+    /// Ends an order: it leaves its group and is kept until [`REMEMBERED`](super::REMEMBERED) newer ones have ended.
     fn end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;

@@ -1,4 +1,4 @@
-//! Orders from the outside: create, amend, decrease, expire.
+//! Operations on orders: create, amend, decrease, cancel on a pause.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::{
 /// Limit of resting orders per user.
 const MAX_RESTING: usize = 200_000;
 
-/// How long an order lives.
+/// Time in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TimeInForce {
@@ -28,7 +28,7 @@ pub(crate) enum TimeInForce {
     ImmediateOrCancel,
 }
 
-/// An order that is to be placed.
+/// An order to place.
 #[derive(Clone, Debug)]
 pub(crate) struct NewOrder {
     pub(crate) account: Account,
@@ -37,7 +37,7 @@ pub(crate) struct NewOrder {
     pub(crate) side: Side,
     pub(crate) price: Dollars,
     pub(crate) count: Contracts,
-    /// Seconds since 1970.
+    /// Expiration in Unix seconds, or `None` if the order does not expire.
     pub(crate) expires: Option<i64>,
     pub(crate) time_in_force: TimeInForce,
     pub(crate) post_only: bool,
@@ -47,21 +47,21 @@ pub(crate) struct NewOrder {
     pub(crate) group: Option<Uuid>,
 }
 
-/// What is to become of an order.
+/// A change of an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Amendment {
     pub(crate) ticker: String,
     pub(crate) side: Side,
     pub(crate) price: Dollars,
-    /// Of the whole order: what is filled and what is to rest.
+    /// Total count: filled contracts plus those that are to rest.
     pub(crate) count: Contracts,
-    /// Absent: as it is. Zero: none.
+    /// Expiration in Unix seconds. `None` keeps it, zero removes it.
     pub(crate) expires: Option<i64>,
     pub(crate) client_order_id: Option<String>,
     pub(crate) updated_client_order_id: Option<String>,
 }
 
-/// An order as it stands after a call, and what the call itself filled.
+/// An order after a request, with the fills of that request.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) order: Order,
@@ -91,7 +91,7 @@ impl State {
         self.match_and_rest(id, &plan, incoming.rests)
     }
 
-    /// Whether an order may come in at all.
+    /// Validates an order before matching.
     fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Rejection> {
         let (index, market) = self.tradable(&new.ticker)?;
         check_price_and_count(market, new.price, new.count)?;
@@ -176,7 +176,7 @@ impl State {
         ))
     }
 
-    /// Whether a group takes an order.
+    /// Rejects an order for a group that has triggered or does not exist.
     fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Rejection> {
         let group = self.group(group, account, shard)?;
         if !group.armed {
@@ -223,7 +223,7 @@ impl State {
         id
     }
 
-    /// Trades as planned; what is left rests or is cancelled.
+    /// Applies a plan. The rest enters the book or is cancelled.
     fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Rejection> {
         let gone = || Rejection::not_found(format!("no order {id}"));
         let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
@@ -255,7 +255,7 @@ impl State {
         })
     }
 
-    /// A resting order of an account, by its id and where it is looked for.
+    /// Returns a resting order of an account on a shard.
     pub(crate) fn resting(
         &self,
         id: Uuid,
@@ -340,7 +340,7 @@ impl State {
             group: order.group,
             rests: true,
         };
-        // An order that keeps its place cannot trade.
+        // An order that keeps its priority cannot trade.
         let plan = if moves {
             self.plan(&incoming)
         } else {
@@ -385,7 +385,7 @@ impl State {
         }
     }
 
-    /// Writes an amendment into an order that is not in the book, or keeps its place there.
+    /// Applies an amendment to an order that is not in the book, or that keeps its priority there.
     fn apply(
         &mut self,
         id: Uuid,
@@ -429,7 +429,7 @@ impl State {
         }
     }
 
-    /// Takes contracts off a resting order, which keeps its place. What is left of nothing is cancelled.
+    /// Reduces a resting order, which keeps its priority. Reducing it to zero cancels it.
     pub(crate) fn decrease(&mut self, id: Uuid, to: Contracts) -> Option<Order> {
         let now = self.now;
         let order = self.orders.get_mut(&id)?;
@@ -444,20 +444,20 @@ impl State {
         self.orders.get(&id).cloned()
     }
 
-    /// The orders of a user that rest, oldest first.
+    /// Iterates over the resting orders of a user, oldest first.
     pub(crate) fn resting_of(&self, user: u32) -> impl Iterator<Item = &Order> {
         self.orders_of(user)
             .filter(|order| order.status == Status::Resting)
     }
 
-    /// The orders of a user, oldest first.
+    /// Iterates over the orders of a user, oldest first.
     pub(crate) fn orders_of(&self, user: u32) -> impl DoubleEndedIterator<Item = &Order> {
         self.listed
             .range((user, 0)..=(user, u64::MAX))
             .filter_map(|(_, id)| self.orders.get(id))
     }
 
-    /// Cancels the orders that asked for it, of one market or of all, when trading stops.
+    /// Cancels orders with `cancel_on_pause`, in one market or in all of them.
     pub(super) fn cancel_on_pause(&mut self, market: Option<MarketIndex>) {
         let asked = |order: &&Order| {
             order.cancel_on_pause

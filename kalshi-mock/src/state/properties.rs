@@ -1,4 +1,4 @@
-//! What holds whatever is done to the exchange: random commands, and everything counted again after each.
+//! Property tests: random commands, with all invariants recomputed after each one.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -22,15 +22,15 @@ use crate::time::SECOND;
 const USERS: [u32; 3] = [1, 2, 3];
 const MARKETS: [&str; 2] = ["KXA-26-X", "KXB-26-Y"];
 
-/// The exchange, and what a test has to remember beside it.
+/// The state under test, and the model it is compared with.
 struct Bench {
     state: State,
     groups: Vec<Uuid>,
-    /// What each group matched since it was last reset: when, hundredths of contracts.
+    /// Matches of each group since its last reset: time and hundredths of contracts.
     matched: BTreeMap<Uuid, Vec<(Micros, i64)>>,
-    /// The fills that were looked at.
+    /// Number of the last fill that was checked.
     seen: u64,
-    /// When each order came to the end of its queue, as counted here.
+    /// Time priority of each order in the model.
     places: BTreeMap<Uuid, usize>,
     /// State as a listener reconstructs it.
     replay: Replay,
@@ -40,7 +40,7 @@ impl Bench {
     fn new() -> Self {
         let mut state = State::new(1, 1_000 * SECOND);
         for user in USERS {
-            // Little, so that some orders cannot be paid.
+            // A small balance, so that some orders cannot be funded.
             assert_eq!(state.add_user(Tier::Basic, false, 3_000), user);
             state.create_subaccount(user, 0).unwrap();
         }
@@ -60,13 +60,13 @@ impl Bench {
         }
     }
 
-    /// An order comes to the end of its queue.
+    /// Moves an order to the end of its queue.
     fn queue(&mut self, order: Uuid) {
         let last = self.places.values().max().map_or(0, |last| last + 1);
         self.places.insert(order, last);
     }
 
-    /// So do those that are new.
+    /// Queues new orders.
     fn queue_new(&mut self) {
         let mut new: Vec<&Order> = self
             .state
@@ -100,10 +100,10 @@ impl Bench {
             .filter(|group| self.state.groups.contains_key(group))
     }
 
-    /// Carries a command out. Refusals are as good as successes: nothing may be wrong after either.
+    /// Runs a command. Invariants must hold after rejections as well.
     fn run(&mut self, command: Command) {
         let ahead = self.eligible(&command);
-        // As whoever takes the state does.
+        // `Shared::state` does the same.
         self.state.advance_to(self.state.now);
         match command {
             Command::Create {
@@ -303,7 +303,7 @@ impl Bench {
             created: now,
             updated: now,
         };
-        // None where nothing is traded.
+        // `None` if nothing is traded.
         let Ok(id) = self.state.create_rfq(rfq, |_| true) else {
             return;
         };
@@ -344,7 +344,7 @@ proptest! {
             bench.run(command);
             bench.check();
         }
-        // All that is held is paid out, and then all money is cash and fees.
+        // After settlement, all money is cash and fees.
         for market in 0..MARKETS.len() {
             bench.state.settle(market, Outcome::Yes);
             bench.check();

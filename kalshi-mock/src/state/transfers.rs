@@ -87,7 +87,7 @@ impl State {
         self.move_cash((from, from_shard), (to, to_shard), (centi_cents, 100))?;
         let (id, number, at) = (self.id(), self.next(), self.now);
         if from_shard == to_shard {
-            // Cents of a subaccount's history; what is less than one is moved and not told there.
+            // The history of subaccounts is in cents: a smaller remainder is moved but not shown.
             let transfer = SubaccountTransfer {
                 id,
                 user: from.user,

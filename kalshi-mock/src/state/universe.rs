@@ -133,7 +133,7 @@ impl State {
         self.add_series(series, 0);
         let (number, updated) = (self.next(), self.now);
         if !self.events.contains_key(ticker) {
-            self.emit(|_| Some(Event::EventCreated(ticker.to_owned())));
+            self.emit(|_| Some(Event::Listed(ticker.to_owned())));
         }
         self.events
             .entry(ticker.to_owned())
@@ -261,7 +261,7 @@ impl State {
             cancel_on_pause: false,
             group: None,
         };
-        // Refused only where nothing can be traded, which the test that quotes there has arranged.
+        // Rejected only if the market is not open for trading, which the test has arranged itself.
         _ = self.create_order(order);
     }
 

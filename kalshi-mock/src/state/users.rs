@@ -14,14 +14,14 @@ const RICHEST: i64 = 10_000_000_000;
 /// The highest number of a subaccount.
 pub(crate) const LAST_SUBACCOUNT: u8 = 63;
 
-/// A member of the exchange.
+/// A user of the exchange.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
-    /// What others see of it in requests for quote.
+    /// Id that others see in requests for quote.
     pub(crate) communications_id: String,
     pub(crate) tier: Tier,
-    /// None: it may call as often as it likes.
+    /// Token buckets, or `None` if requests are not limited.
     pub(crate) limits: Option<AccountLimits>,
     pub(crate) buckets: Option<Buckets>,
     /// Its subaccounts, and whether each nets.

@@ -1,4 +1,4 @@
-//! The program: what it prints, what it refuses, how it ends.
+//! The program: output, invalid arguments, shutdown.
 
 use std::{
     io::{BufRead, BufReader, Read},

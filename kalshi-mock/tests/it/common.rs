@@ -1,4 +1,4 @@
-//! What the tests share: an exchange without limits, orders in one line, requests by hand.
+//! Helpers: an exchange without limits, orders in one line, raw requests.
 
 pub(crate) mod listener;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) const TICKER: &str = "KXTEST-26-A";
 
-/// An empty exchange that refuses nothing for want of tokens.
+/// Starts an empty exchange without rate limits.
 pub(crate) async fn exchange() -> MockExchange {
     MockExchange::builder()
         .without_limits()
@@ -25,7 +25,7 @@ pub(crate) async fn exchange() -> MockExchange {
         .unwrap()
 }
 
-/// A client that tries once.
+/// Returns a client that does not retry.
 pub(crate) fn once(exchange: &MockExchange) -> Client {
     exchange
         .client_builder()
@@ -44,7 +44,7 @@ pub(crate) fn contracts(text: &str) -> Contracts {
     text.parse().unwrap()
 }
 
-/// A good till cancelled order.
+/// Returns a good-till-cancelled order.
 pub(crate) fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Request {
     CreateOrderV2Request::builder()
         .ticker(TICKER)
@@ -57,7 +57,7 @@ pub(crate) fn order(side: BookSide, price: &str, count: &str) -> CreateOrderV2Re
         .unwrap()
 }
 
-/// A caller that writes its requests by hand.
+/// A client that sends raw requests.
 pub(crate) struct Raw {
     http: reqwest::Client,
     origin: String,
@@ -87,7 +87,7 @@ impl Raw {
         }
     }
 
-    /// A signed request to a path below `/trade-api/v2`, as it is before it is sent.
+    /// Builds a signed request to a path below `/trade-api/v2`.
     pub(crate) fn signed(&self, method: &str, path: &str, now_ms: u64) -> reqwest::RequestBuilder {
         let path = format!("/trade-api/v2{path}");
         let text = signing_text(now_ms, method, &path);
@@ -103,7 +103,7 @@ impl Raw {
             .request(method.parse().unwrap(), format!("{}{path}", self.origin))
     }
 
-    /// Status and body of a signed call.
+    /// Sends a signed request. Returns status and body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.signed(method, path, now_ms());
         answer(match body {
@@ -125,7 +125,7 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap()
 }
 
-/// Places an order that must be taken.
+/// Places an order that must be accepted.
 pub(crate) async fn place(client: &Client, order: CreateOrderV2Request) -> CreateOrderV2Response {
     client
         .create_order_v2()

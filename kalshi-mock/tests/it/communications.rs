@@ -1,4 +1,4 @@
-//! Requests for quote and quotes, from the asking to the trade.
+//! Requests for quote and quotes, from creation to execution.
 
 use std::time::Duration;
 

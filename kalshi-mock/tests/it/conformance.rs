@@ -1,5 +1,5 @@
 //! The same steps on the local exchange and, where `KALSHI_DEMO_API_KEY_ID` and `KALSHI_DEMO_PRIVATE_KEY_PATH` are set, on the
-//! demo exchange: reads, and orders that cannot trade. What they make is taken back, whatever happens.
+//! demo exchange: reads, and orders that cannot trade. They are cancelled afterwards, even if the test fails.
 
 use std::{
     env,

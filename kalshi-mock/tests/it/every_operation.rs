@@ -1,4 +1,4 @@
-//! Every operation of the contract is answered, signed where it must be, with what the contract says.
+//! Every operation of the spec responds as the spec says, signed where required.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The exchange does wrong what it is told to, and remembers what it was sent.
+//! Injected faults, and the log of requests.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Exchanges come and go: apart from each other, quickly, without a trace.
+//! Lifecycle of exchanges: isolation, startup and shutdown.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Lists page by page, the universe of markets, and what has moved to the archive.
+//! Pagination, the default markets and the archive.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Order groups: the limit over 15 seconds, and what happens when it is reached.
+//! Order groups: the limit over 15 seconds, and reaching it.
 
 use std::{collections::BTreeSet, time::Duration};
 

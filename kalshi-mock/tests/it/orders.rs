@@ -1,4 +1,4 @@
-//! Orders: matching, priority, times in force, what is refused, and what becomes of them.
+//! Orders: matching, priority, times in force, rejections and final states.
 
 use std::time::Duration;
 

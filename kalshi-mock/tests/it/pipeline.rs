@@ -1,4 +1,4 @@
-//! What the exchange says no to before it looks at what is asked: signatures, forms, tokens.
+//! Rejections before a request is executed: signatures, validation, tokens.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What follows from trades: positions, settlements, subaccounts, shards.
+//! Positions, settlements, subaccounts and shards.
 
 use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Outcome;

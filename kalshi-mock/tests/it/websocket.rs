@@ -1,4 +1,4 @@
-//! The streams: handshake, commands, and books that are those of the exchange.
+//! WebSocket connections: handshake, commands and order books.
 
 use std::{collections::HashMap, time::Duration};
 

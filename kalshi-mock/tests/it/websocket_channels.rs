@@ -1,4 +1,4 @@
-//! Every channel of the streams is told what happens, and only what concerns it.
+//! Channels of WebSocket connections: each reports its own events only.
 
 use std::time::Duration;
 

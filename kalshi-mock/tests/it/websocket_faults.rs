@@ -1,4 +1,4 @@
-//! What goes wrong with streams when it is told to.
+//! Injected faults of WebSocket connections.
 
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,7 @@ pub(super) fn render(
             "market_lifecycle_v2",
             lifecycle(state, *market, *step, *at)?,
         ),
-        (Channel::MarketLifecycle, Event::EventCreated(ticker)) => {
+        (Channel::MarketLifecycle, Event::Listed(ticker)) => {
             message("event_lifecycle", event_created(state, ticker)?)
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! A raw client of the streams: frames as they are, and whether they have what the contract requires.
+//! A raw WebSocket client that checks frames against the spec.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ use crate::common::now_ms;
 
 pub(crate) const PATH: &str = "/trade-api/ws/v2";
 
-/// Far longer than anything takes.
+/// Timeout of reads, far longer than any test needs.
 const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) struct Listener {
@@ -31,7 +31,7 @@ pub(crate) struct Listener {
     commands: u64,
 }
 
-/// A handshake that a user has signed.
+/// Builds a handshake signed by a user.
 pub(crate) fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
     let mut request = exchange.ws_url().into_client_request().unwrap();
     let now = now_ms();
@@ -50,7 +50,7 @@ pub(crate) fn signed(exchange: &MockExchange, user: &User, method: &str) -> Requ
     request
 }
 
-/// Status and body of a handshake that is refused.
+/// Sends a handshake that must be rejected. Returns status and body.
 pub(crate) async fn refused(request: Request<()>) -> (u16, Value) {
     match connect_async(request).await {
         Err(Error::Http(answer)) => {
@@ -77,14 +77,14 @@ impl Listener {
         }
     }
 
-    /// Whatever comes next.
+    /// Returns the next WebSocket message.
     pub(crate) async fn message(&mut self) -> Option<Result<Message, Error>> {
         timeout(LONG, self.socket.next())
             .await
             .unwrap_or_else(|_| panic!("nothing comes"))
     }
 
-    /// The next frame of text, as it is.
+    /// Returns the next text frame.
     pub(crate) async fn text(&mut self) -> String {
         loop {
             match self.message().await {
@@ -95,7 +95,7 @@ impl Listener {
         }
     }
 
-    /// The next frame, which has what the contract requires.
+    /// Returns the next frame, checked against the spec.
     pub(crate) async fn next(&mut self) -> Value {
         let frame: Value = serde_json::from_str(&self.text().await).unwrap();
         check(&frame);
@@ -114,7 +114,7 @@ impl Listener {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    /// Sends a command with an id of its own, which it gives.
+    /// Sends a command and returns its id.
     pub(crate) async fn command(&mut self, command: &str, params: Value) -> u64 {
         self.commands += 1;
         let text = json!({ "id": self.commands, "cmd": command, "params": params });
@@ -122,7 +122,7 @@ impl Listener {
         self.commands
     }
 
-    /// Subscribes to one channel, and gives the sid.
+    /// Subscribes to one channel and returns the subscription id.
     pub(crate) async fn subscribe(&mut self, channel: &str, mut params: Value) -> u64 {
         params["channels"] = json!([channel]);
         let id = self.command("subscribe", params).await;
@@ -136,7 +136,7 @@ impl Listener {
         answer["msg"]["sid"].as_u64().unwrap()
     }
 
-    /// The code of the error that answers a command.
+    /// Returns the code of the error that a command is rejected with.
     pub(crate) async fn error(&mut self, command: &str, params: Value) -> u64 {
         let id = self.command(command, params).await;
         let answer = self.next().await;
@@ -144,7 +144,7 @@ impl Listener {
         code(&answer)
     }
 
-    /// All frames until a command is answered that is sent now: nothing else comes before that.
+    /// Returns the frames that arrive before the reply to a command sent now.
     pub(crate) async fn so_far(&mut self) -> Vec<Value> {
         let id = self.command("list_subscriptions", json!({})).await;
         let mut frames = Vec::new();
@@ -170,7 +170,7 @@ pub(crate) fn seqs(frames: &[Value]) -> Vec<u64> {
         .collect()
 }
 
-/// A book as a client keeps it.
+/// An order book as a client keeps it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
     sides: HashMap<&'static str, BTreeMap<Dollars, i64>>,
@@ -213,7 +213,7 @@ impl Book {
         self.clock = clock;
     }
 
-    /// Whether it is what the exchange has. `yes_prices`: levels of NO are at prices of YES.
+    /// Returns true if the book equals that of the exchange. With `yes_prices`, NO levels have YES prices.
     pub(crate) fn is(&self, book: &OrderBook, yes_prices: bool) -> bool {
         let levels = |name: &str| {
             let side = self.sides.get(name).cloned().unwrap_or_default();
@@ -236,17 +236,17 @@ impl Book {
     }
 }
 
-/// What an envelope must have, and what is in it.
-type Members = (Vec<String>, Vec<String>);
+/// Required fields of an envelope and of its `msg`.
+type RequiredFields = (Vec<String>, Vec<String>);
 
-/// What the contract requires of each type: in the envelope, and in `msg`. Types with two shapes have the members of both.
-static REQUIRED: LazyLock<BTreeMap<String, Members>> = LazyLock::new(|| {
+/// Required fields by message type. Types with two shapes have the fields of both.
+static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> = LazyLock::new(|| {
     let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
     let text = std::fs::read_to_string(contract).unwrap();
     let (_, schemas) = text.split_once("\n  schemas:\n").unwrap();
     let mut required = BTreeMap::new();
     let (mut name, mut path): (String, Vec<(usize, String)>) = (String::new(), Vec::new());
-    let mut lists = Members::default();
+    let mut lists = RequiredFields::default();
     for line in schemas.lines().chain(["    end:"]) {
         let depth = line.len() - line.trim_start().len();
         let line = line.trim();
