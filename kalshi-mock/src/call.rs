@@ -139,7 +139,7 @@ impl Call<'_> {
 
     /// Returns true if the key may act for an account.
     pub(crate) fn is_own(&self, account: Account) -> bool {
-        account.user == self.caller.user && self.sees(account.subaccount)
+        self.caller.owns(account)
     }
 
     /// Returns the subaccount filter of a list, or `None` for all.
