@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_refuses_what_it_does_not_hold_and_fills_with_time() {
+    fn bucket_rejects_missing_tokens_and_refills_over_time() {
         let mut bucket = TokenBucket::new(BucketLimit::new(100, 100), 0);
         for _ in 0..10 {
             assert!(bucket.take(10, 0).is_ok());

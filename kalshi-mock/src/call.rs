@@ -296,7 +296,7 @@ mod tests {
     proptest! {
         /// Rows that exist throughout are returned exactly once, whatever is added or removed between pages, and no row twice.
         #[test]
-        fn each_item_is_handed_out_once(
+        fn pages_return_each_item_once(
             mut rows in prop::collection::btree_set(0..1_000_u64, 0..60),
             newest_first in any::<bool>(),
             steps in prop::collection::vec((1..9_usize, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u64), 1..80),

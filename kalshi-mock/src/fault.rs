@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_faults() {
+    fn faults_parse_from_strings() {
         let rule: FaultRule = "latency=300,on=CreateOrderV2,times=2,probability=0.5,seed=9"
             .parse()
             .unwrap();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_that_of_the_seed() {
+    fn probability_is_reproducible_by_seed() {
         let strikes = |seed| {
             let mut rule = Fault::DropBefore.with_probability(0.3).with_seed(seed);
             (0..1000)

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stops_moves_and_goes_on() {
+    fn clock_stops_moves_and_resumes() {
         let time = Time::default();
         time.stop();
         let stopped = time.now();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_have_as_many_digits_as_there_are() {
+    fn timestamps_omit_trailing_zeros() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(240_500_000), "1970-01-01T00:04:00.5Z");
         assert_eq!(rfc3339(1), "1970-01-01T00:00:00.000001Z");

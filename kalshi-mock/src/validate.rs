@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn mismatch_names_its_path() {
         for (schema, value, expected) in [
             (
                 json!({ "type": "integer" }),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_let_through() {
+    fn valid_values_are_accepted() {
         for (schema, value) in [
             (
                 json!({ "type": "object", "properties": { "y": { "type": "boolean" } } }),
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_typed() {
+    fn parameters_are_typed_by_their_schema() {
         let integers = json!({ "type": "array", "items": { "type": "integer" } });
         assert_eq!(from_text(&integers, &["1,2", "3"]), Some(json!([1, 2, 3])));
         assert_eq!(

@@ -338,7 +338,7 @@ impl Bench {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_is_done_all_adds_up(commands in prop::collection::vec(command(), 1..250)) {
+    fn invariants_hold_after_random_commands(commands in prop::collection::vec(command(), 1..250)) {
         let mut bench = Bench::new();
         for command in commands {
             bench.run(command);
@@ -353,7 +353,7 @@ proptest! {
 }
 
 #[test]
-fn the_same_seed_makes_the_same_universe() {
+fn universe_is_reproducible_by_seed() {
     let books = |seed| {
         let mut state = State::new(seed, 1_800_000_000 * SECOND);
         state.populate();

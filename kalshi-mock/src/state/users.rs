@@ -63,7 +63,7 @@ impl State {
     }
 
     pub(crate) fn user(&self, user: u32) -> &User {
-        // Users are never removed, and whoever asks got the number from `add_user`.
+        // Users are never removed, and numbers only come from `add_user`.
         self.users.get(user as usize).unwrap_or(&self.users[0])
     }
 

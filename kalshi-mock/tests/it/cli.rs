@@ -64,7 +64,7 @@ fn client(said: &Value) -> Client {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn it_serves_whoever_reads_its_line_and_ends_without_a_trace() {
+async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
     for kind in ["ed25519", "rsa"] {
         let running = start(&["--key-type", kind, "--balance", "250.5"]);
         let said = running.1.clone();
@@ -100,7 +100,7 @@ async fn it_serves_whoever_reads_its_line_and_ends_without_a_trace() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn faults_records_and_keys_go_where_they_are_told() {
+async fn options_set_faults_record_and_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (key, record) = (path("key.pem"), path("requests.jsonl"));
@@ -151,7 +151,7 @@ async fn faults_records_and_keys_go_where_they_are_told() {
 }
 
 #[test]
-fn what_cannot_be_is_one_clear_line() {
+fn startup_error_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder
         .path()
@@ -201,7 +201,7 @@ fn what_cannot_be_is_one_clear_line() {
 
 #[cfg(unix)]
 #[test]
-fn people_are_told_where_everything_is() {
+fn plain_output_shows_urls_and_key() {
     let mut child = program(&[]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut said = String::new();

@@ -8,7 +8,7 @@ use kalshi_sdk::{Client, Credentials, Dollars, PrivateKey};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_quote_is_made_accepted_confirmed_and_executed() {
+async fn quote_is_created_accepted_confirmed_and_executed() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
@@ -147,7 +147,7 @@ async fn a_quote_is_made_accepted_confirmed_and_executed() {
 }
 
 #[tokio::test]
-async fn a_quote_that_is_confirmed_late_has_lapsed() {
+async fn late_confirmation_is_rejected() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
@@ -270,7 +270,7 @@ async fn read(caller: &Raw, quote: &str) -> Value {
 }
 
 #[tokio::test]
-async fn sizes_that_nobody_could_trade_are_refused() {
+async fn invalid_sizes_of_requests_for_quote_are_rejected() {
     let (_exchange, requester, maker) = parties().await;
     for size in [
         json!({ "contracts_fp": "92233720368547758.07" }),
@@ -296,7 +296,7 @@ async fn sizes_that_nobody_could_trade_are_refused() {
 }
 
 #[tokio::test]
-async fn a_target_cost_holds_the_fees_unless_told_otherwise() {
+async fn target_cost_includes_fees_by_default() {
     let (_exchange, requester, maker) = parties().await;
     for (excludes, contracts) in [(true, "20.00"), (false, "19.32")] {
         let rfq = json!({ "target_cost_dollars": "10", "target_cost_excludes_fees": excludes });
@@ -308,7 +308,7 @@ async fn a_target_cost_holds_the_fees_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn one_quote_of_a_request_trades() {
+async fn only_one_quote_of_a_request_trades() {
     let (exchange, requester, maker) = parties().await;
     let third = exchange.add_user().unwrap();
     let third = Raw::with_key(&exchange, third.credentials(), third.private_key().clone());
@@ -331,7 +331,7 @@ async fn one_quote_of_a_request_trades() {
 }
 
 #[tokio::test]
-async fn nothing_trades_where_nothing_is_traded() {
+async fn quotes_are_rejected_while_trading_is_stopped() {
     let (exchange, requester, maker) = parties().await;
     let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
     let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
@@ -357,7 +357,7 @@ async fn nothing_trades_where_nothing_is_traded() {
 }
 
 #[tokio::test]
-async fn what_is_accepted_cannot_be_taken_back() {
+async fn accepted_quote_cannot_be_deleted() {
     let (exchange, requester, maker) = parties().await;
     let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
     let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
@@ -380,7 +380,7 @@ async fn what_is_accepted_cannot_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_maker_can_close_a_position_without_cash() {
+async fn maker_closes_position_without_cash() {
     let (exchange, requester, maker) = parties().await;
     let rfq = id(ask(&requester, json!({ "contracts": 10 })).await);
     let quote = id(offer(&maker, &rfq, "0.40", "0.40").await);
@@ -425,7 +425,7 @@ async fn a_maker_can_close_a_position_without_cash() {
 }
 
 #[tokio::test]
-async fn who_asks_can_stay_unseen_until_it_trades() {
+async fn hidden_requester_is_shown_after_the_trade() {
     let (exchange, requester, maker) = parties().await;
     let (_, own) = requester.call("GET", "/communications/id", None).await;
     let rfq = id(ask(
@@ -457,7 +457,7 @@ async fn who_asks_can_stay_unseen_until_it_trades() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_subaccount_keeps_to_it() {
+async fn subaccount_key_sees_only_its_quotes() {
     let (exchange, requester, maker) = parties().await;
     assert_eq!(
         requester

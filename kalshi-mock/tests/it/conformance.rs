@@ -27,7 +27,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const LAG: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn on_the_local_exchange() {
+async fn local_exchange_conforms() {
     let exchange = MockExchange::start().await.unwrap();
     conforms(&exchange.client().unwrap()).await.unwrap();
     let own = exchange.client().unwrap();
@@ -52,7 +52,7 @@ async fn on_the_local_exchange() {
 }
 
 #[tokio::test]
-async fn on_the_demo_exchange() {
+async fn demo_exchange_conforms() {
     if env::var_os("KALSHI_DEMO_API_KEY_ID").is_none() {
         println!("skipped: KALSHI_DEMO_API_KEY_ID is not set");
         return;

@@ -147,7 +147,7 @@ async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
         first.call("POST", "/api_keys/generate", Some(key)).await,
         "api_key_id",
     );
-    // Whoever confirms made the quote; whoever accepts asked for it.
+    // The maker confirms, the requester accepts.
     let (requester, maker) = if as_maker {
         (&other, &first)
     } else {
@@ -273,7 +273,7 @@ async fn every_operation_succeeds() {
         }
         let (status, body) = answer(request(raw, &samples, operation, &scene)).await;
         let expected = match id {
-            // What the exchange says to whoever is no member of a clearing merchant.
+            // The response of the exchange to users who are not clearing members.
             "GetPortfolioRestingOrderTotalValue" => 403,
             _ => samples.status(id).unwrap(),
         };
@@ -282,7 +282,7 @@ async fn every_operation_succeeds() {
 }
 
 #[tokio::test]
-async fn what_is_signed_must_be_and_what_is_public_needs_not() {
+async fn only_private_operations_require_a_signature() {
     let samples = samples();
     let (_exchange, [raw, _], scene) = scene(false).await;
     for operation in &operation::ALL {

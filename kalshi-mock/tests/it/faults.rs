@@ -26,7 +26,7 @@ async fn struck(fault: Fault) -> Error {
 }
 
 #[tokio::test]
-async fn calls_fail_in_every_way() {
+async fn faults_produce_every_kind_of_error() {
     let dropped = struck(Fault::DropBefore).await;
     assert!(
         dropped.status().is_none() && !dropped.is_decode(),
@@ -50,7 +50,7 @@ async fn calls_fail_in_every_way() {
 }
 
 #[tokio::test]
-async fn answers_are_bent_and_still_understood() {
+async fn corrupted_responses_are_still_decoded() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
     let client = once(&exchange);
@@ -84,7 +84,7 @@ async fn answers_are_bent_and_still_understood() {
 }
 
 #[tokio::test]
-async fn latency_delays_the_answer_and_not_the_order() {
+async fn latency_delays_the_response_not_the_order() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     exchange.fault(Fault::Latency(Duration::from_secs(3600)).on(operation::CREATE_ORDER_V2));
@@ -111,7 +111,7 @@ async fn latency_delays_the_answer_and_not_the_order() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_found_out_and_no_order_is_placed_twice() {
+async fn lost_response_is_reconciled_without_a_second_order() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = exchange.client().unwrap();
@@ -138,7 +138,7 @@ async fn a_lost_answer_is_found_out_and_no_order_is_placed_twice() {
 }
 
 #[tokio::test]
-async fn stale_reads_do_not_know_of_what_is_new() {
+async fn stale_reads_hide_new_records() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
@@ -171,7 +171,7 @@ async fn stale_reads_do_not_know_of_what_is_new() {
 }
 
 #[tokio::test]
-async fn faults_strike_by_operation_count_and_chance() {
+async fn faults_apply_by_operation_count_and_probability() {
     let exchange = exchange().await;
     let client = once(&exchange);
     exchange.fault(Fault::ServerError(500).on(operation::GET_EVENTS).times(2));
@@ -216,7 +216,7 @@ async fn faults_strike_by_operation_count_and_chance() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_remembered() {
+async fn requests_are_logged() {
     let exchange = MockExchange::builder()
         .without_limits()
         .with_requests(3)
@@ -258,7 +258,7 @@ async fn what_was_sent_is_remembered() {
 }
 
 #[tokio::test]
-async fn the_record_has_a_line_for_every_request_and_no_secret() {
+async fn record_has_a_line_per_request_and_no_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("requests.jsonl");
     let exchange = MockExchange::builder()

@@ -19,8 +19,7 @@ async fn until_gone(address: SocketAddr) {
 }
 
 #[tokio::test]
-async fn three_lines_to_a_running_exchange_and_a_connected_client()
--> Result<(), Box<dyn std::error::Error>> {
+async fn exchange_and_client_start_in_three_lines() -> Result<(), Box<dyn std::error::Error>> {
     let exchange = MockExchange::start().await?;
     let client = exchange.client()?;
     assert_eq!(client.get_balance().send().await?.balance, 1_000_000);
@@ -28,7 +27,7 @@ async fn three_lines_to_a_running_exchange_and_a_connected_client()
 }
 
 #[tokio::test]
-async fn exchanges_know_nothing_of_each_other() {
+async fn exchanges_are_isolated() {
     let (one, other) = (
         MockExchange::start().await.unwrap(),
         MockExchange::start().await.unwrap(),
@@ -46,7 +45,7 @@ async fn exchanges_know_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn a_dropped_exchange_is_gone_with_its_connections() {
+async fn dropped_exchange_closes_its_connections() {
     let exchange = MockExchange::start().await.unwrap();
     let address = exchange.address();
     let client = exchange.client().unwrap();
@@ -66,7 +65,7 @@ async fn a_dropped_exchange_is_gone_with_its_connections() {
 }
 
 #[tokio::test]
-async fn shutting_down_does_not_wait_for_a_slow_answer() {
+async fn shutdown_does_not_wait_for_a_slow_response() {
     let exchange = MockExchange::start().await.unwrap();
     exchange.fault(Fault::Latency(Duration::from_secs(3600)).on(operation::GET_MARKETS));
     let client = exchange.client().unwrap();
@@ -81,7 +80,7 @@ async fn shutting_down_does_not_wait_for_a_slow_answer() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_said_in_one_line() {
+async fn port_in_use_is_a_one_line_error() {
     let exchange = MockExchange::start().await.unwrap();
     let error = MockExchange::builder()
         .with_address(exchange.address())
@@ -101,7 +100,7 @@ async fn a_taken_port_is_said_in_one_line() {
 /// Open files, tasks and memory of this process after many exchanges are those of after a few.
 #[cfg(target_os = "linux")]
 #[test]
-fn many_exchanges_leave_nothing() {
+fn dropped_exchanges_release_their_resources() {
     let measure = |runtime: &tokio::runtime::Runtime| {
         let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -147,7 +146,7 @@ fn many_exchanges_leave_nothing() {
 }
 
 #[tokio::test]
-async fn shutting_down_does_not_wait_for_half_a_request() {
+async fn shutdown_does_not_wait_for_an_incomplete_request() {
     use tokio::io::AsyncWriteExt;
     let exchange = MockExchange::start().await.unwrap();
     let mut stalled = TcpStream::connect(exchange.address()).await.unwrap();
@@ -167,7 +166,7 @@ async fn shutting_down_does_not_wait_for_half_a_request() {
 }
 
 #[tokio::test]
-async fn a_clock_at_the_ends_of_time_still_answers() {
+async fn extreme_clock_values_still_respond() {
     let exchange = MockExchange::builder()
         .without_limits()
         .start()

@@ -10,7 +10,7 @@ use kalshi_sdk::{
 };
 
 #[tokio::test]
-async fn lists_hand_out_each_item_once_while_new_ones_come() {
+async fn pages_return_each_item_once_while_items_are_added() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = once(&exchange);
@@ -109,7 +109,7 @@ async fn lists_hand_out_each_item_once_while_new_ones_come() {
 }
 
 #[tokio::test]
-async fn the_universe_is_quoted_and_found_in_all_ways() {
+async fn universe_is_quoted_and_found_by_every_filter() {
     let exchange = MockExchange::builder()
         .without_limits()
         .with_seed(5)
@@ -283,7 +283,7 @@ async fn the_universe_is_quoted_and_found_in_all_ways() {
 }
 
 #[tokio::test]
-async fn what_is_old_is_in_the_archive() {
+async fn old_records_are_in_the_archive() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);

@@ -38,7 +38,7 @@ fn in_group(mut order: CreateOrderV2Request, group: &str) -> CreateOrderV2Reques
 }
 
 #[tokio::test]
-async fn a_group_counts_over_15_seconds_and_cancels_its_orders_at_the_limit() {
+async fn group_cancels_its_orders_at_the_limit_within_15_seconds() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
@@ -109,7 +109,7 @@ async fn a_group_counts_over_15_seconds_and_cancels_its_orders_at_the_limit() {
 }
 
 #[tokio::test]
-async fn an_order_that_comes_in_is_held_to_the_limit_too() {
+async fn incoming_order_is_limited_by_its_group() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.50"), 100);
     let client = once(&exchange);
@@ -223,7 +223,7 @@ async fn groups_are_triggered_limited_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_group_is_found_in_its_subaccount_and_as_late_as_reads_lag() {
+async fn group_lookup_respects_subaccount_and_stale_reads() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);

@@ -54,7 +54,7 @@ fn code(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn an_order_takes_the_best_prices_first_and_the_rest_of_it_rests() {
+async fn order_takes_best_prices_first_and_its_rest_enters_the_book() {
     let exchange = exchange().await;
     let market = exchange
         .market(TICKER)
@@ -99,7 +99,7 @@ async fn an_order_takes_the_best_prices_first_and_the_rest_of_it_rests() {
 }
 
 #[tokio::test]
-async fn earlier_orders_of_a_price_trade_first_and_a_changed_one_goes_to_the_end() {
+async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let (first, other) = (once(&exchange), exchange.add_user().unwrap());
@@ -167,7 +167,7 @@ async fn earlier_orders_of_a_price_trade_first_and_a_changed_one_goes_to_the_end
 }
 
 #[tokio::test]
-async fn an_amended_price_can_trade() {
+async fn amended_price_can_trade() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.50"), 3);
     let client = once(&exchange);
@@ -195,7 +195,7 @@ async fn an_amended_price_can_trade() {
 }
 
 #[tokio::test]
-async fn times_in_force_do_what_they_say() {
+async fn times_in_force_are_respected() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
@@ -270,7 +270,7 @@ async fn times_in_force_do_what_they_say() {
 }
 
 #[tokio::test]
-async fn an_amended_expiry_counts_and_zero_takes_it_away() {
+async fn amended_expiration_applies_and_zero_removes_it() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
@@ -355,7 +355,7 @@ async fn post_only_never_takes_and_reduce_only_never_adds() {
 }
 
 #[tokio::test]
-async fn orders_of_one_user_do_not_meet() {
+async fn self_trades_are_prevented() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
     let client = once(&exchange);
@@ -389,7 +389,7 @@ async fn orders_of_one_user_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_client_order_id_is_taken_once() {
+async fn client_order_id_is_unique() {
     let exchange = exchange().await;
     exchange.market(TICKER);
     let client = once(&exchange);
@@ -418,7 +418,7 @@ async fn a_client_order_id_is_taken_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_paid_is_refused_and_what_closes_costs_nothing() {
+async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
     let exchange = MockExchange::builder()
         .without_limits()
         .without_universe()
@@ -465,7 +465,7 @@ async fn what_cannot_be_paid_is_refused_and_what_closes_costs_nothing() {
 }
 
 #[tokio::test]
-async fn prices_off_the_grid_and_sizes_of_nothing_are_refused() {
+async fn off_grid_price_and_zero_count_are_rejected() {
     let exchange = exchange().await;
     exchange.market(TICKER);
     let client = once(&exchange);
@@ -498,7 +498,7 @@ async fn prices_off_the_grid_and_sizes_of_nothing_are_refused() {
 }
 
 #[tokio::test]
-async fn the_grid_of_a_market_can_be_finer_near_its_ends() {
+async fn tapered_grid_is_finer_near_its_ends() {
     let exchange = exchange().await;
     let cent = dollars("0.01");
     let market = exchange.market(TICKER).price_ranges(
@@ -536,7 +536,7 @@ async fn the_grid_of_a_market_can_be_finer_near_its_ends() {
 }
 
 #[tokio::test]
-async fn batches_answer_item_by_item() {
+async fn batches_respond_item_by_item() {
     let exchange = exchange().await;
     exchange.market(TICKER);
     let client = once(&exchange);
@@ -588,7 +588,7 @@ async fn batches_answer_item_by_item() {
 }
 
 #[tokio::test]
-async fn what_rests_can_be_cancelled_all_at_once_and_listed_by_status() {
+async fn resting_orders_are_cancelled_together_and_listed_by_status() {
     let exchange = exchange().await;
     exchange.market(TICKER).ask(dollars("0.90"), 1);
     let client = once(&exchange);
@@ -615,7 +615,7 @@ async fn what_rests_can_be_cancelled_all_at_once_and_listed_by_status() {
 }
 
 #[tokio::test]
-async fn pauses_refuse_orders_take_cancels_and_cancel_what_asked_for_it() {
+async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER);
@@ -704,7 +704,7 @@ async fn pauses_refuse_orders_take_cancels_and_cancel_what_asked_for_it() {
 }
 
 #[tokio::test]
-async fn a_market_closes_at_its_time() {
+async fn market_closes_on_time() {
     let exchange = exchange().await;
     exchange.time().stop();
     let closes = exchange.time().now() + chrono::TimeDelta::hours(1);

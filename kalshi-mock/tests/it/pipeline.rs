@@ -29,7 +29,7 @@ fn message((_, body): &(u16, Value)) -> String {
 }
 
 #[tokio::test]
-async fn signatures_of_both_kinds_are_checked() {
+async fn signatures_of_both_algorithms_are_verified() {
     for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa] {
         let exchange = MockExchange::builder()
             .without_limits()
@@ -90,7 +90,7 @@ async fn signatures_of_both_kinds_are_checked() {
 }
 
 #[tokio::test]
-async fn a_query_is_no_part_of_what_is_signed() {
+async fn signature_does_not_cover_the_query() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     let path = "/trade-api/v2/portfolio/orders?limit=5";
@@ -113,7 +113,7 @@ async fn a_query_is_no_part_of_what_is_signed() {
 }
 
 #[tokio::test]
-async fn keys_can_be_registered_made_locked_and_deleted() {
+async fn keys_are_registered_generated_restricted_and_deleted() {
     let exchange = exchange().await;
     let client = once(&exchange);
     let own = PrivateKey::generate_ed25519().unwrap();
@@ -186,7 +186,7 @@ async fn keys_can_be_registered_made_locked_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_the_contract_does_not_allow_is_named() {
+async fn spec_violation_names_the_field() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     for (path, expected) in [
@@ -333,7 +333,7 @@ async fn paths_and_content_types_are_checked() {
 }
 
 #[tokio::test]
-async fn tokens_run_out_by_tier_and_come_back_with_time() {
+async fn tokens_run_out_by_tier_and_refill_over_time() {
     let exchange = MockExchange::builder()
         .with_tier(Tier::Basic)
         .start()
@@ -429,7 +429,7 @@ async fn tokens_run_out_by_tier_and_come_back_with_time() {
 }
 
 #[tokio::test]
-async fn the_client_finds_out_its_limits_and_keeps_them() {
+async fn client_discovers_its_limits_and_stays_within_them() {
     let exchange = MockExchange::builder()
         .with_tier(Tier::Premier)
         .start()
@@ -456,7 +456,7 @@ async fn the_client_finds_out_its_limits_and_keeps_them() {
 }
 
 #[tokio::test]
-async fn a_moved_clock_takes_stamps_of_both_clocks_and_a_skewed_one_does_not() {
+async fn moved_clock_accepts_timestamps_of_both_clocks_and_skewed_clock_does_not() {
     let exchange = exchange().await;
     exchange.time().advance(Duration::from_secs(3600));
     let raw = Raw::new(&exchange);
@@ -488,7 +488,7 @@ async fn a_moved_clock_takes_stamps_of_both_clocks_and_a_skewed_one_does_not() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_shown() {
+async fn debug_output_shows_no_secrets() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     raw.call("GET", BALANCE, None).await;
@@ -513,7 +513,7 @@ async fn nothing_secret_is_shown() {
 }
 
 #[tokio::test]
-async fn scopes_open_what_they_say() {
+async fn scopes_allow_their_operations_only() {
     let exchange = exchange().await;
     let owner = Raw::new(&exchange);
     let with = async |scopes: &[&str]| {
@@ -565,7 +565,7 @@ async fn scopes_open_what_they_say() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_text_is_nowhere() {
+async fn path_that_is_not_utf8_is_not_found() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     let (status, code, _) = refused(answer(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);

@@ -12,7 +12,7 @@ use kalshi_sdk::{
 use serde_json::json;
 
 #[tokio::test]
-async fn positions_and_settlements_follow_from_trades() {
+async fn trades_change_positions_and_settlements() {
     let exchange = exchange().await;
     let market = exchange
         .market(TICKER)
@@ -113,7 +113,7 @@ async fn positions_and_settlements_follow_from_trades() {
 }
 
 #[tokio::test]
-async fn a_scalar_market_pays_both_sides() {
+async fn scalar_market_pays_both_sides() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let (yes, no) = (
@@ -135,7 +135,7 @@ async fn a_scalar_market_pays_both_sides() {
 }
 
 #[tokio::test]
-async fn what_a_maker_may_owe_is_set_aside() {
+async fn maker_fees_are_reserved() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).maker_fees(true);
     let client = once(&exchange);
@@ -163,7 +163,7 @@ async fn what_a_maker_may_owe_is_set_aside() {
 }
 
 #[tokio::test]
-async fn subaccounts_have_their_own_money_and_orders() {
+async fn subaccounts_have_separate_money_and_orders() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER).ask(dollars("0.50"), 100);
     let client = once(&exchange);
@@ -284,7 +284,7 @@ async fn subaccounts_have_their_own_money_and_orders() {
 }
 
 #[tokio::test]
-async fn shards_have_their_own_money_and_orders_are_looked_for_there() {
+async fn shards_have_separate_money_and_orders() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER).on_shard(2);
     let client = once(&exchange);
@@ -391,7 +391,7 @@ async fn shards_have_their_own_money_and_orders_are_looked_for_there() {
 }
 
 #[tokio::test]
-async fn what_money_depends_on_does_not_change_under_orders() {
+async fn market_setup_is_fixed_after_the_first_order() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = once(&exchange);
@@ -404,7 +404,7 @@ async fn what_money_depends_on_does_not_change_under_orders() {
 }
 
 #[tokio::test]
-async fn transfers_within_a_shard_are_transfers_of_subaccounts() {
+async fn transfer_within_a_shard_is_a_subaccount_transfer() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     assert_eq!(
@@ -444,7 +444,7 @@ async fn transfers_within_a_shard_are_transfers_of_subaccounts() {
 }
 
 #[tokio::test]
-async fn nobody_has_more_than_can_be_counted() {
+async fn balances_are_bounded() {
     let exchange = kalshi_mock::MockExchange::builder()
         .with_balance(Dollars::from_micros(i64::MAX))
         .start()

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 const OTHER: &str = "KXTEST-26-B";
 
 #[tokio::test]
-async fn whoever_signs_is_let_in() {
+async fn handshake_requires_a_signature() {
     let exchange = exchange().await;
     let unsigned = exchange.ws_url().into_client_request().unwrap();
     let (status, body) = refused(unsigned).await;
@@ -47,7 +47,7 @@ async fn whoever_signs_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_no_handshake_is_400() {
+async fn plain_request_to_websocket_path_is_400() {
     let exchange = exchange().await;
     let request = signed(&exchange, exchange.user(), "GET");
     let mut call = reqwest::Client::new().get(exchange.ws_url().replace("ws://", "http://"));
@@ -199,7 +199,7 @@ async fn subscriptions_are_updated() {
 }
 
 #[tokio::test]
-async fn wrong_commands_are_told_so() {
+async fn invalid_commands_are_rejected() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER);
     let mut listener = Listener::open(&exchange).await;
@@ -340,7 +340,7 @@ async fn wrong_commands_are_told_so() {
 }
 
 #[tokio::test]
-async fn errors_about_a_subscription_count_in_it() {
+async fn subscription_errors_use_sequence_numbers() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let mut listener = Listener::open(&exchange).await;
@@ -376,7 +376,7 @@ async fn errors_about_a_subscription_count_in_it() {
     }
     market.bid(dollars("0.40"), 1);
     assert_eq!(listener.next().await["seq"], 4);
-    // One that is not there is told by none, and `sid` is not how to unsubscribe.
+    // An error about an unknown subscription belongs to none, and `unsubscribe` does not take `sid`.
     let params = json!({ "sid": sid + 1, "action": "dance" });
     listener.command("update_subscription", params).await;
     let error = listener.next().await;
@@ -388,7 +388,7 @@ async fn errors_about_a_subscription_count_in_it() {
 }
 
 #[tokio::test]
-async fn channels_without_markets_do_not_look_at_them() {
+async fn channels_without_markets_ignore_them() {
     let exchange = exchange().await;
     let mut listener = Listener::open(&exchange).await;
     for (channel, named, sid) in [
@@ -432,7 +432,7 @@ async fn changes_of_one_action_share_a_clock() {
 }
 
 #[tokio::test]
-async fn books_are_those_of_the_exchange_whatever_happens() {
+async fn books_match_the_exchange_under_random_changes() {
     for seed in [1, 2, 3] {
         println!("seed {seed}");
         replay(seed).await;
@@ -534,7 +534,7 @@ async fn amend(client: &Client, id: &str, ticker: &str, price: Dollars, count: i
 }
 
 #[tokio::test]
-async fn nothing_is_collected_for_nobody() {
+async fn events_are_not_recorded_without_connections() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     {
@@ -555,7 +555,7 @@ async fn nothing_is_collected_for_nobody() {
 }
 
 #[tokio::test]
-async fn they_end_with_the_exchange() {
+async fn connections_end_with_the_exchange() {
     let exchange = exchange().await;
     let mut listener = Listener::open(&exchange).await;
     exchange.shut_down().await;

@@ -29,7 +29,7 @@ fn texts<'a>(frames: &'a [Value], member: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn tickers_tell_what_changed() {
+async fn tickers_report_changes() {
     let exchange = exchange().await;
     exchange.time().stop();
     let market = exchange.market(TICKER).bid(dollars("0.40"), 100);
@@ -81,7 +81,7 @@ async fn tickers_tell_what_changed() {
 }
 
 #[tokio::test]
-async fn trades_fills_orders_and_positions() {
+async fn trades_fills_orders_and_positions_are_reported() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).ask(dollars("0.40"), 2);
     let stranger = exchange.add_user().unwrap();
@@ -131,7 +131,7 @@ async fn trades_fills_orders_and_positions() {
     assert_eq!(kinds(&seen), ["trade"]);
     assert_eq!(seen[0]["msg"]["taker_book_side"], "bid");
 
-    // The rest is amended, decreased, and filled by the house; then one is cancelled, and one expires.
+    // The rest is amended, decreased, and filled by the market maker; then one is cancelled, and one expires.
     let id = placed.order_id.clone();
     let amended = client.amend_order_v2().order_id(&id).body_map(|body| {
         body.ticker(TICKER)
@@ -230,7 +230,7 @@ async fn own_orders_are_marked_in_the_book() {
 }
 
 #[tokio::test]
-async fn amendments_that_are_refused_are_not_seen() {
+async fn rejected_amendment_emits_no_messages() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER);
     let client = once(&exchange);
@@ -259,7 +259,7 @@ async fn amendments_that_are_refused_are_not_seen() {
 }
 
 #[tokio::test]
-async fn order_groups_tell_what_is_done_to_them() {
+async fn order_group_changes_are_reported() {
     let exchange = exchange().await;
     let _ = exchange.market(TICKER).ask(dollars("0.40"), 10);
     let mut listener = Listener::open(&exchange).await;
@@ -305,7 +305,7 @@ async fn order_groups_tell_what_is_done_to_them() {
 }
 
 #[tokio::test]
-async fn the_lives_of_markets_are_told() {
+async fn market_lifecycles_are_reported() {
     let exchange = exchange().await;
     exchange.time().stop();
     let mut listener = Listener::open(&exchange).await;
@@ -344,7 +344,7 @@ async fn the_lives_of_markets_are_told() {
 }
 
 #[tokio::test]
-async fn requests_and_quotes_go_to_whom_they_concern() {
+async fn quotes_are_reported_to_their_parties_only() {
     let exchange = exchange().await;
     exchange.time().stop();
     let _ = exchange.market(TICKER);
@@ -419,7 +419,7 @@ async fn requests_and_quotes_go_to_whom_they_concern() {
 }
 
 #[tokio::test]
-async fn what_falls_due_is_told_by_itself() {
+async fn scheduled_actions_are_reported_on_time() {
     let exchange = exchange().await;
     let market = exchange.market(TICKER).bid(dollars("0.40"), 1);
     let mut listener = Listener::open(&exchange).await;
@@ -435,7 +435,7 @@ async fn what_falls_due_is_told_by_itself() {
 }
 
 #[tokio::test]
-async fn the_parts_of_a_stream_make_the_whole() {
+async fn shards_of_a_channel_cover_all_messages() {
     let exchange = exchange().await;
     let mut parts = Vec::new();
     for part in 0..3 {
@@ -471,7 +471,7 @@ async fn the_parts_of_a_stream_make_the_whole() {
 }
 
 #[tokio::test]
-async fn channels_that_have_nothing_here_are_known() {
+async fn silent_channels_accept_subscriptions() {
     let exchange = MockExchange::start().await.unwrap();
     let mut listener = Listener::open(&exchange).await;
     for channel in [

@@ -26,7 +26,7 @@ async fn listener(exchange: &MockExchange) -> Listener {
     listener
 }
 
-/// So many changes of the book, of one contract each.
+/// Changes the book `times` times, by one contract each.
 fn change(market: &Market, times: usize) {
     for _ in 0..times {
         market.bid(dollars("0.40"), 1);
@@ -34,7 +34,7 @@ fn change(market: &Market, times: usize) {
 }
 
 #[tokio::test]
-async fn messages_are_lost_repeated_and_swapped() {
+async fn messages_are_dropped_repeated_and_swapped() {
     let (exchange, market, mut listener) = listening().await;
     exchange.streams().drop_frames(2);
     change(&market, 3);
@@ -60,7 +60,7 @@ async fn messages_are_lost_repeated_and_swapped() {
 }
 
 #[tokio::test]
-async fn anything_can_be_sent() {
+async fn raw_frames_are_sent_unchanged() {
     let (exchange, _, mut listener) = listening().await;
     for text in ["{", "{\"type\":\"of_tomorrow\"}", ""] {
         exchange.streams().send_raw(text);
@@ -69,7 +69,7 @@ async fn anything_can_be_sent() {
 }
 
 #[tokio::test]
-async fn silence_is_total_and_ends() {
+async fn silence_stops_all_frames_until_resumed() {
     let exchange = MockExchange::builder()
         .without_limits()
         .with_pings_every(Duration::from_millis(20))
@@ -96,7 +96,7 @@ async fn silence_is_total_and_ends() {
 }
 
 #[tokio::test]
-async fn a_silent_socket_can_be_left() {
+async fn silenced_connection_can_be_closed_by_the_client() {
     let (exchange, _, listener) = listening().await;
     exchange.streams().silence();
     drop(listener);
@@ -105,7 +105,7 @@ async fn a_silent_socket_can_be_left() {
 }
 
 #[tokio::test]
-async fn pings_come_and_are_answered() {
+async fn pings_are_sent_and_answered() {
     let exchange = MockExchange::builder()
         .with_pings_every(Duration::from_millis(10))
         .start()
@@ -161,7 +161,7 @@ async fn connections_are_closed_and_reset() {
 }
 
 #[tokio::test]
-async fn subscriptions_are_ended() {
+async fn subscriptions_end_with_an_error() {
     let (exchange, market, mut listener) = listening().await;
     let trades = listener.subscribe("ticker", json!({})).await;
     exchange.streams().end_subscriptions(10);
@@ -182,7 +182,7 @@ async fn subscriptions_are_ended() {
 }
 
 #[tokio::test]
-async fn handshakes_are_refused() {
+async fn handshakes_are_rejected() {
     let (exchange, _, mut listener) = listening().await;
     exchange.streams().refuse_handshakes(503, 2);
     for _ in 0..2 {
@@ -197,7 +197,7 @@ async fn handshakes_are_refused() {
 }
 
 #[tokio::test]
-async fn whoever_reads_too_slowly_loses_the_subscription() {
+async fn slow_reader_loses_its_subscription() {
     let exchange = MockExchange::builder()
         .without_limits()
         .with_waiting_frames(50)
@@ -219,7 +219,7 @@ async fn whoever_reads_too_slowly_loses_the_subscription() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_no_burden() {
+async fn stalled_client_receives_the_overflow_error() {
     let exchange = MockExchange::builder()
         .without_limits()
         .with_waiting_frames(1_000)

@@ -241,8 +241,8 @@ type RequiredFields = (Vec<String>, Vec<String>);
 
 /// Required fields by message type. Types with two shapes have the fields of both.
 static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> = LazyLock::new(|| {
-    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
-    let text = std::fs::read_to_string(contract).unwrap();
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
+    let text = std::fs::read_to_string(spec).unwrap();
     let (_, schemas) = text.split_once("\n  schemas:\n").unwrap();
     let mut required = BTreeMap::new();
     let (mut name, mut path): (String, Vec<(usize, String)>) = (String::new(), Vec::new());
