@@ -1,4 +1,4 @@
-//! Token buckets, as the exchange keeps them.
+//! Token buckets of the exchange.
 
 use kalshi_sdk::{
     limits::{AccountLimits, BucketLimit},
@@ -6,11 +6,11 @@ use kalshi_sdk::{
 };
 
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
-/// One bucket. It counts in millionths of a token, so that nothing is lost to rounding.
+/// A token bucket. It counts in millionths of a token, to avoid rounding errors.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     limit: BucketLimit,
@@ -19,7 +19,7 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one.
+    /// Creates a full bucket.
     pub(crate) fn new(limit: BucketLimit, now: Micros) -> Self {
         Self {
             limit,
@@ -28,17 +28,17 @@ impl TokenBucket {
         }
     }
 
-    /// Takes tokens, if it has them.
-    pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Refusal> {
+    /// Takes tokens, or rejects the request if there are too few.
+    pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Rejection> {
         let capacity = i64::from(self.limit.capacity) * SECOND;
         let elapsed = now.saturating_sub(self.at).max(0);
         let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
         self.held = self.held.saturating_add(gained).min(capacity);
-        // Time that goes back does not come twice.
+        // After time went back, the same interval does not refill twice.
         self.at = self.at.max(now);
         let wanted = i64::from(tokens) * SECOND;
         if wanted > self.held {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 http::StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 format!(
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_refuses_what_it_does_not_hold_and_fills_with_time() {
+    fn bucket_rejects_missing_tokens_and_refills_over_time() {
         let mut bucket = TokenBucket::new(BucketLimit::new(100, 100), 0);
         for _ in 0..10 {
             assert!(bucket.take(10, 0).is_ok());

@@ -1,4 +1,4 @@
-//! One call that has passed the gate: who calls what with which parameters, and how its answer is put together.
+//! One call that has passed the pipeline: caller, parameters and body, and pagination of the response.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use kalshi_sdk::PrivateKey;
@@ -7,38 +7,49 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Refusal,
-    contract::{Endpoint, Parameters},
+    Rejection,
+    parse::Parameters,
+    spec::Endpoint,
     state::{Account, Shard, State},
     time::{Micros, SECOND},
 };
 
-/// Whose key signed a call.
+/// The user and key that signed a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) user: u32,
     pub(crate) key_id: String,
-    /// The one subaccount that the key is for.
+    /// Subaccount that the key is restricted to, or `None` for all.
     pub(crate) locked_to: Option<u8>,
 }
 
-/// A call whose signature, tokens and form are in order.
+/// An authenticated and validated request.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) parameters: Parameters,
     pub(crate) body: Value,
     pub(crate) caller: Caller,
-    /// The key that was made for it, if it wants one.
-    pub(crate) made: Option<Result<PrivateKey, Refusal>>,
-    /// Reads do not know yet of what was created after this.
+    /// Key generated for the request, if the operation generates one.
+    pub(crate) made: Option<Result<PrivateKey, Rejection>>,
+    /// Reads do not see records created after this time.
     pub(crate) knows_until: Option<Micros>,
 }
 
-/// In which order a list is handed out.
+/// Order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     OldestFirst,
     NewestFirst,
+}
+
+impl Caller {
+    /// Returns true if the caller's key gives access to `account`.
+    pub(crate) fn owns(&self, account: Account) -> bool {
+        account.user == self.user
+            && self
+                .locked_to
+                .is_none_or(|locked| locked == account.subaccount)
+    }
 }
 
 impl Call<'_> {
@@ -61,7 +72,7 @@ impl Call<'_> {
             .unwrap_or(false)
     }
 
-    /// A text of words joined by commas, or a list of words. None if it was not sent.
+    /// Returns a parameter as a list of words, joined by commas or repeated, or `None` if it was not sent.
     pub(crate) fn words(&self, name: &str) -> Option<Vec<&str>> {
         match self.parameters.get(name)? {
             Value::String(text) => Some(
@@ -75,19 +86,19 @@ impl Call<'_> {
         }
     }
 
-    /// Seconds since 1970, as a point in the exchange's time.
+    /// Returns a parameter in Unix seconds as a time of the exchange.
     pub(crate) fn instant(&self, name: &str) -> Option<Micros> {
         self.integer(name)
             .map(|seconds| seconds.saturating_mul(SECOND))
     }
 
-    /// Whether a time is within the parameters `min` and `max`, in seconds.
+    /// Returns true if a time is between the parameters `min` and `max`, in Unix seconds.
     pub(crate) fn within(&self, min: &str, max: &str, at: Micros) -> bool {
         self.instant(min).is_none_or(|min| at >= min)
             && self.instant(max).is_none_or(|max| at <= max)
     }
 
-    /// Whether the caller has read enough to know of something created then.
+    /// Returns true if a record with this creation time is visible to this read.
     pub(crate) fn knows(&self, created: Micros) -> bool {
         self.knows_until.is_none_or(|until| created <= until)
     }
@@ -96,42 +107,43 @@ impl Call<'_> {
         Uuid::parse_str(self.text(name)?).ok()
     }
 
-    /// The body in a shape of ours.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        T::deserialize(&self.body).map_err(|error| Refusal::invalid(error.to_string()))
+    /// Deserializes the body.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
+        T::deserialize(&self.body).map_err(|error| Rejection::invalid(error.to_string()))
     }
 
-    /// The caller's subaccount of that number: that of the key if none is named, else the primary account.
+    /// Returns the caller's account with that subaccount. Without one, that of the key, or the primary account.
     pub(crate) fn account(
         &self,
         state: &State,
         subaccount: Option<i64>,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Account, Rejection> {
         let locked = self.caller.locked_to;
         let named = subaccount.map(u8::try_from).transpose();
-        let named = named.map_err(|_| Refusal::invalid("subaccount: must be gte 0 and lte 63"))?;
+        let named =
+            named.map_err(|_| Rejection::invalid("subaccount: must be gte 0 and lte 63"))?;
         match (locked, named) {
-            (Some(locked), Some(named)) if locked != named => Err(Refusal::forbidden(format!(
+            (Some(locked), Some(named)) if locked != named => Err(Rejection::forbidden(format!(
                 "the key is for subaccount {locked} only"
             ))),
             _ => state.account(self.caller.user, locked.or(named).unwrap_or(0)),
         }
     }
 
-    /// Whether the key may see a subaccount.
+    /// Returns true if the key may see a subaccount.
     pub(crate) fn sees(&self, subaccount: u8) -> bool {
         self.caller
             .locked_to
             .is_none_or(|locked| locked == subaccount)
     }
 
-    /// Whether an account is the caller's, and the key may act for it.
+    /// Returns true if the key may act for an account.
     pub(crate) fn is_own(&self, account: Account) -> bool {
-        account.user == self.caller.user && self.sees(account.subaccount)
+        self.caller.owns(account)
     }
 
-    /// The subaccount that a list is about. None: all.
-    pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Refusal> {
+    /// Returns the subaccount filter of a list, or `None` for all.
+    pub(crate) fn only_subaccount(&self, state: &State) -> Result<Option<u8>, Rejection> {
         match (self.integer("subaccount"), self.caller.locked_to) {
             (None, None) => Ok(None),
             (named, _) => self
@@ -140,18 +152,18 @@ impl Call<'_> {
         }
     }
 
-    /// The shard that a list is about. None: all.
+    /// Returns the shard filter of a list, or `None` for all.
     pub(crate) fn only_shard(&self) -> Option<Shard> {
         Shard::try_from(self.integer("exchange_index")?).ok()
     }
 
-    /// One page of rows that are numbered in their order, with the cursor of the next.
+    /// Returns a page of rows, which are numbered in order, and the cursor of the next page.
     pub(crate) fn page<T>(
         &self,
         order: Order,
         rows: impl Iterator<Item = (u64, T)>,
         mut show: impl FnMut(T) -> Value,
-    ) -> Result<(Vec<Value>, String), Refusal> {
+    ) -> Result<(Vec<Value>, String), Rejection> {
         let paging = self.endpoint.operation.paging;
         let limit = paging
             .and_then(|paging| self.integer(paging.limit_parameter?))
@@ -179,7 +191,7 @@ impl Call<'_> {
         ))
     }
 
-    fn cursor(&self) -> Result<Option<u64>, Refusal> {
+    fn cursor(&self) -> Result<Option<u64>, Rejection> {
         let Some(text) = self.text("cursor").filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
@@ -191,9 +203,9 @@ impl Call<'_> {
             let (id, number) = text.split_once(' ')?;
             (id == self.id()).then(|| number.parse().ok())?
         });
-        // On `/markets` the exchange begins anew with a cursor it does not know.
+        // On `/markets` the exchange starts over if the cursor is unknown.
         if number.is_none() && self.id() != "GetMarkets" {
-            return Err(Refusal::bad("bad_request", "invalid cursor"));
+            return Err(Rejection::bad("bad_request", "invalid cursor"));
         }
         Ok(number)
     }
@@ -202,7 +214,7 @@ impl Call<'_> {
         BASE64_URL_SAFE_NO_PAD.encode(format!("{} {number}", self.id()))
     }
 
-    /// A page under the names that the operation has for list and cursor.
+    /// Builds the response of a list operation, with its field names for items and cursor.
     pub(crate) fn list(&self, (page, cursor): (Vec<Value>, String)) -> Value {
         let mut answer = Map::new();
         if let Some(paging) = self.endpoint.operation.paging {
@@ -216,7 +228,7 @@ impl Call<'_> {
     }
 }
 
-/// An object without its members that are null.
+/// Removes the null fields of an object.
 pub(crate) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -228,7 +240,7 @@ pub(crate) fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// Money with six digits behind the point, as portfolios have it.
+/// Formats money with six decimals, as portfolio responses do.
 pub(crate) fn six_digits(micros: i64) -> Value {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
@@ -247,11 +259,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contract::Contract;
+    use crate::spec::Spec;
 
-    /// A page of the numbers there are, behind a cursor.
+    /// Returns the page of `rows` after a cursor.
     fn page(rows: &BTreeSet<u64>, order: Order, limit: usize, cursor: &str) -> (Vec<u64>, String) {
-        let mut endpoints = Contract::get().endpoints();
+        let mut endpoints = Spec::get().endpoints();
         let endpoint = endpoints
             .find(|endpoint| endpoint.operation.id == "GetOrders")
             .unwrap();
@@ -282,9 +294,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and goes between two pages: what is there all the time is handed out once, and nothing is twice.
+        /// Rows that exist throughout are returned exactly once, whatever is added or removed between pages, and no row twice.
         #[test]
-        fn each_item_is_handed_out_once(
+        fn pages_return_each_item_once(
             mut rows in prop::collection::btree_set(0..1_000_u64, 0..60),
             newest_first in any::<bool>(),
             steps in prop::collection::vec((1..9_usize, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u64), 1..80),
@@ -307,7 +319,7 @@ mod tests {
                         stays.remove(number);
                     }
                 }
-                // New ones, until the end is to come.
+                // Adds rows, but stops so that the list ends.
                 if next < 1_200 {
                     rows.extend(next..next + new);
                     next += new;

@@ -1,4 +1,4 @@
-//! Connections that can be cut, broken off in the middle, and silenced.
+//! TCP connections that a fault can cut, truncate or silence.
 
 use std::{
     io,
@@ -21,20 +21,20 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The connection that a call came by.
+/// The connection of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     peer: SocketAddr,
     valve: Arc<Valve>,
 }
 
-/// What a connection lets through.
+/// State of a connection.
 #[derive(Debug)]
 struct Valve {
-    /// How many more bytes; as many as there are if it is the largest number.
+    /// Bytes that may still be written. The maximum value means no limit.
     left: AtomicUsize,
     silent: AtomicBool,
-    /// Whether it ends with a reset, and not in order.
+    /// True if the connection ends with a reset.
     reset: AtomicBool,
     waker: AtomicWaker,
 }
@@ -51,29 +51,29 @@ impl Default for Valve {
 }
 
 impl Connection {
-    /// Whose it is.
+    /// Returns the address of the client.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer.ip()
     }
 
-    /// Lets nothing more through.
+    /// Stops writing.
     pub(crate) fn cut(&self) {
         self.cut_after(0);
     }
 
-    /// Lets so many bytes through, and nothing more.
+    /// Stops writing after `bytes` more bytes.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.valve.left.store(bytes, SeqCst);
         self.valve.waker.wake();
     }
 
-    /// Ends with a reset, once it is let go. What was not sent yet is lost.
+    /// Resets the connection when it is dropped. Unsent data is lost.
     pub(crate) fn reset(&self) {
         self.valve.reset.store(true, SeqCst);
         self.cut();
     }
 
-    /// Sends nothing until it is told otherwise.
+    /// Suspends or resumes writing.
     pub(crate) fn silence(&self, silent: bool) {
         self.valve.silent.store(silent, SeqCst);
         self.valve.waker.wake();
@@ -95,7 +95,7 @@ impl Listener for Severable {
 
     async fn accept(&mut self) -> (Stream, Connection) {
         let (stream, peer) = Listener::accept(&mut self.0).await;
-        // Small answers are not to wait for company.
+        // Sends small responses without delay.
         _ = stream.set_nodelay(true);
         let valve = Arc::<Valve>::default();
         let connection = Connection {
@@ -114,14 +114,14 @@ impl Listener for Severable {
     }
 }
 
-/// A connection that breaks on the first byte written after it was cut.
+/// A connection that fails on the first write after it was cut.
 pub(crate) struct Stream {
     stream: TcpStream,
     valve: Arc<Valve>,
 }
 
 impl Stream {
-    /// How many bytes may be written now.
+    /// Returns how many bytes may be written now.
     fn poll_left(&self, context: &Context<'_>) -> Poll<io::Result<usize>> {
         let left = self.valve.left.load(SeqCst);
         if left == 0 {
@@ -129,7 +129,7 @@ impl Stream {
         }
         if self.valve.silent.load(SeqCst) {
             self.valve.waker.register(context.waker());
-            // It may have changed before the waker was there.
+            // The state may have changed before the waker was registered.
             if self.valve.silent.load(SeqCst) && self.valve.left.load(SeqCst) != 0 {
                 return Poll::Pending;
             }
@@ -147,7 +147,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if self.valve.reset.load(SeqCst) {
-            // Without it the connection ends as usual.
+            // If this fails, the connection closes normally.
             _ = self.stream.set_zero_linger();
         }
     }

@@ -1,30 +1,30 @@
-//! Why an exchange could not be started.
+//! Errors of starting an exchange.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use kalshi_sdk::auth::{CredentialsError, KeyError};
 
-/// Why an exchange could not be started.
+/// An exchange could not be started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It cannot listen there.
+    /// The address cannot be used.
     Address {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file for the requests cannot be written.
+    /// The request file cannot be written.
     Record {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// No key could be made.
+    /// No key could be generated.
     Key(KeyError),
-    /// No credentials could be made of the key.
+    /// The key could not be turned into credentials.
     Credentials(CredentialsError),
 }
 

@@ -1,4 +1,4 @@
-//! `MockExchange`: starting an exchange, and telling it what to do.
+//! [`MockExchange`]: starts and controls an exchange.
 
 use std::{
     fmt, io,
@@ -20,16 +20,17 @@ use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
     server,
-    shared::{Shared, lock},
+    shared::Shared,
     state::State,
     streams::{self, Hub, Settings},
+    sync::lock,
     time::Micros,
 };
 
-/// An exchange in this process. It is shut down when it is dropped.
+/// An exchange in this process. Dropping it shuts it down.
 ///
-/// It comes with a user, whose key is made for it, and a small universe of markets, quoted by the house: whoever is on the other
-/// side of a test.
+/// It has one user with a generated key, and a few markets that a market maker quotes. The test controls the market
+/// maker.
 pub struct MockExchange {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -37,7 +38,7 @@ pub struct MockExchange {
     server: tokio::task::JoinHandle<io::Result<()>>,
 }
 
-/// How an exchange is to be started.
+/// Builder of a [`MockExchange`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MockExchangeBuilder {
@@ -55,16 +56,16 @@ pub struct MockExchangeBuilder {
 }
 
 impl MockExchange {
-    /// An exchange on a free port of this machine, with one user of the Basic tier and 10,000 dollars on shard 0.
+    /// Starts an exchange on a free port of 127.0.0.1, with one user of the Basic tier and 10,000 dollars on shard 0.
     ///
     /// # Errors
     ///
-    /// If no port or no key can be had.
+    /// Returns an error if no port is free or no key can be generated.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
 
-    /// To start one otherwise.
+    /// Returns a builder, to start an exchange with other settings.
     pub fn builder() -> MockExchangeBuilder {
         MockExchangeBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -81,84 +82,84 @@ impl MockExchange {
         }
     }
 
-    /// The address it listens on.
+    /// Returns the address the exchange listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where its operations are: `http://127.0.0.1:PORT/trade-api/v2`.
+    /// Returns the base URL of REST operations: `http://127.0.0.1:PORT/trade-api/v2`.
     #[must_use]
     pub fn rest_url(&self) -> String {
         format!("http://{}{}", self.address, server::PREFIX)
     }
 
-    /// Where its streams are: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
+    /// Returns the WebSocket URL: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
         format!("ws://{}{}", self.address, server::STREAMS)
     }
 
-    /// Both, for a client of `kalshi-sdk`.
+    /// Returns both URLs as the environment of a `kalshi-sdk` client.
     ///
     /// # Errors
     ///
-    /// None for an exchange on this machine: plaintext to another one is refused.
+    /// Returns an error if the exchange does not listen on a loopback address: the SDK rejects plaintext to other hosts.
     pub fn environment(&self) -> Result<Environment, ConfigError> {
         self.user.environment()
     }
 
-    /// The first user.
+    /// Returns the first user.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.user
     }
 
-    /// The key of the first user.
+    /// Returns the credentials of the first user.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.user.credentials()
     }
 
-    /// A client of the first user, with the limits of its tier and the exchange's clock.
+    /// Returns a client of the first user, with the limits of its tier and the clock of the exchange.
     ///
     /// # Errors
     ///
-    /// Those of [`ClientBuilder::build`].
+    /// Returns an error if [`ClientBuilder::build`] does.
     pub fn client(&self) -> Result<Client, ConfigError> {
         self.user.client()
     }
 
-    /// The same, to be told more.
+    /// Returns a builder with the settings of [`client`](Self::client).
     ///
     /// # Errors
     ///
-    /// Those of [`environment`](Self::environment).
+    /// Returns an error if [`environment`](Self::environment) does.
     pub fn client_builder(&self) -> Result<ClientBuilder, ConfigError> {
         self.user.client_builder()
     }
 
-    /// Another user, with as much money as the first.
+    /// Adds a user with the same balance as the first.
     ///
     /// # Errors
     ///
-    /// If no key can be made.
+    /// Returns an error if no key can be generated.
     pub fn add_user(&self) -> Result<User, StartError> {
         self.user.another()
     }
 
-    /// Registers the public half of a key of one's own for the first user.
+    /// Registers the public half of another key of the first user.
     pub fn register_key(&self, key_id: &str, key: PublicKey) {
         self.user.register_key(key_id, key);
     }
 
-    /// The market of that ticker. It is made if there is none: open for 30 days, prices in cents, on the shard of its series.
+    /// Returns the market with that ticker. Creates it if necessary: open for 30 days, prices in cents, on the shard of its series.
     /// `SERIES-EVENT-MARKET` is in the event `SERIES-EVENT` of the series `SERIES`.
     pub fn market(&self, ticker: &str) -> Market {
         Market::of(Arc::clone(&self.shared), ticker)
     }
 
-    /// The tickers of all markets, in the order they were made.
+    /// Returns the tickers of all markets, in order of creation.
     #[must_use]
     pub fn tickers(&self) -> Vec<String> {
         self.shared
@@ -169,23 +170,23 @@ impl MockExchange {
             .collect()
     }
 
-    /// The exchange's clock.
+    /// Returns a handle on the clock of the exchange.
     #[must_use]
     pub fn time(&self) -> Time {
         self.shared.time.clone()
     }
 
-    /// Stops trading everywhere: orders are refused, cancels are not, and orders with `cancel_order_on_pause` are cancelled.
+    /// Stops all trading: rejects new orders, still accepts cancels, and cancels orders with `cancel_order_on_pause`.
     pub fn pause_trading(&self) {
         self.shared.state().set_trading(false);
     }
 
-    /// Lets trading go on after [`pause_trading`](Self::pause_trading).
+    /// Resumes trading after [`pause_trading`](Self::pause_trading).
     pub fn resume_trading(&self) {
         self.shared.state().set_trading(true);
     }
 
-    /// Plans a pause of trading, which is a maintenance window of the schedule.
+    /// Schedules a pause of trading. It is a maintenance window in the exchange schedule.
     pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) {
         let from = from.timestamp_micros();
         let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
@@ -194,41 +195,41 @@ impl MockExchange {
             .plan_pause(from, from.saturating_add(length));
     }
 
-    /// Opens or closes the exchange as a whole. Closed, it answers everything but its status and schedule with 503.
+    /// Opens or closes the exchange. While closed, everything except status and schedule is 503.
     pub fn set_active(&self, active: bool) {
         self.shared.state().set_active(active);
     }
 
-    /// Lets something go wrong from now on. Several faults can strike the same call.
+    /// Injects a fault into the following requests. Several faults can apply to the same request.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
         self.shared.faults().push(fault.into());
     }
 
-    /// Lets everything go right again.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
     }
 
-    /// The open streams, and what can be done to them.
+    /// Returns a handle on the open WebSocket connections.
     #[must_use]
     pub fn streams(&self) -> Streams {
         Streams::of(Arc::clone(&self.shared))
     }
 
-    /// The requests that were received, oldest first: the last 10,000, or as many as
+    /// Returns the received requests, oldest first: the last 10,000, or as many as
     /// [`with_requests`](MockExchangeBuilder::with_requests) says.
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.log).all()
     }
 
-    /// Forgets the requests that were received.
+    /// Clears the list of received requests.
     pub fn clear_requests(&self) {
         lock(&self.shared.log).clear();
     }
 
-    /// Shuts it down: no new connections, the calls under way are answered, and streams are closed. To wait for that is not
-    /// needed; dropping it does the same without.
+    /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
+    /// is optional, dropping the exchange does the same in the background.
     pub async fn shut_down(mut self) {
         self.shared.stop.send_replace(true);
         // Whatever it ended with, it has ended.
@@ -252,84 +253,84 @@ impl fmt::Debug for MockExchange {
 }
 
 impl MockExchangeBuilder {
-    /// Where to listen; a port of 0 is a free one. 127.0.0.1 with a free port if it is not said.
+    /// Sets the address to listen on; port 0 picks a free one. Defaults to 127.0.0.1 with a free port.
     pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Where chance begins: ids, and the books of the universe. The same seed gives the same. 0 if it is not said.
+    /// Sets the seed of ids and of the initial books. Defaults to 0.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The usage tier of users, which sets their token buckets. Basic if it is not said.
+    /// Sets the usage tier of users, which determines their token buckets. Defaults to Basic.
     pub fn with_tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
     }
 
-    /// No call is refused for want of tokens.
+    /// Disables rate limits.
     pub fn without_limits(mut self) -> Self {
         self.limited = false;
         self
     }
 
-    /// What each user has on shard 0, in whole cents. 10,000 dollars if it is not said.
+    /// Sets the balance of each user on shard 0, in whole cents. Defaults to 10,000 dollars.
     pub fn with_balance(mut self, balance: Dollars) -> Self {
         self.balance = balance;
         self
     }
 
-    /// What kind of key users get. Ed25519 if it is not said; RSA keys have 2048 bits.
+    /// Sets the algorithm of generated keys. Defaults to Ed25519. RSA keys have 2048 bits.
     pub fn with_key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// No markets to begin with.
+    /// Starts without markets.
     pub fn without_universe(mut self) -> Self {
         self.universe = false;
         self
     }
 
-    /// How many requests are remembered; 0 for none. 10,000 if it is not said.
+    /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
     pub fn with_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self
     }
 
-    /// A file to which every request and its answer are written, one line of JSON each. Signatures and private keys are not.
+    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys.
     pub fn with_record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
     }
 
-    /// How often streams are pinged. Every 10 seconds if it is not said.
+    /// Sets the interval of WebSocket pings. Defaults to 10 seconds.
     pub fn with_pings_every(mut self, interval: Duration) -> Self {
-        self.streams.ping_every = interval;
+        self.streams.ping_interval = interval;
         self
     }
 
-    /// How many frames of a subscription may wait for a client that does not read. One more ends the subscription with error 25,
-    /// and those that wait are lost. 50,000 if it is not said.
+    /// Sets how many frames of a subscription are queued for a client that does not read. One more ends the subscription with error 25
+    /// and drops the queued frames. Defaults to 50,000.
     pub fn with_waiting_frames(mut self, most: usize) -> Self {
-        self.streams.most_waiting = most;
+        self.streams.max_queued = most;
         self
     }
 
-    /// Begins with a clock that stands at a time. The same time and seed give the same tickers and stamps.
+    /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
     pub fn with_time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Starts it.
+    /// Starts the exchange.
     ///
     /// # Errors
     ///
-    /// If the address is taken, the file cannot be written, or no key can be made.
+    /// Returns an error if the address is in use, the file cannot be written, or no key can be generated.
     pub async fn start(self) -> Result<MockExchange, StartError> {
         let log = Log::new(self.requests, self.record.as_deref()).map_err(|source| {
             StartError::Record {

@@ -1,4 +1,4 @@
-//! Faults: what the exchange is told to do wrong, to which calls, how often.
+//! Faults that a test injects, and the rules that select requests for them.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -6,55 +6,55 @@ use chrono::TimeDelta;
 use kalshi_sdk::{Operation, operation};
 use serde_json::{Map, Value, json};
 
-use crate::validate;
+use crate::spec;
 
-/// Something that goes wrong.
+/// A fault to inject.
 ///
 /// ```
 /// use std::time::Duration;
 /// use kalshi_mock::Fault;
 /// use kalshi_sdk::operation;
 ///
-/// // The next two orders are placed, and their answers are lost.
+/// // The next two orders are placed, and their responses are lost.
 /// let lost = Fault::DropAfter.on(operation::CREATE_ORDER_V2).times(2);
-/// // One call in five is slow.
+/// // One request in five is slow.
 /// let slow = Fault::Latency(Duration::from_millis(300)).with_probability(0.2).with_seed(7);
 /// # _ = (lost, slow);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The answer comes late. The call is carried out at once.
+    /// Delays the response. The request is executed immediately.
     Latency(Duration),
-    /// The connection breaks, and nothing is carried out.
+    /// Drops the connection without executing the request.
     DropBefore,
-    /// The call is carried out, and then the connection breaks.
+    /// Executes the request, then drops the connection.
     DropAfter,
-    /// 429, and nothing is carried out.
+    /// Responds with 429 without executing the request.
     TooManyRequests,
-    /// A status of 500 or above with the exchange's envelope; nothing is carried out.
+    /// Responds with this status, 500 or above, and the error envelope of the exchange, without executing the request.
     ServerError(u16),
-    /// The same after the call was carried out.
+    /// Executes the request, then responds like [`ServerError`](Self::ServerError).
     ServerErrorAfter(u16),
-    /// A page of HTML with a status, as an edge in front of the exchange sends it; nothing is carried out.
+    /// Responds with this status and an HTML page, as a proxy in front of the exchange does, without executing the request.
     Html(u16),
-    /// The answer breaks off in its middle.
+    /// Cuts off the response in the middle of its body.
     TruncatedBody,
-    /// Every enum of the answer has a value that the contract does not list.
+    /// Replaces every enum value of the response by one that the spec does not list.
     UnknownEnumValue,
-    /// Every list of the answer is null.
+    /// Replaces every list of the response by null.
     NullLists,
-    /// Every object of the answer has a member that the contract does not know.
+    /// Adds a field that the spec does not know to every object of the response.
     ExtraMember,
-    /// Members of that name are not in the answer.
+    /// Removes the fields of this name from the response.
     MissingMember(String),
-    /// The exchange's clock is off, for signatures and for the `Date` of its answers: ahead if positive.
+    /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Reads do not know of what was created so recently: an order is 404, and in no list.
+    /// Hides records created within this duration from reads: an order is 404 and in no list.
     StaleReads(Duration),
 }
 
-/// A fault, with the calls it strikes.
+/// A fault and the requests it applies to.
 #[derive(Clone, Debug)]
 #[must_use = "it strikes once it is given to MockExchange::fault"]
 pub struct FaultRule {
@@ -66,48 +66,48 @@ pub struct FaultRule {
 }
 
 impl Fault {
-    /// Strikes calls of one operation only.
+    /// Limits the fault to one operation.
     pub fn on(self, operation: &'static Operation) -> FaultRule {
         FaultRule::from(self).on(operation)
     }
 
-    /// Strikes so many calls, and then no more.
+    /// Limits the fault to the next `times` requests.
     pub fn times(self, times: u32) -> FaultRule {
         FaultRule::from(self).times(times)
     }
 
-    /// Strikes by chance.
+    /// Applies the fault with a probability between 0 and 1.
     pub fn with_probability(self, probability: f64) -> FaultRule {
         FaultRule::from(self).with_probability(probability)
     }
 }
 
 impl FaultRule {
-    /// Strikes calls of one operation only.
+    /// Limits the fault to one operation.
     pub fn on(mut self, operation: &'static Operation) -> Self {
         self.operation = Some(operation);
         self
     }
 
-    /// Strikes so many calls, and then no more.
+    /// Limits the fault to the next `times` requests.
     pub fn times(mut self, times: u32) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// Strikes by chance: 0 is never, 1 is always.
+    /// Applies the fault with a probability between 0 (never) and 1 (always).
     pub fn with_probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 
-    /// Where chance begins: the same seed strikes the same calls.
+    /// Sets the seed of the random number generator: the same seed selects the same requests. Defaults to 0.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.random = fastrand::Rng::with_seed(seed);
         self
     }
 
-    /// Whether it strikes a call, which counts.
+    /// Returns true if the fault applies to a request, and counts it.
     pub(crate) fn strikes(&mut self, operation: &Operation) -> bool {
         let meant = self.operation.is_none_or(|meant| meant.id == operation.id);
         if !meant || self.left == Some(0) || self.random.f64() >= self.probability {
@@ -130,7 +130,7 @@ impl From<Fault> for FaultRule {
     }
 }
 
-/// A text that names no fault.
+/// A string that is not a valid fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseFaultError(String);
 
@@ -142,7 +142,7 @@ impl fmt::Display for ParseFaultError {
 
 impl std::error::Error for ParseFaultError {}
 
-/// From text: `NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]`, such as
+/// Parses `NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]`, such as
 /// `drop-after,on=CreateOrderV2,times=2` or `latency=300,probability=0.2`. Durations are in milliseconds.
 impl FromStr for FaultRule {
     type Err = ParseFaultError;
@@ -177,7 +177,7 @@ impl FromStr for FaultRule {
     }
 }
 
-/// The names of all faults, as text.
+/// Names of all faults, for error messages.
 pub(crate) const NAMES: &str = "latency=MS, drop-before, drop-after, too-many-requests, server-error=STATUS, \
     server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value, null-lists, extra-member, \
     missing-member=NAME, clock-skew=MS, stale-reads=MS";
@@ -225,7 +225,7 @@ fn chance(probability: f64) -> Result<f64, ParseFaultError> {
     }
 }
 
-/// 503 if none is given.
+/// Parses a status. Defaults to 503.
 fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
     let status = if value.is_empty() {
         503
@@ -240,8 +240,8 @@ fn status(name: &str, value: &str) -> Result<u16, ParseFaultError> {
     }
 }
 
-/// Bends an answer.
-pub(crate) fn bend(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
+/// Applies a fault to a response body.
+pub(crate) fn corrupt(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     match fault {
         Fault::UnknownEnumValue => {
             if let Some(schema) = schema {
@@ -267,7 +267,7 @@ pub(crate) fn bend(fault: &Fault, schema: Option<&Value>, body: &mut Value) {
     }
 }
 
-/// Does something to a value and to everything in it.
+/// Applies `change` to a value and to everything inside it.
 fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| each(item, change)),
@@ -278,7 +278,7 @@ fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
 }
 
 fn unknown_values(schema: &Value, value: &mut Value) {
-    let schema = validate::resolve(schema);
+    let schema = spec::resolve(schema);
     for part in schema["allOf"].as_array().into_iter().flatten() {
         unknown_values(part, value);
     }
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_faults() {
+    fn faults_parse_from_strings() {
         let rule: FaultRule = "latency=300,on=CreateOrderV2,times=2,probability=0.5,seed=9"
             .parse()
             .unwrap();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_that_of_the_seed() {
+    fn probability_is_reproducible_by_seed() {
         let strikes = |seed| {
             let mut rule = Fault::DropBefore.with_probability(0.3).with_seed(seed);
             (0..1000)

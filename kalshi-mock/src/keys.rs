@@ -1,4 +1,4 @@
-//! API keys: who signs with them, and what they may do.
+//! API keys: authentication and scopes.
 
 use std::{
     collections::BTreeMap,
@@ -14,15 +14,15 @@ use kalshi_sdk::{
 };
 
 use crate::{
-    Refusal,
+    Rejection,
     call::Caller,
     time::{Micros, Time, system},
 };
 
-/// How far off a stamp may be. Ten seconds were seen to pass, and a minute was not.
+/// Tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
 
-/// What the exchange knows of a key.
+/// A registered key.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) user: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Key {
 pub(crate) struct Keys(RwLock<BTreeMap<String, Key>>);
 
 impl Key {
-    /// A key that may do everything a user may.
+    /// Creates a key with all scopes.
     pub(crate) fn new(id: &str, user: u32, public: PublicKey) -> Self {
         Self {
             user,
@@ -48,7 +48,7 @@ impl Key {
         }
     }
 
-    /// Whether its scopes allow an operation: a parent opens all of its kind, a child one group of it.
+    /// Returns true if the scopes allow an operation. A parent scope covers all operations of its kind, a child scope one group.
     fn allows(&self, operation: &Operation) -> bool {
         let (parent, child) = match operation.method == http::Method::GET {
             true => (
@@ -67,7 +67,7 @@ impl Key {
     }
 }
 
-/// The narrowest scope that opens a write; empty where only `write` does.
+/// Returns the child scope that covers a write, or the empty string if only `write` does.
 fn child_of(operation: &Operation) -> &'static str {
     match (operation.tag, operation.id) {
         ("orders" | "order-groups", _) => "write::trade",
@@ -91,7 +91,7 @@ impl Keys {
         keys.get(id).is_some_and(|key| key.user == user) && keys.remove(id).is_some()
     }
 
-    /// The keys of a user, by id.
+    /// Returns the keys of a user by id.
     pub(crate) fn of(&self, user: u32) -> Vec<(String, Key)> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         keys.iter()
@@ -100,9 +100,9 @@ impl Keys {
             .collect()
     }
 
-    /// Who signed a request, if the signature is right.
+    /// Authenticates a request.
     ///
-    /// A stamp is right by the exchange's clock, which is `skew` off; or, where a test has moved that, by the system's.
+    /// The timestamp must match the clock of the exchange plus `skew`. Without skew, the system clock is accepted too.
     pub(crate) fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -110,7 +110,7 @@ impl Keys {
         operation: &Operation,
         time: &Time,
         skew: Option<Micros>,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Caller, Rejection> {
         let id = headers
             .get(&ACCESS_KEY)
             .and_then(|value| value.to_str().ok())
@@ -126,7 +126,7 @@ impl Keys {
                 true => VerifyError::UnknownKeyId,
                 false => VerifyError::MissingHeader(ACCESS_KEY),
             };
-            return Err(refusal(&error));
+            return Err(rejection(&error));
         };
         let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
         let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
@@ -134,9 +134,9 @@ impl Keys {
         if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
             verified = key.verifier.verify(headers, method, path, at(system()));
         }
-        verified.map_err(|error| refusal(&error))?;
+        verified.map_err(|error| rejection(&error))?;
         if !key.allows(operation) {
-            return Err(Refusal::forbidden(format!(
+            return Err(Rejection::forbidden(format!(
                 "the key's scopes are {}",
                 key.scopes.join(", ")
             )));
@@ -149,8 +149,8 @@ impl Keys {
     }
 }
 
-/// As the exchange was seen to say it, with what is wrong as the message.
-fn refusal(error: &VerifyError) -> Refusal {
+/// Rejects a request with code and details as the exchange sends them. The message explains the cause.
+fn rejection(error: &VerifyError) -> Rejection {
     let (code, details) = match error {
         VerifyError::MissingHeader(name) if *name == ACCESS_KEY => {
             ("token_authentication_failure", "")
@@ -164,7 +164,7 @@ fn refusal(error: &VerifyError) -> Refusal {
         }
         _ => ("authentication_error", "INCORRECT_API_KEY_SIGNATURE"),
     };
-    Refusal::unauthorized(code, details, error.to_string())
+    Rejection::unauthorized(code, details, error.to_string())
 }
 
 impl fmt::Debug for Keys {

@@ -1,22 +1,24 @@
 #![doc = include_str!("../README.md")]
 
-mod answers;
 mod buckets;
 mod call;
 mod connection;
-mod contract;
 mod error;
 mod exchange;
 mod fault;
-mod gate;
+mod handlers;
 mod keys;
 mod market;
-mod refusal;
+mod parse;
+mod pipeline;
+mod rejection;
 mod requests;
 mod server;
 mod shared;
+mod spec;
 mod state;
 mod streams;
+mod sync;
 mod time;
 mod user;
 mod validate;
@@ -31,4 +33,4 @@ pub use streams::Streams;
 pub use time::Time;
 pub use user::User;
 
-pub(crate) use refusal::Refusal;
+pub(crate) use rejection::Rejection;

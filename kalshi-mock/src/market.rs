@@ -1,4 +1,4 @@
-//! `Market`: a handle on a market of the exchange, for tests that set the scene.
+//! [`Market`]: a handle with which tests control a market.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// A market of the exchange.
 ///
-/// What is done to it takes effect at once, so that calls can be chained:
+/// Methods take effect immediately and can be chained:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,16 +33,16 @@ pub struct Market {
     ticker: String,
 }
 
-/// The order book of a market at one moment.
+/// A consistent snapshot of an order book.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct OrderBook {
-    /// What is bid for YES, the best price first.
+    /// Bids for YES, best price first.
     pub bids: Vec<PriceLevel>,
-    /// What YES is offered at, the best price first, at prices of YES.
+    /// Asks for YES, best price first, at YES prices.
     pub asks: Vec<PriceLevel>,
-    /// The exchange's number of the action that last changed the book: the `clock` of snapshots and deltas. Changes of one action share it,
-    /// and actions elsewhere are counted as well.
+    /// The `clock` of snapshots and deltas: the number of the action that changed the book last. All changes of one action share it,
+    /// and actions on other markets count too.
     pub clock: u64,
 }
 
@@ -60,80 +60,80 @@ impl Market {
         }
     }
 
-    /// Its ticker.
+    /// Returns the ticker.
     #[must_use]
     pub fn ticker(&self) -> &str {
         &self.ticker
     }
 
-    /// The house bids for YES. At a price off the grid it bids at the next one below. It trades with users' orders that it meets;
-    /// orders of its own give way.
+    /// Places a YES bid of the market maker. A price off the grid is lowered to the next one on it. The bid trades with users' orders
+    /// that it crosses, and cancels orders of the market maker that it crosses.
     pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.house_order(index, Side::Bid, price, count.into()))
+        self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
     }
 
-    /// The house offers YES. At a price off the grid it asks the next one above. It trades with users' orders that it meets;
-    /// orders of its own give way.
+    /// Places a YES ask of the market maker. A price off the grid is raised to the next one on it. The ask trades with users' orders
+    /// that it crosses, and cancels orders of the market maker that it crosses.
     pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
-        self.act(|state, index| state.house_order(index, Side::Ask, price, count.into()))
+        self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
     }
 
-    /// The house takes its orders back.
+    /// Cancels the market maker's orders in this market.
     pub fn clear(&self) -> Self {
-        self.act(State::clear_house)
+        self.act(State::clear_market_maker)
     }
 
-    /// Puts it on a shard. This does nothing once a user has had an order in it.
+    /// Moves the market to a shard. Has no effect once a user has had an order in it.
     pub fn on_shard(&self, exchange_index: u32) -> Self {
         self.set_up(|market| market.shard = exchange_index)
     }
 
-    /// Makes its makers pay fees too, or not. This does nothing once a user has had an order in it.
+    /// Sets whether makers pay fees. Has no effect once a user has had an order in it.
     pub fn maker_fees(&self, paid: bool) -> Self {
         self.set_up(|market| market.fees.of_makers = paid)
     }
 
-    /// Sets its price grid: a name, and ranges from the first price to the last by a step.
+    /// Sets the price grid: its name, and ranges of first price, last price and step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| {
             state.set_price_ranges(index, structure, ranges);
-            state.tell_step(index, Step::GridChanged);
+            state.emit_step(index, Step::GridChanged);
         })
     }
 
-    /// Sets when it closes.
+    /// Sets the close time.
     pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
         self.act(|state, index| state.set_close(index, time.timestamp_micros()))
     }
 
-    /// Stops its trading: it becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
+    /// Stops trading: the market becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
     pub fn pause(&self) -> Self {
         self.act(|state, index| state.set_market_active(index, false))
     }
 
-    /// Lets its trading go on.
+    /// Resumes trading.
     pub fn resume(&self) -> Self {
         self.act(|state, index| state.set_market_active(index, true))
     }
 
-    /// Ends it: orders are cancelled, and positions are paid.
+    /// Settles the market: cancels its orders and pays out positions.
     pub fn settle(&self, outcome: Outcome) -> Self {
         self.act(|state, index| state.settle(index, outcome))
     }
 
-    /// What is bid for YES, the best price first.
+    /// Returns the bids for YES, best price first.
     #[must_use]
     pub fn bids(&self) -> Vec<PriceLevel> {
         self.levels(Side::Bid)
     }
 
-    /// What YES is offered at, the best price first. The exchange's own order book calls that bids for NO.
+    /// Returns the asks for YES, best price first. The order book of the API shows them as bids for NO.
     #[must_use]
     pub fn asks(&self) -> Vec<PriceLevel> {
         self.levels(Side::Ask)
     }
 
-    /// The whole book at one moment.
+    /// Returns a consistent snapshot of the book.
     #[must_use]
     pub fn order_book(&self) -> OrderBook {
         let state = self.shared.state();
@@ -164,7 +164,7 @@ impl Market {
             .collect()
     }
 
-    /// Changes what money depends on.
+    /// Changes a setting that affects money, unless a user has had an order in the market.
     fn set_up(&self, change: impl FnOnce(&mut state::Market)) -> Self {
         self.act(|state, index| {
             let untouched = !state.ledger.is_touched(index);

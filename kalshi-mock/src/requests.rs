@@ -1,4 +1,4 @@
-//! What was sent to the exchange, and what it answered: for assertions, and as a file.
+//! The log of received requests, for assertions and as a file.
 
 use std::{
     collections::VecDeque,
@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
-    /// When, by the exchange's clock.
+    /// Time of receipt, by the clock of the exchange.
     pub at: DateTime<Utc>,
-    /// Which operation was called, if any was.
+    /// The operation, or `None` if the path matches none.
     pub operation: Option<&'static Operation>,
     /// The HTTP method.
     pub method: Method,
@@ -32,25 +32,25 @@ pub struct ReceivedRequest {
     pub headers: HeaderMap,
     /// The body as it was sent.
     pub body: Bytes,
-    /// The status it was answered with, whether or not the answer arrived; none if the connection was cut before.
+    /// Status of the response, even if it did not arrive, or `None` if the connection was cut before.
     pub status: Option<StatusCode>,
 }
 
 impl ReceivedRequest {
-    /// The body as JSON, null if it is none.
+    /// Returns the body as JSON, or null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Whether it called an operation, by its id in the contract, such as `CreateOrderV2`.
+    /// Returns true if the operation has this id, such as `CreateOrderV2`.
     #[must_use]
     pub fn is(&self, operation: &str) -> bool {
         self.operation.is_some_and(|called| called.id == operation)
     }
 }
 
-/// Without the signature.
+/// Omits the signature.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut headers = self.headers.clone();
@@ -68,7 +68,7 @@ impl fmt::Debug for ReceivedRequest {
     }
 }
 
-/// The last requests, and the file that all are written to.
+/// The last requests, and the file to which all are written.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<ReceivedRequest>,
@@ -108,7 +108,7 @@ impl Log {
     }
 }
 
-/// One line of the file: the request and its answer, without signatures and private keys.
+/// Renders one line of the file: the request and its response, without signatures and private keys.
 fn line(request: &ReceivedRequest, answer: &Value) -> Value {
     let mut answer = answer.clone();
     if let Some(secret) = answer.get_mut("private_key") {

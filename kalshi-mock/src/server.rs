@@ -1,4 +1,4 @@
-//! The HTTP server: a route for each operation, and one for the streams.
+//! The HTTP server: a route for each operation, and one for WebSocket connections.
 
 use std::{io, sync::Arc};
 
@@ -12,18 +12,18 @@ use tokio::net::TcpListener;
 
 use crate::{
     connection::{Connection, Severable},
-    contract::Contract,
-    gate,
+    pipeline,
     shared::Shared,
+    spec::Spec,
     streams,
 };
 
-/// What all paths of the exchange begin with.
+/// Prefix of all REST paths.
 pub(crate) const PREFIX: &str = "/trade-api/v2";
-/// Where the streams are.
+/// Path of the WebSocket endpoint.
 pub(crate) const STREAMS: &str = "/trade-api/ws/v2";
 
-/// Serves until it is told to stop, and then until no call is under way.
+/// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
     axum::serve(Severable(listener), service)
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Res
 
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for endpoint in Contract::get().endpoints() {
+    for endpoint in Spec::get().endpoints() {
         let Ok(method) = MethodFilter::try_from(endpoint.operation.method.clone()) else {
             continue;
         };
@@ -41,12 +41,12 @@ fn router(shared: Arc<Shared>) -> Router {
                           ConnectInfo(connection): ConnectInfo<Connection>,
                           parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: Request| async move {
-            // A path that is no UTF-8 is nowhere.
+            // A path that is not UTF-8 matches no operation.
             let target = parameters.ok().map(|parameters| {
                 let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
                 (endpoint, parameters.iter().map(owned).collect())
             });
-            gate::serve(&shared, target, &connection, request).await
+            pipeline::serve(&shared, target, &connection, request).await
         };
         router = router.route(
             &format!("{PREFIX}{}", endpoint.operation.path),
@@ -65,5 +65,5 @@ async fn unknown(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    gate::serve(&shared, None, &connection, request).await
+    pipeline::serve(&shared, None, &connection, request).await
 }

@@ -1,23 +1,24 @@
-//! What the server's tasks and the handles of a test share.
+//! State that the tasks of the server and the handles of a test share.
 
 use std::{
     collections::HashMap,
     net::IpAddr,
     ops::{Deref, DerefMut},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use kalshi_sdk::limits::{AccountLimits, Tier};
 use tokio::sync::watch;
 
 use crate::{
-    Refusal,
+    Rejection,
     buckets::TokenBucket,
     fault::{Fault, FaultRule},
     keys::Keys,
     requests::Log,
     state::State,
     streams::Hub,
+    sync::lock,
     time::{Micros, Time},
 };
 
@@ -26,13 +27,13 @@ pub(crate) struct Shared {
     pub(crate) time: Time,
     pub(crate) keys: Keys,
     pub(crate) log: Mutex<Log>,
-    /// Whether it is to shut down.
+    /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
-    /// Whoever is told what happens.
+    /// The open WebSocket connections.
     pub(crate) hub: Hub,
     state: Mutex<State>,
     faults: Mutex<Vec<FaultRule>>,
-    /// Of addresses that call without a signature. None: they may call as often as they like.
+    /// Token buckets of unsigned requests by address. `None` if requests are not limited.
     public: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
 }
 
@@ -50,13 +51,13 @@ impl Shared {
         }
     }
 
-    /// Until it is to shut down.
+    /// Waits until the exchange shuts down.
     pub(crate) async fn stopped(&self) {
-        // An error would be that nobody can tell any more: this does.
+        // The sender is a field of `self`, so this cannot fail.
         _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// The state as it is now. What is done to it is told when it is let go.
+    /// Returns the state, advanced to the current time. Its events are published when the guard is dropped.
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let mut state = lock(&self.state);
         state.advance_to(self.time.micros());
@@ -64,7 +65,7 @@ impl Shared {
             shared: self,
             state,
         };
-        guard.tell();
+        guard.publish();
         guard
     }
 
@@ -72,7 +73,7 @@ impl Shared {
         lock(&self.faults)
     }
 
-    /// The faults that strike a call.
+    /// Returns the faults that apply to a request.
     pub(crate) fn struck(&self, operation: &kalshi_sdk::Operation) -> Vec<Fault> {
         let mut faults = self.faults();
         faults
@@ -81,13 +82,13 @@ impl Shared {
             .collect()
     }
 
-    /// Takes tokens of an address that calls without a signature.
+    /// Takes tokens from the bucket of an address that sends unsigned requests.
     pub(crate) fn take_public(
         &self,
         peer: IpAddr,
         tokens: u32,
         now: Micros,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let Some(buckets) = &self.public else {
             return Ok(());
         };
@@ -99,15 +100,15 @@ impl Shared {
     }
 }
 
-/// The state, held.
+/// The locked state.
 pub(crate) struct StateGuard<'a> {
     shared: &'a Shared,
     state: MutexGuard<'a, State>,
 }
 
 impl StateGuard<'_> {
-    fn tell(&mut self) {
-        if self.state.listened {
+    fn publish(&mut self) {
+        if self.state.has_listeners {
             self.shared.hub.publish(&mut self.state, &self.shared.time);
         }
     }
@@ -129,11 +130,6 @@ impl DerefMut for StateGuard<'_> {
 
 impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
-        self.tell();
+        self.publish();
     }
-}
-
-/// A panic in a test that holds a lock is that test's own: what is behind the lock is whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The exchange's clock, which a test can stop and move.
+//! The clock of the exchange, which a test can stop and move.
 
 use std::{
     fmt,
@@ -16,37 +16,37 @@ pub(crate) type Micros = i64;
 /// Microseconds in a second.
 pub(crate) const SECOND: Micros = 1_000_000;
 
-/// A handle on the exchange's clock.
+/// A handle on the clock of the exchange.
 ///
-/// Everything the exchange does goes by it: stamps, expiries, pauses, the windows of order groups, token buckets, the `Date` of
-/// its answers. It runs with the system's clock until it is stopped or moved. A client that is to sign by it takes it as its
-/// clock, as those of [`MockExchange::client`](crate::MockExchange::client) do; but stamps by the system's clock are accepted
-/// too, so that a bot needs not know.
+/// The exchange uses it for everything: timestamps, expirations, pauses, the windows of order groups, token buckets and the `Date`
+/// header. It follows the system clock until it is stopped or moved. A client can use it to sign requests, as those of
+/// [`MockExchange::client`](crate::MockExchange::client) do. Timestamps of the system clock are accepted too, so a bot does not
+/// have to use it.
 #[derive(Clone, Default)]
 pub struct Time(Arc<Parts>);
 
 #[derive(Default)]
 struct Parts {
     inner: Mutex<Inner>,
-    /// That it was moved, or that something new is to happen at its time.
+    /// Notifies the timer that the clock was moved or that an action was scheduled.
     changed: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
-    /// How far it is ahead of the system's clock.
+    /// Microseconds ahead of the system clock.
     ahead: Micros,
     stopped_at: Option<Micros>,
 }
 
 impl Time {
-    /// What time it is.
+    /// Returns the current time of the exchange.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         stamp(self.micros())
     }
 
-    /// Stops it where it is.
+    /// Stops the clock.
     pub fn stop(&self) {
         let mut inner = self.lock();
         inner.stopped_at = Some(inner.now());
@@ -54,13 +54,13 @@ impl Time {
         self.wake();
     }
 
-    /// Stops it at a time.
+    /// Stops the clock at a time.
     pub fn stop_at(&self, time: DateTime<Utc>) {
         self.lock().stopped_at = Some(time.timestamp_micros());
         self.wake();
     }
 
-    /// Lets it run on from where it is.
+    /// Resumes the clock from its current time.
     pub fn resume(&self) {
         let mut inner = self.lock();
         if let Some(stopped) = inner.stopped_at.take() {
@@ -70,7 +70,7 @@ impl Time {
         self.wake();
     }
 
-    /// Moves it forward, be it stopped or not. What falls due meanwhile happens, in its order.
+    /// Moves the clock forward, stopped or not. Runs the actions that are due, in order.
     pub fn advance(&self, by: Duration) {
         let by = Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX);
         let mut inner = self.lock();
@@ -86,7 +86,7 @@ impl Time {
         self.lock().now()
     }
 
-    /// How long it takes until a time, if it runs.
+    /// Returns the duration until a time, or `None` if the clock is stopped.
     pub(crate) fn until(&self, time: Micros) -> Option<Duration> {
         let inner = self.lock();
         let left = time.saturating_sub(inner.now()).max(0);
@@ -96,12 +96,12 @@ impl Time {
             .then(|| Duration::from_micros(left.unsigned_abs()))
     }
 
-    /// Tells whoever waits for what is to happen to look again.
+    /// Wakes the timer.
     pub(crate) fn wake(&self) {
         self.0.changed.notify_one();
     }
 
-    /// Until that is told.
+    /// Waits for [`wake`](Self::wake).
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
     }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stops_moves_and_goes_on() {
+    fn clock_stops_moves_and_resumes() {
         let time = Time::default();
         time.stop();
         let stopped = time.now();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_have_as_many_digits_as_there_are() {
+    fn timestamps_omit_trailing_zeros() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(240_500_000), "1970-01-01T00:04:00.5Z");
         assert_eq!(rfc3339(1), "1970-01-01T00:00:00.000001Z");

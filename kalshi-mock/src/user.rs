@@ -1,4 +1,4 @@
-//! `User`: a member of the exchange, with a key to call with.
+//! [`User`]: a user of the exchange and its key.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -16,7 +16,7 @@ pub struct User {
     shared: Arc<Shared>,
     address: SocketAddr,
     index: u32,
-    /// Tier, and whether it counts.
+    /// Tier, and true if its limits apply.
     limits: (Tier, bool),
     balance: Dollars,
     key: PrivateKey,
@@ -65,29 +65,29 @@ impl User {
         )
     }
 
-    /// Its `user_id`.
+    /// Returns the `user_id`.
     #[must_use]
     pub fn id(&self) -> String {
         self.shared.state().user(self.index).id.to_string()
     }
 
-    /// Its key, and what the exchange calls that.
+    /// Returns the key and its id.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.credentials.clone()
     }
 
-    /// The private half of its key, for programs that want a file.
+    /// Returns the private key, for programs that read it from a file.
     #[must_use]
     pub fn private_key(&self) -> &PrivateKey {
         &self.key
     }
 
-    /// The exchange's addresses.
+    /// Returns the URLs of the exchange.
     ///
     /// # Errors
     ///
-    /// None for an exchange on this machine.
+    /// Returns an error if the exchange does not listen on a loopback address.
     pub fn environment(&self) -> Result<Environment, ConfigError> {
         let address = self.address;
         Environment::custom(
@@ -96,20 +96,20 @@ impl User {
         )
     }
 
-    /// A client that calls as this user, with the limits of its tier and the exchange's clock.
+    /// Returns a client of this user, with the limits of its tier and the clock of the exchange.
     ///
     /// # Errors
     ///
-    /// Those of [`ClientBuilder::build`].
+    /// Returns an error if [`ClientBuilder::build`] does.
     pub fn client(&self) -> Result<Client, ConfigError> {
         self.client_builder()?.build()
     }
 
-    /// The same, to be told more.
+    /// Returns a builder with the settings of [`client`](Self::client).
     ///
     /// # Errors
     ///
-    /// Those of [`environment`](Self::environment).
+    /// Returns an error if [`environment`](Self::environment) does.
     pub fn client_builder(&self) -> Result<ClientBuilder, ConfigError> {
         let limits = match self.limits {
             (tier, true) => RateLimits::Tier(tier),
@@ -123,14 +123,14 @@ impl User {
             .clock(clock))
     }
 
-    /// Registers the public half of another key of this user. A key that has the id already is replaced, whoever's it is.
+    /// Registers the public half of another key of this user. Replaces the key with that id, even one of another user.
     pub fn register_key(&self, key_id: &str, key: PublicKey) {
         self.shared
             .keys
             .insert(key_id, Key::new(key_id, self.index, key));
     }
 
-    /// Pays money in on a shard, in whole cents; a negative amount is taken out, as far as it is there. Nobody has more than
+    /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is
     /// 100 million dollars.
     pub fn deposit(&self, exchange_index: u32, amount: Dollars) {
         let cents = amount.micros() / 10_000;

@@ -1,18 +1,19 @@
-//! Checks values against the schemas of the contract.
+//! Checks values against the schemas of the spec.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Refusal, contract::Contract};
+use crate::{Rejection, spec::resolve};
 
-/// Refuses a value that does not fit a schema, with its path. Members that the schema does not know are let through, and so is
-/// null for a member that may be left out.
-pub(crate) fn check(schema: &Value, value: &Value, path: &str) -> Result<(), Refusal> {
-    fits(schema, value, path).map_err(Refusal::invalid)
+/// Checks a value against a schema. Unknown fields are allowed, and so is null for an optional field.
+///
+/// Returns a rejection with the path of the first mismatch.
+pub(crate) fn check(schema: &Value, value: &Value, path: &str) -> Result<(), Rejection> {
+    fits(schema, value, path).map_err(Rejection::invalid)
 }
 
-/// The value of a parameter that arrived as text, as its schema types it. None if it was not sent.
+/// Parses a parameter by its schema, or returns `None` if it was not sent.
 pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
     let last = *given.last()?;
     let schema = resolve(schema);
@@ -29,11 +30,11 @@ pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
         _ => json!(text),
     };
     if kind(schema) != "array" {
-        // As good as not there.
+        // An empty parameter counts as absent.
         return (!last.is_empty()).then(|| typed(last, schema));
     }
     let items = resolve(&schema["items"]);
-    // Joined by commas or repeated: the exchange documents both, by operation, and clients differ.
+    // Joined by commas or repeated: the exchange documents both, depending on the operation.
     let texts = given.iter().flat_map(|text| text.split(','));
     Some(
         texts
@@ -182,7 +183,7 @@ fn format(schema: &Value, text: &str, path: &str) -> Result<(), String> {
         .ok_or_else(|| format!("{}: must be {what}", name(path)))
 }
 
-/// Amounts are texts to the contract.
+/// Checks amounts, which are strings in the spec.
 fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
     let Some(text) = value.as_str() else {
         return Ok(());
@@ -200,15 +201,6 @@ fn money(schema: &str, value: &Value, path: &str) -> Result<(), String> {
     };
     fits.then_some(())
         .ok_or_else(|| format!("{}: must be {what}", name(path)))
-}
-
-/// What a schema is, behind its reference.
-pub(crate) fn resolve(schema: &Value) -> &Value {
-    let name = schema["$ref"]
-        .as_str()
-        .and_then(|text| text.rsplit('/').next());
-    name.and_then(|name| Contract::get().schemas.get(name))
-        .unwrap_or(schema)
 }
 
 fn kind(schema: &Value) -> &str {
@@ -238,12 +230,12 @@ mod tests {
     fn said(schema: Value, value: Value) -> String {
         check(&schema, &value, "x")
             .err()
-            .map(|refusal| refusal.details)
+            .map(|rejection| rejection.details)
             .unwrap_or_default()
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn mismatch_names_its_path() {
         for (schema, value, expected) in [
             (
                 json!({ "type": "integer" }),
@@ -326,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_let_through() {
+    fn valid_values_are_accepted() {
         for (schema, value) in [
             (
                 json!({ "type": "object", "properties": { "y": { "type": "boolean" } } }),
@@ -347,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_typed() {
+    fn parameters_are_typed_by_their_schema() {
         let integers = json!({ "type": "array", "items": { "type": "integer" } });
         assert_eq!(from_text(&integers, &["1,2", "3"]), Some(json!([1, 2, 3])));
         assert_eq!(

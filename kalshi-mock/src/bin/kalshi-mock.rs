@@ -1,4 +1,4 @@
-//! The program `kalshi-mock`: an exchange on this machine, for programs in any language.
+//! The program `kalshi-mock`: a local exchange for programs in any language.
 
 use std::{
     env,
@@ -16,41 +16,41 @@ use kalshi_mock::{FaultRule, MockExchange, MockExchangeBuilder};
 use kalshi_sdk::{Dollars, PrivateKey, auth::KeyAlgorithm, limits::Tier};
 use serde_json::json;
 
-/// A local Kalshi exchange: checks signatures, keeps books and money, and misbehaves when told to.
+/// A local Kalshi exchange: checks signatures, keeps books and money, and injects faults.
 ///
-/// It makes a key, writes its private half to a file, and prints where everything is. It runs until ctrl-C.
+/// Generates a key, writes it to a file, and prints the URLs and the path of the key. Runs until ctrl-C.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]
 struct Options {
-    /// The port to listen on; 0 takes any that is free.
+    /// Port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Print one line of JSON, and nothing else: `base_url`, `ws_url`, `key_id`, `private_key_path`.
+    /// Print only one line of JSON: `base_url`, `ws_url`, `key_id`, `private_key_path`.
     #[arg(long)]
     json: bool,
-    /// The kind of key to make.
+    /// Algorithm of the key.
     #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
     key_type: KeyType,
-    /// Where to write the private key, as PKCS#8 PEM [default: a file in the folder for temporary files, removed at the end].
+    /// Path of the private key, written as PKCS#8 PEM [default: a temporary file, removed at exit].
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
-    /// The usage tier, which sets how many calls a second are served.
+    /// Usage tier, which determines the rate limits.
     #[arg(long, value_enum, default_value_t = UsageTier::Basic)]
     tier: UsageTier,
-    /// What the account holds, in dollars.
+    /// Balance of the account, in dollars.
     #[arg(long, default_value = "10000", value_name = "DOLLARS")]
     balance: Dollars,
-    /// Where chance begins: the same seed gives the same ids and books.
+    /// Seed of ids and initial books.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Something to go wrong, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
+    /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
     /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value,
     /// null-lists, extra-member, missing-member=NAME, clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
-    /// Write every request and its answer to a file, one line of JSON each.
+    /// Write every request and its response to a file, one line of JSON each.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ enum UsageTier {
     Paragon,
     Prime,
     Prestige,
-    /// No call is refused for want of tokens.
+    /// Disable rate limits.
     Unlimited,
 }
 
@@ -113,7 +113,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     })?;
     announce(&exchange, &path, json)?;
     stop.asked().await;
-    // Whoever says it twice does not want to wait for the calls under way.
+    // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
         () = exchange.shut_down() => {}
         () = stop.asked() => {}
@@ -134,7 +134,7 @@ fn builder(options: Options) -> MockExchangeBuilder {
         .with_seed(options.seed)
         .with_balance(options.balance)
         .with_key_algorithm(algorithm)
-        // Nobody asks for them here.
+        // The program never reads them.
         .with_requests(0);
     let builder = match options.tier {
         UsageTier::Basic => builder.with_tier(Tier::Basic),
@@ -152,7 +152,7 @@ fn builder(options: Options) -> MockExchangeBuilder {
     }
 }
 
-/// Writes a key for its owner's eyes only. What was there before is replaced, and a link is not followed.
+/// Writes a key that only its owner can read. Replaces an existing file, and does not follow a symbolic link.
 fn write_key(path: &Path, key: &PrivateKey) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
         fs::remove_file(path)?;
@@ -193,7 +193,7 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
     out.flush()
 }
 
-/// What tells the program to stop: heard from the moment it is made, so that nobody is told of an exchange that ctrl-C would kill.
+/// The signals that stop the program. Handled from creation on, so that ctrl-C never kills an exchange that was already announced.
 #[cfg(unix)]
 struct Stop {
     interrupt: tokio::signal::unix::Signal,
@@ -218,7 +218,7 @@ impl Stop {
     }
 }
 
-/// What tells the program to stop.
+/// The signals that stop the program.
 #[cfg(not(unix))]
 struct Stop;
 
@@ -229,7 +229,7 @@ impl Stop {
     }
 
     async fn asked(&mut self) {
-        // Where ctrl-C cannot be heard, it ends the program by itself.
+        // If ctrl-C cannot be handled, it ends the program anyway.
         _ = tokio::signal::ctrl_c().await;
     }
 }

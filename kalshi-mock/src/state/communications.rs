@@ -1,158 +1,37 @@
-//! Requests for quote, and quotes: offered, accepted, confirmed in time, executed.
+//! Operations on requests for quote and quotes: create, accept, confirm, execute.
 
 use kalshi_sdk::{Contracts, Dollars};
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, News, REMEMBERED, Side, State,
-    book::{self, Order, complement},
-    market::Fees,
-    orders::LARGEST,
+    Due, MarketIndex, REMEMBERED, State,
+    account::Account,
+    event::Event,
+    order::{MAX_COUNT, Order},
+    quote::{Quote, QuoteStatus, Rfq},
+    side::{Side, complement},
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
-/// How long a maker may take to confirm what was accepted.
-pub(crate) const CONFIRM_WITHIN: Micros = 30 * SECOND;
-/// How long after that the trade happens.
+/// Delay between the confirmation of a quote and its trade.
 pub(crate) const EXECUTE_AFTER: Micros = 15 * SECOND;
-/// Requests of a user that may be open at once.
-const MOST_OPEN: usize = 100;
-
-/// A request for quote.
-#[derive(Clone, Debug)]
-pub(crate) struct Rfq {
-    pub(crate) id: Uuid,
-    pub(crate) creator: Account,
-    pub(crate) market: MarketIndex,
-    /// None where a cost is the target.
-    pub(crate) contracts: Option<Contracts>,
-    pub(crate) target_cost: Option<Dollars>,
-    /// Whether fees come on top of the target.
-    pub(crate) excludes_fees: bool,
-    pub(crate) rest_remainder: bool,
-    /// Whether others do not see who asks, until it has traded.
-    pub(crate) obscured: bool,
-    pub(crate) open: bool,
-    pub(crate) executed: bool,
-    pub(crate) created: Micros,
-    pub(crate) updated: Micros,
-}
-
-/// Where a quote is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum QuoteStatus {
-    Open,
-    Accepted,
-    Confirmed,
-    Executed,
-    Cancelled,
-}
-
-/// An offer to trade what was requested: bids for both outcomes.
-#[derive(Clone, Debug)]
-pub(crate) struct Quote {
-    pub(crate) id: Uuid,
-    /// The number of its request.
-    pub(crate) rfq: u64,
-    pub(crate) creator: Account,
-    pub(crate) yes_bid: Dollars,
-    pub(crate) no_bid: Dollars,
-    pub(crate) rest_remainder: bool,
-    pub(crate) post_only: bool,
-    pub(crate) status: QuoteStatus,
-    /// The bid that was accepted.
-    pub(crate) accepted: Option<Side>,
-    pub(crate) created: Micros,
-    pub(crate) updated: Micros,
-    pub(crate) accepted_at: Option<Micros>,
-    pub(crate) confirmed_at: Option<Micros>,
-    pub(crate) executed_at: Option<Micros>,
-    pub(crate) cancelled_at: Option<Micros>,
-    pub(crate) cancellation: Option<&'static str>,
-    /// The orders that it became: the maker's and the requester's.
-    pub(crate) orders: Option<(Uuid, Uuid)>,
-}
-
-impl Quote {
-    /// What the maker pays for a contract of the outcome it bids for.
-    pub(crate) fn bid(&self, side: Side) -> Dollars {
-        match side {
-            Side::Bid => self.yes_bid,
-            Side::Ask => self.no_bid,
-        }
-    }
-
-    fn may_be_confirmed(&self, now: Micros) -> bool {
-        self.accepted_at
-            .is_some_and(|accepted| now <= accepted + CONFIRM_WITHIN)
-    }
-
-    /// Whether it is to trade, or may yet be.
-    fn stands(&self, now: Micros) -> bool {
-        match self.status {
-            QuoteStatus::Confirmed => true,
-            QuoteStatus::Accepted => self.may_be_confirmed(now),
-            _ => false,
-        }
-    }
-
-    fn cancel(&mut self, reason: &'static str, now: Micros) {
-        self.status = QuoteStatus::Cancelled;
-        self.cancellation = Some(reason);
-        self.cancelled_at = Some(now);
-        self.updated = now;
-    }
-}
-
-/// What others see of who does not want to be seen: the SHA-256 of nothing.
-pub(crate) const NOBODY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-impl Rfq {
-    /// How many contracts a quote of `bid` is for: those asked for, or what the target buys of the other outcome.
-    pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
-        if let Some(contracts) = self.contracts {
-            return contracts;
-        }
-        let unit = complement(bid);
-        let target = self.target_cost.map_or(0, Dollars::micros);
-        let fits = |hundredths: i64| {
-            let count = Contracts::from_hundredths(hundredths);
-            let fee = if self.excludes_fees {
-                0
-            } else {
-                fees.taker(unit, count)
-            };
-            book::cost(unit, count).saturating_add(fee) <= target
-        };
-        // The most that fits, between what surely does and what surely does not.
-        let (mut fitting, mut beyond) = (0, LARGEST.hundredths() + 1);
-        while beyond - fitting > 1 {
-            let middle = fitting + (beyond - fitting) / 2;
-            match fits(middle) {
-                true => fitting = middle,
-                false => beyond = middle,
-            }
-        }
-        Contracts::from_hundredths(fitting)
-    }
-}
+/// Limit of open requests per user.
+const MAX_OPEN: usize = 100;
 
 impl State {
     pub(crate) fn create_rfq(
         &mut self,
         mut rfq: Rfq,
         replaces: impl Fn(&Rfq) -> bool,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<Uuid, Rejection> {
         let mine = |other: &Rfq| other.open && other.creator.user == rfq.creator.user;
         let count = rfq.contracts.unwrap_or_default();
-        if count > LARGEST {
-            return Err(Refusal::invalid(format!(
-                "contracts_fp: must be lte {LARGEST}"
+        if count > MAX_COUNT {
+            return Err(Rejection::invalid(format!(
+                "contracts_fp: must be lte {MAX_COUNT}"
             )));
         }
         let ticker = self
@@ -172,21 +51,21 @@ impl State {
         for number in replaced {
             self.close_rfq(number);
         }
-        if self.rfqs.values().filter(|other| mine(other)).count() >= MOST_OPEN {
-            return Err(Refusal::bad(
+        if self.rfqs.values().filter(|other| mine(other)).count() >= MAX_OPEN {
+            return Err(Rejection::bad(
                 "too_many_rfqs",
-                format!("{MOST_OPEN} are open already"),
+                format!("{MAX_OPEN} are open already"),
             ));
         }
         rfq.id = self.id();
         let (id, number) = (rfq.id, self.next());
-        self.tell(|_| Some(News::RfqCreated(rfq.clone())));
+        self.emit(|_| Some(Event::RfqCreated(rfq.clone())));
         self.rfqs.insert(number, rfq);
         self.forget_quotes();
         Ok(id)
     }
 
-    /// Forgets the oldest requests that are over, with their quotes, when there are many.
+    /// Drops the oldest closed request and its quotes if there are more than [`REMEMBERED`].
     fn forget_quotes(&mut self) {
         if self.rfqs.len() <= REMEMBERED {
             return;
@@ -199,31 +78,31 @@ impl State {
         }
     }
 
-    /// A request by its id, with its number.
-    pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Refusal> {
+    /// Returns a request and its number.
+    pub(crate) fn rfq(&self, id: Uuid) -> Result<(u64, &Rfq), Rejection> {
         self.rfqs
             .iter()
             .rev()
             .find(|(_, rfq)| rfq.id == id)
             .map(|(number, rfq)| (*number, rfq))
-            .ok_or_else(|| Refusal::not_found("no such RFQ"))
+            .ok_or_else(|| Rejection::not_found("no such RFQ"))
     }
 
-    /// Whether a quote on a request is confirmed, or may yet be.
+    /// Returns true if a quote on a request is confirmed, or can still be.
     pub(crate) fn is_accepted(&self, number: u64) -> bool {
         self.quotes
             .values()
-            .any(|quote| quote.rfq == number && quote.stands(self.now))
+            .any(|quote| quote.rfq == number && quote.is_pending(self.now))
     }
 
-    /// Closes a request; open quotes on it are cancelled.
+    /// Closes a request and cancels its open quotes.
     pub(crate) fn close_rfq(&mut self, number: u64) {
         let now = self.now;
         if let Some(rfq) = self.rfqs.get_mut(&number) {
             rfq.open = false;
             rfq.updated = now;
             let rfq = rfq.clone();
-            self.tell(|_| Some(News::RfqDeleted(rfq)));
+            self.emit(|_| Some(Event::RfqDeleted(rfq)));
         }
         let on_it = |quote: &&mut Quote| quote.rfq == number && quote.status == QuoteStatus::Open;
         for quote in self.quotes.values_mut().filter(on_it) {
@@ -231,16 +110,16 @@ impl State {
         }
     }
 
-    pub(crate) fn create_quote(&mut self, mut quote: Quote) -> Result<Uuid, Refusal> {
+    pub(crate) fn create_quote(&mut self, mut quote: Quote) -> Result<Uuid, Rejection> {
         let rfq = self
             .rfqs
             .get(&quote.rfq)
-            .ok_or_else(|| Refusal::not_found("no such RFQ"))?;
+            .ok_or_else(|| Rejection::not_found("no such RFQ"))?;
         if !rfq.open {
-            return Err(Refusal::conflict("rfq_closed", "the RFQ is closed"));
+            return Err(Rejection::conflict("rfq_closed", "the RFQ is closed"));
         }
         if rfq.creator.user == quote.creator.user {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "own_rfq",
                 "an RFQ of one's own cannot be quoted",
             ));
@@ -248,7 +127,7 @@ impl State {
         let (yes, no) = (quote.yes_bid.micros(), quote.no_bid.micros());
         let fits = |bid: i64| (0..Dollars::ONE.micros()).contains(&bid) && bid % 100 == 0;
         if !fits(yes) || !fits(no) || yes + no > Dollars::ONE.micros() || yes + no == 0 {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "yes_bid, no_bid: must each be gte 0 and lt 1 with up to 4 decimals, together lte 1 and not 0",
             ));
         }
@@ -268,7 +147,7 @@ impl State {
             bid.is_zero() || self.can_trade(quote.creator, (side, price, count), rfq.market, false)
         };
         if !affords(Side::Bid) || !affords(Side::Ask) {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "insufficient_balance",
                 format!("less than that is available on shard {}", market.shard),
             ));
@@ -283,47 +162,47 @@ impl State {
         quote.id = self.id();
         let (id, number) = (quote.id, self.next());
         self.quotes.insert(number, quote);
-        self.tell_quote(number, "quote_created");
+        self.emit_quote(number, "quote_created");
         Ok(id)
     }
 
-    /// A quote by its id, with its number.
-    pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Refusal> {
+    /// Returns a quote and its number.
+    pub(crate) fn quote(&self, id: Uuid) -> Result<(u64, &Quote), Rejection> {
         self.quotes
             .iter()
             .rev()
             .find(|(_, quote)| quote.id == id)
             .map(|(number, quote)| (*number, quote))
-            .ok_or_else(|| Refusal::not_found("no such quote"))
+            .ok_or_else(|| Rejection::not_found("no such quote"))
     }
 
-    /// Takes back an open quote.
-    pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Refusal> {
+    /// Cancels an open quote.
+    pub(crate) fn delete_quote(&mut self, number: u64) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Open);
-        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         quote.cancel("deleted", now);
         Ok(())
     }
 
-    pub(crate) fn accept_quote(&mut self, number: u64, side: Side) -> Result<(), Refusal> {
+    pub(crate) fn accept_quote(&mut self, number: u64, side: Side) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get(&number)
             .filter(|quote| quote.status == QuoteStatus::Open);
-        let quote = quote.ok_or_else(|| Refusal::not_found("no such open quote"))?;
+        let quote = quote.ok_or_else(|| Rejection::not_found("no such open quote"))?;
         if quote.bid(side).is_zero() {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "accepted_side: there is no bid on that side",
             ));
         }
-        // One at a time: an accepted one stands in the way until its maker has let it lapse.
+        // Only one quote can be accepted at a time, until its confirmation times out.
         if self.is_accepted(quote.rfq) {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "already_accepted",
                 "another quote on the RFQ is accepted",
             ));
@@ -334,20 +213,21 @@ impl State {
             quote.accepted_at = Some(now);
             quote.updated = now;
         }
-        self.tell_quote(number, "quote_accepted");
+        self.emit_quote(number, "quote_accepted");
         Ok(())
     }
 
-    pub(crate) fn confirm_quote(&mut self, number: u64) -> Result<(), Refusal> {
+    pub(crate) fn confirm_quote(&mut self, number: u64) -> Result<(), Rejection> {
         let now = self.now;
         let quote = self
             .quotes
             .get_mut(&number)
             .filter(|quote| quote.status == QuoteStatus::Accepted);
-        let quote = quote
-            .ok_or_else(|| Refusal::bad("not_accepted", "the quote is not accepted, or no more"))?;
+        let quote = quote.ok_or_else(|| {
+            Rejection::bad("not_accepted", "the quote is not accepted, or no more")
+        })?;
         if !quote.may_be_confirmed(now) {
-            return Err(Refusal::bad("expired", "the time to confirm is over"));
+            return Err(Rejection::bad("expired", "the time to confirm is over"));
         }
         quote.status = QuoteStatus::Confirmed;
         quote.confirmed_at = Some(now);
@@ -356,7 +236,7 @@ impl State {
         Ok(())
     }
 
-    /// Trades what was accepted and confirmed, or cancels it where one of the two cannot pay.
+    /// Executes a confirmed quote, or cancels it if a party cannot pay.
     pub(super) fn execute_quote(&mut self, number: u64) {
         let now = self.now;
         let Some(quote) = self.quotes.get(&number).cloned() else {
@@ -366,7 +246,7 @@ impl State {
             return;
         };
         let bid = quote.bid(side);
-        // The maker buys what it bid for; the requester the other outcome.
+        // The maker buys the outcome it bid for; the requester buys the other one.
         let price = if side == Side::Bid {
             bid
         } else {
@@ -410,14 +290,14 @@ impl State {
             quote.updated = now;
             quote.orders = Some((maker, taker));
         }
-        self.tell_quote(number, "quote_executed");
+        self.emit_quote(number, "quote_executed");
         if let Some(rfq) = self.rfqs.get_mut(&quote.rfq) {
             rfq.executed = true;
         }
         self.close_rfq(quote.rfq);
     }
 
-    /// Whether an account can pay its side of a trade.
+    /// Returns true if an account can pay its side of a trade.
     fn can_trade(
         &self,
         account: Account,
@@ -445,7 +325,7 @@ impl State {
             >= 0
     }
 
-    /// An order that stands for one side of an executed quote.
+    /// Creates the order for one side of an executed quote.
     fn executed(
         &mut self,
         account: Account,

@@ -1,4 +1,4 @@
-//! Order groups: a limit on the contracts matched in any 15 seconds, and what happens when it is reached.
+//! Order groups: a limit on the contracts matched in any 15 seconds. Reaching it cancels the orders of the group.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::{Account, Shard, State};
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
-/// The time over which matched contracts are counted.
+/// Window in which matched contracts are counted.
 const WINDOW: Micros = 15 * SECOND;
 
-/// The most groups a user may have.
+/// Limit of groups per user.
 const MOST: usize = 100_000;
 
 /// An order group.
@@ -23,19 +23,19 @@ pub(crate) struct Group {
     pub(crate) account: Account,
     pub(crate) shard: Shard,
     pub(crate) limit: Contracts,
-    /// Whether it still takes orders: false from the time it triggers until it is reset.
+    /// True if the group accepts orders: false after it has triggered, until it is reset.
     pub(crate) armed: bool,
-    /// What was matched of late: when, hundredths of contracts.
+    /// Recent matches: time and hundredths of contracts.
     matched: VecDeque<(Micros, i64)>,
-    /// Its resting orders.
+    /// Resting orders of the group.
     pub(crate) orders: BTreeSet<Uuid>,
-    /// Larger for later ones.
+    /// Sequence number, in order of creation.
     pub(crate) number: u64,
     pub(crate) created: Micros,
 }
 
 impl Group {
-    /// Hundredths of contracts matched in the 15 seconds before `now`.
+    /// Returns the hundredths of contracts matched in the 15 seconds before `now`.
     fn matched(&self, now: Micros) -> i64 {
         self.matched
             .iter()
@@ -55,7 +55,7 @@ impl State {
         account: Account,
         shard: Shard,
         limit: Contracts,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<Uuid, Rejection> {
         if self
             .groups
             .values()
@@ -63,7 +63,7 @@ impl State {
             .count()
             >= MOST
         {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "too_many_order_groups",
                 format!("there are {MOST} already"),
             ));
@@ -80,30 +80,30 @@ impl State {
             created: self.now,
         };
         self.groups.insert(id, group);
-        self.tell_group(id, "created");
+        self.emit_group(id, "created");
         Ok(id)
     }
 
-    /// The group of that id, if it is this account's and on that shard.
+    /// Returns a group of an account on a shard.
     pub(crate) fn group(
         &self,
         id: Uuid,
         account: Account,
         shard: Shard,
-    ) -> Result<&Group, Refusal> {
+    ) -> Result<&Group, Rejection> {
         self.groups
             .get(&id)
             .filter(|group| group.account == account && group.shard == shard)
             .ok_or_else(|| {
-                Refusal::not_found(format!("no order group {id} in this subaccount and shard"))
+                Rejection::not_found(format!("no order group {id} in this subaccount and shard"))
             })
     }
 
-    /// Cancels its orders and takes no others, until it is reset.
+    /// Triggers a group: cancels its orders and rejects new ones until it is reset.
     pub(crate) fn trigger_group(&mut self, id: Uuid) {
         if self.groups.get(&id).is_some_and(|group| group.armed) {
             self.disarm(id);
-            self.tell_group(id, "triggered");
+            self.emit_group(id, "triggered");
         }
     }
 
@@ -117,36 +117,36 @@ impl State {
         }
     }
 
-    /// Counts from zero, and takes orders again.
+    /// Resets a group: counts from zero and accepts orders again.
     pub(crate) fn reset_group(&mut self, id: Uuid) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.matched.clear();
             group.armed = true;
-            self.tell_group(id, "reset");
+            self.emit_group(id, "reset");
         }
     }
 
-    /// Sets another limit. What was matched of late may reach it at once.
+    /// Changes the limit. The group triggers immediately if recent matches reach it.
     pub(crate) fn limit_group(&mut self, id: Uuid, limit: Contracts) {
         let now = self.now;
         if let Some(group) = self.groups.get_mut(&id) {
             group.limit = limit;
             let is_reached = group.is_reached(now);
-            self.tell_group(id, "limit_updated");
+            self.emit_group(id, "limit_updated");
             if is_reached {
                 self.trigger_group(id);
             }
         }
     }
 
-    /// Cancels its orders and forgets it.
+    /// Cancels the orders of a group and deletes it.
     pub(crate) fn delete_group(&mut self, id: Uuid) {
         self.disarm(id);
-        self.tell_group(id, "deleted");
+        self.emit_group(id, "deleted");
         self.groups.remove(&id);
     }
 
-    /// How many more hundredths of contracts it may match now.
+    /// Returns how many more hundredths of contracts a group may match now.
     pub(super) fn group_allowance(&self, id: Uuid) -> i64 {
         let Some(group) = self.groups.get(&id) else {
             return i64::MAX;
@@ -157,7 +157,7 @@ impl State {
         }
     }
 
-    /// Counts what was matched, and tells whether that reaches the limit.
+    /// Counts a match. Returns true if it reaches the limit.
     pub(super) fn count_in_group(&mut self, id: Uuid, count: Contracts) -> bool {
         let now = self.now;
         let Some(group) = self.groups.get_mut(&id) else {

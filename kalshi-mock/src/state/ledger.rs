@@ -1,81 +1,67 @@
-//! Money and positions of every account. All amounts are in millionths of a dollar, and no rule of it makes or loses one.
+//! Money and positions of every account, in millionths of a dollar. No operation creates or destroys money.
 
 use std::{collections::BTreeMap, ops::Bound};
 
 use kalshi_sdk::{Contracts, Dollars};
 
-use super::{MarketIndex, Rank, Shard, Side, book};
+use super::{
+    MarketIndex, Shard,
+    account::Account,
+    book::Rank,
+    side::{self, Side},
+};
 use crate::time::Micros;
-
-/// A user's subaccount; 0 is the primary account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Account {
-    pub(crate) user: u32,
-    pub(crate) subaccount: u8,
-}
-
-impl Account {
-    /// Whoever is on the other side of a test: it quotes what the test tells it to, and money is no object.
-    pub(crate) const HOUSE: Self = Self {
-        user: 0,
-        subaccount: 0,
-    };
-
-    pub(crate) fn is_house(self) -> bool {
-        self == Self::HOUSE
-    }
-}
 
 /// An account's money on one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cash {
     pub(crate) amount: i64,
-    /// What resting orders may need of it.
+    /// Part reserved for resting orders.
     pub(crate) reserved: i64,
     pub(crate) updated: Micros,
 }
 
-/// What an account has in one market.
+/// Position and resting orders of an account in one market.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     /// Hundredths of contracts of YES; of NO if negative.
     pub(crate) position: i64,
-    /// What the position cost.
+    /// Cost of the position.
     pub(crate) cost: i64,
-    /// Spent in all.
+    /// Total cost of all trades.
     pub(crate) traded: i64,
-    /// Hundredths of contracts traded in all.
+    /// Hundredths of contracts traded.
     pub(crate) volume: i64,
     pub(crate) realized: i64,
     pub(crate) fees: i64,
     pub(crate) updated: Micros,
-    /// Whether the market has settled and this was paid out.
+    /// True once the market has settled and the position was paid out.
     pub(crate) settled: bool,
     bids: Resting,
     asks: Resting,
     reserved: i64,
 }
 
-/// The account's own resting orders on one side.
+/// Resting orders of the account on one side.
 #[derive(Clone, Debug, Default)]
 struct Resting {
     orders: BTreeMap<Rank, Rest>,
     needs: i64,
 }
 
-/// What one resting order may need.
+/// Funding of one resting order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest {
-    /// What a contract costs.
+    /// Price per contract of the outcome bought.
     pub(crate) unit: Dollars,
     pub(crate) count: Contracts,
-    /// What its fees may come to.
+    /// Maximum fees.
     pub(crate) fees: i64,
 }
 
 impl Rest {
     fn needs(self) -> i64 {
-        book::cost(self.unit, self.count) + self.fees
+        side::cost(self.unit, self.count) + self.fees
     }
 }
 
@@ -91,14 +77,14 @@ impl Resting {
         self.needs -= before.map_or(0, Rest::needs);
     }
 
-    /// What the best `closing` hundredths of contracts would cost: they close a position, and closing costs nothing.
-    /// `added` counts as an order, those in `gone` do not.
+    /// Returns the cost of the best `closing` hundredths of contracts. They close a position, so they need no funding.
+    /// `added` counts as a resting order; orders in `gone` do not.
     fn credit(&self, closing: i64, added: Option<(Rank, Rest)>, gone: &[Rank]) -> i64 {
         let mut left = closing;
         let mut credit = 0;
         let mut take = |rest: &Rest| {
             let count = rest.count.hundredths().min(left);
-            credit += book::cost(rest.unit, Contracts::from_hundredths(count));
+            credit += side::cost(rest.unit, Contracts::from_hundredths(count));
             left -= count;
             left > 0
         };
@@ -123,14 +109,14 @@ impl Resting {
     }
 }
 
-/// A change that is only thought of: what rests then.
+/// A hypothetical change of position and resting orders.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Thought<'a> {
-    /// The change of the position.
+    /// Change of the position.
     pub(crate) position: i64,
-    /// An order that rests then.
+    /// An additional resting order.
     pub(crate) added: Option<(Side, Rank, Rest)>,
-    /// Orders that rest no more.
+    /// Resting orders that are removed.
     pub(crate) gone: &'a [(Side, Rank)],
 }
 
@@ -142,12 +128,12 @@ impl Holding {
         }
     }
 
-    /// How far a trade on `side` would reduce the position.
+    /// Returns how many contracts on `side` would reduce the position.
     pub(crate) fn reducible(&self, side: Side) -> Contracts {
         Contracts::from_hundredths(closing(self.position, side))
     }
 
-    /// What all resting orders may need: those that would close the position need nothing.
+    /// Returns the funding of all resting orders. Orders that would close the position need none.
     fn needs(&self, thought: Thought<'_>) -> i64 {
         let position = self.position + thought.position;
         [Side::Bid, Side::Ask]
@@ -178,15 +164,15 @@ impl Holding {
     }
 }
 
-/// What a trade changes in the cash of whoever holds `position`, without fees.
+/// Returns the change in cash that a trade causes for the holder of `position`, without fees.
 pub(crate) fn cash_of(position: i64, side: Side, unit: Dollars, count: Contracts) -> i64 {
     let closes = closing(position, side).min(count.hundredths());
     let opens = count.hundredths() - closes;
-    let cost = |unit, hundredths| book::cost(unit, Contracts::from_hundredths(hundredths));
-    cost(book::complement(unit), closes) - cost(unit, opens)
+    let cost = |unit, hundredths| side::cost(unit, Contracts::from_hundredths(hundredths));
+    cost(side::complement(unit), closes) - cost(unit, opens)
 }
 
-/// How many hundredths of contracts bought on `side` only close a position.
+/// Returns how many hundredths of contracts bought on `side` close the position.
 fn closing(position: i64, side: Side) -> i64 {
     match side {
         Side::Bid => (-position).max(0),
@@ -194,14 +180,14 @@ fn closing(position: i64, side: Side) -> i64 {
     }
 }
 
-/// The books of account.
+/// Cash and holdings of all accounts.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     cash: BTreeMap<(Account, Shard), Cash>,
     holdings: BTreeMap<(Account, MarketIndex), Holding>,
-    /// Fees the exchange has earned.
+    /// Fees collected by the exchange.
     pub(crate) fees: i64,
-    /// What was paid in, less what was paid out.
+    /// Deposits minus withdrawals.
     pub(crate) paid_in: i64,
 }
 
@@ -210,7 +196,7 @@ impl Ledger {
         self.cash.get(&(account, shard)).copied()
     }
 
-    /// All cash of a user: subaccount, shard, cash.
+    /// Iterates over the cash of a user by subaccount and shard.
     pub(crate) fn cash_of_user(&self, user: u32) -> impl Iterator<Item = (u8, Shard, Cash)> {
         self.cash
             .iter()
@@ -218,7 +204,7 @@ impl Ledger {
             .map(|((account, shard), cash)| (account.subaccount, *shard, *cash))
     }
 
-    /// What can be spent.
+    /// Returns the cash that is not reserved.
     pub(crate) fn available(&self, account: Account, shard: Shard) -> i64 {
         self.cash(account, shard)
             .map_or(0, |cash| cash.amount - cash.reserved)
@@ -228,7 +214,7 @@ impl Ledger {
         self.holdings.get(&(account, market))
     }
 
-    /// What a user holds: subaccount, market, holding.
+    /// Iterates over the holdings of a user by subaccount and market.
     pub(crate) fn holdings_of_user(
         &self,
         user: u32,
@@ -239,7 +225,7 @@ impl Ledger {
             .map(|((account, market), holding)| (account.subaccount, *market, holding))
     }
 
-    /// What everybody holds in a market.
+    /// Returns the accounts with a holding in a market.
     pub(crate) fn holders(&self, market: MarketIndex) -> Vec<Account> {
         self.holdings
             .keys()
@@ -248,21 +234,22 @@ impl Ledger {
             .collect()
     }
 
-    /// Whether a user has something in a market, be it an order.
+    /// Returns true if a user has a position or an order in a market, or had one.
     pub(crate) fn is_touched(&self, market: MarketIndex) -> bool {
-        let of_user =
-            |(account, other): &(Account, MarketIndex)| *other == market && !account.is_house();
+        let of_user = |(account, other): &(Account, MarketIndex)| {
+            *other == market && !account.is_market_maker()
+        };
         self.holdings.keys().any(of_user)
     }
 
-    /// Changes an account's cash. Opens the account on that shard, if it had none there.
+    /// Changes the cash of an account. Opens the account on that shard if necessary.
     pub(crate) fn pay(&mut self, account: Account, shard: Shard, amount: i64, now: Micros) {
         let cash = self.cash.entry((account, shard)).or_default();
         cash.amount += amount;
         cash.updated = now;
     }
 
-    /// What could be spent after a trade that pays `paid` (fees and all) and after the change of what rests.
+    /// Returns the available cash after paying `paid`, fees included, and after a change of the resting orders.
     pub(crate) fn available_after(
         &self,
         account: Account,
@@ -290,15 +277,15 @@ impl Ledger {
         let closes = closing(holding.position, side).min(count.hundredths());
         let opens = count.hundredths() - closes;
         if closes > 0 {
-            // The part of the cost that goes, rounded down; what is left of it goes with the rest.
+            // The share of the cost is rounded down; the remainder leaves with the last contracts.
             let share = i128::from(holding.cost) * i128::from(closes) / i128::from(held);
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;
             holding.realized +=
-                book::cost(book::complement(unit), Contracts::from_hundredths(closes)) - gone;
+                side::cost(side::complement(unit), Contracts::from_hundredths(closes)) - gone;
         }
-        holding.cost += book::cost(unit, Contracts::from_hundredths(opens));
-        holding.traded += book::cost(unit, count);
+        holding.cost += side::cost(unit, Contracts::from_hundredths(opens));
+        holding.traded += side::cost(unit, count);
         holding.volume += count.hundredths();
         holding.position += side.signed(count);
         holding.fees += fee;
@@ -308,7 +295,7 @@ impl Ledger {
         self.reserve(account, (market, shard));
     }
 
-    /// Notes that an order rests with so much, or rests no more.
+    /// Adds, updates or removes the funding of a resting order.
     pub(crate) fn rest(
         &mut self,
         account: Account,
@@ -316,7 +303,7 @@ impl Ledger {
         (side, rank): (Side, Rank),
         rest: Option<Rest>,
     ) {
-        if account.is_house() {
+        if account.is_market_maker() {
             return;
         }
         let holding = self.holdings.entry((account, place.0)).or_default();
@@ -327,7 +314,7 @@ impl Ledger {
         self.reserve(account, place);
     }
 
-    /// Pays out what is held at a value of YES, and gives the holding as it was.
+    /// Pays out a position at a value of YES. Returns the previous holding and the revenue.
     pub(crate) fn settle(
         &mut self,
         account: Account,
@@ -340,9 +327,9 @@ impl Ledger {
         let unit = if before.position >= 0 {
             value
         } else {
-            book::complement(value)
+            side::complement(value)
         };
-        let revenue = book::cost(unit, Contracts::from_hundredths(before.position.abs()));
+        let revenue = side::cost(unit, Contracts::from_hundredths(before.position.abs()));
         holding.realized += revenue - before.cost;
         holding.position = 0;
         holding.cost = 0;
@@ -353,7 +340,7 @@ impl Ledger {
     }
 
     fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
-        if account.is_house() {
+        if account.is_market_maker() {
             return;
         }
         let Some(holding) = self.holdings.get_mut(&(account, market)) else {
@@ -365,7 +352,7 @@ impl Ledger {
         self.cash.entry((account, shard)).or_default().reserved += change;
     }
 
-    /// All money there is, with what the positions are worth together: one dollar a pair.
+    /// Returns all money, counting one dollar for each pair of YES and NO.
     #[cfg(test)]
     pub(crate) fn total(&self) -> i64 {
         let cash: i64 = self.cash.values().map(|cash| cash.amount).sum();
@@ -386,12 +373,12 @@ impl Ledger {
             .sum()
     }
 
-    /// Every account's cash but the house's.
+    /// Iterates over the cash of all accounts except the market maker's.
     #[cfg(test)]
     pub(crate) fn all_cash(&self) -> impl Iterator<Item = (Account, Cash)> {
         self.cash
             .iter()
-            .filter(|((account, _), _)| !account.is_house())
+            .filter(|((account, _), _)| !account.is_market_maker())
             .map(|((account, _), cash)| (*account, *cash))
     }
 }

@@ -1,43 +1,23 @@
-//! Series, events and markets: what is traded, on which grid, and until when.
+//! Series, events and markets, with their price grids and lifecycles.
 
 use std::collections::BTreeMap;
 
-use kalshi_sdk::{Contracts, Dollars, fees, fees::Multiplier, orders::PriceGrid};
+use kalshi_sdk::{Contracts, Dollars, orders::PriceGrid};
 use serde::Serialize;
 
 use super::{
-    Due, MarketIndex, Rank, Shard, Side, State, Step,
-    book::{Book, complement},
+    Due, MarketIndex, Shard, State,
+    book::{Book, Rank},
+    event::Step,
+    fees::Fees,
+    side::{Side, complement},
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{Micros, SECOND},
 };
 
-/// Who pays which fees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fees {
-    pub(crate) multiplier: Multiplier,
-    /// Whether makers pay too.
-    pub(crate) of_makers: bool,
-}
-
-impl Fees {
-    pub(crate) fn taker(&self, unit: Dollars, count: Contracts) -> i64 {
-        fees::taker(unit, count, self.multiplier).map_or(0, Dollars::micros)
-    }
-
-    pub(crate) fn maker(&self, unit: Dollars, count: Contracts) -> i64 {
-        let fee = if self.of_makers {
-            fees::maker(unit, count, self.multiplier)
-        } else {
-            None
-        };
-        fee.map_or(0, Dollars::micros)
-    }
-}
-
-/// A pattern of events.
+/// A series of events.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) ticker: String,
@@ -49,19 +29,19 @@ pub(crate) struct Series {
     pub(crate) updated: Micros,
 }
 
-/// One occasion of a series.
+/// An event of a series.
 #[derive(Clone, Debug)]
-pub(crate) struct Event {
+pub(crate) struct SeriesEvent {
     pub(crate) ticker: String,
     pub(crate) series: String,
     pub(crate) title: String,
     pub(crate) mutually_exclusive: bool,
     pub(crate) updated: Micros,
-    /// Larger for later ones.
+    /// Sequence number, in order of creation.
     pub(crate) number: u64,
 }
 
-/// Where a market is in its life.
+/// Lifecycle state of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MarketStatus {
@@ -72,7 +52,7 @@ pub(crate) enum MarketStatus {
     Finalized,
 }
 
-/// One range of the price grid.
+/// A range of the price grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PriceRange {
     pub(crate) start: Dollars,
@@ -80,7 +60,7 @@ pub(crate) struct PriceRange {
     pub(crate) step: Dollars,
 }
 
-/// One question with a yes and a no.
+/// A market.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
     pub(crate) ticker: String,
@@ -99,22 +79,22 @@ pub(crate) struct Market {
     pub(crate) last_price: Option<Dollars>,
     pub(crate) last_count: Contracts,
     pub(crate) volume: Contracts,
-    /// Contracts traded in each hour, for the volume of a day.
+    /// Contracts traded by hour, for the 24-hour volume.
     pub(crate) hourly: BTreeMap<i64, Contracts>,
     pub(crate) open_interest: Contracts,
     pub(crate) book: Book,
-    /// The action that last changed the book.
+    /// Number of the action that changed the book last.
     pub(crate) clock: u64,
 }
 
 impl Market {
-    /// The prices that orders may have.
+    /// Returns the grid of valid prices.
     pub(crate) fn grid(&self) -> PriceGrid {
         let ranges = self.price_ranges.iter();
         PriceGrid::new(ranges.map(|range| (range.start, range.end, range.step)))
     }
 
-    /// Contracts traded within a day.
+    /// Returns the contracts traded within 24 hours.
     pub(crate) fn volume_of_a_day(&self, now: Micros) -> Contracts {
         let from = (now - 24 * 3600 * SECOND).div_euclid(3600 * SECOND);
         let hundredths = self
@@ -127,7 +107,7 @@ impl Market {
 }
 
 impl State {
-    /// Adds up a side of a book by price, the best price first. Prices are those of YES.
+    /// Returns the price levels of a side, best first, at YES prices.
     pub(crate) fn levels(&self, market: &Market, side: Side) -> Vec<(Dollars, Contracts)> {
         let mut levels: Vec<(Dollars, i64)> = Vec::new();
         for order in market
@@ -147,7 +127,7 @@ impl State {
         levels.into_iter().map(counted).collect()
     }
 
-    /// The best price of a side, and how much rests there.
+    /// Returns the best level of a side.
     pub(crate) fn best(&self, market: &Market, side: Side) -> Option<(Dollars, Contracts)> {
         let mut best: Option<(Dollars, i64)> = None;
         for order in market
@@ -165,7 +145,7 @@ impl State {
         best.map(|(price, count)| (price, Contracts::from_hundredths(count)))
     }
 
-    /// Bids for NO, which are asks of YES: the best first, at the prices of NO.
+    /// Returns the bids for NO, which are the asks of YES: best first, at NO prices.
     pub(crate) fn no_bids(&self, market: &Market) -> Vec<(Dollars, Contracts)> {
         let asks = self.levels(market, Side::Ask);
         asks.into_iter()
@@ -173,7 +153,7 @@ impl State {
             .collect()
     }
 
-    /// How many contracts have to trade before an order does.
+    /// Returns the number of contracts ahead of an order.
     pub(crate) fn queue_position(&self, market: MarketIndex, side: Side, rank: Rank) -> Contracts {
         let Some(market) = self.markets.get(market) else {
             return Contracts::ZERO;
@@ -198,14 +178,14 @@ impl State {
         index
     }
 
-    /// Sets when a market closes.
+    /// Sets the close time of a market.
     pub(crate) fn set_close(&mut self, index: MarketIndex, closes: Micros) {
         let now = self.now;
         if let Some(market) = self.markets.get_mut(index) {
             market.closes = closes;
             market.updated = now;
             self.at(closes, Due::Close(index));
-            self.tell_step(index, Step::CloseMoved);
+            self.emit_step(index, Step::CloseMoved);
         }
     }
 
@@ -220,7 +200,7 @@ impl State {
         }
     }
 
-    /// Stops the trading of one market, or lets it go on.
+    /// Stops or resumes trading in one market.
     pub(crate) fn set_market_active(&mut self, index: MarketIndex, active: bool) {
         let now = self.now;
         let (from, to) = match active {
@@ -234,7 +214,7 @@ impl State {
         if let Some(market) = changed {
             market.status = to;
             market.updated = now;
-            self.tell_step(
+            self.emit_step(
                 index,
                 if active {
                     Step::Activated
@@ -248,7 +228,7 @@ impl State {
         }
     }
 
-    /// Closes a market for good, if its time has come: what rests is cancelled.
+    /// Closes a market if its close time has passed, and cancels its resting orders.
     pub(super) fn close(&mut self, index: MarketIndex) {
         let now = self.now;
         let Some(market) = self.markets.get_mut(index) else {
@@ -268,17 +248,17 @@ impl State {
         }
     }
 
-    /// The market of an order that is to be taken, or why none is taken.
-    pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Refusal> {
+    /// Returns the market of a new order, or rejects the order if the market is not open for trading.
+    pub(super) fn tradable(&self, ticker: &str) -> Result<(MarketIndex, &Market), Rejection> {
         let (index, market) = self
             .market(ticker)
-            .ok_or_else(|| Refusal::no_market(format!("no market {ticker}")))?;
+            .ok_or_else(|| Rejection::no_market(format!("no market {ticker}")))?;
         if !self.is_trading() {
-            return Err(Refusal::bad("trading_is_paused", "trading is paused"));
+            return Err(Rejection::bad("trading_is_paused", "trading is paused"));
         }
         match market.status {
             MarketStatus::Active => Ok((index, market)),
-            status => Err(Refusal::bad(
+            status => Err(Rejection::bad(
                 "market_not_active",
                 format!(
                     "market {ticker} is {}",

@@ -1,33 +1,24 @@
-//! Price-time priority: who trades with whom, at which price, and what that does.
+//! Matching by price-time priority.
 
 use std::collections::HashMap;
 
 use kalshi_sdk::{Contracts, Dollars};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Account, MarketIndex, News, Rank, Side, State, Status,
-    book::{self, Order},
+    MarketIndex, State,
+    account::Account,
+    book::Rank,
+    event::Event,
     ledger::{Rest, Thought, cash_of},
+    order::{Order, SelfTrade, Status},
     remember,
+    side::{Side, cost},
+    trade::{Fill, Trade},
 };
-use crate::{
-    Refusal,
-    time::{Micros, SECOND},
-};
+use crate::{Rejection, time::SECOND};
 
-/// Which order gives way when two of one user meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SelfTrade {
-    /// What is left of the incoming one is cancelled.
-    TakerAtCross,
-    /// The resting one is cancelled.
-    Maker,
-}
-
-/// An order that comes in.
+/// An incoming order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     pub(crate) account: Account,
@@ -37,27 +28,27 @@ pub(crate) struct Incoming {
     pub(crate) count: Contracts,
     pub(crate) self_trade: SelfTrade,
     pub(crate) group: Option<Uuid>,
-    /// Whether what does not trade rests.
+    /// True if the unmatched rest enters the book.
     pub(crate) rests: bool,
 }
 
-/// What an incoming order would do.
+/// The result of matching an incoming order, before it is applied.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Resting orders it trades with: order, price, count.
+    /// Matched resting orders: order, price, count.
     matches: Vec<(Uuid, Dollars, Contracts)>,
-    /// Resting orders of the same user that give way.
+    /// Resting orders of the same user that self-trade prevention cancels.
     give_way: Vec<Uuid>,
-    /// What does not trade.
+    /// Unmatched contracts.
     pub(crate) left: Contracts,
-    /// Whether what is left is cancelled: it met an order of its user, or its group's limit is reached.
+    /// True if the unmatched rest is cancelled, by self-trade prevention or by the limit of a group.
     pub(crate) stopped: bool,
-    /// Whether it met an order of its user.
+    /// True if it met an order of the same user.
     met_own: bool,
 }
 
 impl Plan {
-    /// That nothing trades and all rests.
+    /// Returns a plan in which nothing trades.
     pub(crate) fn resting(count: Contracts) -> Self {
         Self {
             left: count,
@@ -65,44 +56,18 @@ impl Plan {
         }
     }
 
-    /// Refuses an order that is post only and would cross.
-    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Refusal> {
+    /// Rejects a post-only order that would cross.
+    pub(crate) fn refuse_if(&self, post_only: bool) -> Result<(), Rejection> {
         let crosses = !self.matches.is_empty() || !self.give_way.is_empty() || self.stopped;
         match post_only && crosses {
-            true => Err(Refusal::bad("invalid_order", "post only cross")),
+            true => Err(Rejection::bad("invalid_order", "post only cross")),
             false => Ok(()),
         }
     }
 }
 
-/// A public trade.
-#[derive(Clone, Debug)]
-pub(crate) struct Trade {
-    pub(crate) id: Uuid,
-    pub(crate) market: MarketIndex,
-    pub(crate) price: Dollars,
-    pub(crate) count: Contracts,
-    pub(crate) taker_side: Side,
-    pub(crate) at: Micros,
-}
-
-/// One user's side of a trade.
-#[derive(Clone, Debug)]
-pub(crate) struct Fill {
-    pub(crate) trade: Uuid,
-    pub(crate) account: Account,
-    pub(crate) order: Uuid,
-    pub(crate) market: MarketIndex,
-    pub(crate) side: Side,
-    pub(crate) price: Dollars,
-    pub(crate) count: Contracts,
-    pub(crate) is_taker: bool,
-    pub(crate) fee: i64,
-    pub(crate) at: Micros,
-}
-
 impl State {
-    /// Goes through the other side of the book without changing anything.
+    /// Matches an order against the book without changing anything.
     pub(crate) fn plan(&self, incoming: &Incoming) -> Plan {
         let mut plan = Plan::resting(incoming.count);
         let Some(market) = self.markets.get(incoming.market) else {
@@ -118,7 +83,9 @@ impl State {
                 break;
             }
             if maker.account.user == incoming.account.user {
-                if incoming.self_trade == SelfTrade::TakerAtCross && !maker.account.is_house() {
+                if incoming.self_trade == SelfTrade::TakerAtCross
+                    && !maker.account.is_market_maker()
+                {
                     plan.stopped = true;
                     plan.met_own = true;
                     break;
@@ -158,12 +125,12 @@ impl State {
         plan
     }
 
-    /// Refuses what the account could not pay for: the trades with their fees, and what rests afterwards.
-    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Refusal> {
+    /// Rejects an order that the account cannot fund: its trades with their fees, and its resting rest.
+    pub(crate) fn afford(&self, incoming: &Incoming, plan: &Plan) -> Result<(), Rejection> {
         let Some(market) = self
             .markets
             .get(incoming.market)
-            .filter(|_| !incoming.account.is_house())
+            .filter(|_| !incoming.account.is_market_maker())
         else {
             return Ok(());
         };
@@ -200,7 +167,7 @@ impl State {
             .available_after(incoming.account, place, paid, thought);
         if left < 0 {
             let (has, lacks) = (self.ledger.available(incoming.account, market.shard), -left);
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "insufficient_balance",
                 format!(
                     "{} dollars are available on shard {}: {} more are needed",
@@ -213,7 +180,7 @@ impl State {
         Ok(())
     }
 
-    /// Carries out what was planned for an order that is in the list of orders, and not in the book.
+    /// Applies a plan to an order that is listed but not in the book.
     pub(crate) fn carry_out(&mut self, taker: Uuid, plan: &Plan) {
         for id in &plan.give_way {
             self.cancel_for(*id, Some("SelfTradeCancel"));
@@ -245,7 +212,7 @@ impl State {
         }
     }
 
-    /// Books one side of a trade.
+    /// Applies one side of a trade to its order, the ledger and the fills.
     pub(super) fn fill(
         &mut self,
         id: Uuid,
@@ -264,11 +231,11 @@ impl State {
         let (account, side, place) = (order.account, order.side, (order.market, market.shard));
         let unit = side.unit(price);
         let fee = match is_taker {
-            _ if account.is_house() => 0,
+            _ if account.is_market_maker() => 0,
             true => market.fees.taker(unit, count),
             false => {
                 let made = order.made.0.checked_add(count).unwrap_or(count);
-                // Rounding can make the fee of more the smaller one: nothing is given back.
+                // Rounding can make the fee of more contracts smaller. Fees are never refunded.
                 let due = (market.fees.maker(unit, made) - order.made.1).max(0);
                 order.made = (made, order.made.1 + due);
                 due
@@ -277,7 +244,7 @@ impl State {
         order.filled = order.filled.checked_add(count).unwrap_or(order.filled);
         order.remaining = order.remaining.checked_sub(count).unwrap_or_default();
         order.updated = now;
-        let paid = book::cost(unit, count);
+        let paid = cost(unit, count);
         let (costs, fees) = match is_taker {
             true => (&mut order.taker_cost, &mut order.taker_fees),
             false => (&mut order.maker_cost, &mut order.maker_fees),
@@ -291,7 +258,7 @@ impl State {
         if !is_taker {
             self.rest_or_end(id);
         }
-        if !account.is_house() {
+        if !account.is_market_maker() {
             let fill = Fill {
                 trade,
                 account,
@@ -304,13 +271,13 @@ impl State {
                 fee,
                 at: now,
             };
-            self.tell_fill(&fill);
+            self.emit_fill(&fill);
             let number = self.next();
             remember(&mut self.fills, number, fill);
         }
     }
 
-    /// Publishes a trade.
+    /// Records a public trade.
     pub(super) fn print(
         &mut self,
         id: Uuid,
@@ -328,7 +295,7 @@ impl State {
             taker_side,
             at,
         };
-        self.tell(|_| Some(News::Trade(trade.clone())));
+        self.emit(|_| Some(Event::Trade(trade.clone())));
         remember(&mut self.trades, number, trade);
         if let Some(market) = self.markets.get_mut(market) {
             market.last_price = Some(price);
@@ -351,7 +318,7 @@ impl State {
             .map_or(0, |holding| holding.position)
     }
 
-    /// Open interest is what is held of YES, which is as much as is held of NO.
+    /// Updates the open interest, which is the number of YES contracts held.
     fn count_open_interest(&mut self, market: MarketIndex, before: i64, after: i64) {
         if let Some(market) = self.markets.get_mut(market) {
             let change = after.max(0) - before.max(0);
@@ -360,7 +327,7 @@ impl State {
         }
     }
 
-    /// Puts what is left of a resting order where it belongs: into the book and the reserve, or to the ended ones.
+    /// Puts the rest of an order into the book and reserves its funding, or ends the order if nothing is left.
     pub(super) fn rest_or_end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get(&id) else {
             return;
@@ -397,12 +364,12 @@ impl State {
         }
     }
 
-    /// Cancels what is left of an order, and tells how much that was. An order that is filled is executed.
+    /// Cancels the rest of an order and returns its size. A filled order becomes executed.
     pub(crate) fn cancel(&mut self, id: Uuid) -> Contracts {
         self.cancel_for(id, None)
     }
 
-    /// The same, for a reason that its owner is told.
+    /// Like [`cancel`](Self::cancel), with a reason that is reported to the owner.
     pub(super) fn cancel_for(&mut self, id: Uuid, reason: Option<&'static str>) -> Contracts {
         let now = self.now;
         let Some(order) = self
@@ -419,15 +386,15 @@ impl State {
             Status::Canceled
         };
         order.updated = now;
-        // A filled one was told of with its last fill.
+        // A filled order was reported with its last fill.
         if !gone.is_zero() {
-            self.tell_order(id, reason);
+            self.emit_order(id, reason);
         }
         self.rest_or_end(id);
         gone
     }
 
-    /// An order is over: it leaves its group, and is remembered for a while.
+    /// Ends an order: it leaves its group and is kept until [`REMEMBERED`](super::REMEMBERED) newer ones have ended.
     fn end(&mut self, id: Uuid) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
@@ -446,7 +413,7 @@ impl State {
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
             group.orders.remove(&id);
         }
-        if account.is_house() {
+        if account.is_market_maker() {
             self.orders.remove(&id);
             return;
         }

@@ -1,26 +1,25 @@
-//! Orders from the outside: create, amend, decrease, expire.
+//! Operations on orders: create, amend, decrease, cancel on a pause.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Account, Due, MarketIndex, SelfTrade, Side, State, Status,
-    book::Order,
+    Due, MarketIndex, State,
+    account::Account,
     matching::{Incoming, Plan},
+    order::{MAX_COUNT, Order, SelfTrade, Status},
+    side::Side,
 };
 use crate::{
-    Refusal,
+    Rejection,
     time::{self, SECOND},
 };
 
-/// The largest order: far above any real one, and far below what would not fit.
-pub(crate) const LARGEST: Contracts = Contracts::from_hundredths(100_000_000_000);
+/// Limit of resting orders per user.
+const MAX_RESTING: usize = 200_000;
 
-/// Resting orders a user may have.
-const MOST_RESTING: usize = 200_000;
-
-/// How long an order lives.
+/// Time in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TimeInForce {
@@ -29,7 +28,7 @@ pub(crate) enum TimeInForce {
     ImmediateOrCancel,
 }
 
-/// An order that is to be placed.
+/// An order to place.
 #[derive(Clone, Debug)]
 pub(crate) struct NewOrder {
     pub(crate) account: Account,
@@ -38,7 +37,7 @@ pub(crate) struct NewOrder {
     pub(crate) side: Side,
     pub(crate) price: Dollars,
     pub(crate) count: Contracts,
-    /// Seconds since 1970.
+    /// Expiration in Unix seconds, or `None` if the order does not expire.
     pub(crate) expires: Option<i64>,
     pub(crate) time_in_force: TimeInForce,
     pub(crate) post_only: bool,
@@ -48,21 +47,21 @@ pub(crate) struct NewOrder {
     pub(crate) group: Option<Uuid>,
 }
 
-/// What is to become of an order.
+/// A change of an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Amendment {
     pub(crate) ticker: String,
     pub(crate) side: Side,
     pub(crate) price: Dollars,
-    /// Of the whole order: what is filled and what is to rest.
+    /// Total count: filled contracts plus those that are to rest.
     pub(crate) count: Contracts,
-    /// Absent: as it is. Zero: none.
+    /// Expiration in Unix seconds. `None` keeps it, zero removes it.
     pub(crate) expires: Option<i64>,
     pub(crate) client_order_id: Option<String>,
     pub(crate) updated_client_order_id: Option<String>,
 }
 
-/// An order as it stands after a call, and what the call itself filled.
+/// An order after a request, with the fills of that request.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) order: Order,
@@ -72,12 +71,12 @@ pub(crate) struct Placed {
 }
 
 impl State {
-    pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Refusal> {
+    pub(crate) fn create_order(&mut self, new: NewOrder) -> Result<Placed, Rejection> {
         let (market, incoming) = self.admit(&new)?;
         let plan = self.plan(&incoming);
         plan.refuse_if(new.post_only)?;
         if new.time_in_force == TimeInForce::FillOrKill && !plan.left.is_zero() {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "fill_or_kill_insufficient_resting_volume",
                 format!(
                     "{} of {} contracts cannot be filled at once",
@@ -88,31 +87,31 @@ impl State {
         self.afford(&incoming, &plan)?;
         let id = self.insert(&new, market, incoming.count);
         let reduced = incoming.count < new.count;
-        self.tell_order(id, reduced.then_some("ReduceOnlyCancel"));
+        self.emit_order(id, reduced.then_some("ReduceOnlyCancel"));
         self.match_and_rest(id, &plan, incoming.rests)
     }
 
-    /// Whether an order may come in at all.
-    fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Refusal> {
+    /// Validates an order before matching.
+    fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Rejection> {
         let (index, market) = self.tradable(&new.ticker)?;
         check_price_and_count(market, new.price, new.count)?;
         let rests = new.time_in_force == TimeInForce::GoodTillCanceled;
         match new.expires {
             Some(_) if !rests => {
-                return Err(Refusal::invalid(
+                return Err(Rejection::invalid(
                     "expiration_time: only goes with good_till_canceled",
                 ));
             }
             Some(expires) if expires > time::LAST => {
-                return Err(Refusal::invalid("expiration_time: must be in seconds"));
+                return Err(Rejection::invalid("expiration_time: must be in seconds"));
             }
             Some(expires) if expires <= time::seconds(self.now) => {
-                return Err(Refusal::invalid("expiration_time: is past"));
+                return Err(Rejection::invalid("expiration_time: is past"));
             }
             _ => {}
         }
         if new.post_only && !rests {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "post_only: only goes with good_till_canceled",
             ));
         }
@@ -121,7 +120,7 @@ impl State {
                 .client_order_ids
                 .contains_key(&(new.account.user, id.clone()))
         {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "order_already_exists",
                 format!("there is an order with client_order_id {id}"),
             ));
@@ -129,8 +128,8 @@ impl State {
         if let Some(group) = new.group {
             self.joins(group, new.account, market.shard)?;
         }
-        if !new.account.is_house() && self.ledger.cash(new.account, market.shard).is_none() {
-            return Err(Refusal::new(
+        if !new.account.is_market_maker() && self.ledger.cash(new.account, market.shard).is_none() {
+            return Err(Rejection::new(
                 http::StatusCode::NOT_FOUND,
                 "user_not_found",
                 format!(
@@ -142,24 +141,24 @@ impl State {
         let mut count = new.count;
         if new.reduce_only {
             if new.time_in_force != TimeInForce::ImmediateOrCancel {
-                return Err(Refusal::invalid(
+                return Err(Rejection::invalid(
                     "reduce_only: only goes with immediate_or_cancel",
                 ));
             }
             let held = self.ledger.holding(new.account, index);
             count = count.min(held.map_or(Contracts::ZERO, |holding| holding.reducible(new.side)));
             if count.is_zero() {
-                return Err(Refusal::bad(
+                return Err(Rejection::bad(
                     "reduce_only_no_position",
                     "there is no position that this order would reduce",
                 ));
             }
         }
         let resting = self.resting.get(&new.account.user).copied().unwrap_or(0);
-        if rests && resting >= MOST_RESTING && !new.account.is_house() {
-            return Err(Refusal::bad(
+        if rests && resting >= MAX_RESTING && !new.account.is_market_maker() {
+            return Err(Rejection::bad(
                 "too_many_open_orders",
-                format!("{MOST_RESTING} orders rest already"),
+                format!("{MAX_RESTING} orders rest already"),
             ));
         }
         Ok((
@@ -177,11 +176,11 @@ impl State {
         ))
     }
 
-    /// Whether a group takes an order.
-    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Refusal> {
+    /// Rejects an order for a group that has triggered or does not exist.
+    fn joins(&self, group: Uuid, account: Account, shard: super::Shard) -> Result<(), Rejection> {
         let group = self.group(group, account, shard)?;
         if !group.armed {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "order_group_triggered",
                 "the order group has triggered: reset it first",
             ));
@@ -205,7 +204,7 @@ impl State {
                 now,
             )
         };
-        if !new.account.is_house() {
+        if !new.account.is_market_maker() {
             self.listed.insert((new.account.user, number), id);
             if let Some(client_order_id) = &new.client_order_id {
                 self.client_order_ids
@@ -224,9 +223,9 @@ impl State {
         id
     }
 
-    /// Trades as planned; what is left rests or is cancelled.
-    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Refusal> {
-        let gone = || Refusal::not_found(format!("no order {id}"));
+    /// Applies a plan. The rest enters the book or is cancelled.
+    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Rejection> {
+        let gone = || Rejection::not_found(format!("no order {id}"));
         let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
         self.taker = Some(id);
         self.carry_out(id, plan);
@@ -242,7 +241,7 @@ impl State {
         } else {
             self.cancel(id);
         }
-        // The house's orders are forgotten as soon as they are over.
+        // The market maker's orders are dropped when they end.
         let order = self
             .orders
             .get(&id)
@@ -256,13 +255,13 @@ impl State {
         })
     }
 
-    /// A resting order of an account, by its id and where it is looked for.
+    /// Returns a resting order of an account on a shard.
     pub(crate) fn resting(
         &self,
         id: Uuid,
         account: Account,
         shard: super::Shard,
-    ) -> Result<&Order, Refusal> {
+    ) -> Result<&Order, Rejection> {
         let on_shard = |order: &&Order| {
             self.markets
                 .get(order.market)
@@ -272,22 +271,24 @@ impl State {
             .get(&id)
             .filter(|order| order.account == account && order.status == Status::Resting)
             .filter(on_shard)
-            .ok_or_else(|| Refusal::not_found(format!("no resting order {id} on shard {shard}")))
+            .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
     }
 
-    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Refusal> {
+    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Rejection> {
         let order = self
             .orders
             .get(&id)
             .cloned()
-            .ok_or_else(|| Refusal::not_found("no such order"))?;
+            .ok_or_else(|| Rejection::not_found("no such order"))?;
         let (index, market) = self.tradable(&amendment.ticker)?;
         if index != order.market || amendment.side != order.side {
-            return Err(Refusal::invalid("ticker, side: must be those of the order"));
+            return Err(Rejection::invalid(
+                "ticker, side: must be those of the order",
+            ));
         }
         let (given, known) = (&amendment.client_order_id, &order.client_order_id);
         if given.is_some() && given != known {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "client_order_id: is not that of the order",
             ));
         }
@@ -297,7 +298,7 @@ impl State {
             .checked_sub(order.filled)
             .unwrap_or_default();
         if remaining <= Contracts::ZERO {
-            return Err(Refusal::invalid(format!(
+            return Err(Rejection::invalid(format!(
                 "count: {} contracts are filled already",
                 order.filled
             )));
@@ -306,13 +307,13 @@ impl State {
             .expires
             .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
         {
-            return Err(Refusal::invalid("expiration_time: is past"));
+            return Err(Rejection::invalid("expiration_time: is past"));
         }
         if amendment
             .expires
             .is_some_and(|expires| expires > time::LAST)
         {
-            return Err(Refusal::invalid("expiration_time: must be in seconds"));
+            return Err(Rejection::invalid("expiration_time: must be in seconds"));
         }
         let renamed = amendment
             .updated_client_order_id
@@ -323,7 +324,7 @@ impl State {
                 .client_order_ids
                 .contains_key(&(order.account.user, new.clone()))
         {
-            return Err(Refusal::conflict(
+            return Err(Rejection::conflict(
                 "order_already_exists",
                 format!("there is an order with client_order_id {new}"),
             ));
@@ -339,7 +340,7 @@ impl State {
             group: order.group,
             rests: true,
         };
-        // An order that keeps its place cannot trade.
+        // An order that keeps its priority cannot trade.
         let plan = if moves {
             self.plan(&incoming)
         } else {
@@ -347,16 +348,16 @@ impl State {
         };
         if moves {
             plan.refuse_if(order.post_only)?;
-            let before = (market.clock, self.news.len());
+            let before = (market.clock, self.emitted.len());
             self.take_from_book(id);
-            if let Err(refusal) = self.afford(&incoming, &plan) {
+            if let Err(rejection) = self.afford(&incoming, &plan) {
                 self.rest_or_end(id);
-                self.untell(index, before);
-                return Err(refusal);
+                self.rollback(index, before);
+                return Err(rejection);
             }
         }
         self.apply(id, amendment, remaining, renamed, moves);
-        self.tell_order(id, Some("Amend"));
+        self.emit_order(id, Some("Amend"));
         if moves {
             self.match_and_rest(id, &plan, true)
         } else {
@@ -384,7 +385,7 @@ impl State {
         }
     }
 
-    /// Writes an amendment into an order that is not in the book, or keeps its place there.
+    /// Applies an amendment to an order that is not in the book, or that keeps its priority there.
     fn apply(
         &mut self,
         id: Uuid,
@@ -428,7 +429,7 @@ impl State {
         }
     }
 
-    /// Takes contracts off a resting order, which keeps its place. What is left of nothing is cancelled.
+    /// Reduces a resting order, which keeps its priority. Reducing it to zero cancels it.
     pub(crate) fn decrease(&mut self, id: Uuid, to: Contracts) -> Option<Order> {
         let now = self.now;
         let order = self.orders.get_mut(&id)?;
@@ -437,26 +438,26 @@ impl State {
         } else if to < order.remaining {
             order.remaining = to;
             order.updated = now;
-            self.tell_order(id, Some("Decrease"));
+            self.emit_order(id, Some("Decrease"));
             self.rest_or_end(id);
         }
         self.orders.get(&id).cloned()
     }
 
-    /// The orders of a user that rest, oldest first.
+    /// Iterates over the resting orders of a user, oldest first.
     pub(crate) fn resting_of(&self, user: u32) -> impl Iterator<Item = &Order> {
         self.orders_of(user)
             .filter(|order| order.status == Status::Resting)
     }
 
-    /// The orders of a user, oldest first.
+    /// Iterates over the orders of a user, oldest first.
     pub(crate) fn orders_of(&self, user: u32) -> impl DoubleEndedIterator<Item = &Order> {
         self.listed
             .range((user, 0)..=(user, u64::MAX))
             .filter_map(|(_, id)| self.orders.get(id))
     }
 
-    /// Cancels the orders that asked for it, of one market or of all, when trading stops.
+    /// Cancels orders with `cancel_on_pause`, in one market or in all of them.
     pub(super) fn cancel_on_pause(&mut self, market: Option<MarketIndex>) {
         let asked = |order: &&Order| {
             order.cancel_on_pause
@@ -480,14 +481,14 @@ fn check_price_and_count(
     market: &super::Market,
     price: Dollars,
     count: Contracts,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     market
         .grid()
         .check(price)
-        .map_err(|off| Refusal::bad("invalid_price", off.to_string()))?;
-    if count <= Contracts::ZERO || count > LARGEST {
-        return Err(Refusal::invalid(format!(
-            "count: must be gte 0.01 and lte {LARGEST}"
+        .map_err(|off| Rejection::bad("invalid_price", off.to_string()))?;
+    if count <= Contracts::ZERO || count > MAX_COUNT {
+        return Err(Rejection::invalid(format!(
+            "count: must be gte 0.01 and lte {MAX_COUNT}"
         )));
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! What holds whatever is done to the exchange: random commands, and everything counted again after each.
+//! Property tests: random commands, with all invariants recomputed after each one.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod checks;
 mod commands;
-mod told;
+mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::{
     commands::{Command, command},
-    told::Told,
+    replay::Replay,
 };
 use super::*;
 use crate::time::SECOND;
@@ -22,25 +22,25 @@ use crate::time::SECOND;
 const USERS: [u32; 3] = [1, 2, 3];
 const MARKETS: [&str; 2] = ["KXA-26-X", "KXB-26-Y"];
 
-/// The exchange, and what a test has to remember beside it.
+/// The state under test, and the model it is compared with.
 struct Bench {
     state: State,
     groups: Vec<Uuid>,
-    /// What each group matched since it was last reset: when, hundredths of contracts.
+    /// Matches of each group since its last reset: time and hundredths of contracts.
     matched: BTreeMap<Uuid, Vec<(Micros, i64)>>,
-    /// The fills that were looked at.
+    /// Number of the last fill that was checked.
     seen: u64,
-    /// When each order came to the end of its queue, as counted here.
+    /// Time priority of each order in the model.
     places: BTreeMap<Uuid, usize>,
-    /// What whoever listens knows.
-    told: Told,
+    /// State as a listener reconstructs it.
+    replay: Replay,
 }
 
 impl Bench {
     fn new() -> Self {
         let mut state = State::new(1, 1_000 * SECOND);
         for user in USERS {
-            // Little, so that some orders cannot be paid.
+            // A small balance, so that some orders cannot be funded.
             assert_eq!(state.add_user(Tier::Basic, false, 3_000), user);
             state.create_subaccount(user, 0).unwrap();
         }
@@ -49,24 +49,24 @@ impl Bench {
             state.add_market_of(ticker, event);
         }
         state.markets[1].fees.of_makers = true;
-        state.listened = true;
+        state.has_listeners = true;
         Self {
             state,
             groups: Vec::new(),
             matched: BTreeMap::new(),
             seen: 0,
             places: BTreeMap::new(),
-            told: Told::default(),
+            replay: Replay::default(),
         }
     }
 
-    /// An order comes to the end of its queue.
+    /// Moves an order to the end of its queue.
     fn queue(&mut self, order: Uuid) {
         let last = self.places.values().max().map_or(0, |last| last + 1);
         self.places.insert(order, last);
     }
 
-    /// So do those that are new.
+    /// Queues new orders.
     fn queue_new(&mut self) {
         let mut new: Vec<&Order> = self
             .state
@@ -86,7 +86,9 @@ impl Bench {
             .orders
             .values()
             .filter(|order| order.status == Status::Resting);
-        let mut orders: Vec<_> = resting.filter(|order| !order.account.is_house()).collect();
+        let mut orders: Vec<_> = resting
+            .filter(|order| !order.account.is_market_maker())
+            .collect();
         orders.sort_by_key(|order| order.number);
         orders.get(index).map(|order| order.id)
     }
@@ -98,10 +100,10 @@ impl Bench {
             .filter(|group| self.state.groups.contains_key(group))
     }
 
-    /// Carries a command out. Refusals are as good as successes: nothing may be wrong after either.
+    /// Runs a command. Invariants must hold after rejections as well.
     fn run(&mut self, command: Command) {
         let ahead = self.eligible(&command);
-        // As whoever takes the state does.
+        // `Shared::state` does the same.
         self.state.advance_to(self.state.now);
         match command {
             Command::Create {
@@ -150,18 +152,22 @@ impl Bench {
                 }
                 self.check_priority(&ahead);
             }
-            Command::House {
+            Command::MarketMaker {
                 market,
                 side,
                 cents,
                 count,
             } => {
                 let price = Dollars::from_micros(cents * 10_000);
-                self.state
-                    .house_order(market, side, price, Contracts::from_hundredths(count));
+                self.state.market_maker_order(
+                    market,
+                    side,
+                    price,
+                    Contracts::from_hundredths(count),
+                );
                 self.check_priority(&ahead);
             }
-            Command::ClearHouse { market } => self.state.clear_house(market),
+            Command::ClearMarketMaker { market } => self.state.clear_market_maker(market),
             Command::Amend {
                 order,
                 cents,
@@ -297,7 +303,7 @@ impl Bench {
             created: now,
             updated: now,
         };
-        // None where nothing is traded.
+        // `None` if nothing is traded.
         let Ok(id) = self.state.create_rfq(rfq, |_| true) else {
             return;
         };
@@ -332,13 +338,13 @@ impl Bench {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_is_done_all_adds_up(commands in prop::collection::vec(command(), 1..250)) {
+    fn invariants_hold_after_random_commands(commands in prop::collection::vec(command(), 1..250)) {
         let mut bench = Bench::new();
         for command in commands {
             bench.run(command);
             bench.check();
         }
-        // All that is held is paid out, and then all money is cash and fees.
+        // After settlement, all money is cash and fees.
         for market in 0..MARKETS.len() {
             bench.state.settle(market, Outcome::Yes);
             bench.check();
@@ -347,7 +353,7 @@ proptest! {
 }
 
 #[test]
-fn the_same_seed_makes_the_same_universe() {
+fn universe_is_reproducible_by_seed() {
     let books = |seed| {
         let mut state = State::new(seed, 1_800_000_000 * SECOND);
         state.populate();

@@ -1,11 +1,11 @@
-//! The end of a market: what it pays, and who gets it.
+//! Settlement of markets.
 
 use kalshi_sdk::Dollars;
 
 use super::{Account, MarketIndex, MarketStatus, State, Step, remember};
 use crate::time::Micros;
 
-/// How a market ended.
+/// Settlement result of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -13,12 +13,12 @@ pub enum Outcome {
     Yes,
     /// NO pays a dollar.
     No,
-    /// YES pays so much, in whole cents, and NO the rest of a dollar.
+    /// YES pays this amount, in whole cents, and NO pays the rest of a dollar.
     Scalar(Dollars),
 }
 
 impl Outcome {
-    /// What a contract of YES is worth.
+    /// Returns the value of a YES contract.
     pub(crate) fn value(self) -> Dollars {
         match self {
             Self::Yes => Dollars::ONE,
@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// As answers have it, for a market that pays `value`.
+    /// Returns the `result` of a market in which YES pays `value`.
     pub(crate) fn word(value: Dollars) -> &'static str {
         match value {
             Dollars::ONE => "yes",
@@ -37,13 +37,13 @@ impl Outcome {
     }
 }
 
-/// What one account got out of a market.
+/// Payout of one account in a market.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement {
     pub(crate) account: Account,
     pub(crate) market: MarketIndex,
     pub(crate) value: Dollars,
-    /// Hundredths of contracts, YES if positive.
+    /// Hundredths of contracts: YES if positive, NO if negative.
     pub(crate) position: i64,
     pub(crate) cost: i64,
     pub(crate) fees: i64,
@@ -52,7 +52,7 @@ pub(crate) struct Settlement {
 }
 
 impl State {
-    /// Ends a market: cancels what rests, and pays what is held.
+    /// Settles a market: cancels its resting orders and pays out its positions.
     pub(crate) fn settle(&mut self, index: MarketIndex, outcome: Outcome) {
         let now = self.now;
         let Some(market) = self.markets.get_mut(index) else {
@@ -61,7 +61,7 @@ impl State {
         if market.status == MarketStatus::Finalized {
             return;
         }
-        // Cents: what a contract pays is never less.
+        // Truncates to whole cents, the unit of payouts.
         let value = Dollars::from_micros(outcome.value().micros() / 10_000 * 10_000);
         let ends_early = market.closes > now;
         market.status = MarketStatus::Finalized;
@@ -73,17 +73,17 @@ impl State {
             self.cancel_for(order, Some("CloseCancel"));
         }
         if ends_early {
-            self.tell_step(index, Step::CloseMoved);
+            self.emit_step(index, Step::CloseMoved);
         }
-        self.tell_step(index, Step::Determined);
+        self.emit_step(index, Step::Determined);
         for account in self.ledger.holders(index) {
             let Some((held, revenue)) = self.ledger.settle(account, place, value, now) else {
                 continue;
             };
-            if account.is_house() || held.volume == 0 {
+            if account.is_market_maker() || held.volume == 0 {
                 continue;
             }
-            self.tell_position(account, index);
+            self.emit_position(account, index);
             let number = self.next();
             let settlement = Settlement {
                 account,
@@ -100,6 +100,6 @@ impl State {
         if let Some(market) = self.markets.get_mut(index) {
             market.open_interest = kalshi_sdk::Contracts::ZERO;
         }
-        self.tell_step(index, Step::Settled);
+        self.emit_step(index, Step::Settled);
     }
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Account, Shard, State, remember};
-use crate::{Refusal, time::Micros};
+use crate::{Rejection, time::Micros};
 
 /// Money that a user paid in.
 #[derive(Clone, Debug)]
@@ -47,9 +47,9 @@ impl State {
         (from, to): (Account, Account),
         shard: Shard,
         cents: i64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         if from == to {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "from_subaccount, to_subaccount: must differ",
             ));
         }
@@ -77,7 +77,7 @@ impl State {
         (from, from_shard): (Account, Shard),
         (to, to_shard): (Account, Shard),
         centi_cents: i64,
-    ) -> Result<Uuid, Refusal> {
+    ) -> Result<Uuid, Rejection> {
         let known = |transfer: &ShardTransfer| {
             transfer.user == from.user
                 && transfer.from.1 == from_shard
@@ -87,7 +87,7 @@ impl State {
         self.move_cash((from, from_shard), (to, to_shard), (centi_cents, 100))?;
         let (id, number, at) = (self.id(), self.next(), self.now);
         if from_shard == to_shard {
-            // Cents of a subaccount's history; what is less than one is moved and not told there.
+            // The history of subaccounts is in cents: a smaller remainder is moved but not shown.
             let transfer = SubaccountTransfer {
                 id,
                 user: from.user,
@@ -117,11 +117,11 @@ impl State {
         from: (Account, Shard),
         to: (Account, Shard),
         (amount, micros): (i64, i64),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
-        let micros = micros.ok_or_else(|| Refusal::invalid("amount: must be gte 1"))?;
+        let micros = micros.ok_or_else(|| Rejection::invalid("amount: must be gte 1"))?;
         if self.ledger.available(from.0, from.1) < micros {
-            return Err(Refusal::bad(
+            return Err(Rejection::bad(
                 "insufficient_balance",
                 "less than that is available",
             ));
@@ -133,9 +133,9 @@ impl State {
     }
 }
 
-fn refuse_repeat(is_repeat: bool) -> Result<(), Refusal> {
+fn refuse_repeat(is_repeat: bool) -> Result<(), Rejection> {
     match is_repeat {
-        true => Err(Refusal::conflict(
+        true => Err(Rejection::conflict(
             "already_exists",
             "there is a transfer of that client_transfer_id",
         )),

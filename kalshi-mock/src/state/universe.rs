@@ -6,8 +6,8 @@ use chrono::Datelike;
 use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
 
 use super::{
-    Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, News, PriceRange, SelfTrade,
-    Series, Shard, Side, State, Step, TimeInForce, book::Book,
+    Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, PriceRange, SelfTrade,
+    Series, SeriesEvent, Shard, Side, State, Step, TimeInForce, book::Book,
 };
 use crate::time::{SECOND, stamp};
 
@@ -133,11 +133,11 @@ impl State {
         self.add_series(series, 0);
         let (number, updated) = (self.next(), self.now);
         if !self.events.contains_key(ticker) {
-            self.tell(|_| Some(News::Event(ticker.to_owned())));
+            self.emit(|_| Some(Event::Listed(ticker.to_owned())));
         }
         self.events
             .entry(ticker.to_owned())
-            .or_insert_with(|| Event {
+            .or_insert_with(|| SeriesEvent {
                 ticker: ticker.to_owned(),
                 series: series.to_owned(),
                 title: format!("Event {ticker}"),
@@ -192,7 +192,7 @@ impl State {
             clock: 0,
         });
         self.set_grid(index, LINEAR_CENT);
-        self.tell_step(index, Step::Created);
+        self.emit_step(index, Step::Created);
         index
     }
 
@@ -226,8 +226,8 @@ impl State {
         }
     }
 
-    /// An order of the house at the next price of the grid, which trades with whoever it meets.
-    pub(crate) fn house_order(
+    /// Places an order of the market maker at the next price of the grid. It trades with the orders it crosses.
+    pub(crate) fn market_maker_order(
         &mut self,
         index: MarketIndex,
         side: Side,
@@ -247,7 +247,7 @@ impl State {
             return;
         };
         let order = NewOrder {
-            account: Account::HOUSE,
+            account: Account::MARKET_MAKER,
             ticker: market.ticker.clone(),
             client_order_id: None,
             side,
@@ -261,12 +261,12 @@ impl State {
             cancel_on_pause: false,
             group: None,
         };
-        // Refused only where nothing can be traded, which the test that quotes there has arranged.
+        // Rejected only if the market is not open for trading, which the test has arranged itself.
         _ = self.create_order(order);
     }
 
-    /// Takes the house's orders out of a market.
-    pub(crate) fn clear_house(&mut self, index: MarketIndex) {
+    /// Cancels the market maker's orders in a market.
+    pub(crate) fn clear_market_maker(&mut self, index: MarketIndex) {
         let orders: Vec<_> = self
             .markets
             .get(index)
@@ -277,7 +277,7 @@ impl State {
             if self
                 .orders
                 .get(&id)
-                .is_some_and(|order| order.account.is_house())
+                .is_some_and(|order| order.account.is_market_maker())
             {
                 self.cancel(id);
             }
@@ -296,7 +296,7 @@ impl State {
                     middle + away
                 });
                 let count = Contracts::from_hundredths(self.random.i64(1..=40) * 1_250);
-                self.house_order(index, side, price, count);
+                self.market_maker_order(index, side, price, count);
             }
         }
         let now = self.now;

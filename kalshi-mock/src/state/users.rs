@@ -6,7 +6,7 @@ use kalshi_sdk::limits::{AccountLimits, Tier};
 use uuid::Uuid;
 
 use super::{Account, Deposit, Shard, State};
-use crate::{Refusal, buckets::Buckets, time::Micros};
+use crate::{Rejection, buckets::Buckets, time::Micros};
 
 /// What a user may have, in cents: sums of it fit.
 const RICHEST: i64 = 10_000_000_000;
@@ -14,14 +14,14 @@ const RICHEST: i64 = 10_000_000_000;
 /// The highest number of a subaccount.
 pub(crate) const LAST_SUBACCOUNT: u8 = 63;
 
-/// A member of the exchange.
+/// A user of the exchange.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
-    /// What others see of it in requests for quote.
+    /// Id that others see in requests for quote.
     pub(crate) communications_id: String,
     pub(crate) tier: Tier,
-    /// None: it may call as often as it likes.
+    /// Token buckets, or `None` if requests are not limited.
     pub(crate) limits: Option<AccountLimits>,
     pub(crate) buckets: Option<Buckets>,
     /// Its subaccounts, and whether each nets.
@@ -31,7 +31,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(super) fn house() -> Self {
+    pub(super) fn market_maker() -> Self {
         Self {
             id: Uuid::nil(),
             communications_id: String::new(),
@@ -54,7 +54,7 @@ impl State {
             tier,
             limits,
             buckets: limits.map(|limits| Buckets::new(limits, self.now)),
-            ..User::house()
+            ..User::market_maker()
         };
         self.users.push(user);
         let user = u32::try_from(self.users.len() - 1).unwrap_or(u32::MAX);
@@ -63,7 +63,7 @@ impl State {
     }
 
     pub(crate) fn user(&self, user: u32) -> &User {
-        // Users are never removed, and whoever asks got the number from `add_user`.
+        // Users are never removed, and numbers only come from `add_user`.
         self.users.get(user as usize).unwrap_or(&self.users[0])
     }
 
@@ -104,17 +104,17 @@ impl State {
     }
 
     /// A subaccount of a user, if there is one of that number.
-    pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Refusal> {
+    pub(crate) fn account(&self, user: u32, subaccount: u8) -> Result<Account, Rejection> {
         let account = Account { user, subaccount };
         match self.user(user).subaccounts.contains_key(&subaccount) {
             true => Ok(account),
-            false => Err(Refusal::not_found(format!(
+            false => Err(Rejection::not_found(format!(
                 "no subaccount {subaccount}: create it first"
             ))),
         }
     }
 
-    pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Refusal> {
+    pub(crate) fn create_subaccount(&mut self, user: u32, shard: Shard) -> Result<u8, Rejection> {
         let now: Micros = self.now;
         let known = self.user_mut(user).map(|user| &mut user.subaccounts);
         let free = known.and_then(|known| {
@@ -125,7 +125,7 @@ impl State {
             })
         });
         let number = free.ok_or_else(|| {
-            Refusal::bad(
+            Rejection::bad(
                 "too_many_subaccounts",
                 format!("there are {LAST_SUBACCOUNT} already"),
             )

@@ -1,37 +1,38 @@
-//! Commands of clients: subscribe, unsubscribe, update, list.
+//! Client commands: subscribe, unsubscribe, update, list.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    messages::{self, Message, market_id},
-    refusals::Refused,
+    error::CommandError,
+    frame::{Message, market_id},
+    messages,
     socket::Socket,
     subscription::{Channel, Subscription},
 };
 use crate::state::{MarketIndex, State};
 
-/// The largest number of parts of a stream.
-const MOST_PARTS: i64 = 100;
+/// Limit of `shard_factor`.
+const MAX_SHARDS: i64 = 100;
 
-/// A command, as far as it could be read.
+/// A command. `id` and `params` are `None` if they are absent or invalid.
 struct Command<'a> {
     state: &'a State,
     id: Option<u64>,
     params: Option<&'a Map<String, Value>>,
 }
 
-/// The markets that a command names.
+/// Markets named in a command.
 #[derive(Default)]
 struct Named {
-    /// None: none are named.
+    /// `None` if the command names no markets.
     markets: Option<BTreeMap<String, MarketIndex>>,
     by_id: bool,
 }
 
-/// Carries a command out, and answers it.
-pub(super) fn carry_out(state: &State, socket: &mut Socket, text: &[u8]) {
+/// Runs a command and replies to it.
+pub(super) fn run(state: &State, socket: &mut Socket, text: &[u8]) {
     let message = serde_json::from_slice::<Value>(text).unwrap_or_default();
     let id = message["id"].as_u64().filter(|id| *id != 0);
     let command = Command {
@@ -40,8 +41,8 @@ pub(super) fn carry_out(state: &State, socket: &mut Socket, text: &[u8]) {
         params: message["params"].as_object(),
     };
     let is_command = message.is_object() && (message["id"].is_null() || message["id"].is_u64());
-    let done = match message["cmd"].as_str() {
-        _ if !is_command => Err(Refused::unreadable()),
+    let result = match message["cmd"].as_str() {
+        _ if !is_command => Err(CommandError::unreadable()),
         Some("subscribe") => command.subscribe(socket),
         Some("unsubscribe") => command.unsubscribe(socket),
         Some("update_subscription") => command.update(socket),
@@ -49,38 +50,38 @@ pub(super) fn carry_out(state: &State, socket: &mut Socket, text: &[u8]) {
             command.list(socket);
             Ok(())
         }
-        _ => Err(Refused::new(5, "Unknown command")),
+        _ => Err(CommandError::new(5, "Unknown command")),
     };
-    if let Err(refused) = done {
-        command.refuse(socket, &refused);
+    if let Err(error) = result {
+        command.reject(socket, &error);
     }
 }
 
 impl Command<'_> {
-    fn refuse(&self, socket: &Socket, refused: &Refused) {
-        socket.answer(self.state, "error", self.id, &refused.body());
+    fn reject(&self, socket: &Socket, error: &CommandError) {
+        socket.reply(self.state, "error", self.id, &error.body());
     }
 
-    fn params(&self) -> Result<&Map<String, Value>, Refused> {
-        self.params.ok_or_else(Refused::no_params)
+    fn params(&self) -> Result<&Map<String, Value>, CommandError> {
+        self.params.ok_or_else(CommandError::no_params)
     }
 
-    /// Each channel is answered by itself.
-    fn subscribe(&self, socket: &mut Socket) -> Result<(), Refused> {
+    /// Subscribes to each channel. Channels are acknowledged or rejected one by one.
+    fn subscribe(&self, socket: &mut Socket) -> Result<(), CommandError> {
         let params = self.params()?;
         let channels = params.get("channels").and_then(Value::as_array);
         let channels = channels
             .filter(|channels| !channels.is_empty())
-            .ok_or_else(|| Refused::new(3, "Channels required"))?;
+            .ok_or_else(|| CommandError::new(3, "Channels required"))?;
         let named = self.named(params);
         for name in channels {
-            let done = name
+            let result = name
                 .as_str()
-                .and_then(Channel::of)
-                .ok_or_else(|| Refused::new(8, "Unknown channel name"))
+                .and_then(Channel::from_name)
+                .ok_or_else(|| CommandError::new(8, "Unknown channel name"))
                 .and_then(|channel| self.open(socket, channel, params, &named));
-            if let Err(refused) = done {
-                self.refuse(socket, &refused);
+            if let Err(error) = result {
+                self.reject(socket, &error);
             }
         }
         Ok(())
@@ -91,24 +92,24 @@ impl Command<'_> {
         socket: &mut Socket,
         channel: Channel,
         params: &Map<String, Value>,
-        named: &Result<Named, Refused>,
-    ) -> Result<(), Refused> {
-        // Markets that mean nothing to a channel are not looked at.
+        named: &Result<Named, CommandError>,
+    ) -> Result<(), CommandError> {
+        // Channels that are not about markets ignore them, even invalid ones.
         let none = Named::default();
         let named = match channel.takes_markets() {
             true => named.as_ref().map_err(Clone::clone)?,
             false => &none,
         };
         if named.by_id && channel != Channel::Ticker {
-            return Err(Refused::invalid("market ids are only for ticker"));
+            return Err(CommandError::invalid("market ids are only for ticker"));
         }
         if channel == Channel::OrderbookDelta && named.markets.is_none() {
-            return Err(Refused::no_market());
+            return Err(CommandError::no_market());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
         if let Some(sid) = socket.on(channel) {
             let new = self.add(socket, sid, named.markets.clone());
-            self.confirm(socket, sid);
+            self.acknowledge(socket, sid);
             self.snapshots(socket, sid, &new, snapshots, None);
             return Ok(());
         }
@@ -118,12 +119,12 @@ impl Command<'_> {
         subscription.by_id = named.by_id;
         subscription.markets.clone_from(&named.markets);
         if channel == Channel::Communications {
-            subscription.part = part(params)?;
+            subscription.shard = shard(params)?;
             subscription.own_only = match params.get("user_filter") {
                 None | Some(Value::Null) => false,
                 Some(Value::String(user)) if user.is_empty() => false,
                 Some(Value::String(user)) if user == "self" => true,
-                Some(_) => return Err(Refused::invalid("user_filter")),
+                Some(_) => return Err(CommandError::invalid("user_filter")),
             };
         }
         let markets: Vec<MarketIndex> = subscription
@@ -134,12 +135,12 @@ impl Command<'_> {
             .collect();
         let sid = socket.open(subscription);
         let body = json!({ "channel": channel.name(), "sid": sid });
-        socket.answer(self.state, "subscribed", self.id, &body);
+        socket.reply(self.state, "subscribed", self.id, &body);
         self.snapshots(socket, sid, &markets, snapshots, None);
         Ok(())
     }
 
-    /// Adds markets to a subscription, and gives those that are new. None are all there are.
+    /// Adds markets to a subscription and returns the new ones. `None` stands for all markets.
     fn add(
         &self,
         socket: &mut Socket,
@@ -163,13 +164,13 @@ impl Command<'_> {
                 *known = None;
                 Vec::new()
             }
-            // It has all.
+            // The subscription covers all markets already.
             (None, Some(named)) => named.into_values().collect(),
         }
     }
 
-    /// Answers with the markets that a subscription has now.
-    fn confirm(&self, socket: &mut Socket, sid: u64) {
+    /// Acknowledges a command with the current markets of the subscription.
+    fn acknowledge(&self, socket: &mut Socket, sid: u64) {
         let Some(subscription) = socket.subscriptions.get(&sid) else {
             return;
         };
@@ -186,10 +187,10 @@ impl Command<'_> {
                 body.insert("market_ids".to_owned(), json!(ids));
             }
         }
-        socket.confirm(self.state, ("ok", sid, self.id), Some(&body.into()));
+        socket.acknowledge(self.state, ("ok", sid, self.id), Some(&body.into()));
     }
 
-    /// Sends how markets stand: books always, tickers if they are wanted.
+    /// Sends the current state of markets: order books always, tickers if requested.
     fn snapshots(
         &self,
         socket: &mut Socket,
@@ -218,17 +219,17 @@ impl Command<'_> {
         }
     }
 
-    fn unsubscribe(&self, socket: &mut Socket) -> Result<(), Refused> {
+    fn unsubscribe(&self, socket: &mut Socket) -> Result<(), CommandError> {
         let sids = list_of_sids(self.params()?)?;
         if sids.is_empty() {
-            return Err(Refused::new(4, "Subscription IDs required"));
+            return Err(CommandError::new(4, "Subscription IDs required"));
         }
         for sid in sids {
             if socket.subscriptions.contains_key(&sid) {
-                socket.confirm(self.state, ("unsubscribed", sid, self.id), None);
-                socket.forget(sid);
+                socket.acknowledge(self.state, ("unsubscribed", sid, self.id), None);
+                socket.remove(sid);
             } else {
-                self.refuse(socket, &Refused::unknown_sid());
+                self.reject(socket, &CommandError::unknown_sid());
             }
         }
         Ok(())
@@ -239,23 +240,26 @@ impl Command<'_> {
         let rows = rows.map(
             |(sid, subscription)| json!({ "channel": subscription.channel.name(), "sid": sid }),
         );
-        socket.answer(self.state, "ok", self.id, &rows.collect());
+        socket.reply(self.state, "ok", self.id, &rows.collect());
     }
 
-    fn update(&self, socket: &mut Socket) -> Result<(), Refused> {
+    fn update(&self, socket: &mut Socket) -> Result<(), CommandError> {
         let params = self.params()?;
         let sids = sids(params)?;
         let &[sid] = sids.as_slice() else {
-            return Err(Refused::new(12, "Exactly one subscription ID is required"));
+            return Err(CommandError::new(
+                12,
+                "Exactly one subscription ID is required",
+            ));
         };
         let channel = socket
             .subscriptions
             .get(&sid)
             .map(|subscription| subscription.channel)
-            .ok_or_else(Refused::unknown_sid)?;
-        // What is wrong with the rest is told by the subscription, and counts there.
-        if let Err(refused) = self.change(socket, (sid, channel), params) {
-            socket.confirm(self.state, ("error", sid, self.id), Some(&refused.body()));
+            .ok_or_else(CommandError::unknown_sid)?;
+        // Further errors are sent on the subscription, with its sequence number.
+        if let Err(error) = self.change(socket, (sid, channel), params) {
+            socket.acknowledge(self.state, ("error", sid, self.id), Some(&error.body()));
         }
         Ok(())
     }
@@ -265,9 +269,9 @@ impl Command<'_> {
         socket: &mut Socket,
         (sid, channel): (u64, Channel),
         params: &Map<String, Value>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CommandError> {
         let action = match params.get("action") {
-            None | Some(Value::Null) => return Err(Refused::new(15, "Action required")),
+            None | Some(Value::Null) => return Err(CommandError::new(15, "Action required")),
             Some(action) => action.as_str().unwrap_or_default(),
         };
         let known = match action {
@@ -276,14 +280,14 @@ impl Command<'_> {
             _ => false,
         };
         if !known {
-            return Err(Refused::unsupported());
+            return Err(CommandError::unsupported());
         }
         let snapshots = flag(params, "send_initial_snapshot")?;
         let named = self.named(params)?;
         if named.by_id && channel != Channel::Ticker {
-            return Err(Refused::invalid("market ids are only for ticker"));
+            return Err(CommandError::invalid("market ids are only for ticker"));
         }
-        let markets = named.markets.ok_or_else(Refused::no_market)?;
+        let markets = named.markets.ok_or_else(CommandError::no_market)?;
         match action {
             "get_snapshot" => {
                 let markets: Vec<MarketIndex> = markets.into_values().collect();
@@ -291,25 +295,25 @@ impl Command<'_> {
             }
             "add_markets" => {
                 let new = self.add(socket, sid, Some(markets));
-                self.confirm(socket, sid);
+                self.acknowledge(socket, sid);
                 self.snapshots(socket, sid, &new, snapshots, None);
             }
             _ => {
-                // Of all markets, none can be taken: there is no list of them.
+                // A subscription to all markets has no list to remove markets from.
                 let subscription = socket.subscriptions.get_mut(&sid);
                 if let Some(known) =
                     subscription.and_then(|subscription| subscription.markets.as_mut())
                 {
                     known.retain(|ticker, _| !markets.contains_key(ticker));
                 }
-                self.confirm(socket, sid);
+                self.acknowledge(socket, sid);
             }
         }
         Ok(())
     }
 
-    /// The markets that are named, in one of four ways.
-    fn named(&self, params: &Map<String, Value>) -> Result<Named, Refused> {
+    /// Reads the markets of a command, which has four ways to name them.
+    fn named(&self, params: &Map<String, Value>) -> Result<Named, CommandError> {
         let ways = ["market_ticker", "market_tickers", "market_id", "market_ids"];
         let mut given = ways
             .into_iter()
@@ -318,14 +322,14 @@ impl Command<'_> {
             return Ok(Named::default());
         };
         if given.next().is_some() {
-            return Err(Refused::invalid("name markets in one way"));
+            return Err(CommandError::invalid("name markets in one way"));
         }
         let names: Option<Vec<&str>> = match value {
             Value::String(name) if !way.ends_with('s') => Some(vec![name.as_str()]),
             Value::Array(names) if way.ends_with('s') => names.iter().map(Value::as_str).collect(),
             _ => None,
         };
-        let names = names.ok_or_else(|| Refused::invalid(way))?;
+        let names = names.ok_or_else(|| CommandError::invalid(way))?;
         let by_id = way.starts_with("market_id");
         let mut markets = BTreeMap::new();
         let mut unknown = Vec::new();
@@ -338,7 +342,7 @@ impl Command<'_> {
             }
         }
         if !unknown.is_empty() {
-            return Err(Refused::unknown_markets(unknown));
+            return Err(CommandError::unknown_markets(unknown));
         }
         Ok(Named {
             markets: (!markets.is_empty()).then_some(markets),
@@ -357,60 +361,60 @@ impl Command<'_> {
     }
 }
 
-/// The subscriptions that are named, alone or in a list.
-fn sids(params: &Map<String, Value>) -> Result<Vec<u64>, Refused> {
+/// Reads subscription ids, from `sid` and `sids`.
+fn sids(params: &Map<String, Value>) -> Result<Vec<u64>, CommandError> {
     match params.get("sid") {
         None | Some(Value::Null) => list_of_sids(params),
         Some(sid) => {
-            let sid = sid.as_u64().ok_or_else(|| Refused::invalid("sid"))?;
+            let sid = sid.as_u64().ok_or_else(|| CommandError::invalid("sid"))?;
             Ok([vec![sid], list_of_sids(params)?].concat())
         }
     }
 }
 
-fn list_of_sids(params: &Map<String, Value>) -> Result<Vec<u64>, Refused> {
+fn list_of_sids(params: &Map<String, Value>) -> Result<Vec<u64>, CommandError> {
     match params.get("sids") {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(sids)) => {
             let sids: Option<_> = sids.iter().map(Value::as_u64).collect();
-            sids.ok_or_else(|| Refused::invalid("sids"))
+            sids.ok_or_else(|| CommandError::invalid("sids"))
         }
-        Some(_) => Err(Refused::invalid("sids")),
+        Some(_) => Err(CommandError::invalid("sids")),
     }
 }
 
-fn flag(params: &Map<String, Value>, name: &str) -> Result<bool, Refused> {
+fn flag(params: &Map<String, Value>, name: &str) -> Result<bool, CommandError> {
     match params.get(name) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(Refused::invalid(name)),
+        Some(_) => Err(CommandError::invalid(name)),
     }
 }
 
-/// Into how many parts a stream is to be split, and which of them is wanted.
-fn part(params: &Map<String, Value>) -> Result<Option<(u64, u64)>, Refused> {
+/// Reads the number of shards of a channel and the index of the requested one.
+fn shard(params: &Map<String, Value>) -> Result<Option<(u64, u64)>, CommandError> {
     let number = |name: &str| match params.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value
             .as_i64()
             .map(Some)
-            .ok_or_else(|| Refused::invalid(name)),
+            .ok_or_else(|| CommandError::invalid(name)),
     };
     match (number("shard_factor")?, number("shard_key")?) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(Refused::new(
+        (None, Some(_)) => Err(CommandError::new(
             20,
             "shard_factor is required when shard_key is set",
         )),
-        (Some(parts), _) if parts < 1 => Err(Refused::new(19, "shard_factor must be > 0")),
-        (Some(parts), _) if parts > MOST_PARTS => {
-            Err(Refused::new(22, "shard_factor must be <= 100"))
+        (Some(parts), _) if parts < 1 => Err(CommandError::new(19, "shard_factor must be > 0")),
+        (Some(parts), _) if parts > MAX_SHARDS => {
+            Err(CommandError::new(22, "shard_factor must be <= 100"))
         }
         (Some(parts), part) => match part.unwrap_or(0) {
             part if (0..parts).contains(&part) => {
                 Ok(Some((parts.unsigned_abs(), part.unsigned_abs())))
             }
-            _ => Err(Refused::new(
+            _ => Err(CommandError::new(
                 21,
                 "shard_key must be >= 0 and < shard_factor",
             )),

@@ -1,4 +1,4 @@
-//! The way of a socket: who opens it, reading and writing, and its end.
+//! The lifecycle of a connection: handshake, reading, writing and closing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,20 +18,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::outbox::{Outbox, Outgoing};
 use crate::{
-    Refusal,
-    call::Caller,
-    connection::Connection,
-    gate,
-    requests::ReceivedRequest,
-    shared::{Shared, lock},
+    Rejection, call::Caller, connection::Connection, pipeline, requests::ReceivedRequest,
+    shared::Shared, sync::lock,
 };
 
-/// How long a client may take to answer a close.
-const FAREWELL: Duration = Duration::from_secs(5);
-/// How long it takes at most to close a socket when the exchange is shut down.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+/// Time limit for the client to reply to a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit for sending the close frame when the exchange shuts down.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Opens a socket, or refuses to.
+/// Opens a connection, or rejects the handshake.
 pub(crate) async fn handshake(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -40,26 +36,26 @@ pub(crate) async fn handshake(
     let (mut parts, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let admitted = admit(&shared, &parts).and_then(|caller| {
-        let upgrade = upgrade.map_err(|error| Refusal::bad("bad_request", error.to_string()))?;
+        let upgrade = upgrade.map_err(|error| Rejection::bad("bad_request", error.to_string()))?;
         Ok((caller, upgrade))
     });
     match admitted {
         Ok((caller, upgrade)) => {
-            note(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
+            record(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
             let opened = Opened::new(shared, caller, connection);
             upgrade.on_upgrade(|socket| run(socket, opened))
         }
-        Err(refusal) => {
-            note(&shared, &parts, refusal.status);
-            gate::refused(&shared, &parts, refusal)
+        Err(rejection) => {
+            record(&shared, &parts, rejection.status);
+            pipeline::reject(&shared, &parts, rejection)
         }
     }
 }
 
-/// Who opens a socket, if it may.
-fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
-    if let Some(status) = shared.hub.refuses() {
-        return Err(Refusal::new(status, "handshake_refused", "a fault"));
+/// Authenticates the caller of a handshake.
+fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Rejection> {
+    if let Some(status) = shared.hub.next_rejection() {
+        return Err(Rejection::new(status, "handshake_refused", "a fault"));
     }
     let uri = &parts.uri;
     let path = uri
@@ -68,14 +64,14 @@ fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
     let caller = shared.keys.authenticate(
         &parts.headers,
         (parts.method.as_str(), path),
-        // Whoever may read may listen.
+        // Requires the same access as reading orders.
         operation::GET_ORDERS,
         &shared.time,
         None,
     )?;
     match shared.state().exchange_active {
         true => Ok(caller),
-        false => Err(Refusal::new(
+        false => Err(Rejection::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "exchange_unavailable",
             "the exchange is closed",
@@ -83,8 +79,8 @@ fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Refusal> {
     }
 }
 
-/// Remembers the request.
-fn note(shared: &Shared, parts: &Parts, status: StatusCode) {
+/// Adds the request to the log.
+fn record(shared: &Shared, parts: &Parts, status: StatusCode) {
     let request = ReceivedRequest {
         at: shared.time.now(),
         operation: None,
@@ -98,7 +94,7 @@ fn note(shared: &Shared, parts: &Parts, status: StatusCode) {
     lock(&shared.log).push(request, &Value::Null);
 }
 
-/// A socket among the open ones, until it is dropped.
+/// Registration of a connection in the hub, until dropped.
 struct Opened {
     shared: Arc<Shared>,
     number: u64,
@@ -110,7 +106,7 @@ impl Opened {
         let mut state = shared.state();
         let (number, outbox) = shared.hub.open(&mut state, caller, connection);
         drop(state);
-        // There is somebody to tell now.
+        // The timer now has a listener.
         shared.time.wake();
         Self {
             shared,
@@ -127,24 +123,24 @@ impl Drop for Opened {
     }
 }
 
-/// Reads and writes until the client, the exchange or a fault ends it.
+/// Reads and writes until the client, the exchange or a fault ends the connection.
 async fn run(socket: WebSocket, opened: Opened) {
     let (sink, stream) = socket.split();
     tokio::select! {
         () = read(stream, &opened) => {}
         () = write(sink, &opened) => {}
         () = opened.outbox.ended() => {}
-        () = last_words(&opened.shared) => {}
+        () = shutdown_deadline(&opened.shared) => {}
     }
 }
 
-/// Until the exchange is shut down, and a little longer.
-async fn last_words(shared: &Shared) {
+/// Waits until the exchange has shut down and the close frame had time to be sent.
+async fn shutdown_deadline(shared: &Shared) {
     shared.stopped().await;
-    sleep(LAST_WORDS).await;
+    sleep(SHUTDOWN_TIMEOUT).await;
 }
 
-/// Carries out what comes in. A close is answered, and a ping, by whoever reads.
+/// Runs incoming commands. Reading also replies to pings and close frames.
 async fn read(
     mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
     opened: &Opened,
@@ -160,28 +156,28 @@ async fn read(
     }
 }
 
-/// Sends what waits, and pings.
+/// Sends queued frames and pings.
 async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened: &Opened) {
-    let every = opened.shared.hub.settings.ping_every;
-    let every = every.max(Duration::from_millis(1));
-    let mut pings = interval_at(Instant::now() + every, every);
+    let interval = opened.shared.hub.settings.ping_interval;
+    let interval = interval.max(Duration::from_millis(1));
+    let mut pings = interval_at(Instant::now() + interval, interval);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let sent = tokio::select! {
             biased;
             () = opened.shared.stopped() => {
                 let away = Outgoing::Close { code: 1001, reason: "the exchange is shut down".to_owned() };
-                _ = timeout(LAST_WORDS, send(&mut sink, &opened.outbox, away)).await;
+                _ = timeout(SHUTDOWN_TIMEOUT, send(&mut sink, &opened.outbox, away)).await;
                 return;
             }
             _ = pings.tick() => sink.send(Message::Ping(Bytes::from_static(b"heartbeat"))).await.map(|()| true),
-            () = opened.outbox.filled() => empty(&mut sink, &opened.outbox).await,
+            () = opened.outbox.filled() => drain(&mut sink, &opened.outbox).await,
         };
         match sent {
             Ok(true) => {}
             Ok(false) => {
-                // Whoever reads sees the answer.
-                sleep(FAREWELL).await;
+                // The reading task sees the reply.
+                sleep(CLOSE_TIMEOUT).await;
                 return;
             }
             Err(_) => return,
@@ -189,8 +185,8 @@ async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, opened
     }
 }
 
-/// Sends all that waits, and tells whether more may follow.
-async fn empty(
+/// Sends all queued frames. Returns false if the connection is closing.
+async fn drain(
     sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
     outbox: &Outbox,
 ) -> Result<bool, axum::Error> {
@@ -203,7 +199,7 @@ async fn empty(
     Ok(true)
 }
 
-/// Sends one thing, and tells whether more may follow.
+/// Sends one frame. Returns false if the connection is closing.
 async fn send(
     sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
     outbox: &Outbox,

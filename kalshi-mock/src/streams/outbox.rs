@@ -1,4 +1,4 @@
-//! What waits to be sent to one client.
+//! Frames that wait to be sent to one client.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,20 +10,20 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-use crate::{connection::Connection, shared::lock};
+use crate::{connection::Connection, sync::lock};
 
-/// The most that waits in all. A client that asks on and on and never reads is cut off.
-const MOST: usize = 1_000_000;
+/// Limit of queued frames. A client that keeps sending commands and never reads is disconnected.
+const MAX_QUEUED: usize = 1_000_000;
 
-/// Something to send.
+/// A frame to send.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// A frame of text; of a subscription, if it is of one.
+    /// A text frame; `sid` is the subscription it belongs to, if any.
     Text {
         sid: Option<u64>,
         text: String,
     },
-    /// A frame in the middle of which the connection is reset.
+    /// A text frame that the connection reset cuts in half.
     Broken(String),
     Close {
         code: u16,
@@ -31,12 +31,12 @@ pub(super) enum Outgoing {
     },
 }
 
-/// What waits for one client, in its order.
+/// The queue of one connection, in sending order.
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     filled: Notify,
     ended: watch::Sender<bool>,
-    /// Whether the next frame is to break off.
+    /// True if the next frame is cut in half.
     breaks: AtomicBool,
     pub(super) connection: Connection,
 }
@@ -44,7 +44,7 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Outgoing>,
-    /// How many of each subscription.
+    /// Queued frames by subscription.
     waiting: HashMap<u64, usize>,
 }
 
@@ -71,7 +71,7 @@ impl Outbox {
             *queue.waiting.entry(*sid).or_default() += 1;
         }
         queue.frames.push_back(frame);
-        let is_full = queue.frames.len() > MOST;
+        let is_full = queue.frames.len() > MAX_QUEUED;
         drop(queue);
         if is_full {
             self.end();
@@ -90,12 +90,12 @@ impl Outbox {
         Some(frame)
     }
 
-    /// How many frames of a subscription wait.
+    /// Returns the number of queued frames of a subscription.
     pub(super) fn waiting(&self, sid: u64) -> usize {
         lock(&self.queue).waiting.get(&sid).copied().unwrap_or(0)
     }
 
-    /// Forgets what waits of a subscription.
+    /// Discards the queued frames of a subscription.
     pub(super) fn forget(&self, sid: u64) {
         let mut queue = lock(&self.queue);
         let is_its =
@@ -104,24 +104,24 @@ impl Outbox {
         queue.waiting.remove(&sid);
     }
 
-    /// Lets the connection break in the middle of the next frame.
+    /// Resets the connection in the middle of the next frame.
     pub(super) fn break_next(&self) {
         self.breaks.store(true, SeqCst);
     }
 
-    /// Until something may be there.
+    /// Waits until a frame may be queued.
     pub(super) async fn filled(&self) {
         self.filled.notified().await;
     }
 
-    /// Ends the connection at once.
+    /// Ends the connection immediately.
     pub(super) fn end(&self) {
         self.ended.send_replace(true);
     }
 
-    /// Until it is to end at once.
+    /// Waits until the connection is to end.
     pub(super) async fn ended(&self) {
-        // An error would be that nobody can tell any more: this does.
+        // The sender is a field of `self`, so this cannot fail.
         _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 }

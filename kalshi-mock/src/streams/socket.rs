@@ -1,71 +1,53 @@
-//! One open socket: what its client has subscribed to, and what it is told.
+//! One open connection: its subscriptions, and the messages sent on them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
 use super::{
-    messages::{self, Message},
+    error::CommandError,
+    faults::{StreamFaults, Swap},
+    frame::{self, Message},
+    messages,
     outbox::{Outbox, Outgoing},
-    refusals::Refused,
     subscription::{Channel, Subscription},
 };
 use crate::{
     call::Caller,
-    state::{Account, News, State},
+    state::{Event, State},
 };
 
-/// An open socket.
+/// An open connection.
 pub(super) struct Socket {
     pub(super) caller: Caller,
     pub(super) subscriptions: BTreeMap<u64, Subscription>,
-    /// The last sid that was given out.
-    last: u64,
+    /// The last subscription id in use.
+    last_sid: u64,
     pub(super) outbox: Arc<Outbox>,
-    most_waiting: usize,
-    pub(super) mischief: Mischief,
-}
-
-/// What is to go wrong with the next numbered messages.
-#[derive(Debug, Default)]
-pub(super) struct Mischief {
-    /// So many are lost.
-    pub(super) lost: u32,
-    /// So many come twice.
-    pub(super) twice: u32,
-    pub(super) swap: Swap,
-}
-
-/// Two messages that change places.
-#[derive(Debug, Default)]
-pub(super) enum Swap {
-    #[default]
-    None,
-    Wanted,
-    /// The first one, of a subscription, waits for the second.
-    Held(u64, String),
+    max_queued: usize,
+    pub(super) faults: StreamFaults,
 }
 
 impl Socket {
-    pub(super) fn new(caller: Caller, outbox: Arc<Outbox>, most_waiting: usize) -> Self {
+    pub(super) fn new(caller: Caller, outbox: Arc<Outbox>, max_queued: usize) -> Self {
         Self {
             caller,
             subscriptions: BTreeMap::new(),
-            last: 0,
+            last_sid: 0,
             outbox,
-            most_waiting,
-            mischief: Mischief::default(),
+            max_queued,
+            faults: StreamFaults::default(),
         }
     }
 
-    /// Opens a subscription.
+    /// Opens a subscription and returns its id.
     pub(super) fn open(&mut self, subscription: Subscription) -> u64 {
-        self.last += 1;
-        self.subscriptions.insert(self.last, subscription);
-        self.last
+        self.last_sid += 1;
+        self.subscriptions.insert(self.last_sid, subscription);
+        self.last_sid
     }
 
-    /// The subscription to a channel, if there is one.
+    /// Returns the id of the subscription to a channel, if any.
     pub(super) fn on(&self, channel: Channel) -> Option<u64> {
         self.subscriptions
             .iter()
@@ -73,30 +55,20 @@ impl Socket {
             .map(|(sid, _)| *sid)
     }
 
-    /// Whether an account's affairs are those of this client.
-    pub(super) fn is_own(&self, account: Account) -> bool {
-        account.user == self.caller.user
-            && self
-                .caller
-                .locked_to
-                .is_none_or(|locked| locked == account.subaccount)
-    }
-
-    /// Tells what has happened, if it is among what the client wants to know.
-    pub(super) fn tell(&mut self, state: &State, news: &News) {
+    /// Sends an event on every subscription that covers it.
+    pub(super) fn deliver(&mut self, state: &State, event: &Event) {
         let sids: Vec<u64> = self.subscriptions.keys().copied().collect();
         for sid in sids {
-            let message = self
-                .subscriptions
-                .get(&sid)
-                .and_then(|subscription| messages::of(state, self, subscription, news));
+            let message = self.subscriptions.get(&sid).and_then(|subscription| {
+                messages::render(state, &self.caller, subscription, event)
+            });
             if let Some(message) = message {
                 self.send(state, sid, None, message);
             }
         }
     }
 
-    /// Sends a message of a subscription; with the id of the command that it answers, if it does.
+    /// Sends a message on a subscription. `id` is the id of the command that asked for it, if any.
     pub(super) fn send(&mut self, state: &State, sid: u64, id: Option<u64>, message: Message) {
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
@@ -104,8 +76,8 @@ impl Socket {
         let seq = subscription
             .channel
             .is_numbered()
-            .then(|| subscription.next());
-        let text = messages::frame(
+            .then(|| subscription.next_seq());
+        let text = frame::encode(
             state,
             message.kind,
             id,
@@ -113,34 +85,34 @@ impl Socket {
             Some(&message.body),
         );
         if seq.is_none() || id.is_some() {
-            self.post(state, sid, text);
+            self.enqueue(state, sid, text);
             return;
         }
-        if self.mischief.lost > 0 {
-            self.mischief.lost -= 1;
+        if self.faults.drop > 0 {
+            self.faults.drop -= 1;
             return;
         }
-        match std::mem::take(&mut self.mischief.swap) {
-            Swap::Wanted => {
-                self.mischief.swap = Swap::Held(sid, text);
+        match std::mem::take(&mut self.faults.swap) {
+            Swap::Pending => {
+                self.faults.swap = Swap::Held(sid, text);
                 return;
             }
             Swap::Held(of, first) if of == sid => {
-                self.post(state, sid, text);
-                self.post(state, sid, first);
+                self.enqueue(state, sid, text);
+                self.enqueue(state, sid, first);
                 return;
             }
-            other => self.mischief.swap = other,
+            other => self.faults.swap = other,
         }
-        if self.mischief.twice > 0 {
-            self.mischief.twice -= 1;
-            self.post(state, sid, text.clone());
+        if self.faults.repeat > 0 {
+            self.faults.repeat -= 1;
+            self.enqueue(state, sid, text.clone());
         }
-        self.post(state, sid, text);
+        self.enqueue(state, sid, text);
     }
 
-    /// Answers a command that concerns a subscription. Such answers count too, and arrive as they should.
-    pub(super) fn confirm(
+    /// Acknowledges a command about a subscription. Acknowledgements use sequence numbers too; faults do not affect them.
+    pub(super) fn acknowledge(
         &mut self,
         state: &State,
         (kind, sid, id): (&'static str, u64, Option<u64>),
@@ -149,28 +121,28 @@ impl Socket {
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
-        // That a subscription has ended is always numbered.
+        // The end of a subscription always has a sequence number.
         let numbered = subscription.channel.is_numbered() || kind == "unsubscribed";
-        let seq = numbered.then(|| subscription.next());
-        let text = messages::frame(state, kind, id, (Some(sid), seq), body);
-        self.post(state, sid, text);
+        let seq = numbered.then(|| subscription.next_seq());
+        let text = frame::encode(state, kind, id, (Some(sid), seq), body);
+        self.enqueue(state, sid, text);
     }
 
-    /// Answers a command that concerns none.
-    pub(super) fn answer(&self, state: &State, kind: &'static str, id: Option<u64>, body: &Value) {
-        let text = messages::frame(state, kind, id, (None, None), Some(body));
+    /// Replies to a command that is not about a subscription.
+    pub(super) fn reply(&self, state: &State, kind: &'static str, id: Option<u64>, body: &Value) {
+        let text = frame::encode(state, kind, id, (None, None), Some(body));
         self.outbox.push(Outgoing::Text { sid: None, text });
     }
 
-    /// Puts a frame where it waits. A client that does not read loses the subscription.
-    fn post(&mut self, state: &State, sid: u64, text: String) {
+    /// Queues a frame. Ends the subscription if the client does not read.
+    fn enqueue(&mut self, state: &State, sid: u64, text: String) {
         if !self.subscriptions.contains_key(&sid) {
-            // The frame before was the end of it.
+            // The previous frame ended the subscription.
             return;
         }
-        if self.outbox.waiting(sid) >= self.most_waiting {
+        if self.outbox.waiting(sid) >= self.max_queued {
             self.outbox.forget(sid);
-            self.end(state, sid, &Refused::overflow());
+            self.end(state, sid, &CommandError::overflow());
             return;
         }
         self.outbox.push(Outgoing::Text {
@@ -180,22 +152,22 @@ impl Socket {
     }
 
     /// Ends a subscription with an error.
-    pub(super) fn end(&mut self, state: &State, sid: u64, error: &Refused) {
-        let Some(mut subscription) = self.forget(sid) else {
+    pub(super) fn end(&mut self, state: &State, sid: u64, error: &CommandError) {
+        let Some(mut subscription) = self.remove(sid) else {
             return;
         };
         let seq = subscription
             .channel
             .is_numbered()
-            .then(|| subscription.next());
-        let text = messages::frame(state, "error", None, (Some(sid), seq), Some(&error.body()));
+            .then(|| subscription.next_seq());
+        let text = frame::encode(state, "error", None, (Some(sid), seq), Some(&error.body()));
         self.outbox.push(Outgoing::Text { sid: None, text });
     }
 
-    /// Forgets a subscription, and what was held back of it.
-    pub(super) fn forget(&mut self, sid: u64) -> Option<Subscription> {
-        if matches!(&self.mischief.swap, Swap::Held(of, _) if *of == sid) {
-            self.mischief.swap = Swap::None;
+    /// Removes a subscription, and the message that a swap holds back.
+    pub(super) fn remove(&mut self, sid: u64) -> Option<Subscription> {
+        if matches!(&self.faults.swap, Swap::Held(of, _) if *of == sid) {
+            self.faults.swap = Swap::None;
         }
         self.subscriptions.remove(&sid)
     }

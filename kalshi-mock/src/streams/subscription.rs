@@ -1,10 +1,11 @@
-//! Subscriptions: to which channel, of which markets, and how far they have counted.
+//! Channels, and the subscriptions of a connection to them.
 
 use std::collections::BTreeMap;
 
+use super::hash::fnv1a;
 use crate::state::MarketIndex;
 
-/// Something to subscribe to.
+/// A channel of the WebSocket API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
     OrderbookDelta,
@@ -16,7 +17,7 @@ pub(super) enum Channel {
     Communications,
     OrderGroupUpdates,
     UserOrders,
-    /// Known, and silent here: combos and the prices of others.
+    /// A channel that the mock accepts and never sends on: combos and external prices.
     Silent(&'static str),
 }
 
@@ -37,7 +38,8 @@ const ALL: [Channel; 13] = [
 ];
 
 impl Channel {
-    pub(super) fn of(name: &str) -> Option<Self> {
+    /// Returns the channel of that name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         ALL.into_iter().find(|channel| channel.name() == name)
     }
 
@@ -56,7 +58,7 @@ impl Channel {
         }
     }
 
-    /// Whether its messages are numbered.
+    /// Returns true if messages carry a sequence number.
     pub(super) fn is_numbered(self) -> bool {
         !matches!(
             self,
@@ -64,7 +66,7 @@ impl Channel {
         )
     }
 
-    /// Whether it can be narrowed to some markets.
+    /// Returns true if a subscription can be limited to some markets.
     pub(super) fn takes_markets(self) -> bool {
         matches!(
             self,
@@ -82,20 +84,20 @@ impl Channel {
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
     pub(super) channel: Channel,
-    /// The last number that was given out.
+    /// Sequence number of the last message.
     seq: u64,
-    /// By ticker; none if it is to all markets.
+    /// Markets by ticker, or `None` for all markets.
     pub(super) markets: Option<BTreeMap<String, MarketIndex>>,
-    /// Whether its markets were named by their ids.
+    /// True if the client named markets by id.
     pub(super) by_id: bool,
-    /// Whether levels of NO have prices of YES.
+    /// True if NO levels are sent with YES prices.
     pub(super) yes_prices: bool,
-    /// Whether answers leave out its markets.
+    /// True if acknowledgements omit the markets.
     pub(super) skips_markets: bool,
-    /// Whether it is only to one's own requests for quote.
+    /// True if only the client's own requests for quote are reported.
     pub(super) own_only: bool,
-    /// Into how many parts its stream is split, and which of them it is.
-    pub(super) part: Option<(u64, u64)>,
+    /// Number of shards of the channel, and the index of this one.
+    pub(super) shard: Option<(u64, u64)>,
 }
 
 impl Subscription {
@@ -108,32 +110,26 @@ impl Subscription {
             yes_prices: false,
             skips_markets: false,
             own_only: false,
-            part: None,
+            shard: None,
         }
     }
 
-    /// The next number.
-    pub(super) fn next(&mut self) -> u64 {
+    /// Returns the next sequence number.
+    pub(super) fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
     }
 
+    /// Returns true if the subscription covers a market.
     pub(super) fn has(&self, ticker: &str) -> bool {
         self.markets
             .as_ref()
             .is_none_or(|markets| markets.contains_key(ticker))
     }
 
-    /// Whether what concerns a market is in its part of the stream.
-    pub(super) fn is_part(&self, ticker: &str) -> bool {
-        self.part
-            .is_none_or(|(parts, part)| hash(ticker.as_bytes()) % parts == part)
+    /// Returns true if a market belongs to the shard of this subscription.
+    pub(super) fn is_in_shard(&self, ticker: &str) -> bool {
+        self.shard
+            .is_none_or(|(shards, shard)| fnv1a(ticker.as_bytes()) % shards == shard)
     }
-}
-
-/// FNV-1a: the same for the same text, always.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

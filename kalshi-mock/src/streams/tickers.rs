@@ -1,22 +1,18 @@
-//! The `ticker` channel: what has changed of a market since it was last told.
+//! The `ticker` channel: reports a market when its ticker differs from the last one sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{
-    messages::{self, Message},
-    socket::Socket,
-    subscription::Channel,
-};
-use crate::state::{MarketIndex, News, State, Step};
+use super::{frame::Message, messages, socket::Socket, subscription::Channel};
+use crate::state::{Event, MarketIndex, State, Step};
 
-/// What was told of each market, without its time.
+/// The last ticker of each market, without its time.
 #[derive(Default)]
 pub(super) struct Tickers(HashMap<MarketIndex, Value>);
 
 impl Tickers {
-    /// Takes what markets show now as told, where nothing else was.
+    /// Records the current tickers of markets that have none yet.
     pub(super) fn remember(&mut self, state: &State) {
         for (index, market) in state.markets.iter().enumerate() {
             let fields = || messages::ticker_fields(state, market);
@@ -24,20 +20,20 @@ impl Tickers {
         }
     }
 
-    /// Tells what has changed of the markets in which something happened: once, however much that was.
-    pub(super) fn tell(
+    /// Sends the ticker of every market that the events changed, once per market.
+    pub(super) fn deliver(
         &mut self,
         state: &State,
         sockets: &mut BTreeMap<u64, Socket>,
-        news: &[News],
+        events: &[Event],
     ) {
         let wanted = |socket: &Socket| socket.on(Channel::Ticker).is_some();
         if !sockets.values().any(wanted) {
-            // What is not told changes unseen.
+            // Nobody is subscribed: a later subscriber starts from the tickers of that time.
             self.0.clear();
             return;
         }
-        let touched: BTreeSet<MarketIndex> = news.iter().filter_map(market_of).collect();
+        let touched: BTreeSet<MarketIndex> = events.iter().filter_map(market_of).collect();
         for index in touched {
             let Some(market) = state.markets.get(index) else {
                 continue;
@@ -68,12 +64,12 @@ impl Tickers {
     }
 }
 
-/// The market of which the ticker may have changed.
-fn market_of(news: &News) -> Option<MarketIndex> {
-    match news {
-        News::Level(change) => Some(change.market),
-        News::Trade(trade) => Some(trade.market),
-        News::Market {
+/// Returns the market whose ticker an event may change.
+fn market_of(event: &Event) -> Option<MarketIndex> {
+    match event {
+        Event::Level(change) => Some(change.market),
+        Event::Trade(trade) => Some(trade.market),
+        Event::Market {
             market,
             step: Step::Settled,
             ..

@@ -1,4 +1,4 @@
-//! What falls due by itself happens at its time, as long as somebody is told.
+//! The timer: advances the state when a scheduled action is due, while a connection is open.
 
 use std::{
     future::pending,
@@ -8,17 +8,17 @@ use std::{
 
 use crate::{shared::Shared, time::Micros};
 
-/// How long it sleeps at most.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Longest sleep.
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
-/// Moves the state on whenever something is due, until the exchange is shut down.
+/// Advances the state whenever something is due, until the exchange shuts down.
 pub(crate) async fn keep_time(shared: Arc<Shared>) {
     loop {
         let due = {
             let state = shared.state();
-            let due = state.next_due().filter(|_| state.listened);
-            // Nobody to tell: nothing is earlier than never.
-            let alarm = if state.listened {
+            let due = state.next_due().filter(|_| state.has_listeners);
+            // Without a connection nothing wakes the timer early.
+            let alarm = if state.has_listeners {
                 due.unwrap_or(Micros::MAX)
             } else {
                 Micros::MIN
@@ -37,8 +37,8 @@ pub(crate) async fn keep_time(shared: Arc<Shared>) {
 
 async fn sleep(wait: Option<Duration>) {
     match wait {
-        // To the millisecond after, so that it is not too early.
-        Some(wait) => tokio::time::sleep(wait.min(LONGEST) + Duration::from_millis(1)).await,
+        // One millisecond longer, so that it never wakes too early.
+        Some(wait) => tokio::time::sleep(wait.min(MAX_SLEEP) + Duration::from_millis(1)).await,
         None => pending().await,
     }
 }

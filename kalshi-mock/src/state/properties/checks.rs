@@ -1,9 +1,9 @@
-//! What must hold, counted from the beginning each time.
+//! Invariants, recomputed from scratch each time.
 
 use super::*;
 
 impl Bench {
-    /// The orders that an incoming one may meet, in the order in which it must: no group and no user of its own in the way.
+    /// Returns the orders that an incoming one may match, in the required order. Omits orders in groups and of its own user.
     pub(super) fn eligible(&self, command: &Command) -> Vec<(Uuid, Contracts)> {
         let (user, market, side, cents) = match command {
             Command::Create {
@@ -13,7 +13,7 @@ impl Bench {
                 cents,
                 ..
             } => (USERS[*user], *market, *side, *cents),
-            Command::House {
+            Command::MarketMaker {
                 market,
                 side,
                 cents,
@@ -30,7 +30,7 @@ impl Bench {
             .filter(|order| order.side == side.opposite() && side.crosses(limit, order.price))
             .filter(|order| order.account.user != user && order.group.is_none())
             .collect();
-        // Not by rank: this is what rank is measured by.
+        // Does not use `Rank`, which this checks.
         orders.sort_by(|one, other| {
             let price = match side {
                 Side::Bid => one.price.cmp(&other.price),
@@ -44,7 +44,7 @@ impl Bench {
             .collect()
     }
 
-    /// No order trades while one before it still could.
+    /// Checks that no order trades before one with higher priority.
     pub(super) fn check_priority(&self, ahead: &[(Uuid, Contracts)]) {
         let remaining = |id: &Uuid| {
             self.state
@@ -68,8 +68,8 @@ impl Bench {
         self.check_money();
         self.check_books();
         self.check_groups();
-        self.told.listen(&mut self.state);
-        self.told.check(&self.state);
+        self.replay.apply(&mut self.state);
+        self.replay.check(&self.state);
     }
 
     fn check_money(&self) {
@@ -115,7 +115,7 @@ impl Bench {
                 .filter(|fill| fill.order == order.id)
                 .map(|fill| fill.count.hundredths())
                 .sum();
-            assert!(order.account.is_house() || filled == order.filled.hundredths());
+            assert!(order.account.is_market_maker() || filled == order.filled.hundredths());
         }
     }
 

@@ -1,10 +1,10 @@
-//! What random commands there are: orders close to the middle, and everything that can come between them.
+//! Random commands: mostly orders near the middle of the book.
 
 use proptest::prelude::*;
 
 use crate::state::{SelfTrade, Side, TimeInForce};
 
-/// Something that is done to the exchange.
+/// A command to the exchange.
 #[derive(Clone, Debug)]
 pub(super) enum Command {
     Create {
@@ -21,13 +21,13 @@ pub(super) enum Command {
         expires_in: Option<i64>,
         group: Option<usize>,
     },
-    House {
+    MarketMaker {
         market: usize,
         side: Side,
         cents: i64,
         count: i64,
     },
-    ClearHouse {
+    ClearMarketMaker {
         market: usize,
     },
     Amend {
@@ -90,7 +90,7 @@ fn side() -> impl Strategy<Value = Side> {
 
 fn create() -> impl Strategy<Value = Command> {
     let who = (0..3_usize, 0..2_u8, 0..2_usize, side());
-    // Close to the middle, so that much trades.
+    // Near the middle, so that most orders trade.
     let what = (
         40..60_i64,
         prop_oneof![1..400_i64, Just(100), 1_000..5_000_i64],
@@ -126,14 +126,14 @@ fn create() -> impl Strategy<Value = Command> {
     })
 }
 
-/// Anything that can be done, what trades the most often.
+/// Generates commands, mostly ones that trade.
 pub(super) fn command() -> impl Strategy<Value = Command> {
     let (market, count, cents) = (0..2_usize, 1..1_000_i64, 40..60_i64);
     prop_oneof![
         20 => create(),
         4 => (market.clone(), side(), cents.clone(), count.clone())
-            .prop_map(|(market, side, cents, count)| Command::House { market, side, cents, count }),
-        1 => market.clone().prop_map(|market| Command::ClearHouse { market }),
+            .prop_map(|(market, side, cents, count)| Command::MarketMaker { market, side, cents, count }),
+        1 => market.clone().prop_map(|market| Command::ClearMarketMaker { market }),
         4 => (0..60_usize, cents.clone(), count.clone())
             .prop_map(|(order, cents, count)| Command::Amend { order, cents, count }),
         2 => (0..60_usize, 0..300_i64).prop_map(|(order, to)| Command::Decrease { order, to }),

@@ -1,0 +1,126 @@
+//! API keys and limits of the caller's account.
+
+use kalshi_sdk::{
+    PrivateKey,
+    auth::{KeyAlgorithm, PublicKey},
+    limits::{AccountLimits, BucketLimit},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::common::HandlerResult;
+use crate::{
+    Rejection,
+    call::Call,
+    keys::{Key, Keys},
+    state::State,
+};
+
+pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
+    let user = state.user(call.caller.user);
+    let limits = user.limits.unwrap_or_else(|| AccountLimits::of(user.tier));
+    let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate, "bucket_capacity": limit.capacity });
+    Ok(json!({
+        "usage_tier": format!("{:?}", user.tier).to_lowercase(),
+        "read": show(limits.read),
+        "write": show(limits.write),
+        "grants": [],
+    }))
+}
+
+pub(super) fn keys(keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    let seen = |key: &Key| {
+        call.caller
+            .locked_to
+            .is_none_or(|locked| key.subaccount == Some(locked))
+    };
+    let own = keys
+        .of(call.caller.user)
+        .into_iter()
+        .filter(|(_, key)| seen(key));
+    let shown = own.map(|(id, key)| {
+        json!({ "api_key_id": id, "name": key.name, "scopes": key.scopes, "subaccount": key.subaccount })
+    });
+    Ok(json!({ "api_keys": shown.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+struct NewKey {
+    name: String,
+    public_key: Option<String>,
+    scopes: Option<Vec<String>>,
+    subaccount: Option<i64>,
+}
+
+pub(super) fn create_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    let body: NewKey = call.parse()?;
+    let pem = body.public_key.as_deref().unwrap_or_default();
+    let public = PublicKey::from_pem(pem)
+        .map_err(|error| Rejection::invalid(format!("public_key: {error}")))?;
+    let id = register(state, keys, call, public, body)?;
+    Ok(json!({ "api_key_id": id }))
+}
+
+/// Generates the key that a request body asks for.
+pub(crate) fn make_key(body: &Value) -> Result<PrivateKey, Rejection> {
+    let made = match body["key_type"].as_str() {
+        Some("ed25519") => PrivateKey::generate_ed25519(),
+        _ => PrivateKey::generate_rsa(2048),
+    };
+    made.map_err(|error| {
+        let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+        Rejection::new(status, "internal_server_error", error.to_string())
+    })
+}
+
+pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    let body: NewKey = call.parse()?;
+    let private = call.made.clone().unwrap_or_else(|| make_key(&call.body))?;
+    let kind = match private.algorithm() {
+        KeyAlgorithm::Ed25519 => "ed25519",
+        _ => "rsa",
+    };
+    let id = register(state, keys, call, private.public_key(), body)?;
+    Ok(
+        json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
+    )
+}
+
+fn register(
+    state: &mut State,
+    keys: &Keys,
+    call: &Call<'_>,
+    public: PublicKey,
+    new: NewKey,
+) -> Result<String, Rejection> {
+    let subaccount = match (new.subaccount, call.caller.locked_to) {
+        (None, None) => None,
+        (named, _) => Some(call.account(state, named)?.subaccount),
+    };
+    let id = state.id().to_string();
+    let mut key = Key::new(&id, call.caller.user, public);
+    key.name = new.name;
+    key.subaccount = subaccount;
+    if let Some(scopes) = new.scopes {
+        if scopes.is_empty() {
+            return Err(Rejection::invalid("scopes: must be gte 1 items"));
+        }
+        let has = |scope: &str| scopes.iter().any(|other| other == scope);
+        if has("write") && !has("read") {
+            return Err(Rejection::invalid("scopes: write only goes with read"));
+        }
+        key.scopes = scopes;
+    }
+    keys.insert(&id, key);
+    Ok(id)
+}
+
+pub(super) fn delete_key(keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    if call.caller.locked_to.is_some() {
+        return Err(Rejection::forbidden("the key is for one subaccount only"));
+    }
+    match keys.remove(call.text("api_key").unwrap_or_default(), call.caller.user) {
+        true => Ok(Value::Null),
+        false => Err(Rejection::not_found("no such key of yours")),
+    }
+}

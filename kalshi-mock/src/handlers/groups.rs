@@ -1,0 +1,135 @@
+//! Order groups.
+
+use kalshi_sdk::Contracts;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::common::HandlerResult;
+use crate::{
+    Rejection,
+    call::Call,
+    state::{Group, Shard, State},
+};
+
+#[derive(Deserialize)]
+struct Limit {
+    contracts_limit: Option<i64>,
+    contracts_limit_fp: Option<Contracts>,
+    subaccount: Option<i64>,
+    exchange_index: Option<i64>,
+}
+
+impl Limit {
+    /// Reads the limit. It has two fields, which must agree.
+    fn value(&self) -> Result<Option<Contracts>, Rejection> {
+        let whole = self
+            .contracts_limit
+            .map(|whole| Contracts::from_hundredths(whole.saturating_mul(100)));
+        match (whole, self.contracts_limit_fp) {
+            (Some(whole), Some(exact)) if whole != exact => Err(Rejection::invalid(
+                "contracts_limit, contracts_limit_fp: must be equal",
+            )),
+            (_, Some(limit)) | (Some(limit), _) if limit <= Contracts::ZERO => {
+                Err(Rejection::invalid("contracts_limit_fp: must be gte 0.01"))
+            }
+            (whole, exact) => Ok(exact.or(whole)),
+        }
+    }
+}
+
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let body: Limit = call.parse()?;
+    let account = call.account(state, body.subaccount)?;
+    let limit = body
+        .value()?
+        .ok_or_else(|| Rejection::invalid("contracts_limit_fp: required"))?;
+    let shard = shard(body.exchange_index)?;
+    let id = state.create_group(account, shard, limit)?;
+    Ok(json!({ "order_group_id": id, "subaccount": account.subaccount, "exchange_index": shard }))
+}
+
+/// Parses the shard, 0 by default. -1 (any shard) is rejected: a group has no market to derive the shard from.
+fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
+    Shard::try_from(named.unwrap_or(0))
+        .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
+}
+
+pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
+    let only = call.only_subaccount(state)?;
+    let mut groups: Vec<(&Uuid, &Group)> = state
+        .groups
+        .iter()
+        .filter(|(_, group)| {
+            group.account.user == call.caller.user
+                && call.knows(group.created)
+                && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
+        })
+        .collect();
+    groups.sort_by_key(|(_, group)| group.number);
+    let show = |(id, group): (&Uuid, &Group)| {
+        json!({
+            "id": id,
+            "contracts_limit_fp": group.limit,
+            "is_auto_cancel_enabled": group.armed,
+            "exchange_index": group.shard,
+        })
+    };
+    Ok(json!({ "order_groups": groups.into_iter().map(show).collect::<Vec<_>>() }))
+}
+
+/// Returns the group of a request, by subaccount and shard.
+fn named(state: &State, call: &Call<'_>) -> Result<Uuid, Rejection> {
+    let account = call.account(state, call.integer("subaccount"))?;
+    let shard = shard(call.integer("exchange_index"))?;
+    let id = call
+        .uuid("order_group_id")
+        .ok_or_else(|| Rejection::not_found("no such order group"))?;
+    state.group(id, account, shard)?;
+    Ok(id)
+}
+
+pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
+    let only = call.only_subaccount(state)?;
+    let group = call
+        .uuid("order_group_id")
+        .and_then(|id| state.groups.get(&id))
+        .filter(|group| {
+            call.is_own(group.account)
+                && only.is_none_or(|subaccount| group.account.subaccount == subaccount)
+                && call.knows(group.created)
+        });
+    let group = group.ok_or_else(|| Rejection::not_found("no such order group"))?;
+    let knows = |id: &&Uuid| {
+        state
+            .orders
+            .get(id)
+            .is_some_and(|order| call.knows(order.created))
+    };
+    Ok(json!({
+        "is_auto_cancel_enabled": group.armed,
+        "contracts_limit_fp": group.limit,
+        "orders": group.orders.iter().filter(knows).collect::<Vec<_>>(),
+        "exchange_index": group.shard,
+    }))
+}
+
+pub(super) fn change(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let id = named(state, call)?;
+    match call.id() {
+        "DeleteOrderGroup" => state.delete_group(id),
+        "ResetOrderGroup" => state.reset_group(id),
+        _ => state.trigger_group(id),
+    }
+    Ok(Value::Object(serde_json::Map::new()))
+}
+
+pub(super) fn limit(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let id = named(state, call)?;
+    let body: Limit = call.parse()?;
+    let limit = body
+        .value()?
+        .ok_or_else(|| Rejection::invalid("contracts_limit_fp: required"))?;
+    state.limit_group(id, limit);
+    Ok(Value::Object(serde_json::Map::new()))
+}

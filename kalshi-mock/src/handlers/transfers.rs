@@ -1,0 +1,258 @@
+//! Subaccounts, and transfers between subaccounts and between shards.
+
+use kalshi_sdk::Dollars;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::common::HandlerResult;
+use crate::{
+    Rejection,
+    call::{Call, Order, without_nulls},
+    state::{Shard, ShardTransfer, State},
+    time::seconds,
+};
+
+pub(super) fn deposits(state: &State, call: &Call<'_>) -> HandlerResult {
+    let mine = state
+        .deposits
+        .iter()
+        .rev()
+        .filter(|(_, deposit)| deposit.user == call.caller.user);
+    let rows = mine.map(|(number, deposit)| (*number, deposit));
+    let page = call.page(Order::NewestFirst, rows, |deposit| {
+        json!({
+            "id": deposit.id,
+            "status": "applied",
+            "type": "ach",
+            "amount_cents": deposit.cents,
+            "fee_cents": 0,
+            "created_ts": seconds(deposit.at),
+            "finalized_ts": seconds(deposit.at),
+        })
+    })?;
+    Ok(call.list(page))
+}
+
+pub(super) fn create_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    if call.caller.locked_to.is_some() {
+        return Err(Rejection::forbidden("the key is for one subaccount only"));
+    }
+    let shard = call.body["exchange_index"].as_i64().unwrap_or(0);
+    let shard =
+        Shard::try_from(shard).map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))?;
+    let number = state.create_subaccount(call.caller.user, shard)?;
+    Ok(json!({ "subaccount_number": number }))
+}
+
+pub(super) fn subaccount_balances(state: &State, call: &Call<'_>) -> HandlerResult {
+    let balances = state
+        .ledger
+        .cash_of_user(call.caller.user)
+        .filter(|(subaccount, ..)| call.sees(*subaccount))
+        .map(|(subaccount, shard, cash)| {
+            json!({
+                "subaccount_number": subaccount,
+                "exchange_index": shard,
+                "balance": Dollars::from_micros(cash.amount - cash.reserved),
+                "updated_ts": seconds(cash.updated),
+            })
+        });
+    Ok(json!({ "subaccount_balances": balances.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+struct ToSubaccount {
+    client_transfer_id: Uuid,
+    from_subaccount: i64,
+    to_subaccount: i64,
+    amount_cents: i64,
+    exchange_index: Option<Shard>,
+}
+
+pub(super) fn to_subaccount(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let body: ToSubaccount = call.parse()?;
+    let from = call.account(state, Some(body.from_subaccount))?;
+    let to = call.account(state, Some(body.to_subaccount))?;
+    let shard = body.exchange_index.unwrap_or(0);
+    state.transfer_to_subaccount(
+        body.client_transfer_id,
+        (from, to),
+        shard,
+        body.amount_cents,
+    )?;
+    Ok(Map::new().into())
+}
+
+pub(super) fn subaccount_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
+    let mine = state
+        .subaccount_transfers
+        .iter()
+        .rev()
+        .filter(|(_, transfer)| transfer.user == call.caller.user)
+        .filter(|(_, transfer)| call.sees(transfer.from) || call.sees(transfer.to));
+    let page = call.page(
+        Order::NewestFirst,
+        mine.map(|(number, transfer)| (*number, transfer)),
+        |transfer| {
+            json!({
+                "transfer_id": transfer.id,
+                "from_subaccount": transfer.from,
+                "to_subaccount": transfer.to,
+                "amount_cents": transfer.cents,
+                "created_ts": seconds(transfer.at),
+                "exchange_index": transfer.shard,
+            })
+        },
+    )?;
+    Ok(call.list(page))
+}
+
+pub(super) fn netting(state: &State, call: &Call<'_>) -> HandlerResult {
+    let subaccounts = state.user(call.caller.user).subaccounts.iter();
+    let configs = subaccounts.filter(|(number, _)| call.sees(**number)).map(|(number, enabled)| {
+        json!({ "subaccount_number": number, "enabled": enabled, "exchange_index": 0 })
+    });
+    Ok(json!({ "netting_configs": configs.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+struct Netting {
+    subaccount_number: i64,
+    enabled: bool,
+}
+
+pub(super) fn set_netting(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let body: Netting = call.parse()?;
+    let account = call.account(state, Some(body.subaccount_number))?;
+    if let Some(user) = state.user_mut(account.user) {
+        user.subaccounts.insert(account.subaccount, body.enabled);
+    }
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+struct ToShard {
+    client_transfer_id: Option<Uuid>,
+    source: String,
+    destination: String,
+    /// Hundredths of a cent.
+    amount: i64,
+    source_exchange_shard: Option<Shard>,
+    destination_exchange_shard: Option<Shard>,
+    source_subaccount: Option<i64>,
+    destination_subaccount: Option<i64>,
+}
+
+pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let body: ToShard = call.parse()?;
+    if [&body.source, &body.destination]
+        .into_iter()
+        .any(|instance| instance != "event_contract")
+    {
+        return Err(Rejection::bad(
+            "not_supported",
+            "there is no margined exchange here",
+        ));
+    }
+    let from = (
+        call.account(state, body.source_subaccount)?,
+        body.source_exchange_shard.unwrap_or(0),
+    );
+    let to = (
+        call.account(state, body.destination_subaccount)?,
+        body.destination_exchange_shard.unwrap_or(0),
+    );
+    if from == to {
+        return Err(Rejection::invalid(
+            "source_exchange_shard, destination_exchange_shard: must differ",
+        ));
+    }
+    if body.client_transfer_id.is_some() && (from.0.subaccount, to.0.subaccount) != (0, 0) {
+        return Err(Rejection::invalid(
+            "client_transfer_id: is for primary accounts only",
+        ));
+    }
+    let id = state.transfer_to_shard(body.client_transfer_id, from, to, body.amount)?;
+    Ok(json!({ "transfer_id": id }))
+}
+
+pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
+    let mine = state
+        .shard_transfers
+        .iter()
+        .rev()
+        .filter(|(_, transfer)| is_own(call, transfer));
+    let rows = mine.map(|(number, transfer)| (*number, transfer));
+    Ok(call.list(call.page(Order::NewestFirst, rows, show_shard_transfer)?))
+}
+
+pub(super) fn shard_transfer(state: &State, call: &Call<'_>) -> HandlerResult {
+    let id = call.uuid("transfer_id");
+    let is_it = |transfer: &&ShardTransfer| Some(transfer.id) == id && is_own(call, transfer);
+    let transfer = state.shard_transfers.values().find(is_it);
+    let transfer = transfer.ok_or_else(|| Rejection::not_found("no such transfer"))?;
+    Ok(json!({ "transfer": show_shard_transfer(transfer) }))
+}
+
+fn is_own(call: &Call<'_>, transfer: &ShardTransfer) -> bool {
+    transfer.user == call.caller.user && (call.sees(transfer.from.0) || call.sees(transfer.to.0))
+}
+
+fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
+    without_nulls(json!({
+        "transfer_id": transfer.id,
+        "client_transfer_id": transfer.client_transfer_id,
+        "source": "event_contract",
+        "destination": "event_contract",
+        "source_exchange_shard": transfer.from.1,
+        "destination_exchange_shard": transfer.to.1,
+        "amount": Dollars::from_micros(transfer.centi_cents.saturating_mul(100)),
+        "status": "complete",
+        "created_ts": seconds(transfer.at),
+    }))
+}
+
+pub(super) fn allocation(state: &State, call: &Call<'_>) -> HandlerResult {
+    let (allocations, reservation) = &state.user(call.caller.user).allocation;
+    let allocations = allocations
+        .iter()
+        .map(|(shard, percent)| json!({ "exchange_index": shard, "percent": percent }))
+        .collect::<Vec<_>>();
+    Ok(json!({ "allocations": allocations, "resting_margin_reservation": reservation }))
+}
+
+#[derive(Deserialize)]
+struct Allocation {
+    exchange_index: Shard,
+    percent: u32,
+}
+
+#[derive(Deserialize)]
+struct Allocations {
+    allocations: Vec<Allocation>,
+    resting_margin_reservation: Option<String>,
+}
+
+/// Stores the target allocation. The mock never moves money on its own.
+pub(super) fn set_allocation(state: &mut State, call: &Call<'_>) -> HandlerResult {
+    let body: Allocations = call.parse()?;
+    let percents: u32 = body.allocations.iter().fold(0, |sum: u32, allocation| {
+        sum.saturating_add(allocation.percent)
+    });
+    if percents != 100 && !body.allocations.is_empty() {
+        return Err(Rejection::invalid(
+            "allocations: must be 100 percent together",
+        ));
+    }
+    if let Some(user) = state.user_mut(call.caller.user) {
+        user.allocation.0 = body
+            .allocations
+            .iter()
+            .map(|allocation| (allocation.exchange_index, allocation.percent))
+            .collect();
+        let reservation = body.resting_margin_reservation;
+        user.allocation.1 = reservation.unwrap_or_else(|| "sum".to_owned());
+    }
+    Ok(Map::new().into())
+}

@@ -1,0 +1,71 @@
+//! Parses the parameters and the body of a request as the spec types them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{Rejection, spec::Endpoint, validate};
+
+/// Parameters of a request by name.
+pub(crate) type Parameters = BTreeMap<String, Value>;
+
+impl Endpoint {
+    /// Parses and checks the parameters of a request.
+    pub(crate) fn parameters(
+        &self,
+        path: &[(String, String)],
+        query: &[(String, String)],
+    ) -> Result<Parameters, Rejection> {
+        let mut typed = Parameters::new();
+        for parameter in &self.details.parameters {
+            let given: Vec<&str> = match parameter.location.as_str() {
+                "path" => values(path, &parameter.name),
+                "query" => values(query, &parameter.name),
+                _ => continue,
+            };
+            let Some(value) = validate::from_text(&parameter.schema, &given) else {
+                if parameter.required {
+                    return Err(Rejection::invalid(format!("{}: required", parameter.name)));
+                }
+                let default = &parameter.schema["default"];
+                if !default.is_null() {
+                    typed.insert(parameter.name.clone(), default.clone());
+                }
+                continue;
+            };
+            validate::check(&parameter.schema, &value, &parameter.name).map_err(|rejection| {
+                match parameter.name.as_str() {
+                    // The exchange words this rejection differently.
+                    "status" => Rejection::bad("bad_request", "invalid status filter"),
+                    _ => rejection,
+                }
+            })?;
+            typed.insert(parameter.name.clone(), value);
+        }
+        Ok(typed)
+    }
+
+    /// Parses and checks the body of a request.
+    pub(crate) fn body(&self, bytes: &[u8]) -> Result<Value, Rejection> {
+        if !self.wants_body() {
+            return Ok(Value::Null);
+        }
+        if bytes.is_empty() && !self.details.body_required {
+            return Ok(Map::new().into());
+        }
+        let body: Value = serde_json::from_slice(bytes)
+            .map_err(|error| Rejection::invalid(format!("the body is no JSON: {error}")))?;
+        if let Some(schema) = &self.details.body {
+            validate::check(schema, &body, "")?;
+        }
+        Ok(body)
+    }
+}
+
+fn values<'a>(pairs: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    pairs
+        .iter()
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+        .collect()
+}

@@ -1,0 +1,409 @@
+//! The request pipeline: faults, signature, validation, tokens, handler, and the response with its faults.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    response::Response,
+};
+use bytes::Bytes;
+use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use kalshi_sdk::auth::ACCESS_KEY;
+use serde_json::Value;
+
+use crate::{
+    Rejection,
+    call::{Call, Caller},
+    connection::Connection,
+    fault::{self, Fault},
+    handlers,
+    requests::ReceivedRequest,
+    shared::Shared,
+    spec::Endpoint,
+    sync::lock,
+    time::{Micros, stamp},
+    validate,
+};
+
+/// Path of order writes before June 2026.
+const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
+
+/// Size limit of a request body, in bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// The operation of a path and its path parameters, or `None` if no operation matches.
+pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
+
+/// A request that has not been authenticated and validated yet.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    connection: &'a Connection,
+    parts: &'a Parts,
+    body: &'a Bytes,
+    faults: &'a [Fault],
+}
+
+/// A response before faults are applied.
+struct Reply {
+    status: StatusCode,
+    body: Value,
+}
+
+impl From<Rejection> for Reply {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            status: rejection.status,
+            body: rejection.body(),
+        }
+    }
+}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    shared: &Shared,
+    target: Target,
+    connection: &Connection,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = tokio::select! {
+        // A complete request gets a response, even during shutdown.
+        biased;
+        body = to_bytes(body, MAX_BODY) => body.ok(),
+        () = shared.stopped() => None,
+    };
+    let Some(body) = body else {
+        // The client disconnected, the body is too large, or the exchange is shutting down.
+        connection.cut();
+        return Response::new(Body::empty());
+    };
+    let faults = target
+        .as_ref()
+        .map_or_else(Vec::new, |(endpoint, _)| shared.struck(endpoint.operation));
+    let attempt = Attempt {
+        shared,
+        connection,
+        parts: &parts,
+        body: &body,
+        faults: &faults,
+    };
+    let endpoint = target.as_ref().map(|(endpoint, _)| *endpoint);
+    let cut = faults.contains(&Fault::DropBefore);
+    let mut reply = match target {
+        _ if cut => Reply {
+            status: StatusCode::OK,
+            body: Value::Null,
+        },
+        None => no_operation(&parts),
+        Some((endpoint, parameters)) => attempt.reply(endpoint, &parameters),
+    };
+    for fault in &faults {
+        fault::corrupt(
+            fault,
+            endpoint.and_then(Endpoint::response_schema),
+            &mut reply.body,
+        );
+    }
+    let request = ReceivedRequest {
+        at: shared.time.now(),
+        operation: endpoint.map(|endpoint| endpoint.operation),
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body: body.clone(),
+        status: (!cut).then_some(reply.status),
+    };
+    lock(&shared.log).push(request, &reply.body);
+    let latency = faults.iter().filter_map(|fault| match fault {
+        Fault::Latency(latency) => Some(*latency),
+        _ => None,
+    });
+    let latency = latency.fold(Duration::ZERO, Duration::saturating_add);
+    if !latency.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(latency) => {}
+            () = shared.stopped() => connection.cut(),
+        }
+    }
+    if cut || faults.contains(&Fault::DropAfter) {
+        connection.cut();
+    }
+    respond(shared, &parts, &reply, &faults)
+}
+
+/// Responds to a path without operation: redirects a trailing slash, otherwise 404.
+fn no_operation(parts: &Parts) -> Reply {
+    let path = parts.uri.path();
+    if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
+        let instead = "order writes are at /portfolio/events/orders";
+        return Rejection::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
+    }
+    if path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
+        return Reply {
+            status: StatusCode::MOVED_PERMANENTLY,
+            body: Value::Null,
+        };
+    }
+    Rejection::not_found(format!("there is no {} {path}", parts.method)).into()
+}
+
+impl Attempt<'_> {
+    fn reply(&self, endpoint: &'static Endpoint, path: &[(String, String)]) -> Reply {
+        for fault in self.faults {
+            let rejection = match fault {
+                Fault::TooManyRequests => Rejection::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_requests",
+                    "a fault",
+                ),
+                Fault::ServerError(status) => server_error(*status),
+                Fault::Html(status) => Rejection {
+                    status: status_of(*status),
+                    ..server_error(*status)
+                },
+                _ => continue,
+            };
+            return rejection.into();
+        }
+        let result = self.execute(endpoint, path);
+        let failed = self.faults.iter().find_map(|fault| match fault {
+            Fault::ServerErrorAfter(status) => Some(server_error(*status)),
+            _ => None,
+        });
+        match (failed, result) {
+            (Some(rejection), _) | (None, Err(rejection)) => rejection.into(),
+            (None, Ok(body)) => Reply {
+                status: status_of(endpoint.status()),
+                body,
+            },
+        }
+    }
+
+    fn execute(
+        &self,
+        endpoint: &'static Endpoint,
+        path: &[(String, String)],
+    ) -> Result<Value, Rejection> {
+        let operation = endpoint.operation;
+        // A signed public request takes tokens of its user. An invalid signature is ignored there.
+        let signed = operation.auth || self.parts.headers.contains_key(ACCESS_KEY);
+        let caller = match signed.then(|| self.authenticate(endpoint)) {
+            Some(Err(rejection)) if operation.auth => return Err(rejection),
+            caller => caller.and_then(Result::ok),
+        };
+        let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
+        let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
+        let parameters = endpoint.parameters(path, &query);
+        // Key generation is slow, so it happens before the state is locked.
+        let made = body
+            .as_ref()
+            .ok()
+            .filter(|_| operation.id == "GenerateApiKey")
+            .map(handlers::make_key);
+
+        let mut state = self.shared.state();
+        let now = state.now;
+        let items = |body: &Value| {
+            body["orders"]
+                .as_array()
+                .map_or(1, |items| items.len().max(1))
+        };
+        let items = u32::try_from(body.as_ref().map_or(1, items)).unwrap_or(u32::MAX);
+        let tokens = operation
+            .token_cost_per_item
+            .map_or(operation.token_cost, |cost| cost.saturating_mul(items));
+        match &caller {
+            Some(caller) => {
+                let buckets = state
+                    .user_mut(caller.user)
+                    .and_then(|user| user.buckets.as_mut());
+                buckets.map_or(Ok(()), |buckets| {
+                    buckets.of(operation.bucket).take(tokens, now)
+                })?;
+            }
+            None => self
+                .shared
+                .take_public(self.connection.peer(), tokens, now)?,
+        }
+        let stale = self.faults.iter().find_map(|fault| match fault {
+            Fault::StaleReads(by) => Some(Micros::try_from(by.as_micros()).unwrap_or(Micros::MAX)),
+            _ => None,
+        });
+        let call = Call {
+            endpoint,
+            parameters: parameters?,
+            body: body?,
+            caller: caller.unwrap_or(Caller {
+                user: 0,
+                key_id: String::new(),
+                locked_to: None,
+            }),
+            made,
+            knows_until: stale
+                .filter(|_| operation.method == Method::GET)
+                .map(|by| now.saturating_sub(by)),
+        };
+        if !state.exchange_active && !operation.id.starts_with("GetExchange") {
+            return Err(Rejection::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "exchange_unavailable",
+                "the exchange is closed",
+            ));
+        }
+        let body = handlers::dispatch(&mut state, &self.shared.keys, &call)?;
+        drop(state);
+        check_response(endpoint, &body)?;
+        Ok(body)
+    }
+
+    fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Rejection> {
+        // Includes the query, to detect a signature that wrongly covers it.
+        let uri = &self.parts.uri;
+        let path = uri
+            .path_and_query()
+            .map_or(uri.path(), |whole| whole.as_str());
+        let method = self.parts.method.as_str();
+        let skew = skew(self.faults);
+        let skew = (!skew.is_zero()).then(|| skew.num_microseconds().unwrap_or(0));
+        self.shared.keys.authenticate(
+            &self.parts.headers,
+            (method, path),
+            endpoint.operation,
+            &self.shared.time,
+            skew,
+        )
+    }
+}
+
+/// Checks a response against the spec, in debug builds. A mismatch is a bug of this crate.
+fn check_response(endpoint: &Endpoint, body: &Value) -> Result<(), Rejection> {
+    match endpoint
+        .response_schema()
+        .filter(|_| cfg!(debug_assertions))
+    {
+        Some(schema) => validate::check(schema, body, "").map_err(|rejection| {
+            Rejection::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "response_violates_spec",
+                rejection.details,
+            )
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Returns the total clock skew of the faults.
+fn skew(faults: &[Fault]) -> TimeDelta {
+    faults
+        .iter()
+        .filter_map(|fault| match fault {
+            Fault::ClockSkew(skew) => Some(*skew),
+            _ => None,
+        })
+        .fold(TimeDelta::zero(), |sum, skew| {
+            sum.checked_add(&skew).unwrap_or(sum)
+        })
+}
+
+fn server_error(status: u16) -> Rejection {
+    Rejection::new(status_of(status), "internal_server_error", "a fault")
+}
+
+pub(crate) fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Rejects a request with a body, even an empty one, unless its content type is JSON.
+fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
+        true => Ok(()),
+        false => Err(Rejection::bad(
+            "invalid_content_type",
+            "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
+        )),
+    }
+}
+
+/// Decodes a query. Invalid percent encoding is kept as it is.
+fn url_pairs(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// Responds with a rejection to a request that did not pass the pipeline.
+pub(crate) fn reject(shared: &Shared, parts: &Parts, rejection: Rejection) -> Response {
+    respond(shared, parts, &rejection.into(), &[])
+}
+
+fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {
+    let html = faults.iter().any(|fault| matches!(fault, Fault::Html(_)));
+    let (body, kind) = match &reply.body {
+        _ if html => {
+            let page = format!(
+                "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\r\n",
+                reply.status
+            );
+            (Bytes::from(page), "text/html")
+        }
+        Value::Null => (Bytes::new(), ""),
+        body => (Bytes::from(body.to_string()), "application/json"),
+    };
+    let length = body.len();
+    let truncated = faults.contains(&Fault::TruncatedBody) && length > 1;
+    let mut response = Response::new(if truncated {
+        truncated_body(&body)
+    } else {
+        Body::from(body)
+    });
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    if !kind.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    if truncated {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if let Some(date) = date(shared, faults) {
+        headers.insert(header::DATE, date);
+    }
+    if reply.status == StatusCode::MOVED_PERMANENTLY {
+        let there = parts.uri.path().trim_end_matches('/');
+        let query = parts
+            .uri
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
+        if let Ok(there) = HeaderValue::from_str(&format!("{there}{query}")) {
+            headers.insert(header::LOCATION, there);
+        }
+    }
+    response
+}
+
+/// Returns the `Date` header, or `None` before 1970, which HTTP dates cannot express.
+fn date(shared: &Shared, faults: &[Fault]) -> Option<HeaderValue> {
+    let skew = skew(faults).num_microseconds().unwrap_or(0);
+    let date = stamp(shared.time.micros().saturating_add(skew));
+    let date = (date.timestamp() >= 0).then(|| httpdate::fmt_http_date(date.into()));
+    HeaderValue::from_str(&date?).ok()
+}
+
+/// Returns a body that breaks off in the middle.
+fn truncated_body(body: &Bytes) -> Body {
+    let half = body.slice(..body.len() / 2);
+    let rest = stream::once(async {
+        // Lets the first half be sent before the error.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::once(async move { Ok(half) }).chain(rest))
+}

@@ -1,0 +1,74 @@
+//! Rejections: a status, and a code with details in the nested error envelope of the exchange.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// A rejected request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) details: String,
+    /// Message, or `None` to derive it from the code.
+    pub(crate) message: Option<String>,
+}
+
+impl Rejection {
+    pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            details: details.into(),
+            message: None,
+        }
+    }
+
+    /// 400: the request violates the spec.
+    pub(crate) fn invalid(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_parameters", details)
+    }
+
+    /// 400: the request violates a trading rule.
+    pub(crate) fn bad(code: &'static str, details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, details)
+    }
+
+    /// 401: code and details as the exchange sends them; the message explains the cause.
+    pub(crate) fn unauthorized(code: &'static str, details: &str, message: String) -> Self {
+        Self {
+            message: Some(message),
+            ..Self::new(StatusCode::UNAUTHORIZED, code, details)
+        }
+    }
+
+    pub(crate) fn forbidden(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "permission_denied", details)
+    }
+
+    /// 404: the market does not exist, or is on another shard.
+    pub(crate) fn no_market(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "market_not_found", details)
+    }
+
+    pub(crate) fn not_found(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", details)
+    }
+
+    pub(crate) fn conflict(code: &'static str, details: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, details)
+    }
+
+    /// Returns the error object, as in an item of a batch.
+    pub(crate) fn inner(&self) -> Value {
+        json!({
+            "code": self.code,
+            "message": self.message.clone().unwrap_or_else(|| self.code.replace('_', " ")),
+            "details": self.details,
+            "service": "kalshi-mock",
+        })
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        json!({ "error": self.inner() })
+    }
+}

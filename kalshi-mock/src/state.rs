@@ -1,0 +1,253 @@
+//! The state of the exchange, advanced by requests and by time. No HTTP, no JSON, no waiting.
+//!
+//! Records come first, each above what it refers to: sides and accounts, books and orders, trades, quotes, markets, events.
+//! The operations on [`State`] use them: matching, orders, communications, settlement and the rest.
+
+mod account;
+mod book;
+mod communications;
+mod event;
+mod fees;
+mod groups;
+mod ledger;
+mod market;
+mod matching;
+mod order;
+mod orders;
+#[cfg(test)]
+mod properties;
+mod quote;
+mod settlement;
+mod side;
+mod trade;
+mod transfers;
+mod universe;
+mod users;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use uuid::Uuid;
+
+pub(crate) use account::Account;
+pub(crate) use event::{Event, LevelChange, PositionChange, Step};
+pub(crate) use fees::Fees;
+pub(crate) use groups::Group;
+pub(crate) use ledger::{Holding, Ledger};
+pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
+pub(crate) use order::{Order, SelfTrade, Status};
+pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
+pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
+pub use settlement::Outcome;
+pub(crate) use settlement::Settlement;
+pub(crate) use side::{Side, cost};
+pub(crate) use trade::{Fill, Trade};
+pub(crate) use transfers::{Deposit, ShardTransfer, SubaccountTransfer};
+pub(crate) use users::User;
+
+use crate::time::Micros;
+
+/// Shards by number: `exchange_index`.
+pub(crate) type Shard = u32;
+/// Index of a market in the list of all markets.
+pub(crate) type MarketIndex = usize;
+
+/// Limit of ended orders, fills and trades that are kept, each.
+pub(crate) const REMEMBERED: usize = 50_000;
+
+/// The state of the exchange.
+pub(crate) struct State {
+    pub(crate) now: Micros,
+    random: fastrand::Rng,
+    sequence: u64,
+    due: BTreeMap<(Micros, u64), Due>,
+    pub(crate) exchange_active: bool,
+    /// False while trading is stopped. Scheduled pauses are in `pauses`.
+    pub(crate) trading_active: bool,
+    was_trading: bool,
+    /// Scheduled pauses: start and end.
+    pub(crate) pauses: Vec<(Micros, Micros)>,
+    pub(crate) users: Vec<User>,
+    pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) events: BTreeMap<String, SeriesEvent>,
+    pub(crate) markets: Vec<Market>,
+    tickers: HashMap<String, MarketIndex>,
+    pub(crate) ledger: Ledger,
+    pub(crate) orders: HashMap<Uuid, Order>,
+    /// Orders by user and number, oldest first.
+    listed: BTreeMap<(u32, u64), Uuid>,
+    /// Ended orders, oldest first.
+    ended: VecDeque<Uuid>,
+    client_order_ids: HashMap<(u32, String), Uuid>,
+    pub(crate) groups: BTreeMap<Uuid, Group>,
+    pub(crate) trades: BTreeMap<u64, Trade>,
+    pub(crate) fills: BTreeMap<u64, Fill>,
+    pub(crate) settlements: BTreeMap<u64, Settlement>,
+    pub(crate) rfqs: BTreeMap<u64, Rfq>,
+    pub(crate) quotes: BTreeMap<u64, Quote>,
+    pub(crate) deposits: BTreeMap<u64, Deposit>,
+    pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
+    pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
+    /// Number of resting orders by user.
+    resting: HashMap<u32, usize>,
+    /// The incoming order during matching.
+    taker: Option<Uuid>,
+    /// Number of actions and requests so far. The clock of a book is the action that changed it last.
+    actions: u64,
+    /// True while a WebSocket connection is open. Without one, no events are recorded.
+    pub(crate) has_listeners: bool,
+    /// Events since the last publication.
+    pub(crate) emitted: Vec<Event>,
+}
+
+/// An action that is scheduled for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Due {
+    Expire(Uuid),
+    Open(MarketIndex),
+    Close(MarketIndex),
+    Pause,
+    Execute(u64),
+}
+
+impl State {
+    pub(crate) fn new(seed: u64, now: Micros) -> Self {
+        Self {
+            now,
+            random: fastrand::Rng::with_seed(seed),
+            sequence: 0,
+            due: BTreeMap::new(),
+            exchange_active: true,
+            trading_active: true,
+            was_trading: true,
+            pauses: Vec::new(),
+            users: vec![User::market_maker()],
+            series: BTreeMap::new(),
+            events: BTreeMap::new(),
+            markets: Vec::new(),
+            tickers: HashMap::new(),
+            ledger: Ledger::default(),
+            orders: HashMap::new(),
+            listed: BTreeMap::new(),
+            ended: VecDeque::new(),
+            client_order_ids: HashMap::new(),
+            groups: BTreeMap::new(),
+            trades: BTreeMap::new(),
+            fills: BTreeMap::new(),
+            settlements: BTreeMap::new(),
+            rfqs: BTreeMap::new(),
+            quotes: BTreeMap::new(),
+            deposits: BTreeMap::new(),
+            subaccount_transfers: BTreeMap::new(),
+            shard_transfers: BTreeMap::new(),
+            resting: HashMap::new(),
+            taker: None,
+            actions: 0,
+            has_listeners: false,
+            emitted: Vec::new(),
+        }
+    }
+
+    /// Advances to `now`. Runs the actions that are due, each at its own time. Time may go backwards, which runs nothing.
+    pub(crate) fn advance_to(&mut self, now: Micros) {
+        while let Some(entry) = self.due.first_entry()
+            && entry.key().0 <= now
+        {
+            let ((at, _), due) = entry.remove_entry();
+            self.now = at.max(self.now);
+            self.actions += 1;
+            match due {
+                Due::Expire(order) => {
+                    self.cancel_for(order, Some("ExpiryCancel"));
+                }
+                Due::Open(market) => self.open(market),
+                Due::Close(market) => self.close(market),
+                Due::Pause => self.cancel_on_pause(None),
+                Due::Execute(quote) => self.execute_quote(quote),
+            }
+        }
+        let was_trading = self.was_trading;
+        self.actions += 1;
+        self.now = now;
+        self.was_trading = self.is_trading();
+        // Time may also have gone back into a pause.
+        if was_trading && !self.was_trading {
+            self.cancel_on_pause(None);
+        }
+    }
+
+    /// Returns true if orders are accepted and matched.
+    pub(crate) fn is_trading(&self) -> bool {
+        let paused = self
+            .pauses
+            .iter()
+            .any(|&(from, to)| (from..to).contains(&self.now));
+        self.exchange_active && self.trading_active && !paused
+    }
+
+    /// Schedules a pause of trading, unless it has already ended.
+    pub(crate) fn plan_pause(&mut self, from: Micros, to: Micros) {
+        if to > self.now.max(from) {
+            self.pauses.push((from, to));
+            self.at(from, Due::Pause);
+        }
+    }
+
+    /// Opens or closes the whole exchange.
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.exchange_active = active;
+        if !active {
+            self.cancel_on_pause(None);
+        }
+    }
+
+    /// Stops or resumes trading.
+    pub(crate) fn set_trading(&mut self, active: bool) {
+        self.trading_active = active;
+        if !active {
+            self.cancel_on_pause(None);
+        }
+    }
+
+    pub(crate) fn market(&self, ticker: &str) -> Option<(MarketIndex, &Market)> {
+        let index = *self.tickers.get(ticker)?;
+        Some((index, self.markets.get(index)?))
+    }
+
+    /// Returns the time of the next scheduled action.
+    pub(crate) fn next_due(&self) -> Option<Micros> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    fn at(&mut self, time: Micros, due: Due) {
+        let number = self.next();
+        self.due.insert((time, number), due);
+    }
+
+    /// Returns the next sequence number.
+    fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    pub(crate) fn id(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// Returns `bytes` random bytes in hexadecimal, as in communications ids.
+    fn hexadecimal(&mut self, bytes: usize) -> String {
+        (0..bytes)
+            .map(|_| format!("{:02x}", self.random.u8(..)))
+            .collect()
+    }
+}
+
+/// Adds a row. Removes and returns the oldest one if there are more than [`REMEMBERED`].
+fn remember<T>(rows: &mut BTreeMap<u64, T>, number: u64, row: T) -> Option<T> {
+    rows.insert(number, row);
+    if rows.len() <= REMEMBERED {
+        return None;
+    }
+    rows.pop_first().map(|(_, oldest)| oldest)
+}

@@ -1,0 +1,137 @@
+//! Requests for quote and quotes as records.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    MarketIndex,
+    account::Account,
+    fees::Fees,
+    order::MAX_COUNT,
+    side::{Side, complement, cost},
+};
+use crate::time::{Micros, SECOND};
+
+/// Time limit for the maker to confirm an accepted quote.
+pub(crate) const CONFIRM_TIMEOUT: Micros = 30 * SECOND;
+/// A request for quote.
+#[derive(Clone, Debug)]
+pub(crate) struct Rfq {
+    pub(crate) id: Uuid,
+    pub(crate) creator: Account,
+    pub(crate) market: MarketIndex,
+    /// `None` if the request names a target cost.
+    pub(crate) contracts: Option<Contracts>,
+    pub(crate) target_cost: Option<Dollars>,
+    /// True if fees are charged on top of the target cost.
+    pub(crate) excludes_fees: bool,
+    pub(crate) rest_remainder: bool,
+    /// True if the requester is hidden until the request has traded.
+    pub(crate) obscured: bool,
+    pub(crate) open: bool,
+    pub(crate) executed: bool,
+    pub(crate) created: Micros,
+    pub(crate) updated: Micros,
+}
+
+/// Lifecycle state of a quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QuoteStatus {
+    Open,
+    Accepted,
+    Confirmed,
+    Executed,
+    Cancelled,
+}
+
+/// A response to a request for quote: a bid for each outcome.
+#[derive(Clone, Debug)]
+pub(crate) struct Quote {
+    pub(crate) id: Uuid,
+    /// Number of the request it responds to.
+    pub(crate) rfq: u64,
+    pub(crate) creator: Account,
+    pub(crate) yes_bid: Dollars,
+    pub(crate) no_bid: Dollars,
+    pub(crate) rest_remainder: bool,
+    pub(crate) post_only: bool,
+    pub(crate) status: QuoteStatus,
+    /// Side of the accepted bid.
+    pub(crate) accepted: Option<Side>,
+    pub(crate) created: Micros,
+    pub(crate) updated: Micros,
+    pub(crate) accepted_at: Option<Micros>,
+    pub(crate) confirmed_at: Option<Micros>,
+    pub(crate) executed_at: Option<Micros>,
+    pub(crate) cancelled_at: Option<Micros>,
+    pub(crate) cancellation: Option<&'static str>,
+    /// The maker's and the requester's order, once executed.
+    pub(crate) orders: Option<(Uuid, Uuid)>,
+}
+
+impl Quote {
+    /// Returns the price that the maker bids on `side`.
+    pub(crate) fn bid(&self, side: Side) -> Dollars {
+        match side {
+            Side::Bid => self.yes_bid,
+            Side::Ask => self.no_bid,
+        }
+    }
+
+    pub(super) fn may_be_confirmed(&self, now: Micros) -> bool {
+        self.accepted_at
+            .is_some_and(|accepted| now <= accepted + CONFIRM_TIMEOUT)
+    }
+
+    /// Returns true if the quote will trade, or can still be confirmed.
+    pub(super) fn is_pending(&self, now: Micros) -> bool {
+        match self.status {
+            QuoteStatus::Confirmed => true,
+            QuoteStatus::Accepted => self.may_be_confirmed(now),
+            _ => false,
+        }
+    }
+
+    pub(super) fn cancel(&mut self, reason: &'static str, now: Micros) {
+        self.status = QuoteStatus::Cancelled;
+        self.cancellation = Some(reason);
+        self.cancelled_at = Some(now);
+        self.updated = now;
+    }
+}
+
+/// Communications id shown for a hidden requester: the SHA-256 of the empty string.
+pub(crate) const HIDDEN_USER: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+impl Rfq {
+    /// Returns the size of a quote with `bid`: the requested contracts, or as many as the target cost buys of the other outcome.
+    pub(crate) fn contracts_at(&self, bid: Dollars, fees: &Fees) -> Contracts {
+        if let Some(contracts) = self.contracts {
+            return contracts;
+        }
+        let unit = complement(bid);
+        let target = self.target_cost.map_or(0, Dollars::micros);
+        let fits = |hundredths: i64| {
+            let count = Contracts::from_hundredths(hundredths);
+            let fee = if self.excludes_fees {
+                0
+            } else {
+                fees.taker(unit, count)
+            };
+            cost(unit, count).saturating_add(fee) <= target
+        };
+        // Binary search for the largest count that fits.
+        let (mut fitting, mut beyond) = (0, MAX_COUNT.hundredths() + 1);
+        while beyond - fitting > 1 {
+            let middle = fitting + (beyond - fitting) / 2;
+            match fits(middle) {
+                true => fitting = middle,
+                false => beyond = middle,
+            }
+        }
+        Contracts::from_hundredths(fitting)
+    }
+}

@@ -1,0 +1,131 @@
+//! [`Streams`]: inspects open connections and injects faults into them.
+
+use std::{fmt, sync::Arc};
+
+use super::{error::CommandError, faults::Swap, outbox::Outgoing, socket::Socket};
+use crate::{pipeline, shared::Shared};
+
+/// The open WebSocket connections of the exchange, and faults to inject into them.
+///
+/// A fault applies to all connections that are open, and to none that opens later. Frames that are already queued are sent first.
+/// Faults of the next messages count from now on, in the order in which events happen on the exchange.
+#[derive(Clone)]
+pub struct Streams(Arc<Shared>);
+
+impl Streams {
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Returns the number of open connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        *self.0.hub.count.borrow()
+    }
+
+    /// Waits until exactly `connections` connections are open.
+    pub async fn until_connected(&self, connections: usize) {
+        let mut count = self.0.hub.count.subscribe();
+        // The sender is a field of the hub, so this cannot fail.
+        _ = count.wait_for(|count| *count == connections).await;
+    }
+
+    /// Drops the next `count` messages with a sequence number on each connection. Their numbers are used, so the client sees a
+    /// gap. Acknowledgements are not dropped.
+    pub fn drop_frames(&self, count: u32) {
+        self.each(|socket| socket.faults.drop = count);
+    }
+
+    /// Sends the next message with a sequence number twice on each connection. Acknowledgements are not repeated.
+    pub fn repeat_frame(&self) {
+        self.each(|socket| socket.faults.repeat = 1);
+    }
+
+    /// Swaps the next two messages with a sequence number of one subscription. The first is held back until the second is sent.
+    /// Acknowledgements keep their place.
+    pub fn swap_frames(&self) {
+        self.each(|socket| socket.faults.swap = Swap::Pending);
+    }
+
+    /// Sends `text` as a frame, valid or not.
+    pub fn send_raw(&self, text: &str) {
+        self.each(|socket| {
+            socket.outbox.push(Outgoing::Text {
+                sid: None,
+                text: text.to_owned(),
+            });
+        });
+    }
+
+    /// Stops sending, including pings and pongs, until [`resume`](Self::resume). The connection stays open and commands are
+    /// executed. Frames are queued.
+    pub fn silence(&self) {
+        self.each(|socket| socket.outbox.connection.silence(true));
+    }
+
+    /// Sends the frames queued since [`silence`](Self::silence), and resumes sending.
+    pub fn resume(&self) {
+        self.each(|socket| socket.outbox.connection.silence(false));
+    }
+
+    /// Closes each connection with a code and a reason of up to 123 bytes, after the queued frames. The connection ends when the
+    /// client replies, or after 5 seconds.
+    pub fn close(&self, code: u16, reason: &str) {
+        self.each(|socket| {
+            socket.outbox.push(Outgoing::Close {
+                code,
+                reason: reason.to_owned(),
+            });
+        });
+    }
+
+    /// Resets each connection immediately. Queued frames are lost, and no close frame is sent.
+    pub fn reset(&self) {
+        self.each(|socket| {
+            socket.outbox.connection.reset();
+            socket.outbox.end();
+        });
+    }
+
+    /// Resets each connection in the middle of the next frame.
+    pub fn reset_in_frame(&self) {
+        self.each(|socket| socket.outbox.break_next());
+    }
+
+    /// Ends every subscription with an error and keeps the connections open. Code 10 is a channel error, 25 a client that reads too
+    /// slowly.
+    pub fn end_subscriptions(&self, code: u8) {
+        let text = match code {
+            10 => "Channel error",
+            25 => "Subscription buffer overflow",
+            _ => "a fault",
+        };
+        let state = self.0.state();
+        let mut inner = self.0.hub.inner();
+        for socket in inner.sockets.values_mut() {
+            let sids: Vec<u64> = socket.subscriptions.keys().copied().collect();
+            for sid in sids {
+                socket.end(&state, sid, &CommandError::new(code, text));
+            }
+        }
+    }
+
+    /// Rejects the next `times` handshakes with a status, whoever signs them. An invalid status becomes 500.
+    pub fn refuse_handshakes(&self, status: u16, times: u32) {
+        self.0.hub.inner().rejections = Some((pipeline::status_of(status), times));
+    }
+
+    fn each(&self, act: impl Fn(&mut Socket)) {
+        // Publishes pending events first.
+        drop(self.0.state());
+        self.0.hub.inner().sockets.values_mut().for_each(act);
+    }
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams")
+            .field("connections", &self.connections())
+            .finish()
+    }
+}

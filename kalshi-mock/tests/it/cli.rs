@@ -1,0 +1,215 @@
+//! The program: output, invalid arguments, shutdown.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, types::MarketStatusQuery};
+use serde_json::Value;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kalshi-mock"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A running exchange, and the line it said first.
+fn start(arguments: &[&str]) -> (Child, Value, BufReader<std::process::ChildStdout>) {
+    let mut child = program(&[&["--json"], arguments].concat()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap(), out)
+}
+
+/// Ends it as ctrl-C does, and gives what else it printed.
+#[cfg(unix)]
+fn interrupt(
+    (mut child, _, mut out): (Child, Value, BufReader<std::process::ChildStdout>),
+) -> String {
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    rest
+}
+
+fn client(said: &Value) -> Client {
+    let text = |name: &str| said[name].as_str().unwrap();
+    let key = PrivateKey::from_file(text("private_key_path")).unwrap();
+    Client::builder()
+        .environment(Environment::custom(text("base_url"), text("ws_url")).unwrap())
+        .credentials(Credentials::new(text("key_id"), key).unwrap())
+        .build()
+        .unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
+    for kind in ["ed25519", "rsa"] {
+        let running = start(&["--key-type", kind, "--balance", "250.5"]);
+        let said = running.1.clone();
+        let members: Vec<&String> = said.as_object().unwrap().keys().collect();
+        assert_eq!(
+            members,
+            ["base_url", "key_id", "private_key_path", "ws_url"]
+        );
+        let client = client(&said);
+        assert_eq!(client.get_balance().send().await.unwrap().balance, 25_050);
+        assert!(
+            !client
+                .get_markets()
+                .status(MarketStatusQuery::Open)
+                .send()
+                .await
+                .unwrap()
+                .markets
+                .is_empty()
+        );
+        let path = said["private_key_path"].as_str().unwrap();
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(
+                std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
+        assert_eq!(interrupt(running), "");
+        assert!(!Path::new(path).exists());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn options_set_faults_record_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, record) = (path("key.pem"), path("requests.jsonl"));
+    std::fs::write(&key, "what was there before").unwrap();
+    let running = start(&[
+        "--private-key",
+        &key,
+        "--record",
+        &record,
+        "--tier",
+        "prestige",
+        "--seed",
+        "3",
+        "--fault",
+        "server-error=500,on=GetEvents",
+        "--fault",
+        "missing-member=cursor,on=GetMarkets,times=1",
+    ]);
+    let client = client(&running.1);
+    assert_eq!(running.1["private_key_path"], key.as_str());
+    let retries = kalshi_sdk::RetryPolicy::none();
+    assert_eq!(
+        client
+            .with_retry(retries)
+            .get_events()
+            .send()
+            .await
+            .unwrap_err()
+            .status()
+            .unwrap()
+            .as_u16(),
+        500
+    );
+    client.get_markets().send().await.unwrap();
+    assert_eq!(
+        client
+            .get_account_api_limits()
+            .send()
+            .await
+            .unwrap()
+            .usage_tier,
+        "prestige"
+    );
+    assert_eq!(interrupt(running), "");
+    assert!(Path::new(&key).exists(), "what was asked for stays");
+    let lines = std::fs::read_to_string(record).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+}
+
+#[test]
+fn startup_error_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder
+        .path()
+        .join("no/such/file")
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (arguments, said) in [
+        (
+            ["--port", &port],
+            format!(
+                "error: 127.0.0.1:{port} is in use: choose another port, or 0 for any that is free\n"
+            ),
+        ),
+        (
+            ["--record", &nowhere],
+            format!(
+                "error: cannot write the requests to {nowhere}: No such file or directory (os error 2)\n"
+            ),
+        ),
+        (
+            ["--private-key", &nowhere],
+            format!(
+                "error: cannot write the private key to {nowhere}: No such file or directory (os error 2)\n"
+            ),
+        ),
+    ] {
+        let output = program(&arguments).output().unwrap();
+        assert_eq!(
+            (
+                String::from_utf8(output.stderr).unwrap(),
+                output.status.code()
+            ),
+            (said, Some(1))
+        );
+        assert!(output.stdout.is_empty());
+    }
+    let output = program(&["--fault", "earthquake"]).output().unwrap();
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("no fault \"earthquake\": there are latency=MS")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn plain_output_shows_urls_and_key() {
+    let mut child = program(&[]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("ctrl-C") {
+        assert!(out.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    for word in ["/trade-api/v2", "key id", "private key", "markets"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    assert_eq!(interrupt((child, Value::Null, out)), "");
+}

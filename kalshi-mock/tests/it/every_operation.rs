@@ -1,0 +1,304 @@
+//! Every operation of the spec responds as the spec says, signed where required.
+
+use std::collections::BTreeMap;
+
+use crate::common::{Raw, TICKER, answer, exchange, now_ms};
+use kalshi_gen::{FixupMode, Place, Samples};
+use kalshi_mock::MockExchange;
+use kalshi_sdk::{Operation, operation};
+use serde_json::{Value, json};
+
+fn samples() -> Samples {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
+    Samples::new(
+        &std::fs::read_to_string(path).unwrap(),
+        FixupMode::Lenient,
+    )
+    .unwrap()
+}
+
+/// What there is on an exchange, by the names that parameters and members have for it.
+type Scene = BTreeMap<&'static str, Value>;
+
+/// The sample call of an operation, about what is in the scene.
+fn request(
+    raw: &Raw,
+    samples: &Samples,
+    operation: &Operation,
+    scene: &Scene,
+) -> reqwest::RequestBuilder {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
+    let mut path = operation.path.to_owned();
+    let mut query = Vec::new();
+    for argument in samples.arguments(operation.id) {
+        let value = scene
+            .get(argument.name.as_str())
+            .cloned()
+            .unwrap_or(argument.value);
+        match (argument.place, value) {
+            (Place::Path, value) => {
+                // An event's candlesticks call its ticker by the same name as a market's.
+                let of_event = argument.name == "ticker" && operation.path.contains("/events/");
+                let value = if of_event {
+                    &scene["event_ticker"]
+                } else {
+                    &value
+                };
+                path = path.replace(
+                    &format!("{{{}}}", argument.name),
+                    &text(value).replace(|byte: char| !byte.is_ascii_alphanumeric(), "-"),
+                );
+            }
+            (_, Value::Array(items)) => {
+                query.extend(items.iter().map(|item| (argument.name.clone(), text(item))))
+            }
+            // That of another list, or of none.
+            _ if argument.name == "cursor" => {}
+            (_, value) => query.push((argument.name, text(&value))),
+        }
+    }
+    let request = raw
+        .signed(operation.method.as_str(), &path, now_ms())
+        .query(&query);
+    let mut body = samples.body(operation.id).unwrap_or_else(|| json!({}));
+    set(&mut body, scene);
+    // Two ways to say the same, of which one is enough.
+    for surplus in [
+        "reduce_to",
+        "contracts",
+        "contracts_fp",
+        "target_cost_centi_cents",
+    ] {
+        if let Some(members) = body.as_object_mut() {
+            members.remove(surplus);
+        }
+    }
+    request.json(&body)
+}
+
+/// Puts what there is in the place of samples, and two items where there was one.
+fn set(body: &mut Value, scene: &Scene) {
+    match body {
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| set(item, scene));
+            items.extend(items.first().cloned());
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                match scene.get(name.as_str()) {
+                    Some(known) => *value = known.clone(),
+                    None => set(value, scene),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// An exchange on which there is one of everything, and the caller who has it.
+async fn scene(as_maker: bool) -> (MockExchange, [Raw; 2], Scene) {
+    let exchange = exchange().await;
+    let _ = exchange
+        .market(TICKER)
+        .bid(crate::common::dollars("0.30"), 10);
+    let first = Raw::new(&exchange);
+    let other = exchange.add_user().unwrap();
+    let other = Raw::with_key(&exchange, other.credentials(), other.private_key().clone());
+    let made = |(status, body): (u16, Value), name: &str| {
+        assert!((200..300).contains(&status), "{status} {body}");
+        body[name].clone()
+    };
+    let order = json!({
+        "ticker": TICKER, "side": "bid", "count": "20", "price": "0.40", "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "maker",
+    });
+    let order = made(
+        first
+            .call("POST", "/portfolio/events/orders", Some(order))
+            .await,
+        "order_id",
+    );
+    let limit = Some(json!({ "contracts_limit": 5 }));
+    let group = made(
+        first
+            .call("POST", "/portfolio/order_groups/create", limit)
+            .await,
+        "order_group_id",
+    );
+    let transfer = json!({
+        "source": "event_contract", "destination": "event_contract", "amount": 100, "destination_exchange_shard": 1,
+    });
+    let transfer = made(
+        first
+            .call(
+                "POST",
+                "/portfolio/intra_exchange_instance_transfer",
+                Some(transfer),
+            )
+            .await,
+        "transfer_id",
+    );
+    let key = json!({ "name": "other", "key_type": "ed25519" });
+    let key = made(
+        first.call("POST", "/api_keys/generate", Some(key)).await,
+        "api_key_id",
+    );
+    // The maker confirms, the requester accepts.
+    let (requester, maker) = if as_maker {
+        (&other, &first)
+    } else {
+        (&first, &other)
+    };
+    let rfq = json!({ "market_ticker": TICKER, "contracts": 1, "rest_remainder": false });
+    let rfq = made(
+        requester
+            .call("POST", "/communications/rfqs", Some(rfq))
+            .await,
+        "id",
+    );
+    let quote =
+        json!({ "rfq_id": rfq, "yes_bid": "0.40", "no_bid": "0.40", "rest_remainder": false });
+    let quote = made(
+        maker
+            .call("POST", "/communications/quotes", Some(quote))
+            .await,
+        "id",
+    );
+    let now = exchange.time().now().timestamp();
+    let scene = Scene::from([
+        ("ticker", json!(TICKER)),
+        ("market_ticker", json!(TICKER)),
+        ("event_ticker", json!("KXTEST-26")),
+        ("series_ticker", json!("KXTEST")),
+        ("order_id", order),
+        ("order_group_id", group),
+        ("rfq_id", rfq),
+        ("quote_id", quote),
+        ("transfer_id", transfer),
+        ("api_key", key),
+        ("subaccount", json!(0)),
+        ("exclude_markets", json!(false)),
+        ("exchange_index", json!(0)),
+        ("period_interval", json!(60)),
+        ("start_ts", json!(now - 3600)),
+        ("end_ts", json!(now)),
+        (
+            "client_transfer_id",
+            json!("7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001"),
+        ),
+        (
+            "public_key",
+            json!(exchange.user().private_key().public_key().to_pem()),
+        ),
+        ("expiration_time", json!(now + 600)),
+        ("side", json!("bid")),
+        ("price", json!("0.20")),
+        ("count", json!("12.50")),
+        ("yes_bid", json!("0.30")),
+        ("no_bid", json!("0.30")),
+        ("post_only", json!(false)),
+        ("reduce_only", json!(false)),
+        ("time_in_force", json!("good_till_canceled")),
+        ("client_order_id", json!("")),
+        ("updated_client_order_id", json!("new")),
+        ("source", json!("event_contract")),
+        ("destination", json!("event_contract")),
+        ("source_exchange_shard", json!(0)),
+        ("destination_exchange_shard", json!(1)),
+        ("source_subaccount", json!(0)),
+        ("destination_subaccount", json!(0)),
+        ("subaccount_number", json!(0)),
+        ("from_subaccount", json!(0)),
+        ("to_subaccount", json!(1)),
+        ("amount_cents", json!(5)),
+        ("amount", json!(500)),
+        ("percent", json!(50)),
+        ("contracts_limit", json!(12)),
+        ("contracts_limit_fp", json!("12.00")),
+        ("contracts", json!(3)),
+        ("reduce_by", json!("1.00")),
+        ("scopes", json!(["read"])),
+        (
+            "creator_user_id",
+            json!("7b1c9a52-3a4e-4f0d-9a55-0e3a8ad0c001"),
+        ),
+        (
+            "selected_markets",
+            json!([{ "market_ticker": TICKER, "event_ticker": "KXTEST-26", "side": "yes" }]),
+        ),
+    ]);
+    let (status, _) = first
+        .call("POST", "/portfolio/subaccounts", Some(json!({})))
+        .await;
+    assert_eq!(status, 201);
+    (exchange, [first, other], scene)
+}
+
+#[tokio::test]
+async fn every_operation_succeeds() {
+    let samples = samples();
+    let reading = scene(false).await;
+    for operation in &operation::ALL {
+        let id = operation.id;
+        let confirms = id.starts_with("Confirm") && !id.contains("Batch");
+        let as_maker =
+            confirms || id.starts_with("DeleteQuote") || id.starts_with("DeleteRFQQuote");
+        let changes = operation.method != "GET";
+        let fresh = if changes {
+            Some(scene(as_maker || id == "CreateQuote").await)
+        } else {
+            None
+        };
+        let (_, [raw, requester], scene) = fresh.as_ref().unwrap_or(&reading);
+        let mut scene = scene.clone();
+        if id == "GetOrders" || id.contains("HistoricalOrders") || id == "GetFCMOrders" {
+            scene.insert("status", json!("resting"));
+        }
+        if confirms {
+            let accept = format!(
+                "/communications/quotes/{}/accept",
+                scene["quote_id"].as_str().unwrap()
+            );
+            assert_eq!(
+                requester
+                    .call("PUT", &accept, Some(json!({ "accepted_side": "yes" })))
+                    .await
+                    .0,
+                204
+            );
+        }
+        let (status, body) = answer(request(raw, &samples, operation, &scene)).await;
+        let expected = match id {
+            // The response of the exchange to users who are not clearing members.
+            "GetPortfolioRestingOrderTotalValue" => 403,
+            _ => samples.status(id).unwrap(),
+        };
+        assert_eq!(status, expected, "{operation}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn only_private_operations_require_a_signature() {
+    let samples = samples();
+    let (_exchange, [raw, _], scene) = scene(false).await;
+    for operation in &operation::ALL {
+        let mut request = request(&raw, &samples, operation, &scene).build().unwrap();
+        for name in [
+            "kalshi-access-key",
+            "kalshi-access-signature",
+            "kalshi-access-timestamp",
+        ] {
+            request.headers_mut().remove(name);
+        }
+        let status = reqwest::Client::new()
+            .execute(request)
+            .await
+            .unwrap()
+            .status();
+        assert_eq!(status == 401, operation.auth, "{operation}: {status}");
+    }
+}

@@ -1,0 +1,322 @@
+//! Injected faults, and the log of requests.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{Raw, TICKER, contracts, exchange, now_ms, once, order};
+use kalshi_mock::{Fault, FaultRule, MockExchange};
+use kalshi_sdk::{
+    Error, operation,
+    orders::{OrderOutcome, Reconciled},
+    types::{BookSide::Bid, OrderStatus},
+};
+use serde_json::json;
+
+/// What a client that tries once says to a fault, when it lists markets.
+async fn struck(fault: Fault) -> Error {
+    let exchange = exchange().await;
+    let _ = exchange.market(TICKER);
+    exchange.fault(fault);
+    let error = once(&exchange).get_markets().send().await.unwrap_err();
+    exchange.clear_faults();
+    assert!(
+        once(&exchange).get_markets().send().await.is_ok(),
+        "all is right again"
+    );
+    error
+}
+
+#[tokio::test]
+async fn faults_produce_every_kind_of_error() {
+    let dropped = struck(Fault::DropBefore).await;
+    assert!(
+        dropped.status().is_none() && !dropped.is_decode(),
+        "{dropped:?}"
+    );
+    assert!(struck(Fault::TooManyRequests).await.is_rate_limited());
+    let error = struck(Fault::ServerError(502)).await;
+    assert_eq!(
+        (error.status().unwrap().as_u16(), error.code()),
+        (502, Some("internal_server_error"))
+    );
+    let page = struck(Fault::Html(503)).await;
+    assert_eq!((page.status().unwrap().as_u16(), page.code()), (503, None));
+    let broken = struck(Fault::TruncatedBody).await;
+    assert!(
+        !broken.is_decode() && broken.status().is_none_or(|status| status == 200),
+        "{broken:?}"
+    );
+    let missing = struck(Fault::MissingMember("yes_bid_dollars".to_owned())).await;
+    assert_eq!(missing.decode_path(), Some("$.markets[0].yes_bid_dollars"));
+}
+
+#[tokio::test]
+async fn corrupted_responses_are_still_decoded() {
+    let exchange = exchange().await;
+    let _ = exchange.market(TICKER);
+    let client = once(&exchange);
+    exchange.fault(Fault::UnknownEnumValue.times(1));
+    let market = client
+        .get_market()
+        .ticker(TICKER)
+        .send()
+        .await
+        .unwrap()
+        .into_inner()
+        .market;
+    assert_eq!(market.status.as_str(), "value_of_tomorrow");
+    exchange.fault(Fault::NullLists.times(1));
+    assert!(
+        client
+            .get_markets()
+            .send()
+            .await
+            .unwrap()
+            .markets
+            .is_empty()
+    );
+    exchange.fault(Fault::ExtraMember.times(1));
+    let raw = Raw::new(&exchange);
+    let (_, body) = crate::common::answer(raw.unsigned("GET", "/trade-api/v2/markets")).await;
+    assert!(
+        body["member_of_tomorrow"].is_object()
+            && body["markets"][0]["member_of_tomorrow"].is_object()
+    );
+}
+
+#[tokio::test]
+async fn latency_delays_the_response_not_the_order() {
+    let exchange = exchange().await;
+    let market = exchange.market(TICKER);
+    exchange.fault(Fault::Latency(Duration::from_secs(3600)).on(operation::CREATE_ORDER_V2));
+    let client = exchange
+        .client_builder()
+        .unwrap()
+        .timeout(Duration::from_millis(200))
+        .build()
+        .unwrap();
+    let error = client
+        .create_order_v2()
+        .body(order(Bid, "0.40", "1"))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout() && error.may_have_reached_exchange());
+    assert_eq!(market.bids().len(), 1);
+    let began = Instant::now();
+    assert!(
+        client.get_markets().send().await.is_ok(),
+        "other calls are not delayed"
+    );
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn lost_response_is_reconciled_without_a_second_order() {
+    let exchange = exchange().await;
+    let market = exchange.market(TICKER);
+    let client = exchange.client().unwrap();
+    for (fault, is_there) in [
+        (Fault::DropAfter, true),
+        (Fault::DropBefore, false),
+        (Fault::ServerErrorAfter(500), true),
+    ] {
+        exchange.fault(fault.clone().on(operation::CREATE_ORDER_V2).times(1));
+        let outcome = client.place_order(order(Bid, "0.40", "1")).await.unwrap();
+        let OrderOutcome::Unknown(unknown) = outcome else {
+            panic!("{fault:?}: {outcome:?}");
+        };
+        // Reads do not lag here.
+        let unknown = unknown.with_read_lag(Duration::from_millis(50));
+        let known = unknown.reconcile(Duration::from_secs(30)).await;
+        assert_eq!(
+            matches!(known, Reconciled::Placed(_)),
+            is_there,
+            "{fault:?}: {known:?}"
+        );
+    }
+    assert_eq!(market.bids()[0].count, contracts("2"));
+}
+
+#[tokio::test]
+async fn stale_reads_hide_new_records() {
+    let exchange = exchange().await;
+    exchange.time().stop();
+    let _ = exchange.market(TICKER);
+    let client = once(&exchange);
+    exchange.fault(Fault::StaleReads(Duration::from_secs(10)));
+    let id = client
+        .create_order_v2()
+        .body(order(Bid, "0.40", "1"))
+        .send()
+        .await
+        .unwrap()
+        .into_inner()
+        .order_id;
+    let read = || client.get_order().order_id(&id).send();
+    assert!(read().await.unwrap_err().is_not_found());
+    assert!(client.get_orders().send().await.unwrap().orders.is_empty());
+    let fresh = client
+        .get_user_data_timestamp()
+        .send()
+        .await
+        .unwrap()
+        .as_of_time;
+    assert_eq!(
+        exchange.time().now() - fresh,
+        chrono::TimeDelta::seconds(10)
+    );
+    exchange.time().advance(Duration::from_secs(10));
+    assert_eq!(read().await.unwrap().order.status, OrderStatus::Resting);
+    client.cancel_order_v2().order_id(&id).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn faults_apply_by_operation_count_and_probability() {
+    let exchange = exchange().await;
+    let client = once(&exchange);
+    exchange.fault(Fault::ServerError(500).on(operation::GET_EVENTS).times(2));
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        assert!(client.get_markets().send().await.is_ok());
+        failed.push(client.get_events().send().await.is_err());
+    }
+    assert_eq!(failed, [true, true, false]);
+
+    let pattern = async |seed: u64| {
+        exchange.clear_faults();
+        exchange.fault(
+            Fault::ServerError(500)
+                .with_probability(0.5)
+                .with_seed(seed),
+        );
+        let mut failed = Vec::new();
+        for _ in 0..24 {
+            failed.push(client.get_markets().send().await.is_err());
+        }
+        failed
+    };
+    let (one, again, other) = (pattern(1).await, pattern(1).await, pattern(2).await);
+    assert_eq!(one, again);
+    assert_ne!(one, other);
+    assert!(one.contains(&true) && one.contains(&false));
+    exchange.clear_faults();
+    exchange.fault(
+        "too-many-requests,on=GetMarkets,times=1"
+            .parse::<FaultRule>()
+            .unwrap(),
+    );
+    assert!(
+        client
+            .get_markets()
+            .send()
+            .await
+            .unwrap_err()
+            .is_rate_limited()
+    );
+}
+
+#[tokio::test]
+async fn requests_are_logged() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .with_requests(3)
+        .start()
+        .await
+        .unwrap();
+    let _ = exchange.market(TICKER);
+    let client = once(&exchange);
+    client
+        .create_order_v2()
+        .body(order(Bid, "0.40", "1"))
+        .send()
+        .await
+        .unwrap();
+    let sent = exchange.requests();
+    assert!(sent[0].is("CreateOrderV2"));
+    assert_eq!(sent[0].json()["price"], "0.4000");
+    assert_eq!(
+        (sent[0].method.as_str(), sent[0].path.as_str()),
+        ("POST", "/trade-api/v2/portfolio/events/orders")
+    );
+    assert_eq!(sent[0].status.unwrap(), 201);
+    exchange.fault(Fault::DropBefore.times(1));
+    client.get_markets().limit(7).send().await.unwrap_err();
+    let last = exchange.requests().pop().unwrap();
+    assert_eq!((last.query.as_str(), last.status), ("limit=7", None));
+    for _ in 0..3 {
+        client.get_events().send().await.unwrap();
+    }
+    assert!(
+        exchange
+            .requests()
+            .iter()
+            .all(|request| request.is("GetEvents"))
+            && exchange.requests().len() == 3
+    );
+    exchange.clear_requests();
+    assert!(exchange.requests().is_empty());
+}
+
+#[tokio::test]
+async fn record_has_a_line_per_request_and_no_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("requests.jsonl");
+    let exchange = MockExchange::builder()
+        .with_record(&path)
+        .start()
+        .await
+        .unwrap();
+    let raw = Raw::new(&exchange);
+    assert_eq!(
+        raw.call(
+            "POST",
+            "/api_keys/generate",
+            Some(json!({ "name": "k", "key_type": "ed25519" }))
+        )
+        .await
+        .0,
+        201
+    );
+    let signed = raw
+        .signed("GET", "/portfolio/balance", now_ms())
+        .build()
+        .unwrap();
+    let signature = signed.headers()["kalshi-access-signature"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        reqwest::Client::new()
+            .execute(signed)
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        (
+            &lines[0]["operation"],
+            &lines[0]["body"]["name"],
+            &lines[0]["status"]
+        ),
+        (&json!("GenerateApiKey"), &json!("k"), &json!(201))
+    );
+    assert_eq!(lines[1]["answer"]["balance_dollars"], "10000.0000");
+    assert!(!text.contains("PRIVATE KEY") && !text.contains(&signature));
+    let nowhere = MockExchange::builder()
+        .with_record(folder.path().join("no/such"))
+        .start()
+        .await
+        .unwrap_err();
+    assert!(
+        nowhere
+            .to_string()
+            .starts_with("cannot write the requests to")
+    );
+}

@@ -1,0 +1,209 @@
+//! Lifecycle of exchanges: isolation, startup and shutdown.
+
+use std::{net::SocketAddr, time::Duration};
+
+use kalshi_mock::{Fault, MockExchange, StartError};
+use kalshi_sdk::operation;
+use tokio::net::TcpStream;
+
+/// Until nothing listens there any more.
+async fn until_gone(address: SocketAddr) {
+    let gone = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn exchange_and_client_start_in_three_lines() -> Result<(), Box<dyn std::error::Error>> {
+    let exchange = MockExchange::start().await?;
+    let client = exchange.client()?;
+    assert_eq!(client.get_balance().send().await?.balance, 1_000_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn exchanges_are_isolated() {
+    let (one, other) = (
+        MockExchange::start().await.unwrap(),
+        MockExchange::start().await.unwrap(),
+    );
+    assert_ne!(one.address(), other.address());
+    let _ = one.market("KXONLY-26-HERE");
+    assert!(!other.tickers().contains(&"KXONLY-26-HERE".to_owned()));
+    let stranger = kalshi_sdk::Client::builder()
+        .environment(other.environment().unwrap())
+        .credentials(one.user().credentials())
+        .build()
+        .unwrap();
+    // The same seed, so the same id; but another key.
+    assert!(stranger.get_balance().send().await.unwrap_err().is_auth());
+}
+
+#[tokio::test]
+async fn dropped_exchange_closes_its_connections() {
+    let exchange = MockExchange::start().await.unwrap();
+    let address = exchange.address();
+    let client = exchange.client().unwrap();
+    client.get_markets().send().await.unwrap();
+    // A connection on which nothing is under way.
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    drop(exchange);
+    until_gone(address).await;
+    let mut end = [0];
+    let read = tokio::time::timeout(
+        Duration::from_secs(30),
+        tokio::io::AsyncReadExt::read(&mut idle, &mut end),
+    )
+    .await;
+    assert!(matches!(read.unwrap(), Ok(0) | Err(_)));
+    assert!(client.get_markets().send().await.is_err());
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_slow_response() {
+    let exchange = MockExchange::start().await.unwrap();
+    exchange.fault(Fault::Latency(Duration::from_secs(3600)).on(operation::GET_MARKETS));
+    let client = exchange.client().unwrap();
+    let call = tokio::spawn(async move { client.get_markets().send().await.is_err() });
+    while exchange.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+        .await
+        .unwrap();
+    call.abort();
+}
+
+#[tokio::test]
+async fn port_in_use_is_a_one_line_error() {
+    let exchange = MockExchange::start().await.unwrap();
+    let error = MockExchange::builder()
+        .with_address(exchange.address())
+        .start()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StartError::Address { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{} is in use: choose another port, or 0 for any that is free",
+            exchange.address()
+        )
+    );
+}
+
+/// Many exchanges need no more open files, tasks and memory than a few.
+///
+/// The test runs itself in a process of its own, because it counts the open files and the memory of the whole process.
+#[cfg(target_os = "linux")]
+#[test]
+fn dropped_exchanges_release_their_resources() {
+    const ALONE: &str = "KALSHI_MOCK_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "lifecycle::dropped_exchanges_release_their_resources",
+            ])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    let measure = |runtime: &tokio::runtime::Runtime| {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        (files, runtime.metrics().num_alive_tasks(), pages * 4096)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let run = |count: usize| {
+        runtime.block_on(async {
+            for _ in 0..count {
+                let exchange = MockExchange::start().await.unwrap();
+                let client = exchange.client().unwrap();
+                client.get_exchange_status().send().await.unwrap();
+                exchange.shut_down().await;
+                drop(client);
+            }
+            // The tasks of the last connections end on their own.
+            while tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+                > 0
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+        measure(&runtime)
+    };
+    let (files, _, memory) = run(20);
+    let (files_after, tasks_after, memory_after) = run(150);
+    assert_eq!(tasks_after, 0);
+    assert!(
+        files_after <= files,
+        "{files} open files became {files_after}"
+    );
+    assert!(
+        memory_after < memory + 24 * 1024 * 1024,
+        "{memory} bytes became {memory_after}"
+    );
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_an_incomplete_request() {
+    use tokio::io::AsyncWriteExt;
+    let exchange = MockExchange::start().await.unwrap();
+    let mut stalled = TcpStream::connect(exchange.address()).await.unwrap();
+    let head = "POST /trade-api/v2/portfolio/events/orders HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\n{";
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    // It has been read when another connection's whole request has been answered.
+    exchange
+        .client()
+        .unwrap()
+        .get_exchange_status()
+        .send()
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), exchange.shut_down())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn extreme_clock_values_still_respond() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .start()
+        .await
+        .unwrap();
+    let client = exchange.client().unwrap();
+    exchange.plan_pause(exchange.time().now(), Duration::MAX);
+    let _ = exchange
+        .market("KXEND-26-A")
+        .closes_at(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    client.get_exchange_schedule().send().await.unwrap();
+    client.get_markets().send().await.unwrap();
+    exchange.fault(Fault::ClockSkew(chrono::TimeDelta::MIN).on(operation::GET_EVENTS));
+    client.get_events().send().await.unwrap();
+    for time in [
+        chrono::DateTime::<chrono::Utc>::MIN_UTC,
+        chrono::DateTime::<chrono::Utc>::MAX_UTC,
+    ] {
+        exchange.time().stop_at(time);
+        client.get_markets().send().await.unwrap();
+    }
+    exchange.time().advance(Duration::MAX);
+    client.get_exchange_status().send().await.unwrap();
+}

@@ -1,0 +1,574 @@
+//! Rejections before a request is executed: signatures, validation, tokens.
+
+use std::time::Duration;
+
+use crate::common::{Raw, answer, exchange, now_ms, once, order};
+use kalshi_mock::{Fault, MockExchange};
+use kalshi_sdk::{
+    Credentials, PrivateKey,
+    auth::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, KeyAlgorithm},
+    limits::Tier,
+    types::BookSide::Bid,
+};
+use serde_json::{Value, json};
+
+const BALANCE: &str = "/portfolio/balance";
+
+fn refused(answer: (u16, Value)) -> (u16, String, String) {
+    let (status, body) = answer;
+    let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
+    (status, text("code"), text("details"))
+}
+
+/// What a refusal says in words.
+fn message((_, body): &(u16, Value)) -> String {
+    body["error"]["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn signatures_of_both_algorithms_are_verified() {
+    for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa] {
+        let exchange = MockExchange::builder()
+            .without_limits()
+            .with_key_algorithm(algorithm)
+            .start()
+            .await
+            .unwrap();
+        let raw = Raw::new(&exchange);
+        assert_eq!(raw.call("GET", BALANCE, None).await.0, 200);
+
+        let bare = answer(raw.unsigned("GET", "/trade-api/v2/portfolio/balance")).await;
+        assert!(message(&bare).to_lowercase().contains("kalshi-access-key"));
+        assert_eq!(refused(bare).1, "token_authentication_failure");
+
+        let stranger = PrivateKey::generate_ed25519().unwrap();
+        let (id, own) = (
+            exchange.credentials(),
+            exchange.user().private_key().clone(),
+        );
+        let forged = Raw::with_key(&exchange, id, stranger);
+        assert_eq!(forged.call("GET", BALANCE, None).await.0, 401);
+        let unknown = Raw::with_key(
+            &exchange,
+            Credentials::new("nobody", own.clone()).unwrap(),
+            own,
+        );
+        assert_eq!(unknown.call("GET", BALANCE, None).await.0, 401);
+
+        // Signed for another path, and for another method.
+        for (method, path) in [("GET", "/portfolio/positions"), ("POST", BALANCE)] {
+            let wrong = raw.signed(method, path, now_ms()).build().unwrap();
+            let mut right = raw.signed("GET", BALANCE, now_ms()).build().unwrap();
+            *right.headers_mut() = wrong.headers().clone();
+            assert_eq!(
+                reqwest::Client::new()
+                    .execute(right)
+                    .await
+                    .unwrap()
+                    .status(),
+                401,
+                "{method} {path}"
+            );
+        }
+        for off in [-60_000, 60_000] {
+            let stamp = now_ms().checked_add_signed(off).unwrap();
+            let late = answer(raw.signed("GET", BALANCE, stamp)).await;
+            assert!(message(&late).contains("ms"), "{late:?}");
+            assert_eq!(refused(late).1, "header_timestamp_expired");
+        }
+        assert_eq!(
+            answer(raw.signed("GET", BALANCE, now_ms() - 10_000))
+                .await
+                .0,
+            200,
+            "a little late is in time"
+        );
+    }
+}
+
+#[tokio::test]
+async fn signature_does_not_cover_the_query() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let path = "/trade-api/v2/portfolio/orders?limit=5";
+    let signed = raw.signed("GET", "/portfolio/orders?limit=5", now_ms());
+    assert_eq!(answer(signed).await.0, 200);
+
+    let now = now_ms();
+    let text = format!("{now}GET{path}");
+    let signature = exchange.user().private_key().sign(text.as_bytes()).unwrap();
+    let whole = raw
+        .unsigned("GET", path)
+        .header(ACCESS_KEY, exchange.credentials().key_id())
+        .header(ACCESS_TIMESTAMP, now)
+        .header(ACCESS_SIGNATURE, signature.to_base64());
+    let whole = answer(whole).await;
+    assert!(message(&whole).contains("query"), "{whole:?}");
+    let (status, code, details) = refused(whole);
+    assert_eq!((status, code.as_str()), (401, "authentication_error"));
+    assert_eq!(details, "INCORRECT_API_KEY_SIGNATURE");
+}
+
+#[tokio::test]
+async fn keys_are_registered_generated_restricted_and_deleted() {
+    let exchange = exchange().await;
+    let client = once(&exchange);
+    let own = PrivateKey::generate_ed25519().unwrap();
+    exchange.register_key("of-my-own", own.public_key());
+    let raw = Raw::with_key(
+        &exchange,
+        Credentials::new("of-my-own", own.clone()).unwrap(),
+        own.clone(),
+    );
+    assert_eq!(raw.call("GET", BALANCE, None).await.0, 200);
+
+    client
+        .create_subaccount()
+        .body_map(|body| body)
+        .send()
+        .await
+        .unwrap();
+    let body = json!({ "name": "reader", "public_key": own.public_key().to_pem(), "scopes": ["read"], "subaccount": 1 });
+    let (status, made) = raw.call("POST", "/api_keys", Some(body)).await;
+    assert_eq!(status, 201);
+    let id = made["api_key_id"].as_str().unwrap();
+    let reader = Raw::with_key(
+        &exchange,
+        Credentials::new(id, own.clone()).unwrap(),
+        own.clone(),
+    );
+    assert_eq!(reader.call("GET", BALANCE, None).await.0, 200);
+    let locked = answer(
+        reader
+            .signed("GET", "/portfolio/orders", now_ms())
+            .query(&[("subaccount", "0")]),
+    )
+    .await;
+    assert_eq!(refused(locked).1, "permission_denied");
+    let (status, _) = reader
+        .call(
+            "POST",
+            "/portfolio/order_groups/create",
+            Some(json!({ "contracts_limit": 5 })),
+        )
+        .await;
+    assert_eq!(status, 403, "it may only read");
+
+    let (status, made) = raw
+        .call(
+            "POST",
+            "/api_keys/generate",
+            Some(json!({ "name": "other", "key_type": "ed25519" })),
+        )
+        .await;
+    assert_eq!(status, 201);
+    let generated = PrivateKey::from_pem(made["private_key"].as_str().unwrap()).unwrap();
+    let id = made["api_key_id"].as_str().unwrap();
+    let other = Raw::with_key(
+        &exchange,
+        Credentials::new(id, generated.clone()).unwrap(),
+        generated,
+    );
+    assert_eq!(other.call("GET", BALANCE, None).await.0, 200);
+    let keys = client
+        .get_api_keys()
+        .send()
+        .await
+        .unwrap()
+        .into_inner()
+        .api_keys;
+    assert_eq!(keys.len(), 4);
+    client.delete_api_key().api_key(id).send().await.unwrap();
+    assert_eq!(other.call("GET", BALANCE, None).await.0, 401);
+}
+
+#[tokio::test]
+async fn spec_violation_names_the_field() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    for (path, expected) in [
+        ("/markets?limit=1001", "limit: must be lte 1000"),
+        ("/markets?limit=many", "limit: must be of type integer"),
+        ("/markets/orderbooks", "tickers: required"),
+        ("/events?limit=0", "limit: must be gte 1"),
+        (
+            "/milestones?limit=5&minimum_start_date=soon",
+            "minimum_start_date: must be a time as RFC 3339 has it",
+        ),
+        (
+            "/events?with_nested_markets=perhaps",
+            "with_nested_markets: must be of type boolean",
+        ),
+    ] {
+        let (status, code, details) =
+            refused(answer(raw.unsigned("GET", &format!("/trade-api/v2{path}"))).await);
+        assert_eq!(
+            (status, code.as_str(), details.as_str()),
+            (400, "invalid_parameters", expected),
+            "{path}"
+        );
+    }
+    let filter = answer(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
+    let said = (
+        400,
+        "bad_request".to_owned(),
+        "invalid status filter".to_owned(),
+    );
+    assert_eq!(refused(filter), said);
+    let good = json!({
+        "ticker": "KXTEST-26-A", "side": "bid", "count": "1", "price": "0.40", "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "maker",
+    });
+    for (member, value, expected) in [
+        ("ticker", json!(null), "ticker: must be of type string"),
+        ("side", json!("buy"), "side: must be oneof bid ask"),
+        ("count", json!(1), "count: must be of type string"),
+        (
+            "count",
+            json!("1.234"),
+            "count: must be contracts, with up to 2 decimals",
+        ),
+        ("subaccount", json!(-1), "subaccount: must be gte 0"),
+        (
+            "time_in_force",
+            json!("gtc"),
+            "time_in_force: must be oneof fill_or_kill good_till_canceled immediate_or_cancel",
+        ),
+    ] {
+        let mut body = good.clone();
+        body[member] = value;
+        let (status, code, details) = refused(
+            raw.call("POST", "/portfolio/events/orders", Some(body))
+                .await,
+        );
+        assert_eq!(
+            (status, code.as_str(), details.as_str()),
+            (400, "invalid_parameters", expected)
+        );
+    }
+    let mut without = good.clone();
+    without.as_object_mut().unwrap().remove("price");
+    assert_eq!(
+        refused(
+            raw.call("POST", "/portfolio/events/orders", Some(without))
+                .await
+        )
+        .2,
+        "price: required"
+    );
+    let broken = raw.signed("POST", "/portfolio/events/orders", now_ms());
+    let broken = broken
+        .header("content-type", "application/json")
+        .body("{\"ticker\":");
+    assert!(
+        refused(answer(broken).await)
+            .2
+            .starts_with("the body is no JSON")
+    );
+}
+
+#[tokio::test]
+async fn paths_and_content_types_are_checked() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let nowhere = refused(answer(raw.unsigned("GET", "/trade-api/v2/nowhere")).await);
+    assert_eq!((nowhere.0, nowhere.1.as_str()), (404, "not_found"));
+    assert_eq!(
+        answer(raw.unsigned("PATCH", "/trade-api/v2/markets"))
+            .await
+            .0,
+        404
+    );
+    let slash = raw
+        .unsigned("GET", "/trade-api/v2/markets/")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            slash.status().as_u16(),
+            slash.headers()["location"].to_str().unwrap()
+        ),
+        (301, "/trade-api/v2/markets")
+    );
+
+    let slash = raw
+        .unsigned("GET", "/trade-api/v2/markets/?limit=5")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(slash.headers()["location"], "/trade-api/v2/markets?limit=5");
+    assert_eq!(
+        raw.call("POST", "/portfolio/orders", Some(json!({})))
+            .await
+            .0,
+        410,
+        "orders of before"
+    );
+
+    let (_, group) = raw
+        .call(
+            "POST",
+            "/portfolio/order_groups/create",
+            Some(json!({ "contracts_limit": 5 })),
+        )
+        .await;
+    let reset = format!(
+        "/portfolio/order_groups/{}/reset",
+        group["order_group_id"].as_str().unwrap()
+    );
+    assert_eq!(
+        refused(raw.call("PUT", &reset, None).await).1,
+        "invalid_content_type"
+    );
+    assert_eq!(raw.call("PUT", &reset, Some(json!({}))).await.0, 200);
+    let text = raw
+        .signed("PUT", &reset, now_ms())
+        .header("content-type", "text/plain")
+        .body("{}");
+    assert_eq!(refused(answer(text).await).1, "invalid_content_type");
+}
+
+#[tokio::test]
+async fn tokens_run_out_by_tier_and_refill_over_time() {
+    let exchange = MockExchange::builder()
+        .with_tier(Tier::Basic)
+        .start()
+        .await
+        .unwrap();
+    exchange.time().stop();
+    let raw = Raw::new(&exchange);
+    let create = || {
+        raw.call(
+            "POST",
+            "/portfolio/order_groups/create",
+            Some(json!({ "contracts_limit": 5 })),
+        )
+    };
+    for _ in 0..10 {
+        assert_eq!(create().await.0, 201);
+    }
+    let (status, body) = create().await;
+    assert_eq!(
+        (status, body["error"]["code"].as_str().unwrap()),
+        (429, "too_many_requests")
+    );
+    exchange.time().advance(Duration::from_millis(100));
+    assert_eq!(create().await.0, 201);
+    assert_eq!(create().await.0, 429);
+
+    // Fifty cancels at 2 tokens each, whatever comes of them.
+    exchange.time().advance(Duration::from_secs(1));
+    for _ in 0..50 {
+        assert_eq!(
+            raw.call("DELETE", "/portfolio/events/orders/none", None)
+                .await
+                .0,
+            404
+        );
+    }
+    assert_eq!(
+        raw.call("DELETE", "/portfolio/events/orders/none", None)
+            .await
+            .0,
+        429
+    );
+    // A batch costs as much as its items: 11 creates are more than the bucket holds.
+    exchange.time().advance(Duration::from_secs(60));
+    let item = serde_json::to_value(order(Bid, "0.40", "1")).unwrap();
+    let batch = json!({ "orders": vec![item; 11] });
+    assert_eq!(
+        raw.call("POST", "/portfolio/events/orders/batched", Some(batch))
+            .await
+            .0,
+        429
+    );
+    // One balance a second.
+    assert_eq!(raw.call("GET", BALANCE, None).await.0, 200);
+    assert_eq!(raw.call("GET", BALANCE, None).await.0, 429);
+    // Reads: 400 tokens. The public ones count by address: 200.
+    for _ in 0..40 {
+        assert_eq!(raw.call("GET", "/portfolio/orders", None).await.0, 200);
+    }
+    assert_eq!(raw.call("GET", "/portfolio/orders", None).await.0, 429);
+    for expected in [[200; 20].as_slice(), &[429]].concat() {
+        assert_eq!(
+            answer(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
+                .await
+                .0,
+            expected
+        );
+    }
+    // Signed ones count by user, and a bad signature is none.
+    exchange.time().advance(Duration::from_secs(1));
+    for _ in 0..20 {
+        assert_eq!(
+            answer(raw.unsigned("GET", "/trade-api/v2/exchange/status"))
+                .await
+                .0,
+            200
+        );
+    }
+    assert_eq!(raw.call("GET", "/exchange/status", None).await.0, 200);
+    let stale = answer(raw.signed("GET", "/exchange/status", 1)).await;
+    assert_eq!(stale.0, 429);
+    let client = exchange.client().unwrap();
+    exchange.time().advance(Duration::from_secs(60));
+    let limits = client.get_account_api_limits().send().await.unwrap();
+    assert_eq!(
+        (
+            limits.usage_tier.as_str(),
+            limits.write.refill_rate,
+            limits.read.bucket_capacity
+        ),
+        ("basic", 100, 400)
+    );
+}
+
+#[tokio::test]
+async fn client_discovers_its_limits_and_stays_within_them() {
+    let exchange = MockExchange::builder()
+        .with_tier(Tier::Premier)
+        .start()
+        .await
+        .unwrap();
+    let client = exchange
+        .client_builder()
+        .unwrap()
+        .rate_limits(Tier::Basic)
+        .build()
+        .unwrap();
+    client.discover_limits().await.unwrap();
+    let costs = client
+        .get_account_endpoint_costs()
+        .send()
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(costs.endpoint_costs.iter().any(|cost| {
+        cost.path == "/trade-api/v2/portfolio/events/orders/:order_id"
+            && cost.method == "DELETE"
+            && cost.cost == 2
+    }));
+}
+
+#[tokio::test]
+async fn moved_clock_accepts_timestamps_of_both_clocks_and_skewed_clock_does_not() {
+    let exchange = exchange().await;
+    exchange.time().advance(Duration::from_secs(3600));
+    let raw = Raw::new(&exchange);
+    assert_eq!(
+        raw.call("GET", BALANCE, None).await.0,
+        200,
+        "by the system's clock"
+    );
+    assert!(
+        exchange
+            .client()
+            .unwrap()
+            .get_balance()
+            .send()
+            .await
+            .is_ok(),
+        "by the exchange's"
+    );
+
+    exchange.fault(Fault::ClockSkew(chrono::TimeDelta::minutes(-10)));
+    let skewed = raw.signed("GET", BALANCE, now_ms()).send().await.unwrap();
+    assert_eq!(skewed.status(), 401);
+    let date = httpdate::parse_http_date(skewed.headers()["date"].to_str().unwrap()).unwrap();
+    let ahead = date.duration_since(std::time::SystemTime::now()).unwrap();
+    assert!(
+        (2990..=3000).contains(&ahead.as_secs()),
+        "an hour ahead, ten minutes behind that: {ahead:?}"
+    );
+}
+
+#[tokio::test]
+async fn debug_output_shows_no_secrets() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    raw.call("GET", BALANCE, None).await;
+    let request = &exchange.requests()[0];
+    let signature = request.headers[&ACCESS_SIGNATURE]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        request.headers.contains_key(&ACCESS_KEY)
+            && request.headers.contains_key(&ACCESS_TIMESTAMP)
+    );
+    let shown = format!(
+        "{request:?} {exchange:?} {:?} {:?}",
+        exchange.user(),
+        exchange.market("KXTEST-26")
+    );
+    assert!(
+        !shown.contains(&signature) && !shown.contains("PRIVATE"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn scopes_allow_their_operations_only() {
+    let exchange = exchange().await;
+    let owner = Raw::new(&exchange);
+    let with = async |scopes: &[&str]| {
+        let key = PrivateKey::generate_ed25519().unwrap();
+        let body =
+            json!({ "name": "k", "public_key": key.public_key().to_pem(), "scopes": scopes });
+        let (status, made) = owner.call("POST", "/api_keys", Some(body)).await;
+        (status == 201).then(|| {
+            let credentials = Credentials::new(made["api_key_id"].as_str().unwrap(), key.clone());
+            Raw::with_key(&exchange, credentials.unwrap(), key)
+        })
+    };
+    assert!(with(&["write"]).await.is_none(), "write goes with read");
+    let balance = with(&["read::portfolio_balance"]).await.unwrap();
+    assert_eq!(balance.call("GET", BALANCE, None).await.0, 200);
+    assert_eq!(balance.call("GET", "/portfolio/orders", None).await.0, 403);
+    let trade = with(&["write::trade"]).await.unwrap();
+    let group = Some(json!({ "contracts_limit": 5 }));
+    assert_eq!(
+        trade
+            .call("POST", "/portfolio/order_groups/create", group)
+            .await
+            .0,
+        201
+    );
+    assert_eq!(trade.call("GET", "/portfolio/orders", None).await.0, 403);
+    assert_eq!(
+        trade
+            .call("POST", "/portfolio/subaccounts", Some(json!({})))
+            .await
+            .0,
+        403
+    );
+    let transfer = with(&["write::transfer"]).await.unwrap();
+    assert_eq!(
+        transfer
+            .call("POST", "/portfolio/order_groups/create", Some(json!({})))
+            .await
+            .0,
+        403
+    );
+    assert_eq!(
+        transfer
+            .call("POST", "/portfolio/subaccounts/transfer", Some(json!({})))
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn path_that_is_not_utf8_is_not_found() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let (status, code, _) = refused(answer(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);
+    assert_eq!((status, code.as_str()), (404, "not_found"));
+    assert_eq!(exchange.requests().len(), 1);
+}

@@ -1,0 +1,248 @@
+//! Injected faults of WebSocket connections.
+
+use std::time::{Duration, Instant};
+
+use crate::common::listener::{Listener, code, refused, seqs, signed};
+use crate::common::{TICKER, dollars, exchange};
+use futures_util::SinkExt;
+use kalshi_mock::{Market, MockExchange};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+/// An exchange with a listener to one book, whose snapshot it has read.
+async fn listening() -> (MockExchange, Market, Listener) {
+    let exchange = exchange().await;
+    let market = exchange.market(TICKER);
+    let listener = listener(&exchange).await;
+    (exchange, market, listener)
+}
+
+async fn listener(exchange: &MockExchange) -> Listener {
+    let mut listener = Listener::open(exchange).await;
+    listener
+        .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
+        .await;
+    assert_eq!(listener.next().await["seq"], 1);
+    listener
+}
+
+/// Changes the book `times` times, by one contract each.
+fn change(market: &Market, times: usize) {
+    for _ in 0..times {
+        market.bid(dollars("0.40"), 1);
+    }
+}
+
+#[tokio::test]
+async fn messages_are_dropped_repeated_and_swapped() {
+    let (exchange, market, mut listener) = listening().await;
+    exchange.streams().drop_frames(2);
+    change(&market, 3);
+    assert_eq!(seqs(&listener.so_far().await), [4]);
+    exchange.streams().repeat_frame();
+    change(&market, 2);
+    assert_eq!(seqs(&listener.so_far().await), [5, 5, 6]);
+    exchange.streams().swap_frames();
+    change(&market, 3);
+    assert_eq!(seqs(&listener.so_far().await), [8, 7, 9]);
+
+    // Answers are not lost.
+    exchange.streams().drop_frames(1);
+    let params = json!({ "sid": 1, "action": "get_snapshot", "market_ticker": TICKER });
+    let id = listener.command("update_subscription", params).await;
+    let snapshot = listener.next().await;
+    assert_eq!(
+        (&snapshot["id"], &snapshot["seq"]),
+        (&json!(id), &json!(10))
+    );
+    change(&market, 2);
+    assert_eq!(seqs(&listener.so_far().await), [12]);
+}
+
+#[tokio::test]
+async fn raw_frames_are_sent_unchanged() {
+    let (exchange, _, mut listener) = listening().await;
+    for text in ["{", "{\"type\":\"of_tomorrow\"}", ""] {
+        exchange.streams().send_raw(text);
+        assert_eq!(listener.text().await, text);
+    }
+}
+
+#[tokio::test]
+async fn silence_stops_all_frames_until_resumed() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .with_pings_every(Duration::from_millis(20))
+        .start()
+        .await
+        .unwrap();
+    let market = exchange.market(TICKER);
+    let mut listener = listener(&exchange).await;
+    exchange.streams().silence();
+    change(&market, 2);
+    listener
+        .socket
+        .send(Message::Ping("there?".into()))
+        .await
+        .unwrap();
+    // What was under way before.
+    let quiet = Duration::from_millis(200);
+    while let Ok(message) = tokio::time::timeout(quiet, listener.message()).await {
+        assert!(matches!(message, Some(Ok(Message::Ping(_)))), "{message:?}");
+    }
+    assert_eq!(exchange.streams().connections(), 1);
+    exchange.streams().resume();
+    assert_eq!(seqs(&listener.so_far().await), [2, 3]);
+}
+
+#[tokio::test]
+async fn silenced_connection_can_be_closed_by_the_client() {
+    let (exchange, _, listener) = listening().await;
+    exchange.streams().silence();
+    drop(listener);
+    exchange.streams().until_connected(0).await;
+    exchange.shut_down().await;
+}
+
+#[tokio::test]
+async fn pings_are_sent_and_answered() {
+    let exchange = MockExchange::builder()
+        .with_pings_every(Duration::from_millis(10))
+        .start()
+        .await
+        .unwrap();
+    let mut listener = Listener::open(&exchange).await;
+    let started = Instant::now();
+    for _ in 0..3 {
+        let message = listener.message().await.unwrap().unwrap();
+        assert_eq!(message, Message::Ping("heartbeat".into()));
+    }
+    assert!(started.elapsed() >= Duration::from_millis(20));
+    let ping = Message::Ping("there?".into());
+    listener.socket.send(ping).await.unwrap();
+    loop {
+        match listener.message().await.unwrap().unwrap() {
+            Message::Ping(_) => {}
+            other => break assert_eq!(other, Message::Pong("there?".into())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_are_closed_and_reset() {
+    let (exchange, market, mut first) = listening().await;
+    change(&market, 1);
+    exchange.streams().close(4001, "go away");
+    change(&market, 1);
+    assert_eq!(first.next().await["seq"], 2, "what waited comes first");
+    match first.message().await.unwrap().unwrap() {
+        Message::Close(Some(frame)) => {
+            assert_eq!(
+                (u16::from(frame.code), frame.reason.as_str()),
+                (4001, "go away")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(first.message().await.is_none());
+    exchange.streams().until_connected(0).await;
+
+    let mut second = listener(&exchange).await;
+    exchange.streams().reset();
+    assert!(matches!(second.message().await, Some(Err(_))));
+    exchange.streams().until_connected(0).await;
+
+    let mut third = listener(&exchange).await;
+    exchange.streams().reset_in_frame();
+    change(&market, 1);
+    assert!(matches!(third.message().await, Some(Err(_))));
+    exchange.streams().until_connected(0).await;
+    listener(&exchange).await;
+}
+
+#[tokio::test]
+async fn subscriptions_end_with_an_error() {
+    let (exchange, market, mut listener) = listening().await;
+    let trades = listener.subscribe("ticker", json!({})).await;
+    exchange.streams().end_subscriptions(10);
+    let frames = listener.take(2).await;
+    assert_eq!(frames.iter().map(code).collect::<Vec<_>>(), [10, 10]);
+    assert_eq!(
+        (&frames[0]["sid"], &frames[0]["seq"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(frames[1]["sid"], trades);
+    assert!(frames[1].get("seq").is_none());
+    change(&market, 1);
+    assert!(listener.so_far().await.is_empty());
+    let sid = listener
+        .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
+        .await;
+    assert_eq!(sid, 3);
+}
+
+#[tokio::test]
+async fn handshakes_are_rejected() {
+    let (exchange, _, mut listener) = listening().await;
+    exchange.streams().refuse_handshakes(503, 2);
+    for _ in 0..2 {
+        let (status, body) = refused(signed(&exchange, exchange.user(), "GET")).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (503, &json!("handshake_refused"))
+        );
+    }
+    Listener::open(&exchange).await;
+    assert!(listener.so_far().await.is_empty(), "open ones stay");
+}
+
+#[tokio::test]
+async fn slow_reader_loses_its_subscription() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .with_waiting_frames(50)
+        .start()
+        .await
+        .unwrap();
+    let market = exchange.market(TICKER);
+    let mut listener = listener(&exchange).await;
+    // Nothing of this is read; what the system takes in between may differ.
+    exchange.streams().silence();
+    change(&market, 200);
+    exchange.streams().resume();
+    let mut frames = listener.so_far().await;
+    let end = frames.pop().unwrap();
+    assert_eq!((code(&end), &end["sid"]), (25, &json!(1)));
+    assert!(frames.len() <= 1, "what waited is lost: {}", frames.len());
+    change(&market, 1);
+    assert!(listener.so_far().await.is_empty());
+}
+
+#[tokio::test]
+async fn stalled_client_receives_the_overflow_error() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .with_waiting_frames(1_000)
+        .start()
+        .await
+        .unwrap();
+    let market = exchange.market(TICKER);
+    let mut listener = listener(&exchange).await;
+    // More than any buffer of the system takes.
+    let mut rounds = 0;
+    let text = "x".repeat(1 << 20);
+    for _ in 0..16 {
+        exchange.streams().send_raw(&text);
+    }
+    tokio::task::yield_now().await;
+    while rounds < 30 {
+        change(&market, 100);
+        tokio::task::yield_now().await;
+        rounds += 1;
+    }
+    for _ in 0..16 {
+        assert_eq!(listener.text().await.len(), text.len());
+    }
+    let frames = listener.so_far().await;
+    assert_eq!(code(frames.last().unwrap()), 25);
+}
