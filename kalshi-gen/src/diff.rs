@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use self::renames::Renames;
+pub(crate) use self::report::{code, escaped};
 use self::side::Side;
 pub use self::{
     change::{Change, Class, Kind, Subject},

@@ -18,6 +18,7 @@ mod compose;
 mod cost;
 #[cfg(feature = "cli")]
 mod diff;
+mod docs;
 mod enums;
 mod error;
 #[cfg(feature = "cli")]

@@ -2,20 +2,33 @@
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// A text with nothing in it that a terminal would obey: control characters as escapes, lines of its own only where `lines` allows.
-#[cfg(feature = "cli")]
+/// A text with nothing in it that a terminal would obey or a reader would not see: control characters and the like as
+/// escapes. Line breaks stay where `lines` allows them.
 pub(crate) fn visible(text: &str, lines: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if (c.is_control() && !(lines && c == '\n'))
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
-        {
+        if is_hidden(c) && !(lines && c == '\n') {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// Returns true for characters that do not show but act: controls, line ends of Unicode, the byte order mark, and those that
+/// change the direction of text.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{061c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// `get_markets` for `GetMarkets`: as progenitor names methods.

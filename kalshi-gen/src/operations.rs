@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 use serde_json::{Map, Value};
 
 use crate::{
+    docs,
     error::{Error, Place},
     names, runtime,
     spec::{self, follow, text},
@@ -201,16 +202,25 @@ impl Operation {
         format_ident!("{}", names::snake(&self.id).to_ascii_uppercase())
     }
 
+    /// The method and the path as inline code.
+    pub(crate) fn route(&self) -> String {
+        docs::code(&format!("{} {}", self.method, self.path))
+    }
+
     /// The documentation of the client's method.
     pub(crate) fn doc(&self) -> String {
+        let (summary, description) = (
+            docs::markdown(&self.summary),
+            docs::markdown(&self.description),
+        );
         let mut doc = String::new();
-        if self.summary.is_empty() {
+        if summary.is_empty() {
             doc.push_str(&format!("`{}`.", self.id));
         } else {
-            doc.push_str(&format!("{}.", self.summary.trim_end_matches('.')));
+            doc.push_str(&format!("{}.", summary.trim_end_matches('.')));
         }
-        if !self.description.is_empty() {
-            doc.push_str(&format!("\n\n{}", self.description));
+        if !description.is_empty() {
+            doc.push_str(&format!("\n\n{description}"));
         }
         let access = if self.auth { "signed" } else { "public" };
         let cost = match self.token_cost_per_item {
@@ -219,8 +229,10 @@ impl Operation {
             None => format!("{} tokens", self.token_cost),
         };
         doc.push_str(&format!(
-            "\n\n`{} {}`, operation `{}`: {access}, {cost} of the {} bucket",
-            self.method, self.path, self.id, self.bucket
+            "\n\n{}, operation `{}`: {access}, {cost} of the {} bucket",
+            self.route(),
+            self.id,
+            self.bucket
         ));
         if self.paging.is_some() {
             doc.push_str(", answered page by page");
@@ -250,7 +262,7 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     let rows = operations.iter().map(row);
     let constants = operations.iter().enumerate().map(|(index, operation)| {
         let name = operation.constant();
-        let doc = format!("`{} {}`", operation.method, operation.path);
+        let doc = operation.route();
         quote! { #[doc = #doc] pub const #name: &Operation = &ALL[#index]; }
     });
     let (count, sdk) = (operations.len(), runtime::root());

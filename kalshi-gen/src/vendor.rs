@@ -11,6 +11,7 @@ use crate::{
     diff::{self, Diff, Format, SpecsError},
     error::{Error, Place},
     facts::{self, Keys},
+    names::visible,
     stages, words, yaml,
 };
 
@@ -44,8 +45,12 @@ impl Vendored {
             });
             return format!("{report:#}\n");
         }
+        let shown = |text: &str| match format {
+            Format::Markdown => diff::escaped(text),
+            _ => visible(text, false),
+        };
         let mut out = self.diff.as_ref().map_or_else(
-            || format!("spec {}, the first\n", self.version),
+            || format!("spec {}, the first\n", shown(&self.version)),
             |diff| diff.report(format, false),
         );
         let (heading, item) = match format {
@@ -62,12 +67,12 @@ impl Vendored {
                     out.push('\n');
                 }
                 for line in lines {
-                    let code = if title == "Words needed" && format == Format::Markdown {
-                        "`"
+                    let line = if title == "Words needed" && format == Format::Markdown {
+                        diff::code(line)
                     } else {
-                        ""
+                        shown(line)
                     };
-                    _ = writeln!(out, "{item}{code}{line}{code}");
+                    _ = writeln!(out, "{item}{line}");
                 }
             }
         }

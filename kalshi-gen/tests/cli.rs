@@ -726,3 +726,42 @@ fn unknown_keys_are_reported_by_check_and_vendor() {
     let generated = folder.run(&["generate", "openapi.yaml"]);
     assert_eq!(generated.code, 0, "{}", generated.err);
 }
+
+#[test]
+fn hidden_characters_and_markdown_of_a_spec_are_escaped() {
+    let hostile = EXCHANGE
+        .replacen(
+            "version: 1.0.0",
+            "version: \"1.0.0 \\u202e[x](http://e) @all <b>\"",
+            1,
+        )
+        .replacen("title: ", "title: \"\\u2066 ![x](http://e) `\" # ", 1)
+        .replace("enum: [bid, ask]", "enum: [bid, ask, \"\\u202eb ``` c\"]");
+    let folder = Folder::new(&[("old.yaml", EXCHANGE), ("new.yaml", &hostile)]);
+    let bidi = |text: &str| text.contains(['\u{202e}', '\u{2066}']);
+    for format in ["text", "markdown", "json"] {
+        let run = folder.run(&[
+            "diff", "old.yaml", "new.yaml", "--quote", "--format", format,
+        ]);
+        assert!(!bidi(&run.out), "{format}: {}", run.out);
+        assert!(run.out.contains("202e"), "{format}: {}", run.out);
+        if format == "markdown" {
+            let heading = run.out.lines().next().unwrap();
+            assert!(
+                heading.ends_with(r"\\u{202e}\[x\](http://e) &#64;all &lt;b>"),
+                "{heading}"
+            );
+            assert!(!run.out.contains("![x]("), "{}", run.out);
+        }
+        let report = folder.run(&["vendor", "new.yaml", "--dry-run", "--format", format]);
+        assert!(!bidi(&report.out), "{}", report.out);
+    }
+    let rust = folder.run(&["generate", "new.yaml"]).out;
+    assert!(!bidi(&rust));
+    let shown = folder.run(&["show", "GetMarket", "--spec", "new.yaml"]).out;
+    assert!(!bidi(&shown));
+    let broken = hostile.replace("type: object", "type: \"\\u202ex\"");
+    fs::write(folder.path("broken.yaml"), broken).unwrap();
+    let failed = folder.run(&["generate", "broken.yaml"]);
+    assert!(failed.code == 2 && !bidi(&failed.err), "{}", failed.err);
+}

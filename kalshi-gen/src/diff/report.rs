@@ -46,19 +46,23 @@ impl Diff {
             .filter(move |change| change.class == class)
     }
 
-    fn versions(&self) -> String {
+    fn versions(&self, shown: impl Fn(&str) -> String) -> String {
+        let to = shown(&self.to);
         if self.changes.is_empty() && self.from == self.to {
-            self.to.clone()
+            to
         } else if self.from == self.to {
-            format!("{}, other content", self.to)
+            format!("{to}, other content")
         } else {
-            format!("{} -> {}", self.from, self.to)
+            format!("{} -> {to}", shown(&self.from))
         }
     }
 
     fn text(&self, quote: bool) -> String {
         let bold = Style::new().bold();
-        let mut out = format!("{bold}spec {}{bold:#}\n", self.versions());
+        let mut out = format!(
+            "{bold}spec {}{bold:#}\n",
+            self.versions(|text| visible(text, false))
+        );
         for (class, heading) in CLASSES {
             let count = self.count(class);
             if count == 0 {
@@ -83,7 +87,7 @@ impl Diff {
     }
 
     fn markdown(&self, quote: bool) -> String {
-        let mut out = format!("## Spec {}\n", self.versions());
+        let mut out = format!("## Spec {}\n", self.versions(escaped));
         for (class, heading) in CLASSES {
             let count = self.count(class);
             if count == 0 {
@@ -98,10 +102,10 @@ impl Diff {
             }
             for change in self.of(class) {
                 let text = visible(&change.text, false).replace('<', "&lt;");
-                _ = writeln!(out, "- **{}** {text}", code(&visible(&change.place, false)));
+                _ = writeln!(out, "- **{}** {text}", code(&change.place));
                 for (sign, words) in quoted(change, quote) {
                     let word = if sign == '-' { "was" } else { "is" };
-                    _ = writeln!(out, "  - {word}: {}", words.replace('<', "&lt;"));
+                    _ = writeln!(out, "  - {word}: {}", escaped(&words));
                 }
             }
             if folded {
@@ -150,12 +154,34 @@ fn flat(words: &str) -> String {
 }
 
 /// A text as code in Markdown, whatever stands in it.
-fn code(text: &str) -> String {
-    if text.contains('`') {
-        format!("`` {text} ``")
-    } else {
-        format!("`{text}`")
+pub(crate) fn code(text: &str) -> String {
+    let text = visible(text, false);
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    if longest == 0 {
+        return format!("`{text}`");
     }
+    let fence = "`".repeat(longest + 1);
+    format!("{fence} {text} {fence}")
+}
+
+/// A text of a spec as plain text in Markdown: one line, without links, images, HTML and mentions.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text, false).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '&' => {
+                out.extend(['\\', c])
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 impl fmt::Display for Change {

@@ -1,6 +1,7 @@
 //! Reading what may be anything, writing whole files or none, printing.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     io::{self, Read, Write as _},
     path::{Path, PathBuf},
@@ -92,9 +93,10 @@ impl Input {
     }
 }
 
-/// A text on one line, with nothing in it that a terminal would obey.
+/// A text on one line, with nothing in it that a terminal would obey or a reader would not see.
 fn one_line(text: &str) -> String {
-    text.chars()
+    let spaced: String = text
+        .chars()
         .map(|c| {
             if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
                 ' '
@@ -102,8 +104,25 @@ fn one_line(text: &str) -> String {
                 c
             }
         })
-        .take(500)
-        .collect()
+        .collect();
+    with_visible_directions(&spaced).chars().take(500).collect()
+}
+
+/// The text with characters that change the direction of what follows as escapes of JSON.
+fn with_visible_directions(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Reads a file that may not be there.
@@ -183,6 +202,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 /// Prints to standard output; colours are left out where nobody would see them.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
+    let text = with_visible_directions(text);
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         // A reader that leaves, such as `head`, has what it wanted.
