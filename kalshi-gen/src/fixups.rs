@@ -84,7 +84,7 @@ pub(crate) fn repair(document: &mut Value) {
 
 /// Applies every fixup of the document's spec. In strict mode, one that finds no fault is an error; so it is for all of
 /// them when the document is none of the specs they were written for.
-pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     let strict = mode == FixupMode::Strict && is_written_for(spec, document);
     for fixup in FIXUPS {

@@ -65,7 +65,7 @@ const FIXUPS: [Fixup; 5] = [
 
 /// Applies every fixup of the document's spec. In strict mode, one that finds nothing to fix is an error; so it is for all of
 /// them if the document is none of the specs they were written for.
-pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     for fixup in FIXUPS {
         let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
