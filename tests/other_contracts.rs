@@ -147,7 +147,7 @@ fn manifest() -> String {
         );
     }
     kept.replace(
-        "members = [\"kalshi-auth\", \"kalshi-gen\", \"kalshi-mock\"]",
+        "members = [\"kalshi-auth\", \"kalshi-gen\", \"kalshi-gen/cli\", \"kalshi-mock\"]",
         "members = []",
     )
     .replace("kalshi-mock.workspace = true\n", "")

@@ -4,7 +4,7 @@
 //! open enums, exact money and tolerant lists are the same here as there.
 
 pub(crate) mod emit;
-pub(crate) mod fixups;
+pub mod fixups;
 pub(crate) mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -106,7 +106,7 @@ fn reference(name: &str) -> Value {
 }
 
 /// Every message of every operation: whether the server sends it, its name, its words, its payload.
-pub(crate) fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
+pub fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
     for operation in operations.map(|(_, operation)| operation) {

@@ -56,7 +56,7 @@ pub(crate) fn inline_collections(tree: &mut Value) {
 }
 
 /// Objects composed of several parts become one object with all members.
-pub(crate) fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
+pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
     let schemas = tree["components"]["schemas"].clone();
     let (mut fault, mut again) = (None, false);
     for_each_schema(tree, &mut |name, node| {

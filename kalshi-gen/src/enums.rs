@@ -3,7 +3,7 @@
 use heck::ToUpperCamelCase;
 use quote::format_ident;
 
-use crate::runtime;
+use crate::{docs, runtime};
 
 /// The variants for the values of an enum. Where two would have one name, the later has a number.
 pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
@@ -42,9 +42,9 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         .collect();
     let docs = values.iter().map(|value| match value.as_str() {
         "" => "An empty text.".to_owned(),
-        value => format!("`{value}`"),
+        value => docs::code(value),
     });
-    let sdk = runtime::root();
+    let (sdk, doc) = (runtime::root(), docs::markdown(doc));
     let file: syn::File = syn::parse_quote! {
         #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

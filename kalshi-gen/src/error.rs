@@ -11,7 +11,9 @@ pub struct Error {
 
 impl Error {
     /// An error about the place `at`.
-    pub(crate) fn at(at: &Place, message: impl Into<String>) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn at(at: &Place, message: impl Into<String>) -> Self {
         Self {
             at: Some(at.to_string()),
             message: message.into(),
@@ -19,7 +21,9 @@ impl Error {
     }
 
     /// An error about the document as a whole.
-    pub(crate) fn document(message: impl Into<String>) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn document(message: impl Into<String>) -> Self {
         Self {
             at: None,
             message: message.into(),
@@ -46,17 +50,19 @@ impl std::error::Error for Error {}
 
 /// A place in the spec, as the JSON path that leads to it.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(String);
+pub struct Place(String);
 
 impl Place {
     /// The place of `keys` below the root.
-    pub(crate) fn of(keys: &[&str]) -> Self {
+    #[must_use]
+    pub fn of(keys: &[&str]) -> Self {
         keys.iter()
             .fold(Self("$".to_owned()), |place, key| place.join(key))
     }
 
     /// The place of the member `key` below this one.
-    pub(crate) fn join(&self, key: &str) -> Self {
+    #[must_use]
+    pub fn join(&self, key: &str) -> Self {
         let plain = !key.is_empty()
             && key
                 .chars()
@@ -69,7 +75,8 @@ impl Place {
     }
 
     /// The place of the item `index` below this one.
-    pub(crate) fn item(&self, index: usize) -> Self {
+    #[must_use]
+    pub fn item(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
     }
 }

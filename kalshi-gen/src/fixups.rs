@@ -76,7 +76,7 @@ const FIXUPS: [Fixup; 16] = [
 /// Repairs what keeps a published text from being a spec.
 pub(crate) fn repair(document: &mut Value) {
     for fixup in REPAIRS {
-        if Spec::of(document).is_some_and(|spec| fixup.specs.contains(&spec)) {
+        if Spec::from_document(document).is_some_and(|spec| fixup.specs.contains(&spec)) {
             (fixup.apply)(document);
         }
     }
@@ -84,8 +84,8 @@ pub(crate) fn repair(document: &mut Value) {
 
 /// Applies every fixup of the document's spec. In strict mode, one that finds no fault is an error; so it is for all of
 /// them when the document is none of the specs they were written for.
-pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
-    let spec = Spec::of(document);
+pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+    let spec = Spec::from_document(document);
     let strict = mode == FixupMode::Strict && is_written_for(spec, document);
     for fixup in FIXUPS {
         let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
@@ -100,7 +100,7 @@ pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> 
 }
 
 impl Spec {
-    fn of(document: &Value) -> Option<Self> {
+    fn from_document(document: &Value) -> Option<Self> {
         let has = |path: &str| {
             document
                 .get("paths")

@@ -9,24 +9,17 @@
 //! `kalshi-core`, by that crate's hidden module `rt`. The two are one interface: a breaking change of either bumps both.
 
 mod asyncapi;
-#[cfg(feature = "cli")]
-mod audit;
 mod check;
 mod client;
 mod compose;
-#[cfg(feature = "cli")]
-mod cost;
-#[cfg(feature = "cli")]
-mod diff;
+mod docs;
 mod enums;
 mod error;
-#[cfg(feature = "cli")]
-mod facts;
 mod fixups;
 mod generated;
 mod inline;
-#[cfg(feature = "cli")]
-mod lock;
+#[doc(hidden)]
+pub mod internals;
 mod names;
 mod normalize;
 mod operations;
@@ -40,39 +33,23 @@ mod runtime;
 #[cfg(feature = "testing")]
 mod samples;
 mod scalars;
-#[cfg(feature = "cli")]
-mod show;
 mod spec;
 mod stages;
 #[cfg(feature = "testing")]
 mod surface;
 mod syntax;
-#[cfg(feature = "cli")]
-mod vendor;
 mod visit;
 mod warning;
-#[cfg(feature = "cli")]
-mod words;
 mod yaml;
 
-#[cfg(feature = "cli")]
-pub use audit::{Committed, Finding};
-#[cfg(feature = "cli")]
-pub use diff::{Change, Class, Diff, Format, Kind, SpecsError, Subject};
 pub use error::Error;
 pub use generated::{Generated, GeneratedOperation, GeneratedType};
-#[cfg(feature = "cli")]
-pub use lock::{Lock, Locks};
 pub use options::{FixupMode, Options};
 pub use protocol::Protocol;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
-#[cfg(feature = "cli")]
-pub use show::show;
 #[cfg(feature = "testing")]
 pub use surface::surface;
-#[cfg(feature = "cli")]
-pub use vendor::{Vendored, vendor};
 pub use warning::Warning;
 
 /// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
@@ -100,17 +77,4 @@ pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     };
     generated.require(options)?;
     Ok(generated)
-}
-
-/// The same as [`generate`], formatted for reading.
-///
-/// # Errors
-///
-/// Those of [`generate`].
-#[cfg(feature = "cli")]
-pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
-    let generated = generate(spec, &Options::new().fixups(mode))?;
-    let file = syn::parse_file(&generated.rust)
-        .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
-    Ok(prettyplease::unparse(&file))
 }

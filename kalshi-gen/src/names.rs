@@ -2,14 +2,12 @@
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// A text with nothing in it that a terminal would obey: control characters as escapes, lines of its own only where `lines` allows.
-#[cfg(feature = "cli")]
-pub(crate) fn visible(text: &str, lines: bool) -> String {
+/// A text with nothing in it that a terminal would obey or a reader would not see: control characters and the like as
+/// escapes. Line breaks stay where `lines` allows them.
+pub fn visible(text: &str, lines: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if (c.is_control() && !(lines && c == '\n'))
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
-        {
+        if is_hidden(c) && !(lines && c == '\n') {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -18,26 +16,41 @@ pub(crate) fn visible(text: &str, lines: bool) -> String {
     out
 }
 
+/// Returns true for characters that do not show but act: controls, line ends of Unicode, the byte order mark, and those that
+/// change the direction of text.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{061c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
+}
+
 /// `get_markets` for `GetMarkets`: as progenitor names methods.
-pub(crate) fn snake(text: &str) -> String {
+pub fn snake(text: &str) -> String {
     text.to_snake_case()
 }
 
 /// Returns true if `ident` is the Rust field or method for `name`: snake case, with `_` behind a keyword.
-pub(crate) fn is_ident(name: &str, ident: &str) -> bool {
+pub fn is_ident(name: &str, ident: &str) -> bool {
     let name = snake(name);
     let ident = ident.strip_prefix("r#").unwrap_or(ident);
     ident == name || ident.strip_suffix('_') == Some(name.as_str())
 }
 
 /// `TimeInForce` for `time_in_force`.
-pub(crate) fn pascal(text: &str) -> String {
+pub fn pascal(text: &str) -> String {
     text.to_upper_camel_case()
 }
 
 /// The type name for what `owner` holds inline under `member`: `MarketStatus` for `status` of `Market`. Words that
 /// would stand twice stand once: `market_type` of `Market` is a `MarketType`.
-pub(crate) fn member_type(owner: &str, member: &str) -> String {
+pub fn member_type(owner: &str, member: &str) -> String {
     let (owner, member) = (pascal(owner), pascal(member));
     match member.strip_prefix(owner.as_str()) {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_uppercase()) => member,
@@ -46,7 +59,7 @@ pub(crate) fn member_type(owner: &str, member: &str) -> String {
 }
 
 /// Whether `name` has several words, and so says by itself what it is.
-pub(crate) fn is_compound(name: &str) -> bool {
+pub fn is_compound(name: &str) -> bool {
     name.to_snake_case().contains('_')
 }
 

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A spec in the shape the later stages work on.
-pub(crate) struct Normalized {
+pub struct Normalized {
     /// The same as a tree: one JSON body, one success and one error answer an operation, every schema named.
-    pub(crate) tree: Value,
+    pub tree: Value,
     /// Schemas that requests carry.
-    pub(crate) sent: BTreeSet<String>,
+    pub sent: BTreeSet<String>,
     /// The members of answers that hold the cursor of the next page: schema and member.
-    pub(crate) cursors: BTreeSet<(String, String)>,
+    pub cursors: BTreeSet<(String, String)>,
 }
 
 impl Normalized {

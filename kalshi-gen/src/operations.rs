@@ -5,59 +5,79 @@ use quote::{format_ident, quote};
 use serde_json::{Map, Value};
 
 use crate::{
+    docs,
     error::{Error, Place},
     names, runtime,
     spec::{self, follow, text},
 };
 
 /// Tokens an operation costs when the spec names no other figure.
-pub(crate) const DEFAULT_TOKEN_COST: u64 = 10;
+pub const DEFAULT_TOKEN_COST: u64 = 10;
 
 /// One operation of the spec.
-pub(crate) struct Operation {
-    pub(crate) id: String,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) tag: String,
-    pub(crate) summary: String,
-    pub(crate) description: String,
+pub struct Operation {
+    /// The `operationId`.
+    pub id: String,
+    /// The HTTP method in capitals.
+    pub method: String,
+    /// The path, with its parameters in braces.
+    pub path: String,
+    /// The first tag, or an empty text.
+    pub tag: String,
+    /// The summary, or an empty text.
+    pub summary: String,
+    /// The description, or an empty text.
+    pub description: String,
     /// A signature is needed.
-    pub(crate) auth: bool,
-    pub(crate) token_cost: u64,
-    pub(crate) token_cost_per_item: Option<u64>,
+    pub auth: bool,
+    /// Tokens a request takes.
+    pub token_cost: u64,
+    /// Tokens that each item of a batch takes, or `None` if the cost is not by the item.
+    pub token_cost_per_item: Option<u64>,
     /// `read`, `write` or `balance`.
-    pub(crate) bucket: String,
+    pub bucket: String,
     /// It takes tokens ahead of other requests.
-    pub(crate) takes_priority: bool,
-    pub(crate) deprecated: bool,
-    pub(crate) paging: Option<Paging>,
-    pub(crate) parameters: Vec<Parameter>,
-    pub(crate) has_body: bool,
+    pub takes_priority: bool,
+    /// Marked as deprecated in the spec.
+    pub deprecated: bool,
+    /// The pagination, or `None` if the operation is not paginated.
+    pub paging: Option<Paging>,
+    /// The parameters, those of the path item first.
+    pub parameters: Vec<Parameter>,
+    /// The request has a body.
+    pub has_body: bool,
     /// The schema of the answer, when it has a name.
-    pub(crate) answer: Option<String>,
+    pub answer: Option<String>,
 }
 
 /// One parameter of an operation.
-pub(crate) struct Parameter {
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) required: bool,
+pub struct Parameter {
+    /// The name on the wire.
+    pub name: String,
+    /// The description, or an empty text.
+    pub description: String,
+    /// The request must carry it.
+    pub required: bool,
     /// A list in a query that is sent as one text joined by commas.
-    pub(crate) comma_joined: bool,
-    pub(crate) in_header: bool,
+    pub comma_joined: bool,
+    /// It goes into a header.
+    pub in_header: bool,
 }
 
 /// How an operation hands out its list page by page.
-pub(crate) struct Paging {
-    pub(crate) cursor_parameter: String,
-    pub(crate) cursor_member: String,
-    pub(crate) limit_parameter: Option<String>,
+pub struct Paging {
+    /// The parameter that takes the cursor.
+    pub cursor_parameter: String,
+    /// The field of the response that holds the next cursor.
+    pub cursor_member: String,
+    /// The parameter that limits the size of a page.
+    pub limit_parameter: Option<String>,
     /// The member that holds the list, when there is only one.
-    pub(crate) items_member: Option<String>,
+    pub items_member: Option<String>,
 }
 
 /// Every operation of a normalised tree.
-pub(crate) fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
+pub fn list(tree: &Value) -> Result<Vec<Operation>, Error> {
     spec::operations(tree)
         .map(|(path, method, node)| operation(tree, path, method, node))
         .collect()
@@ -127,7 +147,7 @@ fn operation(
 }
 
 /// The schema of the success answer of a normalised operation.
-pub(crate) fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
+pub fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
     let answers = node.get("responses")?.as_object()?;
     let (_, answer) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
     answer.pointer("/content/application~1json/schema")
@@ -215,16 +235,25 @@ impl Operation {
         format_ident!("{}", names::snake(&self.id).to_ascii_uppercase())
     }
 
+    /// The method and the path as inline code.
+    pub(crate) fn route(&self) -> String {
+        docs::code(&format!("{} {}", self.method, self.path))
+    }
+
     /// The documentation of the client's method.
     pub(crate) fn doc(&self) -> String {
+        let (summary, description) = (
+            docs::markdown(&self.summary),
+            docs::markdown(&self.description),
+        );
         let mut doc = String::new();
-        if self.summary.is_empty() {
+        if summary.is_empty() {
             doc.push_str(&format!("`{}`.", self.id));
         } else {
-            doc.push_str(&format!("{}.", self.summary.trim_end_matches('.')));
+            doc.push_str(&format!("{}.", summary.trim_end_matches('.')));
         }
-        if !self.description.is_empty() {
-            doc.push_str(&format!("\n\n{}", self.description));
+        if !description.is_empty() {
+            doc.push_str(&format!("\n\n{description}"));
         }
         let access = if self.auth { "signed" } else { "public" };
         let cost = match self.token_cost_per_item {
@@ -233,8 +262,10 @@ impl Operation {
             None => format!("{} tokens", self.token_cost),
         };
         doc.push_str(&format!(
-            "\n\n`{} {}`, operation `{}`: {access}, {cost} of the {} bucket",
-            self.method, self.path, self.id, self.bucket
+            "\n\n{}, operation `{}`: {access}, {cost} of the {} bucket",
+            self.route(),
+            self.id,
+            self.bucket
         ));
         if self.paging.is_some() {
             doc.push_str(", answered page by page");
@@ -264,7 +295,7 @@ pub(crate) fn table(operations: &[Operation]) -> TokenStream {
     let rows = operations.iter().map(row);
     let constants = operations.iter().enumerate().map(|(index, operation)| {
         let name = operation.constant();
-        let doc = format!("`{} {}`", operation.method, operation.path);
+        let doc = operation.route();
         quote! { #[doc = #doc] pub const #name: &Operation = &ALL[#index]; }
     });
     let (count, sdk) = (operations.len(), runtime::root());

@@ -80,7 +80,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
 }
 
 /// An object without a single member, as the spec uses for calls that carry nothing.
-pub(crate) fn is_empty_object(document: &Value, schema: &Value) -> bool {
+pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("object")
         && schema
@@ -94,7 +94,7 @@ pub(crate) fn is_empty_object(document: &Value, schema: &Value) -> bool {
 }
 
 /// The one success answer: its status and content.
-pub(crate) fn success(
+pub fn success(
     document: &Value,
     operation: &Map<String, Value>,
     place: &Place,

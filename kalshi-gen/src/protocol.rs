@@ -6,7 +6,6 @@ use crate::{error::Error, yaml};
 
 /// Which kind of spec a text is; each root member tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
 pub enum Protocol {
     /// Calls and answers: OpenAPI.
     Rest,
@@ -33,7 +32,10 @@ impl Protocol {
         Ok(Self::from_document(&yaml::parse(text)?))
     }
 
-    pub(crate) fn from_document(document: &Value) -> Self {
+    /// The protocol of a parsed document.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_document(document: &Value) -> Self {
         if document.get("asyncapi").is_some() {
             Self::Streams
         } else {

@@ -75,7 +75,7 @@ pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> 
 }
 
 /// The text of a file, an item a line, so that errors and the source view point somewhere.
-pub(crate) fn text(file: &File) -> String {
+pub fn text(file: &File) -> String {
     fn write(items: &[Item], out: &mut String) {
         for item in items {
             match item {

@@ -146,16 +146,6 @@ impl Samples {
             .collect()
     }
 
-    /// The operation that is meant by an id in whichever case: `GetMarkets`, `get_markets`.
-    ///
-    /// # Errors
-    ///
-    /// For an id that no operation has, with those that resemble it.
-    #[cfg(feature = "cli")]
-    pub fn find(&self, id: &str) -> Result<&str, Error> {
-        crate::show::find(&self.operations(), id)
-    }
-
     /// The status of the operation's success answer.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<u16> {

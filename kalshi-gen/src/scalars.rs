@@ -5,20 +5,20 @@ use serde_json::{Map, Value};
 use crate::spec;
 
 /// The component that stands for exact dollars after normalising.
-pub(crate) const DOLLARS: &str = "DollarsText";
+pub const DOLLARS: &str = "DollarsText";
 /// The component that stands for a number of contracts after normalising.
-pub(crate) const CONTRACTS: &str = "ContractsText";
+pub const CONTRACTS: &str = "ContractsText";
 /// The component that stands for a price and the contracts at it after normalising.
-pub(crate) const PRICE_LEVEL: &str = "PriceLevelPair";
+pub const PRICE_LEVEL: &str = "PriceLevelPair";
 
 /// The component that stands for a UUID after normalising.
-pub(crate) const ID: &str = "IdText";
+pub const ID: &str = "IdText";
 /// The component that stands for a refusal after normalising, in whichever wording.
-pub(crate) const REFUSAL: &str = "RefusalObject";
+pub const REFUSAL: &str = "RefusalObject";
 /// The component that stands for a text nobody may print after normalising.
-pub(crate) const SECRET: &str = "SecretText";
+pub const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
-pub(crate) const SCALARS: [(&str, &str); 6] = [
+pub const SCALARS: [(&str, &str); 6] = [
     (DOLLARS, "::kalshi_core::Dollars"),
     (CONTRACTS, "::kalshi_core::Contracts"),
     (PRICE_LEVEL, "::kalshi_core::PriceLevel"),
@@ -28,7 +28,7 @@ pub(crate) const SCALARS: [(&str, &str); 6] = [
 ];
 
 /// What a text is by the name of its member and by its format.
-pub(crate) fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
+pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| spec::text(node, key).unwrap_or_default();
     let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
     if text("type") != "string" || choice_or_time {

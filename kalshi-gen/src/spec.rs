@@ -10,12 +10,10 @@ use crate::{
 };
 
 /// The HTTP methods an OpenAPI path may have.
-pub(crate) const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// Every operation of a checked document: path, method, operation.
-pub(crate) fn operations(
-    document: &Value,
-) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
+pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
     let paths = document.get("paths").and_then(Value::as_object);
     paths.into_iter().flatten().flat_map(|(path, item)| {
         item.as_object()
@@ -29,17 +27,17 @@ pub(crate) fn operations(
 }
 
 /// The schemas of a document, by name.
-pub(crate) fn schemas(document: &Value) -> Option<&Map<String, Value>> {
+pub fn schemas(document: &Value) -> Option<&Map<String, Value>> {
     document.pointer("/components/schemas")?.as_object()
 }
 
 /// What a local reference such as `#/components/schemas/Market` points at.
-pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+pub fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     document.pointer(reference.strip_prefix('#')?)
 }
 
 /// The JSON schema of a body or an answer of a published spec.
-pub(crate) fn json_schema(node: &Value) -> Option<&Value> {
+pub fn json_schema(node: &Value) -> Option<&Value> {
     let content = node.get("content")?.as_object()?;
     let (_, json) = content
         .iter()
@@ -48,12 +46,12 @@ pub(crate) fn json_schema(node: &Value) -> Option<&Value> {
 }
 
 /// The schema name in `#/components/schemas/NAME`.
-pub(crate) fn schema_name(reference: &str) -> Option<&str> {
+pub fn schema_name(reference: &str) -> Option<&str> {
     reference.strip_prefix("#/components/schemas/")
 }
 
 /// What a schema refers to, also by an `allOf` of one.
-pub(crate) fn reference(schema: &Value) -> Option<&str> {
+pub fn reference(schema: &Value) -> Option<&str> {
     let single = schema
         .get("allOf")
         .and_then(Value::as_array)
@@ -65,12 +63,12 @@ pub(crate) fn reference(schema: &Value) -> Option<&str> {
 }
 
 /// A member as text.
-pub(crate) fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+pub fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     node.get(key)?.as_str()
 }
 
 /// The schema behind references and an `allOf` of one; bounded, because a checked document has no circles.
-pub(crate) fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
+pub fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..yaml::MAX_DEPTH {
         let single = schema
             .get("allOf")
@@ -90,7 +88,7 @@ pub(crate) fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Valu
 }
 
 /// The names of the schemas that a part of the operations leads to, also by way of other components.
-pub(crate) fn reachable(
+pub fn reachable(
     document: &Value,
     part: impl Fn(&Map<String, Value>) -> Option<&Value>,
 ) -> BTreeSet<String> {
@@ -101,10 +99,7 @@ pub(crate) fn reachable(
 }
 
 /// The names of the schemas that nodes lead to, also by way of other components.
-pub(crate) fn behind<'a>(
-    document: &'a Value,
-    nodes: impl Iterator<Item = &'a Value>,
-) -> BTreeSet<String> {
+pub fn behind<'a>(document: &'a Value, nodes: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
             Value::Object(members) => {
@@ -132,7 +127,7 @@ pub(crate) fn behind<'a>(
 }
 
 /// Follows one `$ref` of a parameter, a body or an answer.
-pub(crate) fn dereference<'a>(
+pub fn dereference<'a>(
     document: &'a Value,
     node: &'a Value,
     place: &Place,

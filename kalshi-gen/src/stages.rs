@@ -16,10 +16,13 @@ use crate::{
 };
 
 /// The result of all stages for an OpenAPI spec.
-pub(crate) struct Rest {
-    pub(crate) refined: syn::File,
-    pub(crate) normalized: Normalized,
-    pub(crate) operations: Vec<Operation>,
+pub struct Rest {
+    /// The generated code.
+    pub refined: syn::File,
+    /// The normalised spec.
+    pub normalized: Normalized,
+    /// The operations.
+    pub operations: Vec<Operation>,
 }
 
 /// The result of all stages for an AsyncAPI spec.
@@ -28,14 +31,14 @@ pub(crate) struct Streams {
 }
 
 /// Repairs and checks an OpenAPI spec.
-pub(crate) fn checked_rest(mut document: Value) -> Result<Value, Error> {
+pub fn checked_rest(mut document: Value) -> Result<Value, Error> {
     fixups::repair(&mut document);
     check::check(&document)?;
     Ok(document)
 }
 
 /// Repairs and checks a spec of either protocol. A document that is not AsyncAPI must be OpenAPI.
-pub(crate) fn checked(document: Value) -> Result<Value, Error> {
+pub fn checked(document: Value) -> Result<Value, Error> {
     match Protocol::from_document(&document) {
         Protocol::Rest => checked_rest(document),
         Protocol::Streams => {
@@ -46,7 +49,7 @@ pub(crate) fn checked(document: Value) -> Result<Value, Error> {
 }
 
 /// Runs all stages for a checked OpenAPI spec.
-pub(crate) fn rest(document: Value, mode: FixupMode, marker: &str) -> Result<Rest, Error> {
+pub fn rest(document: Value, mode: FixupMode, marker: &str) -> Result<Rest, Error> {
     let normalized = normalized_rest(document, mode)?;
     let operations = operations::list(&normalized.tree)?;
     let refined = refine::refine(
@@ -76,7 +79,7 @@ pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error
 }
 
 /// Normalises a checked spec of either protocol.
-pub(crate) fn normalized(document: Value, mode: FixupMode) -> Result<Normalized, Error> {
+pub fn normalized(document: Value, mode: FixupMode) -> Result<Normalized, Error> {
     match Protocol::from_document(&document) {
         Protocol::Rest => normalized_rest(document, mode),
         Protocol::Streams => normalized_streams(document, mode).map(|(_, normalized)| normalized),

@@ -30,7 +30,7 @@ pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
 }
 
 /// The public surface of refined code.
-pub(crate) fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
+pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error> {
     let mut out = String::new();
     for operation in operations::list(&normalized.tree)? {
         let access = if operation.auth { "signed" } else { "public" };

@@ -2,6 +2,8 @@
 
 use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
+use crate::docs;
+
 /// The functions of an impl.
 pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {
     block.items.iter_mut().filter_map(|item| match item {
@@ -10,10 +12,10 @@ pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplI
     })
 }
 
-/// Replaces the documentation.
+/// Replaces the documentation. The text may be of a spec.
 pub(crate) fn document(attributes: &mut Vec<Attribute>, text: &str) {
     attributes.retain(|attribute| !attribute.path().is_ident("doc"));
-    let text = text.trim();
+    let text = docs::markdown(text.trim());
     attributes.insert(0, parse_quote!(#[doc = #text]));
 }
 

@@ -3,17 +3,12 @@
 //! The parser is a crate's; the tree is built here because the serde layers above such parsers cost a build of every
 //! dependent program several seconds.
 
-#[cfg(feature = "cli")]
-mod write;
-
 use std::{borrow::Cow, collections::BTreeMap};
 
 use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Number, Value};
 
-#[cfg(feature = "cli")]
-pub(crate) use self::write::{wrapped, write};
 use crate::error::{Error, Place};
 
 /// More than any spec has, aliases written out; the largest today has 40,000. A long text counts as several.
@@ -27,45 +22,56 @@ pub(crate) const MAX_DEPTH: usize = 64;
 
 /// A document whose mappings keep the order they are written in.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Tree {
+pub enum Tree {
     /// A text, a number, a boolean or null.
     Leaf(Value),
+    /// The items of a list.
     List(Vec<Tree>),
+    /// The fields of a mapping.
     Mapping(IndexMap<String, Tree>),
 }
 
-#[cfg(feature = "cli")]
 impl Tree {
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    /// The value under a key of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_mapping()?.get(key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+    /// The value under a key of a mapping, to change.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
         self.as_mapping_mut()?.get_mut(key)
     }
 
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    /// The text, or `None` for anything else.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Leaf(Value::String(text)) => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn as_list(&self) -> Option<&[Self]> {
+    /// The items, or `None` for anything but a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(crate) fn as_mapping(&self) -> Option<&IndexMap<String, Self>> {
+    /// The fields in their order, or `None` for anything but a mapping.
+    #[must_use]
+    pub fn as_mapping(&self) -> Option<&IndexMap<String, Self>> {
         match self {
             Self::Mapping(members) => Some(members),
             _ => None,
         }
     }
 
-    pub(crate) fn as_mapping_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
+    /// The fields, to change, or `None` for anything but a mapping.
+    pub fn as_mapping_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         match self {
             Self::Mapping(members) => Some(members),
             _ => None,
@@ -94,12 +100,12 @@ enum Open {
 }
 
 /// The one document in `text`.
-pub(crate) fn parse(text: &str) -> Result<Value, Error> {
+pub fn parse(text: &str) -> Result<Value, Error> {
     parse_in_order(text).map(Value::from)
 }
 
 /// The one document in `text`, with the order of its mappings.
-pub(crate) fn parse_in_order(text: &str) -> Result<Tree, Error> {
+pub fn parse_in_order(text: &str) -> Result<Tree, Error> {
     let mut reader = Reader::default();
     let text = join_surrogates(text.trim_start_matches('\u{feff}'));
     for event in Parser::new_from_str(&text) {
@@ -287,7 +293,7 @@ fn size(tree: &Tree) -> usize {
 }
 
 /// A plain scalar by YAML 1.2's core schema.
-fn plain(text: &str) -> Value {
+pub fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),

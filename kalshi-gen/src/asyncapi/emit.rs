@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{Body, Message};
-use crate::runtime;
+use crate::{docs, runtime};
 
 /// The enum of all messages, and the decoder of a message's body.
 pub(crate) fn messages(messages: &[Message]) -> TokenStream {
@@ -76,9 +76,10 @@ fn message_enum(messages: &[Message]) -> TokenStream {
 }
 
 fn words(message: &Message) -> String {
-    match message.words.trim_end_matches('.') {
-        "" => format!("`{}`.", message.kind),
-        words => format!("{words}: `{}`.", message.kind),
+    let (words, kind) = (docs::markdown(&message.words), docs::code(&message.kind));
+    match words.trim_end_matches('.') {
+        "" => format!("{kind}."),
+        words => docs::markdown(&format!("{words}: {kind}.")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Where the spec of the streams says something else than the exchange sends: one named function a fault.
+//! Where the spec of a WebSocket says something else than the exchange sends: one named function a fault, each with its
+//! reason and the specs it fixes.
 
 use serde_json::{Map, Value, json};
 
@@ -8,17 +9,47 @@ use crate::{
     scalars::{DOLLARS, PRICE_LEVEL},
 };
 
-/// A named fixup of the streams.
+/// The AsyncAPI specs that the exchange publishes, told apart by their channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spec {
+    /// The streams of the Trade API.
+    Trade,
+    /// The streams of perpetual futures.
+    Perps,
+}
+
+impl Spec {
+    /// The spec that a document is, or `None` if it has the telling channel of neither.
+    fn from_document(document: &Value) -> Option<Self> {
+        let has = |channel: &str| {
+            let channels = document.get("channels");
+            channels.is_some_and(|channels| channels.get(channel).is_some())
+        };
+        match () {
+            () if has("market_lifecycle_v2") => Some(Self::Trade),
+            () if has("corporate_actions") => Some(Self::Perps),
+            () => None,
+        }
+    }
+}
+
+/// A named fixup, and the specs it fixes.
 struct Fixup {
     name: &'static str,
-    /// Mends a document; answers whether there was anything to mend.
+    specs: &'static [Spec],
+    /// Fixes a document; returns true if there was anything to fix.
     apply: fn(&mut Value) -> bool,
 }
 
+/// A fixup of the Trade streams, or of the specs named.
 macro_rules! fixup {
     ($name:ident) => {
+        fixup!($name, Spec::Trade)
+    };
+    ($name:ident, $($spec:path),+) => {
         Fixup {
             name: stringify!($name),
+            specs: &[$($spec),+],
             apply: $name,
         }
     };
@@ -32,10 +63,13 @@ const FIXUPS: [Fixup; 5] = [
     fixup!(ticker_members_are_new),
 ];
 
-/// Applies every fixup. In strict mode, one that finds no fault is an error.
-pub(crate) fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+/// Applies every fixup of the document's spec. In strict mode, one that finds nothing to fix is an error; so it is for all of
+/// them if the document is none of the specs they were written for.
+pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
+    let spec = Spec::from_document(document);
     for fixup in FIXUPS {
-        if !(fixup.apply)(document) && mode == FixupMode::Strict {
+        let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
+        if belongs && !(fixup.apply)(document) && mode == FixupMode::Strict {
             return Err(Error::document(format!(
                 "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
                 fixup.name
@@ -156,4 +190,38 @@ fn ticker_members_are_new(document: &mut Value) -> bool {
         "time",
     ];
     soften(document, "tickerPayload", &members)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn strict_mode_holds_for_the_fixups_of_a_spec_alone() {
+        let document = |channel: &str| json!({ "channels": { channel: {} } });
+        let apply = |channel: &str, mode| super::apply(&mut document(channel), mode);
+        let trade = apply("market_lifecycle_v2", FixupMode::Strict);
+        let error = trade.unwrap_err().to_string();
+        assert!(error.contains("`book_levels_are_pairs` no longer applies"));
+        apply("corporate_actions", FixupMode::Strict).unwrap();
+        assert!(apply("prices", FixupMode::Strict).is_err());
+        for channel in ["market_lifecycle_v2", "corporate_actions", "prices"] {
+            apply(channel, FixupMode::Lenient).unwrap();
+        }
+    }
+
+    #[test]
+    fn fixups_of_one_spec_leave_the_other() {
+        let body = json!({ "properties": { "msg": { "required": ["ts_ms"], "properties": {} } } });
+        let document = |channel: &str| json!({ "channels": { channel: {} }, "components": { "schemas": { "tradePayload": body } } });
+        let required = |channel: &str| {
+            let mut document = document(channel);
+            super::apply(&mut document, FixupMode::Lenient).unwrap();
+            let body = document.pointer("/components/schemas/tradePayload/properties/msg");
+            body.unwrap()["required"].clone()
+        };
+        assert_eq!(required("market_lifecycle_v2"), json!([]));
+        assert_eq!(required("corporate_actions"), json!(["ts_ms"]));
+    }
 }

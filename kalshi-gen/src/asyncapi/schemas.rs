@@ -33,7 +33,7 @@ pub(super) fn inline_scalars(document: &mut Value) {
 }
 
 /// The schemas of plain texts and numbers.
-pub(crate) fn scalars(document: &Value) -> Map<String, Value> {
+pub fn scalars(document: &Value) -> Map<String, Value> {
     let is_scalar = |schema: &Value| {
         ["string", "integer", "number", "boolean"]
             .iter()
@@ -49,8 +49,7 @@ pub(crate) fn scalars(document: &Value) -> Map<String, Value> {
 }
 
 /// Puts all schemas of a document as OpenAPI 3.0 has them.
-#[cfg(feature = "cli")]
-pub(crate) fn convert(document: &mut Value, constant: &str) {
+pub fn convert(document: &mut Value, constant: &str) {
     fn nodes(node: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
         let members = node.and_then(Value::as_object_mut).into_iter();
         members.flat_map(Map::values_mut)

@@ -147,7 +147,7 @@ pub(super) fn may_be_operation(key: &str, value: &Value) -> bool {
 }
 
 /// A warning for each unknown key of a checked spec, in the order of the spec.
-pub(crate) fn warnings(document: &Value) -> Vec<Warning> {
+pub fn warnings(document: &Value) -> Vec<Warning> {
     let mut found = Found(Vec::new());
     let root = Place::of(&[]);
     let components = document.get("components");

@@ -34,12 +34,15 @@ pub(super) fn refine_builders(
                     .filter_map(|field| Some((field.ident.clone()?, field.ty.clone())));
                 fields.insert(item.ident.to_string(), named.collect());
                 let method = names::snake(&item.ident.to_string());
-                let doc = operations.iter().find(|operation| names::snake(&operation.id) == method).map(|operation| {
-                    format!(
-                        "A request of `{} {}`, made by [`Client::{method}`](super::Client::{method}).",
-                        operation.method, operation.path
-                    )
-                });
+                let doc = operations
+                    .iter()
+                    .find(|operation| names::snake(&operation.id) == method)
+                    .map(|operation| {
+                        format!(
+                            "A request of {}, made by [`Client::{method}`](super::Client::{method}).",
+                            operation.route()
+                        )
+                    });
                 document(&mut item.attrs, doc.as_deref().unwrap_or("A request."));
             }
             Item::Impl(item) => {
@@ -84,10 +87,7 @@ fn refine_call(
             }
             "send" => {
                 let success = success_type(function)?;
-                let doc = format!(
-                    "Sends the request: `{} {}`.",
-                    operation.method, operation.path
-                );
+                let doc = format!("Sends the request: {}.", operation.route());
                 let send = match &success {
                     Type::Tuple(_) => quote!(send_empty),
                     list if last_ident(list).is_some_and(|ident| ident == "Vec") => {

@@ -1,0 +1,219 @@
+//! The commands, each from files to files and to standard output.
+
+use std::{path::Path, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use kalshi_gen::{FixupMode, Protocol, Samples};
+use kalshi_gen_cli::{
+    Class, Committed, Diff, Finding, Format, Lock, Locks, SpecsError, find, generate_formatted,
+};
+
+use crate::{
+    Vendored,
+    files::{Failure, Input, Pending, print, read_if_there, write},
+    vendored,
+};
+
+pub(crate) fn diff(
+    old: &Path,
+    new: &Path,
+    format: Format,
+    quote: bool,
+    without_prose: bool,
+) -> Result<ExitCode, Failure> {
+    let (old, new) = (Input::read(old)?, Input::read(new)?);
+    let mut diff = Diff::new(&old.text, &new.text).map_err(|error| which(error, &old, &new))?;
+    if without_prose {
+        diff.changes.retain(|change| change.class != Class::Prose);
+    }
+    // JSON has the words in any case.
+    print(&diff.report(format, quote))?;
+    Ok(if diff.is_breaking() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+pub(crate) fn vendor(
+    upstream: &Path,
+    source: Option<String>,
+    files: &Vendored,
+    format: Format,
+    dry_run: bool,
+) -> Result<ExitCode, Failure> {
+    let published = Input::read(upstream)?;
+    let protocol = Protocol::from_text(&published.text).map_err(|error| published.fault(&error))?;
+    let place = files.spec.clone().unwrap_or_else(|| vendored(protocol));
+    if place == files.lock {
+        return Err(Failure(format!(
+            "{}: is both the spec and its lock",
+            files.lock.display()
+        )));
+    }
+    if published.ends_early() {
+        return Err(Failure(format!(
+            "{}: line {} ends without a line break: a truncated download?",
+            published.name,
+            published.text.lines().count()
+        )));
+    }
+    let ours = read_if_there(&place)?.map(|text| Input {
+        name: place.display().to_string(),
+        text,
+    });
+    let taken = kalshi_gen_cli::vendor(
+        ours.as_ref().map(|input| input.text.as_str()),
+        &published.text,
+    )
+    .map_err(|error| which(error, ours.as_ref().unwrap_or(&published), &published))?;
+    let mut locks = match read_if_there(&files.lock)? {
+        Some(text) => Locks::parse(&text).unwrap_or_default(),
+        None => Locks::default(),
+    };
+    let before = locks.get(protocol).cloned();
+    let source = source
+        .or_else(|| before.as_ref().map(|lock| lock.source.clone()))
+        .unwrap_or_else(|| {
+            let name = upstream.file_name().filter(|name| *name != "-");
+            name.map_or_else(
+                || published.name.clone(),
+                |name| name.to_string_lossy().into_owned(),
+            )
+        });
+    let today = chrono::Utc::now().date_naive().to_string();
+    let mut lock =
+        Lock::new(&published.text, &source, &today).map_err(|error| published.fault(&error))?;
+    if let Some(before) = before.filter(|before| before.is_of_same(&lock)) {
+        lock.date = before.date;
+    }
+    locks.insert(protocol, lock);
+    if !dry_run {
+        let (spec, lock) = (
+            Pending::write(&place, &taken.text)?,
+            Pending::write(&files.lock, &locks.to_string())?,
+        );
+        // The lock first: should the spec not follow, `check` says so, and the old one is still there.
+        lock.keep()?;
+        spec.keep()?;
+    }
+    print(&taken.report(format))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failure> {
+    let specs = match &files.spec {
+        Some(path) => vec![path.clone()],
+        None => vec![vendored(Protocol::Rest), vendored(Protocol::Streams)],
+    };
+    let (lock, surface) = (read_if_there(&files.lock)?, read_if_there(surface)?);
+    let (mut out, mut findings) = (String::new(), Vec::new());
+    for path in &specs {
+        let spec = Input::read(path)?;
+        let found = Committed::new(&spec.text, lock.as_deref(), surface.as_deref())
+            .audit()
+            .map_err(|error| spec.fault(&error))?;
+        if specs.len() > 1 {
+            let bold = Style::new().bold();
+            out.push_str(&format!("{bold}{}{bold:#}\n", spec.name));
+        }
+        out.push_str(&listed(&found));
+        findings.extend(found);
+    }
+    out.push_str(&verdict(&findings));
+    print(&out)?;
+    Ok(if findings.iter().all(|finding| finding.to_do.is_none()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Findings, each with what to do about it.
+fn listed(findings: &[Finding]) -> String {
+    let (good, bad) = (
+        AnsiColor::Green.on_default(),
+        AnsiColor::Red.on_default().bold(),
+    );
+    let mut out = String::new();
+    for finding in findings {
+        let (style, word) = if finding.to_do.is_none() {
+            (good, "ok")
+        } else {
+            (bad, "no")
+        };
+        out.push_str(&format!(
+            "{style}{word}{style:#}  {:<10} {}\n",
+            finding.what, finding.found
+        ));
+        for warning in &finding.warnings {
+            out.push_str(&format!("    {warning}\n"));
+        }
+        for line in finding.to_do.iter().flat_map(|to_do| to_do.lines()) {
+            out.push_str(&format!("    {line}\n"));
+        }
+    }
+    out
+}
+
+/// Whether all holds, or how much does not and what comes next.
+fn verdict(findings: &[Finding]) -> String {
+    let all = findings.len();
+    let open: Vec<_> = findings
+        .iter()
+        .filter_map(|finding| finding.to_do.as_deref())
+        .collect();
+    let verdict = match open.first() {
+        None => format!("{all} of {all} hold: build on it"),
+        Some(first) => {
+            let next = first.lines().next().unwrap_or_default();
+            format!("{} of {all} left to do; next: {next}", open.len())
+        }
+    };
+    let bold = Style::new().bold();
+    format!("{bold}{verdict}{bold:#}\n")
+}
+
+pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
+    let rust =
+        generate_formatted(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
+    match out {
+        Some(path) => write(path, &rust)?,
+        None => print(&rust)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn show(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
+    print(&kalshi_gen_cli::show(&input.text, id).map_err(|error| input.fault(&error))?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
+    let input = Input::read(spec)?;
+    let samples =
+        Samples::new(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
+    let id = find(&samples.operations(), id)
+        .map_err(|error| input.fault(&error))?
+        .to_owned();
+    let answers: Vec<_> = samples
+        .answers(&id)
+        .into_iter()
+        .map(|sample| serde_json::json!({ "name": sample.name, "body": sample.body }))
+        .collect();
+    let sample =
+        serde_json::json!({ "operation": id, "status": samples.status(&id), "answers": answers });
+    print(&format!("{sample:#}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A fault of one of two specs, with the name of its file.
+fn which(error: SpecsError, old: &Input, new: &Input) -> Failure {
+    match error {
+        SpecsError::Old(error) => old.fault(&error),
+        SpecsError::New(error) => new.fault(&error),
+        error => Failure(error.to_string()),
+    }
+}

@@ -1,0 +1,212 @@
+//! Reading what may be anything, writing whole files or none, printing.
+
+use std::{
+    borrow::Cow,
+    fmt, fs,
+    io::{self, Read, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// More than any spec has; the largest today is under half a megabyte.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Why a command ends early: one line for the user.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+/// A text and what to call the place it came from.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Input {
+    /// Reads a file, or standard input for `-`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let standard_input = path == Path::new("-");
+        let name = if standard_input {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        let told = |what: &dyn fmt::Display| Failure(format!("{name}: {what}"));
+        let mut bytes = Vec::new();
+        let read = if standard_input {
+            io::stdin()
+                .lock()
+                .take(MAX_BYTES + 1)
+                .read_to_end(&mut bytes)
+        } else {
+            fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        };
+        read.map_err(|error| told(&error))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(told(&format!(
+                "more than {} MiB: no spec is that large",
+                MAX_BYTES >> 20
+            )));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            told(&format!("no text: byte {at} is not UTF-8"))
+        })?;
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(text) => text.to_owned(),
+            None => text,
+        };
+        let start: String = text
+            .trim_start()
+            .chars()
+            .take(16)
+            .collect::<String>()
+            .to_ascii_lowercase();
+        if ["<!doctype", "<html", "<?xml", "<head", "<body"]
+            .iter()
+            .any(|tag| start.starts_with(tag))
+        {
+            return Err(told(
+                &"a web page, no spec: line 1 begins with a tag (an error page saved as a spec?)",
+            ));
+        }
+        Ok(Self { name, text })
+    }
+
+    /// A fault of this text, in one line.
+    pub(crate) fn fault(&self, error: &dyn fmt::Display) -> Failure {
+        let hint = if self.ends_early() {
+            "; the text ends in the middle of a line: a truncated download?"
+        } else {
+            ""
+        };
+        Failure(format!(
+            "{}: {}{hint}",
+            self.name,
+            one_line(&error.to_string())
+        ))
+    }
+
+    /// Whether the text ends where no whole file of YAML does: in the middle of a line. JSON ends with its last bracket.
+    pub(crate) fn ends_early(&self) -> bool {
+        !self.text.is_empty()
+            && !self.text.ends_with('\n')
+            && !self.text.trim_start().starts_with('{')
+    }
+}
+
+/// A text on one line, with nothing in it that a terminal would obey or a reader would not see.
+fn one_line(text: &str) -> String {
+    let spaced: String = text
+        .chars()
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    with_visible_directions(&spaced).chars().take(500).collect()
+}
+
+/// The text with characters that change the direction of what follows as escapes of JSON.
+fn with_visible_directions(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Reads a file that may not be there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::exists(path) {
+        Ok(false) => Ok(None),
+        _ => Input::read(path).map(|input| Some(input.text)),
+    }
+}
+
+/// A file that is written beside its place, and put there whole.
+pub(crate) struct Pending {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Pending {
+    pub(crate) fn write(path: &Path, text: &str) -> Result<Self, Failure> {
+        let told = |error: io::Error| cannot_write(path, &error);
+        // What a link leads to is written, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(told)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(told)?;
+        // A temporary file is its maker's alone; the file keeps who may read it, and a new one is like any other.
+        match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(Failure(format!(
+                    "{}: is no file, and would be replaced by one",
+                    path.display()
+                )));
+            }
+            Ok(metadata) => file
+                .as_file()
+                .set_permissions(metadata.permissions())
+                .map_err(told)?,
+            Err(_) => {
+                #[cfg(unix)]
+                {
+                    use std::os::unix::fs::PermissionsExt as _;
+                    file.as_file()
+                        .set_permissions(fs::Permissions::from_mode(0o644))
+                        .map_err(told)?;
+                }
+            }
+        }
+        Ok(Self { file, path })
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn keep(self) -> Result<(), Failure> {
+        let path = self.path;
+        self.file
+            .persist(&path)
+            .map_err(|error| cannot_write(&path, &error.error))?;
+        Ok(())
+    }
+}
+
+/// Writes a file whole, or into what is no file, such as a pipe or a terminal.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return fs::write(path, text).map_err(|error| cannot_write(path, &error));
+    }
+    Pending::write(path, text)?.keep()
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure(format!("{}: cannot be written: {error}", path.display()))
+}
+
+/// Prints to standard output; colours are left out where nobody would see them.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    let text = with_visible_directions(text);
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        // A reader that leaves, such as `head`, has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure(format!("standard output: {error}"))),
+    }
+}

@@ -1,0 +1,111 @@
+//! What a call costs: as data in our `x-` members, or else as the exchange's words state it.
+
+use serde_json::{Map, Value};
+
+use kalshi_gen::internals::{operations::DEFAULT_TOKEN_COST, spec::text};
+
+/// What a call takes from which bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) tokens: u64,
+    /// Each item of a batch takes the tokens.
+    pub(crate) per_item: bool,
+    pub(crate) bucket: String,
+}
+
+impl Cost {
+    /// What the members of an operation say, or its words, or else the default.
+    pub(crate) fn of(method: &str, operation: &Map<String, Value>) -> Self {
+        let member = |key: &str| operation.get(key).and_then(Value::as_u64);
+        let as_data = match (member("x-token-cost-per-item"), member("x-token-cost")) {
+            (Some(tokens), _) => Some((tokens, true)),
+            (None, tokens) => tokens.map(|tokens| (tokens, false)),
+        };
+        let (tokens, per_item) = as_data
+            .or_else(|| stated_of(operation))
+            .unwrap_or((DEFAULT_TOKEN_COST, false));
+        let bucket = text(operation, "x-rate-bucket").unwrap_or(if method == "get" {
+            "read"
+        } else {
+            "write"
+        });
+        Self {
+            tokens,
+            per_item,
+            bucket: bucket.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            tokens,
+            per_item,
+            bucket,
+        } = self;
+        let plural = if *tokens == 1 { "" } else { "s" };
+        let per = if *per_item { " an item" } else { "" };
+        write!(f, "{tokens} token{plural}{per} ({bucket})")
+    }
+}
+
+/// The cost that the words of an operation state; the exchange puts them into its description or into its web page.
+pub(crate) fn stated_of(operation: &Map<String, Value>) -> Option<(u64, bool)> {
+    let page = operation
+        .get("x-mint")
+        .and_then(|page| page.get("content")?.as_str());
+    [text(operation, "description"), page]
+        .into_iter()
+        .flatten()
+        .find_map(stated)
+}
+
+/// The cost that words state behind `Rate limit:`, and whether it is for each item of a batch.
+pub(crate) fn stated(words: &str) -> Option<(u64, bool)> {
+    let words = words.to_ascii_lowercase();
+    let (_, rest) = words.split_once("rate limit:")?;
+    // Markdown's stars may stand around the label.
+    let rest = rest.trim_start_matches(['*', ' ', '\n']);
+    let (number, rest) = rest.split_once(char::is_whitespace)?;
+    let unit = rest.split(['.', ',', ';']).next()?;
+    let what = unit
+        .strip_prefix("tokens")
+        .or(unit.strip_prefix("token"))?
+        .trim_start();
+    let per_item = what
+        .strip_prefix("per ")
+        .is_some_and(|what| !what.starts_with("request") && !what.starts_with("call"));
+    Some((number.parse().ok()?, per_item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stated;
+
+    #[test]
+    fn words_state_costs() {
+        for (words, cost) in [
+            (
+                "Cancels it.\n\n**Rate limit:** 2 tokens per request. More elsewhere.",
+                Some((2, false)),
+            ),
+            (
+                "**Rate limit:** 10 tokens per order in the batch, so N times that.",
+                Some((10, true)),
+            ),
+            (
+                "**Rate limit:** 5 tokens per request, or 50 tokens with a flag.",
+                Some((5, false)),
+            ),
+            ("Rate limit: 1 token", Some((1, false))),
+            (
+                "**Rate limit:** as many as a batch of the greatest size takes.",
+                None,
+            ),
+            ("Takes 3 tokens per request.", None),
+        ] {
+            assert_eq!(stated(words), cost, "{words}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A difference on paper: text for a terminal, Markdown for a pull request, JSON for a program.
+
+use std::fmt::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use super::{Change, Class, Diff, Subject};
+use kalshi_gen::internals::names::visible;
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[non_exhaustive]
+pub enum Format {
+    /// For people, with colours.
+    #[default]
+    Text,
+    /// For a pull request.
+    Markdown,
+    /// For programs: one object with `from`, `to`, `verdict`, `counts` and `changes`.
+    Json,
+}
+
+/// The classes in the order of a report, with their headings.
+const CLASSES: [(Class, &str); 4] = [
+    (Class::Breaking, "Breaking"),
+    (Class::Behaviour, "Behaviour"),
+    (Class::Additive, "Additive"),
+    (Class::Prose, "Prose"),
+];
+
+impl Diff {
+    /// The report in a form; text carries ANSI colours. With `quote`, words that changed are shown as they were and are.
+    #[must_use]
+    pub fn report(&self, format: Format, quote: bool) -> String {
+        match format {
+            Format::Text => self.text(quote),
+            Format::Markdown => self.markdown(quote),
+            Format::Json => self.json(),
+        }
+    }
+
+    fn of(&self, class: Class) -> impl Iterator<Item = &Change> {
+        self.changes
+            .iter()
+            .filter(move |change| change.class == class)
+    }
+
+    fn versions(&self, shown: impl Fn(&str) -> String) -> String {
+        let to = shown(&self.to);
+        if self.changes.is_empty() && self.from == self.to {
+            to
+        } else if self.from == self.to {
+            format!("{to}, other content")
+        } else {
+            format!("{} -> {to}", shown(&self.from))
+        }
+    }
+
+    fn text(&self, quote: bool) -> String {
+        let bold = Style::new().bold();
+        let mut out = format!(
+            "{bold}spec {}{bold:#}\n",
+            self.versions(|text| visible(text, false))
+        );
+        for (class, heading) in CLASSES {
+            let count = self.count(class);
+            if count == 0 {
+                continue;
+            }
+            let style = match class {
+                Class::Breaking => AnsiColor::Red.on_default().bold(),
+                Class::Behaviour => AnsiColor::Yellow.on_default().bold(),
+                Class::Additive => AnsiColor::Green.on_default().bold(),
+                Class::Prose => Style::new().dimmed(),
+            };
+            _ = write!(out, "\n{style}{heading} ({count}){style:#}\n");
+            for change in self.of(class) {
+                _ = writeln!(out, "  {}", visible(&change.to_string(), false));
+                for (sign, words) in quoted(change, quote) {
+                    _ = writeln!(out, "      {sign} {words}");
+                }
+            }
+        }
+        _ = write!(out, "\n{bold}{}{bold:#}\n", self.verdict());
+        out
+    }
+
+    fn markdown(&self, quote: bool) -> String {
+        let mut out = format!("## Spec {}\n", self.versions(escaped));
+        for (class, heading) in CLASSES {
+            let count = self.count(class);
+            if count == 0 {
+                continue;
+            }
+            // Words are many and rarely read; the rest is read in full.
+            let folded = class == Class::Prose;
+            if folded {
+                _ = write!(out, "\n<details><summary>{heading} ({count})</summary>\n\n");
+            } else {
+                _ = write!(out, "\n### {heading} ({count})\n\n");
+            }
+            for change in self.of(class) {
+                let text = visible(&change.text, false).replace('<', "&lt;");
+                _ = writeln!(out, "- **{}** {text}", code(&change.place));
+                for (sign, words) in quoted(change, quote) {
+                    let word = if sign == '-' { "was" } else { "is" };
+                    _ = writeln!(out, "  - {word}: {}", escaped(&words));
+                }
+            }
+            if folded {
+                out.push_str("\n</details>\n");
+            }
+        }
+        _ = write!(out, "\n{}\n", self.verdict());
+        out
+    }
+
+    fn json(&self) -> String {
+        let counts: serde_json::Map<_, _> = CLASSES
+            .iter()
+            .map(|(class, _)| (class.to_string(), json!(self.count(*class))))
+            .collect();
+        let report = json!({
+            "from": self.from,
+            "to": self.to,
+            "verdict": self.verdict(),
+            "counts": counts,
+            "changes": self.changes,
+        });
+        format!("{report:#}\n")
+    }
+}
+
+/// The words of a change as they were and are, where they are asked for.
+fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, String)> {
+    let wanted = quote && change.subject == Subject::Words;
+    let words = [
+        ('-', change.before.as_deref()),
+        ('+', change.after.as_deref()),
+    ];
+    words
+        .into_iter()
+        .filter(move |_| wanted)
+        .filter_map(|(sign, words)| Some((sign, flat(words?))))
+}
+
+/// Words on one line.
+fn flat(words: &str) -> String {
+    visible(
+        &words.split_whitespace().collect::<Vec<_>>().join(" "),
+        false,
+    )
+}
+
+/// A text as code in Markdown, whatever stands in it.
+pub(crate) fn code(text: &str) -> String {
+    let text = visible(text, false);
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    if longest == 0 {
+        return format!("`{text}`");
+    }
+    let fence = "`".repeat(longest + 1);
+    format!("{fence} {text} {fence}")
+}
+
+/// A text of a spec as plain text in Markdown: one line, without links, images, HTML and mentions.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text, false).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '&' => {
+                out.extend(['\\', c])
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+/// The report as plain text.
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", anstream::adapter::strip_str(&self.text(false)))
+    }
+}

@@ -1,0 +1,113 @@
+//! Differences of named schemas, each told once.
+
+use super::{At, Class, Comparison, Kind, Subject, owner::Owner, side::Side};
+use kalshi_gen::internals::error::Place;
+
+impl Comparison<'_> {
+    /// Named schemas, each once.
+    pub(super) fn schemas(&mut self) {
+        let schemas = |side: &Side| {
+            side.schemas()
+                .map(|(name, _)| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let root = Place::of(&["components", "schemas"]);
+        let at = |old: &str, new: &str| At {
+            name: new.to_owned(),
+            old: root.join(old),
+            new: root.join(new),
+        };
+        for name in schemas(self.old) {
+            let new_name = self.renames.schema(&name).unwrap_or(&name).to_owned();
+            let place = at(&name, &new_name);
+            let (Some(before), after) = (self.old.schema(&name), self.new.schema(&new_name)) else {
+                continue;
+            };
+            let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
+            // Nobody sees the name of a schema after which no type is called.
+            let gone = if self.old.is_nameless(&name) {
+                Class::Additive
+            } else {
+                Class::Breaking
+            };
+            let Some(after) = after else {
+                if used_before {
+                    self.push(
+                        gone,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &place,
+                        if gone == Class::Breaking {
+                            "schema removed"
+                        } else {
+                            "schema removed; no type has its name"
+                        },
+                    );
+                } else {
+                    self.push(
+                        Class::Additive,
+                        Kind::Removed,
+                        Subject::Schema,
+                        &place,
+                        "schema removed; no operation used it",
+                    );
+                }
+                continue;
+            };
+            if name != new_name {
+                let text = format!("was called `{name}`");
+                let change = self.push(gone, Kind::Renamed, Subject::Schema, &place, text);
+                change.before = Some(name.clone());
+                change.after = Some(new_name.clone());
+            }
+            match (used_before, used_after) {
+                (true, false) => {
+                    let text = "schema removed: no operation uses it any more";
+                    self.push(gone, Kind::Removed, Subject::Schema, &place, text);
+                }
+                (false, true) => {
+                    self.push(
+                        Class::Additive,
+                        Kind::Added,
+                        Subject::Schema,
+                        &place,
+                        "schema added: an operation uses it now",
+                    );
+                }
+                _ => {}
+            }
+            let owner = Owner::schema(self, &name, &new_name);
+            let first = self.changes.len();
+            self.node(before, after, &place, "", &owner);
+            self.nullable(Class::Behaviour, before, after, &place);
+            if !used_before && !used_after {
+                // What yields no type is noticed by nobody.
+                for change in self
+                    .changes
+                    .iter_mut()
+                    .skip(first)
+                    .filter(|change| change.class != Class::Prose)
+                {
+                    change.class = Class::Additive;
+                    change.text.push_str("; no operation uses it");
+                }
+            }
+        }
+        for name in schemas(self.new) {
+            if self.old.schema(&name).is_none() && !self.renames.is_new_name(&name) {
+                let text = if self.new.is_used(&name) {
+                    "schema added"
+                } else {
+                    "schema added; no operation uses it"
+                };
+                self.push(
+                    Class::Additive,
+                    Kind::Added,
+                    Subject::Schema,
+                    &at(&name, &name),
+                    text,
+                );
+            }
+        }
+    }
+}

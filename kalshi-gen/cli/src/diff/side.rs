@@ -1,0 +1,371 @@
+//! One of the two specs: its parts by name, and the type that the SDK makes of a schema.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde_json::{Map, Value};
+
+use kalshi_gen::{
+    FixupMode, Protocol,
+    internals::{
+        asyncapi, compose,
+        error::Place,
+        fixups, scalars,
+        spec::{self, reference, resolve, schema_name, text},
+    },
+};
+
+/// Where the messages of a document stand.
+pub(super) const MESSAGES: &str = "/components/messages";
+
+/// What a member of an operation's or a channel's list of messages refers to.
+pub(super) type Targets<'a> = BTreeMap<&'a str, &'a Value>;
+
+/// A spec with what is looked up in it again and again.
+pub(super) struct Side {
+    pub(super) document: Value,
+    /// What fixups say of a text that is more than a text, by JSON path.
+    marks: BTreeMap<String, String>,
+    sent: BTreeSet<String>,
+    received: BTreeSet<String>,
+    named: BTreeSet<String>,
+    /// Schemas of streams that become texts and numbers where they are referred to.
+    inlined: BTreeSet<String>,
+    /// Messages of streams, with the names of their payloads, where those have one.
+    messages: Vec<Carried>,
+}
+
+/// A message of streams that an operation carries.
+struct Carried {
+    sent_by_server: bool,
+    name: String,
+    payload: Option<String>,
+}
+
+/// What the SDK makes of a schema, as far as two of them can be told apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// A text, a number, a boolean or one of the SDK's own kinds of text.
+    Scalar(String),
+    /// A schema with a name of its own.
+    Named(String),
+    Object,
+    Enum,
+    List(Box<Shape>),
+    Map(Box<Shape>),
+    OneOf(Vec<Shape>),
+    Anything,
+}
+
+impl Side {
+    pub(super) fn new(document: &Value) -> Self {
+        let is_of_streams = Protocol::from_document(document) == Protocol::Streams;
+        let mut inlined = BTreeSet::new();
+        let mut document = document.clone();
+        if is_of_streams {
+            inlined = asyncapi::scalars(&document).keys().cloned().collect();
+            asyncapi::convert(&mut document, "const");
+        }
+        let mut composed = document.clone();
+        // Compositions that cannot be merged are compared as they stand.
+        if spec::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok() {
+            document = composed;
+        }
+        let mut marked = document.clone();
+        // Not strict, so they cannot fail.
+        _ = if is_of_streams {
+            asyncapi::fixups::apply(&mut marked, FixupMode::Lenient)
+        } else {
+            fixups::apply(&mut marked, FixupMode::Lenient)
+        };
+        let mut marks = BTreeMap::new();
+        if let Some(schemas) = marked.pointer("/components/schemas") {
+            self::marks(schemas, &Place::of(&["components", "schemas"]), &mut marks);
+        }
+        let messages: Vec<_> = asyncapi::payloads(&document)
+            .into_iter()
+            .map(|(sent_by_server, name, _, payload)| Carried {
+                sent_by_server,
+                name,
+                payload: reference(payload).and_then(schema_name).map(str::to_owned),
+            })
+            .collect();
+        let carried = |by_server: bool| {
+            let operations = document["operations"].as_object().into_iter().flatten();
+            let operations = operations
+                .filter(move |(_, operation)| (operation["action"] == "send") == by_server)
+                .filter_map(|(_, operation)| operation.get("messages"));
+            spec::behind(&document, operations)
+        };
+        let called = |key: &str| spec::reachable(&document, |operation| operation.get(key));
+        let [sent, received, named] = if is_of_streams {
+            [carried(false), carried(true), BTreeSet::new()]
+        } else {
+            ["requestBody", "responses", "parameters"].map(called)
+        };
+        Self {
+            sent,
+            received,
+            named,
+            document,
+            marks,
+            inlined,
+            messages,
+        }
+    }
+
+    pub(super) fn schemas(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let all = spec::schemas(&self.document).into_iter().flatten();
+        all.map(|(name, schema)| (name.as_str(), schema))
+    }
+
+    pub(super) fn schema(&self, name: &str) -> Option<&Value> {
+        spec::schemas(&self.document)?.get(name)
+    }
+
+    /// Operations by id: path, method, operation.
+    pub(super) fn operations(&self) -> BTreeMap<&str, (&str, &str, &Map<String, Value>)> {
+        spec::operations(&self.document)
+            .filter_map(|(path, method, node)| {
+                Some((text(node, "operationId")?, (path, method, node)))
+            })
+            .collect()
+    }
+
+    /// A schema, behind its reference.
+    pub(super) fn target<'a>(&'a self, node: &'a Value) -> &'a Value {
+        spec::follow(&self.document, node)
+    }
+
+    /// A part of an operation, behind its reference.
+    pub(super) fn behind<'a>(&'a self, node: &'a Value) -> &'a Value {
+        let reference = node.get("$ref").and_then(Value::as_str);
+        reference
+            .and_then(|reference| resolve(&self.document, reference))
+            .unwrap_or(node)
+    }
+
+    pub(super) fn is_sent(&self, name: &str) -> bool {
+        self.sent.contains(name)
+    }
+
+    pub(super) fn is_received(&self, name: &str) -> bool {
+        self.received.contains(name)
+    }
+
+    /// Whether the schema is one of streams after which no type is called.
+    pub(super) fn is_nameless(&self, name: &str) -> bool {
+        self.inlined.contains(name) || self.is_payload(name)
+    }
+
+    /// Whether the schema is the payload of a message.
+    pub(super) fn is_payload(&self, name: &str) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.payload.as_deref() == Some(name))
+    }
+
+    pub(super) fn is_sent_message(&self, name: &str) -> bool {
+        self.carries(name, false)
+    }
+
+    pub(super) fn is_received_message(&self, name: &str) -> bool {
+        self.carries(name, true)
+    }
+
+    fn carries(&self, name: &str, by_server: bool) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.name == name && message.sent_by_server == by_server)
+    }
+
+    /// Whether an operation leads to the schema, so that it yields a type.
+    pub(super) fn is_used(&self, name: &str) -> bool {
+        self.is_sent(name) || self.is_received(name) || self.named.contains(name)
+    }
+
+    /// The shape of what stands at `place` under the name of a member or a parameter.
+    pub(super) fn shape(&self, node: &Value, name: &str, place: &Place) -> Shape {
+        let reference = reference(node);
+        let mark = self.marks.get(&place.to_string()).or_else(|| {
+            self.marks
+                .get(&Place::of(&["components", "schemas", schema_name(reference?)?]).to_string())
+        });
+        if let Some(mark) = mark {
+            return Shape::Scalar(scalar_name(mark));
+        }
+        let scalar = |node: &Value| scalars::scalar(name, node.as_object()?);
+        if let Some(target) = reference.and_then(schema_name) {
+            let Some(schema) = self.schema(target) else {
+                return Shape::Named(target.to_owned());
+            };
+            if let Some(kind) = scalar(schema) {
+                return Shape::Scalar(scalar_name(kind));
+            }
+            if self.inlined.contains(target) {
+                return self.shape(schema, name, &Place::of(&["components", "schemas", target]));
+            }
+            // A named list or map is written out where it is used; one that holds itself keeps its name.
+            let own = format!("\"#/components/schemas/{target}\"");
+            return match self.shape(schema, "", &Place::of(&["components", "schemas", target])) {
+                shape @ (Shape::List(_) | Shape::Map(_)) if !schema.to_string().contains(&own) => {
+                    shape
+                }
+                _ => Shape::Named(target.to_owned()),
+            };
+        }
+        if let Some(kind) = scalar(node) {
+            return Shape::Scalar(scalar_name(kind));
+        }
+        let Some(object) = node.as_object() else {
+            return Shape::Anything;
+        };
+        if let Some(parts) = object
+            .get("oneOf")
+            .or(object.get("anyOf"))
+            .and_then(Value::as_array)
+        {
+            return Shape::OneOf(
+                parts
+                    .iter()
+                    .map(|part| self.shape(part, name, place))
+                    .collect(),
+            );
+        }
+        let texts = |values: &[Value]| {
+            values
+                .iter()
+                .all(|value| value.is_string() || value.is_null())
+        };
+        let kind = text(object, "type").unwrap_or_default();
+        if object
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|values| texts(values))
+            && ["", "string"].contains(&kind)
+        {
+            return Shape::Enum;
+        }
+        let inner = |key: &str, name: &str| {
+            Box::new(match object.get(key) {
+                Some(Value::Bool(_)) | None => Shape::Anything,
+                Some(node) => self.shape(node, name, &place.join(key)),
+            })
+        };
+        match kind {
+            _ if object
+                .get("properties")
+                .and_then(Value::as_object)
+                .is_some_and(|members| !members.is_empty()) =>
+            {
+                Shape::Object
+            }
+            "object" if object.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                Shape::Object
+            }
+            "object" => Shape::Map(inner("additionalProperties", name)),
+            "array" => {
+                let nested = object
+                    .get("items")
+                    .is_some_and(|items| items.get("items").is_some());
+                Shape::List(inner("items", if nested { "" } else { name }))
+            }
+            "" => Shape::Anything,
+            kind => Shape::Scalar(self::scalar(
+                kind,
+                text(object, "format").unwrap_or_default(),
+            )),
+        }
+    }
+}
+
+/// The fields of a mapping of the document, which may not be there.
+pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
+    let members = side.document.pointer(pointer).and_then(Value::as_object);
+    let members = members.into_iter().flatten();
+    members.map(|(name, node)| (name.as_str(), node)).collect()
+}
+
+/// What fixups say of the schemas below a node.
+fn marks(node: &Value, place: &Place, found: &mut BTreeMap<String, String>) {
+    match node {
+        Value::Object(members) => {
+            if let Some(mark) = members.get("x-kalshi-type").and_then(Value::as_str) {
+                found.insert(place.to_string(), mark.to_owned());
+            }
+            for (key, member) in members {
+                marks(member, &place.join(key), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                marks(item, &place.item(index), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A scalar with the format that decides its type.
+fn scalar(kind: &str, format: &str) -> String {
+    match (kind, format) {
+        ("string", "date-time") => "a time".to_owned(),
+        ("string", "date") => "a date".to_owned(),
+        ("string", _) => "a text".to_owned(),
+        ("integer", "int32" | "uint32" | "uint64") => format!("a whole number ({format})"),
+        ("integer", _) => "a whole number".to_owned(),
+        ("number", "float") => "a number (float)".to_owned(),
+        ("number", _) => "a number".to_owned(),
+        ("boolean", _) => "a boolean".to_owned(),
+        (kind, _) => kind.to_owned(),
+    }
+}
+
+/// The words for one of the SDK's own kinds of text.
+fn scalar_name(kind: &str) -> String {
+    match kind {
+        scalars::DOLLARS => "dollars".to_owned(),
+        scalars::CONTRACTS => "contracts".to_owned(),
+        scalars::PRICE_LEVEL => "a price level".to_owned(),
+        scalars::ID => "an id".to_owned(),
+        scalars::SECRET => "a secret".to_owned(),
+        scalars::REFUSAL => "a refusal".to_owned(),
+        kind => kind.to_owned(),
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scalar(name) => f.write_str(name),
+            Self::Named(name) => write!(f, "`{name}`"),
+            Self::Object => f.write_str("an object of its own"),
+            Self::Enum => f.write_str("an enum of its own"),
+            Self::List(inner) => write!(f, "a list of {}", plural(inner)),
+            Self::Map(inner) => write!(f, "a map of {}", plural(inner)),
+            Self::OneOf(parts) => {
+                let parts: Vec<_> = parts.iter().map(ToString::to_string).collect();
+                write!(f, "one of {}", parts.join(" and "))
+            }
+            Self::Anything => f.write_str("anything"),
+        }
+    }
+}
+
+/// `texts` for `a text`.
+fn plural(shape: &Shape) -> String {
+    let name = shape.to_string();
+    match (shape, name.strip_prefix("a ")) {
+        (Shape::Scalar(_), Some(name)) => match name.split_once(" (") {
+            Some((name, format)) => format!("{name}s ({format}"),
+            None => format!("{name}s"),
+        },
+        (Shape::Object, _) => "objects of their own".to_owned(),
+        (Shape::Enum, _) => "values of their own".to_owned(),
+        (Shape::List(inner), _) => format!("lists of {}", plural(inner)),
+        (Shape::Map(inner), _) => format!("maps of {}", plural(inner)),
+        _ => name,
+    }
+}

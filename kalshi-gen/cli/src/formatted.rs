@@ -1,0 +1,15 @@
+//! Generated code, formatted for reading.
+
+use kalshi_gen::{Error, FixupMode, Options, generate};
+
+/// The same as [`generate`], formatted for reading.
+///
+/// # Errors
+///
+/// Those of [`generate`].
+pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
+    let generated = generate(spec, &Options::new().fixups(mode))?;
+    let file = syn::parse_file(&generated.rust)
+        .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
+    Ok(prettyplease::unparse(&file))
+}

@@ -1,0 +1,19 @@
+//! The library of the program `kalshi-gen`, which follows Kalshi's published specs: differences, vendoring, checks.
+
+mod audit;
+mod cost;
+mod diff;
+mod facts;
+mod formatted;
+mod lock;
+mod show;
+mod vendor;
+mod words;
+mod write;
+
+pub use audit::{Committed, Finding};
+pub use diff::{Change, Class, Diff, Format, Kind, SpecsError, Subject};
+pub use formatted::generate_formatted;
+pub use lock::{Lock, Locks};
+pub use show::{find, show};
+pub use vendor::{Vendored, vendor};

@@ -1,0 +1,301 @@
+//! One operation as a person wants it: how it is called, what it takes, what it answers, what it costs.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Map, Value};
+
+use kalshi_gen::{
+    Error, FixupMode,
+    internals::{
+        names,
+        operations::{self, Operation},
+        scalars,
+        spec::{self, follow, text},
+        stages, yaml,
+    },
+};
+
+use crate::write;
+
+/// How deep members of members are shown.
+const DEPTH: usize = 6;
+
+/// How wide the words of a member may be.
+const WORDS: usize = 72;
+
+/// The operation `id` of a spec on paper, with ANSI colours. Its id is known in any case: `GetMarkets`, `get_markets`.
+///
+/// # Errors
+///
+/// Those of [`generate`](kalshi_gen::generate), and an id that no operation has, with those that resemble it.
+pub fn show(spec: &str, id: &str) -> Result<String, Error> {
+    let document = stages::checked_rest(yaml::parse(spec)?)?;
+    let tree = shown(stages::normalized(document, FixupMode::Lenient)?.tree);
+    let all = operations::list(&tree)?;
+    let ids: Vec<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
+    let id = find(&ids, id)?;
+    let Some(operation) = all.iter().find(|operation| operation.id == id) else {
+        return Err(Error::document(format!("there is no operation `{id}`")));
+    };
+    let node = spec::operations(&tree)
+        .map(|(_, _, node)| node)
+        .find(|node| text(node, "operationId") == Some(operation.id.as_str()));
+    let mut out = head(operation);
+    let node = node.cloned().unwrap_or_default();
+    let bold = Style::new().bold();
+    let parameters = node
+        .get("parameters")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if !parameters.is_empty() {
+        _ = writeln!(out, "\n{bold}Parameters{bold:#}");
+        for parameter in &parameters {
+            let place = parameter["in"].as_str().unwrap_or_default();
+            let required = parameter["required"] == true;
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let schema = parameter.get("schema").cloned().unwrap_or_default();
+            line(
+                &mut out,
+                &tree,
+                &Line {
+                    name,
+                    schema: &schema,
+                    optional: !required,
+                    note: place,
+                    words: parameter,
+                    indent: 1,
+                },
+            );
+        }
+    }
+    let body = node.get("requestBody").and_then(spec::json_schema);
+    let answer = operations::success_schema(&node);
+    for (heading, schema) in [("Request", body), ("Answer", answer)] {
+        match schema {
+            Some(schema) => {
+                _ = writeln!(out, "\n{bold}{heading}{bold:#}  {}", kind(&tree, schema));
+                members(&mut out, &tree, schema, 1, &mut Vec::new());
+            }
+            None if heading == "Answer" => _ = writeln!(out, "\n{bold}Answer{bold:#}  nothing"),
+            None => {}
+        }
+    }
+    Ok(out)
+}
+
+/// The tree with texts that a terminal may be given.
+fn shown(node: Value) -> Value {
+    match node {
+        Value::String(text) => Value::String(names::visible(&text, true)),
+        Value::Array(items) => items.into_iter().map(shown).collect(),
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(key, value)| (names::visible(&key, false), shown(value)));
+            Value::Object(members.collect())
+        }
+        leaf => leaf,
+    }
+}
+
+/// The one of `ids` that is meant by `id`, in whichever case: `GetMarkets`, `get_markets`.
+pub fn find<'a>(ids: &[&'a str], id: &str) -> Result<&'a str, Error> {
+    let wanted = names::snake(id);
+    let found = ids
+        .iter()
+        .find(|other| names::snake(other) == wanted || other.eq_ignore_ascii_case(id));
+    found.copied().ok_or_else(|| {
+        let mut near: Vec<(f64, &str)> = ids
+            .iter()
+            .map(|other| {
+                let name = names::snake(other);
+                let contained = if name.contains(&wanted) { 0.2 } else { 0.0 };
+                (strsim::jaro_winkler(&name, &wanted) + contained, *other)
+            })
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let near: Vec<_> = near
+            .iter()
+            .take(3)
+            .map(|(_, id)| format!("`{id}`"))
+            .collect();
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("; did you mean {}?", near.join(", "))
+        };
+        Error::document(format!(
+            "there is no operation `{id}` among the {}{hint}",
+            ids.len()
+        ))
+    })
+}
+
+fn head(operation: &Operation) -> String {
+    let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+    let mut out = format!(
+        "{bold}{}{bold:#}  {} {}\n",
+        operation.id, operation.method, operation.path
+    );
+    let cost = match operation.token_cost_per_item {
+        Some(cost) => format!("{cost} tokens an item"),
+        None => format!("{} tokens", operation.token_cost),
+    };
+    let mut facts = vec![
+        if operation.auth { "signed" } else { "public" }.to_owned(),
+        format!("{cost} of the {} bucket", operation.bucket),
+    ];
+    if let Some(paging) = &operation.paging {
+        facts.push(format!("pages by `{}`", paging.cursor_member));
+    }
+    if operation.deprecated {
+        facts.push("deprecated".to_owned());
+    }
+    _ = writeln!(out, "{}", facts.join(", "));
+    _ = writeln!(out, "{dim}client.{}(){dim:#}", names::snake(&operation.id));
+    for words in [&operation.summary, &operation.description] {
+        if !words.is_empty() {
+            _ = write!(out, "\n{}\n", wrapped(words, 100));
+        }
+    }
+    out
+}
+
+/// A member or a parameter.
+struct Line<'a> {
+    name: &'a str,
+    schema: &'a Value,
+    optional: bool,
+    note: &'a str,
+    /// What carries the description.
+    words: &'a Value,
+    indent: usize,
+}
+
+fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
+    let (green, dim) = (AnsiColor::Green.on_default(), Style::new().dimmed());
+    let Line {
+        name,
+        schema,
+        optional,
+        note,
+        words,
+        indent,
+    } = line;
+    let optional = if *optional { "?" } else { "" };
+    let note = if note.is_empty() {
+        String::new()
+    } else {
+        format!(" ({note})")
+    };
+    let words = words
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let first = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = first.chars().take(WORDS).collect();
+    if short.len() < first.len() {
+        short.push('…');
+    }
+    if !short.is_empty() {
+        short = format!("  {dim}{short}{dim:#}");
+    }
+    let kind = kind(tree, schema);
+    _ = writeln!(
+        out,
+        "{:width$}{name}{optional}: {green}{kind}{green:#}{note}{short}",
+        "",
+        width = indent * 2
+    );
+}
+
+/// The members of an object, and those of objects in it; `open` names the schemas that are being shown.
+fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
+    let name = spec::reference(schema).unwrap_or_default().to_owned();
+    if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {
+        return;
+    }
+    open.push(name);
+    let node = follow(tree, schema);
+    let required: Vec<&str> = node
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    for (name, member) in node
+        .get("properties")
+        .and_then(Value::as_object)
+        .unwrap_or(&Map::new())
+    {
+        line(
+            out,
+            tree,
+            &Line {
+                name,
+                schema: member,
+                optional: !required.contains(&name.as_str()),
+                note: "",
+                words: member,
+                indent,
+            },
+        );
+        members(out, tree, member, indent + 1, open);
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = node.get(key).filter(|inner| inner.is_object()) {
+            members(out, tree, inner, indent, open);
+        }
+    }
+    open.pop();
+}
+
+/// The type of a schema in a few words.
+fn kind(tree: &Value, schema: &Value) -> String {
+    if let Some(name) = spec::reference(schema).and_then(spec::schema_name) {
+        let scalar = scalars::SCALARS
+            .iter()
+            .find(|(component, _)| *component == name);
+        let values = follow(tree, schema).get("enum").and_then(Value::as_array);
+        return match (scalar, values) {
+            (Some((_, rust)), _) => rust.trim_start_matches("crate::").to_owned(),
+            (None, Some(values)) => {
+                let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+                format!("{name} = {}", values.join(" | "))
+            }
+            (None, None) => name.to_owned(),
+        };
+    }
+    let word = |key: &str| schema.get(key).and_then(Value::as_str);
+    match (word("type"), word("format")) {
+        (Some("array"), _) => format!(
+            "list of {}",
+            schema
+                .get("items")
+                .map_or_else(|| "anything".to_owned(), |items| kind(tree, items))
+        ),
+        (Some("object"), _) if schema.get("properties").is_none() => match schema
+            .get("additionalProperties")
+            .filter(|node| node.is_object())
+        {
+            Some(values) => format!("map of {}", kind(tree, values)),
+            None => "object".to_owned(),
+        },
+        (Some("string"), Some(format)) => format.to_owned(),
+        (Some(name), _) => name.to_owned(),
+        (None, _) => "anything".to_owned(),
+    }
+}
+
+/// A text on lines of at most `width` characters, its paragraphs kept.
+fn wrapped(text: &str, width: usize) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        write::wrapped(&words, width).join("\n")
+    });
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,175 @@
+//! Takes the structure of a published spec and keeps this project's words and `x-` members.
+
+mod additions;
+mod merge;
+
+use std::fmt::Write as _;
+
+use self::merge::{Taking, operations};
+use kalshi_gen::{
+    Error,
+    internals::{error::Place, keywords, names::visible, stages, yaml},
+};
+
+use crate::{
+    diff::{self, Diff, Format, SpecsError},
+    facts::{self, Keys},
+    words, write,
+};
+
+/// A published spec in this project's form.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Vendored {
+    /// The new text of `openapi.yaml` or `asyncapi.yaml`.
+    pub text: String,
+    /// The version the exchange gives it.
+    pub version: String,
+    /// The JSON path of every place that needs words; each carries the text `WORDS NEEDED`.
+    pub needs_words: Vec<String>,
+    /// What else a person should look at, a line each.
+    pub notes: Vec<String>,
+    /// What changed against the spec that was there, if there was one.
+    pub diff: Option<Diff>,
+}
+
+impl Vendored {
+    /// What changed and what is left to do, in a form; text carries ANSI colours.
+    #[must_use]
+    pub fn report(&self, format: Format) -> String {
+        if format == Format::Json {
+            let report = serde_json::json!({
+                "version": self.version,
+                "diff": self.diff,
+                "verdict": self.diff.as_ref().map(Diff::verdict),
+                "needs_words": self.needs_words,
+                "notes": self.notes,
+            });
+            return format!("{report:#}\n");
+        }
+        let shown = |text: &str| match format {
+            Format::Markdown => diff::escaped(text),
+            _ => visible(text, false),
+        };
+        let mut out = self.diff.as_ref().map_or_else(
+            || format!("spec {}, the first\n", shown(&self.version)),
+            |diff| diff.report(format, false),
+        );
+        let (heading, item) = match format {
+            Format::Markdown => ("### ", "- [ ] "),
+            _ => ("", "  "),
+        };
+        for (title, lines) in [
+            ("To look at", &self.notes),
+            ("Words needed", &self.needs_words),
+        ] {
+            if !lines.is_empty() {
+                _ = write!(out, "\n{heading}{title} ({})\n", lines.len());
+                if format == Format::Markdown {
+                    out.push('\n');
+                }
+                for line in lines {
+                    let line = if title == "Words needed" && format == Format::Markdown {
+                        diff::code(line)
+                    } else {
+                        shown(line)
+                    };
+                    _ = writeln!(out, "{item}{line}");
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Takes the structure of `upstream`, and the words and `x-` members of `ours` wherever their place still exists.
+///
+/// The order is that of `ours` for what is there, and that of `upstream` for what is new. So the same specs give the
+/// same text, and taking the same spec twice changes nothing.
+///
+/// # Errors
+///
+/// A text that is no spec, and which of the two it is.
+pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
+    let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
+    let new_value = stages::checked(new.clone().into()).map_err(SpecsError::New)?;
+    let old = ours
+        .map(yaml::parse_in_order)
+        .transpose()
+        .map_err(SpecsError::Old)?;
+    let old_value = old
+        .clone()
+        .map(|tree| stages::checked(tree.into()))
+        .transpose()
+        .map_err(SpecsError::Old)?;
+    if let Some(old) = &old_value {
+        diff::of_one_kind(old, &new_value)?;
+    }
+    let renames = old_value
+        .as_ref()
+        .map(|old| diff::compare(old, &new_value).1)
+        .unwrap_or_default();
+
+    let taking = Taking {
+        operations: operations(old.as_ref()),
+        renames,
+    };
+    let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &Place::of(&[]));
+    additions::list_tags(&mut tree, old.as_ref(), &new);
+    let mut notes: Vec<String> = keywords::warnings(&new_value)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    additions::costs(&mut tree, &new_value, &taking, &mut notes);
+    if let Some(old) = &old {
+        additions::word_answers(&mut tree, old);
+    }
+    let needs_words = words::mark(&mut tree);
+
+    let header = ours.map_or("", header);
+    let text = format!("{header}{}", write::write(&tree));
+    let lost = ours.map_or(0, |text| {
+        comments(text.strip_prefix(header).unwrap_or(text))
+    });
+    if lost > 0 {
+        notes.push(format!(
+            "{lost} comments below the top of the file are not kept"
+        ));
+    }
+    // What is written must read back as the same facts; anything else would be a fault of this module.
+    let written = yaml::parse_in_order(&text).map_err(SpecsError::New)?;
+    if facts::facts(&written.clone().into()) != facts::facts(&new.into()) {
+        return Err(SpecsError::New(Error::document(
+            "cannot be written without losing some of its structure",
+        )));
+    }
+    let written = stages::checked(written.into()).map_err(SpecsError::New)?;
+    let version = written["info"]["version"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let diff = old_value.map(|old| diff::compare(&old, &written).0);
+    Ok(Vendored {
+        text,
+        version,
+        needs_words,
+        notes,
+        diff,
+    })
+}
+
+/// The comments at the top of a file.
+fn header(text: &str) -> &str {
+    let lines = text
+        .split_inclusive('\n')
+        .take_while(|line| line.trim_start().starts_with('#') || line.trim().is_empty());
+    let length = lines.map(str::len).sum();
+    text.get(..length).unwrap_or_default()
+}
+
+/// How many lines of a text are comments.
+fn comments(text: &str) -> usize {
+    text.lines()
+        .filter(|line| line.trim_start().starts_with('#'))
+        .count()
+}

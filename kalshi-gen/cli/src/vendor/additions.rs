@@ -1,0 +1,152 @@
+//! What a taken spec gets besides its structure: the list of tags, costs as data, words for usual answers.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::merge::{Taking, in_order, operations};
+use kalshi_gen::internals::{spec, yaml::Tree};
+
+use crate::cost::{self, Cost};
+
+/// The tags that operations have, or that the exchange lists, with our words for them.
+pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
+    fn listed(document: &Tree) -> impl Iterator<Item = (&str, &Tree)> {
+        let list = document
+            .get("tags")
+            .and_then(Tree::as_list)
+            .into_iter()
+            .flatten();
+        list.filter_map(|tag| Some((tag.get("name")?.as_str()?, tag)))
+    }
+    let operations = operations(Some(tree));
+    let used = operations
+        .values()
+        .filter_map(|operation| operation.get("tags")?.as_list())
+        .flatten()
+        .filter_map(Tree::as_str);
+    let wanted: Vec<&str> = listed(new).map(|(name, _)| name).chain(used).collect();
+    let ours: Vec<_> = old.into_iter().flat_map(listed).collect();
+    let order = in_order(ours.iter().map(|(name, _)| *name), &wanted, |name| {
+        wanted.contains(&name)
+    });
+    let tags: Vec<Tree> = order
+        .into_iter()
+        .map(|name| match ours.iter().find(|(other, _)| *other == name) {
+            Some((_, tag)) => (*tag).clone(),
+            None => Tree::Mapping(IndexMap::from([(
+                "name".to_owned(),
+                Tree::Leaf(name.into()),
+            )])),
+        })
+        .collect();
+    if let Tree::Mapping(root) = tree {
+        if tags.is_empty() {
+            root.shift_remove("tags");
+        } else {
+            root.insert("tags".to_owned(), Tree::List(tags));
+        }
+    }
+}
+
+/// Gives new operations the cost that the exchange's words state, or the default; notes where it states another than ours.
+pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Taking, notes: &mut Vec<String>) {
+    let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
+        return;
+    };
+    for (path, method, published) in spec::operations(new) {
+        let Some(Tree::Mapping(operation)) =
+            paths.get_mut(path).and_then(|item| item.get_mut(method))
+        else {
+            continue;
+        };
+        let id = spec::text(published, "operationId").unwrap_or_default();
+        let as_data: serde_json::Map<String, Value> = operation
+            .iter()
+            .filter(|(key, _)| key.starts_with("x-"))
+            .map(|(key, value)| (key.clone(), value.clone().into()))
+            .collect();
+        let ours = Cost::of(method, &as_data);
+        let known =
+            taking.operations.contains_key(id) || taking.renames.old_operation(id).is_some();
+        if let (true, Some((tokens, per_item))) = (known, cost::stated_of(published)) {
+            if (tokens, per_item) != (ours.tokens, ours.per_item) {
+                let stated = Cost {
+                    tokens,
+                    per_item,
+                    ..ours.clone()
+                };
+                notes.push(format!(
+                    "{id}: the exchange's words state a cost of {stated}, ours is {ours}"
+                ));
+            }
+        } else if !known {
+            let cost = Cost::of(method, published);
+            operation.insert("x-token-cost".to_owned(), Tree::Leaf(cost.tokens.into()));
+            if cost.per_item {
+                operation.insert(
+                    "x-token-cost-per-item".to_owned(),
+                    Tree::Leaf(cost.tokens.into()),
+                );
+            }
+            operation.insert(
+                "x-rate-bucket".to_owned(),
+                Tree::Leaf(cost.bucket.clone().into()),
+            );
+            let source = if cost::stated_of(published).is_some() {
+                "as its words state"
+            } else {
+                "the default, as its words state none"
+            };
+            notes.push(format!("{id} is new: {cost}, {source}"));
+        }
+    }
+}
+
+/// Gives new answers of operations the words that most of our answers of their status have.
+pub(super) fn word_answers(tree: &mut Tree, old: &Tree) {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for operation in operations(Some(old)).values() {
+        for (status, answer) in operation
+            .get("responses")
+            .and_then(Tree::as_mapping)
+            .into_iter()
+            .flatten()
+        {
+            if let Some(words) = answer.get("description").and_then(Tree::as_str) {
+                *counts
+                    .entry((status.clone(), words.to_owned()))
+                    .or_default() += 1;
+            }
+        }
+    }
+    let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
+        return;
+    };
+    let items = paths
+        .values_mut()
+        .filter_map(Tree::as_mapping_mut)
+        .flat_map(|item| item.values_mut());
+    for answers in items
+        .filter_map(|operation| operation.get_mut("responses"))
+        .filter_map(Tree::as_mapping_mut)
+    {
+        for (status, answer) in answers.iter_mut() {
+            let usual = counts
+                .iter()
+                .filter(|((other, _), _)| other == status)
+                .max_by_key(|(_, count)| **count);
+            if let (Some(((_, words), 2..)), Tree::Mapping(answer)) = (usual, answer)
+                && !answer.contains_key("description")
+                && !answer.contains_key("$ref")
+            {
+                answer.shift_insert(
+                    0,
+                    "description".to_owned(),
+                    Tree::Leaf(words.clone().into()),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Merges the structure of a published spec with our descriptions and `x-` fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use kalshi_gen::internals::{error::Place, spec::METHODS, yaml::Tree};
+
+use crate::{
+    diff::Renames,
+    facts::{self, Keys},
+};
+
+/// The operations of a document by id.
+pub(super) fn operations(document: Option<&Tree>) -> BTreeMap<String, Tree> {
+    let paths = document
+        .and_then(|document| document.get("paths"))
+        .and_then(Tree::as_mapping)
+        .into_iter()
+        .flatten();
+    paths
+        .filter_map(|(_, item)| item.as_mapping())
+        .flatten()
+        .filter(|(method, _)| METHODS.contains(&method.as_str()))
+        .filter_map(|(_, operation)| {
+            Some((
+                operation.get("operationId")?.as_str()?.to_owned(),
+                operation.clone(),
+            ))
+        })
+        .collect()
+}
+
+/// A spec that is being taken.
+pub(super) struct Taking {
+    /// Our operations by id.
+    pub(super) operations: BTreeMap<String, Tree>,
+    pub(super) renames: Renames,
+}
+
+impl Taking {
+    /// The facts of `new` with the words and own members of `old`; `keys` tells what the keys here are, `key` is the one
+    /// that leads here.
+    pub(super) fn merge(
+        &self,
+        old: Option<&Tree>,
+        new: &Tree,
+        keys: Keys,
+        key: &str,
+        place: &Place,
+    ) -> Tree {
+        match new {
+            Tree::Leaf(_) => new.clone(),
+            _ if keys == Keys::Data && !facts::is_set(key) => match old {
+                // The same value in another order is the same value.
+                Some(old) if Value::from(old.clone()) == Value::from(new.clone()) => old.clone(),
+                _ => new.clone(),
+            },
+            Tree::List(items) => Tree::List(self.list(
+                old.and_then(Tree::as_list).unwrap_or_default(),
+                items,
+                keys,
+                key,
+                place,
+            )),
+            Tree::Mapping(members) => {
+                let empty = IndexMap::new();
+                let ours = old.and_then(Tree::as_mapping).unwrap_or(&empty);
+                let taken: Vec<&str> = members
+                    .keys()
+                    .map(String::as_str)
+                    .filter(|key| keys.is_fact(key))
+                    .collect();
+                let merged = in_order(ours.keys().map(String::as_str), &taken, |key| {
+                    taken.contains(&key) || !keys.is_fact(key)
+                });
+                let merged = merged.into_iter().filter_map(|key| {
+                    let place = place.join(key);
+                    let value = match members.get(key).filter(|_| keys.is_fact(key)) {
+                        Some(new) => {
+                            let old = self.counterpart(ours, key, new, keys, &place);
+                            let below = keys.below(key, matches!(new, Tree::Mapping(_)));
+                            self.merge(old, new, below, key, &place)
+                        }
+                        None => ours.get(key)?.clone(),
+                    };
+                    Some((key.to_owned(), value))
+                });
+                Tree::Mapping(merged.collect())
+            }
+        }
+    }
+
+    /// What we have of the member `key`, also under another name or in another place.
+    fn counterpart<'a>(
+        &'a self,
+        ours: &'a IndexMap<String, Tree>,
+        key: &str,
+        new: &Tree,
+        keys: Keys,
+        place: &Place,
+    ) -> Option<&'a Tree> {
+        // An operation is known by its id, wherever it is called.
+        if keys == Keys::Keywords
+            && METHODS.contains(&key)
+            && let Some(id) = new.get("operationId").and_then(Tree::as_str)
+        {
+            return self
+                .operations
+                .get(id)
+                .or_else(|| self.operations.get(self.renames.old_operation(id)?));
+        }
+        let renamed = || {
+            let text = place.to_string();
+            let member = self.renames.old_member(&text);
+            let below = |place: &str| text.starts_with(place);
+            let renames = &self.renames;
+            member
+                .or_else(|| {
+                    let old = renames.old_schema(key);
+                    old.filter(|_| below("$.components.schemas."))
+                })
+                .or_else(|| {
+                    let old = renames.old_message(key);
+                    old.filter(|_| below("$.components.messages."))
+                })
+                .or_else(|| {
+                    let old = renames.old_operation(key);
+                    old.filter(|_| below("$.operations."))
+                })
+        };
+        ours.get(key)
+            .or_else(|| ours.get(renamed().filter(|_| keys == Keys::Names)?))
+    }
+
+    fn list(&self, ours: &[Tree], new: &[Tree], keys: Keys, key: &str, place: &Place) -> Vec<Tree> {
+        if facts::is_set(key) && new.iter().all(|item| matches!(item, Tree::Leaf(_))) {
+            let text = |item: &Tree| Value::from(item.clone()).to_string();
+            let (ours, taken): (Vec<_>, Vec<_>) = (
+                ours.iter().map(text).collect(),
+                new.iter().map(text).collect(),
+            );
+            let names: Vec<&str> = taken.iter().map(String::as_str).collect();
+            let order = in_order(ours.iter().map(String::as_str), &names, |item| {
+                names.contains(&item)
+            });
+            return order
+                .into_iter()
+                .filter_map(|item| {
+                    new.get(names.iter().position(|name| *name == item)?)
+                        .cloned()
+                })
+                .collect();
+        }
+        let taken: Vec<String> = new
+            .iter()
+            .enumerate()
+            .map(|(index, item)| identity(item, index))
+            .collect();
+        let names: Vec<&str> = taken.iter().map(String::as_str).collect();
+        let known: Vec<String> = ours
+            .iter()
+            .enumerate()
+            .map(|(index, item)| identity(item, index))
+            .collect();
+        // The order of a list that is no set is the exchange's.
+        names
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| {
+                let place = place.item(index);
+                let old = known
+                    .iter()
+                    .position(|name| name == item)
+                    .and_then(|index| ours.get(index));
+                let renamed = || {
+                    let name = self.renames.old_member(&place.to_string())?;
+                    ours.iter()
+                        .find(|item| item.get("name").and_then(Tree::as_str) == Some(name))
+                };
+                Some(self.merge(old.or_else(renamed), new.get(index)?, keys, "", &place))
+            })
+            .collect()
+    }
+}
+
+/// What an item of a list is known by.
+fn identity(item: &Tree, index: usize) -> String {
+    let text = |key: &str| item.get(key).and_then(Tree::as_str);
+    match (text("$ref"), text("name"), text("url")) {
+        (Some(reference), _, _) => reference.to_owned(),
+        (None, Some(name), _) => format!("{} {name}", text("in").unwrap_or_default()),
+        (None, None, Some(url)) => url.to_owned(),
+        (None, None, None) => format!("#{index}"),
+    }
+}
+
+/// The names in `ours` that are kept, in their order, and every other of `new` behind the one it follows there.
+pub(super) fn in_order<'a>(
+    ours: impl Iterator<Item = &'a str>,
+    new: &[&'a str],
+    kept: impl Fn(&str) -> bool,
+) -> Vec<&'a str> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut seen = BTreeSet::new();
+    order.extend(ours.filter(|name| kept(name) && seen.insert(*name)));
+    let mut before: Option<&str> = None;
+    for name in new {
+        if seen.insert(*name) {
+            let at = before
+                .and_then(|before| order.iter().position(|other| *other == before))
+                .map_or(0, |at| at + 1);
+            order.insert(at, name);
+        }
+        before = Some(name);
+    }
+    order
+}

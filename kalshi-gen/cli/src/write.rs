@@ -1,0 +1,232 @@
+//! A tree as YAML text in the one form of this project's specs, so that two versions differ only where they do.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use kalshi_gen::internals::yaml::{Tree, plain};
+
+/// How wide a line of prose becomes.
+const WIDTH: usize = 112;
+
+/// Mappings whose members are set apart by an empty line.
+const SPACED: [&str; 7] = [
+    "paths",
+    "responses",
+    "parameters",
+    "schemas",
+    "channels",
+    "operations",
+    "messages",
+];
+
+/// Writes a document; reading it gives the same tree.
+pub(crate) fn write(tree: &Tree) -> String {
+    let mut out = String::new();
+    match tree {
+        Tree::Mapping(members) if !members.is_empty() => {
+            for (index, (key, value)) in members.iter().enumerate() {
+                if index > 0 && !matches!(value, Tree::Leaf(_)) {
+                    out.push('\n');
+                }
+                member(&mut out, key, value, 0);
+            }
+        }
+        other => after(&mut out, other, 0, None),
+    }
+    out
+}
+
+/// A member of a mapping, from the start of its line.
+fn member(out: &mut String, key: &str, value: &Tree, indent: usize) {
+    _ = write!(out, "{:indent$}{}:", "", scalar(key));
+    after(out, value, indent, (indent <= 2).then_some(key));
+}
+
+/// What follows `key:` or `-`; `key` names a mapping that may have its members set apart.
+fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
+    match value {
+        Tree::Mapping(members) if !members.is_empty() => {
+            out.push('\n');
+            let spaced = key.is_some_and(|key| SPACED.contains(&key));
+            for (index, (key, value)) in members.iter().enumerate() {
+                if spaced && index > 0 {
+                    out.push('\n');
+                }
+                member(out, key, value, indent + 2);
+            }
+        }
+        Tree::List(items) if !items.is_empty() => {
+            out.push('\n');
+            for item in items {
+                node(out, item, indent + 2);
+            }
+        }
+        Tree::Mapping(_) => out.push_str(" {}\n"),
+        Tree::List(_) => out.push_str(" []\n"),
+        Tree::Leaf(Value::String(text)) => {
+            // The column at which the text would begin on this line.
+            let column = out.len() - out.rfind('\n').map_or(0, |at| at + 1) + 1;
+            string(out, text, indent + 2, column);
+        }
+        Tree::Leaf(value) => _ = writeln!(out, " {value}"),
+    }
+}
+
+/// An item of a list; its first line begins with the dash.
+fn node(out: &mut String, item: &Tree, indent: usize) {
+    match item {
+        Tree::Mapping(members) if !members.is_empty() => {
+            let mut inner = String::new();
+            for (key, value) in members {
+                member(&mut inner, key, value, indent + 2);
+            }
+            // The dash takes the place of the first member's indent.
+            _ = write!(out, "{:indent$}- ", "");
+            out.push_str(inner.trim_start_matches(' '));
+        }
+        other => {
+            _ = write!(out, "{:indent$}-", "");
+            after(out, other, indent, None);
+        }
+    }
+}
+
+/// A text: on this line when it fits, folded when it is long, literal when it has lines of its own.
+fn string(out: &mut String, text: &str, indent: usize, column: usize) {
+    // A block reads back as it was only without outer spaces and with nothing but plain lines in it.
+    let blocks = !text.is_empty()
+        && text.trim() == text
+        && !text.chars().any(|c| is_odd(c) && c != '\n')
+        && text
+            .lines()
+            .all(|line| !line.starts_with([' ', '\t']) && !line.ends_with([' ', '\t']));
+    let inline = scalar(text);
+    if blocks && text.contains('\n') {
+        out.push_str(" |-\n");
+        for line in text.split('\n') {
+            if !line.is_empty() {
+                _ = write!(out, "{:indent$}{line}", "");
+            }
+            out.push('\n');
+        }
+    } else if blocks
+        && column + inline.chars().count() > WIDTH
+        && text.contains(' ')
+        && !text.contains("  ")
+    {
+        out.push_str(" >-\n");
+        for line in wrapped(text, WIDTH.saturating_sub(indent)) {
+            _ = writeln!(out, "{:indent$}{line}", "");
+        }
+    } else {
+        _ = writeln!(out, " {inline}");
+    }
+}
+
+/// The words of `text` on lines of at most `width` characters.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Characters that some reader of YAML takes for something else: controls, line ends of Unicode, the byte order mark.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// A text on one line: plain where every reader of YAML sees the same text, quoted otherwise.
+fn scalar(text: &str) -> String {
+    if text.chars().any(is_odd) {
+        // JSON's escapes are YAML's; what JSON leaves as it is above ASCII controls, YAML may not.
+        let mut quoted = String::from("\"");
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => quoted.extend(['\\', c]),
+                '\n' => quoted.push_str("\\n"),
+                '\t' => quoted.push_str("\\t"),
+                c if is_odd(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
+                c => quoted.push(c),
+            }
+        }
+        return quoted + "\"";
+    }
+    // Words that YAML 1.1 reads as booleans or null.
+    let reserved = [
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
+    ];
+    let plain_text = plain(text) == Value::String(text.to_owned())
+        && text.trim() == text
+        && !reserved.contains(&text.to_ascii_lowercase().as_str())
+        && !text
+            .starts_with(|c: char| c.is_ascii_digit() || "+-.!&*?|>%@`\"'#,[]{}=<:".contains(c))
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.ends_with(':');
+    if plain_text {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use kalshi_gen::internals::yaml::parse_in_order;
+
+    /// Writes what `yaml` reads as.
+    fn rewritten(yaml: &str) -> String {
+        write(&parse_in_order(yaml).unwrap())
+    }
+
+    #[test]
+    fn the_form_is_stable() {
+        let form = "openapi: '3.0.0'\n\ninfo:\n  title: 'A: b'\n  version: '1'\n\npaths:\n  /a:\n    get:\n      tags: []\n      list:\n        - name: a\n          in: query\n        - - 1\n          - null\n        - {}\n      responses:\n        '200':\n          description: Fine.\n        '404': {}\n\n  /b: {}\n\nx-data:\n  - 'no'\n  - true\n  - 0.5\n";
+        assert_eq!(
+            rewritten(&form.replace("        - - 1\n          - null\n", "        - [1, null]\n")),
+            rewritten(form)
+        );
+        assert_eq!(rewritten(&rewritten(form)), rewritten(form));
+        assert_eq!(
+            rewritten("b: 1\na: {d: 2, c: 3}\n"),
+            "b: 1\n\na:\n  d: 2\n  c: 3\n"
+        );
+    }
+
+    #[test]
+    fn long_texts_are_folded_and_lines_kept() {
+        let long = "word ".repeat(60);
+        let written = rewritten(&format!("a:\n  b: {}\n", long.trim()));
+        assert!(
+            written.starts_with("a:\n  b: >-\n    word word"),
+            "{written}"
+        );
+        assert!(written.lines().all(|line| line.len() <= WIDTH), "{written}");
+        assert_eq!(
+            rewritten("a: |-\n  one\n\n  two: # three\n"),
+            "a: |-\n  one\n\n  two: # three\n"
+        );
+    }
+
+    proptest::proptest! {
+        /// Whatever is written reads back as it was.
+        #[test]
+        fn what_is_written_reads_back(texts in proptest::collection::vec(r"[ -~\n\t\u{0}-\u{20}é€—\u{85}\u{feff}\u{2028}]{0,24}|( ?[a-z:#'\x22-]{1,9}){0,40}|yes|NO|~|0x1F|1e5|\.inf|-|- a|2026-01-02|: |a: b|# c|[0-9.]{1,6}", 1..8)) {
+            let mut tree = Tree::Mapping(texts.iter().map(|text| (text.clone(), Tree::Leaf(Value::String(text.clone())))).collect());
+            tree = Tree::List(vec![tree.clone(), Tree::Mapping([("k".to_owned(), Tree::List(vec![tree]))].into_iter().collect())]);
+            let written = write(&tree);
+            proptest::prop_assert_eq!(parse_in_order(&written).map_err(|e| format!("{e}\n{written}")).unwrap(), tree, "{}", written);
+        }
+    }
+}

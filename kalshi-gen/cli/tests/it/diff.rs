@@ -1,0 +1,721 @@
+//! Every class of change, on a small exchange: what is told, how grave it is, and that nothing else is.
+
+use crate::reported::{self, diff, told};
+use kalshi_gen_cli::{Class, Format, Kind};
+
+const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
+
+/// The exchange with one piece of text, which stands there once, replaced.
+fn with(old: &str, new: &str) -> String {
+    reported::with(EXCHANGE, old, new)
+}
+
+/// What replacing `old` by `new` in the exchange tells, and what going back does.
+fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
+    reported::check(EXCHANGE, old, new, there, back);
+}
+
+#[test]
+fn a_spec_does_not_differ_from_itself() {
+    for spec in [
+        EXCHANGE,
+        include_str!("../../../../openapi.yaml"),
+        include_str!("../../../tests/specs/bare.yaml"),
+    ] {
+        let diff = diff(spec, spec);
+        assert_eq!(told(&diff), Vec::<String>::new());
+        assert_eq!(diff.verdict(), "no difference: no release is needed");
+    }
+}
+
+#[test]
+fn operations() {
+    check(
+        "    delete:\n      operationId: CancelAll\n      summary: Cancel all orders\n      description: Cancels every order.\n      tags: [orders]\n      x-token-cost: 2\n      x-rate-bucket: write\n      responses:\n        '204': {description: Done.}\n",
+        "",
+        &["breaking CancelAll: operation removed: DELETE /orders"],
+        &["additive CancelAll: operation added: DELETE /orders, signed, 2 tokens (write)"],
+    );
+    check(
+        "operationId: CancelAll",
+        "operationId: CancelAllOrders",
+        &["breaking CancelAllOrders: was called `CancelAll`"],
+        &["breaking CancelAll: was called `CancelAllOrders`"],
+    );
+    check(
+        "  /markets/{ticker}:\n    get:",
+        "  /market/{ticker}:\n    get:",
+        &["behaviour GetMarket: the call was GET /markets/{ticker}, is GET /market/{ticker}"],
+        &["behaviour GetMarket: the call was GET /market/{ticker}, is GET /markets/{ticker}"],
+    );
+    check(
+        "      tags: [markets]\n",
+        "      tags: [markets]\n      deprecated: true\n",
+        &["behaviour GetMarket: `deprecated` was not set, is `true`"],
+        &["behaviour GetMarket: `deprecated` was `true`, is not set"],
+    );
+}
+
+#[test]
+fn access_and_cost() {
+    check(
+        "      security: []\n",
+        "",
+        &["behaviour GetMarket: the call was public, is signed"],
+        &["behaviour GetMarket: the call was signed, is public"],
+    );
+    check(
+        "x-token-cost: 2",
+        "x-token-cost: 5",
+        &["behaviour CancelAll: a call was 2 tokens (write), is 5 tokens (write)"],
+        &["behaviour CancelAll: a call was 5 tokens (write), is 2 tokens (write)"],
+    );
+    check(
+        "x-rate-bucket: write",
+        "x-rate-bucket: read",
+        &["behaviour CancelAll: a call was 2 tokens (write), is 2 tokens (read)"],
+        &["behaviour CancelAll: a call was 2 tokens (read), is 2 tokens (write)"],
+    );
+    // The exchange does not say which bucket it is.
+    check("      x-rate-bucket: write\n", "", &[], &[]);
+    // A cost that only words state.
+    check(
+        "**Rate limit:** 10 tokens per request.",
+        "**Rate limit:** 4 tokens per order in a batch.",
+        &[
+            "behaviour CreateOrder: a call was 10 tokens (write), is 4 tokens an item (write)",
+            "prose CreateOrder: other words: description",
+        ],
+        &[
+            "behaviour CreateOrder: a call was 4 tokens an item (write), is 10 tokens (write)",
+            "prose CreateOrder: other words: description",
+        ],
+    );
+}
+
+#[test]
+fn parameters() {
+    check(
+        "        - {name: depth, in: query, description: Levels of the book., schema: {type: integer, minimum: 0, default: 10}}\n",
+        "",
+        &["breaking GetMarket, parameter depth: removed"],
+        &["additive GetMarket, parameter depth: added: a whole number"],
+    );
+    check(
+        "{name: depth, in: query,",
+        "{name: depth, in: query, required: true,",
+        &["breaking GetMarket, parameter depth: it was optional, is required"],
+        &["additive GetMarket, parameter depth: it was required, is optional"],
+    );
+    check(
+        "{name: depth, in: query,",
+        "{name: depths, in: query,",
+        &["breaking GetMarket, parameter depths: was called `depth`"],
+        &["breaking GetMarket, parameter depth: was called `depths`"],
+    );
+    check(
+        "minimum: 0, default: 10",
+        "minimum: 1, default: 20",
+        &[
+            "behaviour GetMarket, parameter depth: `default` was `10`, is `20`",
+            "behaviour GetMarket, parameter depth: `minimum` was `0`, is `1`",
+        ],
+        &[
+            "behaviour GetMarket, parameter depth: `default` was `20`, is `10`",
+            "behaviour GetMarket, parameter depth: `minimum` was `1`, is `0`",
+        ],
+    );
+    check(
+        "schema: {type: integer, minimum: 0",
+        "schema: {type: string, minimum: 0",
+        &["breaking GetMarket, parameter depth: the type was a whole number, is a text"],
+        &["breaking GetMarket, parameter depth: the type was a text, is a whole number"],
+    );
+    check(
+        "enum: [open, closed]",
+        "enum: [open, closed, settled]",
+        &["additive GetMarket, parameter status: the value `settled` is added"],
+        &["breaking GetMarket, parameter status: the value `settled` is removed"],
+    );
+    // Of a component that two operations share, once.
+    check(
+        "maximum: 100, default: 50",
+        "maximum: 1000, default: 50",
+        &["behaviour parameter Limit: `maximum` was `100`, is `1000`"],
+        &["behaviour parameter Limit: `maximum` was `1000`, is `100`"],
+    );
+}
+
+#[test]
+fn members() {
+    check(
+        "        rules: {type: string, nullable: true, description: What decides it.}\n",
+        "",
+        &["breaking Market.rules: removed"],
+        &["additive Market.rules: added: a text"],
+    );
+    check(
+        "required: [ticker, status, yes_bid_dollars, levels, open_time]\n      properties:\n",
+        "required: [ticker, status, yes_bid_dollars, levels, open_time, bounds]\n      properties:\n        bounds: {type: integer, description: B.}\n",
+        &["behaviour Market.bounds: added, required: a whole number"],
+        &["breaking Market.bounds: removed"],
+    );
+    check(
+        "required: [ticker, side]\n      properties:\n",
+        "required: [ticker, side, count]\n      properties:\n        count: {type: integer, description: C.}\n",
+        &["breaking CreateOrderRequest.count: added, required in requests: a whole number"],
+        &["breaking CreateOrderRequest.count: removed"],
+    );
+    check(
+        "required: [ticker, side]\n",
+        "required: [ticker, side, post_only]\n",
+        &[
+            "breaking CreateOrderRequest.post_only: was optional, is required; requests must carry it",
+        ],
+        &[
+            "additive CreateOrderRequest.post_only: was required, is optional; requests may leave it out",
+        ],
+    );
+    check(
+        "required: [ticker, status, yes_bid_dollars, levels, open_time]",
+        "required: [ticker, status, yes_bid_dollars, levels]",
+        &["breaking Market.open_time: was required, is optional; its type is an `Option` now"],
+        &["breaking Market.open_time: was optional, is required; its type is no `Option` any more"],
+    );
+    // A list is there for the program in any case.
+    check(
+        "required: [ticker, status, yes_bid_dollars, levels, open_time]",
+        "required: [ticker, status, yes_bid_dollars, open_time]",
+        &["additive Market.levels: was required, is optional"],
+        &["behaviour Market.levels: was optional, is required"],
+    );
+    check(
+        "rules: {type: string, nullable: true,",
+        "rules: {type: string, format: uuid, nullable: true,",
+        &["breaking Market.rules: the type was a text, is an id"],
+        &["breaking Market.rules: the type was an id, is a text"],
+    );
+    check(
+        "rules: {type: string, nullable: true,",
+        "rules: {type: string,",
+        &["additive Market.rules: was optional or null, is optional"],
+        &["additive Market.rules: was optional, is optional or null"],
+    );
+    check(
+        "open_time: {type: string, format: date-time,",
+        "open_time: {type: string, format: date-time, nullable: true,",
+        &[
+            "breaking Market.open_time: was required, is required or null; its type is an `Option` now",
+        ],
+        &[
+            "breaking Market.open_time: was required or null, is required; its type is no `Option` any more",
+        ],
+    );
+    check(
+        "        client_order_id: {",
+        "        client_order_ids: {",
+        &["breaking Order.client_order_ids: was called `client_order_id`"],
+        &["breaking Order.client_order_id: was called `client_order_ids`"],
+    );
+    check(
+        "post_only: {type: boolean, default: false,",
+        "post_only: {type: boolean, default: true,",
+        &["behaviour CreateOrderRequest.post_only: `default` was `false`, is `true`"],
+        &["behaviour CreateOrderRequest.post_only: `default` was `true`, is `false`"],
+    );
+    check(
+        "floor: {type: number, description: From here on.}",
+        "floor: {type: number, description: From here on.}\n            cap: {type: number, description: Up to here.}",
+        &["additive Market.strike.cap: added: a number"],
+        &["breaking Market.strike.cap: removed"],
+    );
+}
+
+#[test]
+fn types_and_formats() {
+    for (old, new, place, before, after) in [
+        (
+            "volume: {type: integer, format: int32,",
+            "volume: {type: string,",
+            "Market.volume",
+            "a whole number (int32)",
+            "a text",
+        ),
+        (
+            "volume: {type: integer, format: int32,",
+            "volume: {type: integer, format: int64,",
+            "Market.volume",
+            "a whole number (int32)",
+            "a whole number",
+        ),
+        (
+            "open_time: {type: string, format: date-time,",
+            "open_time: {type: string,",
+            "Market.open_time",
+            "a time",
+            "a text",
+        ),
+        (
+            "items: {type: array, items: {type: string}}",
+            "items: {type: string}",
+            "Market.levels",
+            "a list of lists of texts",
+            "a list of texts",
+        ),
+        (
+            "additionalProperties: {type: string}",
+            "additionalProperties: {type: integer}",
+            "Market.names",
+            "a map of texts",
+            "a map of whole numbers",
+        ),
+        (
+            "status: {type: string, enum: [active, closed, canceled],",
+            "status: {type: string,",
+            "Market.status",
+            "an enum of its own",
+            "a text",
+        ),
+        (
+            "yes_bid_dollars: {type: string,",
+            "yes_bid_dollars: {type: number,",
+            "Market.yes_bid_dollars",
+            "dollars",
+            "a number",
+        ),
+        (
+            "fees: {$ref: '#/components/schemas/Fees'}",
+            "fees: {$ref: '#/components/schemas/Order'}",
+            "Market.fees",
+            "`Fees`",
+            "`Order`",
+        ),
+    ] {
+        let changed = with(old, new);
+        let there = told(&diff(EXCHANGE, &changed));
+        let expected = format!("breaking {place}: the type was {before}, is {after}");
+        assert!(there.contains(&expected), "{new}: {there:#?}");
+        let back = told(&diff(&changed, EXCHANGE));
+        let expected = format!("breaking {place}: the type was {after}, is {before}");
+        assert!(back.contains(&expected), "{old}: {back:#?}");
+    }
+    // A format that leaves the type as it is.
+    check(
+        "ticker: {type: string, description: Its ticker.}",
+        "ticker: {type: string, format: uri, description: Its ticker.}",
+        &["behaviour Market.ticker: `format` was not set, is `\"uri\"`"],
+        &["behaviour Market.ticker: `format` was `\"uri\"`, is not set"],
+    );
+}
+
+#[test]
+fn values() {
+    check(
+        "enum: [active, closed, canceled]",
+        "enum: [active, closed, canceled, settled]",
+        &["additive Market.status: the value `settled` is added"],
+        &["breaking Market.status: the value `settled` is removed"],
+    );
+    check(
+        "enum: [active, closed, canceled]",
+        "enum: [active, closed, cancelled]",
+        &["breaking Market.status: the value `canceled` is called `cancelled` now"],
+        &["breaking Market.status: the value `cancelled` is called `canceled` now"],
+    );
+    // The order of values says nothing.
+    check(
+        "enum: [active, closed, canceled]",
+        "enum: [closed, canceled, active]",
+        &[],
+        &[],
+    );
+}
+
+#[test]
+fn schemas() {
+    let renamed = EXCHANGE
+        .replace("schemas/Fees'", "schemas/FeeSchedule'")
+        .replace("    Fees:\n", "    FeeSchedule:\n");
+    // What stands inline in it is named after it.
+    let kind = "breaking FeeSchedule.kind: the type was `FeesKind`, is `FeeScheduleKind`";
+    assert_eq!(
+        told(&diff(EXCHANGE, &renamed)),
+        ["breaking FeeSchedule: was called `Fees`", kind]
+    );
+    let changed_too = renamed.replace("maker: {type: string,", "maker: {type: integer,");
+    assert_eq!(
+        told(&diff(EXCHANGE, &changed_too)),
+        [
+            "breaking FeeSchedule: was called `Fees`",
+            kind,
+            "breaking FeeSchedule.maker: the type was a text, is a whole number"
+        ]
+    );
+    // Gone, and nothing stands in its place.
+    check(
+        "        fees: {$ref: '#/components/schemas/Fees'}\n",
+        "",
+        &[
+            "breaking Fees: schema removed: no operation uses it any more",
+            "breaking Market.fees: removed",
+        ],
+        &[
+            "additive Fees: schema added: an operation uses it now",
+            "additive Market.fees: added: `Fees`",
+        ],
+    );
+    // What yields no type is noticed by nobody.
+    check(
+        "        a: {type: string, description: A.}",
+        "        b: {type: integer, description: A.}",
+        &[
+            "additive Unused.a: removed; no operation uses it",
+            "additive Unused.b: added: a whole number; no operation uses it",
+        ],
+        &[
+            "additive Unused.a: added: a text; no operation uses it",
+            "additive Unused.b: removed; no operation uses it",
+        ],
+    );
+    // An enum that gets a name of its own is the same type when that is the name it had.
+    let named = with(
+        "kind: {type: string, description: How it is figured., enum: [flat, quadratic]}",
+        "kind: {$ref: '#/components/schemas/FeesKind'}",
+    ) + "    FeesKind: {type: string, description: How it is figured., enum: [flat, quadratic, table]}\n";
+    assert_eq!(
+        told(&diff(EXCHANGE, &named)),
+        [
+            "additive Fees.kind: the value `table` is added",
+            "additive FeesKind: schema added",
+            "prose Fees.kind: other words: description"
+        ]
+    );
+}
+
+/// The generator names what stands inline by what else there is.
+#[test]
+fn types_that_are_called_otherwise_are_told() {
+    // A named enum of the same values takes the place of the one that stood inline, whoever uses it.
+    let named = EXCHANGE.to_owned()
+        + "    MarketState: {type: string, description: S., enum: [active, closed, canceled]}\n";
+    assert_eq!(
+        told(&diff(EXCHANGE, &named)),
+        [
+            "breaking Market.status: the type was `MarketStatus`, is `MarketState`",
+            "additive MarketState: schema added; no operation uses it",
+        ]
+    );
+    // The enum of a shared parameter has the name of the parameter.
+    let shared = |name: &str| {
+        with("        - {name: status, in: query, description: Its status., schema: {type: string, enum: [open, closed]}}\n", &format!("        - $ref: '#/components/parameters/{name}'\n"))
+            .replace("  parameters:\n    Limit:", &format!("  parameters:\n    {name}: {{name: status, in: query, description: Its status., schema: {{type: string, enum: [open, closed]}}}}\n    Limit:"))
+    };
+    assert_eq!(
+        told(&diff(&shared("StatusQuery"), &shared("StateQuery"))),
+        ["breaking GetMarket, parameter status: the type was `StatusQuery`, is `StateQuery`"]
+    );
+    assert_eq!(
+        told(&diff(EXCHANGE, &shared("StatusQuery"))),
+        ["breaking GetMarket, parameter status: the type was `GetMarketStatus`, is `StatusQuery`"]
+    );
+}
+
+/// A member that becomes the cursor of a list is a text from then on.
+#[test]
+fn cursors_are_texts_that_are_always_there() {
+    let with_page = |cursor: bool, required: &str| {
+        let answer = EXCHANGE
+            .find("              schema:\n                type: object")
+            .unwrap();
+        let end = EXCHANGE
+            .find("    post:\n      operationId: CreateOrder")
+            .unwrap();
+        let mut spec = format!(
+            "{}              schema: {{$ref: '#/components/schemas/Page'}}\n{}",
+            &EXCHANGE[..answer],
+            &EXCHANGE[end..]
+        );
+        if !cursor {
+            spec = spec.replace("        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n", "");
+        }
+        spec + &format!(
+            "    Page: {{type: object, description: P., required: [{required}], properties: {{orders: {{type: array, description: O., items: {{$ref: '#/components/schemas/Order'}}}}, cursor: {{type: string, description: C.}}}}}}\n"
+        )
+    };
+    assert_eq!(
+        told(&diff(
+            &with_page(false, "orders"),
+            &with_page(true, "orders")
+        )),
+        [
+            "breaking Page.cursor: the type was as any member, is a cursor, or the other way round",
+            "additive GetOrders, parameter cursor: added: a text",
+        ]
+    );
+    assert_eq!(
+        told(&diff(
+            &with_page(true, "orders"),
+            &with_page(true, "orders, cursor")
+        )),
+        ["additive Page.cursor: was optional, is required; a cursor is always a text"]
+    );
+}
+
+#[test]
+fn what_yields_nothing_is_told_all_the_same() {
+    let servers = EXCHANGE.replace(
+        "    description: The only one.",
+        "    description: The only one.\n    variables: {port: {default: '443'}}",
+    );
+    assert_eq!(
+        told(&diff(EXCHANGE, &servers)),
+        ["additive $.servers[0].variables: is another, which no type and no call shows"]
+    );
+    // What is said to be false is as if nothing were said, to a program.
+    check(
+        "      summary: Read a market\n",
+        "      summary: Read a market\n      deprecated: false\n",
+        &[
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+        ],
+        &[
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+        ],
+    );
+}
+
+#[test]
+fn what_many_operations_share_is_told_once() {
+    check(
+        "      description: It is not there.",
+        "      description: Gone.",
+        &["prose answer NotFound: other words: description"],
+        &["prose answer NotFound: other words: description"],
+    );
+}
+
+#[test]
+fn names_that_look_alike_are_not_renamings() {
+    check(
+        "        names: {type: object,",
+        "        games: {type: object,",
+        &[
+            "breaking Market.names: removed",
+            "additive Market.games: added: a map of texts",
+        ],
+        &[
+            "breaking Market.games: removed",
+            "additive Market.names: added: a map of texts",
+        ],
+    );
+}
+
+/// What a terminal or a page would obey stays visible.
+#[test]
+fn texts_of_the_spec_are_shown_harmless() {
+    let odd = with(
+        "enum: [bid, ask]",
+        r#"enum: [bid, ask, "\e[31mred\n## Breaking <b>`x`"]"#,
+    );
+    let diff = diff(EXCHANGE, &odd);
+    let text = diff.to_string();
+    assert!(
+        text.contains(r"the value `\u{1b}[31mred\n## Breaking <b>`x`` is added"),
+        "{text}"
+    );
+    let markdown = diff.report(Format::Markdown, true);
+    assert!(
+        !markdown.contains("<b>")
+            && !markdown.contains("\n## Breaking")
+            && !markdown.contains('\u{1b}'),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn refusals_are_read_as_one_error() {
+    check(
+        "        message: {type: string, description: Why.}\n",
+        "",
+        &["behaviour ErrorResponse: is declared otherwise; the type of the SDK is the same"],
+        &["behaviour ErrorResponse: is declared otherwise; the type of the SDK is the same"],
+    );
+}
+
+#[test]
+fn bodies_and_answers() {
+    check(
+        "        '204': {description: Done.}",
+        "        '200': {description: Done., content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}",
+        &[
+            "breaking CancelAll, answer: has a body now",
+            "behaviour CancelAll, answer: the status of success was 204, is 200",
+        ],
+        &[
+            "breaking CancelAll, answer: no body any more",
+            "behaviour CancelAll, answer: the status of success was 200, is 204",
+        ],
+    );
+    check(
+        "        '204': {description: Done.}",
+        "        '204': {description: Done.}\n        '429': {$ref: '#/components/responses/NotFound'}",
+        &["additive CancelAll, answer 429: listed now"],
+        &["behaviour CancelAll, answer 429: not listed any more"],
+    );
+    let body = "      x-token-cost: 2\n";
+    check(
+        body,
+        &format!(
+            "{body}      requestBody: {{content: {{application/json: {{schema: {{type: object, required: [a], properties: {{a: {{type: string}}}}}}}}}}}}\n"
+        ),
+        &["breaking CancelAll, body: a call takes a body now"],
+        &["breaking CancelAll, body: removed"],
+    );
+    check(
+        body,
+        &format!(
+            "{body}      requestBody: {{content: {{application/json: {{schema: {{type: object}}}}}}}}\n"
+        ),
+        &["behaviour CancelAll, body: the body was none, is empty"],
+        &["behaviour CancelAll, body: the body was empty, is none"],
+    );
+    check(
+        "                  cursor: {type: string, description: Where to go on.}",
+        "                  cursor: {type: string, description: Where to go on.}\n                  total: {type: integer, description: How many.}",
+        &["additive GetOrders, answer.total: added: a whole number"],
+        &["breaking GetOrders, answer.total: removed"],
+    );
+}
+
+#[test]
+fn the_document_and_its_words() {
+    check(
+        "    description: The only one.",
+        "    description: One.",
+        &["prose servers: other words: description"],
+        &["prose servers: other words: description"],
+    );
+    check(
+        "  - url: https://example.com/v1",
+        "  - url: https://example.com/v2",
+        &[
+            "behaviour servers: https://example.com/v1 is gone",
+            "additive servers: https://example.com/v2 is new",
+        ],
+        &[
+            "behaviour servers: https://example.com/v2 is gone",
+            "additive servers: https://example.com/v1 is new",
+        ],
+    );
+    check(
+        "name: SIGNATURE,",
+        "name: SIGN,",
+        &["behaviour security schemes: they are others"],
+        &["behaviour security schemes: they are others"],
+    );
+    check(
+        "summary: Read a market",
+        "summary: Get a market",
+        &["prose GetMarket: other words: summary"],
+        &["prose GetMarket: other words: summary"],
+    );
+    check(
+        "description: Its id as you gave it.",
+        "description: Your id.",
+        &["prose Order.client_order_id: other words: description"],
+        &["prose Order.client_order_id: other words: description"],
+    );
+    // A member that is called like a keyword is a member.
+    let member = with(
+        "        volume: {type: integer",
+        "        description: {type: string, description: D.}\n        volume: {type: integer",
+    );
+    assert_eq!(
+        told(&diff(EXCHANGE, &member)),
+        ["additive Market.description: added: a text"]
+    );
+}
+
+#[test]
+fn each_change_has_its_place_in_the_spec_it_stands_in() {
+    let changed = with(
+        "        rules: {type: string, nullable: true, description: What decides it.}\n",
+        "        rule: {type: integer, description: R.}\n",
+    );
+    let diff = diff(EXCHANGE, &changed);
+    let places: Vec<_> = diff
+        .changes
+        .iter()
+        .map(|change| (change.kind, change.path.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (
+                Kind::Removed,
+                "$.components.schemas.Market.properties.rules"
+            ),
+            (Kind::Added, "$.components.schemas.Market.properties.rule"),
+        ]
+    );
+}
+
+#[test]
+fn the_verdict_counts_and_names_the_next_release() {
+    let additive = with("enum: [bid, ask]", "enum: [bid, ask, both]");
+    let breaking = additive.replace(
+        "        volume: {type: integer, format: int32, description: Contracts traded.}\n",
+        "",
+    );
+    let prose = with("summary: Read a market", "summary: Get a market");
+    assert_eq!(
+        diff(EXCHANGE, &additive).verdict(),
+        "1 additive: next release is a minor"
+    );
+    assert_eq!(
+        diff(EXCHANGE, &breaking).verdict(),
+        "1 additive, 1 breaking: next release is a major"
+    );
+    assert_eq!(
+        diff(EXCHANGE, &prose).verdict(),
+        "1 prose: next release is a patch"
+    );
+    assert!(diff(EXCHANGE, &breaking).is_breaking() && !diff(EXCHANGE, &additive).is_breaking());
+    assert_eq!(diff(EXCHANGE, &breaking).count(Class::Additive), 1);
+}
+
+#[test]
+fn reports() {
+    let changed = with("version: 1.0.0", "version: 1.1.0")
+        .replace("enum: [bid, ask]", "enum: [bid, ask, both]")
+        .replace(
+            "        rules: {type: string, nullable: true, description: What decides it.}\n",
+            "",
+        )
+        .replace("summary: Read a market", "summary: Get a market");
+    let diff = diff(EXCHANGE, &changed);
+    assert_eq!(
+        diff.to_string(),
+        "spec 1.0.0 -> 1.1.0\n\nBreaking (1)\n  Market.rules: removed\n\nAdditive (1)\n  Side: the value `both` is added\n\nProse (1)\n  GetMarket: other words: summary\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+    );
+    assert_eq!(
+        diff.report(Format::Markdown, true),
+        "## Spec 1.0.0 -> 1.1.0\n\n### Breaking (1)\n\n- **`Market.rules`** removed\n\n### Additive (1)\n\n- **`Side`** the value `both` is added\n\n<details><summary>Prose (1)</summary>\n\n- **`GetMarket`** other words: summary\n  - was: Read a market\n  - is: Get a market\n\n</details>\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&diff.report(Format::Json, false)).unwrap();
+    assert_eq!(
+        json["counts"],
+        serde_json::json!({ "breaking": 1, "behaviour": 0, "additive": 1, "prose": 1 })
+    );
+    assert_eq!(
+        json["changes"][0],
+        serde_json::json!({
+            "class": "breaking", "kind": "removed", "subject": "member", "place": "Market.rules",
+            "path": "$.components.schemas.Market.properties.rules", "text": "removed",
+        })
+    );
+    assert_eq!(
+        (&json["from"], &json["to"], &json["verdict"]),
+        (&"1.0.0".into(), &"1.1.0".into(), &diff.verdict().into())
+    );
+}

@@ -1,0 +1,9 @@
+//! Tests of the maintainer's program and its library.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod diff;
+mod program;
+mod reported;
+mod streams;
+mod streams_diff;
+mod vendor;

@@ -1,0 +1,291 @@
+//! The spec of the streams as the maintainer meets it: what is wrong with one, taking a new one, whether it is ready.
+
+use kalshi_gen::{FixupMode, Options, Protocol, Samples, generate};
+use kalshi_gen_cli::{Committed, Diff, Lock, Locks, Vendored, vendor};
+
+const STREAMS: &str = include_str!("../../../tests/specs/streams.yaml");
+const OURS: &str = include_str!("../../../../asyncapi.yaml");
+const NEEDED: &str = "WORDS NEEDED";
+
+/// The small streams with one piece of text, which stands there once, replaced.
+fn with(old: &str, new: &str) -> String {
+    replaced(STREAMS, old, new)
+}
+
+fn replaced(text: &str, old: &str, new: &str) -> String {
+    assert_eq!(text.matches(old).count(), 1, "{old}");
+    text.replace(old, new)
+}
+
+fn take(ours: &str, upstream: &str) -> Vendored {
+    vendor(Some(ours), upstream).unwrap()
+}
+
+/// The small streams in their one form.
+fn ours() -> String {
+    take(STREAMS, STREAMS).text
+}
+
+/// The words taken away, and those of somebody else put in.
+fn published(spec: &str) -> String {
+    let lines = spec.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            for key in ["description: ", "summary: ", "title: "] {
+                if let Some((head, tail)) = line.split_once(key) {
+                    let rest = &tail[tail.find(['}', ',']).unwrap_or(tail.len())..];
+                    return format!("{head}{key}Theirs{rest}\n");
+                }
+            }
+            format!("{line}\n")
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_no_spec_is_refused_with_its_place() {
+    generate(STREAMS, &Options::new()).unwrap();
+    for (old, new, expected) in [
+        (
+            "asyncapi: 3.0.0",
+            "asyncapi: 2.6.0",
+            "this is no AsyncAPI 3 document",
+        ),
+        (
+            "  version: 1.0.0\n",
+            "",
+            "$.info.version: this text is missing",
+        ),
+        (
+            "    address: prices\n",
+            "",
+            "$.channels.prices.address: this text is missing",
+        ),
+        (
+            "      halt: {$ref: '#/components/messages/halt'}",
+            "      halt: {$ref: '#/components/messages/halts'}",
+            r##"$.channels.prices.messages.halt: points at "#/components/messages/halts", which is not there"##,
+        ),
+        (
+            "      - $ref: '#/channels/prices/messages/halt'",
+            "      - $ref: '#/channels/prices/messages/stop'",
+            r##"$.operations.receivePrice.messages[1]: points at "#/channels/prices/messages/stop", which is not there"##,
+        ),
+        (
+            "      - $ref: '#/channels/prices/messages/halt'",
+            "      - $ref: '#/components/messages/halt'",
+            "$.operations.receivePrice.messages[1]: is no message of the operation's channel, #/channels/prices",
+        ),
+        (
+            "    summary: Hear of a price\n    channel: {$ref: '#/channels/prices'}\n",
+            "    summary: Hear of a price\n",
+            "$.operations.receivePrice.channel: an operation must refer to its channel",
+        ),
+        (
+            "    messages:\n      - $ref: '#/channels/control/messages/beat'\n",
+            "",
+            "$.operations.receiveBeat.messages: an operation must have messages",
+        ),
+        (
+            "    action: receive\n",
+            "    action: hear\n",
+            "$.operations.sendJoin.action: must be `send` or `receive`",
+        ),
+        (
+            "      - $ref: '#/components/securitySchemes/key'",
+            "      - $ref: '#/components/securitySchemes/lock'",
+            "$.servers.main.security[0]: points at",
+        ),
+        (
+            "      payload: {$ref: '#/components/schemas/joinedPayload'}\n",
+            "",
+            "$.channels.control.messages.joinedResponse: a message must have a payload",
+        ),
+        (
+            "            grid: {$ref: '#/components/schemas/grid'}\n",
+            "            grid: {$ref: '#/components/schemas/mesh'}\n",
+            "$.components.schemas.pricePayload.properties.msg.properties.grid: points at",
+        ),
+        (
+            "reason: {type: string, enum: [news, fault], description: Why.}",
+            "reason: {type: text}",
+            r#"$.components.messages.halt.payload.properties.msg.properties.reason.type: no type of OpenAPI 3.0: "text""#,
+        ),
+        (
+            "type: [string, 'null']",
+            "type: [string, integer]",
+            "$.components.schemas.pricePayload.properties.msg.properties.before.type: no type of OpenAPI 3.0",
+        ),
+        (
+            "    requestId: {type: integer,",
+            "    requestId: {type: integer, if: {minimum: 2},",
+            "$.components.schemas.requestId.if: this keyword cannot be expressed in Rust",
+        ),
+        (
+            "    halt:\n      name",
+            "    Price: {payload: {type: string}}\n    halt:\n      name",
+            "has the same name in Rust as",
+        ),
+    ] {
+        let changed = with(old, new);
+        let told = generate(&changed, &Options::new()).unwrap_err();
+        assert!(told.to_string().contains(expected), "{new}: {told}");
+        let told = Diff::new(STREAMS, &changed).unwrap_err();
+        assert!(told.to_string().contains(expected), "{new}: {told}");
+    }
+}
+
+#[test]
+fn specs_of_two_kinds_are_not_compared() {
+    let exchange = include_str!("../../../tests/specs/exchange.yaml");
+    let kinds = "a spec of another kind: this one has `asyncapi`, the other `openapi`";
+    let told = Diff::new(exchange, STREAMS).unwrap_err().to_string();
+    assert!(told.contains(kinds), "{told}");
+    let told = vendor(Some(exchange), STREAMS).unwrap_err().to_string();
+    assert!(told.contains(kinds), "{told}");
+    let told = Samples::new(STREAMS, FixupMode::Lenient).unwrap_err();
+    assert!(told.to_string().contains("a spec of streams"), "{told}");
+    assert_eq!(Protocol::from_text(STREAMS).unwrap(), Protocol::Streams);
+    assert_eq!(Protocol::from_text(exchange).unwrap(), Protocol::Rest);
+}
+
+#[test]
+fn taking_what_is_there_changes_nothing() {
+    let ours = ours();
+    let again = take(&ours, &published(STREAMS));
+    assert_eq!(again.text, ours);
+    assert_eq!(again.needs_words, Vec::<String>::new());
+    assert_eq!(again.diff.unwrap().changes.len(), 0);
+    assert!(ours.starts_with("# Small streams: one of every construct that the differences are about.\nasyncapi: '3.0.0'\n"));
+    // The vendored spec of this project is in its form.
+    assert_eq!(take(OURS, OURS).text, OURS);
+}
+
+#[test]
+fn what_is_new_is_marked_and_what_is_gone_goes() {
+    let more = with(
+        "            old: {type: integer, format: int32, deprecated: true, description: Ignore it.}\n",
+        "            spread: {type: integer, description: Not ours., examples: [7]}\n",
+    );
+    let more = replaced(
+        &more,
+        "    halt:\n      name: halt\n",
+        "    open:\n      name: open\n      title: Theirs\n      payload: {type: string, const: o}\n    halt:\n      name: halt\n",
+    );
+    let upstream = published(&replaced(
+        &more,
+        "  prices:\n    address",
+        "  news:\n    address: news\n    messages:\n      open: {$ref: '#/components/messages/open'}\n  prices:\n    address",
+    ));
+    let taken = take(&ours(), &upstream);
+    assert_eq!(
+        taken.needs_words,
+        [
+            "$.channels.news.description",
+            "$.components.messages.open.summary",
+            "$.components.schemas.pricePayload.properties.msg.properties.spread.description",
+        ]
+    );
+    assert_eq!(taken.text.matches(NEEDED).count(), 3);
+    assert!(
+        taken
+            .text
+            .contains("  news:\n    address: news\n    description: WORDS NEEDED\n    messages:\n"),
+        "{}",
+        taken.text
+    );
+    for gone in ["Ignore it", "Theirs", "examples"] {
+        assert!(!taken.text.contains(gone), "{gone}");
+    }
+    // Once written, they are ours.
+    let written = taken.text.replace(NEEDED, "Now written.");
+    let again = take(&written, &upstream);
+    assert_eq!((again.text, again.needs_words), (written, Vec::new()));
+}
+
+#[test]
+fn the_first_spec_has_no_words() {
+    let taken = vendor(None, STREAMS).unwrap();
+    assert!(taken.diff.is_none());
+    for place in [
+        "$.info.tags[0].description",
+        "$.servers.main.description",
+        "$.channels.prices.description",
+        "$.operations.receivePrice.summary",
+        "$.components.messages.price.summary",
+        "$.components.messages.halt.payload.properties.msg.properties.reason.description",
+        "$.components.schemas.pricePayload.description",
+        "$.components.schemas.pricePayload.properties.msg.properties.at.description",
+        "$.components.securitySchemes.key.description",
+    ] {
+        assert!(
+            taken.needs_words.iter().any(|other| other == place),
+            "{place}: {:?}",
+            taken.needs_words
+        );
+    }
+}
+
+#[test]
+fn each_spec_has_a_lock_of_its_own() {
+    let lock = Lock::new(
+        &published(STREAMS),
+        "https://example.com/asyncapi.yaml",
+        "2026-01-02",
+    )
+    .unwrap();
+    assert!(lock.matches(&ours()).unwrap());
+    for (old, new) in [
+        ("address: prices", "address: price"),
+        ("const: joined", "const: join"),
+        ("name: halt", "name: halted"),
+        ("minItems: 1", "minItems: 2"),
+    ] {
+        assert!(!lock.matches(&with(old, new)).unwrap(), "{new}");
+    }
+    let mut locks = Locks::default();
+    locks.insert(Protocol::Streams, lock.clone());
+    let text = locks.to_string();
+    assert_eq!(Locks::parse(&text).unwrap(), locks);
+    assert_eq!(locks.get(Protocol::Streams), Some(&lock));
+    assert_eq!(locks.get(Protocol::Rest), None);
+}
+
+/// What is left to do, in the order of the findings.
+fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
+    let findings = Committed::new(spec, lock, None).audit().unwrap();
+    assert_eq!(findings.len(), 5);
+    findings
+        .into_iter()
+        .filter(|finding| finding.to_do.is_some())
+        .map(|finding| format!("{}: {}", finding.what, finding.found))
+        .collect()
+}
+
+#[test]
+fn the_audit_says_what_is_left_to_do() {
+    let text = include_str!("../../../../spec.lock");
+    let lock = Some(text);
+    assert_eq!(left(OURS, lock), Vec::<String>::new());
+    let unworded = OURS.replacen("      summary: Public trade in a market\n", "", 1);
+    assert_eq!(left(&unworded, lock), ["described: 1 places need words"]);
+    let bent = OURS.replacen("            - clock\n", "", 2);
+    assert_eq!(
+        left(&bent, lock),
+        [
+            "fixups: the fixup `book_clock_is_new` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
+            "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
+        ]
+    );
+    let newer = replaced(OURS, "version: '2.0.0'", "version: '99.0.0'");
+    assert_eq!(
+        left(&newer, lock),
+        ["locked: the lock is of version 2.0.0, the spec of 99.0.0"]
+    );
+    assert_eq!(left(OURS, None), ["locked: there is no lock"]);
+    let of_calls = text.split("asyncapi:\n").next();
+    assert_eq!(
+        left(OURS, of_calls),
+        ["locked: there is no lock under `asyncapi`"]
+    );
+}

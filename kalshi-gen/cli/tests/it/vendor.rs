@@ -1,0 +1,351 @@
+//! Taking a published spec: its structure, our words and own members, one form, one order.
+
+use kalshi_gen::Protocol;
+use kalshi_gen_cli::{Committed, Format, Lock, Locks, Vendored, vendor};
+use serde_json::Value;
+
+const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
+const NEEDED: &str = "WORDS NEEDED";
+
+/// Ours: the exchange in its one form.
+fn ours() -> String {
+    take(EXCHANGE, &with("openapi: 3.0.0", "openapi: 3.0.0")).text
+}
+
+fn with(old: &str, new: &str) -> String {
+    assert_eq!(EXCHANGE.matches(old).count(), 1, "{old}");
+    EXCHANGE.replace(old, new)
+}
+
+fn take(ours: &str, upstream: &str) -> Vendored {
+    vendor(Some(ours), upstream).unwrap()
+}
+
+/// The words and own members of a spec taken away, and those of somebody else put in.
+fn published(spec: &str) -> String {
+    let ours = ["description: ", "summary: ", "title: "];
+    let lines = spec
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("x-") && !line.starts_with('#'))
+        .map(|line| {
+            let mut line = line.to_owned();
+            for key in ours {
+                if let Some((head, tail)) = line.clone().split_once(key) {
+                    let end = tail.find([',', '}']).unwrap_or(tail.len());
+                    let rest = &tail[end..];
+                    line = format!("{head}{key}Theirs{rest}");
+                }
+            }
+            line + "\n"
+        });
+    lines.collect::<String>().replace("|-\n", "").replace(
+        "Theirs\n        Places an order.\n\n        **Rate limit:** 10 tokens per request.\n",
+        "Theirs\n",
+    )
+}
+
+#[test]
+fn taking_what_is_there_changes_nothing() {
+    let ours = ours();
+    let again = take(&ours, &published(EXCHANGE));
+    assert_eq!(again.text, ours);
+    assert_eq!(again.needs_words, Vec::<String>::new());
+    assert_eq!(again.diff.unwrap().changes.len(), 0);
+    assert!(!again.text.contains("Theirs"));
+    assert!(again.text.starts_with("# A small exchange: one of every construct that the differences are about.\nopenapi: '3.0.0'\n"));
+    // The vendored spec of this project is in its form.
+    let vendored = include_str!("../../../../openapi.yaml");
+    assert_eq!(take(vendored, vendored).text, vendored);
+}
+
+#[test]
+fn the_order_upstream_writes_in_does_not_matter() {
+    fn reversed(node: &Value) -> String {
+        match node {
+            Value::Object(members) => {
+                let members: Vec<_> = members
+                    .iter()
+                    .rev()
+                    .map(|(key, value)| {
+                        format!("{}: {}", Value::from(key.as_str()), reversed(value))
+                    })
+                    .collect();
+                format!("{{{}}}", members.join(", "))
+            }
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                let items: Vec<_> = items.iter().rev().map(reversed).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Array(items) => format!(
+                "[{}]",
+                items.iter().map(reversed).collect::<Vec<_>>().join(", ")
+            ),
+            leaf => leaf.to_string(),
+        }
+    }
+    let ours = ours();
+    let spec = kalshi_gen::Samples::new(EXCHANGE, kalshi_gen::FixupMode::Lenient).unwrap();
+    assert_eq!(take(&ours, &reversed(spec.spec())).text, ours);
+}
+
+#[test]
+fn parameters_and_odd_lists_are_taken_as_published() {
+    let limit = "        - $ref: '#/components/parameters/Limit'\n";
+    let cursor = "        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n";
+    let swapped = with(&format!("{limit}{cursor}"), &format!("{cursor}{limit}"));
+    let taken = take(&ours(), &published(&swapped));
+    let told: Vec<_> = taken
+        .diff
+        .unwrap()
+        .changes
+        .into_iter()
+        .map(|change| change.text)
+        .collect();
+    assert_eq!(told, ["is another, which no type and no call shows"]);
+    assert!(taken.needs_words.is_empty());
+    let list = &taken.text[taken.text.find("operationId: GetOrders").unwrap()..];
+    assert!(list.find("- name: cursor").unwrap() < list.find("parameters/Limit'").unwrap());
+    // Values that stand twice are one.
+    let twice = take(
+        &ours(),
+        &published(&with("enum: [bid, ask]", "enum: [bid, ask, bid]")),
+    );
+    assert!(
+        twice
+            .text
+            .contains("      enum:\n        - bid\n        - ask\n\n"),
+        "{}",
+        twice.text
+    );
+}
+
+#[test]
+fn what_is_new_is_marked_and_what_is_gone_goes() {
+    let upstream = published(&with(
+        "        rules: {type: string, nullable: true, description: What decides it.}\n",
+        "        close_time: {type: string, description: When it closes, example: never}\n",
+    )
+    .replace("        '204': {description: Done.}", "        '204': {description: Done.}\n        '200': {description: Yes.}\n        '429': {description: Slow.}"));
+    let taken = take(&ours(), &upstream);
+    assert_eq!(
+        taken.needs_words,
+        [
+            "$.paths[\"/orders\"].delete.responses.429.description",
+            "$.components.schemas.Market.properties.close_time.description"
+        ]
+    );
+    assert_eq!(taken.text.matches(NEEDED).count(), 2);
+    // Behind the member that it follows upstream; without the words of upstream.
+    assert!(taken.text.contains("          description: When it opens.\n        close_time:\n          type: string\n          description: WORDS NEEDED\n        strike:\n"), "{}", taken.text);
+    // Most of our answers of that status say so.
+    assert!(taken.text.contains("        '200':\n          description: Success.\n        '429':\n          description: WORDS NEEDED\n"), "{}", taken.text);
+    assert!(
+        !taken.text.contains("rules")
+            && !taken.text.contains("Theirs")
+            && !taken.text.contains("never")
+    );
+    // Once written, they are ours.
+    let written = taken.text.replace(NEEDED, "Now written.");
+    let again = take(&written, &upstream);
+    assert_eq!((again.text, again.needs_words), (written, Vec::new()));
+}
+
+#[test]
+fn words_follow_what_is_called_otherwise() {
+    let upstream = published(
+        &EXCHANGE
+            .replace("schemas/Fees'", "schemas/FeeSchedule'")
+            .replace("    Fees:\n", "    FeeSchedule:\n")
+            .replace("client_order_id:", "client_order_ids:")
+            .replace("operationId: CancelAll", "operationId: CancelAllOrders")
+            .replace("  /markets/{ticker}:", "  /market/{market_ticker}:")
+            .replace("{name: ticker, in: path", "{name: market_ticker, in: path"),
+    );
+    let taken = take(&ours(), &upstream);
+    assert_eq!(taken.needs_words, Vec::<String>::new());
+    for words in [
+        "    FeeSchedule:\n      description: What a trade costs.",
+        "        client_order_ids:\n          type: string\n          description: Its id as you gave it.",
+        "      operationId: CancelAllOrders\n      summary: Cancel all orders\n      description: Cancels every order.\n      tags:\n        - orders\n      x-token-cost: 2",
+        "  /market/{market_ticker}:\n    get:\n      operationId: GetMarket\n      summary: Read a market",
+        "        - name: market_ticker\n          in: path\n          required: true\n          description: Its ticker.",
+    ] {
+        assert!(taken.text.contains(words), "{words}\n{}", taken.text);
+    }
+}
+
+#[test]
+fn a_new_operation_has_its_cost_as_data() {
+    let operation = |words: &str| {
+        format!(
+            "  /orders/batched:\n    post:\n      operationId: CreateOrders\n      summary: Theirs\n      description: {words}\n      tags: [batches]\n      responses:\n        '201': {{description: Theirs}}\ncomponents:"
+        )
+    };
+    for (words, costs, note) in [
+        (
+            "'**Rate limit:** 3 tokens per order in it.'",
+            "      x-token-cost: 3\n      x-token-cost-per-item: 3\n      x-rate-bucket: write\n",
+            "CreateOrders is new: 3 tokens an item (write), as its words state",
+        ),
+        (
+            "'**Rate limit:** 1 token per request.'",
+            "      x-token-cost: 1\n      x-rate-bucket: write\n",
+            "CreateOrders is new: 1 token (write), as its words state",
+        ),
+        (
+            "Theirs",
+            "      x-token-cost: 10\n      x-rate-bucket: write\n",
+            "CreateOrders is new: 10 tokens (write), the default, as its words state none",
+        ),
+    ] {
+        let taken = take(&ours(), &with("components:", &operation(words)));
+        assert!(taken.text.contains(costs), "{}", taken.text);
+        assert_eq!(taken.notes, [note]);
+        assert!(
+            taken
+                .text
+                .contains("  - name: batches\n    description: WORDS NEEDED\n")
+        );
+    }
+    // Where the exchange's words say otherwise than ours, a person decides.
+    let taken = take(
+        &ours(),
+        &with(
+            "description: Cancels every order.",
+            "description: '**Rate limit:** 7 tokens per request.'",
+        ),
+    );
+    assert_eq!(
+        taken.notes,
+        [
+            "CancelAll: the exchange's words state a cost of 7 tokens (write), ours is 2 tokens (write)"
+        ]
+    );
+    assert!(taken.text.contains("x-token-cost: 2\n"));
+}
+
+#[test]
+fn the_first_spec_has_no_words() {
+    let taken = vendor(None, EXCHANGE).unwrap();
+    assert!(taken.diff.is_none());
+    assert!(
+        taken
+            .text
+            .starts_with("openapi: '3.0.0'\n\ninfo:\n  title: WORDS NEEDED\n")
+    );
+    assert!(taken.needs_words.len() > 40);
+    let report = taken.report(Format::Markdown);
+    assert!(report.contains("\n- [ ] `$.info.title`\n"), "{report}");
+}
+
+#[test]
+fn comments_below_the_top_are_missed() {
+    let ours = ours().replace("\npaths:", "\n# Here they are.\npaths:");
+    assert_eq!(
+        take(&ours, EXCHANGE).notes,
+        ["1 comments below the top of the file are not kept"]
+    );
+}
+
+#[test]
+fn the_lock_knows_the_published_bytes_and_their_structure() {
+    let published = published(EXCHANGE);
+    let lock = Lock::new(&published, "https://example.com/openapi.yaml", "2026-01-02").unwrap();
+    let mut locks = Locks::default();
+    locks.insert(Protocol::Rest, lock.clone());
+    assert_eq!(Locks::parse(&locks.to_string()).unwrap(), locks);
+    assert_eq!((lock.version.as_str(), lock.sha256.len()), ("1.0.0", 64));
+    assert!(lock.matches(&ours()).unwrap());
+    assert!(
+        !lock
+            .matches(&ours().replace("maximum: 100", "maximum: 101"))
+            .unwrap()
+    );
+    assert!(
+        lock.matches(
+            &ours()
+                .replace("A market.", "One market.")
+                .replace("x-token-cost: 2", "x-token-cost: 3")
+        )
+        .unwrap()
+    );
+    assert!(
+        Locks::parse("openapi: {source: a}\n")
+            .unwrap_err()
+            .to_string()
+            .contains("`version` is missing")
+    );
+    assert!(Locks::parse("source: a\n").is_err());
+}
+
+/// What is left to do, in the order of the findings.
+fn left(committed: Committed<'_>) -> Vec<String> {
+    let findings = committed.audit().unwrap();
+    assert_eq!(findings.len(), 6);
+    findings
+        .into_iter()
+        .filter(|finding| finding.to_do.is_some())
+        .map(|finding| format!("{}: {}", finding.what, finding.found))
+        .collect()
+}
+
+#[test]
+fn the_audit_says_what_is_left_to_do() {
+    // The fixups are of this project's spec, so what is theirs is checked with that.
+    let spec = include_str!("../../../../openapi.yaml");
+    let lock = include_str!("../../../../spec.lock");
+    let surface = include_str!("../../../../tests/generated/surface.txt");
+    let all = Committed::new(spec, Some(lock), Some(surface));
+    assert_eq!(left(all), Vec::<String>::new());
+
+    let unworded = spec
+        .replacen("      summary: List public trades\n", "", 1)
+        .replacen("      x-token-cost: 10\n", "", 1);
+    assert_eq!(
+        left(Committed::new(&unworded, Some(lock), Some(surface))),
+        ["described: 1 places need words, 1 a cost or a bucket"]
+    );
+
+    let bent = spec.replacen("        - settlement_bounds_type\n", "", 1);
+    let found = left(Committed::new(&bent, Some(lock), Some(surface)));
+    assert_eq!(
+        found,
+        [
+            "fixups: the fixup `market_settlement_bounds_are_new` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
+            "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
+        ]
+    );
+
+    let locks = Locks::parse(lock).unwrap();
+    let version = &locks.get(Protocol::Rest).unwrap().version;
+    let newer = spec.replacen(&format!("version: '{version}'"), "version: '99.0.0'", 1);
+    assert_eq!(
+        left(Committed::new(&newer, Some(lock), Some(surface))),
+        [format!(
+            "locked: the lock is of version {version}, the spec of 99.0.0"
+        )]
+    );
+
+    let other = surface.replacen("operation ", "operations ", 1);
+    assert_eq!(
+        left(Committed::new(spec, Some(lock), Some(&other))),
+        ["surface: another from line 1 on"]
+    );
+    assert_eq!(
+        left(Committed::new(spec, None, None)),
+        ["locked: there is no lock", "surface: there is no snapshot"]
+    );
+
+    let clash = spec.replacen(
+        "        - self_trade_prevention_type\n      properties:",
+        "        - self_trade_prevention_type\n        - none\n      properties:",
+        1,
+    );
+    assert!(
+        Committed::new(&clash, None, None)
+            .audit()
+            .unwrap_err()
+            .to_string()
+            .contains("`none` is required and not among the members")
+    );
+}

@@ -1,0 +1,499 @@
+//! Spec in, Rust out: what small specs become, and what is refused, with its place.
+
+use kalshi_gen::{FixupMode, Options, generate};
+
+/// A spec of one operation, with the given members of it and the given schemas.
+fn spec(operation: &str, schemas: &str) -> String {
+    let indented = |text: &str, by: usize| {
+        let lines = text
+            .lines()
+            .map(|line| format!("{}{line}\n", " ".repeat(by)));
+        lines.collect::<String>()
+    };
+    format!(
+        "openapi: 3.0.0\ninfo: {{title: T, version: '1'}}\npaths:\n  /things/{{id}}:\n    get:\n      operationId: GetThing\n{}components:\n  schemas:\n{}",
+        indented(operation, 6),
+        indented(schemas, 4),
+    )
+}
+
+const PARAMETERS: &str =
+    "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n";
+const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
+
+fn with_schemas(schemas: &str) -> String {
+    spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
+}
+
+/// The code for the schemas, without white space.
+fn code(schemas: &str) -> String {
+    squeezed(&with_schemas(schemas))
+}
+
+fn squeezed(spec: &str) -> String {
+    let code = generate(spec, &Options::new())
+        .unwrap_or_else(|error| panic!("{error}\n{spec}"))
+        .rust;
+    code.split_whitespace().collect()
+}
+
+fn strict() -> Options {
+    Options::new().fixups(FixupMode::Strict)
+}
+
+fn error(spec: &str) -> String {
+    generate(spec, &Options::new()).expect_err(spec).to_string()
+}
+
+#[test]
+fn the_same_spec_gives_the_same_bytes() {
+    let spec = include_str!("../../../openapi.yaml");
+    let once = generate(spec, &strict()).unwrap().rust;
+    assert_eq!(once, generate(spec, &strict()).unwrap().rust);
+    assert!(once.len() > 100_000);
+}
+
+#[test]
+fn money_goes_by_name_wherever_it_stands() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a_dollars, c_fp, e_dollars]\n  properties:\n    a_dollars: {type: string}\n    b_dollars: {type: string, nullable: true}\n    c_fp: {type: string}\n    d_dollars: {type: array, items: {type: string}}\n    e_dollars: {type: object, additionalProperties: {type: string}}\n    f_dollars: {type: integer}\n    dollars: {type: string}\n    g_dollars: {type: array, items: {type: array, items: {type: string}}}",
+    );
+    for expected in [
+        "puba_dollars:crate::Dollars",
+        "pubb_dollars:::std::option::Option<crate::Dollars>",
+        "pubc_fp:crate::Contracts",
+        "pubd_dollars:::std::vec::Vec<crate::Dollars>",
+        "pube_dollars:::std::collections::BTreeMap<::std::string::String,crate::Dollars>",
+        "pubf_dollars:::std::option::Option<i64>",
+        "pubdollars:::std::option::Option<::std::string::String>",
+        "pubg_dollars:::std::vec::Vec<::std::vec::Vec<::std::string::String>>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn uuids_are_ids_wherever_they_stand() {
+    let code = code(
+        "Key: {type: string, format: uuid}\nThing:\n  type: object\n  required: [a]\n  properties:\n    a: {type: string, format: uuid}\n    b: {$ref: '#/components/schemas/Key'}\n    c: {type: array, items: {type: string, format: uuid}}\n    d: {type: string, format: uuid, enum: [x]}\n    e: {type: integer, format: uuid}\n    a_dollars: {type: string, format: uuid}",
+    );
+    for expected in [
+        "puba:crate::Id",
+        "pubb:::std::option::Option<crate::Id>",
+        "pubc:::std::vec::Vec<crate::Id>",
+        "pubd:::std::option::Option<ThingD>",
+        "pube:::std::option::Option<i64>",
+        "puba_dollars:::std::option::Option<crate::Dollars>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn inline_enums_have_stable_names() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [status, thing_kind, time_in_force, side]\n  properties:\n    status: {type: string, enum: [a, b]}\n    thing_kind: {type: string, enum: [c, d]}\n    time_in_force: {type: string, enum: [e, f]}\n    side: {type: string, enum: [yes, no]}\n    others: {type: array, items: {type: string, enum: [g, '']}}\n    deep: {type: object, properties: {status: {type: string, enum: [h]}}}\n    other: {$ref: '#/components/schemas/Other'}\nOther:\n  type: object\n  properties:\n    time_in_force: {type: string, enum: [e, f]}\nOutcomeSide: {type: string, enum: ['yes', 'no']}",
+    );
+    for expected in [
+        "pubstatus:ThingStatus",
+        "pubthing_kind:ThingKind",
+        "pubtime_in_force:TimeInForce",
+        "pubside:OutcomeSide",
+        "pubothers:::std::vec::Vec<ThingOthers>",
+        "pubdeep:::std::option::Option<ThingDeep>",
+        "pubstatus:::std::option::Option<ThingDeepStatus>",
+        "pubenumTimeInForce{#[doc=\"`e`\"]E,#[doc=\"`f`\"]F,",
+        "Unknown(::std::string::String)",
+        "pubenumThingOthers{#[doc=\"`g`\"]G,#[doc=\"Anemptytext.\"]Empty,",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+    assert_eq!(code.matches("pubenumTimeInForce").count(), 1);
+}
+
+#[test]
+fn bounds_defaults_and_formats_do_not_make_types() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a, b, c, d]\n  properties:\n    a: {type: integer, minimum: 1}\n    b: {type: string, maxLength: 3, pattern: '^a$'}\n    c: {type: string, format: uri}\n    d: {type: integer, format: int32, minimum: 0, maximum: 9}\n    e: {type: integer, default: 7}\n    f: {type: array, minItems: 1, maxItems: 1, items: {type: integer}, uniqueItems: true}",
+    );
+    for expected in [
+        "puba:i64",
+        "pubb:::std::string::String",
+        "pubc:::std::string::String",
+        "pubd:i32",
+        "pube:::std::option::Option<i64>",
+        "pubf:::std::vec::Vec<i64>",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn compositions_become_plain_objects() {
+    let code = code(
+        "Thing:\n  allOf:\n    - {$ref: '#/components/schemas/Base'}\n    - {type: object, required: [b], properties: {b: {type: boolean}}}\nBase: {type: object, required: [a], properties: {a: {type: integer}}}",
+    );
+    assert!(
+        code.contains("pubstructThing{#[doc=\"`a`.\"]puba:i64,#[doc=\"`b`.\"]pubb:bool"),
+        "{code}"
+    );
+}
+
+#[test]
+fn a_cursor_is_a_text_that_is_always_there() {
+    let spec = spec(
+        "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
+        "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
+    );
+    let code = squeezed(&spec);
+    assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubnext_cursor:::std::string::String"));
+    assert!(code.contains("#[serde(default,deserialize_with=\"crate::de::null_is_empty\")]pubrows:::std::vec::Vec<::std::string::String>"));
+    assert!(
+        code.contains("cursor_member:\"next_cursor\"")
+            && code.contains("items_member:::std::option::Option::Some(\"rows\")")
+    );
+    assert!(code.contains("transport::joined(__request,\"ids\",ids.as_ref())"));
+}
+
+#[test]
+fn builders_are_for_what_is_sent() {
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
+        .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
+        .replace("    get:\n", "    post:\n");
+    let code = squeezed(&spec);
+    for (name, sent) in [("Thing", false), ("Sent", true), ("Inner", true)] {
+        assert_eq!(
+            code.contains(&format!("pubfnbuilder()->builder::{name}")),
+            sent,
+            "{name}"
+        );
+    }
+    assert!(!code.contains("api-version"));
+}
+
+#[test]
+fn schemas_that_nothing_uses_are_left_out() {
+    let code = code(
+        "Thing: {type: object, properties: {a: {type: string}}}\nUnused: {type: object, properties: {a: {type: string}}}",
+    );
+    assert!(!code.contains("Unused"));
+}
+
+#[test]
+fn named_lists_and_maps_are_written_out_where_they_are_used() {
+    let code = code(
+        "Thing:\n  type: object\n  properties:\n    a: {$ref: '#/components/schemas/List'}\n    b: {allOf: [{$ref: '#/components/schemas/Map'}], description: Words.}\nList: {type: array, items: {type: integer}}\nMap: {type: object, additionalProperties: {$ref: '#/components/schemas/List'}}",
+    );
+    assert!(
+        code.contains("deserialize_with=\"crate::de::null_is_empty\")]puba:::std::vec::Vec<i64>"),
+        "{code}"
+    );
+    assert!(code.contains("deserialize_with=\"crate::de::null_values_are_empty\")]pubb:::std::collections::BTreeMap<::std::string::String,::std::vec::Vec<i64>>"), "{code}");
+}
+
+#[test]
+fn money_and_secrets_are_seen_through_references_and_formats() {
+    let code = code(
+        "Thing:\n  type: object\n  required: [a_dollars, b_fp, private_key]\n  properties:\n    a_dollars: {$ref: '#/components/schemas/Text'}\n    b_fp: {type: string, format: decimal}\n    private_key: {type: string}\nText: {type: string}",
+    );
+    for expected in [
+        "puba_dollars:crate::Dollars",
+        "pubb_fp:crate::Contracts",
+        "pubprivate_key:crate::Secret",
+    ] {
+        assert!(code.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_composition_of_compositions_takes_no_longer_than_it_should() {
+    let mut schemas = String::from(
+        "Thing: {type: object, properties: {a: {$ref: '#/components/schemas/N30'}}}\nN0: {type: object, properties: {deep: {type: integer}}}\n",
+    );
+    for level in 1..=30 {
+        let below = format!("{{$ref: '#/components/schemas/N{}'}}", level - 1);
+        schemas.push_str(&format!("N{level}: {{allOf: [{below}, {below}]}}\n"));
+    }
+    assert!(code(&schemas).contains("pubdeep:::std::option::Option<i64>"));
+}
+
+#[test]
+fn security_of_the_document_holds_where_an_operation_says_nothing() {
+    let spec = |security: &str| {
+        with_schemas("Thing: {type: object}").replace("paths:", &format!("{security}\npaths:"))
+    };
+    for (security, auth) in [
+        ("x-none: 1", false),
+        ("security: [{key: []}]", true),
+        ("security: [{key: []}, {}]", false),
+        ("security: []", false),
+    ] {
+        assert!(
+            squeezed(&spec(security)).contains(&format!("auth:{auth}")),
+            "{security}"
+        );
+    }
+}
+
+#[test]
+fn enums_without_a_type_or_with_null_are_enums() {
+    let code = code(
+        "Thing: {type: object, required: [a, b], properties: {a: {enum: [x, y]}, b: {type: string, enum: [z, null, z]}}}",
+    );
+    assert!(
+        code.contains("puba:ThingA") && code.contains("pubb:::std::option::Option<ThingB>"),
+        "{code}"
+    );
+}
+
+#[test]
+fn what_is_no_spec_is_refused_in_one_line() {
+    for (text, expected) in [
+        ("", "the document is empty"),
+        ("<!DOCTYPE html><html><body>404</body></html>", "not a spec"),
+        ("<html>\n<head><title>a: b</title></head>", "not"),
+        ("hello", "not a spec: the document is no mapping"),
+        ("a: [1", "not YAML: line "),
+        ("swagger: '2.0'\ninfo: {}", "Swagger 2 is not supported"),
+        (
+            "openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths: {}",
+            "$.openapi: OpenAPI 3.1.0 is not supported",
+        ),
+        (
+            "openapi: 3.0.0\npaths: {}",
+            "$.info.title: this text is missing",
+        ),
+        (
+            "openapi: 3.0.0\ninfo: {title: t, version: '1'}",
+            "$.paths: there are no paths",
+        ),
+        (
+            "openapi: 3.0.0\nopenapi: 3.0.0",
+            "$: `openapi` stands here twice",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.contains(expected), "{text:?}: {error}");
+        assert_eq!(error.lines().count(), 1);
+    }
+}
+
+#[test]
+fn faults_of_a_spec_are_told_with_their_place() {
+    let thing = "Thing: {type: object, properties: {a: {type: string}}}";
+    for (spec, expected) in [
+        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which is not there"##),
+        (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
+        (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
+        (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
+        (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0"),
+        (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a text"),
+        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
+        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
+        (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
+        (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
+        (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
+        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be the name of a member in Rust"),
+        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the members"),
+        (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
+        (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
+        (spec(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
+        (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
+        (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
+        (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
+        (spec(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
+        (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
+        (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
+        (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
+        (with_schemas(thing).replace("operationId: GetThing", "operationId: FromEnv"), "`FromEnv` is the name of something else in the generated code"),
+        (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: is the name of something else in the generated code"),
+        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
+        (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
+        (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
+    ] {
+        let error = error(&spec);
+        assert!(error.contains(expected), "expected {expected}\nfound {error}\n{spec}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_spec() {
+    let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
+    let error = generate(&spec, &strict()).unwrap_err().to_string();
+    assert!(
+        error.contains("no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs"),
+        "{error}"
+    );
+    let vendored =
+        include_str!("../../../openapi.yaml").replace("        - settlement_bounds_type\n", "");
+    let error = generate(&vendored, &strict()).unwrap_err().to_string();
+    assert!(
+        error.contains("`market_settlement_bounds_are_new` no longer applies"),
+        "{error}"
+    );
+}
+
+#[test]
+fn generated_lists_operations_and_types_of_a_rest_spec() {
+    let spec = with_schemas(
+        "Thing: {type: object, required: [type], properties: {type: {type: string}, kind: {type: string, enum: [a]}}}",
+    );
+    let generated = generate(&spec, &Options::new()).unwrap();
+    let [operation] = &generated.operations[..] else {
+        panic!("{:?}", generated.operations)
+    };
+    assert_eq!(
+        (&*operation.id, &*operation.method, &*operation.path),
+        ("GetThing", "GET", "/things/{id}")
+    );
+    let types: Vec<_> = generated
+        .types
+        .iter()
+        .map(|found| (&*found.name, found.fields.join(" ")))
+        .collect();
+    assert!(
+        types.contains(&("Thing", "kind type_".to_owned())),
+        "{types:?}"
+    );
+    assert!(types.contains(&("ThingKind", String::new())), "{types:?}");
+    assert_eq!(generated.warnings, []);
+}
+
+#[test]
+fn required_operations_types_and_fields_are_checked() {
+    let spec = with_schemas(
+        "Thing: {type: object, properties: {a: {type: string}, type: {type: string}}}",
+    );
+    let streams = include_str!("../specs/streams.yaml");
+    let error = |spec: &str, options: Options| generate(spec, &options).unwrap_err().to_string();
+    let present = Options::new()
+        .require_operation("GetThing")
+        .require_fields("Thing", &["a", "type"])
+        .require_fields("Thing", &[]);
+    generate(&spec, &present).unwrap();
+    assert_eq!(
+        error(&spec, present.clone().require_operation("CreateOrderV2")),
+        "operation `CreateOrderV2` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.clone().require_fields("Order", &["side"])),
+        "type `Order` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(&spec, present.require_fields("Thing", &["a", "b"])),
+        "type `Thing` has no field `b`, and hand-written code needs it"
+    );
+    let message = generate(streams, &Options::new()).unwrap();
+    let body = message
+        .types
+        .iter()
+        .find(|found| !found.fields.is_empty())
+        .unwrap();
+    let operation = &message.operations[0];
+    assert!(["send", "receive"].contains(&&*operation.method));
+    let present = Options::new()
+        .require_operation(&*operation.id)
+        .require_fields(&*body.name, &[&*body.fields[0]])
+        .require_fields("Message", &[]);
+    generate(streams, &present).unwrap();
+    assert_eq!(
+        error(streams, present.clone().require_operation("sendNothing")),
+        "operation `sendNothing` is not in the spec, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(streams, present.require_fields(&*body.name, &["nothing"])),
+        format!(
+            "type `{}` has no field `nothing`, and hand-written code needs it",
+            body.name
+        )
+    );
+}
+
+#[test]
+fn unknown_keys_are_ignored_with_a_warning() {
+    // YAML reads what follows the comma as a key of its own.
+    let plain =
+        "Thing: { type: object, properties: { position: { type: integer, description: Signed } } }";
+    let split = plain.replace("Signed", "Signed, negative short.");
+    let clean = generate(&with_schemas(plain), &Options::new()).unwrap();
+    let stray = generate(&with_schemas(&split), &Options::new()).unwrap();
+    assert_eq!(clean.warnings, []);
+    assert_eq!(stray.rust, clean.rust);
+    let [warning] = &stray.warnings[..] else {
+        panic!("{:?}", stray.warnings)
+    };
+    assert_eq!(
+        warning.path,
+        r#"$.components.schemas.Thing.properties.position["negative short."]"#
+    );
+    assert!(
+        warning.message.contains("a comma may have split"),
+        "{warning}"
+    );
+
+    let everywhere = spec(
+        "parameters:\n  - {name: id, in: path, required: true, description: Which, of many, schema: {type: string, titel: x}}\noperationid: x\nresponses:\n  '200':\n    description: ok\n    contents: {}\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n",
+        "Thing: {type: object, '$comment': fine, properties: {a: {type: array, items: {anyOf: [{type: string, Not: {}}]}}}}",
+    )
+    .replace("    get:\n", "    summery: Things\n    get:\n");
+    let paths: Vec<_> = generate(&everywhere, &Options::new())
+        .unwrap()
+        .warnings
+        .into_iter()
+        .map(|warning| warning.path)
+        .collect();
+    let get = r#"$.paths["/things/{id}"].get"#;
+    assert_eq!(
+        paths,
+        [
+            "$.components.schemas.Thing.properties.a.items.anyOf[0].Not".to_owned(),
+            r#"$.paths["/things/{id}"].summery"#.to_owned(),
+            format!("{get}.operationid"),
+            format!(r#"{get}.parameters[0]["of many"]"#),
+            format!("{get}.parameters[0].schema.titel"),
+            format!("{get}.responses.200.contents"),
+        ]
+    );
+
+    let streams = include_str!("../specs/streams.yaml").replacen(
+        "    requestId: {type: integer,",
+        "    requestId: {type: integer, positive only.,",
+        1,
+    );
+    let warnings = generate(&streams, &Options::new()).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings[0].path,
+        r#"$.components.schemas.requestId["positive only."]"#
+    );
+}
+
+#[test]
+fn keywords_that_cannot_be_expressed_are_errors() {
+    for keyword in [
+        "not: {type: string}",
+        "if: {minimum: 1}",
+        "patternProperties: {}",
+        "prefixItems: []",
+        "const: x",
+        "$defs: {}",
+        "contains: {}",
+        "dependentSchemas: {}",
+        "unevaluatedProperties: false",
+        "contentEncoding: base64",
+    ] {
+        let spec = with_schemas(&format!(
+            "Thing: {{type: object, properties: {{a: {{type: string, {keyword}}}}}}}"
+        ));
+        let (key, _) = keyword.split_once(':').unwrap();
+        assert_eq!(
+            error(&spec),
+            format!(
+                "$.components.schemas.Thing.properties.a.{key}: this keyword cannot be expressed in Rust"
+            )
+        );
+    }
+}

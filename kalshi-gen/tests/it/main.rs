@@ -1,0 +1,5 @@
+//! Tests of the generator.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod docs;
+mod generate;
