@@ -136,7 +136,7 @@ fn call(c: &mut Criterion) {
             .unwrap();
         // The whole stack, with limits that are never reached.
         let plenty = BucketLimit::new(u32::MAX, u32::MAX);
-        let limits = AccountLimits::of(Tier::Basic).with_balance(plenty);
+        let limits = AccountLimits::from_tier(Tier::Basic).with_balance(plenty);
         let limiter = Arc::new(RateLimiter::new(RateLimits::Account(limits)));
         let stack = {
             let websocket = base.replace("http", "ws");

@@ -141,7 +141,7 @@ fn frames(criterion: &mut Criterion) {
     group.bench_function("read", |bencher| {
         bencher.iter(|| {
             for text in &deltas {
-                black_box(Frame::read(text));
+                black_box(Frame::parse(text));
             }
         });
     });
@@ -163,7 +163,7 @@ fn frames(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut book = OrderBook::new();
             for text in &deltas {
-                if let Message::OrderbookDelta(delta) = Frame::read(text).message {
+                if let Message::OrderbookDelta(delta) = Frame::parse(text).message {
                     book.apply(&delta).unwrap();
                 }
             }
@@ -173,9 +173,9 @@ fn frames(criterion: &mut Criterion) {
     group.bench_function("read and feed, books that heal", |bencher| {
         bencher.iter(|| {
             let mut books = Books::new();
-            books.feed(&Frame::read(SNAPSHOT));
+            books.apply(&Frame::parse(SNAPSHOT));
             for text in &deltas {
-                black_box(books.feed(&Frame::read(text)));
+                black_box(books.apply(&Frame::parse(text)));
             }
         });
     });

@@ -32,7 +32,7 @@ impl Bare {
 fn limits(c: &mut Criterion) {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let plenty = BucketLimit::new(u32::MAX, u32::MAX);
-    let limits = AccountLimits::of(Tier::Basic).with_write(plenty);
+    let limits = AccountLimits::from_tier(Tier::Basic).with_write(plenty);
     let limiter = RateLimiter::new(RateLimits::Account(limits));
     let bare = Bare(Mutex::new((1 << 40, Instant::now())));
     let mut group = c.benchmark_group("limits");

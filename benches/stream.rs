@@ -17,7 +17,7 @@ use futures_util::{SinkExt, StreamExt};
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
     Dollars,
-    ws::{BookUpdate, Books, Channel, Frame, Message, StreamEvent},
+    ws::{BookUpdate, Books, Channel, Frame, Message, Event},
 };
 use tokio::{
     net::TcpStream,
@@ -97,9 +97,9 @@ fn delivery_on(criterion: &mut Criterion, name: &str, runtime: &Runtime) {
     drop(socket);
 
     let client = exchange.client().unwrap();
-    let stream = client.stream().channel(Channel::OrderbookDelta);
+    let stream = client.websocket().channel(Channel::OrderbookDelta);
     let mut stream = runtime.block_on(stream.market(TICKER).connect()).unwrap();
-    let is_snapshot = |event: &StreamEvent| matches!(event, StreamEvent::Message(received) if matches!(received.frame.message, Message::OrderbookSnapshot(_)));
+    let is_snapshot = |event: &Event| matches!(event, Event::Message(received) if matches!(received.frame.message, Message::OrderbookSnapshot(_)));
     while !is_snapshot(&runtime.block_on(stream.next()).unwrap().unwrap()) {}
     let mut latencies = Vec::new();
     group.bench_function("a change to a stream", |bencher| {
@@ -126,7 +126,7 @@ fn delivery_on(criterion: &mut Criterion, name: &str, runtime: &Runtime) {
     runtime.block_on(stream.shutdown());
 
     let mut books = runtime
-        .block_on(client.stream().market(TICKER).books())
+        .block_on(client.websocket().market(TICKER).books())
         .unwrap();
     while books.live(TICKER).is_none() {
         runtime.block_on(books.next());
@@ -170,7 +170,7 @@ fn memory(_: &mut Criterion) {
             r#"{{"type":"orderbook_snapshot","sid":1,"seq":{},"msg":{{"market_ticker":"KXBENCH-26NOV24-T{number}","market_id":"m","yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]}}}}"#,
             number + 1
         );
-        books.feed(&Frame::read(&text));
+        books.apply(&Frame::parse(&text));
     }
     let held = resident().saturating_sub(before);
     println!("1,000 books of 98 levels: {} KiB resident", held / 1_024);

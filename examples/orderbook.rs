@@ -20,11 +20,11 @@ use std::{
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
     Client, Dollars, PriceLevel,
-    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Outcome, StreamEvent},
+    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Event, OutcomeSide},
 };
 use ratatui::{
     DefaultTerminal, Frame,
-    crossterm::event::{self, Event, KeyCode},
+    crossterm::event::{self, KeyCode},
     layout::{Constraint, Layout},
     style::{Color, Stylize},
     text::Line,
@@ -116,7 +116,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         local = Some(exchange);
         (client, ticker, "a local exchange in this process")
     };
-    let books = client.stream().market(&market).books().await?;
+    let books = client.websocket().market(&market).books().await?;
     let result = match io::stdout().is_terminal() {
         true => watch(books, &market, place, options.events).await,
         false => print(books, &market, place, options.events.unwrap_or(100)).await,
@@ -158,15 +158,15 @@ fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
         BookUpdate::Book(BookEvent::Changed { market_ticker }) => {
             format!("       {}", quote(books.live(market_ticker)?))
         }
-        BookUpdate::Connection(StreamEvent::Disconnected { reason }) => {
+        BookUpdate::Connection(Event::Disconnected { reason }) => {
             format!("LOST   {reason}; connecting again")
         }
-        BookUpdate::Connection(StreamEvent::Gap { expected, got, .. }) => {
+        BookUpdate::Connection(Event::Gap { expected, got, .. }) => {
             format!("GAP    messages {expected} to {} are missing", got - 1)
         }
-        BookUpdate::Connection(StreamEvent::Connected) => "CONNECTED".to_owned(),
-        BookUpdate::Connection(StreamEvent::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),
-        BookUpdate::Connection(StreamEvent::Unsubscribed { error, .. }) => {
+        BookUpdate::Connection(Event::Connected) => "CONNECTED".to_owned(),
+        BookUpdate::Connection(Event::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),
+        BookUpdate::Connection(Event::Unsubscribed { error, .. }) => {
             format!("OVER   {error}")
         }
         _ => return None,
@@ -180,8 +180,8 @@ fn quote(book: &OrderBook) -> String {
     };
     format!(
         "bid {}   ask {}",
-        level(book.best_bid(Outcome::Yes)),
-        level(book.best_ask(Outcome::Yes))
+        level(book.best_bid(OutcomeSide::Yes)),
+        level(book.best_ask(OutcomeSide::Yes))
     )
 }
 
@@ -248,7 +248,7 @@ async fn draw_until_done(
             _ = frames.tick() => {
                 terminal.draw(|frame| draw(frame, books.live(market), &news, &format!(" {market} on {place} ")))?;
                 while event::poll(Duration::ZERO)? {
-                    if matches!(event::read()?, Event::Key(key) if matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)) {
+                    if matches!(event::read()?, event::Event::Key(key) if matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)) {
                         return Ok(());
                     }
                 }
@@ -271,7 +271,7 @@ fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>
                 .spread()
                 .map_or("none".to_owned(), |spread| spread.to_string());
             let mid = book
-                .mid(Outcome::Yes)
+                .mid(OutcomeSide::Yes)
                 .map_or("none".to_owned(), |mid| mid.to_string());
             Line::from(format!("LIVE   mid {mid}   spread {spread}")).fg(Color::Green)
         }
@@ -286,8 +286,8 @@ fn draw(frame: &mut Frame<'_>, book: Option<&OrderBook>, news: &VecDeque<String>
     ] {
         let levels: Vec<_> = match (book, color) {
             (None, _) => Vec::new(),
-            (Some(book), Color::Green) => book.bids(Outcome::Yes).collect(),
-            (Some(book), _) => book.asks(Outcome::Yes).collect(),
+            (Some(book), Color::Green) => book.bids(OutcomeSide::Yes).collect(),
+            (Some(book), _) => book.asks(OutcomeSide::Yes).collect(),
         };
         let rows = levels
             .iter()

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let mut books = Books::new();
     for line in text.lines() {
-        books.feed(&Frame::read(line));
+        books.apply(&Frame::parse(line));
     }
     let tickers: Vec<String> = books.market_tickers().map(str::to_owned).collect();
     for ticker in tickers {

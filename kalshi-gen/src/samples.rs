@@ -91,7 +91,7 @@ impl Samples {
             refined,
             normalized,
             ..
-        } = stages::rest(document.clone(), fixups)?;
+        } = stages::rest(document.clone(), fixups, DEFAULT_MARKER)?;
         Ok(Self {
             spec: document,
             tree: normalized.tree,

@@ -47,7 +47,7 @@ impl User {
 impl State {
     /// A new user, with money on shard 0.
     pub(crate) fn add_user(&mut self, tier: Tier, limited: bool, cents: i64) -> u32 {
-        let limits = limited.then(|| AccountLimits::of(tier));
+        let limits = limited.then(|| AccountLimits::from_tier(tier));
         let user = User {
             id: self.id(),
             communications_id: self.hexadecimal(32),

@@ -1,12 +1,10 @@
 //! Every operation of a contract, driven by the operation table: what is sent, and every form of answer. It knows no contract
 //! by name: `other_contracts.rs` runs it on others.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::collections::BTreeMap;
 
-use common::{
+use crate::common::{
     assert_signed, assert_unsigned,
     calls::{Server, arguments, call, samples},
 };

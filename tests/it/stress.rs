@@ -3,8 +3,6 @@
 //!
 //! A few thousand changes in every run; `KALSHI_STORM=1000000` makes it a million, `KALSHI_TEST_SEED` repeats one.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +12,7 @@ use std::{
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
     Dollars,
-    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Outcome, StreamEvent},
+    ws::{BookEvent, BookStream, BookUpdate, OrderBook, OutcomeSide, Event},
 };
 
 const MARKETS: usize = 1_000;
@@ -70,9 +68,9 @@ fn take(update: &BookUpdate, books: &BookStream, history: &History, seen: &mut S
         BookUpdate::Book(event) => event,
         BookUpdate::Connection(event) => {
             match event {
-                StreamEvent::Gap { .. } => seen.gaps += 1,
-                StreamEvent::Disconnected { .. } => seen.disconnected += 1,
-                StreamEvent::Resubscribed { .. } => seen.resubscribed += 1,
+                Event::Gap { .. } => seen.gaps += 1,
+                Event::Disconnected { .. } => seen.disconnected += 1,
+                Event::Resubscribed { .. } => seen.resubscribed += 1,
                 _ => {}
             }
             return;
@@ -123,7 +121,7 @@ async fn every_live_book_is_the_exchanges() {
     markets.iter().for_each(|market| history.note(market));
     let client = exchange.client().unwrap();
     let tickers = markets.iter().map(|market| market.ticker().to_owned());
-    let mut books = client.stream().markets(tickers).books().await.unwrap();
+    let mut books = client.websocket().markets(tickers).books().await.unwrap();
     let mut seen = Seen::default();
     let mut made = 0;
     while made < changes {
@@ -181,7 +179,7 @@ async fn every_live_book_is_the_exchanges() {
     );
     let sum: usize = markets
         .iter()
-        .map(|market| books.live(market.ticker()).unwrap().depth(Outcome::Yes))
+        .map(|market| books.live(market.ticker()).unwrap().depth(OutcomeSide::Yes))
         .sum();
     assert!(sum > 0);
     books.shutdown().await;

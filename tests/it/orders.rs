@@ -1,7 +1,5 @@
 //! Orders that end in knowledge: each outcome, and thousands of orders through an exchange that fails in every way.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use common::{
+use crate::common::{
     KEY_ID,
     exchange::{Exchange, Received, Reply},
     key,

@@ -1,29 +1,26 @@
 //! A stream against an exchange that the test plays itself: each promise of the connection, one by one.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod peer;
 
 use std::time::Duration;
 
 use kalshi_sdk::{
     auth::Verifier,
     ws::{
-        Backpressure, Channel, Message, Stream, StreamError, StreamEvent, SubscriptionId,
+        Backpressure, Channel, Message, Connection, ConnectionError, Event, SubscriptionId,
         messages::UpdateSubscriptionParams,
     },
 };
-use peer::{Exchange, Peer, delta, snapshot};
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Data;
 
 /// A stream of one channel that stands, its other end, and its subscription.
-async fn subscribed(exchange: &Exchange) -> (Stream, Peer, SubscriptionId) {
+async fn subscribed(exchange: &Exchange) -> (Connection, Peer, SubscriptionId) {
     let (stream, peer) = tokio::join!(
         exchange
             .client
-            .stream()
+            .websocket()
             .channel(Channel::OrderbookDelta)
             .market("KXTEST-26-A")
             .connect(),
@@ -38,19 +35,19 @@ async fn subscribed(exchange: &Exchange) -> (Stream, Peer, SubscriptionId) {
         }
     );
     let mut stream = stream.unwrap();
-    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    assert!(matches!(event(&mut stream).await, Event::Connected));
     let id = stream.subscriptions()[0].id();
     (stream, peer, id)
 }
 
-async fn event(stream: &mut Stream) -> StreamEvent {
+async fn event(stream: &mut Connection) -> Event {
     stream.next().await.unwrap().unwrap()
 }
 
 /// The `seq` of the next event, which must be a message.
-async fn seq(stream: &mut Stream) -> u64 {
+async fn seq(stream: &mut Connection) -> u64 {
     match event(stream).await {
-        StreamEvent::Message(received) => received.frame.seq.unwrap(),
+        Event::Message(received) => received.frame.seq.unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -66,7 +63,7 @@ async fn the_handshake_is_signed_and_messages_come_in_order() {
     peer.send(snapshot(1, 1)).await;
     peer.send(delta(1, 2, "0.4100", "1.00")).await;
     for expected in 1..=2 {
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!()
         };
         assert_eq!(received.subscription, Some(id));
@@ -86,7 +83,7 @@ async fn a_clock_that_is_off_is_corrected_for_the_handshake() {
     let fixed = std::sync::Arc::new(kalshi_sdk::auth::FixedClock(1_700_000_000_000));
     let exchange = Exchange::with(|builder| builder.clock(fixed)).await;
     let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_060));
-    let (stream, headers) = tokio::join!(exchange.client.stream().connect(), async {
+    let (stream, headers) = tokio::join!(exchange.client.websocket().connect(), async {
         let first = exchange.refuse(401, Some(&date)).await;
         let second = exchange.accept().await;
         [first, second.headers]
@@ -110,15 +107,15 @@ async fn a_clock_that_is_off_is_corrected_for_the_handshake() {
 async fn a_refused_handshake_is_told_with_what_the_exchange_said() {
     let exchange = Exchange::new().await;
     let (stream, _) = tokio::join!(
-        exchange.client.stream().connect(),
+        exchange.client.websocket().connect(),
         exchange.refuse(401, None)
     );
     let error = stream.unwrap_err();
     assert!(error.is_auth() && error.is_permanent(), "{error:?}");
     assert!(error.to_string().contains("NOT_FOUND"), "{error}");
     let without = kalshi_sdk::Client::builder().build().unwrap();
-    let error = Stream::connect(&without).await.unwrap_err();
-    assert!(matches!(error, StreamError::NoCredentials), "{error:?}");
+    let error = Connection::connect(&without).await.unwrap_err();
+    assert!(matches!(error, ConnectionError::NoCredentials), "{error:?}");
 }
 
 #[tokio::test]
@@ -157,7 +154,7 @@ async fn answers_are_matched_by_id_in_whatever_order_they_come() {
     added.unwrap();
     removed.unwrap();
     assert_eq!(list.unwrap()[0].channel, "orderbook_delta");
-    let StreamError::Command(error) = bad.unwrap_err() else {
+    let ConnectionError::Command(error) = bad.unwrap_err() else {
         panic!()
     };
     assert_eq!(error.code, 5);
@@ -184,7 +181,7 @@ async fn a_second_subscription_to_an_open_channel_joins_the_first() {
     let mut stream = stream;
     for expected in 1..=2 {
         assert_eq!(seq(&mut stream).await, expected);
-        let Some(Ok(StreamEvent::Message(received))) = second.next().await else {
+        let Some(Ok(Event::Message(received))) = second.next().await else {
             panic!()
         };
         assert_eq!(received.frame.seq, Some(expected));
@@ -215,7 +212,7 @@ async fn messages_before_the_acknowledgement_are_not_lost() {
         }
     );
     let mut trades = trades.unwrap();
-    let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+    let Some(Ok(Event::Message(received))) = trades.next().await else {
         panic!()
     };
     assert_eq!(received.frame.seq, Some(1));
@@ -252,14 +249,14 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
     peer.send(snapshot(7, 1)).await;
     assert!(matches!(
         event(&mut stream).await,
-        StreamEvent::Disconnected { .. }
+        Event::Disconnected { .. }
     ));
-    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    assert!(matches!(event(&mut stream).await, Event::Connected));
     match event(&mut stream).await {
-        StreamEvent::Resubscribed { subscription, sid } => assert_eq!((subscription, sid), (id, 7)),
+        Event::Resubscribed { subscription, sid } => assert_eq!((subscription, sid), (id, 7)),
         other => panic!("{other:?}"),
     }
-    let StreamEvent::Message(received) = event(&mut stream).await else {
+    let Event::Message(received) = event(&mut stream).await else {
         panic!()
     };
     assert_eq!(
@@ -277,7 +274,7 @@ async fn missing_messages_are_told() {
     }
     assert_eq!((seq(&mut stream).await, seq(&mut stream).await), (1, 2));
     match event(&mut stream).await {
-        StreamEvent::Gap {
+        Event::Gap {
             subscription,
             expected,
             got,
@@ -305,8 +302,8 @@ async fn a_silent_connection_is_dead_after_25_seconds() {
         );
     }
     match event(&mut stream).await {
-        StreamEvent::Disconnected { reason } => {
-            assert!(matches!(*reason, StreamError::Silent(_)), "{reason:?}");
+        Event::Disconnected { reason } => {
+            assert!(matches!(*reason, ConnectionError::Idle(_)), "{reason:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -322,17 +319,17 @@ async fn permanent_close_codes_end_the_stream_with_the_error() {
     // Said first, so that nobody takes books for live.
     assert!(matches!(
         event(&mut stream).await,
-        StreamEvent::Disconnected { .. }
+        Event::Disconnected { .. }
     ));
     match stream.next().await {
-        Some(Err(StreamError::Closed { code, reason })) => {
+        Some(Err(ConnectionError::Closed { code, reason })) => {
             assert_eq!((code, reason.as_str()), (4001, "because"));
         }
         other => panic!("{other:?}"),
     }
     assert!(stream.next().await.is_none());
     let error = stream.handle().list_subscriptions().await.unwrap_err();
-    assert!(matches!(error, StreamError::Ended), "{error:?}");
+    assert!(matches!(error, ConnectionError::Ended), "{error:?}");
 }
 
 #[tokio::test]
@@ -345,11 +342,11 @@ async fn a_key_that_is_not_accepted_any_more_ends_the_stream() {
     exchange.refuse(401, None).await;
     assert!(matches!(
         event(&mut stream).await,
-        StreamEvent::Disconnected { .. }
+        Event::Disconnected { .. }
     ));
     match event(&mut stream).await {
-        StreamEvent::Disconnected { reason } => assert!(
-            matches!(&*reason, StreamError::Refused { error, .. } if error.status().as_u16() == 503)
+        Event::Disconnected { reason } => assert!(
+            matches!(&*reason, ConnectionError::Rejected { error, .. } if error.status().as_u16() == 503)
         ),
         other => panic!("{other:?}"),
     }
@@ -369,12 +366,12 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
         .await;
         let (params, sid) = peer.acknowledge().await;
         assert_eq!(params["market_tickers"], json!(["KXTEST-26-A"]));
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!()
         };
         assert!(matches!(received.frame.message, Message::ErrorReply(_)));
         match event(&mut stream).await {
-            StreamEvent::Resubscribed {
+            Event::Resubscribed {
                 subscription,
                 sid: new,
             } => {
@@ -393,12 +390,12 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
     .await;
     event(&mut stream).await;
     match event(&mut stream).await {
-        StreamEvent::Unsubscribed {
+        Event::Unsubscribed {
             subscription,
             error,
         } => {
             assert_eq!(subscription, id);
-            assert!(matches!(&*error, StreamError::Command(error) if error.code == 8));
+            assert!(matches!(&*error, ConnectionError::Command(error) if error.code == 8));
         }
         other => panic!("{other:?}"),
     }
@@ -431,7 +428,7 @@ async fn commands_that_are_not_answered_fail_in_time() {
         // The connection goes in place of an answer.
     });
     let error = answer.unwrap_err();
-    assert!(matches!(error, StreamError::Disconnected), "{error:?}");
+    assert!(matches!(error, ConnectionError::Disconnected), "{error:?}");
 }
 
 #[tokio::test]
@@ -445,7 +442,7 @@ async fn an_error_without_an_id_is_the_answer_to_the_only_command_it_can_be() {
         peer.send(json!({"type": "error", "sid": 1, "seq": 1, "msg": {"code": 14, "msg": "no"}}))
             .await;
     });
-    assert!(matches!(answer, Err(StreamError::Command(error)) if error.code == 14));
+    assert!(matches!(answer, Err(ConnectionError::Command(error)) if error.code == 14));
     // Of two it is not known which it answers.
     let (one, two) = (stream.handle(), stream.handle());
     let (one, two, _) = tokio::join!(
@@ -463,8 +460,8 @@ async fn an_error_without_an_id_is_the_answer_to_the_only_command_it_can_be() {
             }
         }
     );
-    assert!(matches!(one, Err(StreamError::Command(error)) if error.code == 13));
-    assert!(matches!(two, Err(StreamError::Command(error)) if error.code == 15));
+    assert!(matches!(one, Err(ConnectionError::Command(error)) if error.code == 13));
+    assert!(matches!(two, Err(ConnectionError::Command(error)) if error.code == 15));
 }
 
 #[tokio::test(start_paused = true)]
@@ -478,7 +475,7 @@ async fn commands_that_stay_without_an_answer_time_out() {
         .handle()
         .command("update_subscription", &params.unwrap())
         .await;
-    assert!(matches!(error, Err(StreamError::Timeout(time)) if time.as_secs() == 10));
+    assert!(matches!(error, Err(ConnectionError::Timeout(time)) if time.as_secs() == 10));
 }
 
 #[tokio::test]
@@ -502,8 +499,8 @@ async fn a_slow_reader_loses_the_oldest_and_hears_of_it_while_others_go_on() {
     let (mut read, mut lagged) = (Vec::new(), 0);
     while read.last() != Some(&1_000) {
         match trades.next().await.unwrap().unwrap() {
-            StreamEvent::Message(received) => read.push(received.frame.seq.unwrap()),
-            StreamEvent::Lagged { count } => lagged += count,
+            Event::Message(received) => read.push(received.frame.seq.unwrap()),
+            Event::Lagged { count } => lagged += count,
             other => panic!("{other:?}"),
         }
     }
@@ -546,7 +543,7 @@ async fn a_reader_that_blocks_loses_nothing_and_the_connection_stays() {
     peer.send(json!({"id": command["id"], "type": "ok", "msg": []}))
         .await;
     for expected in 1..=100 {
-        let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+        let Some(Ok(Event::Message(received))) = trades.next().await else {
             panic!()
         };
         assert_eq!(received.frame.seq, Some(expected));
@@ -576,7 +573,7 @@ async fn shutdown_says_goodbye_and_drop_leaves_nothing_behind() {
     }
     assert!(matches!(
         handle.list_subscriptions().await,
-        Err(StreamError::Ended)
+        Err(ConnectionError::Ended)
     ));
 }
 
@@ -592,7 +589,7 @@ async fn malformed_and_unknown_messages_are_items() {
     peer.socket_binary(b"\xff\xfe").await;
     let mut kinds = Vec::new();
     for _ in 0..4 {
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!()
         };
         kinds.push(match received.frame.message {
@@ -611,7 +608,7 @@ async fn commands_given_while_the_connection_is_lost_wait_for_the_next() {
     drop(peer);
     assert!(matches!(
         event(&mut stream).await,
-        StreamEvent::Disconnected { .. }
+        Event::Disconnected { .. }
     ));
     let handle = stream.handle();
     let (snapshots, mut peer) = tokio::join!(handle.get_snapshots(id, ["KXTEST-26-A"]), async {
@@ -649,7 +646,7 @@ async fn an_answer_to_another_handshake_is_none() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let exchange = Exchange::new().await;
-    let (stream, _tcp) = tokio::join!(exchange.client.stream().connect(), async {
+    let (stream, _tcp) = tokio::join!(exchange.client.websocket().connect(), async {
         let mut tcp = exchange.accept_tcp().await;
         let mut request = [0; 2_048];
         _ = tcp.read(&mut request).await.unwrap();
@@ -659,7 +656,7 @@ async fn an_answer_to_another_handshake_is_none() {
         tcp
     });
     let error = stream.unwrap_err();
-    assert!(matches!(error, StreamError::Handshake(_)), "{error:?}");
+    assert!(matches!(error, ConnectionError::Handshake(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -685,7 +682,7 @@ async fn what_does_not_fit_at_once_comes_as_soon_as_there_is_room() {
         .unwrap();
     let all = async {
         for expected in 1..=60 {
-            let Some(Ok(StreamEvent::Message(received))) = trades.next().await else {
+            let Some(Ok(Event::Message(received))) = trades.next().await else {
                 panic!()
             };
             assert_eq!(received.frame.seq, Some(expected));
@@ -706,7 +703,7 @@ async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
     ] {
         let connecting = exchange
             .client
-            .stream()
+            .websocket()
             .channel(Channel::OrderbookDelta)
             .channel(Channel::Trade)
             .market("KXTEST-26-A")
@@ -722,7 +719,7 @@ async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
             peer
         });
         let mut stream = stream.unwrap();
-        assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+        assert!(matches!(event(&mut stream).await, Event::Connected));
         let first = match backpressure {
             // Not all need have come before the second acknowledgement was there.
             Backpressure::DropOldest { .. } => 1..=1,
@@ -740,7 +737,7 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
     let (mut stream, mut peer, _) = subscribed(&exchange).await;
     let mut books = kalshi_sdk::ws::Books::new();
     peer.send(snapshot(1, 1)).await;
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     assert!(books.live("KXTEST-26-A").is_some());
     let (other, _) = tokio::join!(
         stream
@@ -753,7 +750,7 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
                 .await;
         }
     );
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     // What another subscription wants as well is not taken from it.
     let (added, _) = tokio::join!(
         other.as_ref().unwrap().add_markets(["KXTEST-26-A"]),
@@ -770,7 +767,7 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
         .remove_markets(["KXTEST-26-A"])
         .await
         .unwrap();
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     assert!(books.live("KXTEST-26-A").is_some());
     let (handle, sids) = (stream.handle(), json!({"sids": [1]}));
     let (removed, _) = tokio::join!(handle.command("unsubscribe", &sids), async {
@@ -779,6 +776,6 @@ async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
             .await;
     });
     removed.unwrap();
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     assert!(books.live("KXTEST-26-A").is_none());
 }

@@ -1,8 +1,5 @@
 //! The other end of a stream, played by the test itself, step by step.
 
-#![allow(dead_code, reason = "each test file uses some of it")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-#![allow(clippy::result_large_err, reason = "the type is tungstenite's own")]
 
 use std::net::SocketAddr;
 

@@ -2,16 +2,14 @@
 //!
 //! Bodies are named `OPERATION__N.json`, refusals `OPERATION__errSTATUS__N.json`, parts of an answer
 //! `OPERATION.MEMBER__N.json`. Without the variable there is nothing to do, which is said aloud.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use common::calls::{Server, arguments, call, samples};
+use crate::common::calls::{Server, arguments, call, samples};
 use kalshi_gen::Samples;
 use kalshi_sdk::{
     Dollars, Error,

@@ -1,9 +1,7 @@
 //! The operation table beside the contract, and answers that are not whole.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
-use common::calls::{Server, arguments, call, samples};
+use crate::common::calls::{Server, arguments, call, samples};
 use kalshi_gen::Place;
 use kalshi_sdk::operation;
 use serde_json::{Value, json};

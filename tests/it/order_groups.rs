@@ -1,9 +1,7 @@
 //! The operation this project began with, to the letter: `DELETE /portfolio/order_groups/{order_group_id}`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
-use common::{KEY_ID, NOW_MS, assert_signed, client, only_request, public_key};
+use crate::common::{KEY_ID, NOW_MS, assert_signed, client, only_request, public_key};
 use kalshi_sdk::{Error, operation, types};
 use serde_json::json;
 use wiremock::{

@@ -1,9 +1,6 @@
 //! Streams on a bad network, and over a day.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod peer;
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +14,11 @@ use std::{
 use kalshi_sdk::{
     Contracts, Dollars, PriceLevel,
     ws::{
-        BookEvent, BookUpdate, Channel, OrderBook, Outcome, RedundantBooks, StaleReason, Stream,
-        StreamError, StreamEvent,
+        BookEvent, BookUpdate, Channel, OrderBook, OutcomeSide, RedundantBooks, StaleReason, Connection,
+        ConnectionError, Event,
     },
 };
-use peer::{Exchange, Peer, delta, snapshot};
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
@@ -30,10 +27,10 @@ use tokio::{
 
 const MARKET: &str = "KXTEST-26-A";
 
-async fn connect(exchange: &Exchange) -> (Stream, Peer) {
+async fn connect(exchange: &Exchange) -> (Connection, Peer) {
     let stream = exchange
         .client
-        .stream()
+        .websocket()
         .channel(Channel::OrderbookDelta)
         .market(MARKET);
     let (stream, peer) = tokio::join!(stream.connect(), async {
@@ -44,17 +41,17 @@ async fn connect(exchange: &Exchange) -> (Stream, Peer) {
     let mut stream = stream.unwrap();
     assert!(matches!(
         stream.next().await,
-        Some(Ok(StreamEvent::Connected))
+        Some(Ok(Event::Connected))
     ));
     (stream, peer)
 }
 
 /// The reason for which the connection was lost.
-async fn lost(stream: &mut Stream) -> Arc<StreamError> {
+async fn lost(stream: &mut Connection) -> Arc<ConnectionError> {
     loop {
         match stream.next().await.unwrap().unwrap() {
-            StreamEvent::Disconnected { reason } => return reason,
-            StreamEvent::Message(_) => {}
+            Event::Disconnected { reason } => return reason,
+            Event::Message(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -74,13 +71,13 @@ async fn a_half_open_connection_is_given_up_whatever_is_written_to_it() {
     });
     let began = Instant::now();
     let reason = lost(&mut stream).await;
-    assert!(matches!(*reason, StreamError::Silent(_)), "{reason:?}");
+    assert!(matches!(*reason, ConnectionError::Idle(_)), "{reason:?}");
     assert!((24..=26).contains(&began.elapsed().as_secs()));
     assert!(filling.await.unwrap().iter().all(Result::is_err));
     exchange.accept().await.acknowledge().await;
     assert!(matches!(
         stream.next().await,
-        Some(Ok(StreamEvent::Connected))
+        Some(Ok(Event::Connected))
     ));
 }
 
@@ -120,7 +117,7 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
     tcp.write_all(&frame[..100]).await.unwrap();
     sleep(Duration::from_secs(10)).await;
     tcp.write_all(&frame[100..]).await.unwrap();
-    let StreamEvent::Message(received) = stream.next().await.unwrap().unwrap() else {
+    let Event::Message(received) = stream.next().await.unwrap().unwrap() else {
         panic!()
     };
     assert_eq!(received.frame.seq, Some(2));
@@ -133,7 +130,7 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
     stamped["sending_ts_ms"] = json!(now - 2_000);
     stamped["msg"]["ts_ms"] = json!(now - 3_000);
     peer.send(stamped).await;
-    let StreamEvent::Message(received) = stream.next().await.unwrap().unwrap() else {
+    let Event::Message(received) = stream.next().await.unwrap().unwrap() else {
         panic!()
     };
     let ages = [received.age(), received.event_age()].map(|age| age.unwrap().num_milliseconds());
@@ -146,7 +143,7 @@ async fn a_stall_of_ten_seconds_is_waited_out() {
 #[tokio::test]
 async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
     let exchange = Exchange::new().await;
-    let books = exchange.client.stream().market(MARKET);
+    let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
         let mut peer = exchange.accept().await;
         peer.acknowledge().await;
@@ -161,7 +158,7 @@ async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
             match update.unwrap().unwrap() {
                 BookUpdate::Book(BookEvent::Live { .. }) if told.is_empty() => {
                     told.push("live");
-                    peer::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
+                    crate::scripted_server::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
                     peer = exchange.accept().await;
                     // A snapshot is there as soon as it is subscribed.
                     peer.acknowledge().await;
@@ -176,11 +173,11 @@ async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
                     assert!(books.live(MARKET).is_none());
                     told.push("stale");
                 }
-                BookUpdate::Connection(StreamEvent::Disconnected { reason }) => {
-                    assert!(matches!(*reason, StreamError::Broken(_)), "{reason:?}");
+                BookUpdate::Connection(Event::Disconnected { reason }) => {
+                    assert!(matches!(*reason, ConnectionError::Broken(_)), "{reason:?}");
                     told.push("disconnected");
                 }
-                BookUpdate::Connection(StreamEvent::Resubscribed { .. }) => told.push("again"),
+                BookUpdate::Connection(Event::Resubscribed { .. }) => told.push("again"),
                 _ => {}
             }
         }
@@ -192,7 +189,7 @@ async fn a_reset_in_mid_frame_is_a_lost_connection_and_the_book_heals() {
 #[tokio::test]
 async fn a_gap_is_healed_by_a_snapshot_and_a_refused_one_is_asked_for_again() {
     let exchange = Exchange::new().await;
-    let books = exchange.client.stream().market(MARKET);
+    let books = exchange.client.websocket().market(MARKET);
     let (books, mut peer) = tokio::join!(books.books(), async {
         let mut peer = exchange.accept().await;
         peer.acknowledge().await;
@@ -271,14 +268,14 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
             let gaps = u64::from(seq == 3);
             for _ in 0..=gaps {
                 let event = one.next().await.unwrap().unwrap();
-                told.extend(books.feed_event(0, &event));
+                told.extend(books.apply_event(0, &event));
             }
         }
         to_other.send(frame(seq)).await;
         let event = other.next().await.unwrap().unwrap();
-        told.extend(books.feed_event(1, &event));
+        told.extend(books.apply_event(1, &event));
         // The one that has most is given out, also while the other one does not know yet that it is behind.
-        let best = books.live(MARKET).unwrap().best_bid(Outcome::Yes).unwrap();
+        let best = books.live(MARKET).unwrap().best_bid(OutcomeSide::Yes).unwrap();
         let count = i64::try_from(seq).unwrap() * 100 - 100;
         assert_eq!(
             best,
@@ -305,18 +302,18 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
     drop(to_other);
     let event = other.next().await.unwrap().unwrap();
     assert!(matches!(
-        books.feed_event(1, &event)[..],
+        books.apply_event(1, &event)[..],
         [BookEvent::Stale { .. }]
     ));
     assert!(books.live(MARKET).is_none());
     // The gap of the first is asked for on the first.
-    assert!(books.take_requests(1).is_empty());
-    assert_eq!(books.take_requests(0)[0].market_tickers, [MARKET]);
+    assert!(books.drain_snapshot_requests(1).is_empty());
+    assert_eq!(books.drain_snapshot_requests(0)[0].market_tickers, [MARKET]);
     // Frames without a clock are told.
     to_one.send(snapshot(1, 4)).await;
     let event = one.next().await.unwrap().unwrap();
     assert!(matches!(
-        books.feed_event(0, &event)[..],
+        books.apply_event(0, &event)[..],
         [BookEvent::Live { .. }]
     ));
     assert!(books.has_no_clock(MARKET));
@@ -387,7 +384,7 @@ async fn part_of_the_day(
         match random.u32(0..2_000) {
             0 => {
                 day.resets += 1;
-                return peer::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
+                return crate::scripted_server::reset(peer.into_tcp(), &[0x81, 126, 1]).await;
             }
             1 => {
                 day.resets += 1;
@@ -436,7 +433,7 @@ async fn a_day_with_a_pause() {
             }
         }
     });
-    let mut books = client.stream().market(MARKET).books().await.unwrap();
+    let mut books = client.websocket().market(MARKET).books().await.unwrap();
     let (mut live, mut stale, mut disconnected) = (0_u32, 0_u32, 0_u32);
     let mut last = None;
     while !playing.is_finished() {
@@ -451,7 +448,7 @@ async fn a_day_with_a_pause() {
                 stale += 1;
                 assert!(books.live(MARKET).is_none());
             }
-            BookUpdate::Connection(StreamEvent::Disconnected { .. }) => disconnected += 1,
+            BookUpdate::Connection(Event::Disconnected { .. }) => disconnected += 1,
             _ => {}
         }
         if let Some(book) = books.live(MARKET) {
@@ -481,8 +478,8 @@ async fn a_day_with_a_pause() {
 #[tokio::test]
 async fn books_are_not_kept_by_prices_of_the_other_side() {
     let exchange = Exchange::new().await;
-    let stream = exchange.client.stream().market(MARKET);
+    let stream = exchange.client.websocket().market(MARKET);
     let stream = stream.params(|params| params.use_yes_price(true));
     let error = stream.books().await.unwrap_err();
-    assert!(matches!(error, StreamError::Invalid(_)), "{error:?}");
+    assert!(matches!(error, ConnectionError::Invalid(_)), "{error:?}");
 }

@@ -1,14 +1,12 @@
 //! The life of a request between the call and its answer: tokens, tries, time. What the README's table says, row by row.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use common::{
+use crate::common::{
     KEY_ID,
     exchange::{Exchange, Received, Reply},
     key,
@@ -174,7 +172,7 @@ async fn what_was_never_connected_is_tried_again_whatever_it_is() {
     let base = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
     let client = Client::builder()
-        .environment(common::environment(&base))
+        .environment(crate::common::environment(&base))
         .credentials(Credentials::new(KEY_ID, key()).unwrap())
         .retry(quick())
         .build()
@@ -261,12 +259,12 @@ async fn the_time_for_the_call_ends_all_tries() {
 
 /// Writes that hardly come back while a test runs.
 fn slow(capacity: u32) -> AccountLimits {
-    AccountLimits::of(Tier::Basic).with_write(BucketLimit::new(1, capacity))
+    AccountLimits::from_tier(Tier::Basic).with_write(BucketLimit::new(1, capacity))
 }
 
 /// A tier, small enough to run dry.
 fn small() -> AccountLimits {
-    AccountLimits::of(Tier::Basic)
+    AccountLimits::from_tier(Tier::Basic)
         .with_write(BucketLimit::new(10, 20))
         .with_read(BucketLimit::new(1000, 20))
 }
@@ -286,7 +284,7 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
     let error = write(&clone.with_max_wait(Duration::from_millis(500)))
         .await
         .unwrap_err();
-    let wait = error.would_wait().unwrap();
+    let wait = error.local_rate_limit().and_then(|limit| limit.wait()).unwrap();
     assert!(
         wait > Duration::from_millis(500) && wait <= Duration::from_secs(1),
         "{wait:?}"
@@ -300,7 +298,7 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
         "{error}"
     );
     let never = write(&clone.with_max_wait(Duration::ZERO)).await;
-    assert!(never.unwrap_err().would_wait().is_some());
+    assert!(never.unwrap_err().local_rate_limit().and_then(|limit| limit.wait()).is_some());
     client.get_account_api_limits().send().await.unwrap_err();
     assert_eq!(exchange.count(), 3);
     let start = Instant::now();
@@ -315,7 +313,7 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
         (
             snapshot.write.waits,
             snapshot.write.waiting,
-            snapshot.write.refusals
+            snapshot.write.rejections
         ),
         (1, 0, 0)
     );
@@ -418,7 +416,7 @@ async fn a_batch_costs_as_much_as_its_items() {
     );
     assert_eq!(
         (
-            error.would_wait(),
+            error.local_rate_limit().and_then(|limit| limit.wait()),
             error.may_have_reached_exchange(),
             exchange.count()
         ),
@@ -437,10 +435,10 @@ async fn a_refusal_empties_our_view_of_that_bucket_alone() {
     write(&client).await.unwrap_err();
     let snapshot = client.rate_limiter().snapshot();
     assert_eq!(
-        (snapshot.write.tokens / 10, snapshot.write.refusals),
+        (snapshot.write.tokens / 10, snapshot.write.rejections),
         (0, 1)
     );
-    assert_eq!((snapshot.read.tokens, snapshot.read.refusals), (400, 0));
+    assert_eq!((snapshot.read.tokens, snapshot.read.rejections), (400, 0));
 }
 
 #[tokio::test]
@@ -639,7 +637,7 @@ async fn calls_given_up_at_any_point_leak_nothing() {
         _ => Reply::json(200, &balance()),
     })
     .await;
-    let limits = AccountLimits::of(Tier::Basic).with_balance(BucketLimit::new(2000, 20));
+    let limits = AccountLimits::from_tier(Tier::Basic).with_balance(BucketLimit::new(2000, 20));
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(limits))
         .retry(quick())
@@ -680,7 +678,7 @@ async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
         .unwrap();
     let error = write(&client).await.unwrap_err();
     assert!(
-        error.is_rate_limited() && error.held_back().is_none(),
+        error.is_rate_limited() && error.local_rate_limit().is_none(),
         "{error}"
     );
     assert_eq!(exchange.count(), 1);

@@ -1,15 +1,7 @@
 //! What the tests share: a local server, a key, a client.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-pub mod calls;
-pub mod exchange;
+pub(crate) mod calls;
+pub(crate) mod exchange;
 
 use std::sync::OnceLock;
 

@@ -1,35 +1,32 @@
 //! What subscriptions share, give up and keep over connections, against an exchange that the test plays itself.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod peer;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use kalshi_sdk::ws::{
-    Backpressure, Books, Channel, Frame, Stream, StreamError, StreamEvent, Subscription,
+    Backpressure, Books, Channel, Frame, Connection, ConnectionError, Event, Subscription,
 };
-use peer::{Exchange, Peer, delta, snapshot};
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::{Value, json};
 
 const A: &str = "KXTEST-26-A";
 const B: &str = "KXTEST-26-B";
 
 /// A stream without subscriptions, and its other end.
-async fn connected(exchange: &Exchange) -> (Stream, Peer) {
-    let (stream, peer) = tokio::join!(Stream::connect(&exchange.client), exchange.accept());
+async fn connected(exchange: &Exchange) -> (Connection, Peer) {
+    let (stream, peer) = tokio::join!(Connection::connect(&exchange.client), exchange.accept());
     let mut stream = stream.unwrap();
-    assert!(matches!(event(&mut stream).await, StreamEvent::Connected));
+    assert!(matches!(event(&mut stream).await, Event::Connected));
     (stream, peer)
 }
 
-async fn event(stream: &mut Stream) -> StreamEvent {
+async fn event(stream: &mut Connection) -> Event {
     stream.next().await.unwrap().unwrap()
 }
 
 async fn subscribe(
-    stream: &Stream,
+    stream: &Connection,
     peer: &mut Peer,
     channel: Channel,
     markets: &[&str],
@@ -56,10 +53,10 @@ fn named(command: &Value) -> (Value, Value) {
 }
 
 /// Loses the connection, and gives the other end of the next one.
-async fn again(exchange: &Exchange, stream: &mut Stream, peer: Peer) -> Peer {
+async fn again(exchange: &Exchange, stream: &mut Connection, peer: Peer) -> Peer {
     drop(peer);
     let peer = exchange.accept().await;
-    while !matches!(event(stream).await, StreamEvent::Connected) {}
+    while !matches!(event(stream).await, Event::Connected) {}
     peer
 }
 
@@ -70,23 +67,23 @@ async fn whoever_leaves_a_shared_channel_hears_of_it() {
     let first = subscribe(&stream, &mut peer, Channel::OrderbookDelta, &[A]).await;
     let mut books = Books::new();
     peer.send(snapshot(1, 1)).await;
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     assert!(books.live(A).is_some());
     let joining = stream
         .subscribe(Channel::OrderbookDelta)
         .market(A)
         .open(Backpressure::default());
     let (_second, _) = tokio::join!(joining, ok(&mut peer, 1, &[A]));
-    books.feed_event(&event(&mut stream).await);
+    books.apply_event(&event(&mut stream).await);
     assert!(books.live(A).is_some());
     let id = first.id();
     first.unsubscribe().await.unwrap();
     let left = event(&mut stream).await;
     assert!(
-        matches!(left, StreamEvent::Left { subscription, sid: 1 } if subscription == id),
+        matches!(left, Event::Detached { subscription, sid: 1 } if subscription == id),
         "{left:?}"
     );
-    books.feed_event(&left);
+    books.apply_event(&left);
     assert_eq!(books.live(A), None, "its changes come elsewhere");
 }
 
@@ -139,14 +136,14 @@ async fn a_market_that_is_refused_leaves_a_subscription_waiting() {
     // With nothing to add, and nothing to take a snapshot of, nothing is waited for.
     trades.add_markets([] as [&str; 0]).await.unwrap();
     let snapshots = trades.get_snapshots([A]).await;
-    assert!(matches!(snapshots, Err(StreamError::Invalid(_))));
+    assert!(matches!(snapshots, Err(ConnectionError::Invalid(_))));
     let (refused, ()) = tokio::join!(trades.add_markets(["NONE"]), async {
         let command = peer.command().await;
         assert_eq!(command["params"]["market_tickers"], json!(["NONE"]));
         peer.send(json!({"id": command["id"], "type": "error", "msg": {"code": 11, "msg": "no"}}))
             .await;
     });
-    assert!(matches!(refused, Err(StreamError::Command(error)) if error.code == 11));
+    assert!(matches!(refused, Err(ConnectionError::Command(error)) if error.code == 11));
     let (added, ()) = tokio::join!(trades.add_markets([B]), async {
         let (params, sid) = peer.acknowledge().await;
         assert_eq!(params["market_tickers"], json!([B]));
@@ -251,7 +248,7 @@ async fn an_acknowledgement_counts_in_the_route_it_makes() {
     peer.send(delta(1, 4, "0.40", "1.00")).await;
     let mut last = 0;
     while last != 4 {
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!("a gap that is none")
         };
         last = received.frame.seq.unwrap();
@@ -265,7 +262,7 @@ async fn messages_do_not_wait_for_a_subscription_that_nobody_wants_any_more() {
     // It is never answered.
     let unanswered = stream.subscribe(Channel::Ticker).send().await;
     assert!(
-        matches!(unanswered, Err(StreamError::Timeout(_))),
+        matches!(unanswered, Err(ConnectionError::Timeout(_))),
         "{unanswered:?}"
     );
     peer.send(delta(1, 10, "0.40", "1.00")).await;
@@ -275,7 +272,7 @@ async fn messages_do_not_wait_for_a_subscription_that_nobody_wants_any_more() {
     }
     peer.send(delta(1, 11, "0.40", "1.00")).await;
     for expected in [10, 11] {
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!()
         };
         assert_eq!(received.frame.seq, Some(expected));
@@ -298,9 +295,9 @@ async fn messages_do_not_wait_for_a_subscription_that_was_refused() {
             .await;
         peer.send(delta(1, 11, "0.40", "1.00")).await;
     });
-    assert!(matches!(refused, Err(StreamError::Command(_))));
+    assert!(matches!(refused, Err(ConnectionError::Command(_))));
     for expected in [10, 11] {
-        let StreamEvent::Message(received) = event(&mut stream).await else {
+        let Event::Message(received) = event(&mut stream).await else {
             panic!()
         };
         assert_eq!(received.frame.seq, Some(expected));
@@ -328,7 +325,7 @@ async fn one_market_is_a_list_of_one() {
     let subscribing = subscribing.params(|params| params.market_id("7".to_owned()));
     let (by_id, _) = tokio::join!(subscribing.send(), peer.acknowledge());
     let refused = by_id.unwrap().add_markets([A]).await;
-    assert!(matches!(refused, Err(StreamError::Invalid(_))));
+    assert!(matches!(refused, Err(ConnectionError::Invalid(_))));
 }
 
 #[tokio::test]
@@ -340,13 +337,13 @@ async fn no_snapshot_is_asked_for_of_what_was_removed() {
     for (seq, ticker) in [(1, A), (2, B)] {
         let mut frame = snapshot(1, seq);
         frame["msg"]["market_ticker"] = json!(ticker);
-        books.feed(&Frame::read(&frame.to_string()));
+        books.apply(&Frame::parse(&frame.to_string()));
     }
     let (removed, _) = tokio::join!(subscription.remove_markets([B]), ok(&mut peer, 1, &[A]));
     removed.unwrap();
     // The acknowledgement did not reach the books.
-    books.feed(&Frame::read(&delta(1, 4, "0.40", "1.00").to_string()));
-    let requests = books.take_requests();
+    books.apply(&Frame::parse(&delta(1, 4, "0.40", "1.00").to_string()));
+    let requests = books.drain_snapshot_requests();
     assert_eq!(requests[0].market_tickers, [A, B]);
     let handle = stream.handle();
     let (_, ()) = tokio::join!(handle.send_request(&requests[0]), async {
@@ -375,7 +372,7 @@ async fn no_snapshot_is_asked_for_of_what_was_removed() {
     frame["msg"]["market_ticker"] = json!(B);
     peer.send(frame).await;
     let mut stream = stream;
-    while !matches!(event(&mut stream).await, StreamEvent::Message(received) if received.frame.seq == Some(9))
+    while !matches!(event(&mut stream).await, Event::Message(received) if received.frame.seq == Some(9))
     {
     }
     let asking = ask();
@@ -400,7 +397,7 @@ async fn messages_of_a_shared_channel_bear_one_subscription_on_every_connection(
     }
     peer.send(delta(1, 1, "0.40", "1.00")).await;
     loop {
-        if let StreamEvent::Message(received) = event(&mut stream).await {
+        if let Event::Message(received) = event(&mut stream).await {
             assert_eq!(received.subscription, Some(first.id()));
             assert_ne!(received.subscription, Some(second.id()));
             break;

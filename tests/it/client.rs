@@ -1,7 +1,5 @@
 //! The client between a call and its answer: credentials, timeouts, refusals in every wording, decode errors, redirects.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     error::Error as _,
@@ -11,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{assert_signed, assert_unsigned, builder, calls::Server, client, environment};
+use crate::common::{assert_signed, assert_unsigned, builder, calls::Server, client, environment};
 use kalshi_sdk::{
     Client, ConfigError, Environment, RetryPolicy, operation::Operation, reqwest,
     reqwest_middleware,
@@ -40,7 +38,7 @@ fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
     Client::builder()
         .retry(RetryPolicy::none())
         .environment(environment(base))
-        .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap())
+        .credentials(kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap())
 }
 
 #[tokio::test]
@@ -589,7 +587,7 @@ async fn an_http_client_of_ones_own_is_used_and_excludes_what_it_decides() {
 #[test]
 fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
     let builder = Client::builder()
-        .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap());
+        .credentials(kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap());
     let shown = format!("{builder:?}");
     let client = builder.build().unwrap();
     assert_eq!(*client.environment(), Environment::Demo);
@@ -598,7 +596,7 @@ fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
         client.get_balance(),
         client
     );
-    assert!(!shown.contains(common::KEY_ID), "{shown}");
+    assert!(!shown.contains(crate::common::KEY_ID), "{shown}");
 }
 
 #[test]

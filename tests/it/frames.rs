@@ -1,7 +1,5 @@
 //! Frames of the streams become their own messages: those recorded, and every sample of the contract.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::{env, fs, path::Path, sync::LazyLock};
 
@@ -34,7 +32,7 @@ fn every_sample_of_every_message_is_read() {
     messages.dedup();
     assert_eq!(messages.len(), 38, "{messages:?}");
     for (message, sample) in &frames {
-        let frame = Frame::read(&sample.body.to_string());
+        let frame = Frame::parse(&sample.body.to_string());
         assert_eq!(
             (frame.id, frame.sid, frame.seq),
             (Some(7), Some(8), Some(9))
@@ -55,13 +53,13 @@ fn every_sample_of_every_message_is_read() {
 #[test]
 fn the_type_may_come_behind_the_body() {
     let msg = r#""msg":{"market_ticker":"KXTEST-26-A","market_id":"m","price_dollars":"0.96","delta_fp":"-54.00","side":"yes"}"#;
-    let first = Frame::read(&format!(
+    let first = Frame::parse(&format!(
         r#"{{"type":"orderbook_delta","sid":2,"seq":3,{msg}}}"#
     ));
-    let last = Frame::read(&format!(
+    let last = Frame::parse(&format!(
         r#"{{{msg},"seq":3,"sid":2,"type":"orderbook_delta"}}"#
     ));
-    let escaped = Frame::read(&format!(
+    let escaped = Frame::parse(&format!(
         r#"{{"\u0074ype":"orderbook\u005fdelta","sid":2,"seq":3,{msg}}}"#
     ));
     let Message::OrderbookDelta(delta) = &first.message else {
@@ -79,7 +77,7 @@ fn the_type_may_come_behind_the_body() {
 fn acknowledgements_are_told_apart() {
     let read = |msg: Value| {
         variant(
-            &Frame::read(
+            &Frame::parse(
                 &json!({ "type": "ok", "id": 1, "sid": 1, "seq": 2, "msg": msg }).to_string(),
             )
             .message,
@@ -101,7 +99,7 @@ fn acknowledgements_are_told_apart() {
     let updated = |event: &str| {
         let msg = json!({ "market_ticker": "A", "event_type": event });
         variant(
-            &Frame::read(
+            &Frame::parse(
                 &json!({ "type": "market_lifecycle_v2", "sid": 1, "seq": 2, "msg": msg })
                     .to_string(),
             )
@@ -115,7 +113,7 @@ fn acknowledgements_are_told_apart() {
 #[test]
 fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
     let news = r#"{"type":"weather","sid":3,"seq":4,"msg":{"rain":true}}"#;
-    let frame = Frame::read(news);
+    let frame = Frame::parse(news);
     let Message::Unknown(unknown) = &frame.message else {
         panic!("{frame:?}")
     };
@@ -146,7 +144,7 @@ fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
         ("[]", "$", None),
         ("", "$", None),
     ] {
-        let frame = Frame::read(text);
+        let frame = Frame::parse(text);
         let Message::Malformed(malformed) = &frame.message else {
             panic!("{frame:?}")
         };
@@ -158,7 +156,7 @@ fn what_is_not_known_is_kept_and_what_is_broken_says_where() {
 #[test]
 fn books_hold_exact_levels() {
     let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.0800","300.00"],["0.2200","333.25"]]}}"#;
-    let Message::OrderbookSnapshot(book) = Frame::read(text).message else {
+    let Message::OrderbookSnapshot(book) = Frame::parse(text).message else {
         panic!()
     };
     assert_eq!(
@@ -206,7 +204,7 @@ fn recorded_frames_are_their_own_messages() {
                     .into_iter()
                     .find(|value| value["type"].is_string());
                 let Some(value) = frame else { continue };
-                let frame = Frame::read(&value.to_string());
+                let frame = Frame::parse(&value.to_string());
                 let known = !matches!(frame.message, Message::Unknown(_) | Message::Malformed(_));
                 assert!(known, "{name}: {frame:?}");
                 assert_eq!(frame.message.kind(), value["type"], "{name}");
@@ -240,7 +238,7 @@ proptest! {
         }
         text.insert_str(from, &junk);
         for text in [&text, &text[..from], &junk] {
-            if let Message::Malformed(malformed) = Frame::read(text).message {
+            if let Message::Malformed(malformed) = Frame::parse(text).message {
                 prop_assert_eq!(&malformed.raw, text);
                 prop_assert!(malformed.path.starts_with('$'));
             }

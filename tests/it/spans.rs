@@ -1,11 +1,9 @@
 //! What the span of a call carries. Alone in its program: a subscriber is per thread, but what it listens to is cached for all.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::calls::Server;
+use crate::common::calls::Server;
 use serde_json::json;
 
 #[tokio::test]
@@ -67,7 +65,7 @@ async fn a_span_tells_operation_method_path_status_and_duration() {
     assert!(field("duration_ms").is_some());
     let all = format!("{fields:?}");
     assert!(
-        !all.contains(common::KEY_ID) && !all.contains("not_found"),
+        !all.contains(crate::common::KEY_ID) && !all.contains("not_found"),
         "{all}"
     );
 }

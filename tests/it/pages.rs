@@ -1,14 +1,12 @@
 //! Lists page by page: to the end, in circles, through faults, ahead of the reader, and in little memory.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use common::{
+use crate::common::{
     calls::{arguments, samples},
     exchange::{Exchange, Received, Reply},
 };
@@ -280,11 +278,11 @@ async fn every_paged_operation_is_walked_by_its_own_names() {
         .await;
         let client = Client::builder()
             .environment(exchange.environment())
-            .credentials(kalshi_sdk::Credentials::new(common::KEY_ID, common::key()).unwrap())
+            .credentials(kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap())
             .rate_limits(RateLimits::Unlimited)
             .build()
             .unwrap();
-        let count = common::calls::pages(&client, paged.id, &arguments(&samples, paged.id))
+        let count = crate::common::calls::pages(&client, paged.id, &arguments(&samples, paged.id))
             .await
             .unwrap();
         assert_eq!(count, 2, "{paged}");

@@ -45,11 +45,11 @@ async fn next<T: Page>(pages: &mut Pages<T>) -> Result<Option<T>, Error> {
         .transpose()
 }
 
-include!("../generated/calls.rs");
+include!("../../generated/calls.rs");
 
 /// The samples of the vendored contract.
 pub fn samples() -> Samples {
-    Samples::new(include_str!("../../openapi.yaml"), FixupMode::Strict).unwrap()
+    Samples::new(include_str!("../../../openapi.yaml"), FixupMode::Strict).unwrap()
 }
 
 /// What the setters of `id` take: every parameter, and the body.

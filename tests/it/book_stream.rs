@@ -1,14 +1,11 @@
 //! What a stream that keeps books asks for, against an exchange that the test plays itself.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod peer;
 
 use std::time::Duration;
 
-use kalshi_sdk::ws::{BookStream, BookUpdate, Message, StreamEvent};
-use peer::{Exchange, Peer, delta, snapshot};
+use kalshi_sdk::ws::{BookStream, BookUpdate, Message, Event};
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -18,7 +15,7 @@ const BAD: &str = "KXTEST-26-B";
 /// The books of two markets, and their exchange.
 async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
     let (books, peer) = tokio::join!(
-        exchange.client.stream().market(GOOD).market(BAD).books(),
+        exchange.client.websocket().market(GOOD).market(BAD).books(),
         async {
             let mut peer = exchange.accept().await;
             peer.acknowledge().await;
@@ -189,7 +186,7 @@ async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
     // It may as well have been a fill.
     peer.send_text(r#"{"type":"fill","sid":"#.to_owned()).await;
     loop {
-        if let BookUpdate::Connection(StreamEvent::Message(received)) =
+        if let BookUpdate::Connection(Event::Message(received)) =
             books.next().await.unwrap().unwrap()
         {
             assert!(matches!(received.frame.message, Message::Malformed(_)));

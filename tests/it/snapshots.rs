@@ -1,13 +1,12 @@
 //! What is made from the contract and committed is current: the public surface, for review, and the calls of the tests.
 //!
 //! `UPDATE=1 cargo test --test current` brings both up to date.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path};
 
 use kalshi_gen::{FixupMode, Samples};
 
-const CONTRACT: &str = include_str!("../openapi.yaml");
+const CONTRACT: &str = include_str!("../../openapi.yaml");
 
 #[test]
 fn the_committed_calls_are_those_of_the_contract() {

@@ -1,14 +1,12 @@
 //! What holds for any input: money survives print and parse, and no bytes make an answer panic.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 
 use std::{
     cell::RefCell,
     hash::{BuildHasher, Hasher, RandomState},
 };
 
-use common::calls::{Server, arguments, call, samples};
+use crate::common::calls::{Server, arguments, call, samples};
 use kalshi_sdk::{Contracts, Dollars, MoneyError, operation};
 use proptest::{
     prelude::*,

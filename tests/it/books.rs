@@ -4,8 +4,6 @@
 //! A quick run has 50 markets and 20,000 changes. `KALSHI_STORM=1000000` makes it long, with 1,000 markets; the seed is printed, and
 //! `KALSHI_TEST_SEED` repeats one.
 
-#![cfg(feature = "ws")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +12,7 @@ use std::{
 
 use kalshi_sdk::{
     Contracts, Dollars,
-    ws::{BookEvent, Books, Frame, Message, OrderBook, Outcome, SnapshotRequest, StaleReason},
+    ws::{BookEvent, Books, Frame, Message, OrderBook, OutcomeSide, SnapshotRequest, StaleReason},
 };
 
 /// The exchange: its books, and the frames of one subscription.
@@ -86,7 +84,7 @@ impl Exchange {
                 .collect();
             levels.join(",")
         };
-        let (yes, no) = (side(Outcome::Yes), side(Outcome::No));
+        let (yes, no) = (side(OutcomeSide::Yes), side(OutcomeSide::No));
         format!(
             r#"{{"type":"orderbook_snapshot","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"{}","market_id":"m","yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]}}}}"#,
             market.ticker
@@ -97,9 +95,9 @@ impl Exchange {
     fn change(&mut self) -> String {
         let index = self.random.usize(..self.markets.len());
         let outcome = if self.random.bool() {
-            Outcome::Yes
+            OutcomeSide::Yes
         } else {
-            Outcome::No
+            OutcomeSide::No
         };
         let market = &mut self.markets[index];
         let levels: Vec<_> = market.book.bids(outcome).collect();
@@ -119,7 +117,7 @@ impl Exchange {
         if market.history.len() > 64 {
             market.history.pop_front();
         }
-        let side = if outcome == Outcome::Yes { "yes" } else { "no" };
+        let side = if outcome == OutcomeSide::Yes { "yes" } else { "no" };
         format!(
             r#"{{"type":"orderbook_delta","sid":{},"seq":{},"msg":{{"market_ticker":"{}","market_id":"m","price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#,
             self.sid, self.seq, market.ticker
@@ -233,10 +231,10 @@ fn a_book_that_is_live_is_the_exchanges() {
             continue;
         }
         while let Some(text) = wire.pop_front() {
-            let frame = Frame::read(&text);
+            let frame = Frame::parse(&text);
             assert!(!matches!(frame.message, Message::Unknown(_)) || frame.sid == Some(77));
             let is_current = frame.sid == Some(exchange.sid);
-            let events = books.feed(&frame);
+            let events = books.apply(&frame);
             if is_current {
                 last = last.max(frame.seq.unwrap_or(0));
             }
@@ -249,7 +247,7 @@ fn a_book_that_is_live_is_the_exchanges() {
                 &mut random,
                 &mut seen,
             );
-            for request in books.take_requests() {
+            for request in books.drain_snapshot_requests() {
                 wire.extend(exchange.answer(&request));
             }
         }
@@ -260,12 +258,12 @@ fn a_book_that_is_live_is_the_exchanges() {
         assert!(seen.reasons.contains_key(reason), "{reason} in {seen:?}");
     }
     // In calm weather all are live, and the same to the end.
-    for request in books.take_requests() {
+    for request in books.drain_snapshot_requests() {
         wire.extend(exchange.answer(&request));
     }
     wire.extend(exchange.subscribe());
     for text in wire {
-        books.feed(&Frame::read(&text));
+        books.apply(&Frame::parse(&text));
     }
     for market in &exchange.markets {
         assert_eq!(
@@ -328,30 +326,30 @@ fn check(
 
 /// Snapshot and changes of one market, by hand.
 fn delta(seq: u64, count: &str) -> Frame {
-    Frame::read(&format!(
+    Frame::parse(&format!(
         r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"{count}","side":"yes"}}}}"#
     ))
 }
 
 fn snapshot(seq: u64, count: &str) -> Frame {
-    Frame::read(&format!(
+    Frame::parse(&format!(
         r#"{{"type":"orderbook_snapshot","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.40","{count}"]]}}}}"#
     ))
 }
 
 fn held(books: &Books) -> Option<String> {
-    Some(books.live("A")?.best_bid(Outcome::Yes)?.count.to_string())
+    Some(books.live("A")?.best_bid(OutcomeSide::Yes)?.count.to_string())
 }
 
 #[test]
 fn after_a_gap_a_book_goes_on_from_its_snapshot() {
     let mut books = Books::new();
     assert!(matches!(
-        books.feed(&snapshot(1, "10"))[..],
+        books.apply(&snapshot(1, "10"))[..],
         [BookEvent::Live { .. }]
     ));
-    assert!(books.take_requests().is_empty());
-    let events = books.feed(&delta(3, "1"));
+    assert!(books.drain_snapshot_requests().is_empty());
+    let events = books.apply(&delta(3, "1"));
     assert!(
         matches!(
             events[..],
@@ -366,7 +364,7 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
         "{events:?}"
     );
     assert_eq!(books.live("A"), None);
-    let requests = books.take_requests();
+    let requests = books.drain_snapshot_requests();
     let [request] = &requests[..] else {
         panic!("one request")
     };
@@ -374,27 +372,27 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
         (request.sid, &request.market_tickers[..]),
         (1, &["A".to_owned()][..])
     );
-    assert!(books.take_requests().is_empty(), "asked once");
-    books.ask_again(request);
-    assert_eq!(books.take_requests().len(), 1);
+    assert!(books.drain_snapshot_requests().is_empty(), "asked once");
+    books.request_again(request);
+    assert_eq!(books.drain_snapshot_requests().len(), 1);
 
     // A snapshot of before the gap does not mend it; changes behind the new one do count.
-    assert!(books.feed(&snapshot(2, "99")).is_empty());
+    assert!(books.apply(&snapshot(2, "99")).is_empty());
     assert!(
-        books.feed(&delta(5, "2")).is_empty(),
+        books.apply(&delta(5, "2")).is_empty(),
         "4 is the snapshot, and late"
     );
     assert_eq!(held(&books), None);
     assert!(
-        books.feed(&snapshot(4, "50")).is_empty(),
+        books.apply(&snapshot(4, "50")).is_empty(),
         "it is older than the gap it made"
     );
     assert!(matches!(
-        books.feed(&snapshot(6, "52"))[..],
+        books.apply(&snapshot(6, "52"))[..],
         [BookEvent::Live { .. }]
     ));
-    books.feed(&delta(7, "1"));
-    books.feed(&delta(7, "1"));
+    books.apply(&delta(7, "1"));
+    books.apply(&delta(7, "1"));
     assert_eq!(
         held(&books).unwrap(),
         "53.00",
@@ -405,8 +403,8 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
 #[test]
 fn a_book_that_cannot_be_right_is_a_gap_too() {
     let mut books = Books::new();
-    books.feed(&snapshot(1, "10"));
-    let events = books.feed(&delta(2, "-11"));
+    books.apply(&snapshot(1, "10"));
+    let events = books.apply(&delta(2, "-11"));
     assert!(
         matches!(
             events[..],
@@ -417,10 +415,10 @@ fn a_book_that_cannot_be_right_is_a_gap_too() {
         ),
         "{events:?}"
     );
-    books.feed(&snapshot(3, "10"));
+    books.apply(&snapshot(3, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     let crossing = r#"{"type":"orderbook_delta","sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
-    let events = books.feed(&Frame::read(crossing));
+    let events = books.apply(&Frame::parse(crossing));
     assert!(
         matches!(
             events[..],
@@ -437,9 +435,9 @@ fn a_book_that_cannot_be_right_is_a_gap_too() {
 #[test]
 fn a_change_without_a_snapshot_is_asked_for() {
     let mut books = Books::new();
-    books.feed(&snapshot(1, "10"));
+    books.apply(&snapshot(1, "10"));
     let other = r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
-    let events = books.feed(&Frame::read(other));
+    let events = books.apply(&Frame::parse(other));
     assert!(
         matches!(
             events[..],
@@ -450,7 +448,7 @@ fn a_change_without_a_snapshot_is_asked_for() {
         ),
         "{events:?}"
     );
-    assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["B"]);
     assert_eq!(held(&books).unwrap(), "10.00", "the other is live");
 }
 
@@ -463,17 +461,17 @@ fn a_subscription_that_has_ended_is_not_asked() {
         (unsubscribed, StaleReason::Unsubscribed, 0),
     ] {
         let mut books = Books::new();
-        books.feed(&snapshot(1, "10"));
-        let events = books.feed(&Frame::read(end));
+        books.apply(&snapshot(1, "10"));
+        let events = books.apply(&Frame::parse(end));
         assert!(
             matches!(events[..], [BookEvent::Stale { reason, .. }] if reason == expected),
             "{events:?}"
         );
-        assert!(books.take_requests().is_empty());
+        assert!(books.drain_snapshot_requests().is_empty());
         assert_eq!(held(&books), None);
         // What nobody wants any more takes no room.
         assert_eq!(books.market_tickers().count(), kept);
-        books.feed(&delta(3, "1"));
+        books.apply(&delta(3, "1"));
         assert_eq!(held(&books), None, "nothing more comes of it");
     }
 }
@@ -486,8 +484,8 @@ fn an_acknowledgement_without_a_list_is_an_empty_one() {
         r#"{"type":"ok","id":7,"sid":1,"seq":2,"msg":{"market_tickers":7}}"#,
     ] {
         let mut books = Books::new();
-        books.feed(&snapshot(1, "10"));
-        let events = books.feed(&Frame::read(ok));
+        books.apply(&snapshot(1, "10"));
+        let events = books.apply(&Frame::parse(ok));
         assert!(
             matches!(
                 events[..],
@@ -498,47 +496,47 @@ fn an_acknowledgement_without_a_list_is_an_empty_one() {
             ),
             "{ok} {events:?}"
         );
-        assert!(books.take_requests().is_empty(), "nothing would change it");
+        assert!(books.drain_snapshot_requests().is_empty(), "nothing would change it");
     }
 }
 
 #[test]
 fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
     let asked = |books: &mut Books| -> Vec<String> {
-        let requests = books.take_requests().into_iter();
+        let requests = books.drain_snapshot_requests().into_iter();
         requests
             .flat_map(|request| request.market_tickers)
             .collect()
     };
     // The first frame that comes is not the first there was.
     let mut books = Books::new();
-    books.expect(1, ["A", "B"]);
+    books.register(1, ["A", "B"]);
     assert!(asked(&mut books).is_empty(), "they are on the way");
-    books.feed(&snapshot(2, "10"));
+    books.apply(&snapshot(2, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     assert_eq!(asked(&mut books), ["B"]);
     // One in between is lost.
     let mut books = Books::new();
-    books.expect(1, ["A", "B"]);
-    books.feed(&snapshot(1, "10"));
+    books.register(1, ["A", "B"]);
+    books.apply(&snapshot(1, "10"));
     assert!(asked(&mut books).is_empty());
-    books.feed(&delta(3, "1"));
+    books.apply(&delta(3, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
     // Over the next connection they are expected again.
     books.disconnected();
-    books.expect(1, ["A", "B"]);
+    books.register(1, ["A", "B"]);
     assert!(asked(&mut books).is_empty());
-    books.feed(&snapshot(1, "10"));
+    books.apply(&snapshot(1, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
-    books.feed(&delta(3, "1"));
+    books.apply(&delta(3, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
     // An acknowledgement has told of one whose snapshot then gets lost.
     let mut books = Books::new();
-    books.feed(&snapshot(1, "10"));
-    books.feed(&Frame::read(
+    books.apply(&snapshot(1, "10"));
+    books.apply(&Frame::parse(
         r#"{"type":"ok","sid":1,"seq":2,"msg":{"market_tickers":["A","B"]}}"#,
     ));
-    books.feed(&delta(4, "1"));
+    books.apply(&delta(4, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
 }
 
@@ -546,77 +544,77 @@ fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
 fn the_next_connection_counts_from_the_beginning() {
     let mut books = Books::new();
     let snapshot = |seq| {
-        Frame::read(&format!(
+        Frame::parse(&format!(
             r#"{{"type":"orderbook_snapshot","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m"}}}}"#
         ))
     };
-    books.feed(&snapshot(1_000));
+    books.apply(&snapshot(1_000));
     books.disconnected();
     assert!(books.is_stale("A"));
     assert!(matches!(
-        books.feed(&snapshot(1))[..],
+        books.apply(&snapshot(1))[..],
         [BookEvent::Live { .. }]
     ));
-    assert!(books.live("A").is_some() && books.take_requests().is_empty());
+    assert!(books.live("A").is_some() && books.drain_snapshot_requests().is_empty());
 }
 
 #[test]
 fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
     let mut books = Books::new();
     let read = |seq: u64, kind: &str, body: &str| {
-        Frame::read(&format!(
+        Frame::parse(&format!(
             r#"{{"type":"{kind}","sid":1,"seq":{seq},"msg":{body}}}"#
         ))
     };
     for (seq, ticker) in [(1, "A"), (2, "B")] {
         let body = format!(r#"{{"market_ticker":"{ticker}","market_id":"m"}}"#);
-        books.feed(&read(seq, "orderbook_snapshot", &body));
+        books.apply(&read(seq, "orderbook_snapshot", &body));
     }
-    let events = books.feed(&read(3, "ok", r#"{"market_tickers":["B","C"]}"#));
+    let events = books.apply(&read(3, "ok", r#"{"market_tickers":["B","C"]}"#));
     assert!(matches!(
         &events[..],
         [BookEvent::Stale { market_ticker, reason: StaleReason::Unsubscribed }] if &**market_ticker == "A"
     ));
     assert!(books.live("A").is_none() && books.live("B").is_some());
-    assert!(books.take_requests().is_empty());
+    assert!(books.drain_snapshot_requests().is_empty());
     // Nor is it revived by the answer to a command: nothing would change it.
     let answer = r#"{"type":"orderbook_snapshot","id":4,"sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m"}}"#;
-    assert!(books.feed(&Frame::read(answer)).is_empty() && books.live("A").is_none());
+    assert!(books.apply(&Frame::parse(answer)).is_empty() && books.live("A").is_none());
     // A list that is empty may mean that all are gone; what is not is asked for with its next change.
-    books.feed(&read(5, "ok", r#"{"market_tickers":[]}"#));
-    assert!(books.live("B").is_none() && books.take_requests().is_empty());
+    books.apply(&read(5, "ok", r#"{"market_tickers":[]}"#));
+    assert!(books.live("B").is_none() && books.drain_snapshot_requests().is_empty());
     let change = r#"{"market_ticker":"B","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}"#;
-    books.feed(&read(6, "orderbook_delta", change));
-    assert_eq!(books.take_requests()[0].market_tickers, ["B"]);
+    books.apply(&read(6, "orderbook_delta", change));
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["B"]);
     let answer = answer
         .replace(r#""A""#, r#""B""#)
         .replace(r#""seq":4"#, r#""seq":7"#);
-    books.feed(&Frame::read(&answer));
+    books.apply(&Frame::parse(&answer));
     assert!(books.live("B").is_some());
     // What is not known may be a change.
-    books.feed(&read(8, "orderbook_delta_of_tomorrow", "{}"));
+    books.apply(&read(8, "orderbook_delta_of_tomorrow", "{}"));
     assert!(books.live("B").is_none());
     // Numbers without an end do not overflow.
-    books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
-    books.feed(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
+    books.apply(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
+    books.apply(&read(u64::MAX, "ok", r#"{"market_tickers":["B"]}"#));
 }
 
 #[test]
 fn a_number_that_cannot_be_does_not_stop_a_subscription() {
     let mut books = Books::new();
-    books.feed(&snapshot(1, "10"));
-    let events = books.feed(&delta(u64::MAX, "1"));
+    books.apply(&snapshot(1, "10"));
+    let events = books.apply(&delta(u64::MAX, "1"));
     assert!(
         matches!(events[..], [BookEvent::Stale { .. }]),
         "{events:?}"
     );
-    assert_eq!(books.take_requests().len(), 1);
+    assert_eq!(books.drain_snapshot_requests().len(), 1);
     // The numbers go on as they were: what came in between is not known.
-    books.feed(&delta(3, "1"));
+    books.apply(&delta(3, "1"));
     assert_eq!(books.live("A"), None);
-    assert_eq!(books.take_requests().len(), 1);
-    books.feed(&snapshot(4, "12"));
-    books.feed(&delta(5, "1"));
+    assert_eq!(books.drain_snapshot_requests().len(), 1);
+    books.apply(&snapshot(4, "12"));
+    books.apply(&delta(5, "1"));
     assert_eq!(held(&books).unwrap(), "13.00");
 }
 
@@ -627,20 +625,20 @@ fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
         r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"a","yes_dollars_fp":[["much","1.00"]]}}"#,
         r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"b"}}"#,
     ].into_iter().enumerate() {
-        let events = books.feed(&Frame::read(broken));
+        let events = books.apply(&Frame::parse(broken));
         assert!(
             matches!(events[..], [BookEvent::Stale { reason: StaleReason::NoSnapshot, .. }]),
             "{events:?}"
         );
-        assert_eq!(books.take_requests().len(), 1, "{seq}");
+        assert_eq!(books.drain_snapshot_requests().len(), 1, "{seq}");
     }
-    books.feed(&snapshot(3, "10"));
+    books.apply(&snapshot(3, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     // The answer to a command of the user's own is of no subscription.
     let answer = r#"{"type":"orderbook_snapshot","id":7,"sid":1,"seq":4,"msg":{"market_ticker":"C","market_id":"c","yes_dollars_fp":[["much","1.00"]]}}"#;
-    books.feed(&Frame::read(answer));
+    books.apply(&Frame::parse(answer));
     let asked: Vec<_> = books
-        .take_requests()
+        .drain_snapshot_requests()
         .into_iter()
         .flat_map(|request| request.market_tickers)
         .collect();
@@ -649,7 +647,7 @@ fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
 
 #[test]
 fn what_has_no_place_makes_books_stale() {
-    let snapshot = Frame::read(
+    let snapshot = Frame::parse(
         r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"m"}}"#,
     );
     for broken in [
@@ -663,9 +661,9 @@ fn what_has_no_place_makes_books_stale() {
         r#"{"type":"error","msg":{"code":25,"msg":"overflow"}}"#,
     ] {
         let mut books = Books::new();
-        books.feed(&snapshot);
+        books.apply(&snapshot);
         assert!(books.live("A").is_some());
-        let events = books.feed(&Frame::read(broken));
+        let events = books.apply(&Frame::parse(broken));
         assert!(matches!(events[..], [BookEvent::Stale { .. }]), "{broken}");
         assert!(books.live("A").is_none(), "{broken}");
     }

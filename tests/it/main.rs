@@ -1,0 +1,39 @@
+//! Integration tests of the SDK, one binary with a module for each subject.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod client;
+mod common;
+mod every_operation;
+mod operations;
+mod order_groups;
+mod orders;
+mod pages;
+mod properties;
+mod recorded;
+mod request_lifecycle;
+mod snapshots;
+mod spans;
+
+#[cfg(feature = "ws")]
+mod book_stream;
+#[cfg(feature = "ws")]
+mod books;
+#[cfg(feature = "ws")]
+mod frames;
+#[cfg(feature = "ws")]
+mod scripted_server;
+#[cfg(feature = "ws")]
+mod stress;
+#[cfg(feature = "ws")]
+mod subscriptions;
+#[cfg(feature = "ws")]
+mod websocket;
+#[cfg(feature = "ws")]
+mod websocket_faults;
