@@ -1,4 +1,4 @@
-//! Third stage: progenitor's output becomes the Rust of this SDK: open enums, tolerant answers, builders only for what
+//! Third stage: progenitor's output becomes the Rust of this SDK: open enums, tolerant responses, builders only for what
 //! is sent, documentation throughout, and a `send` that leaves transport and errors to `kalshi-sdk`.
 
 mod calls;

@@ -99,7 +99,7 @@ fn reader(messages: &[Message]) -> TokenStream {
         // The most particular first.
         sharing.sort_by_key(|message| {
             (
-                message.told_by.is_none(),
+                message.discriminator.is_none(),
                 std::cmp::Reverse(message.required.len()),
             )
         });
@@ -163,7 +163,7 @@ fn among(messages: &[&Message]) -> TokenStream {
         let is_told = match message.body {
             Body::List => quote!(raw.starts_with('[')),
             _ => {
-                let (values, names) = (message.told_by.iter(), &message.required);
+                let (values, names) = (message.discriminator.iter(), &message.required);
                 let values = values.map(|(member, value)| quote!((#member, #value)));
                 quote!(#sdk::ws::is_told(raw, &[#(#values),*], &[#(#names),*]))
             }
