@@ -1,6 +1,6 @@
 //! The streams: an AsyncAPI 3 spec becomes types for its messages, by the stages that the REST spec goes through.
 //!
-//! Each message that the server sends is put as the answer of an operation, and each command's parameters as a body, so that
+//! Each message that the server sends is put as the response of an operation, and each command's parameters as a body, so that
 //! open enums, exact money and tolerant lists are the same here as there.
 
 pub(crate) mod emit;
@@ -20,9 +20,9 @@ pub(crate) struct Message {
     /// Its `type` on the wire: `orderbook_delta`. Several messages may share one.
     pub(crate) kind: String,
     pub(crate) body: Body,
-    /// A member of the body that has one value only, which tells it from others of its type.
+    /// A field of the body that has one value only, which tells it from others of its type.
     pub(crate) discriminator: Option<(String, String)>,
-    /// Members that its body must have: the more, the earlier it is tried among those of its type.
+    /// Fields that its body must have: the more, the earlier it is tried among those of its type.
     pub(crate) required: Vec<String>,
     /// Whether its body has `ts_ms`: when what it tells of happened.
     pub(crate) is_stamped: bool,
@@ -31,8 +31,8 @@ pub(crate) struct Message {
     pub(crate) words: String,
 }
 
-/// How many members a body has at most that is not boxed: those of a ticker.
-const LARGEST: usize = 15;
+/// How many fields a body has at most that is not boxed: those of a ticker.
+const MAX_UNBOXED_FIELDS: usize = 15;
 
 /// What stands under `msg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
         is_stamped: body["properties"]["ts_ms"]["type"] == "integer",
         is_large: body["properties"].as_object().is_some_and(|members| {
             let holds_more = |member: &Value| spec::follow(document, member)["type"] == "object";
-            members.len() > LARGEST || members.values().any(holds_more)
+            members.len() > MAX_UNBOXED_FIELDS || members.values().any(holds_more)
         }),
         words,
     }

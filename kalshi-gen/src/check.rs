@@ -1,4 +1,4 @@
-//! The checks of a spec: what is no spec, and what the later stages cannot express, is refused with its place.
+//! The checks of a spec: what is no spec, and what the later stages cannot express, is rejected with its place.
 
 pub(crate) mod keywords;
 mod operations;
@@ -8,7 +8,7 @@ pub(crate) mod streams;
 
 use serde_json::Value;
 
-use crate::error::{Error, Place};
+use crate::error::{Error, JsonPath};
 
 /// Checks that a document is an OpenAPI 3.0 spec this generator can express.
 pub(crate) fn check(document: &Value) -> Result<(), Error> {
@@ -26,7 +26,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         Some(version) if version.starts_with("3.0.") => {}
         Some(version) => {
             return Err(Error::at(
-                &Place::of(&["openapi"]),
+                &JsonPath::new(&["openapi"]),
                 format!("OpenAPI {version} is not supported; kalshi-gen reads 3.0.x"),
             ));
         }

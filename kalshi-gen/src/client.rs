@@ -20,7 +20,7 @@ pub(crate) fn generate(spec: &Normalized) -> Result<syn::File, Error> {
     for (component, rust) in SCALARS {
         settings.with_replacement(component, rust, std::iter::empty::<TypeImpl>());
     }
-    // The checks before this stage refuse what progenitor cannot do; should one be missing, its panic is an error too.
+    // The checks before this stage reject what progenitor cannot do; should one be missing, its panic is an error too.
     let generated =
         std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));
     let tokens = match generated {

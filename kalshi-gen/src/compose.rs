@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     spec::schema_name,
     visit::for_each_schema,
     yaml,
@@ -55,7 +55,7 @@ pub(crate) fn inline_collections(tree: &mut Value) {
     }
 }
 
-/// Objects composed of several parts become one object with all members.
+/// Objects composed of several parts become one object with all fields.
 pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
     let schemas = tree["components"]["schemas"].clone();
     let (mut fault, mut again) = (None, false);
@@ -130,11 +130,11 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
         node.insert("required".into(), Value::Array(required));
     });
     match fault {
-        // Members taken from elsewhere may be compositions themselves; each round goes one level further in.
+        // Fields taken from elsewhere may be compositions themselves; each round goes one level further in.
         None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
         None => Ok(()),
         Some(member) => Err(Error::at(
-            &Place::of(&["components", "schemas"]),
+            &JsonPath::new(&["components", "schemas"]),
             format!("an allOf (of member `{member}`) joins something that is no object"),
         )),
     }

@@ -10,10 +10,10 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error about the place `at`.
+    /// An error about a JSON path.
     #[doc(hidden)]
     #[must_use]
-    pub fn at(at: &Place, message: impl Into<String>) -> Self {
+    pub fn at(at: &JsonPath, message: impl Into<String>) -> Self {
         Self {
             at: Some(at.to_string()),
             message: message.into(),
@@ -32,7 +32,7 @@ impl Error {
 
     /// The JSON path of the place the error is about, such as `$.paths["/markets"].get`, when it is about one.
     #[must_use]
-    pub fn place(&self) -> Option<&str> {
+    pub fn json_path(&self) -> Option<&str> {
         self.at.as_deref()
     }
 }
@@ -48,19 +48,19 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A place in the spec, as the JSON path that leads to it.
+/// A JSON path in a spec.
 #[derive(Clone, Debug)]
-pub struct Place(String);
+pub struct JsonPath(String);
 
-impl Place {
+impl JsonPath {
     /// The place of `keys` below the root.
     #[must_use]
-    pub fn of(keys: &[&str]) -> Self {
+    pub fn new(keys: &[&str]) -> Self {
         keys.iter()
             .fold(Self("$".to_owned()), |place, key| place.join(key))
     }
 
-    /// The place of the member `key` below this one.
+    /// The place of the field `key` below this one.
     #[must_use]
     pub fn join(&self, key: &str) -> Self {
         let plain = !key.is_empty()
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -89,11 +89,11 @@ impl fmt::Display for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::JsonPath;
 
     #[test]
     fn places_read_as_json_paths() {
-        let place = Place::of(&["paths", "/a/{b}", "get", "parameters"])
+        let place = JsonPath::new(&["paths", "/a/{b}", "get", "parameters"])
             .item(0)
             .join("200");
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Where the spec says something else than the exchange does: one named function a fault, each with its reason.
 //!
-//! This is the only place that knows a schema by name. A function answers whether it found what it mends; for the
+//! This is the only place that knows a schema by name. A function returns whether it found what it fixes; for the
 //! vendored spec one that finds nothing is an error, so that no fixup outlives its fault.
 
 use serde_json::{Value, json};
@@ -22,11 +22,11 @@ enum Spec {
     Clearing,
 }
 
-/// A named fixup, and the specs it mends.
+/// A named fixup, and the specs it fixes.
 struct Fixup {
     name: &'static str,
     specs: &'static [Spec],
-    /// Mends a document; answers whether there was anything to mend.
+    /// Fixes a document; returns true if there was anything to fix.
     apply: fn(&mut Value) -> bool,
 }
 
@@ -130,7 +130,7 @@ fn is_written_for(spec: Option<Spec>, document: &Value) -> bool {
     }
 }
 
-/// Published from 3.3 to 3.8: the list of required members has one that the schema lacks.
+/// Published from 3.3 to 3.8: the list of required fields has one that the schema lacks.
 fn event_positions_have_no_resting_orders_count(document: &mut Value) -> bool {
     let Some(node) = schema(document, "EventPosition") else {
         return false;
@@ -222,7 +222,7 @@ fn collection_price_grid_is_new(document: &mut Value) -> bool {
     )
 }
 
-/// Required since 3.29; the answer to a new order group was its id alone before.
+/// Required since 3.29; the response to a new order group was its id alone before.
 fn order_group_routing_is_new(document: &mut Value) -> bool {
     optional(document, "CreateOrderGroupResponse", &["subaccount"])
 }
@@ -238,7 +238,7 @@ fn subaccount_routing_is_new(document: &mut Value) -> bool {
         == [true; 3]
 }
 
-/// Required since 3.30; the answer lacked it before.
+/// Required since 3.30; the response lacked it before.
 fn resting_margin_reservation_is_new(document: &mut Value) -> bool {
     optional(
         document,
@@ -247,7 +247,7 @@ fn resting_margin_reservation_is_new(document: &mut Value) -> bool {
     )
 }
 
-/// The answers that carry nothing are declared as objects of which nothing is said, which could hold anything.
+/// The responses that carry nothing are declared as objects of which nothing is said, which could hold anything.
 fn empty_answers_hold_nothing(document: &mut Value) -> bool {
     ["EmptyResponse", "ApplySubaccountTransferResponse"].map(|name| match schema(document, name) {
         Some(Value::Object(node))
@@ -260,7 +260,7 @@ fn empty_answers_hold_nothing(document: &mut Value) -> bool {
     }) == [true; 2]
 }
 
-/// A refusal is declared flat and of texts; live ones are nested, and their details may be an object.
+/// A rejection is declared flat and of texts; live ones are nested, and their details may be an object.
 fn refusals_are_worded_freely(document: &mut Value) -> bool {
     match schema(document, "ErrorResponse") {
         Some(Value::Object(node)) => {
@@ -298,7 +298,7 @@ fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
     fits
 }
 
-/// Takes members off the list of required ones; answers whether all were on it.
+/// Takes fields off the list of required ones; returns true if all were on it.
 fn optional(document: &mut Value, schema_name: &str, names: &[&str]) -> bool {
     let Some(Value::Array(required)) =
         schema(document, schema_name).and_then(|node| node.get_mut("required"))

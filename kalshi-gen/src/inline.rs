@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     names, spec,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
 /// The inline enums and objects of a tree: where each stands and what it shall be called.
 #[derive(Default)]
 struct Inline {
-    /// Owner and member of each, with its schema.
+    /// Owner and field of each, with its schema.
     places: BTreeMap<(String, String), Value>,
     names: BTreeMap<(String, String), String>,
     moved_objects: bool,
@@ -43,7 +43,7 @@ impl Inline {
         found
     }
 
-    /// Calls `act` with the owner and the member of every inline enum and object.
+    /// Calls `act` with the owner and the field of every inline enum and object.
     fn visit(
         &mut self,
         tree: &mut Value,
@@ -149,7 +149,7 @@ impl Inline {
             .filter(|(_, schema)| schema.get("enum").is_some())
             .map(|(name, schema)| (name, values(schema)))
             .collect();
-        // A member name of several words that means the same wherever it stands names its type alone: TimeInForce.
+        // A field name of several words that means the same wherever it stands names its type alone: TimeInForce.
         let mut by_member: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
         for ((_, member), schema) in &self.places {
             if schema.get("enum").is_some() && names::is_compound(member) {
@@ -189,7 +189,7 @@ impl Inline {
                 .get(&name)
                 .is_some_and(|other| kernel(other) != kernel(schema));
             if clash {
-                let place = Place::of(&[
+                let place = JsonPath::new(&[
                     "components",
                     "schemas",
                     owner.trim_start_matches('#'),

@@ -13,7 +13,7 @@ pub mod compose {
 }
 pub mod error {
     //! JSON paths, which errors are about.
-    pub use crate::error::Place;
+    pub use crate::error::JsonPath;
 }
 pub mod fixups {
     //! Fixups of OpenAPI specs.

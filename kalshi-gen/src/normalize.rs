@@ -18,11 +18,11 @@ use crate::{
 
 /// A spec in the shape the later stages work on.
 pub struct Normalized {
-    /// The same as a tree: one JSON body, one success and one error answer an operation, every schema named.
+    /// The same as a tree: one JSON body, one success and one error response an operation, every schema named.
     pub tree: Value,
     /// Schemas that requests carry.
     pub sent: BTreeSet<String>,
-    /// The members of answers that hold the cursor of the next page: schema and member.
+    /// The fields of responses that hold the cursor of the next page: schema and field.
     pub cursors: BTreeSet<(String, String)>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     })
 }
 
-/// Finds the cursors of paged answers, and makes them texts that are always there: empty when nothing follows.
+/// Finds the cursors of paged responses, and makes them texts that are always there: empty when nothing follows.
 fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     let mut found = BTreeSet::new();
     for operation in operations::list(tree)? {
@@ -237,7 +237,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
 }
 
-/// Texts that hold money, an id or a secret become types of their own: members named `*_dollars`, `*_fp` and `private_key`, UUIDs, what a
+/// Texts that hold money, an id or a secret become types of their own: fields named `*_dollars`, `*_fp` and `private_key`, UUIDs, what a
 /// fixup marked with `x-kalshi-type`, and references to a schema so marked.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
@@ -283,8 +283,8 @@ fn scalars(tree: &mut Value) {
     }
 }
 
-/// Settles which members may be missing. In answers, lists and maps are always there (null or absent is empty), and
-/// what may be null may be absent; in requests, an optional member that is not set is not sent.
+/// Settles which fields may be missing. In responses, lists and maps are always there (null or absent is empty), and
+/// what may be null may be absent; in requests, an optional field that is not set is not sent.
 fn optional_members(schema: &mut Value, answer: bool) {
     let Value::Object(node) = schema else { return };
     node.remove("nullable");

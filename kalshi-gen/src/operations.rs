@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     docs,
-    error::{Error, Place},
+    error::{Error, JsonPath},
     names, runtime,
     spec::{self, follow, text},
 };
@@ -46,7 +46,7 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// The request has a body.
     pub has_body: bool,
-    /// The schema of the answer, when it has a name.
+    /// The schema of the response, when it has a name.
     pub answer: Option<String>,
 }
 
@@ -72,7 +72,7 @@ pub struct Paging {
     pub cursor_member: String,
     /// The parameter that limits the size of a page.
     pub limit_parameter: Option<String>,
-    /// The member that holds the list, when there is only one.
+    /// The field that holds the list, when there is only one.
     pub items_member: Option<String>,
 }
 
@@ -89,7 +89,7 @@ fn operation(
     method: &str,
     node: &Map<String, Value>,
 ) -> Result<Operation, Error> {
-    let place = Place::of(&["paths", path, method]);
+    let place = JsonPath::new(&["paths", path, method]);
     let word = |key| text(node, key).unwrap_or_default().trim().to_owned();
     let parameters: Vec<_> = node
         .get("parameters")
@@ -146,14 +146,14 @@ fn operation(
     })
 }
 
-/// The schema of the success answer of a normalised operation.
+/// The schema of the success response of a normalised operation.
 pub fn success_schema(node: &Map<String, Value>) -> Option<&Value> {
     let answers = node.get("responses")?.as_object()?;
     let (_, answer) = answers.iter().find(|(status, _)| status.starts_with('2'))?;
     answer.pointer("/content/application~1json/schema")
 }
 
-fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u64>, Error> {
+fn cost(node: &Map<String, Value>, key: &str, place: &JsonPath) -> Result<Option<u64>, Error> {
     node.get(key)
         .map(|cost| {
             let cost = cost.as_u64().filter(|cost| u32::try_from(*cost).is_ok());
@@ -162,11 +162,11 @@ fn cost(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<u6
         .transpose()
 }
 
-fn flag(node: &Map<String, Value>, key: &str, place: &Place) -> Result<Option<bool>, Error> {
+fn flag(node: &Map<String, Value>, key: &str, path: &JsonPath) -> Result<Option<bool>, Error> {
     node.get(key)
         .map(|flag| {
             let flag = flag.as_bool();
-            flag.ok_or_else(|| Error::at(&place.join(key), "must be true or false"))
+            flag.ok_or_else(|| Error::at(&path.join(key), "must be true or false"))
         })
         .transpose()
 }
@@ -188,7 +188,7 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
     }
 }
 
-/// An operation pages when it takes a cursor and answers with one.
+/// An operation pages when it takes a cursor and responds with one.
 fn paging(
     tree: &Value,
     node: &Map<String, Value>,

@@ -1,20 +1,20 @@
-//! The paths of a spec, normalised: one JSON body, one success answer and one error answer an operation.
+//! The paths of a spec, normalised: one JSON body, one success response and one error response an operation.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     spec::{self, dereference, follow},
 };
 
-/// The paths of the tree: parameters resolved, one JSON body, one success answer, one error answer.
+/// The paths of the tree: parameters resolved, one JSON body, one success response, one error response.
 pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     let error_answer = common_error(document);
     let mut paths = Map::new();
     for (path, method, operation) in spec::operations(document) {
-        let place = Place::of(&["paths", path, method]);
+        let place = JsonPath::new(&["paths", path, method]);
         let mut out = Map::new();
         for (key, value) in operation {
             if key.starts_with("x-")
@@ -79,7 +79,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     Ok(Value::Object(paths))
 }
 
-/// An object without a single member, as the spec uses for calls that carry nothing.
+/// An object without a single field, as the spec uses for calls that carry nothing.
 pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("object")
@@ -93,11 +93,11 @@ pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
         )
 }
 
-/// The one success answer: its status and content.
+/// The one success response: its status and content.
 pub fn success(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<(String, Value), Error> {
     let place = place.join("responses");
     let mut found: Option<(String, Option<Value>)> = None;
@@ -136,13 +136,13 @@ pub fn success(
     }
 }
 
-/// The schema most error answers of the spec have.
+/// The schema most error responses of the spec have.
 fn common_error(document: &Value) -> Option<Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (path, method, operation) in spec::operations(document) {
         let answers = operation.get("responses").and_then(Value::as_object);
         for (status, answer) in answers.into_iter().flatten() {
-            let place = Place::of(&["paths", path, method, "responses", status]);
+            let place = JsonPath::new(&["paths", path, method, "responses", status]);
             let answer = dereference(document, answer, &place).ok()?;
             let reference =
                 spec::json_schema(answer).and_then(|schema| schema.get("$ref")?.as_str());

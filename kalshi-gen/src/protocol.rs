@@ -4,17 +4,17 @@ use serde_json::Value;
 
 use crate::{error::Error, yaml};
 
-/// Which kind of spec a text is; each root member tells it.
+/// Which kind of spec a text is; each root field tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// Calls and answers: OpenAPI.
+    /// Calls and responses: OpenAPI.
     Rest,
     /// Messages over a WebSocket: AsyncAPI.
     Streams,
 }
 
 impl Protocol {
-    /// The root member of such a spec, with its version.
+    /// The root field of such a spec, with its version.
     #[must_use]
     pub fn member(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// For a text that is no YAML.
+    /// Returns an error if the text is not YAML.
     pub fn from_text(text: &str) -> Result<Self, Error> {
         Ok(Self::from_document(&yaml::parse(text)?))
     }

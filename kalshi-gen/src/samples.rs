@@ -1,4 +1,4 @@
-//! Sample requests and answers of every operation, made from the spec: for tests and local exchanges.
+//! Sample requests and responses of every operation, made from the spec: for tests and local exchanges.
 
 use serde_json::{Map, Value, json};
 use syn::parse_quote;
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Samples {
     }
 }
 
-/// One sample answer.
+/// One sample response.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
@@ -84,7 +84,7 @@ impl Samples {
     ///
     /// # Errors
     ///
-    /// Those of [`generate`](crate::generate).
+    /// Returns an error if [`generate`](crate::generate) does.
     pub fn new(spec: &str, fixups: FixupMode) -> Result<Self, Error> {
         let document = stages::checked_rest(yaml::parse(spec)?)?;
         let Rest {
@@ -104,7 +104,7 @@ impl Samples {
     ///
     /// # Errors
     ///
-    /// Those of [`generate`](crate::generate).
+    /// Returns an error if [`generate`](crate::generate) does.
     pub fn frames(spec: &str) -> Result<Vec<(String, Sample)>, Error> {
         let document = yaml::parse(spec)?;
         check::streams::check(&document)?;
@@ -146,7 +146,7 @@ impl Samples {
             .collect()
     }
 
-    /// The status of the operation's success answer.
+    /// The status of the operation's success response.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<u16> {
         let answers = self.operation(id)?.get("responses")?.as_object()?;
@@ -154,7 +154,7 @@ impl Samples {
         Some(status.parse().unwrap_or(200))
     }
 
-    /// Sample answers; none for an operation whose success has no body.
+    /// Sample responses; none for an operation whose success has no body.
     #[must_use]
     pub fn answers(&self, id: &str) -> Vec<Sample> {
         let Some(schema) = self.operation(id).and_then(operations::success_schema) else {
@@ -332,7 +332,7 @@ impl Samples {
             Some(members) => {
                 for (name, member) in members {
                     let list = is_list(member);
-                    // The members that hold lists of lists keep them, so that the inner ones are null.
+                    // The fields that hold lists of lists keep them, so that the inner ones are null.
                     let holds_lists = member.get("additionalProperties").is_some_and(is_list);
                     let value = match shape {
                         Shape::NullLists if holds_lists => {

@@ -13,7 +13,7 @@ pub const PRICE_LEVEL: &str = "PriceLevelPair";
 
 /// The component that stands for a UUID after normalising.
 pub const ID: &str = "IdText";
-/// The component that stands for a refusal after normalising, in whichever wording.
+/// The component that stands for a rejection after normalising, in whichever wording.
 pub const REFUSAL: &str = "RefusalObject";
 /// The component that stands for a text nobody may print after normalising.
 pub const SECRET: &str = "SecretText";
@@ -27,7 +27,7 @@ pub const SCALARS: [(&str, &str); 6] = [
     (REFUSAL, "::kalshi_core::ErrorResponse"),
 ];
 
-/// What a text is by the name of its member and by its format.
+/// What a text is by the name of its field and by its format.
 pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| spec::text(node, key).unwrap_or_default();
     let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");

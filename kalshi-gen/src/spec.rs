@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     yaml,
 };
 
@@ -36,7 +36,7 @@ pub fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     document.pointer(reference.strip_prefix('#')?)
 }
 
-/// The JSON schema of a body or an answer of a published spec.
+/// The JSON schema of a body or a response of a published spec.
 pub fn json_schema(node: &Value) -> Option<&Value> {
     let content = node.get("content")?.as_object()?;
     let (_, json) = content
@@ -62,7 +62,7 @@ pub fn reference(schema: &Value) -> Option<&str> {
         .as_str()
 }
 
-/// A member as text.
+/// A field as text.
 pub fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     node.get(key)?.as_str()
 }
@@ -126,11 +126,11 @@ pub fn behind<'a>(document: &'a Value, nodes: impl Iterator<Item = &'a Value>) -
         .collect()
 }
 
-/// Follows one `$ref` of a parameter, a body or an answer.
+/// Follows one `$ref` of a parameter, a body or a response.
 pub fn dereference<'a>(
     document: &'a Value,
     node: &'a Value,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<&'a Value, Error> {
     match node.get("$ref") {
         None => Ok(node),

@@ -1,4 +1,4 @@
-//! The public surface that a spec yields, as plain text: operations, types, members and values, a line each, so that a
+//! The public surface that a spec yields, as plain text: operations, types, fields and values, a line each, so that a
 //! change of spec or generator is read in review as a diff.
 
 use quote::ToTokens;
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Those of [`generate`](crate::generate).
+/// Returns an error if [`generate`](crate::generate) does.
 pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
     let document = stages::checked_rest(yaml::parse(spec)?)?;
     let Rest {

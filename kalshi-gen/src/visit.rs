@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the member it stands under.
+/// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the field it stands under.
 pub(crate) fn for_each_schema(
     tree: &mut Value,
     change: &mut impl FnMut(&str, &mut Map<String, Value>),
@@ -51,7 +51,7 @@ pub(crate) fn for_each_schema(
     }
 }
 
-/// The schemas of parameters, bodies and answers, each with the name of its parameter or none.
+/// The schemas of parameters, bodies and responses, each with the name of its parameter or none.
 fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
     let mut found = Vec::new();
     let items = tree.get_mut("paths").and_then(Value::as_object_mut);

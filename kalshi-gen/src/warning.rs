@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Place;
+use crate::error::JsonPath;
 
 /// Something in a spec that generation ignores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(crate) fn new(path: &Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &JsonPath, message: impl Into<String>) -> Self {
         Self {
             path: path.to_string(),
             message: message.into(),

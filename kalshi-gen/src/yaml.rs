@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Number, Value};
 
-use crate::error::{Error, Place};
+use crate::error::{Error, JsonPath};
 
 /// More than any spec has, aliases written out; the largest today has 40,000. A long text counts as several.
 const MAX_NODES: usize = 1_000_000;
@@ -265,8 +265,8 @@ impl Reader {
         Ok(())
     }
 
-    fn place(&self) -> Place {
-        let mut place = Place::of(&[]);
+    fn place(&self) -> JsonPath {
+        let mut place = JsonPath::new(&[]);
         for (open, _) in &self.open {
             place = match open {
                 Open::List(items) => place.item(items.len()),

@@ -1,4 +1,4 @@
-//! Whether a vendored spec is ready to build on: valid, in words, generating, mended, locked, reviewed.
+//! Whether a vendored spec is ready to build on: valid, in words, generating, fixed, locked, reviewed.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use kalshi_gen::{
     Error, FixupMode, Options, Protocol, generate,
     internals::{
-        error::Place,
+        error::JsonPath,
         keywords, refine, spec,
         stages::{self, Rest},
         surface, yaml,
@@ -53,11 +53,11 @@ impl<'a> Committed<'a> {
         }
     }
 
-    /// Looks at everything; one finding for each thing, in the order to mend them.
+    /// Checks everything. Returns one finding for each check, in the order to fix them.
     ///
     /// # Errors
     ///
-    /// For a text that is no spec.
+    /// Returns an error if the text is not a spec.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
         let tree = yaml::parse_in_order(self.spec)?;
         let document = stages::checked(tree.clone().into())?;
@@ -204,7 +204,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
     for (path, method, operation) in spec::operations(document) {
         for key in ["x-token-cost", "x-rate-bucket"] {
             if !operation.contains_key(key) {
-                places.push(Place::of(&["paths", path, method, key]).to_string());
+                places.push(JsonPath::new(&["paths", path, method, key]).to_string());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a call costs: as data in our `x-` members, or else as the exchange's words state it.
+//! What a call costs: as data in our `x-` fields, or else as the exchange's words state it.
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// What the members of an operation say, or its words, or else the default.
+    /// What the fields of an operation say, or its words, or else the default.
     pub(crate) fn of(method: &str, operation: &Map<String, Value>) -> Self {
         let member = |key: &str| operation.get(key).and_then(Value::as_u64);
         let as_data = match (member("x-token-cost-per-item"), member("x-token-cost")) {

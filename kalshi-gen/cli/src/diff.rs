@@ -29,7 +29,7 @@ pub use self::{
 };
 use kalshi_gen::{
     Error, Protocol,
-    internals::{error::Place, stages, yaml},
+    internals::{error::JsonPath, stages, yaml},
 };
 
 use crate::facts;
@@ -68,7 +68,7 @@ impl Diff {
             .count()
     }
 
-    /// Whether a program may no longer compile, or its requests be refused.
+    /// Whether a program may no longer compile, or its requests be rejected.
     #[must_use]
     pub fn is_breaking(&self) -> bool {
         self.count(Class::Breaking) > 0
@@ -138,7 +138,7 @@ fn read(text: &str) -> Result<Value, Error> {
     stages::checked(yaml::parse(text)?)
 }
 
-/// Refuses a spec of calls beside one of streams.
+/// Rejects a spec of calls beside one of streams.
 pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), SpecsError> {
     let (old, new) = (Protocol::from_document(old), Protocol::from_document(new));
     if old == new {
@@ -195,7 +195,7 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
 }
 
 /// The first place where two trees differ.
-fn difference(old: &Value, new: &Value, place: &Place) -> Option<Place> {
+fn difference(old: &Value, new: &Value, place: &JsonPath) -> Option<JsonPath> {
     match (old, new) {
         (Value::Object(was), Value::Object(is)) => {
             let gone = was.keys().find(|key| !is.contains_key(*key));
@@ -233,8 +233,8 @@ const UNNAMED: &str = "is another, which no type and no call shows";
 struct At {
     /// In the spec's names.
     name: String,
-    old: Place,
-    new: Place,
+    old: JsonPath,
+    new: JsonPath,
 }
 
 impl At {
@@ -288,7 +288,7 @@ impl Comparison<'_> {
             .any(|change| change.class != Class::Prose);
         if let (false, Some(place)) = (
             noticed,
-            difference(&facts(self.old), &facts(self.new), &Place::of(&[])),
+            difference(&facts(self.old), &facts(self.new), &JsonPath::new(&[])),
         ) {
             let at = At {
                 name: place.to_string(),
@@ -383,7 +383,7 @@ mod tests {
         changed
     }
 
-    /// Whatever fact is taken away or bent, if a spec is left, it is told, and not as words. Answers how many were tried, how
+    /// Whatever fact is taken away or bent, if a spec is left, it is told, and not as words. Returns how many were tried, how
     /// many left a spec, and how many were told by their place alone.
     fn no_change_goes_unnoticed(text: &str, silent: &[&str]) -> (usize, usize, usize) {
         let spec = read(text).unwrap();
@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(unnamed, 0);
     }
 
-    /// Words and members of our own are never more than words.
+    /// Words and fields of our own are never more than words.
     #[test]
     fn words_are_told_as_words() {
         for text in [

@@ -1,9 +1,9 @@
-//! Which members of a spec are facts of the exchange, which are words, and which are this project's own (`x-`).
+//! Which fields of a spec are facts of the exchange, which are words, and which are this project's own (`x-`).
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// Members that hold words: they explain, and decide nothing.
+/// Fields that hold words: they explain, and decide nothing.
 pub(crate) const WORDS: [&str; 9] = [
     "contact",
     "description",
@@ -19,7 +19,7 @@ pub(crate) const WORDS: [&str; 9] = [
 /// What the keys of a mapping are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
-    /// Keywords of OpenAPI or AsyncAPI: words, facts and `x-` members.
+    /// Keywords of OpenAPI or AsyncAPI: words, facts and `x-` fields.
     Keywords,
     /// Names that the spec chose, each of something with keywords.
     Names,
@@ -51,7 +51,7 @@ impl Keys {
         }
     }
 
-    /// Whether the member `key` of a mapping of this kind is a fact of the exchange.
+    /// Whether the field `key` of a mapping of this kind is a fact of the exchange.
     pub(crate) fn is_fact(self, key: &str) -> bool {
         self != Self::Keywords || !(key.starts_with("x-") || WORDS.contains(&key))
     }
@@ -62,7 +62,7 @@ pub(crate) fn is_set(key: &str) -> bool {
     ["enum", "required", "tags"].contains(&key)
 }
 
-/// The facts of a document alone, in one form: without words, `x-` members and the list of tags, which stands at the root or,
+/// The facts of a document alone, in one form: without words, `x-` fields and the list of tags, which stands at the root or,
 /// in AsyncAPI, in `info`; sets in order.
 pub(crate) fn facts(document: &Value) -> Value {
     fn walk(node: &Value, keys: Keys, key: &str) -> Value {

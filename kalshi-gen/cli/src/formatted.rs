@@ -6,7 +6,7 @@ use kalshi_gen::{Error, FixupMode, Options, generate};
 ///
 /// # Errors
 ///
-/// Those of [`generate`].
+/// Returns an error if [`generate`] does.
 pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
     let generated = generate(spec, &Options::new().fixups(mode))?;
     let file = syn::parse_file(&generated.rust)

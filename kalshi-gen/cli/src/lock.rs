@@ -15,7 +15,7 @@ use kalshi_gen::{
 
 use crate::{facts, write};
 
-/// What `spec.lock` says: a lock for each spec, under the root member that tells its kind.
+/// What `spec.lock` says: a lock for each spec, under the root field that tells its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks(BTreeMap<Protocol, Lock>);
 
@@ -32,7 +32,7 @@ pub struct Lock {
     pub date: String,
     /// The SHA-256 of its bytes, as 64 hexadecimal digits.
     pub sha256: String,
-    /// The SHA-256 of its structure: of what is left without words and `x-` members.
+    /// The SHA-256 of its structure: of what is left without words and `x-` fields.
     pub structure: String,
 }
 
@@ -43,7 +43,7 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// For a text that is no lock.
+    /// Returns an error if the text is not a lock.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let document = yaml::parse(text)?;
         let mut locks = BTreeMap::new();
@@ -77,7 +77,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// For a text that is no spec.
+    /// Returns an error if the text is not a spec.
     pub fn new(upstream: &str, source: &str, date: &str) -> Result<Self, Error> {
         let document = stages::checked(yaml::parse(upstream)?)?;
         Ok(Self {
@@ -114,7 +114,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// For a text that is no spec.
+    /// Returns an error if the text is not a spec.
     pub fn matches(&self, spec: &str) -> Result<bool, Error> {
         let document = stages::checked(yaml::parse(spec)?)?;
         Ok(structure(&document) == self.structure)

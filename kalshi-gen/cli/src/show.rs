@@ -1,4 +1,4 @@
-//! One operation as a person wants it: how it is called, what it takes, what it answers, what it costs.
+//! One operation as a person wants it: how it is called, what it takes, what it returns, what it costs.
 
 use std::fmt::Write as _;
 
@@ -18,17 +18,17 @@ use kalshi_gen::{
 
 use crate::write;
 
-/// How deep members of members are shown.
+/// How deep fields of fields are shown.
 const DEPTH: usize = 6;
 
-/// How wide the words of a member may be.
+/// How wide the words of a field may be.
 const WORDS: usize = 72;
 
 /// The operation `id` of a spec on paper, with ANSI colours. Its id is known in any case: `GetMarkets`, `get_markets`.
 ///
 /// # Errors
 ///
-/// Those of [`generate`](kalshi_gen::generate), and an id that no operation has, with those that resemble it.
+/// Returns an error if [`generate`](kalshi_gen::generate) does, or if no operation has the id; it names those that resemble it.
 pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     let document = stages::checked_rest(yaml::parse(spec)?)?;
     let tree = shown(stages::normalized(document, FixupMode::Lenient)?.tree);
@@ -164,7 +164,7 @@ fn head(operation: &Operation) -> String {
     out
 }
 
-/// A member or a parameter.
+/// A field or a parameter.
 struct Line<'a> {
     name: &'a str,
     schema: &'a Value,
@@ -212,7 +212,7 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
     );
 }
 
-/// The members of an object, and those of objects in it; `open` names the schemas that are being shown.
+/// The fields of an object, and those of objects in it; `open` names the schemas that are being shown.
 fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
     let name = spec::reference(schema).unwrap_or_default().to_owned();
     if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {

@@ -1,14 +1,14 @@
-//! Takes the structure of a published spec and keeps this project's words and `x-` members.
+//! Takes the structure of a published spec and keeps this project's words and `x-` fields.
 
 mod additions;
 mod merge;
 
 use std::fmt::Write as _;
 
-use self::merge::{Taking, operations};
+use self::merge::{Merge, operations};
 use kalshi_gen::{
     Error,
-    internals::{error::Place, keywords, names::visible, stages, yaml},
+    internals::{error::JsonPath, keywords, names::visible, stages, yaml},
 };
 
 use crate::{
@@ -82,14 +82,14 @@ impl Vendored {
     }
 }
 
-/// Takes the structure of `upstream`, and the words and `x-` members of `ours` wherever their place still exists.
+/// Takes the structure of `upstream`, and the words and `x-` fields of `ours` wherever their place still exists.
 ///
 /// The order is that of `ours` for what is there, and that of `upstream` for what is new. So the same specs give the
 /// same text, and taking the same spec twice changes nothing.
 ///
 /// # Errors
 ///
-/// A text that is no spec, and which of the two it is.
+/// Returns an error if one of the two is not a spec, and says which.
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
     let new_value = stages::checked(new.clone().into()).map_err(SpecsError::New)?;
@@ -110,11 +110,11 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
         .map(|old| diff::compare(old, &new_value).1)
         .unwrap_or_default();
 
-    let taking = Taking {
+    let taking = Merge {
         operations: operations(old.as_ref()),
         renames,
     };
-    let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &Place::of(&[]));
+    let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &JsonPath::new(&[]));
     additions::list_tags(&mut tree, old.as_ref(), &new);
     let mut notes: Vec<String> = keywords::warnings(&new_value)
         .iter()

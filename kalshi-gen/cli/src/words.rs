@@ -8,12 +8,12 @@ use serde_json::Value;
 use self::visit::{
     Mapping, Position, content, described, inside, items, members, parameters, response,
 };
-use kalshi_gen::internals::{error::Place, spec::METHODS, yaml::Tree};
+use kalshi_gen::internals::{error::JsonPath, spec::METHODS, yaml::Tree};
 
 /// What stands where words are to be written.
 pub(crate) const NEEDED: &str = "WORDS NEEDED";
 
-/// Puts the mark into every place that needs words and has none; answers with those that carry it.
+/// Puts the mark into every place that needs words and has none; returns those that carry it.
 pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
     let mut marked = Vec::new();
     each(spec, &mut |node, key, position, place| {
@@ -42,11 +42,11 @@ pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
 }
 
 /// Calls `visit` for every place that needs words: its mapping, the key of the words, where they go, the place.
-fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place)) {
+fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath)) {
     let Tree::Mapping(root) = spec else {
         return;
     };
-    let place = Place::of(&[]);
+    let place = JsonPath::new(&[]);
     if let Some(Tree::Mapping(info)) = root.get_mut("info") {
         visit(info, "title", Position::First, &place.join("info"));
         visit(info, "description", Position::Last, &place.join("info"));

@@ -9,7 +9,7 @@ use kalshi_gen::internals::yaml::{Tree, plain};
 /// How wide a line of prose becomes.
 const WIDTH: usize = 112;
 
-/// Mappings whose members are set apart by an empty line.
+/// Mappings whose fields are set apart by an empty line.
 const SPACED: [&str; 7] = [
     "paths",
     "responses",
@@ -37,13 +37,13 @@ pub(crate) fn write(tree: &Tree) -> String {
     out
 }
 
-/// A member of a mapping, from the start of its line.
+/// A field of a mapping, from the start of its line.
 fn member(out: &mut String, key: &str, value: &Tree, indent: usize) {
     _ = write!(out, "{:indent$}{}:", "", scalar(key));
     after(out, value, indent, (indent <= 2).then_some(key));
 }
 
-/// What follows `key:` or `-`; `key` names a mapping that may have its members set apart.
+/// What follows `key:` or `-`; `key` names a mapping that may have its fields set apart.
 fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
     match value {
         Tree::Mapping(members) if !members.is_empty() => {
@@ -81,7 +81,7 @@ fn node(out: &mut String, item: &Tree, indent: usize) {
             for (key, value) in members {
                 member(&mut inner, key, value, indent + 2);
             }
-            // The dash takes the place of the first member's indent.
+            // The dash takes the place of the first field's indent.
             _ = write!(out, "{:indent$}- ", "");
             out.push_str(inner.trim_start_matches(' '));
         }

@@ -86,7 +86,7 @@ fn body<'a>(document: &'a mut Value, payload: &str) -> Option<&'a mut Map<String
         .as_object_mut()
 }
 
-/// Makes members optional; answers whether one was required.
+/// Makes fields optional; returns true if one was required.
 fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
     let Some(Value::Array(required)) =
         body(document, payload).and_then(|body| body.get_mut("required"))
@@ -98,7 +98,7 @@ fn soften(document: &mut Value, payload: &str, members: &[&str]) -> bool {
     required.len() < before
 }
 
-/// Marks what a text is; answers whether it was there.
+/// Marks what a text is; returns true if it exists.
 fn mark(schema: Option<&mut Value>, kind: &str) -> bool {
     schema
         .map(|schema| schema["x-kalshi-type"] = json!(kind))

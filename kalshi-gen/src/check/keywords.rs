@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{error::Place, spec::METHODS, warning::Warning};
+use crate::{error::JsonPath, spec::METHODS, warning::Warning};
 
 /// Keywords of a schema that generation reads, or that hold for the reader only.
 const SCHEMA: [&str; 38] = [
@@ -149,7 +149,7 @@ pub(super) fn may_be_operation(key: &str, value: &Value) -> bool {
 /// A warning for each unknown key of a checked spec, in the order of the spec.
 pub fn warnings(document: &Value) -> Vec<Warning> {
     let mut found = Found(Vec::new());
-    let root = Place::of(&[]);
+    let root = JsonPath::new(&[]);
     let components = document.get("components");
     let path = root.join("components");
     each(components, &path, "schemas", &mut |node, path| {
@@ -180,9 +180,9 @@ pub fn warnings(document: &Value) -> Vec<Warning> {
 /// Calls `visit` for every value of the mapping under `key`.
 fn each<'a>(
     node: Option<&'a Value>,
-    path: &Place,
+    path: &JsonPath,
     key: &str,
-    visit: &mut impl FnMut(&'a Value, &Place),
+    visit: &mut impl FnMut(&'a Value, &JsonPath),
 ) {
     let fields = node
         .and_then(|node| node.get(key))
@@ -195,7 +195,7 @@ fn each<'a>(
 struct Found(Vec<Warning>);
 
 impl Found {
-    fn unknown(&mut self, node: &Map<String, Value>, path: &Place, known: &[&str]) {
+    fn unknown(&mut self, node: &Map<String, Value>, path: &JsonPath, known: &[&str]) {
         let unknown = node
             .iter()
             .filter(|(key, _)| !known.contains(&key.as_str()) && !key.starts_with("x-"));
@@ -212,7 +212,7 @@ impl Found {
         }
     }
 
-    fn schema(&mut self, node: &Value, path: &Place) {
+    fn schema(&mut self, node: &Value, path: &JsonPath) {
         let Some(schema) = node.as_object() else {
             return;
         };
@@ -234,13 +234,13 @@ impl Found {
         }
     }
 
-    fn message(&mut self, node: &Value, path: &Place) {
+    fn message(&mut self, node: &Value, path: &JsonPath) {
         if let Some(payload) = node.get("payload") {
             self.schema(payload, &path.join("payload"));
         }
     }
 
-    fn path_item(&mut self, node: &Value, path: &Place) {
+    fn path_item(&mut self, node: &Value, path: &JsonPath) {
         let Some(item) = node.as_object() else {
             return;
         };
@@ -262,14 +262,14 @@ impl Found {
         }
     }
 
-    fn parameters(&mut self, node: &Value, path: &Place) {
+    fn parameters(&mut self, node: &Value, path: &JsonPath) {
         let list = node.get("parameters").and_then(Value::as_array);
         for (index, parameter) in list.into_iter().flatten().enumerate() {
             self.parameter(parameter, &path.join("parameters").item(index));
         }
     }
 
-    fn parameter(&mut self, node: &Value, path: &Place) {
+    fn parameter(&mut self, node: &Value, path: &JsonPath) {
         if let Some(parameter) = node.as_object() {
             self.unknown(parameter, path, &PARAMETER);
         }
@@ -279,7 +279,7 @@ impl Found {
     }
 
     /// A request body or a response.
-    fn content(&mut self, node: &Value, path: &Place) {
+    fn content(&mut self, node: &Value, path: &JsonPath) {
         if let Some(fields) = node.as_object() {
             self.unknown(fields, path, &BODY_OR_RESPONSE);
         }

@@ -1,4 +1,4 @@
-//! The checks of operations: ids, parameters, paths, bodies and answers.
+//! The checks of operations: ids, parameters, paths, bodies and responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use super::{
     schemas::check_schema,
 };
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     names, reserved,
     spec::{METHODS, dereference, follow, text},
 };
 
 /// Checks every operation.
 pub(super) fn check(document: &Value) -> Result<(), Error> {
-    let root = Place::of(&["paths"]);
+    let root = JsonPath::new(&["paths"]);
     let paths = document
         .get("paths")
         .ok_or_else(|| Error::at(&root, "there are no paths"))?;
@@ -96,7 +96,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
 fn parameters(
     document: &Value,
     node: &Map<String, Value>,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<BTreeMap<(String, String), Value>, Error> {
     let mut found = BTreeMap::new();
     let place = place.join("parameters");
@@ -177,7 +177,7 @@ fn is_scalar_list(document: &Value, schema: &Value) -> bool {
 fn check_path_template(
     path: &str,
     parameters: &BTreeMap<(String, String), Value>,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<(), Error> {
     let mut in_template = BTreeSet::new();
     let mut rest = path;
@@ -224,7 +224,7 @@ fn check_path_template(
 fn check_body(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<(), Error> {
     let Some(body) = operation.get("requestBody") else {
         return Ok(());
@@ -236,7 +236,7 @@ fn check_body(
 fn check_answers(
     document: &Value,
     operation: &Map<String, Value>,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<(), Error> {
     let place = place.join("responses");
     let answers = operation
@@ -258,8 +258,8 @@ fn check_answers(
     Ok(())
 }
 
-/// The content of a body or an answer: JSON with a schema, or something that is not looked into.
-fn check_content(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+/// The content of a body or a response: JSON with a schema, or something that is not looked into.
+fn check_content(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     let Some(content) = object(node, place)?.get("content") else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Place};
+use crate::error::{Error, JsonPath};
 
 /// The texts that every spec has.
 pub(super) fn info(document: &Value) -> Result<(), Error> {
@@ -13,7 +13,7 @@ pub(super) fn info(document: &Value) -> Result<(), Error> {
             .is_none()
         {
             return Err(Error::at(
-                &Place::of(&["info", key]),
+                &JsonPath::new(&["info", key]),
                 "this text is missing",
             ));
         }
@@ -21,10 +21,10 @@ pub(super) fn info(document: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses members that are there and are not of their kind.
+/// Rejects fields that are there and are not of their kind.
 pub(super) fn of_kind(
     node: &Map<String, Value>,
-    place: &Place,
+    place: &JsonPath,
     keys: &[&str],
     kind: &str,
     is: impl Fn(&Value) -> bool,
@@ -48,13 +48,16 @@ pub(super) fn is_security(node: &Value) -> bool {
         .is_some_and(|list| list.iter().all(requirement))
 }
 
-pub(super) fn object<'a>(node: &'a Value, place: &Place) -> Result<&'a Map<String, Value>, Error> {
+pub(super) fn object<'a>(
+    node: &'a Value,
+    place: &JsonPath,
+) -> Result<&'a Map<String, Value>, Error> {
     node.as_object()
         .ok_or_else(|| Error::at(place, "not a mapping"))
 }
 
 /// Names that become Rust identifiers: a letter or underscore first, then letters, digits and `_ - .`.
-pub(super) fn identifier(name: &str, place: &Place) -> Result<(), Error> {
+pub(super) fn identifier(name: &str, place: &JsonPath) -> Result<(), Error> {
     let mut chars = name.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
     if first && chars.all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && name.len() <= 128 {

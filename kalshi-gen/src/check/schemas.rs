@@ -9,7 +9,7 @@ use super::{
     require::{identifier, object, of_kind},
 };
 use crate::{
-    error::{Error, Place},
+    error::{Error, JsonPath},
     names,
     scalars::SCALARS,
     spec::{resolve, schema_name, schemas},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Checks every named schema.
 pub(super) fn check(document: &Value) -> Result<(), Error> {
-    let components = Place::of(&["components", "schemas"]);
+    let components = JsonPath::new(&["components", "schemas"]);
     let Some(value) = document.pointer("/components/schemas") else {
         return Ok(());
     };
@@ -46,7 +46,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
 }
 
 /// A schema that is, through `$ref` and `allOf` alone, itself.
-fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error> {
+fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Error> {
     fn parts(schema: &Value) -> Vec<&str> {
         let one = schema.get("$ref").and_then(Value::as_str);
         let many = schema.get("allOf").and_then(Value::as_array);
@@ -78,7 +78,11 @@ fn check_alias(document: &Value, name: &str, place: &Place) -> Result<(), Error>
 }
 
 /// Checks one schema and what stands in it.
-pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> Result<(), Error> {
+pub(super) fn check_schema(
+    document: &Value,
+    schema: &Value,
+    place: &JsonPath,
+) -> Result<(), Error> {
     const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
     let node = object(schema, place)?;
     for key in node.keys() {
@@ -184,7 +188,7 @@ pub(super) fn check_schema(document: &Value, schema: &Value, place: &Place) -> R
             check_schema(document, member, &place)?;
         }
         if let Some(name) = required.iter().find(|name| !members.contains_key(**name)) {
-            // An allOf may bring the member from another of its parts.
+            // An allOf may bring the field from another of its parts.
             if !node.contains_key("allOf") {
                 return Err(Error::at(
                     &place,

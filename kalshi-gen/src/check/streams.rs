@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     asyncapi::schemas::converted,
-    error::{Error, Place},
+    error::{Error, JsonPath},
     names, spec,
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         ));
     }
     info(document)?;
-    let root = Place::of(&[]);
+    let root = JsonPath::new(&[]);
     for key in ["servers", "channels", "operations"] {
         if let Some(node) = document.get(key) {
             references(document, node, &root.join(key))?;
@@ -35,7 +35,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
     for (name, operation) in members(document, "/operations", &root.join("operations"))? {
         self::operation(operation, &root.join("operations").join(name))?;
     }
-    let place = Place::of(&["components", "messages"]);
+    let place = JsonPath::new(&["components", "messages"]);
     let mut rust_names = BTreeMap::new();
     for (name, message) in members(document, "/components/messages", &place)? {
         let place = place.join(name);
@@ -48,7 +48,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         }
         self::message(document, message, &place)?;
     }
-    let place = Place::of(&["components", "schemas"]);
+    let place = JsonPath::new(&["components", "schemas"]);
     let named = members(document, "/components/schemas", &place)?.into_iter();
     // As OpenAPI 3.0 has them, at the places where they stand.
     let named: Map<_, _> = named
@@ -57,11 +57,11 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
     schemas::check(&json!({ "components": { "schemas": named } }))
 }
 
-/// The members of a mapping that may not be there.
+/// The fields of a mapping that may not be there.
 fn members<'a>(
     document: &'a Value,
     pointer: &str,
-    place: &Place,
+    place: &JsonPath,
 ) -> Result<Vec<(&'a String, &'a Value)>, Error> {
     match document.pointer(pointer) {
         None => Ok(Vec::new()),
@@ -69,7 +69,7 @@ fn members<'a>(
     }
 }
 
-fn channel(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+fn channel(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     let channel = object(node, place)?;
     if !channel.get("address").is_some_and(Value::is_string) {
         return Err(Error::at(
@@ -88,7 +88,7 @@ fn channel(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
     Ok(())
 }
 
-fn operation(node: &Value, place: &Place) -> Result<(), Error> {
+fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
     object(node, place)?;
     let action = node["action"].as_str().unwrap_or_default();
     if !["send", "receive"].contains(&action) {
@@ -123,7 +123,7 @@ fn operation(node: &Value, place: &Place) -> Result<(), Error> {
     Ok(())
 }
 
-fn message(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     object(node, place)?;
     if node.get("$ref").is_some() {
         references(document, node, place)?;
@@ -141,7 +141,7 @@ fn message(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
 }
 
 /// Checks that whatever is referred to is there.
-fn references(document: &Value, node: &Value, place: &Place) -> Result<(), Error> {
+fn references(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     match node {
         Value::Object(members) => {
             if let Some(reference) = members.get("$ref") {

@@ -1,4 +1,4 @@
-//! Refining the types: open enums, tolerant answers, builders for what is sent.
+//! Refining the types: open enums, tolerant responses, builders for what is sent.
 
 use std::collections::BTreeMap;
 

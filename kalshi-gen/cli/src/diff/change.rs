@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Class {
-    /// It may no longer compile, or its requests are refused.
+    /// It may no longer compile, or its requests are rejected.
     Breaking,
     /// It compiles, and something goes on differently.
     Behaviour,
@@ -51,11 +51,11 @@ pub enum Subject {
     Parameter,
     /// The body of a request.
     Body,
-    /// An answer of an operation.
+    /// A response of an operation.
     Answer,
     /// A named schema.
     Schema,
-    /// A member of an object.
+    /// A field of an object.
     Member,
     /// A value of an enum.
     Value,

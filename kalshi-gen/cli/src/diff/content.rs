@@ -1,9 +1,9 @@
-//! Differences of what an operation carries: the body of its request, its answers.
+//! Differences of what an operation carries: the body of its request, its responses.
 
 use serde_json::{Map, Value};
 
 use super::{At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner};
-use kalshi_gen::internals::{error::Place, paths, spec};
+use kalshi_gen::internals::{error::JsonPath, paths, spec};
 
 use crate::facts;
 
@@ -15,7 +15,7 @@ impl Comparison<'_> {
             old.get("requestBody").map(|body| old_side.behind(body)),
             new.get("requestBody").map(|body| new_side.behind(body)),
         );
-        // An object without members is what the client sends by itself.
+        // An object without fields is what the client sends by itself.
         let carries = |document: &Value, body: &Value| {
             spec::json_schema(body).is_some_and(|schema| !paths::is_empty_object(document, schema))
         };
@@ -92,7 +92,7 @@ impl Comparison<'_> {
             success(&old_side.document, was),
             success(&new_side.document, is),
         );
-        // The one answer of success of each spec is compared above all others, whatever its status.
+        // The one response of success of each spec is compared above all others, whatever its status.
         let chosen: Vec<String> = [&before, &after]
             .into_iter()
             .flatten()
@@ -158,7 +158,7 @@ impl Comparison<'_> {
             // What many operations share is told once.
             match (component(old), component(new)) {
                 (Some(was), Some(is)) if was == is => {
-                    let place = Place::of(&["components", "responses", is]);
+                    let place = JsonPath::new(&["components", "responses", is]);
                     at = At {
                         name: format!("answer {is}"),
                         old: place.clone(),
@@ -200,7 +200,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The JSON of a body or an answer that both specs have.
+    /// The JSON of a body or a response that both specs have.
     fn content(&mut self, old: &Value, new: &Value, at: &At, sent: bool) {
         let (Some(old), Some(new)) = (spec::json_schema(old), spec::json_schema(new)) else {
             return;
@@ -228,7 +228,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The name of the shared answer that a reference is to.
+/// The name of the shared response that a reference is to.
 fn component(answer: &Value) -> Option<&str> {
     answer
         .get("$ref")?

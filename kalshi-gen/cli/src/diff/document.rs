@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{At, Class, Comparison, Kind, Subject};
-use kalshi_gen::internals::error::Place;
+use kalshi_gen::internals::error::JsonPath;
 
 use crate::facts;
 
@@ -11,7 +11,7 @@ impl Comparison<'_> {
     /// Servers, schemes of security, tags and words of the document as a whole.
     pub(super) fn document(&mut self) {
         let (old, new) = (&self.old.document, &self.new.document);
-        let root = Place::of(&[]);
+        let root = JsonPath::new(&[]);
         let at = |name: &str, key: &str| At {
             name: name.to_owned(),
             old: root.join(key),

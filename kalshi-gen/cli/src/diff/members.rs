@@ -1,4 +1,4 @@
-//! Differences inside schemas: types, members, values, bounds, words.
+//! Differences inside schemas: types, fields, values, bounds, words.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ const OWN_WAY: [&str; 14] = [
 ];
 
 impl Comparison<'_> {
-    /// Compares what stands at one place of both specs; `name` is that of the member or the parameter.
+    /// Compares what stands at one place of both specs; `name` is that of the field or the parameter.
     pub(super) fn node(&mut self, old: &Value, new: &Value, at: &At, name: &str, owner: &Owner) {
         let (before, after) = (
             self.old.shape(old, name, &at.old),
@@ -137,7 +137,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The members of an object.
+    /// The fields of an object.
     fn members(&mut self, old: &Value, new: &Value, at: &At, owner: &Owner) {
         let empty = Map::new();
         let of = |node: &Value| node.get("properties").and_then(Value::as_object).cloned();
@@ -226,7 +226,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether a member must be there, and may be null.
+    /// Whether a field must be there, and may be null.
     fn presence(
         &mut self,
         (old, was_required): (&Value, bool),
@@ -373,7 +373,7 @@ impl Comparison<'_> {
                 "type" if same_type => Subject::Keyword,
                 // Enums of numbers are numbers to a program.
                 "enum" if others(was) != others(is) => Subject::Keyword,
-                // Of an object with members, which keeps only those; a map is told by its type.
+                // Of an object with fields, which keeps only those; a map is told by its type.
                 "additionalProperties"
                     if before.contains_key("properties") && after.contains_key("properties") =>
                 {
@@ -408,7 +408,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether something other than a member may be null.
+    /// Whether something other than a field may be null.
     pub(super) fn nullable(&mut self, class: Class, old: &Value, new: &Value, at: &At) {
         let (was, is) = (old.get("nullable"), new.get("nullable"));
         if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
@@ -446,7 +446,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether the type of what stands inline as a member of `owner` is called `named`.
+/// Whether the type of what stands inline as a field of `owner` is called `named`.
 fn is_name_of(named: &str, owner: &str, member: &str) -> bool {
     let named = names::pascal(named);
     let alone = names::is_compound(member) && names::pascal(member) == named;

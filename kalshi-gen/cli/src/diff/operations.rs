@@ -6,7 +6,7 @@ use super::{
     At, Class, Comparison, Kind, Subject,
     values::{set, worded},
 };
-use kalshi_gen::internals::error::Place;
+use kalshi_gen::internals::error::JsonPath;
 
 use crate::cost::Cost;
 
@@ -17,7 +17,7 @@ impl Comparison<'_> {
     pub(super) fn operations(&mut self) {
         let (old, new) = (self.old, self.new);
         let (before, after) = (old.operations(), new.operations());
-        let place = |(path, method, _): &Found<'_>| Place::of(&["paths", path, method]);
+        let place = |(path, method, _): &Found<'_>| JsonPath::new(&["paths", path, method]);
         let route =
             |(path, method, _): &Found<'_>| format!("{} {path}", method.to_ascii_uppercase());
         for (id, was) in &before {

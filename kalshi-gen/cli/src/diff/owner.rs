@@ -2,7 +2,7 @@
 
 use super::Comparison;
 
-/// Whose member something is: what its type would be called, and which way it goes.
+/// Whose field something is: what its type would be called, and which way it goes.
 pub(super) struct Owner {
     pub(super) old: String,
     pub(super) new: String,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner, renames, values::worded,
 };
-use kalshi_gen::internals::{error::Place, spec};
+use kalshi_gen::internals::{error::JsonPath, spec};
 
 use crate::facts;
 
@@ -208,7 +208,7 @@ impl Comparison<'_> {
 struct Parameter<'a> {
     name: &'a str,
     node: &'a Value,
-    place: Place,
+    place: JsonPath,
     component: Option<&'a str>,
 }
 
@@ -218,11 +218,11 @@ fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<
         document
             .get("paths")
             .and_then(|paths| paths.get(path)?.get("parameters")),
-        Place::of(&["paths", path, "parameters"]),
+        JsonPath::new(&["paths", path, "parameters"]),
     );
     let own = (
         node.get("parameters"),
-        Place::of(&["paths", path, method, "parameters"]),
+        JsonPath::new(&["paths", path, method, "parameters"]),
     );
     let mut found: Vec<Parameter<'a>> = Vec::new();
     for (list, place) in [shared, own] {
@@ -242,7 +242,7 @@ fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<
             let component = reference.and_then(|reference| reference.rsplit('/').next());
             let place = component.map_or_else(
                 || place.item(index),
-                |name| Place::of(&["components", "parameters", name]),
+                |name| JsonPath::new(&["components", "parameters", name]),
             );
             found.retain(|other| (other.name, other.node.get("in")) != (name, target.get("in")));
             found.push(Parameter {

@@ -1,4 +1,4 @@
-//! What is the same under another name, where the evidence is clear: operations, schemas, members, parameters, values.
+//! What is the same under another name, where the evidence is clear: operations, schemas, fields, parameters, values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::side::{MESSAGES, Side, named};
 use kalshi_gen::internals::{
-    error::Place,
+    error::JsonPath,
     spec::{self, reference, schema_name},
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Renames {
     schemas: BTreeMap<String, String>,
     /// New names of the messages of streams by their old ones.
     messages: BTreeMap<String, String>,
-    /// Old names of members and parameters, by where they stand now.
+    /// Old names of fields and parameters, by where they stand now.
     members: BTreeMap<String, String>,
 }
 
@@ -91,12 +91,12 @@ impl Renames {
             .map(|(old, _)| old.as_str())
     }
 
-    /// What the member at a JSON path of the new spec was called.
+    /// What the field at a JSON path of the new spec was called.
     pub(crate) fn old_member(&self, path: &str) -> Option<&str> {
         self.members.get(path).map(String::as_str)
     }
 
-    pub(super) fn note_member(&mut self, now: &Place, before: &str) {
+    pub(super) fn note_member(&mut self, now: &JsonPath, before: &str) {
         self.members.insert(now.to_string(), before.to_owned());
     }
 }
@@ -272,7 +272,7 @@ fn alike(
         .collect()
 }
 
-/// What makes a schema the one it is: its members with their types, its values, or its type.
+/// What makes a schema the one it is: its fields with their types, its values, or its type.
 fn traits(schema: &Value) -> BTreeSet<String> {
     let kind = |node: &Value| {
         let inner = node
@@ -302,7 +302,7 @@ fn traits(schema: &Value) -> BTreeSet<String> {
 
 /// The name of the schema that each place refers to.
 fn uses(document: &Value) -> BTreeMap<String, String> {
-    fn walk(node: &Value, place: &Place, found: &mut BTreeMap<String, String>) {
+    fn walk(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
         match node {
             Value::Object(members) => {
                 let target = members
@@ -326,7 +326,7 @@ fn uses(document: &Value) -> BTreeMap<String, String> {
         }
     }
     let mut found = BTreeMap::new();
-    walk(document, &Place::of(&[]), &mut found);
+    walk(document, &JsonPath::new(&[]), &mut found);
     found
 }
 

@@ -1,7 +1,7 @@
 //! Differences of named schemas, each told once.
 
 use super::{At, Class, Comparison, Kind, Subject, owner::Owner, side::Side};
-use kalshi_gen::internals::error::Place;
+use kalshi_gen::internals::error::JsonPath;
 
 impl Comparison<'_> {
     /// Named schemas, each once.
@@ -11,7 +11,7 @@ impl Comparison<'_> {
                 .map(|(name, _)| name.to_owned())
                 .collect::<Vec<_>>()
         };
-        let root = Place::of(&["components", "schemas"]);
+        let root = JsonPath::new(&["components", "schemas"]);
         let at = |old: &str, new: &str| At {
             name: new.to_owned(),
             old: root.join(old),

@@ -11,7 +11,7 @@ use kalshi_gen::{
     FixupMode, Protocol,
     internals::{
         asyncapi, compose,
-        error::Place,
+        error::JsonPath,
         fixups, scalars,
         spec::{self, reference, resolve, schema_name, text},
     },
@@ -20,7 +20,7 @@ use kalshi_gen::{
 /// Where the messages of a document stand.
 pub(super) const MESSAGES: &str = "/components/messages";
 
-/// What a member of an operation's or a channel's list of messages refers to.
+/// What a field of an operation's or a channel's list of messages refers to.
 pub(super) type Targets<'a> = BTreeMap<&'a str, &'a Value>;
 
 /// A spec with what is looked up in it again and again.
@@ -82,7 +82,11 @@ impl Side {
         };
         let mut marks = BTreeMap::new();
         if let Some(schemas) = marked.pointer("/components/schemas") {
-            self::marks(schemas, &Place::of(&["components", "schemas"]), &mut marks);
+            self::marks(
+                schemas,
+                &JsonPath::new(&["components", "schemas"]),
+                &mut marks,
+            );
         }
         let messages: Vec<_> = asyncapi::payloads(&document)
             .into_iter()
@@ -186,12 +190,13 @@ impl Side {
         self.is_sent(name) || self.is_received(name) || self.named.contains(name)
     }
 
-    /// The shape of what stands at `place` under the name of a member or a parameter.
-    pub(super) fn shape(&self, node: &Value, name: &str, place: &Place) -> Shape {
+    /// The shape of what stands at `place` under the name of a field or a parameter.
+    pub(super) fn shape(&self, node: &Value, name: &str, place: &JsonPath) -> Shape {
         let reference = reference(node);
         let mark = self.marks.get(&place.to_string()).or_else(|| {
-            self.marks
-                .get(&Place::of(&["components", "schemas", schema_name(reference?)?]).to_string())
+            self.marks.get(
+                &JsonPath::new(&["components", "schemas", schema_name(reference?)?]).to_string(),
+            )
         });
         if let Some(mark) = mark {
             return Shape::Scalar(scalar_name(mark));
@@ -205,11 +210,19 @@ impl Side {
                 return Shape::Scalar(scalar_name(kind));
             }
             if self.inlined.contains(target) {
-                return self.shape(schema, name, &Place::of(&["components", "schemas", target]));
+                return self.shape(
+                    schema,
+                    name,
+                    &JsonPath::new(&["components", "schemas", target]),
+                );
             }
             // A named list or map is written out where it is used; one that holds itself keeps its name.
             let own = format!("\"#/components/schemas/{target}\"");
-            return match self.shape(schema, "", &Place::of(&["components", "schemas", target])) {
+            return match self.shape(
+                schema,
+                "",
+                &JsonPath::new(&["components", "schemas", target]),
+            ) {
                 shape @ (Shape::List(_) | Shape::Map(_)) if !schema.to_string().contains(&own) => {
                     shape
                 }
@@ -289,7 +302,7 @@ pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
 }
 
 /// What fixups say of the schemas below a node.
-fn marks(node: &Value, place: &Place, found: &mut BTreeMap<String, String>) {
+fn marks(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
     match node {
         Value::Object(members) => {
             if let Some(mark) = members.get("x-kalshi-type").and_then(Value::as_str) {

@@ -11,7 +11,7 @@ use super::{
     values::worded,
 };
 use kalshi_gen::internals::{
-    error::Place,
+    error::JsonPath,
     spec::{self, schema_name},
 };
 
@@ -26,8 +26,8 @@ impl Comparison<'_> {
         }
         let root = At {
             name: "the document".to_owned(),
-            old: Place::of(&[]),
-            new: Place::of(&[]),
+            old: JsonPath::new(&[]),
+            new: JsonPath::new(&[]),
         };
         let own_way = [
             "asyncapi",
@@ -51,7 +51,7 @@ impl Comparison<'_> {
         self.messages();
     }
 
-    /// Members of a payload besides its type and its body are of no type: a frame is read the same with and without them.
+    /// Fields of a payload besides its type and its body are of no type: a frame is read the same with and without them.
     pub(super) fn envelopes(&mut self) {
         let (old, new) = (self.old, self.new);
         if old.document.get("asyncapi").is_none() {
@@ -140,8 +140,8 @@ impl Comparison<'_> {
         );
         let at = |old: &str, new: &str| At {
             name: format!("operation {new}"),
-            old: Place::of(&["operations", old]),
-            new: Place::of(&["operations", new]),
+            old: JsonPath::new(&["operations", old]),
+            new: JsonPath::new(&["operations", new]),
         };
         for (name, was) in &old {
             let now = self.renames.operation(name).unwrap_or(name).to_owned();
@@ -231,8 +231,8 @@ impl Comparison<'_> {
         let (old, new) = (named(self.old, MESSAGES), named(self.new, MESSAGES));
         let at = |old: &str, new: &str| At {
             name: format!("message {new}"),
-            old: Place::of(&["components", "messages", old]),
-            new: Place::of(&["components", "messages", new]),
+            old: JsonPath::new(&["components", "messages", old]),
+            new: JsonPath::new(&["components", "messages", new]),
         };
         let (carried_before, carried_after) = (carried(self.old), carried(self.new));
         for (name, was) in &old {
@@ -342,8 +342,8 @@ impl Comparison<'_> {
 fn place(name: String, keys: &[&str]) -> At {
     At {
         name,
-        old: Place::of(keys),
-        new: Place::of(keys),
+        old: JsonPath::new(keys),
+        new: JsonPath::new(keys),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{At, Change, Class, Comparison, Kind, Subject};
 use kalshi_gen::{
     FixupMode, Protocol,
     internals::{
-        error::Place,
+        error::JsonPath,
         normalize::Normalized,
         scalars::SCALARS,
         spec::{self, schema_name, text},
@@ -41,7 +41,7 @@ impl Comparison<'_> {
             return;
         }
         let named = spec::schemas(&before.tree).into_iter().flatten();
-        let place = Place::of(&["components", "messages"]);
+        let place = JsonPath::new(&["components", "messages"]);
         let at = |name: String| At {
             name,
             old: place.clone(),
@@ -67,7 +67,7 @@ impl Comparison<'_> {
     }
 
     fn member_types(&mut self, before: &Normalized, after: &Normalized) {
-        let root = Place::of(&["components", "schemas"]);
+        let root = JsonPath::new(&["components", "schemas"]);
         let names: Vec<String> = self
             .old
             .schemas()
@@ -116,7 +116,7 @@ impl Comparison<'_> {
             for (name, was) in was {
                 let Some(is) = is.get(name) else { continue };
                 let place = |path: &str, method: &str| {
-                    Place::of(&["paths", path, method, "parameters", name])
+                    JsonPath::new(&["paths", path, method, "parameters", name])
                 };
                 let at = At {
                     name: format!("{now}, parameter {name}"),
@@ -133,7 +133,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A cursor is a text that is always there, whatever the spec says of it; a member that became one was not.
+    /// A cursor is a text that is always there, whatever the spec says of it; a field that became one was not.
     fn cursor(&mut self, at: &At, was_before: bool) {
         let presence = |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
         let told = self
@@ -199,7 +199,7 @@ fn word(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
-/// The members of a named schema.
+/// The fields of a named schema.
 fn members(tree: &Value, name: &str) -> BTreeMap<String, Value> {
     let members = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
     members

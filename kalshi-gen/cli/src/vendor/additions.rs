@@ -1,11 +1,11 @@
-//! What a taken spec gets besides its structure: the list of tags, costs as data, words for usual answers.
+//! What a taken spec gets besides its structure: the list of tags, costs as data, words for usual responses.
 
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::merge::{Taking, in_order, operations};
+use super::merge::{Merge, in_order, operations};
 use kalshi_gen::internals::{spec, yaml::Tree};
 
 use crate::cost::{self, Cost};
@@ -51,7 +51,7 @@ pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
 }
 
 /// Gives new operations the cost that the exchange's words state, or the default; notes where it states another than ours.
-pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Taking, notes: &mut Vec<String>) {
+pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Vec<String>) {
     let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
         return;
     };
@@ -104,7 +104,7 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Taking, notes: &mut V
     }
 }
 
-/// Gives new answers of operations the words that most of our answers of their status have.
+/// Gives new responses of operations the words that most of our responses of their status have.
 pub(super) fn word_answers(tree: &mut Tree, old: &Tree) {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for operation in operations(Some(old)).values() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use kalshi_gen::internals::{error::Place, spec::METHODS, yaml::Tree};
+use kalshi_gen::internals::{error::JsonPath, spec::METHODS, yaml::Tree};
 
 use crate::{
     diff::Renames,
@@ -33,14 +33,14 @@ pub(super) fn operations(document: Option<&Tree>) -> BTreeMap<String, Tree> {
 }
 
 /// A spec that is being taken.
-pub(super) struct Taking {
+pub(super) struct Merge {
     /// Our operations by id.
     pub(super) operations: BTreeMap<String, Tree>,
     pub(super) renames: Renames,
 }
 
-impl Taking {
-    /// The facts of `new` with the words and own members of `old`; `keys` tells what the keys here are, `key` is the one
+impl Merge {
+    /// The facts of `new` with the words and own fields of `old`; `keys` tells what the keys here are, `key` is the one
     /// that leads here.
     pub(super) fn merge(
         &self,
@@ -48,7 +48,7 @@ impl Taking {
         new: &Tree,
         keys: Keys,
         key: &str,
-        place: &Place,
+        place: &JsonPath,
     ) -> Tree {
         match new {
             Tree::Leaf(_) => new.clone(),
@@ -92,14 +92,14 @@ impl Taking {
         }
     }
 
-    /// What we have of the member `key`, also under another name or in another place.
+    /// What we have of the field `key`, also under another name or in another place.
     fn counterpart<'a>(
         &'a self,
         ours: &'a IndexMap<String, Tree>,
         key: &str,
         new: &Tree,
         keys: Keys,
-        place: &Place,
+        place: &JsonPath,
     ) -> Option<&'a Tree> {
         // An operation is known by its id, wherever it is called.
         if keys == Keys::Keywords
@@ -134,7 +134,14 @@ impl Taking {
             .or_else(|| ours.get(renamed().filter(|_| keys == Keys::Names)?))
     }
 
-    fn list(&self, ours: &[Tree], new: &[Tree], keys: Keys, key: &str, place: &Place) -> Vec<Tree> {
+    fn list(
+        &self,
+        ours: &[Tree],
+        new: &[Tree],
+        keys: Keys,
+        key: &str,
+        place: &JsonPath,
+    ) -> Vec<Tree> {
         if facts::is_set(key) && new.iter().all(|item| matches!(item, Tree::Leaf(_))) {
             let text = |item: &Tree| Value::from(item.clone()).to_string();
             let (ours, taken): (Vec<_>, Vec<_>) = (

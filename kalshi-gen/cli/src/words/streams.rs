@@ -1,14 +1,14 @@
 //! The places of a spec of streams that need words.
 
 use super::visit::{Mapping, Position, described, inside, items, members};
-use kalshi_gen::internals::{error::Place, yaml::Tree};
+use kalshi_gen::internals::{error::JsonPath, yaml::Tree};
 
 /// Calls `visit` for every place of a spec of streams that needs words.
 pub(super) fn each(
     root: &mut Mapping,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
-    let place = Place::of(&[]);
+    let place = JsonPath::new(&[]);
     if let Some(Tree::Mapping(info)) = root.get_mut("info") {
         let place = place.join("info");
         for (index, tag) in items(info.get_mut("tags")).enumerate() {
@@ -45,8 +45,8 @@ pub(super) fn each(
 /// The messages of a channel or of the document, but for those that stand elsewhere.
 fn messages(
     node: &mut Mapping,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     for (name, message) in members(node.get_mut("messages")) {
         let Tree::Mapping(message) = message else {

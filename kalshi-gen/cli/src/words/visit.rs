@@ -1,8 +1,8 @@
-//! Visits the parts of a spec that OpenAPI and AsyncAPI share: members, parameters, content and schemas.
+//! Visits the parts of a spec that OpenAPI and AsyncAPI share: fields, parameters, content and schemas.
 
 use indexmap::IndexMap;
 
-use kalshi_gen::internals::{error::Place, yaml::Tree};
+use kalshi_gen::internals::{error::JsonPath, yaml::Tree};
 
 pub(super) type Mapping = IndexMap<String, Tree>;
 
@@ -34,8 +34,8 @@ pub(super) fn items(node: Option<&mut Tree>) -> impl Iterator<Item = &mut Tree> 
 pub(super) fn described(
     node: &mut Tree,
     position: Position,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     if let Tree::Mapping(node) = node {
         let points = node.contains_key("$ref")
@@ -48,8 +48,8 @@ pub(super) fn described(
 
 pub(super) fn parameters(
     node: &mut Mapping,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     for (index, parameter) in items(node.get_mut("parameters")).enumerate() {
         described(
@@ -63,8 +63,8 @@ pub(super) fn parameters(
 
 pub(super) fn response(
     node: &mut Tree,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     described(node, Position::First, place, visit);
     if let Tree::Mapping(node) = node {
@@ -74,8 +74,8 @@ pub(super) fn response(
 
 pub(super) fn content(
     node: &mut Mapping,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     for (media_type, content) in members(node.get_mut("content")) {
         if let Tree::Mapping(content) = content
@@ -90,11 +90,11 @@ pub(super) fn content(
     }
 }
 
-/// The members of a schema, and those of what they hold.
+/// The fields of a schema, and those of what they hold.
 pub(super) fn inside(
     schema: &mut Tree,
-    place: &Place,
-    visit: &mut impl FnMut(&mut Mapping, &str, Position, &Place),
+    place: &JsonPath,
+    visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
 ) {
     let Tree::Mapping(node) = schema else { return };
     for (name, member) in members(node.get_mut("properties")) {

@@ -44,7 +44,7 @@ enum Command {
         #[arg(long)]
         without_prose: bool,
     },
-    /// Take the structure of a published spec; keep our words and `x-` members.
+    /// Take the structure of a published spec; keep our words and `x-` fields.
     #[command(
         after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the spec and its lock, each whole or not at all, and prints what changed."
     )]
@@ -85,7 +85,7 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Show one operation: path, parameters, members of request and answer, cost, access.
+    /// Show one operation: path, parameters, fields of request and response, cost, access.
     #[command(
         after_help = "Example:\n  kalshi-gen show CreateOrderV2\n  kalshi-gen show get_markets"
     )]
@@ -96,7 +96,7 @@ enum Command {
         #[arg(long, alias = "contract", default_value = "openapi.yaml")]
         spec: PathBuf,
     },
-    /// Print the sample answers that the tests use, as JSON.
+    /// Print the sample responses that the tests use, as JSON.
     #[command(after_help = "Example:\n  kalshi-gen samples openapi.yaml GetMarkets")]
     Samples {
         /// A spec: a file of YAML or JSON, or `-`.
