@@ -17,7 +17,7 @@ use futures_util::{SinkExt, StreamExt};
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
     Dollars,
-    ws::{BookUpdate, Books, Channel, Frame, Message, Event},
+    ws::{BookUpdate, Books, Channel, Event, Frame, Message},
 };
 use tokio::{
     net::TcpStream,

@@ -20,7 +20,7 @@ use std::{
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
     Client, Dollars, PriceLevel,
-    ws::{BookEvent, BookStream, BookUpdate, OrderBook, Event, OutcomeSide},
+    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook, OutcomeSide},
 };
 use ratatui::{
     DefaultTerminal, Frame,

@@ -1,11 +1,9 @@
 //! What a stream that keeps books asks for, against an exchange that the test plays itself.
 
-
-
 use std::time::Duration;
 
-use kalshi_sdk::ws::{BookStream, BookUpdate, Message, Event};
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
+use kalshi_sdk::ws::{BookStream, BookUpdate, Event, Message};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

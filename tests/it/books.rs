@@ -4,7 +4,6 @@
 //! A quick run has 50 markets and 20,000 changes. `KALSHI_STORM=1000000` makes it long, with 1,000 markets; the seed is printed, and
 //! `KALSHI_TEST_SEED` repeats one.
 
-
 use std::{
     collections::{BTreeMap, VecDeque},
     env,
@@ -117,7 +116,11 @@ impl Exchange {
         if market.history.len() > 64 {
             market.history.pop_front();
         }
-        let side = if outcome == OutcomeSide::Yes { "yes" } else { "no" };
+        let side = if outcome == OutcomeSide::Yes {
+            "yes"
+        } else {
+            "no"
+        };
         format!(
             r#"{{"type":"orderbook_delta","sid":{},"seq":{},"msg":{{"market_ticker":"{}","market_id":"m","price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#,
             self.sid, self.seq, market.ticker
@@ -338,7 +341,13 @@ fn snapshot(seq: u64, count: &str) -> Frame {
 }
 
 fn held(books: &Books) -> Option<String> {
-    Some(books.live("A")?.best_bid(OutcomeSide::Yes)?.count.to_string())
+    Some(
+        books
+            .live("A")?
+            .best_bid(OutcomeSide::Yes)?
+            .count
+            .to_string(),
+    )
 }
 
 #[test]
@@ -496,7 +505,10 @@ fn an_acknowledgement_without_a_list_is_an_empty_one() {
             ),
             "{ok} {events:?}"
         );
-        assert!(books.drain_snapshot_requests().is_empty(), "nothing would change it");
+        assert!(
+            books.drain_snapshot_requests().is_empty(),
+            "nothing would change it"
+        );
     }
 }
 

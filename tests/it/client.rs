@@ -1,6 +1,5 @@
 //! The client between a call and its answer: credentials, timeouts, refusals in every wording, decode errors, redirects.
 
-
 use std::{
     error::Error as _,
     io::{Read, Write},
@@ -38,7 +37,9 @@ fn client_of(base: &str) -> kalshi_sdk::ClientBuilder {
     Client::builder()
         .retry(RetryPolicy::none())
         .environment(environment(base))
-        .credentials(kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap())
+        .credentials(
+            kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap(),
+        )
 }
 
 #[tokio::test]
@@ -67,7 +68,7 @@ async fn public_operations_work_without_credentials_and_private_ones_say_so() {
     assert!(
         error
             .to_string()
-            .starts_with("GetBalance: this operation needs a signature"),
+            .starts_with("GetBalance: the operation needs a signature"),
         "{error}"
     );
     assert_eq!(server.server.received_requests().await.unwrap().len(), 1);
@@ -586,8 +587,9 @@ async fn an_http_client_of_ones_own_is_used_and_excludes_what_it_decides() {
 
 #[test]
 fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
-    let builder = Client::builder()
-        .credentials(kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap());
+    let builder = Client::builder().credentials(
+        kalshi_sdk::Credentials::new(crate::common::KEY_ID, crate::common::key()).unwrap(),
+    );
     let shown = format!("{builder:?}");
     let client = builder.build().unwrap();
     assert_eq!(*client.environment(), Environment::Demo);

@@ -83,3 +83,21 @@ pub async fn only_request(server: &MockServer) -> Request {
     assert_eq!(requests.len(), 1);
     requests.remove(0)
 }
+
+/// Runs a test in a process of its own, because it measures the whole process or sets what is global to it. Returns `true` in that
+/// process, where the test goes on; `name` is its path in this binary.
+pub fn is_alone(name: &str) -> bool {
+    const ALONE: &str = "KALSHI_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+    false
+}

@@ -1,7 +1,6 @@
 //! Every operation of a contract, driven by the operation table: what is sent, and every form of answer. It knows no contract
 //! by name: `other_contracts.rs` runs it on others.
 
-
 use std::collections::BTreeMap;
 
 use crate::common::{

@@ -1,6 +1,5 @@
 //! Frames of the streams become their own messages: those recorded, and every sample of the contract.
 
-
 use std::{env, fs, path::Path, sync::LazyLock};
 
 use kalshi_gen::Samples;

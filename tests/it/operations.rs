@@ -1,6 +1,5 @@
 //! The operation table beside the contract, and answers that are not whole.
 
-
 use crate::common::calls::{Server, arguments, call, samples};
 use kalshi_gen::Place;
 use kalshi_sdk::operation;

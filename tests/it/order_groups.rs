@@ -1,6 +1,5 @@
 //! The operation this project began with, to the letter: `DELETE /portfolio/order_groups/{order_group_id}`.
 
-
 use crate::common::{KEY_ID, NOW_MS, assert_signed, client, only_request, public_key};
 use kalshi_sdk::{Error, operation, types};
 use serde_json::json;
@@ -111,7 +110,7 @@ async fn refusals_say_all_that_the_exchange_said() {
         assert!(
             error
                 .to_string()
-                .starts_with("DeleteOrderGroup: the exchange answered "),
+                .starts_with("DeleteOrderGroup: the exchange responded with "),
             "{error}"
         );
     }

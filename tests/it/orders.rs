@@ -1,6 +1,5 @@
 //! Orders that end in knowledge: each outcome, and thousands of orders through an exchange that fails in every way.
 
-
 use std::{
     collections::BTreeMap,
     sync::{

@@ -1,6 +1,5 @@
 //! What holds for any input: money survives print and parse, and no bytes make an answer panic.
 
-
 use std::{
     cell::RefCell,
     hash::{BuildHasher, Hasher, RandomState},

@@ -3,7 +3,6 @@
 //! Bodies are named `OPERATION__N.json`, refusals `OPERATION__errSTATUS__N.json`, parts of an answer
 //! `OPERATION.MEMBER__N.json`. Without the variable there is nothing to do, which is said aloud.
 
-
 use std::{
     fs,
     path::{Path, PathBuf},

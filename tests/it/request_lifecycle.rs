@@ -1,6 +1,5 @@
 //! The life of a request between the call and its answer: tokens, tries, time. What the README's table says, row by row.
 
-
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -284,7 +283,10 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
     let error = write(&clone.with_max_wait(Duration::from_millis(500)))
         .await
         .unwrap_err();
-    let wait = error.local_rate_limit().and_then(|limit| limit.wait()).unwrap();
+    let wait = error
+        .local_rate_limit()
+        .and_then(|limit| limit.wait())
+        .unwrap();
     assert!(
         wait > Duration::from_millis(500) && wait <= Duration::from_secs(1),
         "{wait:?}"
@@ -294,11 +296,19 @@ async fn calls_wait_for_their_tokens_or_are_told_how_long() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("it would have to wait "),
+        error
+            .to_string()
+            .contains("rate limited locally: the request needs "),
         "{error}"
     );
     let never = write(&clone.with_max_wait(Duration::ZERO)).await;
-    assert!(never.unwrap_err().local_rate_limit().and_then(|limit| limit.wait()).is_some());
+    assert!(
+        never
+            .unwrap_err()
+            .local_rate_limit()
+            .and_then(|limit| limit.wait())
+            .is_some()
+    );
     client.get_account_api_limits().send().await.unwrap_err();
     assert_eq!(exchange.count(), 3);
     let start = Instant::now();
@@ -411,7 +421,7 @@ async fn a_batch_costs_as_much_as_its_items() {
     assert!(
         error
             .to_string()
-            .contains("it costs 102 tokens, and the bucket holds 100 at most"),
+            .contains("costs 102 tokens, the bucket holds 100"),
         "{error}"
     );
     assert_eq!(
@@ -581,7 +591,7 @@ async fn a_clock_that_is_off_is_noticed_and_reads_are_signed_once_more() {
         assert!(
             error
                 .to_string()
-                .contains(&format!("; your clock is 30 seconds {direction}")),
+                .contains(&format!("; this machine's clock is 30 seconds {direction}")),
             "{error}"
         );
         assert!((error.clock_behind_ms().unwrap() - off * 1000).abs() < 1_000);

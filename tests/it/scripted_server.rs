@@ -1,6 +1,5 @@
 //! The other end of a stream, played by the test itself, step by step.
 
-
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};

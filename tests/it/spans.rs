@@ -1,5 +1,4 @@
-//! What the span of a call carries. Alone in its program: a subscriber is per thread, but what it listens to is cached for all.
-
+//! The fields of the span of a request.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +8,11 @@ use serde_json::json;
 #[tokio::test]
 async fn a_span_tells_operation_method_path_status_and_duration() {
     use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+    // A subscriber is per thread, but its interest in a span is cached for the process.
+    if !crate::common::is_alone("spans::a_span_tells_operation_method_path_status_and_duration") {
+        return;
+    }
 
     #[derive(Clone, Default)]
     struct Fields(Arc<Mutex<Vec<(String, String)>>>);
@@ -29,7 +33,7 @@ async fn a_span_tells_operation_method_path_status_and_duration() {
             _: &tracing::Id,
             _: tracing_subscriber::layer::Context<'_, S>,
         ) {
-            if attributes.metadata().target().starts_with("kalshi_sdk") {
+            if attributes.metadata().target().starts_with("kalshi_core") {
                 attributes.record(&mut self.clone());
             }
         }

@@ -3,7 +3,6 @@
 //!
 //! A few thousand changes in every run; `KALSHI_STORM=1000000` makes it a million, `KALSHI_TEST_SEED` repeats one.
 
-
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -12,7 +11,7 @@ use std::{
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
     Dollars,
-    ws::{BookEvent, BookStream, BookUpdate, OrderBook, OutcomeSide, Event},
+    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook, OutcomeSide},
 };
 
 const MARKETS: usize = 1_000;

@@ -1,13 +1,11 @@
 //! What subscriptions share, give up and keep over connections, against an exchange that the test plays itself.
 
-
-
 use std::{collections::BTreeMap, time::Duration};
 
-use kalshi_sdk::ws::{
-    Backpressure, Books, Channel, Frame, Connection, ConnectionError, Event, Subscription,
-};
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
+use kalshi_sdk::ws::{
+    Backpressure, Books, Channel, Connection, ConnectionError, Event, Frame, Subscription,
+};
 use serde_json::{Value, json};
 
 const A: &str = "KXTEST-26-A";

@@ -1,17 +1,15 @@
 //! A stream against an exchange that the test plays itself: each promise of the connection, one by one.
 
-
-
 use std::time::Duration;
 
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::{
     auth::Verifier,
     ws::{
-        Backpressure, Channel, Message, Connection, ConnectionError, Event, SubscriptionId,
+        Backpressure, Channel, Connection, ConnectionError, Event, Message, SubscriptionId,
         messages::UpdateSubscriptionParams,
     },
 };
-use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Data;
 

@@ -1,7 +1,5 @@
 //! Streams on a bad network, and over a day.
 
-
-
 use std::{
     collections::BTreeMap,
     sync::{
@@ -11,14 +9,14 @@ use std::{
     time::Duration,
 };
 
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::{
     Contracts, Dollars, PriceLevel,
     ws::{
-        BookEvent, BookUpdate, Channel, OrderBook, OutcomeSide, RedundantBooks, StaleReason, Connection,
-        ConnectionError, Event,
+        BookEvent, BookUpdate, Channel, Connection, ConnectionError, Event, OrderBook, OutcomeSide,
+        RedundantBooks, StaleReason,
     },
 };
-use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
@@ -39,10 +37,7 @@ async fn connect(exchange: &Exchange) -> (Connection, Peer) {
         peer
     });
     let mut stream = stream.unwrap();
-    assert!(matches!(
-        stream.next().await,
-        Some(Ok(Event::Connected))
-    ));
+    assert!(matches!(stream.next().await, Some(Ok(Event::Connected))));
     (stream, peer)
 }
 
@@ -75,10 +70,7 @@ async fn a_half_open_connection_is_given_up_whatever_is_written_to_it() {
     assert!((24..=26).contains(&began.elapsed().as_secs()));
     assert!(filling.await.unwrap().iter().all(Result::is_err));
     exchange.accept().await.acknowledge().await;
-    assert!(matches!(
-        stream.next().await,
-        Some(Ok(Event::Connected))
-    ));
+    assert!(matches!(stream.next().await, Some(Ok(Event::Connected))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +267,11 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
         let event = other.next().await.unwrap().unwrap();
         told.extend(books.apply_event(1, &event));
         // The one that has most is given out, also while the other one does not know yet that it is behind.
-        let best = books.live(MARKET).unwrap().best_bid(OutcomeSide::Yes).unwrap();
+        let best = books
+            .live(MARKET)
+            .unwrap()
+            .best_bid(OutcomeSide::Yes)
+            .unwrap();
         let count = i64::try_from(seq).unwrap() * 100 - 100;
         assert_eq!(
             best,

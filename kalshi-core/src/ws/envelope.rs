@@ -40,6 +40,11 @@ impl Envelope {
         }
     }
 
+    /// Returns `true` if there is no envelope, as of a text that is not a frame.
+    pub(super) fn is_missing(&self) -> bool {
+        self.kind == Kind::Missing
+    }
+
     /// The `type` of the frame.
     pub(super) fn kind<'a>(&'a self, text: &'a str) -> &'a str {
         match &self.kind {

@@ -58,6 +58,9 @@ impl<M: Message> Frame<M> {
                 raw: String::new(),
             }),
         };
+        if envelope.is_missing() {
+            return Self::parse(text);
+        }
         if envelope.is_usual {
             if frame.decode_body(text, envelope).is_ok_and(|known| known) {
                 return frame;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,9 +59,7 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
     ///
     /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
     pub async fn list_subscriptions(&self) -> Result<Vec<ListedSubscription>, ConnectionError> {
-        let reply = self.send("list_subscriptions", None).await?;
-        control::body(&reply.text, &reply.envelope)
-            .ok_or_else(|| ConnectionError::unexpected_reply(reply.envelope.kind(&reply.text)))
+        decode_reply(&self.send("list_subscriptions", None).await?)
     }
 
     /// Sends any command of the spec with its parameters, and returns the reply.
@@ -106,18 +104,12 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Vec<A::Snapshot>, ConnectionError> {
         let targets: Vec<_> = tickers.into_iter().map(Into::into).collect();
-        let replies = self
-            .ask(|reply| Command::Snapshot {
-                subscription,
-                targets,
-                reply,
-            })
-            .await?;
-        let decoded = replies.iter().map(|reply| {
-            control::body(&reply.text, &reply.envelope)
-                .ok_or_else(|| ConnectionError::unexpected_reply(reply.envelope.kind(&reply.text)))
+        let replies = self.ask(|reply| Command::Snapshot {
+            subscription,
+            targets,
+            reply,
         });
-        decoded.collect()
+        replies.await?.iter().map(decode_reply).collect()
     }
 
     /// Sends a request for snapshots; they are delivered as messages.
@@ -127,13 +119,16 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
     /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
     pub async fn send_request(&self, request: &SnapshotRequest) -> Result<(), ConnectionError> {
         let (sid, targets) = (request.sid, request.market_tickers.clone());
-        self.ask(|reply| Command::SnapshotBySid {
+        let replies = self.ask(|reply| Command::SnapshotBySid {
             sid,
             targets,
             reply,
-        })
-        .await
-        .map(drop)
+        });
+        // A snapshot that does not decode will not reach a book.
+        replies
+            .await?
+            .iter()
+            .try_for_each(|reply| decode_reply::<A::Snapshot>(reply).map(drop))
     }
 
     async fn ask<T>(
@@ -149,6 +144,12 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
             Err(_) => Err(ConnectionError::Timeout(self.timeout)),
         }
     }
+}
+
+/// Decodes the body of a reply.
+fn decode_reply<T: DeserializeOwned>(reply: &RawReply) -> Result<T, ConnectionError> {
+    control::body(&reply.text, &reply.envelope)
+        .ok_or_else(|| ConnectionError::unexpected_reply(reply.envelope.kind(&reply.text)))
 }
 
 impl<A: WebSocketApi> Clone for ConnectionHandle<A> {

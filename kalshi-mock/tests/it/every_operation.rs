@@ -10,11 +10,7 @@ use serde_json::{Value, json};
 
 fn samples() -> Samples {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
-    Samples::new(
-        &std::fs::read_to_string(path).unwrap(),
-        FixupMode::Lenient,
-    )
-    .unwrap()
+    Samples::new(&std::fs::read_to_string(path).unwrap(), FixupMode::Lenient).unwrap()
 }
 
 /// What there is on an exchange, by the names that parameters and members have for it.
