@@ -5,7 +5,7 @@
 //! types and builders), *refine* (those become an API crate's), and *what progenitor does not give* (open enums, the
 //! operation table).
 //!
-//! The generated code belongs into an API crate, which has a marker type and an `Environment` in its root; it calls the runtime,
+//! The generated code belongs into a module of an API crate, beside its marker type and `Environment`; it calls the runtime,
 //! `kalshi-core`, by that crate's hidden module `rt`. The two are one interface: a breaking change of either bumps both.
 
 mod asyncapi;

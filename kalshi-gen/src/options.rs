@@ -38,8 +38,8 @@ impl Options {
         self
     }
 
-    /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in the root of the
-    /// crate, beside a type `Environment`. Defaults to `Api`.
+    /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in the module
+    /// around its own, beside a type `Environment`. Defaults to `Api`.
     #[must_use]
     pub fn marker(mut self, name: impl Into<String>) -> Self {
         self.marker = Some(name.into());

@@ -10,7 +10,8 @@
 
 mod client;
 mod common;
-mod every_operation;
+#[path = "../../kalshi-gen/tests/compiled/harness.rs"]
+mod harness;
 mod operations;
 mod order_groups;
 mod orders;

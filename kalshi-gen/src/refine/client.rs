@@ -5,10 +5,13 @@ use quote::{format_ident, quote};
 
 use crate::runtime;
 
-/// The client of the API whose marker type and `Environment` are in the root of the API crate.
+/// The client of the API whose marker type and `Environment` are in the module around the generated code.
 pub(super) fn emit(marker: &str) -> TokenStream {
     let (sdk, marker) = (runtime::root(), format_ident!("{marker}"));
+    let parent = runtime::parent();
     quote! {
+        use #parent::{#marker, Environment};
+
         /// A client of the exchange: one method for every operation, each a request builder that `send` completes.
         ///
         /// Clones share connections, the rate limiter and what is known of the exchange's clock. Operations that need no signature
@@ -16,14 +19,14 @@ pub(super) fn emit(marker: &str) -> TokenStream {
         #[derive(Clone)]
         pub struct Client {
             pub(crate) core: #sdk::Core,
-            environment: ::std::sync::Arc<crate::Environment>,
+            environment: ::std::sync::Arc<Environment>,
         }
 
         /// Configures and builds a [`Client`].
-        pub type ClientBuilder = #sdk::ClientBuilder<crate::#marker>;
+        pub type ClientBuilder = #sdk::ClientBuilder<#marker>;
 
         impl Client {
-            pub(crate) fn from_core(core: #sdk::Core, environment: crate::Environment) -> Self {
+            pub(crate) fn from_core(core: #sdk::Core, environment: Environment) -> Self {
                 Self {
                     core,
                     environment: ::std::sync::Arc::new(environment),
@@ -38,7 +41,7 @@ pub(super) fn emit(marker: &str) -> TokenStream {
 
             /// The exchange that the client talks to.
             #[must_use]
-            pub fn environment(&self) -> &crate::Environment {
+            pub fn environment(&self) -> &Environment {
                 &self.environment
             }
 

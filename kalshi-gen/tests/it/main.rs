@@ -1,5 +1,6 @@
 //! Tests of the generator.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod compiled;
 mod docs;
 mod generate;

@@ -1,9 +1,8 @@
-//! Every operation of a contract, driven by the operation table: what is sent, and every form of answer. It knows no contract
-//! by name: `other_contracts.rs` runs it on others.
+//! Every operation of a spec, driven by the operation table: the request that is sent, and every shape of response.
 
 use std::collections::BTreeMap;
 
-use crate::common::{
+use super::{
     assert_signed, assert_unsigned,
     calls::{Server, arguments, call, samples},
 };
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use wiremock::Request;
 
 #[tokio::test]
-async fn every_request_is_what_the_contract_says() {
+async fn every_request_matches_the_spec() {
     let (samples, server) = (samples(), Server::start().await);
     for operation in &operation::ALL {
         let full = samples.answers(operation.id).into_iter().next();
@@ -142,7 +141,7 @@ fn assert_body(samples: &Samples, id: &str, request: &Request) {
 }
 
 #[tokio::test]
-async fn every_form_of_answer_decodes() {
+async fn every_shape_of_response_decodes() {
     let (samples, server) = (samples(), Server::start().await);
     let (mut with_answer, mut decoded) = (0, 0);
     for operation in &operation::ALL {

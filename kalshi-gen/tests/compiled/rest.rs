@@ -1,0 +1,81 @@
+//! An API crate around the client of one REST spec.
+
+use kalshi_core::{Api as _, Core, Discovery, check_endpoint, parse_endpoint};
+
+mod generated {
+    include!(concat!(env!("CARGO_MANIFEST_DIR"), "/kalshi.rs"));
+}
+
+pub use generated::{Client, ClientBuilder, builder, types};
+pub use kalshi_core::*;
+
+pub mod operation {
+    pub use kalshi_core::operation::*;
+
+    pub use crate::generated::operations::*;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Api {}
+
+impl kalshi_core::Api for Api {
+    type Client = Client;
+    type Environment = Environment;
+
+    const USER_AGENT: &'static str = "kalshi-sdk/0.0.0";
+    const OPERATIONS: &'static [Operation] = &operation::ALL;
+
+    fn client(core: Core, environment: Environment) -> Client {
+        Client::from_core(core, environment)
+    }
+
+    fn discover_limits(_: Client) -> Discovery {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Environment {
+    rest: String,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            rest: "https://localhost/trade-api/v2".to_owned(),
+        }
+    }
+}
+
+impl Environment {
+    pub fn custom(rest: &str, _: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            rest: rest.to_owned(),
+        })
+    }
+}
+
+impl kalshi_core::Environment for Environment {
+    fn rest_url(&self) -> &str {
+        &self.rest
+    }
+
+    fn websocket_url(&self) -> Option<&str> {
+        None
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        check_endpoint(&parse_endpoint(&self.rest)?, "https", "http")
+    }
+}
+
+/// The marker and the table belong together.
+pub const OPERATIONS: usize = Api::OPERATIONS.len();
+
+#[cfg(test)]
+extern crate self as kalshi_sdk;
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#[path = "HARNESS"]
+mod harness;
