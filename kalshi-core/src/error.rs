@@ -365,7 +365,7 @@ impl Error {
         self.api()?.service()
     }
 
-    /// JSON path of the field that did not decode, such as `$.markets[3].yes_bid_dollars`.
+    /// JSON path of the field that did not decode, such as `$.items[3].price`.
     #[must_use]
     pub fn decode_path(&self) -> Option<&str> {
         match &self.0.kind {

@@ -8,13 +8,13 @@ use reqwest::Method;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Operation {
-    /// `operationId` in the spec, such as `GetMarkets`.
+    /// `operationId` in the spec, in Pascal case.
     pub id: &'static str,
     /// The HTTP method.
     pub method: Method,
-    /// The path below the base URL, with its parameters in braces, such as `/markets/{ticker}`.
+    /// The path below the base URL, with its parameters in braces.
     pub path: &'static str,
-    /// The section of the spec that it is listed in, such as `portfolio`.
+    /// The section of the spec that it is listed in.
     pub tag: &'static str,
     /// `true` if the exchange requires a signature.
     pub auth: bool,

@@ -51,13 +51,13 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         #[non_exhaustive]
         pub enum #name {
             #(#[doc = #docs] #variants,)*
-            /// A value the contract did not list when this crate was built, as the exchange sent it.
+            /// A value that the spec did not list when this crate was built, as the exchange sent it.
             Unknown(::std::string::String),
         }
         impl #name {
-            /// Every value the contract lists, in its order.
+            /// Every value that the spec lists, in its order.
             pub const VALUES: &'static [&'static str] = &[#(#values),*];
-            /// The text on the wire.
+            /// The value as it is sent.
             pub fn as_str(&self) -> &str {
                 match self {
                     #(Self::#variants => #values,)*

@@ -287,3 +287,33 @@ async fn a_malformed_amount_is_an_error_with_its_path() {
         );
     }
 }
+
+/// The runtime knows no spec: no operation or path of one is named in its source.
+#[test]
+fn runtime_names_no_operation_and_no_path() {
+    fn visit(folder: &std::path::Path, check: &mut impl FnMut(&str, &str)) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, check);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                check(&path.to_string_lossy(), &text);
+            }
+        }
+    }
+    let mut files = 0;
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kalshi-core/src");
+    visit(&source, &mut |file, text| {
+        files += 1;
+        let words: std::collections::BTreeSet<&str> = text
+            .split(|c: char| !c.is_ascii_alphanumeric() && !"/{}_".contains(c))
+            .collect();
+        for operation in &operation::ALL {
+            assert!(!words.contains(operation.id), "{file} names {operation}");
+            assert!(!words.contains(operation.path), "{file} names {operation}");
+        }
+        assert!(!text.contains("/trade-api"), "{file} names the base path");
+    });
+    assert!(files > 20, "{files}");
+}

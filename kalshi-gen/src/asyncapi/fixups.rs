@@ -154,7 +154,7 @@ fn book_clock_is_new(document: &mut Value) -> bool {
             };
             let is_old = !members.contains_key("clock");
             if is_old {
-                let clock = json!({"type": "integer", "format": "int64", "description": "The exchange's count of the market's changes; this contract is from before it."});
+                let clock = json!({"type": "integer", "format": "int64", "description": "The exchange's count of the market's changes; added in October 2026, after this version of the spec."});
                 members.insert("clock".to_owned(), clock);
             }
             softened || is_old
