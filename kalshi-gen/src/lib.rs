@@ -7,6 +7,7 @@
 //!
 //! The generated code belongs into a module of an API crate, beside its marker type and `Environment`; it calls the runtime,
 //! `kalshi-core`, by that crate's hidden module `rt`. The two are one interface: a breaking change of either bumps both.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asyncapi;
 mod check;
@@ -66,10 +67,7 @@ pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     let document = stages::checked(yaml::parse(spec)?)?;
     let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
     let generated = match Protocol::from_document(&document) {
-        Protocol::Rest => Generated::from_rest(
-            &stages::rest(document, mode, options.marker_name())?,
-            warnings,
-        ),
+        Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {
             let operations = generated::stream_operations(&document);
             Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)

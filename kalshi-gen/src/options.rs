@@ -12,7 +12,7 @@ pub enum FixupMode {
 }
 
 /// Name of the marker type unless set.
-pub(crate) const DEFAULT_MARKER: &str = "Api";
+const DEFAULT_MARKER: &str = "Api";
 
 /// Options of [`generate`](crate::generate). The default is lenient and requires nothing.
 #[derive(Clone, Debug, Default)]

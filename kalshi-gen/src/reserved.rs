@@ -37,7 +37,7 @@ mod tests {
     use syn::{ImplItem, Item, ItemImpl};
 
     use super::*;
-    use crate::{options::FixupMode, stages, syntax, yaml};
+    use crate::{options::Options, stages, syntax, yaml};
 
     const SPEC: &str = include_str!("../tests/specs/constructs.yaml");
 
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn reserved_names_are_those_of_the_emitted_code() {
         let document = stages::checked_rest(yaml::parse(SPEC).unwrap()).unwrap();
-        let rest = stages::rest(document, FixupMode::Lenient, "Api").unwrap();
+        let rest = stages::rest(document, &Options::new()).unwrap();
         let impls = |items: &[Item]| -> Vec<ItemImpl> {
             let blocks = items.iter().filter_map(|item| match item {
                 Item::Impl(block) if block.trait_.is_none() => Some(block.clone()),

@@ -8,7 +8,7 @@ use crate::{
     check,
     error::Error,
     names, operations,
-    options::{DEFAULT_MARKER, FixupMode},
+    options::{FixupMode, Options},
     scalars::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
     spec::{self, resolve, text},
     stages::{self, Rest},
@@ -91,7 +91,7 @@ impl Samples {
             refined,
             normalized,
             ..
-        } = stages::rest(document.clone(), fixups, DEFAULT_MARKER)?;
+        } = stages::rest(document.clone(), &Options::new().fixups(fixups))?;
         Ok(Self {
             spec: document,
             tree: normalized.tree,

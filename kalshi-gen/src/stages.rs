@@ -10,7 +10,7 @@ use crate::{
     fixups,
     normalize::{self, Normalized},
     operations::{self, Operation},
-    options::FixupMode,
+    options::{FixupMode, Options},
     protocol::Protocol,
     refine,
 };
@@ -49,14 +49,14 @@ pub fn checked(document: Value) -> Result<Value, Error> {
 }
 
 /// Runs all stages for a checked OpenAPI spec.
-pub fn rest(document: Value, mode: FixupMode, marker: &str) -> Result<Rest, Error> {
-    let normalized = normalized_rest(document, mode)?;
+pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
+    let normalized = normalized_rest(document, options.fixup_mode())?;
     let operations = operations::list(&normalized.tree)?;
     let refined = refine::refine(
         client::generate(&normalized)?,
         &normalized,
         &operations,
-        marker,
+        options.marker_name(),
     )?;
     Ok(Rest {
         refined,

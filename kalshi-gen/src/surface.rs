@@ -9,7 +9,7 @@ use crate::{
     names,
     normalize::Normalized,
     operations,
-    options::{DEFAULT_MARKER, FixupMode},
+    options::{FixupMode, Options},
     stages::{self, Rest},
     yaml,
 };
@@ -25,7 +25,7 @@ pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
         refined,
         normalized,
         ..
-    } = stages::rest(document, fixups, DEFAULT_MARKER)?;
+    } = stages::rest(document, &Options::new().fixups(fixups))?;
     of(&refined, &normalized)
 }
 

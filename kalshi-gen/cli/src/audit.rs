@@ -110,7 +110,7 @@ impl<'a> Committed<'a> {
                     refined,
                     normalized,
                     ..
-                } = stages::rest(document, fixups)?;
+                } = stages::rest(document, &Options::new().fixups(fixups))?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
