@@ -6,7 +6,7 @@ use wiremock::{MockServer, Request};
 
 pub use crate::harness::{
     KEY_ID, NOW_MS, assert_signed, assert_unsigned, builder, calls, client, environment, key,
-    patient_builder, public_key,
+    public_key,
 };
 
 pub async fn only_request(server: &MockServer) -> Request {

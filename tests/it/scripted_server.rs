@@ -1,7 +1,5 @@
 //! The other end of a stream, played by the test itself, step by step.
 
-use std::net::SocketAddr;
-
 use futures_util::{SinkExt, StreamExt};
 use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, auth::PublicKey};
 use serde_json::{Value, json};
@@ -29,7 +27,6 @@ pub(crate) fn credentials() -> (Credentials, PublicKey) {
 /// Waits for connections.
 pub(crate) struct Exchange {
     listener: TcpListener,
-    address: SocketAddr,
     pub(crate) public_key: PublicKey,
     pub(crate) client: Client,
 }
@@ -55,7 +52,6 @@ impl Exchange {
         let client = set(builder).build().unwrap();
         Self {
             listener,
-            address,
             public_key,
             client,
         }
@@ -79,6 +75,7 @@ impl Exchange {
         refused.err().unwrap()
     }
 
+    #[allow(clippy::result_large_err, reason = "the type is tungstenite's own")]
     async fn accept_or_refuse(
         &self,
         refusal: Option<(u16, Option<&str>)>,

@@ -1,6 +1,6 @@
 //! What is made from the contract and committed is current: the public surface, for review, and the calls of the tests.
 //!
-//! `UPDATE=1 cargo test --test current` brings both up to date.
+//! `UPDATE=1 cargo test --test it snapshots` brings both up to date.
 
 use std::{fs, path::Path};
 
@@ -35,6 +35,6 @@ fn current(path: &str, expected: &str) {
         .find(|(found, expected)| found != expected);
     assert!(
         found == expected,
-        "{path} is not current ({difference:?}): run `UPDATE=1 cargo test --test current` and review its diff"
+        "{path} is not current ({difference:?}): run `UPDATE=1 cargo test --test it snapshots` and review its diff"
     );
 }

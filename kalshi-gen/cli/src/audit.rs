@@ -157,8 +157,7 @@ impl<'a> Committed<'a> {
     }
 
     fn reviewed(&self, expected: Option<&str>) -> Finding {
-        let update =
-            "UPDATE=1 cargo test --test current, and read the diff of tests/generated/surface.txt";
+        let update = "UPDATE=1 cargo test --test it snapshots, and read the diff of tests/generated/surface.txt";
         let (found, to_do) = match (expected, self.surface) {
             (None, _) => (
                 "not made, as the spec does not generate".to_owned(),

@@ -581,7 +581,7 @@ fn check_says_what_to_do_next() {
     assert_eq!(run.code, 1);
     assert!(
         run.out.contains(
-            "\nno  surface    another from line 1 on\n    UPDATE=1 cargo test --test current"
+            "\nno  surface    another from line 1 on\n    UPDATE=1 cargo test --test it snapshots"
         ),
         "{}",
         run.out
