@@ -5,6 +5,7 @@ use kalshi_core::{
     limits::{AccountLimits, BucketLimit, EndpointCosts, Tier},
     rt,
 };
+use serde::Deserialize;
 
 use crate::{Client, operation, types};
 
@@ -25,14 +26,25 @@ impl Client {
     }
 }
 
+/// The fields of the response that are used, so that a change of the others does not cost an account its limits.
+#[derive(Deserialize)]
+struct Limits {
+    usage_tier: String,
+    read: types::BucketLimit,
+    write: types::BucketLimit,
+}
+
 pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
-    let response = client.get_account_api_limits().send().await?;
+    let operation = operation::GET_ACCOUNT_API_LIMITS;
+    let request = rt::request(&client.core, operation, format_args!("{}", operation.path));
+    let request = rt::finish_request(operation, request);
+    let response = rt::send::<Limits>(&client.core, operation, request).await?;
     let status = response.status();
     let bucket = |bucket: &types::BucketLimit| {
         let number = |number: i64, field: &str| {
             u32::try_from(number).map_err(|_| {
                 let message = format!("`{field}` is {number}");
-                rt::unexpected_response(operation::GET_ACCOUNT_API_LIMITS, status, message)
+                rt::unexpected_response(operation, status, message)
             })
         };
         Ok::<_, Error>(BucketLimit::new(

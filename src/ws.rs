@@ -92,6 +92,22 @@ impl Client {
     }
 }
 
+impl From<&messages::ErrorReply> for CommandError {
+    fn from(error: &messages::ErrorReply) -> Self {
+        let mut command_error = Self::new(error.code);
+        command_error.message.clone_from(&error.msg);
+        command_error
+            .market_tickers
+            .clone_from(&error.market_tickers);
+        if let Some(ticker) = &error.market_ticker
+            && !error.market_tickers.contains(ticker)
+        {
+            command_error.market_tickers.push(ticker.clone());
+        }
+        command_error
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::CommandError;

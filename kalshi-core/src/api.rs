@@ -1,4 +1,4 @@
-//! What an API crate tells the runtime about its API.
+//! Description of an API for the runtime.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::{
 
 /// One of the exchange's APIs, as its crate describes it to the runtime.
 ///
-/// API crates implement this for a marker type; programs only meet it as the parameter of
+/// API crates implement this for a marker type; programs see it only as the type parameter of
 /// [`ClientBuilder`](crate::ClientBuilder).
 pub trait Api: Sized + Send + Sync + 'static {
     /// The API's client, a newtype around [`Core`].

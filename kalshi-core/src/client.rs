@@ -1,4 +1,4 @@
-//! What a client is made of: the state that its clones share, and the settings of each.
+//! The core of a client: state shared by clones, and the settings of each.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ pub struct Core {
     pub(crate) max_wait: Option<Duration>,
 }
 
-/// What all clones of a client share.
+/// State shared by the clones of a client.
 pub(crate) struct Shared {
     /// Base URL of the REST API, without a trailing slash.
     pub(crate) base_url: String,
@@ -44,12 +44,11 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) operations: &'static [Operation],
     pub(crate) discover: Box<dyn Fn(Core) -> Discovery + Send + Sync>,
-    /// Everything a WebSocket handshake needs.
     #[cfg(feature = "ws")]
     pub(crate) socket: SocketSettings,
 }
 
-/// What a WebSocket handshake needs besides the rest.
+/// Settings of WebSocket handshakes.
 #[cfg(feature = "ws")]
 pub(crate) struct SocketSettings {
     /// `None` if the API has no WebSocket.
@@ -114,7 +113,10 @@ impl Core {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("base_url", &self.shared.base_url)
+            .field(
+                "base_url",
+                &crate::endpoint::redacted(&self.shared.base_url),
+            )
             .field("has_credentials", &self.shared.has_credentials)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Deserializers for what the exchange sends more freely than its spec says: null lists, new enum values, empty times.
+//! Lenient deserializers: null lists, new enum values, empty times.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 

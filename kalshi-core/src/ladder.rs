@@ -11,7 +11,7 @@ use crate::money::{Contracts, Dollars, PriceLevel};
 ///
 /// ```
 /// # use kalshi_core::{Contracts, Dollars, ladder::Ladder};
-/// let mut bids = Ladder::rising();
+/// let mut bids = Ladder::bids();
 /// bids.add("0.40".parse()?, "100".parse()?)?;
 /// bids.add("0.41".parse()?, "20".parse()?)?;
 /// assert_eq!(bids.best().unwrap().price, "0.41".parse()?);
@@ -27,7 +27,6 @@ pub struct Ladder {
 
 /// A change does not fit the levels: a message was missed or is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum LadderError {
     /// More contracts were removed from a level than it had.
     Negative {
@@ -89,7 +88,7 @@ impl Sweep {
 impl Ladder {
     /// An empty side on which a higher price is better: bids.
     #[must_use]
-    pub const fn rising() -> Self {
+    pub const fn bids() -> Self {
         Self {
             levels: Vec::new(),
             lower_is_better: false,
@@ -98,7 +97,7 @@ impl Ladder {
 
     /// An empty side on which a lower price is better: asks.
     #[must_use]
-    pub const fn falling() -> Self {
+    pub const fn asks() -> Self {
         Self {
             levels: Vec::new(),
             lower_is_better: true,
@@ -212,7 +211,7 @@ mod tests {
     #[test]
     fn falling_side_has_its_lowest_price_first() {
         let levels = [level("1.20", "1"), level("1.10", "2"), level("1.30", "0")];
-        let mut asks = Ladder::falling().with_levels(&levels);
+        let mut asks = Ladder::asks().with_levels(&levels);
         assert_eq!(asks.best(), Some(level("1.10", "2")));
         assert_eq!(asks.depth(), 2);
         asks.add("1.10".parse().unwrap(), Contracts::from(-2))
@@ -231,7 +230,7 @@ mod tests {
             lower_is_better: bool,
             changes in prop::collection::vec((1..200_i64, -50..100_i64), 0..400),
         ) {
-            let mut ladder = if lower_is_better { Ladder::falling() } else { Ladder::rising() };
+            let mut ladder = if lower_is_better { Ladder::asks() } else { Ladder::bids() };
             let mut model: BTreeMap<i64, i64> = BTreeMap::new();
             for (tick, count) in changes {
                 let held = model.get(&tick).copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What the spec says of an operation: the row that signing, rate limits, retries and pagination go by.
+//! Metadata of an operation, used for signing, rate limits, retries and pagination.
 
 use std::fmt;
 
@@ -36,10 +36,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A signed operation that takes 10 tokens of the read bucket if it is a GET, and of the write bucket otherwise. A DELETE takes
-    /// priority, as it cancels something.
-    ///
-    /// Generated code calls this and the setters below; they are part of the interface between kalshi-gen and this crate.
+    /// A signed operation that takes 10 tokens, without priority, not idempotent and not paginated. Generated code calls this and the
+    /// setters below.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -140,11 +138,11 @@ pub struct Paging {
     /// The query parameter that takes the cursor.
     pub cursor_parameter: &'static str,
     /// The field of the response that holds the next cursor. It is empty or absent on the last page.
-    pub cursor_member: &'static str,
+    pub cursor_field: &'static str,
     /// The query parameter for the number of items on a page.
     pub limit_parameter: Option<&'static str>,
     /// The field of the response that holds the list. `None` if the response has several lists.
-    pub items_member: Option<&'static str>,
+    pub items_field: Option<&'static str>,
 }
 
 impl Paging {
@@ -152,15 +150,15 @@ impl Paging {
     #[must_use]
     pub const fn new(
         cursor_parameter: &'static str,
-        cursor_member: &'static str,
+        cursor_field: &'static str,
         limit_parameter: Option<&'static str>,
-        items_member: Option<&'static str>,
+        items_field: Option<&'static str>,
     ) -> Self {
         Self {
             cursor_parameter,
-            cursor_member,
+            cursor_field,
             limit_parameter,
-            items_member,
+            items_field,
         }
     }
 }

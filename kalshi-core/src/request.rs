@@ -321,11 +321,11 @@ fn undecodable(response: &Response, error: serde_json::Error) -> Error {
     .after(&response.attempts)
 }
 
-/// How long a request waits for the limits.
+/// Timeout of reading the limits.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Core {
-    /// Reads the account's limits before the first signed request. The request goes on in any case, and soon.
+    /// Reads the account's limits before the first signed request. The request proceeds even if this fails.
     async fn discover_or_warn(&self) {
         let mut attempt = DiscoveryAttempt {
             limiter: self.rate_limiter(),

@@ -37,7 +37,7 @@ pub struct RetryPolicy {
     pub initial_backoff: Duration,
     /// Longest pause before any attempt.
     pub max_backoff: Duration,
-    /// No attempt starts later than this after the first.
+    /// Time after the first attempt beyond which none starts.
     pub max_elapsed: Duration,
     /// Timeout of one attempt of a read, after which the next one starts. `None` lets an attempt take as long as the request may;
     /// so does the last attempt in any case.

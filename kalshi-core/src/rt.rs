@@ -1,6 +1,6 @@
 //! The interface between this crate and the API crates: what generated code and their hand-written modules call.
 //!
-//! Not for programs. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
+//! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub use crate::de::{
     null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
 };
 #[cfg(feature = "ws")]
-pub use crate::ws::discriminates;
+pub use crate::ws::frame::discriminates;
 use crate::{
     ResponseValue,
     api_error::{ApiError, ErrorResponse},

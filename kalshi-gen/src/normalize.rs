@@ -90,7 +90,7 @@ fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     let mut found = BTreeSet::new();
     for operation in operations::list(tree)? {
         if let (Some(paging), Some(answer)) = (operation.paging, operation.answer) {
-            found.insert((answer, paging.cursor_member));
+            found.insert((answer, paging.cursor_field));
         }
     }
     for (name, member) in &found {

@@ -69,11 +69,11 @@ pub struct Paging {
     /// The parameter that takes the cursor.
     pub cursor_parameter: String,
     /// The field of the response that holds the next cursor.
-    pub cursor_member: String,
+    pub cursor_field: String,
     /// The parameter that limits the size of a page.
     pub limit_parameter: Option<String>,
     /// The field that holds the list, when there is only one.
-    pub items_member: Option<String>,
+    pub items_field: Option<String>,
 }
 
 /// Every operation of a normalised tree.
@@ -212,7 +212,7 @@ fn paging(
                 && schema.get("enum").is_none()
         })
     };
-    let cursor_member = ["cursor", "next_cursor"]
+    let cursor_field = ["cursor", "next_cursor"]
         .into_iter()
         .find(|name| is_text(name))?;
     let mut lists = members
@@ -220,9 +220,9 @@ fn paging(
         .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
     Some(Paging {
         cursor_parameter: takes(&["cursor"])?,
-        cursor_member: cursor_member.to_owned(),
+        cursor_field: cursor_field.to_owned(),
         limit_parameter: takes(&["limit", "page_size"]),
-        items_member: match (lists.next(), lists.next()) {
+        items_field: match (lists.next(), lists.next()) {
             (Some((name, _)), None) => Some(name.clone()),
             _ => None,
         },
@@ -344,9 +344,9 @@ fn row(operation: &Operation) -> TokenStream {
         row = quote!(#row.deprecated());
     }
     if let Some(paging) = &operation.paging {
-        let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_member);
+        let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_field);
         let limit = option(paging.limit_parameter.as_ref());
-        let items = option(paging.items_member.as_ref());
+        let items = option(paging.items_field.as_ref());
         row = quote!(#row.paged(Paging::new(#parameter, #member, #limit, #items)));
     }
     row

@@ -36,7 +36,7 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
 
 /// The list of a page: the name of the member and what it is a list of.
 fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Ident, &'a Type)> {
-    let (ident, ty) = member(item, paging.items_member.as_deref()?)?;
+    let (ident, ty) = member(item, paging.items_field.as_deref()?)?;
     Some((ident, arguments(ty).first().copied()?))
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
             continue;
         };
         let name = &answer.ident;
-        let Some((cursor, _)) = member(answer, &paging.cursor_member) else {
+        let Some((cursor, _)) = member(answer, &paging.cursor_field) else {
             continue;
         };
         // Several operations may answer with the same.
@@ -84,7 +84,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         return TokenStream::new();
     };
     let (constant, name) = (operation.constant(), &answer.ident);
-    if member(answer, &paging.cursor_member).is_none() {
+    if member(answer, &paging.cursor_field).is_none() {
         return TokenStream::new();
     }
     let sdk = runtime::root();

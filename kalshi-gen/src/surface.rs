@@ -42,8 +42,8 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             out.push_str(&format!(" {cost}/item"));
         }
         if let Some(paging) = &operation.paging {
-            let items = paging.items_member.as_deref().unwrap_or("several lists");
-            out.push_str(&format!(" pages {items} by {}", paging.cursor_member));
+            let items = paging.items_field.as_deref().unwrap_or("several lists");
+            out.push_str(&format!(" pages {items} by {}", paging.cursor_field));
         }
         if operation.deprecated {
             out.push_str(" deprecated");

@@ -218,9 +218,9 @@ impl Call<'_> {
     pub(crate) fn list(&self, (page, cursor): (Vec<Value>, String)) -> Value {
         let mut answer = Map::new();
         if let Some(paging) = self.endpoint.operation.paging {
-            answer.insert(paging.cursor_member.to_owned(), cursor.into());
+            answer.insert(paging.cursor_field.to_owned(), cursor.into());
             answer.insert(
-                paging.items_member.unwrap_or("items").to_owned(),
+                paging.items_field.unwrap_or("items").to_owned(),
                 page.into(),
             );
         }

@@ -97,7 +97,7 @@ impl Endpoint {
     /// Returns a sample response. Of a list, it is the last page.
     pub(crate) fn sample(&self) -> Option<Value> {
         let mut sample = self.details.sample.clone()?;
-        let cursor = self.operation.paging.map(|paging| paging.cursor_member);
+        let cursor = self.operation.paging.map(|paging| paging.cursor_field);
         if let Some(member) = cursor.and_then(|name| sample.get_mut(name)) {
             *member = "".into();
         }

@@ -36,8 +36,8 @@ pub struct OrderBook {
 impl Default for OrderBook {
     fn default() -> Self {
         Self {
-            yes: Ladder::rising(),
-            no: Ladder::rising(),
+            yes: Ladder::bids(),
+            no: Ladder::bids(),
         }
     }
 }
@@ -119,10 +119,6 @@ impl From<LadderError> for BookError {
     fn from(error: LadderError) -> Self {
         match error {
             LadderError::Negative { price } => Self::Negative { price },
-            // A kind of error that this version does not know makes the book as wrong.
-            _ => Self::Negative {
-                price: Dollars::ZERO,
-            },
         }
     }
 }
@@ -145,8 +141,8 @@ impl OrderBook {
     #[must_use]
     pub fn from_bids(yes: &[PriceLevel], no: &[PriceLevel]) -> Self {
         Self {
-            yes: Ladder::rising().with_levels(yes),
-            no: Ladder::rising().with_levels(no),
+            yes: Ladder::bids().with_levels(yes),
+            no: Ladder::bids().with_levels(no),
         }
     }
 

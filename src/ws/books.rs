@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use kalshi_core::ws::{MalformedMessage, SnapshotRequest, is_terminal};
+use kalshi_core::ws::{CommandError, MalformedMessage, SnapshotRequest};
 use serde::Deserialize;
 use tracked::{Clock, State, TrackedBook, tick};
 
@@ -115,7 +115,7 @@ impl Books {
                 | Message::OrderbookSnapshot(_) => {
                     self.stale_everywhere(StaleReason::Malformed, &mut events);
                 }
-                Message::ErrorReply(error) if is_terminal(error.code) => {
+                Message::ErrorReply(error) if CommandError::new(error.code).is_terminal() => {
                     return self.disconnected();
                 }
                 _ => {}
@@ -131,7 +131,8 @@ impl Books {
                 self.subscriptions.entry(sid).or_default();
             }
             Message::ErrorReply(error)
-                if is_terminal(error.code) && self.subscriptions.contains_key(&sid) =>
+                if CommandError::new(error.code).is_terminal()
+                    && self.subscriptions.contains_key(&sid) =>
             {
                 self.end(sid, &mut events);
                 return events;

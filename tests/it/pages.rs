@@ -265,8 +265,8 @@ async fn every_paged_operation_is_walked_by_its_own_names() {
         let paging = paged.paging.unwrap();
         let mut first = samples.answers(paged.id).remove(0).body;
         let mut last = first.clone();
-        first[paging.cursor_member] = json!("next page");
-        last[paging.cursor_member] = Value::Null;
+        first[paging.cursor_field] = json!("next page");
+        last[paging.cursor_field] = Value::Null;
         let exchange = Exchange::start(move |request| {
             let second = request
                 .query

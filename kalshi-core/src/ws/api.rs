@@ -1,4 +1,4 @@
-//! What an API crate tells the runtime about its WebSocket.
+//! Description of an API's WebSocket for the runtime.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::api::Api;
 
 /// The WebSocket of one of the exchange's APIs, as its crate describes it to the runtime.
 ///
-/// API crates implement this for their marker type; programs only meet it as the parameter of
-/// [`Connection`](super::Connection) and its kin.
+/// API crates implement this for their marker type; programs see it only as the type parameter of
+/// [`Connection`](super::Connection) and related types.
 pub trait WebSocketApi: Api {
     /// The messages that the exchange sends.
     type Message: Message;

@@ -1,8 +1,9 @@
 //! Commands to a connection, and the channels on which they are answered.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     api::Targets, envelope::Envelope, error::ConnectionError, event::SubscriptionId,
@@ -15,7 +16,7 @@ pub(super) type ReplySender<T> = oneshot::Sender<Result<T, ConnectionError>>;
 /// A reply to a command, not decoded yet.
 #[derive(Clone, Debug)]
 pub(super) struct RawReply {
-    pub(super) text: Utf8Bytes,
+    pub(super) text: Arc<str>,
     pub(super) envelope: Envelope,
 }
 

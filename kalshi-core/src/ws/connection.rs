@@ -107,7 +107,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         self
     }
 
-    /// Sets parameters that only some channels have: `.params(|params| params.send_initial_snapshot(true))`.
+    /// Sets parameters that only some channels have, on the builder of an API's parameters.
     pub fn params(mut self, set: impl FnOnce(A::Params) -> A::Params) -> Self {
         self.params = set(self.params);
         self

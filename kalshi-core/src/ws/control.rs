@@ -17,7 +17,7 @@ pub struct ListedSubscription {
     pub sid: u64,
 }
 
-/// What a frame says to the session.
+/// A frame as the session classifies it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Control {
     /// Acknowledges `subscribe`.
@@ -32,6 +32,11 @@ pub(super) enum Control {
     Malformed,
     /// A message of a channel.
     Data,
+}
+
+/// Returns `true` if messages of this type are control frames.
+pub(super) fn is_control(kind: &str) -> bool {
+    ["subscribed", "ok", "unsubscribed", "error"].contains(&kind)
 }
 
 impl Control {

@@ -13,7 +13,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data};
 
 use super::{
     backoff::{STABLE_AFTER, pause},
@@ -137,7 +137,7 @@ impl Driver {
         if Pin::new(&mut self.stopped).poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // `stopped` reports that the last handle has gone, so the end of the channel is ignored.
+        // `stopped` reports that the connection was dropped, so the end of the channel is ignored.
         while let Poll::Ready(Some(command)) = self.inbox.poll_recv(context) {
             self.session.command(command);
         }
@@ -225,9 +225,9 @@ impl Driver {
                     };
                     last = now;
                     match data {
-                        Data::Text(text) => self.receive(text),
+                        Data::Text(text) => self.receive(&text),
                         Data::Binary(bytes) => {
-                            self.receive(String::from_utf8_lossy(&bytes).into_owned().into());
+                            self.receive(&String::from_utf8_lossy(&bytes));
                         }
                         // tungstenite replies at the next write.
                         Data::Ping(_) => {
@@ -256,11 +256,11 @@ impl Driver {
         .await
     }
 
-    fn receive(&mut self, text: Utf8Bytes) {
+    fn receive(&mut self, text: &str) {
         let now = self.core.shared.clock.now_ms().ok();
         let now = now.and_then(|now| i64::try_from(now).ok());
         let received_ts_ms = now.map(|now| now.saturating_add(self.behind_ms));
-        self.session.frame(text, received_ts_ms);
+        self.session.frame(text.into(), received_ts_ms);
     }
 
     /// Sets the timer to the next retry of a subscription if that comes first.

@@ -40,6 +40,25 @@ impl Envelope {
         }
     }
 
+    /// Reads what there is of the envelope of a text that is not a valid frame.
+    pub(super) fn parse_lenient(text: &str) -> Self {
+        #[derive(Deserialize, Default)]
+        struct Outer {
+            id: Option<u64>,
+            sid: Option<u64>,
+            seq: Option<u64>,
+            sending_ts_ms: Option<i64>,
+        }
+        let outer: Outer = serde_json::from_str(text).unwrap_or_default();
+        Self {
+            id: outer.id,
+            sid: outer.sid,
+            seq: outer.seq,
+            sending_ts_ms: outer.sending_ts_ms,
+            ..Self::default()
+        }
+    }
+
     /// Returns `true` if there is no envelope, as of a text that is not a frame.
     pub(super) fn is_missing(&self) -> bool {
         self.kind == Kind::Missing

@@ -115,7 +115,7 @@ impl ConnectionError {
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCredentials => f.write_str("the connection must be signed, and the client has no credentials; set them with `Client::builder().credentials(..)`"),
+            Self::NoCredentials => f.write_str("the handshake must be signed, and the client has no credentials; set them with `Client::builder().credentials(..)`"),
             Self::Config(_) => f.write_str("the client's configuration does not allow WebSocket connections"),
             Self::Signing(_) => f.write_str("the handshake could not be signed"),
             Self::Connect(_) => f.write_str("no connection could be established"),
@@ -232,7 +232,7 @@ impl CommandError {
     /// Returns `true` if the error ends its subscription: a failed channel (10), or a reader that lags too far (25).
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        is_terminal(self.code)
+        [10, 25].contains(&self.code)
     }
 
     /// Returns `true` if the same command may succeed a little later.
@@ -240,12 +240,6 @@ impl CommandError {
     pub fn is_transient(&self) -> bool {
         self.is_terminal() || [1, 18, 27].contains(&self.code)
     }
-}
-
-/// Returns `true` if an error code ends its subscription: a failed channel (10), or an overflowed buffer (25).
-#[must_use]
-pub fn is_terminal(code: i64) -> bool {
-    [10, 25].contains(&code)
 }
 
 impl fmt::Display for CommandError {

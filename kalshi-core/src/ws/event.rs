@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use chrono::TimeDelta;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{envelope::Envelope, error::ConnectionError, frame::Frame, message::Message};
 
@@ -113,7 +112,8 @@ pub(super) type RawEvent = Event<RawMessage>;
 pub(super) struct RawMessage {
     pub(super) subscription: Option<SubscriptionId>,
     pub(super) envelope: Envelope,
-    pub(super) text: Utf8Bytes,
+    /// A copy: what tungstenite returns keeps its whole read buffer alive.
+    pub(super) text: Arc<str>,
     pub(super) received_ts_ms: Option<i64>,
 }
 

@@ -106,21 +106,12 @@ impl<M: Message> Frame<M> {
     fn malformed(text: &str, fault: &Fault<'_>) -> Self {
         #[derive(Deserialize, Default)]
         struct Outer {
-            id: Option<u64>,
-            sid: Option<u64>,
-            seq: Option<u64>,
-            sending_ts_ms: Option<i64>,
             #[serde(rename = "type")]
             kind: Option<String>,
         }
         let Fault { path, part, error } = fault;
-        let Outer {
-            id,
-            sid,
-            seq,
-            sending_ts_ms,
-            kind,
-        } = serde_json::from_str(text).unwrap_or_default();
+        let envelope = Envelope::parse_lenient(text);
+        let Outer { kind } = serde_json::from_str(text).unwrap_or_default();
         let reason = error.to_string();
         let (line, column) = (error.line(), error.column());
         let missing = reason
@@ -133,10 +124,10 @@ impl<M: Message> Frame<M> {
         // A text that ends where a field name belongs has no name.
         let path = inner.trim_end_matches('.').replacen('$', path, 1);
         Self {
-            id,
-            sid,
-            seq,
-            sending_ts_ms,
+            id: envelope.id,
+            sid: envelope.sid,
+            seq: envelope.seq,
+            sending_ts_ms: envelope.sending_ts_ms,
             message: M::malformed(MalformedMessage {
                 kind,
                 path,
@@ -157,7 +148,6 @@ fn whole(text: &str, error: serde_json::Error) -> Fault<'_> {
 
 /// Returns `true` if a body is an object in which the fields of `values` have their values and those of `names` exist. Generated code
 /// tells messages of one type apart by this.
-#[doc(hidden)]
 #[must_use]
 pub fn discriminates(body: &str, values: &[(&str, &str)], names: &[&str]) -> bool {
     let Ok(fields) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(body) else {

@@ -14,7 +14,6 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use tokio::{sync::oneshot, time::Instant};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::pending::{Pending, PendingCommand, sid_in};
 use super::{
@@ -96,6 +95,8 @@ impl Tracked {
 /// A number of the exchange for subscriptions on the current socket.
 #[derive(Default)]
 struct Route {
+    /// What its subscriptions select messages by.
+    targets: Option<&'static Targets>,
     /// Targets that were removed: no snapshot would bring them back.
     removed: BTreeSet<String>,
     /// Last sequence number.
@@ -298,22 +299,34 @@ impl Session {
     }
 
     /// A frame was received.
-    pub(super) fn frame(&mut self, text: Utf8Bytes, received_ts_ms: Option<i64>) {
-        let mut message = RawMessage {
+    pub(super) fn frame(&mut self, text: Arc<str>, received_ts_ms: Option<i64>) {
+        let envelope = match Envelope::parse(&text) {
+            // Not checked up to its end, which is enough for a message of a channel: its reader checks it.
+            Ok(envelope) if envelope.is_usual && !self.is_command_reply(&text, &envelope) => {
+                Ok(envelope)
+            }
+            _ => Envelope::parse_any(&text),
+        };
+        let (envelope, control) = match envelope {
+            Ok(envelope) => {
+                let control = Control::of(&text, &envelope);
+                (envelope, control)
+            }
+            Err(_) => (Envelope::parse_lenient(&text), Control::Malformed),
+        };
+        let message = RawMessage {
             subscription: None,
-            envelope: Envelope::default(),
+            envelope,
             text,
             received_ts_ms,
         };
-        match Envelope::parse(&message.text) {
-            Ok(envelope) => {
-                message.envelope = envelope;
-                let control = Control::of(&message.text, &message.envelope);
-                self.route(message, control);
-            }
-            // It could concern anyone.
-            Err(_) => self.broadcast(&RawEvent::Message(message)),
-        }
+        self.route(message, control);
+    }
+
+    /// Returns `true` if a frame may be a reply to a command, so that all of its envelope counts.
+    fn is_command_reply(&self, text: &str, envelope: &Envelope) -> bool {
+        let kind = envelope.kind(text);
+        !self.pending.is_empty() || control::is_control(kind) || kind.contains('\\')
     }
 
     fn route(&mut self, mut message: RawMessage, control: Control) {
@@ -389,12 +402,14 @@ impl Session {
             .subscriptions
             .iter()
             .filter_map(|id| self.subscriptions.get(id));
-        let kind = message.envelope.kind(&message.text);
+        // All of the envelope counts.
+        let Ok(envelope) = Envelope::parse_any(&message.text) else {
+            return;
+        };
+        let kind = envelope.kind(&message.text);
         let target = tracked
             .find(|tracked| tracked.targets.snapshot == Some(kind))
-            .and_then(|tracked| {
-                control::field(&message.text, &message.envelope, tracked.targets.single?)
-            });
+            .and_then(|tracked| control::field(&message.text, &envelope, tracked.targets.single?));
         if let Some(target) = target {
             route.removed.remove(target.as_ref());
         }
@@ -466,9 +481,118 @@ fn queues_of(
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use crate::ws::queue::Backpressure;
+
+    static TARGETS: Targets = Targets {
+        list: "market_tickers",
+        single: Some("market_ticker"),
+        ids: &[],
+        add: "add",
+        remove: "remove",
+        all_if_empty: true,
+        snapshot: Some("snapshot"),
+    };
+
+    /// A session that is subscribed to a channel as `sid` 1.
+    fn subscribed() -> (Session, crate::ws::queue::Receiver) {
+        let (main, receiver) = EventQueue::new(Backpressure::default());
+        let mut session = Session::new(main);
+        session.connected();
+        let (reply, _kept) = oneshot::channel();
+        session.command(Command::Subscribe {
+            channel: "books".to_owned(),
+            targets: &TARGETS,
+            params: Map::new(),
+            queue: None,
+            reply,
+        });
+        session.next_outgoing();
+        let reply = r#"{"id":1,"type":"subscribed","msg":{"channel":"books","sid":1}}"#;
+        session.frame(reply.into(), None);
+        assert!(session.sids.contains_key(&1));
+        (session, receiver)
+    }
+
+    #[tokio::test]
+    async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
+        let terminal = r#"{"type":"error","sid":1,"seq":9,"msg":{"code":25,"msg":"lag"},"shard":3,"sending_ts_ms":5}"#;
+        let (mut session, _receiver) = subscribed();
+        session.frame(terminal.into(), None);
+        assert!(session.sids.is_empty() && session.next_retry().is_some());
+
+        let (mut session, _receiver) = subscribed();
+        let (reply, result) = oneshot::channel();
+        let targets = vec!["A".to_owned()];
+        session.command(Command::SnapshotBySid {
+            sid: 1,
+            targets,
+            reply,
+        });
+        let without_id =
+            r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
+        session.frame(without_id.into(), None);
+        assert!(
+            matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14)
+        );
+    }
+
+    #[tokio::test]
+    async fn broken_frame_ends_no_subscription() {
+        let (mut session, _receiver) = subscribed();
+        session.frame(
+            r#"{"type":"unsubscribed","sid":1,"msg":{"a":{}}"#.into(),
+            None,
+        );
+        assert!(session.sids.contains_key(&1));
+    }
+
+    #[tokio::test]
+    async fn malformed_replies_fail_their_command() {
+        for reply in [
+            r#"{"id":2,"type":"error","msg":{"code":"11"}}"#,
+            r#"{"id":2,"msg":{}}"#,
+            r#"{"id":2,"type":null}"#,
+            r#"{"type":"snapshot","sid":1,"seq":3,"msg":{},"id":2,"sending_ts_ms":3}"#,
+        ] {
+            let (mut session, _receiver) = subscribed();
+            let (sender, result) = oneshot::channel();
+            let targets = vec!["A".to_owned()];
+            session.command(Command::SnapshotBySid {
+                sid: 1,
+                targets,
+                reply: sender,
+            });
+            session.frame(reply.into(), None);
+            let result = tokio::time::timeout(Duration::from_secs(5), result).await;
+            assert!(
+                matches!(result, Ok(Ok(Err(ConnectionError::Invalid(_))))),
+                "{reply}: {result:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn frame_without_a_type_counts_in_its_sequence() {
+        let (mut session, mut receiver) = subscribed();
+        let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
+        let third = r#"{"type":"delta","sid":1,"seq":3,"msg":{}}"#;
+        for text in [first, r#"{"sid":1,"seq":2}"#, third] {
+            session.frame(text.into(), None);
+        }
+        receiver.close();
+        let mut messages = 0;
+        while let Some(item) = receiver.recv().await {
+            match item {
+                Ok(RawEvent::Message(_)) => messages += 1,
+                Ok(RawEvent::Gap { .. }) => panic!("no message is missing"),
+                _ => {}
+            }
+        }
+        assert_eq!(messages, 3);
+    }
 
     #[tokio::test]
     async fn unwritten_commands_do_not_outlive_their_socket() {

@@ -186,7 +186,6 @@ impl SnapshotRequest {
 }
 
 /// Configures a [`Subscription`].
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `send` or `open` is called"]
 pub struct SubscribeBuilder<A: WebSocketApi> {
     handle: ConnectionHandle<A>,
@@ -194,6 +193,15 @@ pub struct SubscribeBuilder<A: WebSocketApi> {
     targets: Vec<String>,
     params: A::Params,
     unsubscribe_on_drop: bool,
+}
+
+impl<A: WebSocketApi> fmt::Debug for SubscribeBuilder<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscribeBuilder")
+            .field("channel", &self.channel)
+            .field("markets", &self.targets)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<A: WebSocketApi> SubscribeBuilder<A> {
@@ -209,7 +217,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
         self
     }
 
-    /// Sets parameters that only some channels have: `.params(|params| params.send_initial_snapshot(true))`.
+    /// Sets parameters that only some channels have, on the builder of an API's parameters.
     pub fn params(mut self, set: impl FnOnce(A::Params) -> A::Params) -> Self {
         self.params = set(self.params);
         self
@@ -283,7 +291,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
     }
 }
 
-/// A subscription to a channel. It lasts until it is ended or the [`Connection`](super::Connection) ends, over all sockets of that.
+/// A subscription to a channel. It lasts across reconnects, until it is ended or the [`Connection`](super::Connection) ends.
 pub struct Subscription<A: WebSocketApi> {
     id: SubscriptionId,
     channel: A::Channel,
@@ -396,7 +404,8 @@ impl<A: WebSocketApi> fmt::Debug for Subscription<A> {
 }
 
 /// The messages of one subscription, interleaved with connection events. Dropping it ends the subscription.
-#[derive(Debug)]
+///
+/// A message that names no subscription is delivered to every stream, because it could concern any.
 #[must_use = "dropping the stream ends the subscription"]
 pub struct SubscriptionStream<A: WebSocketApi> {
     subscription: Subscription<A>,
@@ -405,6 +414,14 @@ pub struct SubscriptionStream<A: WebSocketApi> {
 
 /// An event, or the error that ended the connection.
 type Item<M> = Result<Event<Received<M>>, ConnectionError>;
+
+impl<A: WebSocketApi> fmt::Debug for SubscriptionStream<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriptionStream")
+            .field("subscription", &self.subscription)
+            .finish_non_exhaustive()
+    }
+}
 
 impl<A: WebSocketApi> SubscriptionStream<A> {
     /// Returns the next event, or `None` after the end.

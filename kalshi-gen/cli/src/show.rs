@@ -149,7 +149,7 @@ fn head(operation: &Operation) -> String {
         format!("{cost} of the {} bucket", operation.bucket),
     ];
     if let Some(paging) = &operation.paging {
-        facts.push(format!("pages by `{}`", paging.cursor_member));
+        facts.push(format!("pages by `{}`", paging.cursor_field));
     }
     if operation.deprecated {
         facts.push("deprecated".to_owned());
@@ -262,7 +262,7 @@ fn kind(tree: &Value, schema: &Value) -> String {
             .find(|(component, _)| *component == name);
         let values = follow(tree, schema).get("enum").and_then(Value::as_array);
         return match (scalar, values) {
-            (Some((_, rust)), _) => rust.trim_start_matches("crate::").to_owned(),
+            (Some((_, rust)), _) => rust.trim_start_matches("::kalshi_core::").to_owned(),
             (None, Some(values)) => {
                 let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
                 format!("{name} = {}", values.join(" | "))

@@ -148,11 +148,7 @@ impl Session {
     }
 
     fn snapshot(&mut self, sid: u64, targets: Vec<String>, reply: ReplySender<Vec<RawReply>>) {
-        let tracked = self.sids.get(&sid).and_then(|route| {
-            let mut subscriptions = route.subscriptions.iter();
-            subscriptions.find_map(|id| self.subscriptions.get(id))
-        });
-        let Some(names) = tracked.map(|tracked| tracked.targets) else {
+        let Some(names) = self.sids.get(&sid).and_then(|route| route.targets) else {
             _ = reply.send(Err(ConnectionError::Disconnected));
             return;
         };

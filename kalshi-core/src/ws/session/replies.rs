@@ -77,6 +77,9 @@ impl Session {
                 self.pending
                     .insert(id, PendingCommand { sid: None, pending });
             }
+            (Pending::Snapshot { reply, .. }, Control::Malformed) => {
+                _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
+            }
             (
                 Pending::Snapshot {
                     names,
@@ -191,6 +194,7 @@ impl Session {
         tracked.is_waking = false;
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
         let route = self.sids.entry(sid).or_default();
+        route.targets = Some(tracked.targets);
         route.subscriptions.push(id);
         route
             .removed
