@@ -1,7 +1,5 @@
 //! One side of an order book: price levels in order, and what buying from them costs.
 
-use std::fmt;
-
 use crate::money::{Contracts, Dollars, PriceLevel};
 
 /// The price levels of one side of an order book, exact and in order.
@@ -26,27 +24,17 @@ pub struct Ladder {
 }
 
 /// A change does not fit the levels: a message was missed or is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LadderError {
     /// More contracts were removed from a level than it had.
+    #[error(
+        "more contracts were removed from the level at {price} than it had: request a snapshot"
+    )]
     Negative {
         /// Price of the level.
         price: Dollars,
     },
 }
-
-impl fmt::Display for LadderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Negative { price } => write!(
-                f,
-                "more contracts were removed from the level at {price} than it had: request a snapshot"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for LadderError {}
 
 /// The result of buying from or selling into a book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -25,8 +25,8 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The usage tier of an account, which sets the size of its buckets.
 ///
-/// | Tier     | Reads: tokens a second, at most | Writes: tokens a second, at most | Balance: calls a second |
-/// |----------|---------------------------------|----------------------------------|-------------------------|
+/// | Tier     | Reads: tokens a second, bucket size | Writes: tokens a second, bucket size | Balance: requests a second |
+/// |----------|-------------------------------------|--------------------------------------|----------------------------|
 /// | Basic    | 200, 400                        | 100, 100                         | 1                       |
 /// | Advanced | 300, 600                        | 300, 600                         | 1                       |
 /// | Expert   | 600, 600                        | 600, 1200                        | 5                       |
@@ -40,20 +40,20 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Every new account.
+    /// The tier of a new account.
     #[default]
     Basic,
-    /// Asked for, by accounts that have traded by API.
+    /// Granted on request to accounts that have traded through the API.
     Advanced,
-    /// Earned by volume, like all above it.
+    /// Earned by trading volume, like the tiers above it.
     Expert,
-    /// The fourth.
+    /// Above Expert.
     Premier,
-    /// The fifth.
+    /// Above Premier.
     Paragon,
-    /// The sixth.
+    /// Above Paragon.
     Prime,
-    /// The highest.
+    /// The highest tier.
     Prestige,
 }
 

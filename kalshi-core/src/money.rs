@@ -5,33 +5,22 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 /// A string or a number is not a valid amount.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoneyError {
     /// Not a plain decimal number such as `-12.34`: digits, then optionally a point and more digits.
+    #[error("not a plain decimal number such as 12.34")]
     NotDecimal,
     /// More decimal places than the type holds. Amounts are never rounded.
+    #[error("more than {decimals} decimal places; round it first")]
     TooPrecise {
         /// Decimal places that the type holds.
         decimals: u32,
     },
     /// Outside the range of the type.
+    #[error("out of range")]
     OutOfRange,
 }
-
-impl fmt::Display for MoneyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotDecimal => f.write_str("not a plain decimal number such as 12.34"),
-            Self::TooPrecise { decimals } => {
-                write!(f, "more than {decimals} decimal places; round it first")
-            }
-            Self::OutOfRange => f.write_str("out of range"),
-        }
-    }
-}
-
-impl std::error::Error for MoneyError {}
 
 /// Parses a plain decimal number as a multiple of 10^-`decimals`.
 fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {

@@ -80,19 +80,12 @@ impl Attempts {
 pub(crate) struct Wire;
 
 /// The HTTP client followed a redirect, and so may have carried a signature to another host.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the HTTP client given to `http_client` followed a redirect, which may carry signatures to another host; build it with \
+     redirect(reqwest::redirect::Policy::none())"
+)]
 struct FollowedRedirect;
-
-impl std::fmt::Display for FollowedRedirect {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(
-            "the HTTP client given to `http_client` followed a redirect, which may carry signatures to another host; build it \
-             with redirect(reqwest::redirect::Policy::none())",
-        )
-    }
-}
-
-impl std::error::Error for FollowedRedirect {}
 
 #[async_trait::async_trait]
 impl Middleware for Wire {

@@ -1,7 +1,8 @@
 //! Sample requests and responses of every operation, made from the spec: for tests and local exchanges.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
-use syn::parse_quote;
 
 use crate::{
     asyncapi::Body,
@@ -22,7 +23,8 @@ const DEPTH: usize = 12;
 pub struct Samples {
     spec: Value,
     tree: Value,
-    refined: syn::File,
+    /// The setters of each operation's builder, each with the type that it takes.
+    setters: BTreeMap<String, Vec<(String, String)>>,
 }
 
 impl std::fmt::Debug for Samples {
@@ -90,12 +92,20 @@ impl Samples {
         let Rest {
             refined,
             normalized,
-            ..
+            operations,
         } = stages::rest(document.clone(), &Options::new().fixups(fixups))?;
         Ok(Self {
             spec: document,
+            setters: operations
+                .iter()
+                .map(|operation| {
+                    (
+                        operation.id.clone(),
+                        surface::setters(&refined, &operation.id),
+                    )
+                })
+                .collect(),
             tree: normalized.tree,
-            refined,
         })
     }
 
@@ -112,7 +122,7 @@ impl Samples {
         let samples = Self {
             spec: Value::Null,
             tree: normalized.tree,
-            refined: parse_quote!(),
+            setters: BTreeMap::new(),
         };
         let mut frames = Vec::new();
         for message in &messages {
@@ -232,7 +242,7 @@ impl Samples {
         for id in self.operations() {
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
-            for (setter, ty) in surface::setters(&self.refined, id) {
+            for (setter, ty) in self.setters(id) {
                 let name = setter.trim_end_matches('_');
                 out.push_str(&format!(
                     "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
@@ -260,8 +270,11 @@ impl Samples {
             let id = &operation.id;
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let mut pages = client\n                .{method}()\n"));
-            let setters = surface::setters(&self.refined, id);
-            for (setter, ty) in setters.iter().filter(|(setter, _)| setter != "cursor") {
+            for (setter, ty) in self
+                .setters(id)
+                .iter()
+                .filter(|(setter, _)| setter != "cursor")
+            {
                 let name = setter.trim_end_matches('_');
                 out.push_str(&format!(
                     "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
@@ -271,6 +284,10 @@ impl Samples {
         }
         out.push_str("        other => panic!(\"no paged operation {other}\"),\n    }\n}\n");
         out
+    }
+
+    fn setters(&self, id: &str) -> &[(String, String)] {
+        self.setters.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn operation(&self, id: &str) -> Option<&Map<String, Value>> {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -60,10 +59,15 @@ pub(crate) enum Lane {
 }
 
 /// A request was rate limited locally; nothing was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateLimitError {
     /// The request needs to wait longer than it may.
+    #[error(
+        "rate limited locally: the request needs {} ms, max_wait is {} ms; send fewer requests or raise `max_wait`",
+        .needed.as_millis(),
+        .max_wait.as_millis()
+    )]
     Wait {
         /// Time until there are enough tokens.
         needed: Duration,
@@ -71,6 +75,9 @@ pub enum RateLimitError {
         max_wait: Duration,
     },
     /// The request costs more tokens than the bucket ever holds.
+    #[error(
+        "rate limited locally: the request costs {cost} tokens, the bucket holds {capacity}; make the batch smaller"
+    )]
     Never {
         /// Tokens that the request takes.
         cost: u32,
@@ -89,25 +96,6 @@ impl RateLimitError {
         }
     }
 }
-
-impl fmt::Display for RateLimitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wait { needed, max_wait } => write!(
-                f,
-                "rate limited locally: the request needs {} ms, max_wait is {} ms; send fewer requests or raise `max_wait`",
-                needed.as_millis(),
-                max_wait.as_millis()
-            ),
-            Self::Never { cost, capacity } => write!(
-                f,
-                "rate limited locally: the request costs {cost} tokens, the bucket holds {capacity}; make the batch smaller"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for RateLimitError {}
 
 pub(crate) struct TokenBucket {
     state: Mutex<State>,

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -50,10 +50,13 @@ include!(concat!(
     "/tests/generated/calls.rs"
 ));
 
-/// The samples of the spec.
-pub fn samples() -> Samples {
-    let spec = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml"));
-    Samples::new(spec, FixupMode::Lenient).unwrap()
+/// The samples of the spec, made once for all tests.
+pub fn samples() -> &'static Samples {
+    static SAMPLES: LazyLock<Samples> = LazyLock::new(|| {
+        let spec = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml"));
+        Samples::new(spec, FixupMode::Lenient).unwrap()
+    });
+    &SAMPLES
 }
 
 /// What the setters of `id` take: every parameter, and the body.

@@ -88,7 +88,8 @@ fn specs(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Makes a crate of each spec in one workspace, and runs their tests.
+/// Makes a crate of each spec in one workspace, compiles all of them, and runs the tests of those that are not older versions, which are
+/// in a subfolder.
 fn compile(specs: &[PathBuf], name: &str) {
     let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&workspace);
