@@ -152,7 +152,7 @@ async fn nothing_is_ever_made_up() {
         let Some(full) = samples.answers(operation.id).into_iter().next() else {
             continue;
         };
-        let arguments = arguments(&samples, operation.id);
+        let arguments = arguments(samples, operation.id);
         let status = samples.status(operation.id).unwrap();
         let mut members = Vec::new();
         collect(&full.body, String::new(), &mut members);

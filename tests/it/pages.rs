@@ -283,7 +283,7 @@ async fn every_paged_operation_is_walked_by_its_own_names() {
             .rate_limits(RateLimits::Unlimited)
             .build()
             .unwrap();
-        let count = crate::common::calls::pages(&client, paged.id, &arguments(&samples, paged.id))
+        let count = crate::common::calls::pages(&client, paged.id, &arguments(samples, paged.id))
             .await
             .unwrap();
         assert_eq!(count, 2, "{paged}");

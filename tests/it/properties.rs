@@ -142,7 +142,7 @@ fn no_answer_makes_the_client_panic() {
             let result = runtime.block_on(call(
                 &server.client,
                 operation.id,
-                &arguments(&samples, operation.id),
+                &arguments(samples, operation.id),
             ));
             let mut decoded = decoded.borrow_mut();
             match result {
@@ -199,7 +199,7 @@ fn no_bytes_make_the_client_panic() {
         b"true",
     ];
     for operation in &operation::ALL {
-        let arguments = arguments(&samples, operation.id);
+        let arguments = arguments(samples, operation.id);
         for _ in 0..6 {
             let bytes: Vec<u8> = (0..random() % 40)
                 .flat_map(|_| pieces[(random() % 16) as usize].to_vec())

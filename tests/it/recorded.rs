@@ -123,11 +123,11 @@ async fn all_decode(folder: &Path) -> usize {
     let (samples, server) = (samples(), Server::start().await);
     let mut count = 0;
     for recorded in recorded(folder) {
-        for answer in answers(&samples, &recorded) {
+        for answer in answers(samples, &recorded) {
             count += 1;
             match (
                 recorded.refusal,
-                replay(&server, &samples, &recorded, answer).await,
+                replay(&server, samples, &recorded, answer).await,
             ) {
                 (None, Ok(_)) => {}
                 (Some(status), Err(error)) => {
@@ -172,8 +172,8 @@ async fn bodies_from_before_the_migration_miss_amounts_only() {
     let Some(folder) = folder() else { return };
     let (samples, server) = (samples(), Server::start().await);
     for recorded in recorded(&folder.join("pre")) {
-        for answer in answers(&samples, &recorded) {
-            if let Err(error) = replay(&server, &samples, &recorded, answer).await {
+        for answer in answers(samples, &recorded) {
+            if let Err(error) = replay(&server, samples, &recorded, answer).await {
                 let path = error
                     .decode_path()
                     .unwrap_or_else(|| panic!("{}: {error}", recorded.file))
@@ -198,7 +198,7 @@ async fn reconstructed_refusals_are_understood() {
         .into_iter()
         .filter(|recorded| recorded.refusal.is_some())
     {
-        let error = replay(&server, &samples, &recorded, recorded.body.clone())
+        let error = replay(&server, samples, &recorded, recorded.body.clone())
             .await
             .unwrap_err();
         assert_eq!(

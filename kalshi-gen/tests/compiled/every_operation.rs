@@ -23,7 +23,7 @@ async fn every_request_matches_the_spec() {
         call(
             &server.client,
             operation.id,
-            &arguments(&samples, operation.id),
+            &arguments(samples, operation.id),
         )
         .await
         .unwrap_or_else(|error| panic!("{}: {error:?}", operation.id));
@@ -34,8 +34,8 @@ async fn every_request_matches_the_spec() {
             "{}",
             operation.id
         );
-        assert_path_and_query(&samples, operation.id, operation.path, &request);
-        assert_body(&samples, operation.id, &request);
+        assert_path_and_query(samples, operation.id, operation.path, &request);
+        assert_body(samples, operation.id, &request);
         if operation.auth {
             assert_signed(&request);
         } else {
@@ -155,7 +155,7 @@ async fn every_shape_of_response_decodes() {
             let value = call(
                 &server.client,
                 operation.id,
-                &arguments(&samples, operation.id),
+                &arguments(samples, operation.id),
             )
             .await
             .unwrap_or_else(|error| {
