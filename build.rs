@@ -4,48 +4,122 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 
 use kalshi_gen::{FixupMode, Options};
 
+/// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
+const OPERATIONS: [&str; 11] = [
+    "AmendOrderV2",
+    "BatchCancelOrdersV2",
+    "BatchCreateOrdersV2",
+    "CancelOrderV2",
+    "CreateOrderV2",
+    "DecreaseOrderV2",
+    "GetAccountApiLimits",
+    "GetAccountEndpointCosts",
+    "GetHistoricalOrders",
+    "GetOrder",
+    "GetOrders",
+];
+
+/// Fields of requests and responses that hand-written modules use.
+const REST_FIELDS: [(&str, &[&str]); 12] = [
+    ("AmendOrderV2Request", &["count", "exchange_index", "price"]),
+    (
+        "BatchCancelOrdersV2RequestOrders",
+        &["exchange_index", "market_ticker", "order_id", "subaccount"],
+    ),
+    ("BatchCancelOrdersV2ResponseOrders", &["error", "order_id"]),
+    (
+        "BatchCreateOrdersV2ResponseOrders",
+        &[
+            "client_order_id",
+            "error",
+            "fill_count",
+            "order_id",
+            "remaining_count",
+        ],
+    ),
+    ("BucketLimit", &["bucket_capacity", "refill_rate"]),
+    (
+        "CreateOrderV2Request",
+        &[
+            "client_order_id",
+            "count",
+            "exchange_index",
+            "expiration_time",
+            "order_group_id",
+            "price",
+            "reduce_only",
+            "side",
+            "subaccount",
+            "ticker",
+            "time_in_force",
+        ],
+    ),
+    (
+        "CreateOrderV2Response",
+        &[
+            "client_order_id",
+            "fill_count",
+            "order_id",
+            "remaining_count",
+        ],
+    ),
+    (
+        "DecreaseOrderV2Request",
+        &["exchange_index", "market_ticker", "reduce_by", "reduce_to"],
+    ),
+    ("EndpointTokenCost", &["cost", "method", "path"]),
+    ("Market", &["price_ranges"]),
+    (
+        "Order",
+        &[
+            "book_side",
+            "client_order_id",
+            "expiration_time",
+            "fill_count_fp",
+            "initial_count_fp",
+            "order_id",
+            "remaining_count_fp",
+            "status",
+            "yes_price_dollars",
+        ],
+    ),
+    ("PriceRange", &["end", "start", "step"]),
+];
+
+/// Fields of WebSocket messages and commands that hand-written modules use.
+const WEBSOCKET_FIELDS: [(&str, &[&str]); 5] = [
+    (
+        "ErrorReply",
+        &["code", "market_ticker", "market_tickers", "msg"],
+    ),
+    ("OkReply", &["market_tickers"]),
+    (
+        "OrderbookDelta",
+        &[
+            "clock",
+            "delta_fp",
+            "market_ticker",
+            "price_dollars",
+            "side",
+        ],
+    ),
+    (
+        "OrderbookSnapshot",
+        &["clock", "market_ticker", "no_dollars_fp", "yes_dollars_fp"],
+    ),
+    (
+        "SubscribeParams",
+        &["channels", "skip_ticker_ack", "use_yes_price"],
+    ),
+];
+
 fn main() -> ExitCode {
-    // What the hand-written modules call by name: a spec without it fails the build with that name.
     let rest = Options::new()
-        .fixups(FixupMode::Strict)
         .marker("TradeApi")
-        .require_operations([
-            "AmendOrderV2",
-            "BatchCancelOrdersV2",
-            "BatchCreateOrdersV2",
-            "CancelOrderV2",
-            "CreateOrderV2",
-            "DecreaseOrderV2",
-            "GetAccountApiLimits",
-            "GetAccountEndpointCosts",
-            "GetHistoricalOrders",
-            "GetOrder",
-            "GetOrders",
-        ])
-        .require_fields("Market", &["price_ranges"]);
-    let websocket = Options::new()
-        .fixups(FixupMode::Strict)
-        .require_fields(
-            "OrderbookSnapshot",
-            &["market_ticker", "yes_dollars_fp", "no_dollars_fp", "clock"],
-        )
-        .require_fields(
-            "OrderbookDelta",
-            &[
-                "market_ticker",
-                "price_dollars",
-                "delta_fp",
-                "side",
-                "clock",
-            ],
-        )
-        .require_fields(
-            "SubscribeParams",
-            &["channels", "skip_ticker_ack", "use_yes_price"],
-        )
-        .require_fields("OkReply", &["market_tickers"]);
-    let mut specs = vec![("openapi.yaml", "kalshi.rs", rest)];
+        .require_operations(OPERATIONS);
+    let mut specs = vec![("openapi.yaml", "kalshi.rs", requiring(rest, &REST_FIELDS))];
     if env::var_os("CARGO_FEATURE_WS").is_some() {
+        let websocket = requiring(Options::new(), &WEBSOCKET_FIELDS);
         specs.push(("asyncapi.yaml", "websocket.rs", websocket));
     }
     for (spec, output, options) in specs {
@@ -56,6 +130,13 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+fn requiring(options: Options, fields: &[(&str, &[&str])]) -> Options {
+    let strict = options.fixups(FixupMode::Strict);
+    fields.iter().fold(strict, |options, (name, fields)| {
+        options.require_fields(*name, fields)
+    })
 }
 
 fn generate(spec: &str, output: &str, options: &Options) -> Result<(), String> {
