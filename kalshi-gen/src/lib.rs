@@ -64,8 +64,9 @@ pub use warning::Warning;
 /// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
 /// that `options` require is missing. The error has the JSON path where there is one.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
-    let document = stages::checked(yaml::parse(spec)?)?;
-    let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
+    let mut document = yaml::parse(spec)?;
+    let warnings = check::keywords::remove_stray(&mut document);
+    let (mode, document) = (options.fixup_mode(), stages::checked(document)?);
     let generated = match Protocol::from_document(&document) {
         Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {

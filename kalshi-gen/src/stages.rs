@@ -5,7 +5,8 @@ use syn::{Item, parse_quote};
 
 use crate::{
     asyncapi::{self, Message},
-    check, client,
+    check::{self, keywords},
+    client,
     error::Error,
     fixups,
     normalize::{self, Normalized},
@@ -32,16 +33,18 @@ pub(crate) struct Streams {
 
 /// Repairs and checks an OpenAPI spec.
 pub fn checked_rest(mut document: Value) -> Result<Value, Error> {
+    keywords::remove_stray(&mut document);
     fixups::repair(&mut document);
     check::check(&document)?;
     Ok(document)
 }
 
 /// Repairs and checks a spec of either protocol. A document that is not AsyncAPI must be OpenAPI.
-pub fn checked(document: Value) -> Result<Value, Error> {
+pub fn checked(mut document: Value) -> Result<Value, Error> {
     match Protocol::from_document(&document) {
         Protocol::Rest => checked_rest(document),
         Protocol::Streams => {
+            keywords::remove_stray(&mut document);
             check::streams::check(&document)?;
             Ok(document)
         }

@@ -4,3 +4,4 @@
 mod compiled;
 mod docs;
 mod generate;
+mod stray_keys;
