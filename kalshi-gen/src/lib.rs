@@ -61,9 +61,10 @@ pub use warning::Warning;
 ///
 /// # Errors
 ///
-/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
-/// that `options` require is missing. The error has the JSON path where there is one.
+/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, if an operation, a type, a field or a
+/// variant that `options` require is missing, or if the name of the marker type is invalid. The error has the JSON path where there is one.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
+    options.marker_ident()?;
     let mut document = yaml::parse(spec)?;
     let warnings = check::keywords::remove_stray(&mut document);
     let (mode, document) = (options.fixup_mode(), stages::checked(document)?);

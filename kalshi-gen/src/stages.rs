@@ -59,7 +59,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
         client::generate(&normalized)?,
         &normalized,
         &operations,
-        options.marker_name(),
+        &options.marker_ident()?,
     )?;
     Ok(Rest {
         refined,

@@ -4,4 +4,5 @@
 mod compiled;
 mod docs;
 mod generate;
+mod names;
 mod stray_keys;
