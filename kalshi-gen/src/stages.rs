@@ -4,7 +4,7 @@ use serde_json::Value;
 use syn::{Item, parse_quote};
 
 use crate::{
-    asyncapi::{self, Message},
+    asyncapi::{self, Body, Message},
     check::{self, keywords},
     client,
     error::Error,
@@ -73,6 +73,21 @@ pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error
     let (messages, normalized) = normalized_streams(document, mode)?;
     let module = refine::types_of(client::generate(&normalized)?, &normalized)?;
     let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
+    // A body that is a list of lists, a map or the like has no type of its own.
+    let is_type = |item: &Item, name: &str| match item {
+        Item::Struct(item) => item.ident == name,
+        Item::Enum(item) => item.ident == name,
+        _ => false,
+    };
+    let missing = messages.iter().find(|message| {
+        message.body != Body::None && !items.iter().any(|item| is_type(item, &message.name))
+    });
+    if let Some(message) = missing {
+        return Err(Error::at(
+            &message.place,
+            "the `msg` of this message must be an object or a list of objects",
+        ));
+    }
     let emitted = asyncapi::emit::messages(&messages);
     let refined = parse_quote! {
         #(#items)*

@@ -6,3 +6,4 @@ mod docs;
 mod generate;
 mod names;
 mod stray_keys;
+mod streams;
