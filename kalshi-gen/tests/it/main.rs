@@ -5,5 +5,6 @@ mod compiled;
 mod docs;
 mod generate;
 mod names;
+mod rejected;
 mod stray_keys;
 mod streams;
