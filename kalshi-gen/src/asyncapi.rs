@@ -15,6 +15,7 @@ use self::schemas::{converted, inline_scalars};
 use crate::{
     error::{Error, JsonPath},
     names, reserved, spec,
+    warning::Warning,
 };
 
 /// A message that the server sends.
@@ -257,6 +258,24 @@ fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
         }
     }
     found
+}
+
+/// A warning for each message of the server that is left out, as nothing tells it from others. Frames that are no JSON, such
+/// as a ping, are none.
+pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
+    let sent = operation_payloads(document).into_iter();
+    sent.filter(|payload| {
+        let schema = converted(spec::follow(document, payload.schema), "x-const");
+        let is_text = ["string", "integer", "number", "boolean"].iter().any(|kind| schema["type"] == *kind);
+        payload.is_sent_by_server && !is_text && !schema["properties"]["type"]["x-const"].is_string()
+    })
+    .map(|payload| {
+        Warning::new(
+            &payload.place,
+            "ignored, as the payload of this message has no property `type` with a `const`, which tells messages apart",
+        )
+    })
+    .collect()
 }
 
 /// The variant and the type of the message `name`: `SubscribedReply` for `subscribedResponse`.

@@ -66,11 +66,12 @@ pub use warning::Warning;
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     options.marker_ident()?;
     let mut document = yaml::parse(spec)?;
-    let warnings = check::keywords::remove_stray(&mut document);
+    let mut warnings = check::keywords::remove_stray(&mut document);
     let (mode, document) = (options.fixup_mode(), stages::checked(document)?);
     let generated = match Protocol::from_document(&document) {
         Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {
+            warnings.extend(asyncapi::ignored(&document));
             let operations = generated::stream_operations(&document);
             Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)
         }

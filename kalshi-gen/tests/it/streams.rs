@@ -97,6 +97,19 @@ fn what_would_lose_a_message_is_an_error() {
 }
 
 #[test]
+fn a_message_that_nothing_tells_apart_is_a_warning() {
+    let untyped = json!({ "payload": { "type": "object", "properties": { "type": { "type": "string" }, "msg": object() } } });
+    let ping = json!({ "payload": { "type": "string", "const": "ping" } });
+    let document =
+        document(json!({ "note": payload("note", object()), "other": untyped, "ping": ping }));
+    let warnings = generate(&document.to_string(), &Options::new())
+        .unwrap()
+        .warnings;
+    let paths: Vec<_> = warnings.iter().map(|warning| &*warning.path).collect();
+    assert_eq!(paths, ["$.operations.o.messages[1]"]);
+}
+
+#[test]
 fn messages_that_cannot_have_their_names_are_errors() {
     for name in [
         "1",
