@@ -7,10 +7,16 @@ pub(crate) mod emit;
 pub mod fixups;
 pub(crate) mod schemas;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use self::schemas::{converted, inline_scalars};
-use crate::{error::Error, names, spec};
+use crate::{
+    error::{Error, JsonPath},
+    names, reserved, spec,
+    warning::Warning,
+};
 
 /// A message that the server sends.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,15 +30,51 @@ pub(crate) struct Message {
     pub(crate) discriminator: Option<(String, String)>,
     /// Fields that its body must have: the more, the earlier it is tried among those of its type.
     pub(crate) required: Vec<String>,
-    /// Whether its body has `ts_ms`: when what it tells of happened.
-    pub(crate) is_stamped: bool,
+    /// The `ts_ms` of its body, the time of the reported event, if it has one.
+    pub(crate) timestamp: Option<Timestamp>,
     /// Whether its body is so large that it is boxed, so that a message is no larger than those that come often.
     pub(crate) is_large: bool,
     pub(crate) words: String,
+    /// Where an operation lists it.
+    pub(crate) place: JsonPath,
+}
+
+impl Message {
+    /// Returns true if both become the same Rust, wherever they are listed.
+    fn is_same(&self, other: &Self) -> bool {
+        let place = other.place.clone();
+        Self {
+            place,
+            ..self.clone()
+        } == *other
+    }
 }
 
 /// How many fields a body has at most that is not boxed: those of a ticker.
 const MAX_UNBOXED_FIELDS: usize = 15;
+
+/// The Rust type of a `ts_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timestamp {
+    /// `i64`.
+    Signed,
+    /// Another integer: `i32`, `u32` or `u64`.
+    Converted(&'static str),
+}
+
+impl Timestamp {
+    fn from_schema(schema: &Value) -> Option<Self> {
+        if schema["type"] != "integer" {
+            return None;
+        }
+        Some(match schema["format"].as_str() {
+            Some("int32") => Self::Converted("i32"),
+            Some("uint32") => Self::Converted("u32"),
+            Some("uint64") => Self::Converted("u64"),
+            _ => Self::Signed,
+        })
+    }
+}
 
 /// What stands under `msg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,41 +87,106 @@ pub(crate) enum Body {
     List,
 }
 
+/// The schemas of messages and of parameters of commands, by the names of their types.
+#[derive(Default)]
+struct Bodies {
+    schemas: Map<String, Value>,
+    /// Where each came from.
+    places: BTreeMap<String, JsonPath>,
+}
+
+impl Bodies {
+    /// Enters a schema, or returns `false` if the same one is there already.
+    fn insert(&mut self, name: &str, schema: Value, place: &JsonPath) -> Result<bool, Error> {
+        match self.schemas.get(name) {
+            Some(other) if *other == schema => Ok(false),
+            Some(_) => Err(self.clash(name, place)),
+            None => {
+                self.schemas.insert(name.to_owned(), schema);
+                self.places.insert(name.to_owned(), place.clone());
+                Ok(true)
+            }
+        }
+    }
+
+    fn clash(&self, name: &str, place: &JsonPath) -> Error {
+        let other = self.places.get(name).map(ToString::to_string);
+        let other = other.unwrap_or_default();
+        Error::at(
+            place,
+            format!("has the name `{name}` in Rust, and so has what stands at {other}"),
+        )
+    }
+
+    /// Adds the named schemas that the bodies lead to. Where one has the name of a body, the type of it would be lost.
+    fn join(self, named: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let document = json!({ "components": { "schemas": named } });
+        let used = spec::behind(&document, self.schemas.values());
+        for name in &used {
+            let rust_name = names::pascal(name);
+            if self.schemas.contains_key(&rust_name) {
+                let place = JsonPath::new(&["components", "schemas", name]);
+                return Err(self.clash(&rust_name, &place));
+            }
+            if reserved::is_message(&rust_name) {
+                return Err(Error::at(
+                    &JsonPath::new(&["components", "schemas", name]),
+                    format!("`{rust_name}` is the name of something else in the generated code"),
+                ));
+            }
+        }
+        let mut schemas = named_schemas(document);
+        schemas.retain(|name, _| !self.schemas.contains_key(&names::pascal(name)));
+        schemas.extend(self.schemas);
+        Ok(schemas)
+    }
+}
+
+fn named_schemas(mut document: Value) -> Map<String, Value> {
+    match document["components"]["schemas"].take() {
+        Value::Object(schemas) => schemas,
+        _ => Map::new(),
+    }
+}
+
 /// The messages that the server sends, and a fixed AsyncAPI spec put as an OpenAPI document of operations.
 pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value), Error> {
     inline_scalars(&mut document);
-    let mut schemas = Map::new();
-    let named = document
-        .pointer("/components/schemas")
-        .and_then(Value::as_object);
-    for (name, schema) in named.into_iter().flatten() {
-        schemas.insert(name.clone(), converted(schema, "x-const"));
+    let mut named = Map::new();
+    for (name, schema) in spec::schemas(&document).into_iter().flatten() {
+        named.insert(name.clone(), converted(schema, "x-const"));
     }
+    let mut bodies = Bodies::default();
     let mut paths = Map::new();
-    let mut messages = Vec::new();
-    for (sent_by_server, name, words, payload) in payloads(&document) {
-        let payload = converted(spec::follow(&document, payload), "x-const");
-        let properties = &payload["properties"];
-        if sent_by_server {
+    let mut messages: Vec<Message> = Vec::new();
+    for payload in operation_payloads(&document) {
+        let (name, words, place) = (payload.name, payload.words, &payload.place);
+        let schema = converted(spec::follow(&document, payload.schema), "x-const");
+        let properties = &schema["properties"];
+        if payload.is_sent_by_server {
             let Some(kind) = properties["type"]["x-const"].as_str() else {
                 // A frame that is no JSON, such as a ping.
                 continue;
             };
-            let message = message(&document, &name, kind, words, properties);
-            if messages
-                .iter()
-                .any(|other: &Message| other.name == message.name)
-            {
+            let message = Message {
+                place: place.clone(),
+                ..message(&document, &name, kind, words, properties)
+            };
+            let is_new = bodies.insert(&message.name, body(&message, properties), place)?;
+            if !is_new {
+                if !messages.iter().any(|other| other.is_same(&message)) {
+                    return Err(bodies.clash(&message.name, place));
+                }
                 continue;
             }
-            let answer = answer(&message, properties, &mut schemas);
+            let answer = reference(&message.name);
             paths.insert(format!("/{}", message.name), json!({ "get": {
                 "operationId": message.name, "responses": { "200": { "description": "", "content": { "application/json": { "schema": answer } } } },
             } }));
             messages.push(message);
         } else if properties["params"].is_object() {
             let name = format!("{}Params", names::pascal(name.trim_end_matches("Command")));
-            schemas.insert(name.clone(), properties["params"].clone());
+            bodies.insert(&name, properties["params"].clone(), place)?;
             paths.insert(format!("/{name}"), json!({ "post": {
                 "operationId": name, "responses": { "200": { "description": "" } },
                 "requestBody": { "content": { "application/json": { "schema": reference(&name) } } },
@@ -96,7 +203,7 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
         "openapi": "3.0.0",
         "info": { "title": document["info"]["title"], "version": document["info"]["version"] },
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": bodies.join(named)? },
     });
     Ok((messages, openapi))
 }
@@ -105,29 +212,81 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+/// The payload of a message of an operation.
+struct Payload<'a> {
+    /// The message in the operation's list.
+    place: JsonPath,
+    is_sent_by_server: bool,
+    name: String,
+    words: String,
+    schema: &'a Value,
+}
+
 /// Every message of every operation: whether the server sends it, its name, its words, its payload.
 pub fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
+    let payloads = operation_payloads(document).into_iter();
+    payloads
+        .map(|payload| {
+            (
+                payload.is_sent_by_server,
+                payload.name,
+                payload.words,
+                payload.schema,
+            )
+        })
+        .collect()
+}
+
+fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut found = Vec::new();
-    for operation in operations.map(|(_, operation)| operation) {
-        let sent_by_server = operation["action"] == "send";
-        for message in operation["messages"].as_array().into_iter().flatten() {
+    for (id, operation) in operations {
+        let place = JsonPath::new(&["operations", id, "messages"]);
+        let messages = operation["messages"].as_array().into_iter().flatten();
+        for (index, message) in messages.enumerate() {
             let name = spec::reference(message).and_then(|text| text.rsplit('/').next());
             let message = spec::follow(document, message);
-            if let (Some(name), Some(payload)) = (name, message.get("payload")) {
-                let words = message["summary"].as_str().unwrap_or_default();
-                found.push((sent_by_server, name.to_owned(), words.to_owned(), payload));
+            if let (Some(name), Some(schema)) = (name, message.get("payload")) {
+                found.push(Payload {
+                    place: place.item(index),
+                    is_sent_by_server: operation["action"] == "send",
+                    name: name.to_owned(),
+                    words: message["summary"].as_str().unwrap_or_default().to_owned(),
+                    schema,
+                });
             }
         }
     }
     found
 }
 
+/// A warning for each message of the server that is left out, as nothing tells it from others. Frames that are no JSON, such
+/// as a ping, are none.
+pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
+    let sent = operation_payloads(document).into_iter();
+    sent.filter(|payload| {
+        let schema = converted(spec::follow(document, payload.schema), "x-const");
+        let is_text = ["string", "integer", "number", "boolean"].iter().any(|kind| schema["type"] == *kind);
+        payload.is_sent_by_server && !is_text && !schema["properties"]["type"]["x-const"].is_string()
+    })
+    .map(|payload| {
+        Warning::new(
+            &payload.place,
+            "ignored, as the payload of this message has no property `type` with a `const`, which tells messages apart",
+        )
+    })
+    .collect()
+}
+
+/// The variant and the type of the message `name`: `SubscribedReply` for `subscribedResponse`.
+pub(crate) fn message_name(name: &str) -> String {
+    match name.strip_suffix("Response") {
+        Some(stem) => names::pascal(&format!("{stem}Reply")),
+        None => names::pascal(name),
+    }
+}
+
 fn message(document: &Value, name: &str, kind: &str, words: String, properties: &Value) -> Message {
-    let (stem, is_reply) = match name.strip_suffix("Response") {
-        Some(stem) => (stem, true),
-        None => (name, false),
-    };
     let body = &properties["msg"];
     let discriminator = body["properties"]
         .as_object()
@@ -137,7 +296,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
             Some((member.clone(), schema["x-const"].as_str()?.to_owned()))
         });
     Message {
-        name: names::pascal(&format!("{stem}{}", if is_reply { "Reply" } else { "" })),
+        name: message_name(name),
         kind: kind.to_owned(),
         body: match body["type"].as_str() {
             Some("array") => Body::List,
@@ -151,17 +310,18 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
             .flatten()
             .filter_map(|name| Some(name.as_str()?.to_owned()))
             .collect(),
-        is_stamped: body["properties"]["ts_ms"]["type"] == "integer",
+        timestamp: Timestamp::from_schema(&body["properties"]["ts_ms"]),
         is_large: body["properties"].as_object().is_some_and(|members| {
             let holds_more = |member: &Value| spec::follow(document, member)["type"] == "object";
             members.len() > MAX_UNBOXED_FIELDS || members.values().any(holds_more)
         }),
         words,
+        place: JsonPath::new(&["operations"]),
     }
 }
 
-/// The schema of a message's body, entered under the message's name.
-fn answer(message: &Message, properties: &Value, schemas: &mut Map<String, Value>) -> Value {
+/// The schema of a message's body.
+fn body(message: &Message, properties: &Value) -> Value {
     let mut body = properties["msg"].clone();
     if message.body == Body::List {
         body = body["items"].clone();
@@ -172,6 +332,5 @@ fn answer(message: &Message, properties: &Value, schemas: &mut Map<String, Value
     if body["description"].as_str().unwrap_or_default().is_empty() {
         body["description"] = message.words.clone().into();
     }
-    schemas.insert(message.name.clone(), body);
-    reference(&message.name)
+    body
 }

@@ -93,8 +93,9 @@ fn shown(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Blank as Markdown has it: other white space, such as a no-break space, is text.
 fn is_blank(line: &str) -> bool {
-    line.trim().is_empty()
+    line.trim_matches([' ', '\t']).is_empty()
 }
 
 /// The column at which a line begins.

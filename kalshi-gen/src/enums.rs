@@ -83,7 +83,7 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         }
         impl ::std::str::FromStr for #name {
             type Err = ::std::convert::Infallible;
-            fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            fn from_str(text: &str) -> ::std::result::Result<Self, ::std::convert::Infallible> {
                 ::std::result::Result::Ok(text.into())
             }
         }

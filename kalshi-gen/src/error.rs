@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::names;
+
 /// Why a spec could not be turned into Rust: one message, with the JSON path of the place it is about.
 #[derive(Debug)]
 pub struct Error {
@@ -11,22 +13,18 @@ pub struct Error {
 
 impl Error {
     /// An error about a JSON path.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn at(at: &JsonPath, message: impl Into<String>) -> Self {
+    pub(crate) fn at(at: &JsonPath, message: impl Into<String>) -> Self {
         Self {
             at: Some(at.to_string()),
-            message: message.into(),
+            message: visible(message.into()),
         }
     }
 
     /// An error about the document as a whole.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn document(message: impl Into<String>) -> Self {
+    pub(crate) fn document(message: impl Into<String>) -> Self {
         Self {
             at: None,
-            message: message.into(),
+            message: visible(message.into()),
         }
     }
 
@@ -48,8 +46,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The message on one line, without characters of the spec that a terminal would obey.
+fn visible(message: String) -> String {
+    names::visible(&message, false)
+}
+
 /// A JSON path in a spec.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPath(String);
 
 impl JsonPath {

@@ -47,6 +47,8 @@ pub struct GeneratedType {
     pub name: String,
     /// The names of the fields in Rust. Empty for enums, tuple structs and unit structs.
     pub fields: Vec<String>,
+    /// The names of the variants in Rust, in the order of the source. Empty for structs.
+    pub variants: Vec<String>,
 }
 
 impl Generated {
@@ -72,7 +74,7 @@ impl Generated {
         }
     }
 
-    /// Returns an error that names the first required operation, type or field that is missing.
+    /// Returns an error that names the first required operation, type, field or variant that is missing.
     pub(crate) fn require(&self, options: &Options) -> Result<(), Error> {
         for id in options.required_operations() {
             if !self.operations.iter().any(|operation| operation.id == *id) {
@@ -82,17 +84,12 @@ impl Generated {
             }
         }
         for (name, fields) in options.required_fields() {
-            let found = self.types.iter().find(|found| found.name == *name);
-            let Some(found) = found else {
-                return Err(Error::document(format!(
-                    "type `{name}` is not in the spec, and hand-written code needs it"
-                )));
-            };
+            let found = self.required_type(name)?;
+            // The name in Rust, or the one before a keyword or a digit made it another.
             let has = |field: &str| {
-                found
-                    .fields
-                    .iter()
-                    .any(|ident| names::is_ident(field, ident))
+                let is_snake = names::snake(field) == field;
+                let mut idents = found.fields.iter();
+                idents.any(|ident| ident == field || (is_snake && names::is_ident(field, ident)))
             };
             if let Some(field) = fields.iter().find(|field| !has(field)) {
                 return Err(Error::document(format!(
@@ -100,7 +97,24 @@ impl Generated {
                 )));
             }
         }
+        for (name, variants) in options.required_variants() {
+            let found = self.required_type(name)?;
+            if let Some(variant) = variants.iter().find(|name| !found.variants.contains(name)) {
+                return Err(Error::document(format!(
+                    "type `{name}` has no variant `{variant}`, and hand-written code needs it"
+                )));
+            }
+        }
         Ok(())
+    }
+
+    fn required_type(&self, name: &str) -> Result<&GeneratedType, Error> {
+        let found = self.types.iter().find(|found| found.name == name);
+        found.ok_or_else(|| {
+            Error::document(format!(
+                "type `{name}` is not in the spec, and hand-written code needs it"
+            ))
+        })
     }
 }
 
@@ -143,13 +157,18 @@ fn types(file: &syn::File) -> Vec<GeneratedType> {
     items
         .iter()
         .filter_map(|item| match item {
-            Item::Struct(item) => Some((&item.ident, fields(&item.fields))),
-            Item::Enum(item) => Some((&item.ident, Vec::new())),
+            Item::Struct(item) => Some((&item.ident, fields(&item.fields), Vec::new())),
+            Item::Enum(item) => {
+                let variants = item.variants.iter();
+                let variants = variants.map(|variant| variant.ident.to_string());
+                Some((&item.ident, Vec::new(), variants.collect()))
+            }
             _ => None,
         })
-        .map(|(ident, fields)| GeneratedType {
+        .map(|(ident, fields, variants)| GeneratedType {
             name: ident.to_string(),
             fields,
+            variants,
         })
         .collect()
 }

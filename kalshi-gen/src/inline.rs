@@ -162,6 +162,11 @@ impl Inline {
             .map(|(owner, member)| names::member_type(owner.trim_start_matches('#'), member))
             .chain(schemas.keys().map(|name| names::pascal(name)))
             .collect();
+        // Names that differ in the spec may be one in Rust.
+        let by_rust_name: BTreeMap<String, (&String, &Value)> = schemas
+            .iter()
+            .map(|(name, schema)| (names::pascal(name), (name, schema)))
+            .collect();
         let mut taken: BTreeMap<String, Value> = BTreeMap::new();
         for ((owner, member), schema) in &self.places {
             let same = named_enums
@@ -183,10 +188,12 @@ impl Inline {
                     }
                 }
             };
-            let clash = schemas.get(&name).is_some_and(|other| {
+            let rust_name = names::pascal(&name);
+            let named = by_rust_name.get(&rust_name);
+            let clash = named.is_some_and(|(_, other)| {
                 values(other) != values(schema) || other.get("enum").is_none()
             }) || taken
-                .get(&name)
+                .get(&rust_name)
                 .is_some_and(|other| kernel(other) != kernel(schema));
             if clash {
                 let place = JsonPath::new(&[
@@ -203,7 +210,8 @@ impl Inline {
                     ),
                 ));
             }
-            taken.insert(name.clone(), schema.clone());
+            let name = named.map_or(name, |(name, _)| (*name).clone());
+            taken.insert(rust_name, schema.clone());
             self.names.insert((owner.clone(), member.clone()), name);
         }
         Ok(())

@@ -13,7 +13,14 @@ pub mod compose {
 }
 pub mod error {
     //! JSON paths, which errors are about.
+    use crate::error::Error;
     pub use crate::error::JsonPath;
+
+    /// An error about a document as a whole.
+    #[must_use]
+    pub fn document(message: impl Into<String>) -> Error {
+        Error::document(message)
+    }
 }
 pub mod fixups {
     //! Fixups of OpenAPI specs.
@@ -40,6 +47,18 @@ pub mod operations {
 pub mod paths {
     //! Bodies and responses of operations.
     pub use crate::paths::{is_empty_object, success};
+}
+pub mod protocol {
+    //! Kinds of specs.
+    use serde_json::Value;
+
+    use crate::protocol::Protocol;
+
+    /// The protocol of a parsed document.
+    #[must_use]
+    pub fn of(document: &Value) -> Protocol {
+        Protocol::from_document(document)
+    }
 }
 pub mod refine {
     //! Emitted code as text.

@@ -61,14 +61,17 @@ pub use warning::Warning;
 ///
 /// # Errors
 ///
-/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, or if an operation, a type or a field
-/// that `options` require is missing. The error has the JSON path where there is one.
+/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, if an operation, a type, a field or a
+/// variant that `options` require is missing, or if the name of the marker type is invalid. The error has the JSON path where there is one.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
-    let document = stages::checked(yaml::parse(spec)?)?;
-    let (mode, warnings) = (options.fixup_mode(), check::keywords::warnings(&document));
+    options.marker_ident()?;
+    let mut document = yaml::parse(spec)?;
+    let mut warnings = check::keywords::remove_stray(&mut document);
+    let (mode, document) = (options.fixup_mode(), stages::checked(document)?);
     let generated = match Protocol::from_document(&document) {
         Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {
+            warnings.extend(asyncapi::ignored(&document));
             let operations = generated::stream_operations(&document);
             Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)
         }

@@ -16,18 +16,22 @@ pub fn visible(text: &str, lines: bool) -> String {
     out
 }
 
-/// Returns true for characters that do not show but act: controls, line ends of Unicode, the byte order mark, and those that
-/// change the direction of text.
+/// Returns true for characters that do not show: controls, line ends of Unicode, the byte order mark, characters without width,
+/// tag characters, and those that change the direction of text. Joiners are not among them: scripts and emoji need them.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{061c}'
+            '\u{00ad}'
+                | '\u{061c}'
+                | '\u{180e}'
+                | '\u{200b}'
                 | '\u{200e}'
                 | '\u{200f}'
                 | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
+                | '\u{2060}'..='\u{206f}'
                 | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
         )
 }
 
@@ -36,11 +40,47 @@ pub fn snake(text: &str) -> String {
     text.to_snake_case()
 }
 
-/// Returns true if `ident` is the Rust field or method for `name`: snake case, with `_` behind a keyword.
+/// The words to which typify adds a `_`: the keywords of Rust.
+const KEYWORDS: [&str; 53] = [
+    "Self", "_", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
+    "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
+    "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// The Rust field or method for `name`, as typify and progenitor name it: snake case, `x` before a digit, `_` behind a keyword.
+pub fn field(name: &str) -> String {
+    let name = match name {
+        "+1" => "plus1".to_owned(),
+        "-1" => "minus1".to_owned(),
+        name => {
+            let is_part = |c: char| c == '_' || c.is_alphanumeric();
+            snake(&name.replace('\'', "").replace(|c| !is_part(c), "-"))
+        }
+    };
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("x{name}")
+    } else if KEYWORDS.contains(&name.as_str()) {
+        format!("{name}_")
+    } else {
+        name
+    }
+}
+
+/// The request builder of the operation `id`, as progenitor names it.
+pub fn builder(id: &str) -> String {
+    let name = pascal(&snake(id));
+    if KEYWORDS.contains(&name.as_str()) {
+        format!("{name}_")
+    } else {
+        name
+    }
+}
+
+/// Returns true if `ident` is the Rust field or method for `name`.
 pub fn is_ident(name: &str, ident: &str) -> bool {
-    let name = snake(name);
-    let ident = ident.strip_prefix("r#").unwrap_or(ident);
-    ident == name || ident.strip_suffix('_') == Some(name.as_str())
+    ident.strip_prefix("r#").unwrap_or(ident) == field(name)
 }
 
 /// `TimeInForce` for `time_in_force`.
@@ -74,5 +114,45 @@ mod tests {
         assert_eq!(member_type("RFQ", "status"), "RfqStatus");
         assert!(is_compound("time_in_force"));
         assert!(!is_compound("side"));
+    }
+
+    #[test]
+    fn fields_are_named_as_typify_names_them() {
+        for (name, ident) in [
+            ("a", "a"),
+            ("type", "type_"),
+            ("camelCase", "camel_case"),
+            ("FOO_BAR", "foo_bar"),
+            ("a_", "a"),
+            ("1abc", "x1abc"),
+            ("+1", "plus1"),
+            ("it's", "its"),
+            ("a/b", "a_b"),
+        ] {
+            assert_eq!(field(name), ident);
+            assert!(is_ident(name, ident));
+        }
+        assert!(is_ident("type", "r#type_"));
+        assert!(!is_ident("a", "a_"));
+        assert!(!is_ident("1abc", "_1abc"));
+    }
+
+    #[test]
+    fn hidden_characters_are_visible() {
+        for c in [
+            '\u{ad}',
+            '\u{7f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{2060}',
+            '\u{206a}',
+            '\u{202e}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{1b}',
+        ] {
+            assert!(visible(&c.to_string(), false).is_ascii(), "{c:?}");
+        }
+        assert_eq!(visible("\u{e9} \u{200d}", false), "\u{e9} \u{200d}");
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     compose,
-    error::Error,
-    inline, operations, paths,
+    error::{Error, JsonPath},
+    inline, names, operations, paths, reserved,
     scalars::{SCALARS, scalar},
     spec::{self, schema_name},
     visit::for_each_schema,
@@ -76,6 +76,7 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
             optional_members(schema, received.contains(name) && !sent.contains(name));
         }
     }
+    check_names(&tree)?;
     let cursors = cursors(&mut tree)?;
     let tree = sorted(tree);
     Ok(Normalized {
@@ -83,6 +84,29 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
         sent,
         cursors,
     })
+}
+
+/// Rejects types, also those of inline schemas, that have one name in Rust, or the name of something else in the generated code.
+fn check_names(tree: &Value) -> Result<(), Error> {
+    let mut rust_names = BTreeMap::new();
+    for (name, _) in spec::schemas(tree).into_iter().flatten() {
+        let place = JsonPath::new(&["components", "schemas", name]);
+        let rust_name = names::pascal(name);
+        let is_scalar = SCALARS.iter().any(|(scalar, _)| scalar == name);
+        if !is_scalar && reserved::is_type(&rust_name) {
+            return Err(Error::at(
+                &place,
+                format!("`{rust_name}` is the name of something else in the generated code"),
+            ));
+        }
+        if let Some(other) = rust_names.insert(rust_name, name) {
+            return Err(Error::at(
+                &place,
+                format!("has the same name in Rust as `{other}`"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Finds the cursors of paged responses, and makes them texts that are always there: empty when nothing follows.

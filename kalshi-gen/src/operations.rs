@@ -99,14 +99,17 @@ fn operation(
         .filter_map(Value::as_object)
         .collect();
     let has_body = node.contains_key("requestBody");
-    let bucket = match text(node, "x-rate-bucket") {
-        Some(bucket @ ("read" | "write" | "balance")) => bucket.to_owned(),
-        Some(other) => {
-            return Err(Error::at(
-                &place.join("x-rate-bucket"),
-                format!("`{other}` is none of read, write and balance"),
-            ));
-        }
+    let bucket = match node.get("x-rate-bucket") {
+        Some(bucket) => match bucket.as_str() {
+            Some(bucket @ ("read" | "write" | "balance")) => bucket.to_owned(),
+            other => {
+                let other = other.map_or_else(|| bucket.to_string(), str::to_owned);
+                return Err(Error::at(
+                    &place.join("x-rate-bucket"),
+                    format!("`{other}` is none of read, write and balance"),
+                ));
+            }
+        },
         None if method == "get" => "read".to_owned(),
         None => "write".to_owned(),
     };

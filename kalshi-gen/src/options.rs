@@ -1,5 +1,7 @@
 //! What a caller asks of [`generate`](crate::generate).
 
+use crate::{error::Error, reserved};
+
 /// How strictly the fixups of a spec are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,7 @@ pub struct Options {
     marker: Option<String>,
     operations: Vec<String>,
     fields: Vec<(String, Vec<String>)>,
+    variants: Vec<(String, Vec<String>)>,
 }
 
 impl Options {
@@ -39,7 +42,8 @@ impl Options {
     }
 
     /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in the module
-    /// around its own, beside a type `Environment`. Defaults to `Api`.
+    /// around its own, beside a type `Environment`. Defaults to `Api`. [`generate`](crate::generate) fails if the name is not an
+    /// identifier, or that of an item of the generated code such as `Client`.
     #[must_use]
     pub fn marker(mut self, name: impl Into<String>) -> Self {
         self.marker = Some(name.into());
@@ -68,8 +72,29 @@ impl Options {
         self
     }
 
-    pub(crate) fn marker_name(&self) -> &str {
-        self.marker.as_deref().unwrap_or(DEFAULT_MARKER)
+    /// Requires a generated enum and some of its variants, by their names in Rust. Generation fails if the spec lacks the type or
+    /// a variant.
+    #[must_use]
+    pub fn require_variants(mut self, type_name: impl Into<String>, variants: &[&str]) -> Self {
+        let variants = variants.iter().map(|name| (*name).to_owned()).collect();
+        self.variants.push((type_name.into(), variants));
+        self
+    }
+
+    /// Returns an error if the name of the marker type is not an identifier, or the name of something in the generated code.
+    pub(crate) fn marker_ident(&self) -> Result<syn::Ident, Error> {
+        let name = self.marker.as_deref().unwrap_or(DEFAULT_MARKER);
+        let ident: syn::Ident = syn::parse_str(name).map_err(|_| {
+            Error::document(format!(
+                "marker {name:?} is not an identifier of Rust: set the name of a type in the module around the generated code"
+            ))
+        })?;
+        if reserved::is_root_item(name.strip_prefix("r#").unwrap_or(name)) {
+            return Err(Error::document(format!(
+                "marker `{name}` is the name of something else in the generated code: give the marker type another name"
+            )));
+        }
+        Ok(ident)
     }
 
     pub(crate) fn fixup_mode(&self) -> FixupMode {
@@ -78,6 +103,10 @@ impl Options {
 
     pub(crate) fn required_operations(&self) -> &[String] {
         &self.operations
+    }
+
+    pub(crate) fn required_variants(&self) -> &[(String, Vec<String>)] {
+        &self.variants
     }
 
     pub(crate) fn required_fields(&self) -> &[(String, Vec<String>)] {

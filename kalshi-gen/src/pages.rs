@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Fields, Item, ItemMod, Type};
 
 use crate::{
@@ -95,7 +95,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         }
     };
     let by_item = list(answer, paging).map(|(items, ty)| {
-        let ty = inside_types(ty);
+        let ty = inside_types(types, ty);
         let doc = format!("A stream of the `{items}` of all pages.");
         quote! {
             #[doc = #doc]
@@ -119,12 +119,44 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
 }
 
 /// A type as it is called outside of the types' module.
-fn inside_types(ty: &Type) -> TokenStream {
+fn inside_types(types: &ItemMod, ty: &Type) -> Type {
+    let mut ty = ty.clone();
+    qualify(types, &mut ty);
+    ty
+}
+
+/// Puts `types::` before the names of the types' module, also where they are arguments of other types.
+fn qualify(types: &ItemMod, ty: &mut Type) {
     match ty {
-        Type::Path(path) if path.path.segments.len() == 1 && path.path.leading_colon.is_none() => {
-            let ident = format_ident!("{}", path.path.segments[0].ident);
-            quote!(types::#ident)
+        Type::Path(path) => {
+            let own = path.path.get_ident().filter(|ident| {
+                let items = types.content.iter().flat_map(|(_, items)| items);
+                items.clone().any(|item| match item {
+                    Item::Struct(item) => item.ident == **ident,
+                    Item::Enum(item) => item.ident == **ident,
+                    Item::Type(item) => item.ident == **ident,
+                    _ => false,
+                })
+            });
+            if let Some(ident) = own {
+                *ty = syn::parse_quote!(types::#ident);
+                return;
+            }
+            for segment in &mut path.path.segments {
+                if let syn::PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
+                    for argument in &mut arguments.args {
+                        if let syn::GenericArgument::Type(inner) = argument {
+                            qualify(types, inner);
+                        }
+                    }
+                }
+            }
         }
-        ty => quote!(#ty),
+        Type::Tuple(tuple) => tuple
+            .elems
+            .iter_mut()
+            .for_each(|inner| qualify(types, inner)),
+        Type::Array(array) => qualify(types, &mut array.elem),
+        _ => {}
     }
 }

@@ -9,6 +9,17 @@ use crate::{
     spec::{self, dereference, follow},
 };
 
+/// The fields of a parameter that later stages read. All have been checked.
+const READ_OF_PARAMETERS: [&str; 7] = [
+    "description",
+    "explode",
+    "in",
+    "name",
+    "required",
+    "schema",
+    "style",
+];
+
 /// The paths of the tree: parameters resolved, one JSON body, one success response, one error response.
 pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     let error_answer = common_error(document);
@@ -42,6 +53,10 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         let mut parameters: Vec<Value> = Vec::new();
         for parameter in shared.into_iter().chain(own).flatten() {
             let mut resolved = dereference(document, parameter, &place)?.clone();
+            // Examples and the like are for the reader, and of any form.
+            if let Some(fields) = resolved.as_object_mut() {
+                fields.retain(|key, _| READ_OF_PARAMETERS.contains(&key.as_str()));
+            }
             if let Some(reference) = parameter.get("$ref").and_then(Value::as_str) {
                 resolved["x-component"] = json!(reference.rsplit('/').next());
             }

@@ -33,9 +33,7 @@ impl Protocol {
     }
 
     /// The protocol of a parsed document.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn from_document(document: &Value) -> Self {
+    pub(crate) fn from_document(document: &Value) -> Self {
         if document.get("asyncapi").is_some() {
             Self::Streams
         } else {

@@ -7,13 +7,14 @@ mod types;
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{File, Item, ItemMod, parse_quote};
+use syn::{File, Item, ItemImpl, ItemMod, parse_quote};
 
 use crate::{
     error::Error,
     normalize::Normalized,
     operations::{self, Operation},
     pages, runtime,
+    syntax::functions,
 };
 
 /// Refines progenitor's output for `spec`.
@@ -21,7 +22,7 @@ pub(crate) fn refine(
     file: File,
     spec: &Normalized,
     operations: &[Operation],
-    marker: &str,
+    marker: &syn::Ident,
 ) -> Result<File, Error> {
     let (mut types, mut builders, mut methods) = (None, None, None);
     for item in file.items {
@@ -39,10 +40,12 @@ pub(crate) fn refine(
             "progenitor's output has another shape than kalshi-gen refines",
         ));
     };
-    types::refine(&mut types, spec);
-    if let Some((_, items)) = &mut types.content {
+    types::refine(&mut types, spec)?;
+    if let Some((_, items)) = &mut types.content
+        && !items.iter().any(is_error_response)
+    {
         let sdk = runtime::root();
-        // Hand-written, and listed with the other types of the spec.
+        // Hand-written, and listed with the other types of the spec, unless the spec has one of the name.
         items.push(parse_quote! { #[doc(inline)] pub use #sdk::ErrorResponse; });
     }
     let traits = pages::traits(&types, operations);
@@ -63,6 +66,15 @@ pub(crate) fn refine(
     Ok(file)
 }
 
+fn is_error_response(item: &Item) -> bool {
+    match item {
+        Item::Struct(item) => item.ident == "ErrorResponse",
+        Item::Enum(item) => item.ident == "ErrorResponse",
+        Item::Type(item) => item.ident == "ErrorResponse",
+        _ => false,
+    }
+}
+
 /// Only the types of progenitor's output, refined.
 pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> {
     let types = file.items.into_iter().find_map(|item| match item {
@@ -70,7 +82,7 @@ pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> 
         _ => None,
     });
     let mut types = types.ok_or_else(|| Error::document("progenitor made no types"))?;
-    types::refine(&mut types, spec);
+    types::refine(&mut types, spec)?;
     Ok(types)
 }
 
@@ -92,7 +104,7 @@ pub fn text(file: &File) -> String {
                     out.push_str("}\n");
                 }
                 item => {
-                    out.push_str(&reword(item.to_token_stream()).to_string());
+                    out.push_str(&item.to_token_stream().to_string());
                     out.push('\n');
                 }
             }
@@ -103,7 +115,18 @@ pub fn text(file: &File) -> String {
     out
 }
 
-/// Progenitor's messages, reworded with the remedy, wherever they stand in a stream of tokens.
+/// Rewords progenitor's messages in the bodies of an impl's functions, so that they say what to do. Call it for what progenitor
+/// made alone: a text of the spec may read the same.
+fn reword_bodies(block: &mut ItemImpl) -> Result<(), Error> {
+    for function in functions(block) {
+        let body = reword(function.block.to_token_stream());
+        function.block = syn::parse2(body).map_err(|error| {
+            Error::document(format!("a function of progenitor does not parse: {error}"))
+        })?;
+    }
+    Ok(())
+}
+
 fn reword(tokens: TokenStream) -> TokenStream {
     let one = |token| match token {
         TokenTree::Group(group) => {
@@ -131,14 +154,14 @@ fn message(literal: &str) -> Option<String> {
         ));
     }
     if let Some(name) = text.strip_prefix("error converting supplied value for ") {
-        return Some(format!(
-            "`{}` was given a value that is none of its type: {{e}}",
-            name.strip_suffix(": {e}")?
-        ));
+        return Some(invalid_value(name.strip_suffix(": {e}")?, ": {e}"));
     }
     let (_, rest) = text.strip_prefix("conversion to `")?.split_once("` for ")?;
     let (name, cause) = rest.split_once(" failed")?;
-    Some(format!(
-        "`{name}` was given a value that is none of its type{cause}"
-    ))
+    Some(invalid_value(name, cause))
+}
+
+/// The message about a value that does not convert to the type of the field or parameter `name`.
+fn invalid_value(name: &str, cause: &str) -> String {
+    format!("`{name}` was given a value that is none of its type{cause}")
 }

@@ -1,5 +1,7 @@
 //! Names that emitted code uses itself, so that a spec must not use them. A test compares them with the emitted code.
 
+use crate::scalars::SCALARS;
+
 /// The methods of the client besides the operations.
 const CLIENT_METHODS: [&str; 8] = [
     "builder",
@@ -24,6 +26,47 @@ pub(crate) const BUILDER_METHODS: [&str; 8] = [
     "send",
 ];
 
+/// The items of a generated REST module, and what it imports beside the marker.
+const ROOT_ITEMS: [&str; 6] = [
+    "Client",
+    "ClientBuilder",
+    "Environment",
+    "builder",
+    "operations",
+    "types",
+];
+
+/// The types that emitted request builders name without their paths.
+const BUILDER_TYPES: [&str; 5] = ["From", "Option", "Result", "Self", "String"];
+
+/// The types, traits and variants that emitted types name without their paths. A schema that is an alias is a tuple struct, and
+/// so takes the place of a variant.
+const TYPES: [&str; 7] = ["Default", "Err", "None", "Ok", "Self", "Some", "String"];
+
+/// The variants of the enum of all messages besides the messages, and its own name.
+const MESSAGES: [&str; 3] = ["Malformed", "Message", "Unknown"];
+
+/// Returns `true` if the marker type cannot have this name.
+pub(crate) fn is_root_item(name: &str) -> bool {
+    ROOT_ITEMS.contains(&name)
+}
+
+/// Returns `true` if a request builder cannot have this name.
+pub(crate) fn is_builder(name: &str) -> bool {
+    BUILDER_TYPES.contains(&name.trim_end_matches('_'))
+}
+
+/// Returns `true` if a generated type cannot have this name: emitted code names something else by it, or a scalar type of the
+/// SDK stands under it.
+pub(crate) fn is_type(name: &str) -> bool {
+    TYPES.contains(&name) || SCALARS.iter().any(|(scalar, _)| *scalar == name)
+}
+
+/// Returns `true` if a message, or a type beside the messages, cannot have this name.
+pub(crate) fn is_message(name: &str) -> bool {
+    MESSAGES.contains(&name) || is_type(name)
+}
+
 /// Returns `true` if an operation cannot have this name in snake case. `all` would be the constant `ALL` of the operation table.
 pub(crate) fn is_operation(name: &str) -> bool {
     name == "all" || CLIENT_METHODS.contains(&name)
@@ -34,7 +77,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::BTreeSet;
 
-    use syn::{ImplItem, Item, ItemImpl};
+    use syn::{ImplItem, Item, ItemImpl, visit::Visit};
 
     use super::*;
     use crate::{options::Options, stages, syntax, yaml};
@@ -86,5 +129,94 @@ mod tests {
             builders.retain(|name| !crate::names::is_ident(&parameter.name, name));
         }
         assert_eq!(builders, BUILDER_METHODS.map(str::to_owned).into());
+    }
+
+    /// What a module names without a path, capitals first, besides its own items and parameters.
+    #[derive(Default)]
+    struct Unqualified {
+        used: BTreeSet<String>,
+        own: BTreeSet<String>,
+    }
+
+    impl<'ast> Visit<'ast> for Unqualified {
+        fn visit_path(&mut self, path: &'ast syn::Path) {
+            if path.leading_colon.is_none() {
+                let first = path.segments.first();
+                self.used
+                    .extend(first.map(|segment| segment.ident.to_string()));
+            }
+            syn::visit::visit_path(self, path);
+        }
+
+        fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
+
+        fn visit_type_param(&mut self, parameter: &'ast syn::TypeParam) {
+            self.own.insert(parameter.ident.to_string());
+            syn::visit::visit_type_param(self, parameter);
+        }
+
+        fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+            self.own.insert(item.ident.to_string());
+            syn::visit::visit_item_struct(self, item);
+        }
+
+        fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+            self.own.insert(item.ident.to_string());
+            syn::visit::visit_item_enum(self, item);
+        }
+    }
+
+    /// What a module of the code for every construct names without a path. Modules in it are not looked into.
+    fn unqualified(spec: &str, modules: &[&str]) -> BTreeSet<String> {
+        let document = stages::checked_rest(yaml::parse(spec).unwrap()).unwrap();
+        let file = stages::rest(document, &Options::new()).unwrap().refined;
+        let mut items = file.items;
+        for name in modules {
+            items = items
+                .into_iter()
+                .find_map(|item| match item {
+                    Item::Mod(module) if module.ident == *name => module.content,
+                    _ => None,
+                })
+                .unwrap()
+                .1;
+        }
+        let mut found = Unqualified::default();
+        for item in items.iter().filter(|item| !matches!(item, Item::Mod(_))) {
+            found.visit_item(item);
+        }
+        let used = found.used.difference(&found.own).cloned();
+        used.filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
+            .collect()
+    }
+
+    const SPECS: [&str; 4] = [
+        SPEC,
+        include_str!("../tests/specs/names.yaml"),
+        include_str!("../tests/specs/exchange.yaml"),
+        include_str!("../../openapi.yaml"),
+    ];
+
+    #[test]
+    fn what_emitted_code_names_without_a_path_is_reserved() {
+        // The variants `Ok` and `Err` are values, and a builder is a type only.
+        let values = ["Err", "None", "Ok", "Some"];
+        for spec in SPECS {
+            let mut builders = unqualified(spec, &["builder"]);
+            builders.retain(|name| !values.contains(&name.as_str()));
+            let missing: Vec<_> = builders.iter().filter(|name| !is_builder(name)).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+            for modules in [&["types"][..], &["types", "builder"]] {
+                let types = unqualified(spec, modules);
+                let missing: Vec<_> = types.iter().filter(|name| !is_type(name)).collect();
+                assert!(missing.is_empty(), "{modules:?}: {missing:?}");
+            }
+            let root = unqualified(spec, &[]);
+            let missing = root.iter().filter(|name| {
+                // The imports, and what is made of the marker.
+                !is_root_item(name) && *name != "Self"
+            });
+            assert_eq!(missing.collect::<Vec<_>>(), ["Api"], "{root:?}");
+        }
     }
 }

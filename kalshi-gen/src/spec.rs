@@ -47,7 +47,9 @@ pub fn json_schema(node: &Value) -> Option<&Value> {
 
 /// The schema name in `#/components/schemas/NAME`.
 pub fn schema_name(reference: &str) -> Option<&str> {
-    reference.strip_prefix("#/components/schemas/")
+    let name = reference.strip_prefix("#/components/schemas/")?;
+    // Not what stands inside of a schema.
+    (!name.contains('/')).then_some(name)
 }
 
 /// What a schema refers to, also by an `allOf` of one.
@@ -137,7 +139,10 @@ pub fn dereference<'a>(
         Some(reference) => {
             let target = reference.as_str().and_then(|text| resolve(document, text));
             let target = target.ok_or_else(|| {
-                Error::at(place, format!("points at {reference}, which is not there"))
+                Error::at(
+                    place,
+                    format!("points at {reference}, which does not exist"),
+                )
             })?;
             if target.get("$ref").is_some() {
                 return Err(Error::at(

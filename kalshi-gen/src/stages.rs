@@ -4,8 +4,9 @@ use serde_json::Value;
 use syn::{Item, parse_quote};
 
 use crate::{
-    asyncapi::{self, Message},
-    check, client,
+    asyncapi::{self, Body, Message},
+    check::{self, keywords},
+    client,
     error::Error,
     fixups,
     normalize::{self, Normalized},
@@ -32,16 +33,18 @@ pub(crate) struct Streams {
 
 /// Repairs and checks an OpenAPI spec.
 pub fn checked_rest(mut document: Value) -> Result<Value, Error> {
+    keywords::remove_stray(&mut document);
     fixups::repair(&mut document);
     check::check(&document)?;
     Ok(document)
 }
 
 /// Repairs and checks a spec of either protocol. A document that is not AsyncAPI must be OpenAPI.
-pub fn checked(document: Value) -> Result<Value, Error> {
+pub fn checked(mut document: Value) -> Result<Value, Error> {
     match Protocol::from_document(&document) {
         Protocol::Rest => checked_rest(document),
         Protocol::Streams => {
+            keywords::remove_stray(&mut document);
             check::streams::check(&document)?;
             Ok(document)
         }
@@ -56,7 +59,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
         client::generate(&normalized)?,
         &normalized,
         &operations,
-        options.marker_name(),
+        &options.marker_ident()?,
     )?;
     Ok(Rest {
         refined,
@@ -70,6 +73,21 @@ pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error
     let (messages, normalized) = normalized_streams(document, mode)?;
     let module = refine::types_of(client::generate(&normalized)?, &normalized)?;
     let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
+    // A body that is a list of lists, a map or the like has no type of its own.
+    let is_type = |item: &Item, name: &str| match item {
+        Item::Struct(item) => item.ident == name,
+        Item::Enum(item) => item.ident == name,
+        _ => false,
+    };
+    let missing = messages.iter().find(|message| {
+        message.body != Body::None && !items.iter().any(|item| is_type(item, &message.name))
+    });
+    if let Some(message) = missing {
+        return Err(Error::at(
+            &message.place,
+            "the `msg` of this message must be an object or a list of objects",
+        ));
+    }
     let emitted = asyncapi::emit::messages(&messages);
     let refined = parse_quote! {
         #(#items)*

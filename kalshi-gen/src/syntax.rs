@@ -47,3 +47,11 @@ pub(crate) fn last_ident(ty: &Type) -> Option<syn::Ident> {
         _ => None,
     }
 }
+
+/// The last segment of an absolute path such as `::std::vec::Vec`, or `None` for other types: a schema may be named `Vec` too.
+pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
+    match ty {
+        Type::Path(path) if path.path.leading_colon.is_some() => last_ident(ty),
+        _ => None,
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::JsonPath;
+use crate::{error::JsonPath, names};
 
 /// Something in a spec that generation ignores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Warning {
     pub(crate) fn new(path: &JsonPath, message: impl Into<String>) -> Self {
         Self {
             path: path.to_string(),
-            message: message.into(),
+            message: names::visible(&message.into(), false),
         }
     }
 }

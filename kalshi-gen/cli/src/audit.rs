@@ -8,7 +8,9 @@ use kalshi_gen::{
     Error, FixupMode, Options, Protocol, generate,
     internals::{
         error::JsonPath,
-        keywords, refine, spec,
+        keywords,
+        names::visible,
+        protocol, refine, spec,
         stages::{self, Rest},
         surface, yaml,
     },
@@ -60,12 +62,12 @@ impl<'a> Committed<'a> {
     /// Returns an error if the text is not a spec.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
         let tree = yaml::parse_in_order(self.spec)?;
-        let document = stages::checked(tree.clone().into())?;
-        let protocol = Protocol::from_document(&document);
-        let version = document["info"]["version"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let document = Value::from(tree.clone());
+        let warnings = keywords::warnings(&document);
+        let document = stages::checked(document)?;
+        let protocol = protocol::of(&document);
+        let version = document["info"]["version"].as_str().unwrap_or_default();
+        let version = visible(version, false);
         let content = match protocol {
             Protocol::Rest => format!("{} operations", spec::operations(&document).count()),
             Protocol::Streams => {
@@ -78,10 +80,7 @@ impl<'a> Committed<'a> {
             what: "valid",
             found: format!("version {version}, {content}"),
             to_do: None,
-            warnings: keywords::warnings(&document)
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
         };
         let strict = self.made(protocol, FixupMode::Strict);
         let fault = strict.as_ref().err().map(ToString::to_string);
@@ -140,16 +139,21 @@ impl<'a> Committed<'a> {
         };
         Ok(match locks.get(protocol) {
             None => vendor(&format!("there is no lock under `{}`", protocol.member())),
-            Some(lock) if lock.version != version => vendor(&format!(
+            Some(lock) if visible(&lock.version, false) != version => vendor(&format!(
                 "the lock is of version {}, the spec of {version}",
-                lock.version
+                visible(&lock.version, false)
             )),
-            Some(lock) if !lock.matches(self.spec)? => vendor(
-                "the structure is not the one that was taken: mend a fault by a fixup, not here",
-            ),
+            Some(lock) if !lock.matches(self.spec)? => vendor(&format!(
+                "{}.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
+                protocol.member()
+            )),
             Some(lock) => Finding {
                 what,
-                found: format!("as taken from {} on {}", lock.source, lock.date),
+                found: format!(
+                    "as taken from {} on {}",
+                    visible(&lock.source, false),
+                    visible(&lock.date, false)
+                ),
                 to_do: None,
                 warnings: Vec::new(),
             },

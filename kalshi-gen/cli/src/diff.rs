@@ -28,8 +28,11 @@ pub use self::{
     report::Format,
 };
 use kalshi_gen::{
-    Error, Protocol,
-    internals::{error::JsonPath, stages, yaml},
+    Error,
+    internals::{
+        error::{self, JsonPath},
+        protocol, stages, yaml,
+    },
 };
 
 use crate::facts;
@@ -140,11 +143,11 @@ fn read(text: &str) -> Result<Value, Error> {
 
 /// Rejects a spec of calls beside one of streams.
 pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), SpecsError> {
-    let (old, new) = (Protocol::from_document(old), Protocol::from_document(new));
+    let (old, new) = (protocol::of(old), protocol::of(new));
     if old == new {
         return Ok(());
     }
-    Err(SpecsError::New(Error::document(format!(
+    Err(SpecsError::New(error::document(format!(
         "a spec of another kind: this one has `{}`, the other `{}`",
         new.member(),
         old.member()

@@ -1,6 +1,6 @@
 //! Generated code, formatted for reading.
 
-use kalshi_gen::{Error, FixupMode, Options, generate};
+use kalshi_gen::{Error, FixupMode, Options, generate, internals::error};
 
 /// The same as [`generate`], formatted for reading.
 ///
@@ -10,6 +10,6 @@ use kalshi_gen::{Error, FixupMode, Options, generate};
 pub fn generate_formatted(spec: &str, mode: FixupMode) -> Result<String, Error> {
     let generated = generate(spec, &Options::new().fixups(mode))?;
     let file = syn::parse_file(&generated.rust)
-        .map_err(|error| Error::document(format!("the generated source is not Rust: {error}")))?;
+        .map_err(|error| error::document(format!("the generated source is not Rust: {error}")))?;
     Ok(prettyplease::unparse(&file))
 }

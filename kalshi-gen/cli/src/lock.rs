@@ -8,7 +8,7 @@ use serde_json::Value;
 use kalshi_gen::{
     Error, Protocol,
     internals::{
-        stages,
+        error, names, stages,
         yaml::{self, Tree},
     },
 };
@@ -53,7 +53,7 @@ impl Locks {
             }
         }
         if locks.is_empty() {
-            return Err(Error::document(
+            return Err(error::document(
                 "no lock of a spec: there is neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
             ));
         }
@@ -96,7 +96,7 @@ impl Lock {
         let member = |key: &str| {
             let text = lock.get(key).and_then(Value::as_str).map(str::to_owned);
             text.ok_or_else(|| {
-                Error::document(format!(
+                error::document(format!(
                     "no lock of a spec: the text `{key}` is missing; run `kalshi-gen vendor`"
                 ))
             })
@@ -138,8 +138,10 @@ impl std::fmt::Display for Locks {
                 ("sha256", &lock.sha256),
                 ("structure", &lock.structure),
             ];
-            let members =
-                members.map(|(key, text)| (key.to_owned(), Tree::Leaf(text.as_str().into())));
+            let members = members.map(|(key, text)| {
+                let text = names::visible(text, false);
+                (key.to_owned(), Tree::Leaf(text.into()))
+            });
             (
                 protocol.member().to_owned(),
                 Tree::Mapping(IndexMap::from(members)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use kalshi_gen::{
     Error, FixupMode,
     internals::{
-        names,
+        error, names,
         operations::{self, Operation},
         scalars,
         spec::{self, follow, text},
@@ -36,7 +36,7 @@ pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     let ids: Vec<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
     let id = find(&ids, id)?;
     let Some(operation) = all.iter().find(|operation| operation.id == id) else {
-        return Err(Error::document(format!("there is no operation `{id}`")));
+        return Err(error::document(format!("there is no operation `{id}`")));
     };
     let node = spec::operations(&tree)
         .map(|(_, _, node)| node)
@@ -127,7 +127,7 @@ pub fn find<'a>(ids: &[&'a str], id: &str) -> Result<&'a str, Error> {
         } else {
             format!("; did you mean {}?", near.join(", "))
         };
-        Error::document(format!(
+        error::document(format!(
             "there is no operation `{id}` among the {}{hint}",
             ids.len()
         ))

@@ -6,9 +6,13 @@ mod merge;
 use std::fmt::Write as _;
 
 use self::merge::{Merge, operations};
-use kalshi_gen::{
-    Error,
-    internals::{error::JsonPath, keywords, names::visible, stages, yaml},
+use serde_json::Value;
+
+use kalshi_gen::internals::{
+    error::{self, JsonPath},
+    keywords,
+    names::visible,
+    stages, yaml,
 };
 
 use crate::{
@@ -92,7 +96,9 @@ impl Vendored {
 /// Returns an error if one of the two is not a spec, and says which.
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
-    let new_value = stages::checked(new.clone().into()).map_err(SpecsError::New)?;
+    let new_value = Value::from(new.clone());
+    let ignored = keywords::warnings(&new_value);
+    let new_value = stages::checked(new_value).map_err(SpecsError::New)?;
     let old = ours
         .map(yaml::parse_in_order)
         .transpose()
@@ -116,10 +122,7 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     };
     let mut tree = taking.merge(old.as_ref(), &new, Keys::Keywords, "", &JsonPath::new(&[]));
     additions::list_tags(&mut tree, old.as_ref(), &new);
-    let mut notes: Vec<String> = keywords::warnings(&new_value)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let mut notes: Vec<String> = ignored.iter().map(ToString::to_string).collect();
     additions::costs(&mut tree, &new_value, &taking, &mut notes);
     if let Some(old) = &old {
         additions::word_answers(&mut tree, old);
@@ -139,7 +142,7 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     // What is written must read back as the same facts; anything else would be a fault of this module.
     let written = yaml::parse_in_order(&text).map_err(SpecsError::New)?;
     if facts::facts(&written.clone().into()) != facts::facts(&new.into()) {
-        return Err(SpecsError::New(Error::document(
+        return Err(SpecsError::New(error::document(
             "cannot be written without losing some of its structure",
         )));
     }

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use kalshi_gen::internals::yaml::{Tree, plain};
+use kalshi_gen::internals::{
+    names,
+    yaml::{Tree, plain},
+};
 
 /// How wide a line of prose becomes.
 const WIDTH: usize = 112;
@@ -139,9 +142,9 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Characters that some reader of YAML takes for something else: controls, line ends of Unicode, the byte order mark.
+/// Characters that some reader of YAML takes for something else, or that a reader does not see.
 fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    names::is_hidden(c)
 }
 
 /// A text on one line: plain where every reader of YAML sees the same text, quoted otherwise.
@@ -154,6 +157,9 @@ fn scalar(text: &str) -> String {
                 '"' | '\\' => quoted.extend(['\\', c]),
                 '\n' => quoted.push_str("\\n"),
                 '\t' => quoted.push_str("\\t"),
+                c if is_odd(c) && u32::from(c) > 0xffff => {
+                    _ = write!(quoted, "\\U{:08x}", u32::from(c));
+                }
                 c if is_odd(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
                 c => quoted.push(c),
             }
@@ -222,7 +228,7 @@ mod tests {
     proptest::proptest! {
         /// Whatever is written reads back as it was.
         #[test]
-        fn what_is_written_reads_back(texts in proptest::collection::vec(r"[ -~\n\t\u{0}-\u{20}é€—\u{85}\u{feff}\u{2028}]{0,24}|( ?[a-z:#'\x22-]{1,9}){0,40}|yes|NO|~|0x1F|1e5|\.inf|-|- a|2026-01-02|: |a: b|# c|[0-9.]{1,6}", 1..8)) {
+        fn what_is_written_reads_back(texts in proptest::collection::vec(r"[ -~\n\t\u{0}-\u{20}é€—\u{85}\u{ad}\u{200b}\u{202e}\u{feff}\u{2028}\u{e0041}]{0,24}|( ?[a-z:#'\x22-]{1,9}){0,40}|yes|NO|~|0x1F|1e5|\.inf|-|- a|2026-01-02|: |a: b|# c|[0-9.]{1,6}", 1..8)) {
             let mut tree = Tree::Mapping(texts.iter().map(|text| (text.clone(), Tree::Leaf(Value::String(text.clone())))).collect());
             tree = Tree::List(vec![tree.clone(), Tree::Mapping([("k".to_owned(), Tree::List(vec![tree]))].into_iter().collect())]);
             let written = write(&tree);

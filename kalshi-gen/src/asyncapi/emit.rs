@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{Body, Message};
+use super::{Body, Message, Timestamp};
 use crate::{docs, runtime};
 
 /// The enum of all messages, and the decoder of a message's body.
@@ -35,10 +35,22 @@ fn message_enum(messages: &[Message]) -> TokenStream {
         };
         quote!(#pattern => #kind)
     });
-    let stamped = messages.iter().filter(|message| message.is_stamped);
-    let stamps = stamped.map(|message| {
+    let stamps = messages.iter().filter_map(|message| {
         let name = format_ident!("{}", message.name);
-        quote!(Self::#name(message) => ::std::convert::Into::into(message.ts_ms))
+        Some(match message.timestamp? {
+            Timestamp::Signed => {
+                quote!(Self::#name(message) => ::std::convert::Into::into(message.ts_ms))
+            }
+            Timestamp::Converted(ty) => {
+                let ty = format_ident!("{ty}");
+                quote! {
+                    Self::#name(message) => {
+                        let ts_ms: ::std::option::Option<#ty> = ::std::convert::Into::into(message.ts_ms);
+                        ts_ms.and_then(|ts_ms| ::std::convert::TryInto::try_into(ts_ms).ok())
+                    }
+                }
+            }
+        })
     });
     quote! {
         /// A message of the exchange.
@@ -96,6 +108,12 @@ fn reader(messages: &[Message]) -> TokenStream {
             .iter()
             .filter(|message| message.kind == *kind)
             .collect();
+        // Those without a body are not decoded, unless there are no others.
+        if sharing.iter().any(|message| message.body != Body::None) {
+            sharing.retain(|message| message.body != Body::None);
+        } else {
+            sharing.truncate(1);
+        }
         // The most particular first.
         sharing.sort_by_key(|message| {
             (
@@ -109,9 +127,14 @@ fn reader(messages: &[Message]) -> TokenStream {
         };
         quote!(#kind => { #read })
     });
-    let bodiless = messages
-        .iter()
-        .filter(|message| message.body == Body::None)
+    let bodiless = messages.iter().filter(|message| message.body == Body::None);
+    let mut kinds_without_body: Vec<&str> = Vec::new();
+    let bodiless = bodiless
+        .filter(|message| {
+            let is_new = !kinds_without_body.contains(&message.kind.as_str());
+            kinds_without_body.push(&message.kind);
+            is_new
+        })
         .map(|message| {
             let (name, kind) = (format_ident!("{}", message.name), &message.kind);
             quote!(#kind => ::std::option::Option::Some(Message::#name))

@@ -1,51 +1,11 @@
-//! Which keywords a spec may hold: those that are expressed or explain, those that cannot be expressed, and unknown ones,
-//! which are ignored with a warning.
+//! Which keys a spec may hold: those that are expressed or explain, those that cannot be expressed, and stray ones, which are
+//! ignored with a warning.
 
 use serde_json::{Map, Value};
 
 use crate::{error::JsonPath, spec::METHODS, warning::Warning};
 
-/// Keywords of a schema that generation reads, or that hold for the reader only.
-const SCHEMA: [&str; 38] = [
-    "$comment",
-    "$ref",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "const",
-    "default",
-    "deprecated",
-    "description",
-    "discriminator",
-    "enum",
-    "example",
-    "examples",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "externalDocs",
-    "format",
-    "items",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "nullable",
-    "oneOf",
-    "pattern",
-    "properties",
-    "readOnly",
-    "required",
-    "title",
-    "type",
-    "uniqueItems",
-    "writeOnly",
-    "xml",
-];
+use self::Shape::{Any, Fields, ListOf, MapOf, Patterned};
 
 /// Keywords of OpenAPI 3.1 and JSON Schema, 2020-12 and before, that change what a schema accepts and have no Rust type here.
 const INEXPRESSIBLE: [&str; 30] = [
@@ -81,51 +41,6 @@ const INEXPRESSIBLE: [&str; 30] = [
     "unevaluatedProperties",
 ];
 
-const PATH_ITEM: [&str; 4] = ["description", "parameters", "servers", "summary"];
-
-const OPERATION: [&str; 12] = [
-    "callbacks",
-    "deprecated",
-    "description",
-    "externalDocs",
-    "operationId",
-    "parameters",
-    "requestBody",
-    "responses",
-    "security",
-    "servers",
-    "summary",
-    "tags",
-];
-
-const PARAMETER: [&str; 15] = [
-    "$ref",
-    "allowEmptyValue",
-    "allowReserved",
-    "content",
-    "deprecated",
-    "description",
-    "example",
-    "examples",
-    "explode",
-    "in",
-    "name",
-    "required",
-    "schema",
-    "style",
-    "summary",
-];
-
-const BODY_OR_RESPONSE: [&str; 7] = [
-    "$ref",
-    "content",
-    "description",
-    "headers",
-    "links",
-    "required",
-    "summary",
-];
-
 /// Keys of a path item that mean an operation, or one that stands elsewhere, which generation cannot read.
 const UNREAD_OPERATIONS: [&str; 6] = [
     "$ref",
@@ -135,6 +50,9 @@ const UNREAD_OPERATIONS: [&str; 6] = [
     "query",
     "trace",
 ];
+
+/// Keys that may hold null: they hold values of the API, not of the spec.
+const VALUES: [&str; 4] = ["const", "default", "example", "value"];
 
 /// Returns true if a schema with this keyword cannot be expressed in Rust.
 pub(super) fn is_inexpressible(keyword: &str) -> bool {
@@ -146,147 +64,271 @@ pub(super) fn may_be_operation(key: &str, value: &Value) -> bool {
     UNREAD_OPERATIONS.contains(&key) || value.is_object()
 }
 
-/// A warning for each unknown key of a checked spec, in the order of the spec.
-pub fn warnings(document: &Value) -> Vec<Warning> {
-    let mut found = Found(Vec::new());
-    let root = JsonPath::new(&[]);
-    let components = document.get("components");
-    let path = root.join("components");
-    each(components, &path, "schemas", &mut |node, path| {
-        found.schema(node, path);
-    });
-    each(components, &path, "parameters", &mut |node, path| {
-        found.parameter(node, path);
-    });
-    for key in ["requestBodies", "responses"] {
-        each(components, &path, key, &mut |node, path| {
-            found.content(node, path);
-        });
-    }
-    each(components, &path, "messages", &mut |node, path| {
-        found.message(node, path);
-    });
-    each(Some(document), &root, "channels", &mut |node, path| {
-        each(Some(node), path, "messages", &mut |node, path| {
-            found.message(node, path);
-        });
-    });
-    each(Some(document), &root, "paths", &mut |node, path| {
-        found.path_item(node, path);
-    });
-    found.0
+/// What a place of a spec may hold.
+enum Shape {
+    /// Anything: a text, a value of the API, or something that is not looked into.
+    Any,
+    /// An object with these keys, and what stands under each.
+    Fields(&'static [(&'static str, &'static Shape)]),
+    /// A list.
+    ListOf(&'static Shape),
+    /// An object whose keys are names.
+    MapOf(&'static Shape),
+    /// An object whose keys are names, such as paths, or begin with `x-`.
+    Patterned(&'static Shape),
+    /// A schema of AsyncAPI. One in a language of its own (`schemaFormat`) is rejected elsewhere.
+    Payload,
 }
 
-/// Calls `visit` for every value of the mapping under `key`.
-fn each<'a>(
-    node: Option<&'a Value>,
-    path: &JsonPath,
-    key: &str,
-    visit: &mut impl FnMut(&'a Value, &JsonPath),
-) {
-    let fields = node
-        .and_then(|node| node.get(key))
-        .and_then(Value::as_object);
-    for (name, value) in fields.into_iter().flatten() {
-        visit(value, &path.join(key).join(name));
-    }
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident = $shape:expr;)*) => {
+        $($(#[$doc])* static $name: Shape = $shape;)*
+    };
 }
 
-struct Found(Vec<Warning>);
+/// Pairs each key with the shape of its value; `Any` unless set.
+macro_rules! fields {
+    ($($key:literal $(=> $shape:expr)?),* $(,)?) => {
+        Fields(&[$(($key, fields!(@ $($shape)?))),*])
+    };
+    (@ $shape:expr) => { &$shape };
+    (@) => { &Any };
+}
 
-impl Found {
-    fn unknown(&mut self, node: &Map<String, Value>, path: &JsonPath, known: &[&str]) {
-        let unknown = node
-            .iter()
-            .filter(|(key, _)| !known.contains(&key.as_str()) && !key.starts_with("x-"));
-        for (key, value) in unknown {
-            let hint = if value.is_null() {
-                "; a comma may have split an unquoted text in `{ }`: quote the text"
-            } else {
-                ""
-            };
-            self.0.push(Warning::new(
-                &path.join(key),
-                format!("ignored, as no version of OpenAPI or JSON Schema has this key{hint}"),
-            ));
-        }
-    }
-
-    fn schema(&mut self, node: &Value, path: &JsonPath) {
-        let Some(schema) = node.as_object() else {
-            return;
-        };
-        let known: Vec<&str> = SCHEMA.iter().chain(&INEXPRESSIBLE).copied().collect();
-        self.unknown(schema, path, &known);
-        each(Some(node), path, "properties", &mut |node, path| {
-            self.schema(node, path);
-        });
-        for key in ["items", "additionalProperties"] {
-            if let Some(inner) = schema.get(key) {
-                self.schema(inner, &path.join(key));
-            }
-        }
-        for key in ["allOf", "anyOf", "oneOf"] {
-            let parts = schema.get(key).and_then(Value::as_array);
-            for (index, part) in parts.into_iter().flatten().enumerate() {
-                self.schema(part, &path.join(key).item(index));
-            }
-        }
-    }
-
-    fn message(&mut self, node: &Value, path: &JsonPath) {
-        if let Some(payload) = node.get("payload") {
-            self.schema(payload, &path.join("payload"));
-        }
-    }
-
-    fn path_item(&mut self, node: &Value, path: &JsonPath) {
-        let Some(item) = node.as_object() else {
-            return;
-        };
-        let known: Vec<&str> = PATH_ITEM.iter().chain(&METHODS).copied().collect();
-        self.unknown(item, path, &known);
-        self.parameters(node, path);
-        for method in METHODS {
-            let (operation, path) = (&node[method], path.join(method));
-            if let Some(fields) = operation.as_object() {
-                self.unknown(fields, &path, &OPERATION);
-            }
-            self.parameters(operation, &path);
-            if let Some(body) = operation.get("requestBody") {
-                self.content(body, &path.join("requestBody"));
-            }
-            each(Some(operation), &path, "responses", &mut |node, path| {
-                self.content(node, path);
-            });
-        }
-    }
-
-    fn parameters(&mut self, node: &Value, path: &JsonPath) {
-        let list = node.get("parameters").and_then(Value::as_array);
-        for (index, parameter) in list.into_iter().flatten().enumerate() {
-            self.parameter(parameter, &path.join("parameters").item(index));
-        }
-    }
-
-    fn parameter(&mut self, node: &Value, path: &JsonPath) {
-        if let Some(parameter) = node.as_object() {
-            self.unknown(parameter, path, &PARAMETER);
-        }
-        if let Some(schema) = node.get("schema") {
-            self.schema(schema, &path.join("schema"));
-        }
-    }
-
+shapes! {
+    OPENAPI = fields![
+        "components" => COMPONENTS, "externalDocs" => EXTERNAL_DOCS, "info" => INFO, "jsonSchemaDialect", "openapi",
+        "paths" => Patterned(&PATH_ITEM), "security", "servers" => ListOf(&SERVER), "tags" => ListOf(&TAG), "webhooks",
+    ];
+    INFO = fields![
+        "contact" => CONTACT, "description", "externalDocs" => EXTERNAL_DOCS, "license" => LICENSE, "summary",
+        "tags" => ListOf(&TAG), "termsOfService", "title", "version",
+    ];
+    CONTACT = fields!["email", "name", "url"];
+    LICENSE = fields!["identifier", "name", "url"];
+    SERVER = fields!["description", "name", "url", "variables" => MapOf(&SERVER_VARIABLE)];
+    SERVER_VARIABLE = fields!["$ref", "default", "description", "enum", "examples"];
+    TAG = fields!["$ref", "description", "externalDocs" => EXTERNAL_DOCS, "kind", "name", "parent", "summary"];
+    EXTERNAL_DOCS = fields!["$ref", "description", "url"];
+    COMPONENTS = fields![
+        "callbacks", "examples" => MapOf(&EXAMPLE), "headers" => MapOf(&HEADER), "links" => MapOf(&LINK), "mediaTypes",
+        "parameters" => MapOf(&PARAMETER), "pathItems" => MapOf(&PATH_ITEM), "requestBodies" => MapOf(&CONTENT),
+        "responses" => MapOf(&CONTENT), "schemas" => MapOf(&SCHEMA), "securitySchemes" => MapOf(&SECURITY_SCHEME),
+    ];
+    PATH_ITEM = fields![
+        "$ref", "additionalOperations", "delete" => OPERATION, "description", "get" => OPERATION, "head" => OPERATION,
+        "options" => OPERATION, "parameters" => ListOf(&PARAMETER), "patch" => OPERATION, "post" => OPERATION,
+        "put" => OPERATION, "query" => OPERATION, "servers" => ListOf(&SERVER), "summary", "trace" => OPERATION,
+    ];
+    OPERATION = fields![
+        "callbacks" => MapOf(&CALLBACK), "deprecated", "description", "externalDocs" => EXTERNAL_DOCS, "operationId",
+        "parameters" => ListOf(&PARAMETER), "requestBody" => CONTENT, "responses" => Patterned(&CONTENT), "security",
+        "servers" => ListOf(&SERVER), "summary", "tags",
+    ];
+    /// Expressions, each with a path item, which generation does not read.
+    CALLBACK = Any;
+    PARAMETER = fields![
+        "$ref", "allowEmptyValue", "allowReserved", "content" => MapOf(&MEDIA_TYPE), "deprecated", "description", "example",
+        "examples" => MapOf(&EXAMPLE), "explode", "in", "name", "required", "schema" => SCHEMA, "style", "summary",
+    ];
+    HEADER = fields![
+        "$ref", "allowEmptyValue", "allowReserved", "content" => MapOf(&MEDIA_TYPE), "deprecated", "description", "example",
+        "examples" => MapOf(&EXAMPLE), "explode", "required", "schema" => SCHEMA, "style", "summary",
+    ];
     /// A request body or a response.
-    fn content(&mut self, node: &Value, path: &JsonPath) {
-        if let Some(fields) = node.as_object() {
-            self.unknown(fields, path, &BODY_OR_RESPONSE);
-        }
-        each(Some(node), path, "content", &mut |media, path| {
-            if let Some(schema) = media.get("schema") {
-                self.schema(schema, &path.join("schema"));
+    CONTENT = fields![
+        "$ref", "content" => MapOf(&MEDIA_TYPE), "description", "headers" => MapOf(&HEADER), "links" => MapOf(&LINK),
+        "required", "summary",
+    ];
+    MEDIA_TYPE = fields![
+        "$ref", "encoding" => MapOf(&ENCODING), "example", "examples" => MapOf(&EXAMPLE), "itemEncoding", "itemSchema",
+        "prefixEncoding", "schema" => SCHEMA,
+    ];
+    ENCODING = fields!["allowReserved", "contentType", "explode", "headers" => MapOf(&HEADER), "style"];
+    EXAMPLE = fields!["$ref", "dataValue", "description", "externalValue", "serializedValue", "summary", "value"];
+    LINK = fields![
+        "$ref", "description", "operationId", "operationRef", "parameters", "requestBody", "server" => SERVER,
+    ];
+    SECURITY_SCHEME = fields![
+        "$ref", "bearerFormat", "deprecated", "description", "flows" => FLOWS, "in", "name", "oauth2MetadataUrl",
+        "openIdConnectUrl", "scheme", "scopes", "type",
+    ];
+    FLOWS = fields![
+        "authorizationCode" => FLOW, "clientCredentials" => FLOW, "deviceAuthorization" => FLOW, "implicit" => FLOW,
+        "password" => FLOW,
+    ];
+    FLOW = fields!["authorizationUrl", "availableScopes", "deviceAuthorizationUrl", "refreshUrl", "scopes", "tokenUrl"];
+    SCHEMA = fields![
+        "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "$ref",
+        "$schema", "$vocabulary", "additionalItems", "additionalProperties" => SCHEMA, "allOf" => ListOf(&SCHEMA),
+        "anyOf" => ListOf(&SCHEMA), "const", "contains", "contentEncoding", "contentMediaType", "contentSchema", "default",
+        "definitions", "dependencies", "dependentRequired", "dependentSchemas", "deprecated", "description",
+        "discriminator" => DISCRIMINATOR, "else", "enum", "example", "examples", "exclusiveMaximum", "exclusiveMinimum",
+        "externalDocs" => EXTERNAL_DOCS, "format", "if", "items" => SCHEMA, "maxContains", "maxItems", "maxLength",
+        "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "not",
+        "nullable", "oneOf" => ListOf(&SCHEMA), "pattern", "patternProperties", "prefixItems",
+        "properties" => MapOf(&SCHEMA), "propertyNames", "readOnly", "required", "then", "title", "type",
+        "unevaluatedItems", "unevaluatedProperties", "uniqueItems", "writeOnly", "xml" => XML,
+    ];
+    DISCRIMINATOR = fields!["defaultMapping", "mapping", "propertyName"];
+    XML = fields!["attribute", "name", "namespace", "nodeType", "prefix", "wrapped"];
+
+    ASYNCAPI = fields![
+        "asyncapi", "channels" => Patterned(&CHANNEL), "components" => STREAM_COMPONENTS, "defaultContentType", "id",
+        "info" => INFO, "operations" => Patterned(&STREAM_OPERATION), "servers" => Patterned(&STREAM_SERVER),
+    ];
+    STREAM_SERVER = fields![
+        "$ref", "bindings", "description", "externalDocs" => EXTERNAL_DOCS, "host", "pathname", "protocol",
+        "protocolVersion", "security", "summary", "tags" => ListOf(&TAG), "title",
+        "variables" => MapOf(&SERVER_VARIABLE),
+    ];
+    CHANNEL = fields![
+        "$ref", "address", "bindings", "description", "externalDocs" => EXTERNAL_DOCS, "messages" => MapOf(&MESSAGE),
+        "parameters" => MapOf(&CHANNEL_PARAMETER), "servers" => ListOf(&REFERENCE), "summary", "tags" => ListOf(&TAG),
+        "title",
+    ];
+    CHANNEL_PARAMETER = fields!["$ref", "default", "description", "enum", "examples", "location"];
+    REFERENCE = fields!["$ref"];
+    STREAM_OPERATION = fields![
+        "$ref", "action", "bindings", "channel" => REFERENCE, "description", "externalDocs" => EXTERNAL_DOCS,
+        "messages" => ListOf(&REFERENCE), "reply", "security", "summary", "tags" => ListOf(&TAG), "title", "traits",
+    ];
+    MESSAGE = fields![
+        "$ref", "bindings", "contentType", "correlationId" => CORRELATION_ID, "description", "examples" => ListOf(&MESSAGE_EXAMPLE),
+        "externalDocs" => EXTERNAL_DOCS, "headers" => PAYLOAD, "name", "payload" => PAYLOAD, "summary",
+        "tags" => ListOf(&TAG), "title", "traits",
+    ];
+    MESSAGE_EXAMPLE = fields!["headers", "name", "payload", "summary"];
+    CORRELATION_ID = fields!["$ref", "description", "location"];
+    STREAM_COMPONENTS = fields![
+        "channelBindings", "channels" => MapOf(&CHANNEL), "correlationIds" => MapOf(&CORRELATION_ID),
+        "externalDocs" => MapOf(&EXTERNAL_DOCS), "messageBindings", "messageTraits", "messages" => MapOf(&MESSAGE),
+        "operationBindings", "operationTraits", "operations" => MapOf(&STREAM_OPERATION),
+        "parameters" => MapOf(&CHANNEL_PARAMETER), "replies", "replyAddresses", "schemas" => MapOf(&PAYLOAD),
+        "securitySchemes" => MapOf(&SECURITY_SCHEME), "serverBindings", "serverVariables" => MapOf(&SERVER_VARIABLE),
+        "servers" => MapOf(&STREAM_SERVER), "tags" => MapOf(&TAG),
+    ];
+    PAYLOAD = Shape::Payload;
+}
+
+/// A warning for each stray key of a spec, and for each key of OpenAPI, AsyncAPI or JSON Schema that is null and so says nothing.
+pub fn warnings(document: &Value) -> Vec<Warning> {
+    remove_stray(&mut document.clone())
+}
+
+/// Removes the keys of OpenAPI, AsyncAPI and JSON Schema that are null, and returns a warning for each key that is ignored.
+pub(crate) fn remove_stray(document: &mut Value) -> Vec<Warning> {
+    let shape = if document.get("asyncapi").is_some() {
+        &ASYNCAPI
+    } else {
+        &OPENAPI
+    };
+    let mut warnings = Vec::new();
+    visit(document, shape, &JsonPath::new(&[]), &mut warnings);
+    warnings
+}
+
+fn visit(node: &mut Value, shape: &Shape, path: &JsonPath, warnings: &mut Vec<Warning>) {
+    match (shape, node) {
+        (Fields(known), Value::Object(fields)) => keyed(fields, known, path, warnings),
+        (Shape::Payload, Value::Object(fields)) => {
+            let Fields(known) = &SCHEMA else { return };
+            if fields.contains_key("schemaFormat") {
+                return;
             }
-        });
+            keyed(fields, known, path, warnings);
+        }
+        (ListOf(shape), Value::Array(items)) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                visit(item, shape, &path.item(index), warnings);
+            }
+        }
+        (MapOf(shape), Value::Object(fields)) => named(fields, shape, |_| true, path, warnings),
+        (Patterned(shape), Value::Object(fields)) => {
+            named(
+                fields,
+                shape,
+                |name| !name.starts_with("x-"),
+                path,
+                warnings,
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Visits an object whose keys are names.
+fn named(
+    fields: &mut Map<String, Value>,
+    shape: &Shape,
+    is_name: impl Fn(&str) -> bool,
+    path: &JsonPath,
+    warnings: &mut Vec<Warning>,
+) {
+    for (name, value) in fields.iter_mut().filter(|(name, _)| is_name(name)) {
+        let path = path.join(name);
+        if value.is_null() {
+            let message = format!("ignored, as nothing stands under this name; {SPLIT}");
+            warnings.push(Warning::new(&path, message));
+        }
+        visit(value, shape, &path, warnings);
+    }
+}
+
+/// Where keys without values come from.
+const SPLIT: &str = "a comma may have split an unquoted text in `{ }`: quote the text";
+
+/// Visits an object of known keys.
+fn keyed(
+    fields: &mut Map<String, Value>,
+    known: &[(&str, &Shape)],
+    path: &JsonPath,
+    warnings: &mut Vec<Warning>,
+) {
+    let shape_of = |key: &str| {
+        known
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, shape)| *shape)
+    };
+    fields.retain(|key, value| {
+        let known = shape_of(key).is_some();
+        // A method without an operation is an operation that was lost.
+        let may_be_null = VALUES.contains(&key.as_str()) || METHODS.contains(&key.as_str());
+        let message = match (known, value.is_null()) {
+            _ if key.starts_with("x-") => return true,
+            (true, true) if !may_be_null => format!("ignored, as this key has no value; {SPLIT}"),
+            (true, _) => return true,
+            (false, is_null) => {
+                let hint = if is_null {
+                    format!("; {SPLIT}")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "ignored, as no version of OpenAPI, AsyncAPI or JSON Schema has this key{hint}"
+                )
+            }
+        };
+        warnings.push(Warning::new(&path.join(key), message));
+        !known
+    });
+    for (key, value) in fields {
+        if let Some(shape) = shape_of(key) {
+            visit(value, shape, &path.join(key), warnings);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fields, INEXPRESSIBLE, SCHEMA};
+
+    #[test]
+    fn keywords_that_cannot_be_expressed_are_known() {
+        let Fields(known) = &SCHEMA else { return };
+        for keyword in INEXPRESSIBLE {
+            assert!(known.iter().any(|(key, _)| *key == keyword), "{keyword}");
+        }
     }
 }

@@ -21,6 +21,16 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     let paths = document
         .get("paths")
         .ok_or_else(|| Error::at(&root, "there are no paths"))?;
+    if let Some(root) = document.as_object() {
+        let place = JsonPath::new(&[]);
+        of_kind(
+            root,
+            &place,
+            &["security"],
+            "a list of requirements",
+            is_security,
+        )?;
+    }
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     for (path, item) in object(paths, &root)? {
         let place = root.join(path);
@@ -70,13 +80,14 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
             let id = text(operation, "operationId")
                 .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
             identifier(id, &place.join("operationId"))?;
-            if reserved::is_operation(&names::snake(id)) {
+            let builder = names::builder(id);
+            if reserved::is_operation(&names::snake(id)) || reserved::is_builder(&builder) {
                 return Err(Error::at(
                     &place.join("operationId"),
                     format!("`{id}` is the name of something else in the generated code"),
                 ));
             }
-            if let Some(other) = ids.insert(names::snake(id), place.to_string()) {
+            if let Some(other) = ids.insert(builder, place.to_string()) {
                 return Err(Error::at(
                     &place.join("operationId"),
                     format!("`{id}` is already the operation at {other}"),
@@ -122,6 +133,13 @@ fn parameters(
             "true or false",
             Value::is_boolean,
         )?;
+        of_kind(node, &place, &["style"], "a text", Value::is_string)?;
+        if let Some(examples) = node.get("examples") {
+            let place = place.join("examples");
+            for (name, example) in object(examples, &place)? {
+                object(example, &place.join(name))?;
+            }
+        }
         let style = text(node, "style");
         let supported = match kind {
             "path" => matches!(style, None | Some("simple")),
@@ -181,14 +199,21 @@ fn check_path_template(
 ) -> Result<(), Error> {
     let mut in_template = BTreeSet::new();
     let mut rest = path;
-    while let Some((_, tail)) = rest.split_once('{') {
+    let unopened = || Error::at(place, "the path has a `}` without its `{`");
+    while let Some((head, tail)) = rest.split_once('{') {
         let Some((name, tail)) = tail.split_once('}') else {
             return Err(Error::at(place, "the path has a `{` without its `}`"));
         };
+        if head.contains('}') {
+            return Err(unopened());
+        }
         if !in_template.insert(name) {
             return Err(Error::at(place, format!("the path names `{name}` twice")));
         }
         rest = tail;
+    }
+    if rest.contains('}') {
+        return Err(unopened());
     }
     let declared: BTreeSet<&str> = parameters
         .keys()
@@ -203,7 +228,7 @@ fn check_path_template(
     }
     let mut rust_names = BTreeMap::new();
     for (_, name) in parameters.keys() {
-        if reserved::BUILDER_METHODS.contains(&names::snake(name).as_str()) {
+        if reserved::BUILDER_METHODS.contains(&names::field(name).as_str()) {
             return Err(Error::at(
                 place,
                 format!(
@@ -211,7 +236,7 @@ fn check_path_template(
                 ),
             ));
         }
-        if let Some(other) = rust_names.insert(names::snake(name), name) {
+        if let Some(other) = rust_names.insert(names::field(name), name) {
             return Err(Error::at(
                 place,
                 format!("the parameters `{name}` and `{other}` have the same name in Rust"),
@@ -242,7 +267,8 @@ fn check_answers(
     let answers = operation
         .get("responses")
         .ok_or_else(|| Error::at(&place, "an operation needs `responses`"))?;
-    for (status, answer) in object(answers, &place)? {
+    let answers = object(answers, &place)?.iter();
+    for (status, answer) in answers.filter(|(status, _)| !status.starts_with("x-")) {
         let place = place.join(status);
         let known = status == "default"
             || matches!(status.as_bytes(), [b'1'..=b'5', b'X', b'X'])

@@ -18,6 +18,10 @@ pub(super) fn info(document: &Value) -> Result<(), Error> {
             ));
         }
     }
+    if let Some(info) = document.get("info").and_then(Value::as_object) {
+        let place = JsonPath::new(&["info"]);
+        of_kind(info, &place, &["description"], "a text", Value::is_string)?;
+    }
     Ok(())
 }
 

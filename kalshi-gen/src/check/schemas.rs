@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, JsonPath},
-    names,
-    scalars::SCALARS,
+    names, reserved,
     spec::{resolve, schema_name, schemas},
 };
 
@@ -26,8 +25,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     for (name, schema) in schemas {
         let place = components.join(name);
         identifier(name, &place)?;
-        let taken = ["Default", "Self"].contains(&names::pascal(name).as_str());
-        if taken || SCALARS.iter().any(|(scalar, _)| scalar == name) {
+        if reserved::is_type(&names::pascal(name)) {
             return Err(Error::at(
                 &place,
                 "is the name of something else in the generated code",
@@ -89,7 +87,7 @@ pub(super) fn check_schema(
         if key == "x-kalshi-type" {
             return Err(Error::at(
                 &place.join(key),
-                "this member is the generator's own",
+                "this field is the generator's own",
             ));
         }
         if is_inexpressible(key) {
@@ -134,7 +132,7 @@ pub(super) fn check_schema(
             Some(None) => {
                 return Err(Error::at(
                     place,
-                    format!("points at {reference}, which is not there"),
+                    format!("points at {reference}, which does not exist"),
                 ));
             }
             None => {
@@ -172,11 +170,13 @@ pub(super) fn check_schema(
         let mut rust_names = BTreeMap::new();
         for (name, member) in members {
             let place = place.join(name);
-            let rust_name = names::snake(name);
-            if !rust_name.contains(|c: char| c.is_ascii_alphanumeric()) || !rust_name.is_ascii() {
+            let rust_name = names::field(name);
+            if !names::snake(name).contains(|c: char| c.is_ascii_alphanumeric())
+                || !rust_name.is_ascii()
+            {
                 return Err(Error::at(
                     &place,
-                    format!("{name:?} cannot be the name of a member in Rust"),
+                    format!("{name:?} cannot be the name of a field in Rust"),
                 ));
             }
             if let Some(other) = rust_names.insert(rust_name, name) {
@@ -192,7 +192,7 @@ pub(super) fn check_schema(
             if !node.contains_key("allOf") {
                 return Err(Error::at(
                     &place,
-                    format!("`{name}` is required and not among the members"),
+                    format!("`{name}` is required and not among the properties"),
                 ));
             }
         }

@@ -9,9 +9,9 @@ use super::{
     schemas,
 };
 use crate::{
-    asyncapi::schemas::converted,
+    asyncapi::{self, schemas::converted},
     error::{Error, JsonPath},
-    names, spec,
+    names, reserved, spec,
 };
 
 /// Checks that a document is an AsyncAPI 3 spec this generator can express.
@@ -39,7 +39,7 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
     let mut rust_names = BTreeMap::new();
     for (name, message) in members(document, "/components/messages", &place)? {
         let place = place.join(name);
-        identifier(name, &place)?;
+        message_name(name, &place)?;
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
             return Err(Error::at(
                 &place,
@@ -49,7 +49,11 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         self::message(document, message, &place)?;
     }
     let place = JsonPath::new(&["components", "schemas"]);
-    let named = members(document, "/components/schemas", &place)?.into_iter();
+    let named = members(document, "/components/schemas", &place)?;
+    for (name, schema) in &named {
+        multi_format(schema, &place.join(name))?;
+    }
+    let named = named.into_iter();
     // As OpenAPI 3.0 has them, at the places where they stand.
     let named: Map<_, _> = named
         .map(|(name, schema)| (name.clone(), converted(schema, "x-const")))
@@ -83,13 +87,71 @@ fn channel(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
         return Err(Error::at(&place, "a channel must have messages"));
     }
     for (name, message) in messages {
-        self::message(document, message, &place.join(name))?;
+        let place = place.join(name);
+        message_name(name, &place)?;
+        self::message(document, message, &place)?;
     }
     Ok(())
 }
 
+/// Checks that a message can have its name in Rust.
+fn message_name(name: &str, place: &JsonPath) -> Result<(), Error> {
+    identifier(name, place)?;
+    let rust_name = asyncapi::message_name(name);
+    if reserved::is_message(&rust_name) {
+        return Err(Error::at(
+            place,
+            format!("`{rust_name}` is the name of something else in the generated code"),
+        ));
+    }
+    Ok(())
+}
+
+/// Rejects fields that change what is sent and that generation does not follow.
+fn unsupported(
+    node: &Map<String, Value>,
+    place: &JsonPath,
+    keys: &[&str],
+    what: &str,
+) -> Result<(), Error> {
+    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    let mut keys = keys.iter();
+    match keys.find(|key| node.get(**key).is_some_and(|value| !is_empty(value))) {
+        Some(key) => Err(Error::at(
+            &place.join(key),
+            format!("is not supported: {what}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Rejects a schema in a language of its own, which stands where one of AsyncAPI may.
+fn multi_format(node: &Value, place: &JsonPath) -> Result<(), Error> {
+    match node.as_object() {
+        Some(schema) => unsupported(
+            schema,
+            place,
+            &["schemaFormat", "schema"],
+            "write the schema itself here, as one of AsyncAPI",
+        ),
+        None => Ok(()),
+    }
+}
+
 fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
-    object(node, place)?;
+    let fields = object(node, place)?;
+    unsupported(
+        fields,
+        place,
+        &["traits"],
+        "write what they add into the operation",
+    )?;
+    unsupported(
+        fields,
+        place,
+        &["reply"],
+        "describe the replies by an operation of their own",
+    )?;
     let action = node["action"].as_str().unwrap_or_default();
     if !["send", "receive"].contains(&action) {
         return Err(Error::at(
@@ -129,6 +191,14 @@ fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
         references(document, node, place)?;
     }
     let message = spec::follow(document, node);
+    if let Some(fields) = message.as_object() {
+        unsupported(
+            fields,
+            place,
+            &["traits"],
+            "write what they add into the message",
+        )?;
+    }
     let payload = message
         .get("payload")
         .filter(|payload| payload.is_object())
@@ -137,6 +207,7 @@ fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
         return Ok(());
     }
     let place = place.join("payload");
+    multi_format(payload, &place)?;
     schemas::check_schema(document, &converted(payload, "x-const"), &place)
 }
 
@@ -151,7 +222,7 @@ fn references(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Er
                 if target.is_none() {
                     return Err(Error::at(
                         place,
-                        format!("points at {reference}, which is not there"),
+                        format!("points at {reference}, which does not exist"),
                     ));
                 }
             }

@@ -11,7 +11,7 @@ use crate::{
     names::{self, is_ident},
     operations::Operation,
     pages, runtime,
-    syntax::{arguments, document, functions, last_ident},
+    syntax::{arguments, document, foreign_ident, functions, last_ident},
 };
 
 /// The request builders: setters with the descriptions of the spec, and our own `send`.
@@ -33,11 +33,12 @@ pub(super) fn refine_builders(
                     .iter()
                     .filter_map(|field| Some((field.ident.clone()?, field.ty.clone())));
                 fields.insert(item.ident.to_string(), named.collect());
-                let method = names::snake(&item.ident.to_string());
+                let name = item.ident.to_string();
                 let doc = operations
                     .iter()
-                    .find(|operation| names::snake(&operation.id) == method)
+                    .find(|operation| names::builder(&operation.id) == name)
                     .map(|operation| {
+                        let method = names::snake(&operation.id);
                         format!(
                             "A request of {}, made by [`Client::{method}`](super::Client::{method}).",
                             operation.route()
@@ -49,10 +50,9 @@ pub(super) fn refine_builders(
                 let Some(name) = last_ident(&item.self_ty) else {
                     continue;
                 };
-                let method = names::snake(&name.to_string());
                 let found = operations
                     .iter()
-                    .find(|operation| names::snake(&operation.id) == method);
+                    .find(|operation| name == names::builder(&operation.id));
                 let (Some(operation), Some(fields)) = (found, fields.get(&name.to_string())) else {
                     return Err(Error::document(format!(
                         "no operation belongs to the builder `{name}`"
@@ -78,6 +78,7 @@ fn refine_call(
         return Err(Error::document("a builder of progenitor has no client"));
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
+    super::reword_bodies(item)?;
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {
@@ -90,7 +91,7 @@ fn refine_call(
                 let doc = format!("Sends the request: {}.", operation.route());
                 let send = match &success {
                     Type::Tuple(_) => quote!(send_empty),
-                    list if last_ident(list).is_some_and(|ident| ident == "Vec") => {
+                    list if foreign_ident(list).is_some_and(|ident| ident == "Vec") => {
                         quote!(send_list)
                     }
                     _ => quote!(send),

@@ -1,13 +1,13 @@
 //! Emits the API's client: a newtype around the runtime's core, with what is the same for every API.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 
 use crate::runtime;
 
 /// The client of the API whose marker type and `Environment` are in the module around the generated code.
-pub(super) fn emit(marker: &str) -> TokenStream {
-    let (sdk, marker) = (runtime::root(), format_ident!("{marker}"));
+pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
+    let sdk = runtime::root();
     let parent = runtime::parent();
     quote! {
         use #parent::{#marker, Environment};

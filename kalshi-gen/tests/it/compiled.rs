@@ -50,7 +50,8 @@ fn root() -> PathBuf {
 
 #[test]
 fn small_specs_compile_and_decode_their_samples() {
-    compile(&specs(&root().join("kalshi-gen/tests/specs")), "small");
+    let folder = root().join("kalshi-gen/tests/specs");
+    compile(&specs(&folder), &folder, "small");
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn published_specs_compile_side_by_side_and_decode_their_samples() {
         "no specs in {}",
         Path::new(&folder).display()
     );
-    compile(&found, "published");
+    compile(&found, Path::new(&folder), "published");
 }
 
 /// The specs in a folder and below.
@@ -74,13 +75,9 @@ fn specs(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for path in entries.map(|entry| entry.unwrap().path()) {
-        let is_spec = |text: String| {
-            let mut lines = text.lines();
-            lines.any(|line| line.starts_with("openapi:") || line.starts_with("asyncapi:"))
-        };
         if path.is_dir() {
             found.extend(specs(&path));
-        } else if fs::read_to_string(&path).is_ok_and(is_spec) {
+        } else if fs::read_to_string(&path).is_ok_and(|text| is_spec(&text)) {
             found.push(path);
         }
     }
@@ -88,21 +85,77 @@ fn specs(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Makes a crate of each spec in one workspace, compiles all of them, and runs the tests of those that are not older versions, which are
-/// in a subfolder.
-fn compile(specs: &[PathBuf], name: &str) {
+/// Returns true if a text has a field at its root that makes it a spec, in YAML or JSON.
+fn is_spec(text: &str) -> bool {
+    let is_yaml = |line: &str| line.starts_with("openapi:") || line.starts_with("asyncapi:");
+    let json = serde_json::from_str::<serde_json::Value>(text);
+    match json {
+        Ok(json) => json.get("openapi").or(json.get("asyncapi")).is_some(),
+        Err(_) => text.lines().any(is_yaml),
+    }
+}
+
+/// The name of the crate of a spec: its path below the folder, so that two of one name are two crates.
+fn crate_name(spec: &Path, folder: &Path) -> String {
+    let path = spec.strip_prefix(folder).unwrap_or(spec);
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let name: String = path
+        .with_extension("")
+        .to_string_lossy()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    // A package's name begins with a letter.
+    let prefix = if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        ""
+    } else {
+        "spec-"
+    };
+    format!("{prefix}{name}{}", if is_json { "-json" } else { "" })
+}
+
+#[test]
+fn specs_in_subfolders_and_in_json_are_crates_of_their_own() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spec-folders");
+    _ = fs::remove_dir_all(&folder);
+    let yaml = "openapi: 3.0.0\n";
+    let json = "{\n  \"info\": {},\n  \"openapi\": \"3.0.0\"\n}";
+    for (path, text) in [
+        ("spec.yaml", yaml),
+        ("a/spec.yaml", yaml),
+        ("b/spec.yaml", yaml),
+        ("b/spec.json", json),
+        ("b/2026.1_x.json", json),
+        ("b/notes.txt", "see openapi: x"),
+        ("b/other.json", "{\"a\": 1}"),
+    ] {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut names: Vec<_> = specs(&folder)
+        .iter()
+        .map(|spec| crate_name(spec, &folder))
+        .collect();
+    names.sort();
+    let expected = ["a-spec", "b-2026-1-x-json", "b-spec", "b-spec-json", "spec"];
+    assert_eq!(names, expected);
+}
+
+/// Makes a crate of each spec in one workspace, and runs their tests.
+fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&workspace);
     fs::create_dir_all(&workspace).unwrap();
     fs::write(workspace.join("Cargo.toml"), WORKSPACE).unwrap();
     fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock")).unwrap();
     for spec in specs {
-        let stem = spec
-            .file_stem()
-            .unwrap()
-            .to_string_lossy()
-            .replace(['.', '_'], "-");
-        make_crate(&workspace.join("crates").join(&stem), &stem, spec);
+        let crate_name = crate_name(spec, folder);
+        let path = workspace.join("crates").join(&crate_name);
+        assert!(!path.exists(), "two specs are {crate_name}");
+        make_crate(&path, &crate_name, spec, is_older(spec, folder));
     }
     // The folder of all builds, so that dependencies that were built are found there.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -116,6 +169,7 @@ fn compile(specs: &[PathBuf], name: &str) {
             "--target-dir",
         ])
         .arg(target)
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .current_dir(&workspace)
         .output()
         .unwrap();
@@ -129,12 +183,18 @@ fn compile(specs: &[PathBuf], name: &str) {
     println!("{passed} specs compiled: {}", names(specs));
 }
 
+/// Returns true for a spec in a subfolder, which holds older versions: they are compiled, and their operations are not called.
+fn is_older(spec: &Path, folder: &Path) -> bool {
+    spec.strip_prefix(folder)
+        .is_ok_and(|path| path.components().count() > 1)
+}
+
 fn names(specs: &[PathBuf]) -> String {
     let names = specs.iter().filter_map(|spec| spec.file_name()?.to_str());
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn make_crate(folder: &Path, name: &str, spec: &Path) {
+fn make_crate(folder: &Path, name: &str, spec: &Path, is_older: bool) {
     let text = fs::read_to_string(spec).unwrap();
     let generated = generate(&text, &Options::new().fixups(FixupMode::Lenient))
         .unwrap_or_else(|error| panic!("{}: {error}", spec.display()));
@@ -163,15 +223,15 @@ fn make_crate(folder: &Path, name: &str, spec: &Path) {
             write("src/lib.rs", &template("websocket.rs"));
         }
         _ => {
-            let samples = Samples::new(&text, FixupMode::Lenient).unwrap();
-            let harness = format!("{root}/kalshi-gen/tests/compiled/harness.rs");
-            write("openapi.yaml", &text);
+            let mut source = template("rest.rs");
             write("kalshi.rs", &generated.rust);
-            write("tests/generated/calls.rs", &samples.calls());
-            write(
-                "src/lib.rs",
-                &template("rest.rs").replace("HARNESS", &harness),
-            );
+            if !is_older {
+                let samples = Samples::new(&text, FixupMode::Lenient).unwrap();
+                write("openapi.yaml", &text);
+                write("tests/generated/calls.rs", &samples.calls());
+                source.push_str(&template("calling.rs").replace("ROOT", root));
+            }
+            write("src/lib.rs", &source);
         }
     }
 }

@@ -154,6 +154,7 @@ fn check(spec: &str, text: &str) {
         assert_eq!(doctests(&doc), Vec::<String>::new(), "{text:?}\n{doc}");
         let hidden = |c: &char| {
             (c.is_control() && *c != '\n' && *c != '\t')
+                || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
                 || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
         assert_eq!(doc.chars().find(hidden), None, "{text:?}\n{doc:?}");
@@ -195,9 +196,13 @@ fn hostile_text_never_becomes_a_doctest() {
         "| a |\n|---|\n```\npanic!()\n```",
         "`a\n```\npanic!()\n```",
         "a\n\n\u{a0}\u{3000}   panic!()\n\n\u{2003}```\npanic!()",
+        "a\n\n    \u{a0}\n",
+        "a\n\n    \u{a0}\n    panic!()\n\u{2003}\n\n    \u{3000}panic!()",
+        "- a\n\n      \u{a0}\n",
         "---\na: b\n---\n```\npanic!()",
         "$$\n```\n$$\n```\npanic!()",
         "Safe \u{202e}```\u{202c}\u{2066}x\u{2069}\u{200f}\u{61c}\u{7}",
+        "Invisible \u{200b}\u{2060}\u{ad}\u{180e}\u{206a}\u{e0041}\u{feff}",
     ];
     let blocks = hostile.iter().filter(|text| !doctests(text).is_empty());
     assert!(blocks.count() > 25);
@@ -241,7 +246,7 @@ proptest! {
     fn no_text_becomes_a_doctest(parts in proptest::collection::vec(prop::sample::select(vec![
         "```", "~~~", "````", "`", "\n", "\n", "\n", "\n\n", "    ", "\t", " ", "  ", "> ", ">", "- ", "-", "* ", "1. ", "2)", "[ ] ",
         "[^a]: ", "[a]: /u '", "'", ": ", "<!--", "-->", "<div>", "</div>", "<pre>", "</pre>", "<?", "?>", "<a\n", "text", "rust", "panic!()", "# ", "***",
-        "| a |\n|---|", "---", "===", "$$", "\r", "\u{b}", "\u{c}", "\u{a0}", "\\", "&#96;", "+++", ":::", "{", "}",
+        "| a |\n|---|", "---", "===", "$$", "\r", "\u{b}", "\u{c}", "\u{a0}", "\u{a0}\n", "\u{2003}", "\u{200b}", "\\", "&#96;", "+++", ":::", "{", "}",
     ]), 1..24)) {
         let text = parts.concat();
         check(&streams_with_text(&format!("a{text}")), &text);

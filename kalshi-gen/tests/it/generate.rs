@@ -3,7 +3,7 @@
 use kalshi_gen::{FixupMode, Options, generate};
 
 /// A spec of one operation, with the given members of it and the given schemas.
-fn spec(operation: &str, schemas: &str) -> String {
+pub(crate) fn spec(operation: &str, schemas: &str) -> String {
     let indented = |text: &str, by: usize| {
         let lines = text
             .lines()
@@ -17,11 +17,11 @@ fn spec(operation: &str, schemas: &str) -> String {
     )
 }
 
-const PARAMETERS: &str =
+pub(crate) const PARAMETERS: &str =
     "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n";
-const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
+pub(crate) const ANSWER: &str = "responses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}\n";
 
-fn with_schemas(schemas: &str) -> String {
+pub(crate) fn with_schemas(schemas: &str) -> String {
     spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
 }
 
@@ -30,7 +30,7 @@ fn code(schemas: &str) -> String {
     squeezed(&with_schemas(schemas))
 }
 
-fn squeezed(spec: &str) -> String {
+pub(crate) fn squeezed(spec: &str) -> String {
     let code = generate(spec, &Options::new())
         .unwrap_or_else(|error| panic!("{error}\n{spec}"))
         .rust;
@@ -41,7 +41,7 @@ fn strict() -> Options {
     Options::new().fixups(FixupMode::Strict)
 }
 
-fn error(spec: &str) -> String {
+pub(crate) fn error(spec: &str) -> String {
     generate(spec, &Options::new()).expect_err(spec).to_string()
 }
 
@@ -281,7 +281,7 @@ fn what_is_no_spec_is_refused_in_one_line() {
 fn faults_of_a_spec_are_told_with_their_place() {
     let thing = "Thing: {type: object, properties: {a: {type: string}}}";
     for (spec, expected) in [
-        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which is not there"##),
+        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which does not exist"##),
         (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
         (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
         (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
@@ -292,8 +292,8 @@ fn faults_of_a_spec_are_told_with_their_place() {
         (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
         (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
         (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
-        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be the name of a member in Rust"),
-        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the members"),
+        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be the name of a field in Rust"),
+        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the properties"),
         (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
         (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
         (spec(ANSWER, thing), "`id` must stand both in the path and among its parameters"),

@@ -4,3 +4,7 @@
 mod compiled;
 mod docs;
 mod generate;
+mod names;
+mod rejected;
+mod stray_keys;
+mod streams;

@@ -12,7 +12,7 @@ use kalshi_gen::{
     internals::{
         asyncapi, compose,
         error::JsonPath,
-        fixups, scalars,
+        fixups, protocol, scalars,
         spec::{self, reference, resolve, schema_name, text},
     },
 };
@@ -61,7 +61,7 @@ pub(super) enum Shape {
 
 impl Side {
     pub(super) fn new(document: &Value) -> Self {
-        let is_of_streams = Protocol::from_document(document) == Protocol::Streams;
+        let is_of_streams = protocol::of(document) == Protocol::Streams;
         let mut inlined = BTreeSet::new();
         let mut document = document.clone();
         if is_of_streams {

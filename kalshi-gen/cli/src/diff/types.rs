@@ -11,6 +11,7 @@ use kalshi_gen::{
     internals::{
         error::JsonPath,
         normalize::Normalized,
+        protocol,
         scalars::SCALARS,
         spec::{self, schema_name, text},
         stages,
@@ -20,7 +21,7 @@ use kalshi_gen::{
 impl Comparison<'_> {
     /// Compares the types that the generator makes of both specs; it may not be able to.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
-        let of_streams = Protocol::from_document(old) == Protocol::Streams;
+        let of_streams = protocol::of(old) == Protocol::Streams;
         let made = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
         let (Ok(before), Ok(after)) = (made(old), made(new)) else {
             return;

@@ -64,12 +64,12 @@ fn what_is_no_spec_is_refused_with_its_place() {
         (
             "      halt: {$ref: '#/components/messages/halt'}",
             "      halt: {$ref: '#/components/messages/halts'}",
-            r##"$.channels.prices.messages.halt: points at "#/components/messages/halts", which is not there"##,
+            r##"$.channels.prices.messages.halt: points at "#/components/messages/halts", which does not exist"##,
         ),
         (
             "      - $ref: '#/channels/prices/messages/halt'",
             "      - $ref: '#/channels/prices/messages/stop'",
-            r##"$.operations.receivePrice.messages[1]: points at "#/channels/prices/messages/stop", which is not there"##,
+            r##"$.operations.receivePrice.messages[1]: points at "#/channels/prices/messages/stop", which does not exist"##,
         ),
         (
             "      - $ref: '#/channels/prices/messages/halt'",
@@ -274,7 +274,7 @@ fn the_audit_says_what_is_left_to_do() {
         left(&bent, lock),
         [
             "fixups: the fixup `book_clock_is_new` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
-            "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
+            "locked: asyncapi.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
         ]
     );
     let newer = replaced(OURS, "version: '2.0.0'", "version: '99.0.0'");

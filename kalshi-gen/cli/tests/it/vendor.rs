@@ -312,7 +312,7 @@ fn the_audit_says_what_is_left_to_do() {
         found,
         [
             "fixups: the fixup `market_settlement_bounds_are_new` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
-            "locked: the structure is not the one that was taken: mend a fault by a fixup, not here",
+            "locked: openapi.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
         ]
     );
 
@@ -346,6 +346,86 @@ fn the_audit_says_what_is_left_to_do() {
             .audit()
             .unwrap_err()
             .to_string()
-            .contains("`none` is required and not among the members")
+            .contains("`none` is required and not among the properties")
+    );
+}
+
+#[test]
+fn texts_of_a_spec_and_a_lock_are_shown_without_what_a_terminal_obeys() {
+    let hostile = "1\n~~~~\n::error::x\u{1b}[31m\u{202e}\u{200b}";
+    let shown = r"1\n~~~~\n::error::x\u{1b}[31m\u{202e}\u{200b}";
+    let value = serde_json::to_string(hostile).unwrap();
+    let spec = format!(
+        "openapi: 3.0.0\ninfo: {{title: T, version: {value}}}\npaths:\n  /a: {{get: {{operationId: A, responses: {{'204': {{description: ok}}}}}}}}\n"
+    );
+    let mut locks = Locks::default();
+    locks.insert(Protocol::Rest, Lock::new(&spec, hostile, hostile).unwrap());
+    let lock = locks.to_string();
+    let is_plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii() && (c == '\n' || !c.is_control()))
+    };
+    assert!(is_plain(&lock), "{lock:?}");
+    assert!(!lock.contains("\n~~~~"), "{lock}");
+    // The lock is of this spec, whether it was just made or read.
+    let read = Locks::parse(&lock).unwrap();
+    assert!(read.get(Protocol::Rest).unwrap().matches(&spec).unwrap());
+    assert_eq!(read.to_string(), lock);
+    let found = |spec: &str, lock: &str| {
+        let findings = Committed::new(spec, Some(lock), None).audit().unwrap();
+        let found: Vec<_> = findings.into_iter().map(|finding| finding.found).collect();
+        assert!(
+            found
+                .iter()
+                .all(|text| is_plain(text) && !text.contains('\n')),
+            "{found:?}"
+        );
+        found.join("\n")
+    };
+    let all = found(&spec, &lock);
+    assert!(
+        all.contains(&format!("version {shown}, 1 operations")),
+        "{all}"
+    );
+    assert!(
+        all.contains(&format!("as taken from {shown} on {shown}")),
+        "{all}"
+    );
+    // Raw characters in a lock, too.
+    let raw = lock.replace(shown, &hostile.replace(['\n', '\u{1b}'], ""));
+    let all = found(&spec.replace(&value, "'2'"), &raw);
+    assert!(
+        all.contains("the lock is of version 1~~~~::error::x"),
+        "{all}"
+    );
+}
+
+#[test]
+fn keywords_without_a_value_are_warnings_of_the_audit() {
+    let spec = "openapi: 3.0.0\ninfo: {title: T, version: '1', positive only}\npaths:\n  /a: {get: {operationId: A, responses: {'204': {description: ok, if, content}}}}\n";
+    let findings = Committed::new(spec, None, None).audit().unwrap();
+    let paths: Vec<_> = findings[0]
+        .warnings
+        .iter()
+        .map(|warning| warning.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            r#"$.info["positive only"]"#,
+            r#"$.paths["/a"].get.responses.204.content"#,
+            r#"$.paths["/a"].get.responses.204.if"#,
+        ]
+    );
+}
+
+#[test]
+fn keywords_without_a_value_are_notes_of_the_report() {
+    let upstream = EXCHANGE.replacen("openapi: 3.0.0\n", "openapi: 3.0.0\nexternalDocs:\n", 1);
+    let taken = vendor(None, &upstream).unwrap();
+    let report = taken.report(Format::Text);
+    assert!(
+        report.contains("  $.externalDocs: ignored, as this key has no value"),
+        "{report}"
     );
 }

@@ -1,0 +1,305 @@
+//! Names of a spec that are names of something else in the generated code: refused, or told apart.
+
+use kalshi_gen::{Options, generate};
+
+use crate::generate::{ANSWER, PARAMETERS, error, spec, squeezed, with_schemas};
+
+const NAMES: &str = include_str!("../specs/names.yaml");
+
+#[test]
+fn values_named_as_associated_types_are_not_ambiguous() {
+    let code = squeezed(&with_schemas(
+        "Thing: {type: object, properties: {kind: {type: string, enum: [err, ERR, ok]}}}",
+    ));
+    assert!(code.contains("Err,#[doc=\"`ERR`\"]Err2,"), "{code}");
+    assert!(!code.contains("Self::Err>"), "{code}");
+    assert!(
+        code.contains(
+            "fnfrom_str(text:&str)->::std::result::Result<Self,::std::convert::Infallible>"
+        )
+    );
+}
+
+#[test]
+fn texts_of_the_spec_are_never_reworded() {
+    let texts = [
+        "market was not initialized",
+        "no value supplied for a",
+        "error converting supplied value for a: {e}",
+        "conversion to `A` for a failed",
+    ];
+    for text in texts {
+        let values = serde_json::to_string(&[text]).unwrap();
+        let spec = spec(
+            &format!(
+                "summary: {0}\ndescription: {0}\ntags: [{0}]\n{PARAMETERS}  - {{name: kind, in: query, schema: {{type: string, enum: {values}}}}}\n{ANSWER}",
+                serde_json::to_string(text).unwrap()
+            ),
+            &format!(
+                "Thing: {{type: object, description: {0}, properties: {{a: {{type: string, description: {0}, enum: {values}}}}}}}",
+                serde_json::to_string(text).unwrap()
+            ),
+        );
+        let rust = generate(&spec, &Options::new()).unwrap().rust;
+        let file = syn::parse_file(&rust).unwrap();
+        let mut literals = Literals::default();
+        syn::visit::visit_file(&mut literals, &file);
+        // `as_str`, `listed` and `VALUES` of two enums; the descriptions of an object, an enum and a
+        // field; the tag.
+        let found = literals.0.iter().filter(|literal| *literal == text).count();
+        assert_eq!(found, 10, "{text}");
+    }
+    // What progenitor writes is.
+    let rust = generate(NAMES, &Options::new()).unwrap().rust;
+    assert!(rust.contains("`option` is required and not set; set it with `.option(..)`"));
+}
+
+#[derive(Default)]
+struct Literals(Vec<String>);
+
+impl<'ast> syn::visit::Visit<'ast> for Literals {
+    fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
+        self.0.push(literal.value());
+    }
+}
+
+#[test]
+fn operations_named_as_what_builders_use_are_refused() {
+    let thing = "Thing: {type: object, properties: {a: {type: string}}}";
+    for id in [
+        "Result", "From", "String", "Option", "option", "Self", "self", "all",
+    ] {
+        let spec =
+            with_schemas(thing).replace("operationId: GetThing", &format!("operationId: {id}"));
+        assert_eq!(
+            error(&spec),
+            format!(
+                "$.paths[\"/things/{{id}}\"].get.operationId: `{id}` is the name of something else in the generated code"
+            )
+        );
+    }
+    // Ids that are two methods and one builder.
+    let two = with_schemas(thing)
+        .replace("operationId: GetThing", "operationId: v2-3")
+        .replace(
+            "components:",
+            "  /other:\n    get: {operationId: v23, responses: {'204': {description: ok}}}\ncomponents:",
+        );
+    assert!(error(&two).contains("is already the operation at $.paths"));
+}
+
+#[test]
+fn operations_whose_words_do_not_survive_have_their_methods() {
+    let code = squeezed(NAMES);
+    for (method, builder, constant) in [
+        ("a_b", "AB", "A_B"),
+        ("v2_3", "V23", "V2_3"),
+        ("vec", "Vec", "VEC"),
+    ] {
+        assert!(
+            code.contains(&format!("pubfn{method}(&self)->builder::{builder}<'_>")),
+            "{method}"
+        );
+        assert!(
+            code.contains(&format!("pubconst{constant}:&Operation")),
+            "{constant}"
+        );
+        assert!(
+            code.contains(&format!("[`Client::{method}`](super::Client::{method})")),
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn schemas_named_as_something_else_are_refused() {
+    let thing = "Thing: {type: object, properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/NAME'}}}";
+    for (name, schema, expected) in [
+        ("Default", "{type: object}", "is the name of something else"),
+        ("default", "{type: object}", "is the name of something else"),
+        (
+            "dollars_text",
+            "{type: object}",
+            "is the name of something else",
+        ),
+        ("id_text", "{type: string}", "is the name of something else"),
+        (
+            "price_level_pair",
+            "{type: string}",
+            "is the name of something else",
+        ),
+        ("Ok", "{type: string}", "is the name of something else"),
+        ("string", "{type: object}", "is the name of something else"),
+        ("err", "{type: string}", "is the name of something else"),
+        ("Some", "{type: integer}", "is the name of something else"),
+        ("none", "{type: boolean}", "is the name of something else"),
+        (
+            "thing_kind",
+            "{type: object, properties: {a: {type: string}}}",
+            "would be called `ThingKind`",
+        ),
+        (
+            "thing_kind",
+            "{type: string, enum: [c]}",
+            "would be called `ThingKind`",
+        ),
+        ("thing", "{type: object}", "has the same name in Rust as"),
+    ] {
+        let schemas = format!("{}\n{name}: {schema}", thing.replace("NAME", name));
+        let error = error(&with_schemas(&schemas));
+        assert!(error.contains(expected), "{name}: {error}");
+        assert!(error.starts_with("$.components.schemas."), "{error}");
+    }
+    // An inline schema, too.
+    let inline = "Thing: {type: object, properties: {dollars: {$ref: '#/components/schemas/Dollars'}}}\nDollars: {type: object, properties: {text: {type: string, enum: [a]}}}";
+    assert!(error(&with_schemas(inline)).contains("would be called `DollarsText`"));
+}
+
+#[test]
+fn an_inline_enum_is_the_named_one_of_the_same_name_and_values() {
+    let code = squeezed(&with_schemas(
+        "Thing: {type: object, required: [kind], properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/thing_kind'}}}\nthing_kind: {type: string, enum: [a, b]}",
+    ));
+    assert!(code.contains("pubkind:ThingKind"), "{code}");
+    assert_eq!(code.matches("pubenumThingKind").count(), 1);
+}
+
+#[test]
+fn the_error_of_the_runtime_is_exported_where_its_name_is_free() {
+    let export = "pubuse::kalshi_core::ErrorResponse;";
+    let plain = squeezed(&with_schemas("Thing: {type: object}"));
+    assert!(plain.contains(export));
+    assert!(!squeezed(NAMES).contains(export));
+    assert!(squeezed(NAMES).contains("pubstructErrorResponse{"));
+    let inline = "Thing: {type: object, properties: {error: {$ref: '#/components/schemas/Error'}}}\nError: {type: object, properties: {response: {type: object, properties: {a: {type: string}}}}}";
+    assert!(!squeezed(&with_schemas(inline)).contains(export));
+}
+
+#[test]
+fn items_of_pages_are_named_from_outside_of_the_types() {
+    let code = squeezed(NAMES);
+    for (builder, item) in [
+        ("Lists", "::std::vec::Vec<::std::string::String>"),
+        ("ListsOfThings", "::std::vec::Vec<types::Thing>"),
+        (
+            "Maps",
+            "::std::collections::BTreeMap<::std::string::String,types::Thing>",
+        ),
+        ("Nullables", "::std::option::Option<types::Vec>"),
+        ("Numbers", "i64"),
+        ("Words", "types::WordsRows"),
+    ] {
+        let (_, after) = code
+            .split_once(&format!(
+                "pubfnby_item(self)->::kalshi_core::pages::Items<types::{builder}>"
+            ))
+            .unwrap();
+        let (_, after) = after.split_once("->").unwrap();
+        let expected = format!("::std::result::Result<::std::vec::Vec<{item}>,");
+        assert!(
+            after.starts_with(&expected),
+            "{builder}: {}",
+            after.get(..200).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_schema_may_be_named_as_a_collection() {
+    let code = squeezed(NAMES);
+    assert!(
+        code.contains("::kalshi_core::rt::send(&client.core,operations::A_B,request)"),
+        "{code}"
+    );
+    assert!(code.contains("::kalshi_core::rt::send_list(&client.core,operations::VEC,request)"));
+    // An object is not empty when it is missing.
+    assert!(!code.contains("null_is_empty\")]pubvec:"));
+    assert!(!code.contains("null_is_empty\")]pubmap:"));
+}
+
+#[test]
+fn markers_that_are_no_names_are_errors() {
+    let spec = with_schemas("Thing: {type: object}");
+    let streams = include_str!("../specs/streams.yaml");
+    for marker in [
+        "",
+        "a::B",
+        "my-api",
+        "1a",
+        " ",
+        "_",
+        "self",
+        "Self",
+        "crate",
+        "type",
+        "Api ;",
+        "Client",
+        "Environment",
+        "ClientBuilder",
+        "types",
+        "builder",
+        "operations",
+        "r#types",
+    ] {
+        for spec in [spec.as_str(), streams] {
+            let error = generate(spec, &Options::new().marker(marker)).unwrap_err();
+            assert!(
+                error.to_string().starts_with("marker "),
+                "{marker}: {error}"
+            );
+        }
+    }
+    for marker in ["Api", "Perps", "_Api", "r#type"] {
+        let rust = generate(&spec, &Options::new().marker(marker))
+            .unwrap()
+            .rust;
+        assert!(
+            rust.contains(&format!("{marker} ,")) || rust.contains(&format!("{marker},")),
+            "{marker}"
+        );
+    }
+}
+
+#[test]
+fn variants_are_listed_and_required() {
+    let spec = with_schemas(
+        "Thing: {type: object, properties: {1abc: {type: string}, foo_bar: {type: string}, a: {type: string}, type: {type: string}, kind: {type: string, enum: [one, two_three]}}}",
+    );
+    let generated = generate(&spec, &Options::new()).unwrap();
+    let of = |name: &str| {
+        generated
+            .types
+            .iter()
+            .find(|found| found.name == name)
+            .unwrap()
+    };
+    assert_eq!(of("ThingKind").variants, ["One", "TwoThree", "Unknown"]);
+    assert_eq!(of("Thing").variants, [""; 0]);
+    let options = Options::new()
+        .require_variants("ThingKind", &["One", "TwoThree"])
+        .require_variants("Thing", &[])
+        .require_fields(
+            "Thing",
+            &["1abc", "x1abc", "foo_bar", "a", "type", "type_", "kind"],
+        );
+    generate(&spec, &options).unwrap();
+    let error = |options: Options| generate(&spec, &options).unwrap_err().to_string();
+    assert_eq!(
+        error(
+            options
+                .clone()
+                .require_variants("ThingKind", &["One", "Two"])
+        ),
+        "type `ThingKind` has no variant `Two`, and hand-written code needs it"
+    );
+    assert_eq!(
+        error(options.clone().require_variants("OtherKind", &[])),
+        "type `OtherKind` is not in the spec, and hand-written code needs it"
+    );
+    for field in ["FOO_BAR", "a_", "fooBar", "_1abc"] {
+        assert_eq!(
+            error(options.clone().require_fields("Thing", &[field])),
+            format!("type `Thing` has no field `{field}`, and hand-written code needs it")
+        );
+    }
+}

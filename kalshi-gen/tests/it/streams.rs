@@ -1,0 +1,240 @@
+//! AsyncAPI: what cannot be expressed, and messages whose names or bodies cannot be told apart.
+
+use kalshi_gen::{Error, Options, generate};
+use serde_json::{Value, json};
+
+use crate::generate::squeezed;
+
+fn payload(kind: &str, msg: Value) -> Value {
+    json!({ "payload": { "type": "object", "properties": { "type": { "type": "string", "const": kind }, "msg": msg } } })
+}
+
+fn object() -> Value {
+    json!({ "type": "object", "properties": { "a": { "type": "string" } } })
+}
+
+/// A spec of one channel whose messages the server sends.
+fn document(messages: Value) -> Value {
+    let keys: Vec<_> = messages.as_object().unwrap().keys().cloned().collect();
+    let listed: Vec<_> = keys
+        .iter()
+        .map(|key| json!({ "$ref": format!("#/channels/c/messages/{key}") }))
+        .collect();
+    json!({
+        "asyncapi": "3.0.0",
+        "info": { "title": "t", "version": "1" },
+        "channels": { "c": { "address": "c", "messages": messages } },
+        "operations": { "o": { "action": "send", "channel": { "$ref": "#/channels/c" }, "messages": listed } },
+    })
+}
+
+fn error(document: &Value) -> String {
+    let error: Error =
+        generate(&document.to_string(), &Options::new()).expect_err(&document.to_string());
+    assert!(error.json_path().is_some(), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn what_would_lose_a_message_is_an_error() {
+    let plain = document(json!({ "note": payload("note", object()) }));
+    generate(&plain.to_string(), &Options::new()).unwrap();
+    for (pointer, key, value, expected) in [
+        (
+            "/channels/c/messages/note",
+            "traits",
+            json!([{ "name": "t" }]),
+            "$.channels.c.messages.note.traits: is not supported",
+        ),
+        (
+            "/operations/o",
+            "traits",
+            json!([{ "title": "t" }]),
+            "$.operations.o.traits: is not supported",
+        ),
+        (
+            "/operations/o",
+            "reply",
+            json!({ "channel": { "$ref": "#/channels/c" } }),
+            "$.operations.o.reply: is not supported",
+        ),
+        (
+            "/channels/c/messages/note",
+            "payload",
+            json!({ "schemaFormat": "application/vnd.apache.avro;version=1.9.0", "schema": { "type": "record" } }),
+            "$.channels.c.messages.note.payload.schemaFormat: is not supported",
+        ),
+        (
+            "/channels/c/messages/note",
+            "payload",
+            json!({ "schema": { "type": "object" } }),
+            "$.channels.c.messages.note.payload.schema: is not supported",
+        ),
+        (
+            "",
+            "components",
+            json!({ "schemas": { "s": { "schemaFormat": "f", "schema": {} } } }),
+            "$.components.schemas.s.schemaFormat: is not supported",
+        ),
+        (
+            "",
+            "components",
+            json!({ "messages": { "other": { "traits": [{}], "payload": {} } } }),
+            "$.components.messages.other.traits: is not supported",
+        ),
+    ] {
+        let mut document = plain.clone();
+        document.pointer_mut(pointer).unwrap()[key] = value;
+        let error = error(&document);
+        assert!(
+            error.starts_with(expected),
+            "expected {expected}\nfound {error}"
+        );
+    }
+    let mut empty = plain.clone();
+    empty["operations"]["o"]["traits"] = json!([]);
+    generate(&empty.to_string(), &Options::new()).unwrap();
+}
+
+#[test]
+fn a_message_that_nothing_tells_apart_is_a_warning() {
+    let untyped = json!({ "payload": { "type": "object", "properties": { "type": { "type": "string" }, "msg": object() } } });
+    let ping = json!({ "payload": { "type": "string", "const": "ping" } });
+    let document =
+        document(json!({ "note": payload("note", object()), "other": untyped, "ping": ping }));
+    let warnings = generate(&document.to_string(), &Options::new())
+        .unwrap()
+        .warnings;
+    let paths: Vec<_> = warnings.iter().map(|warning| &*warning.path).collect();
+    assert_eq!(paths, ["$.operations.o.messages[1]"]);
+}
+
+#[test]
+fn messages_that_cannot_have_their_names_are_errors() {
+    for name in [
+        "1",
+        "self",
+        "Self",
+        "a b",
+        "é",
+        "",
+        "Message",
+        "message",
+        "unknown",
+        "Malformed",
+        "dollars_text",
+        "Ok",
+    ] {
+        let document = document(json!({ name: payload("note", object()) }));
+        let error = error(&document);
+        assert!(
+            error.starts_with("$.channels.c.messages"),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn messages_and_schemas_of_one_name_are_errors() {
+    // Two messages of one name in Rust.
+    let replies = document(
+        json!({ "fooResponse": payload("a", object()), "fooReply": payload("b", object()) }),
+    );
+    assert_eq!(
+        error(&replies),
+        "$.operations.o.messages[1]: has the name `FooReply` in Rust, and so has what stands at $.operations.o.messages[0]"
+    );
+    let bodies = document(
+        json!({ "fooResponse": payload("a", object()), "fooReply": payload("a", json!({ "type": "object" })) }),
+    );
+    assert!(error(&bodies).contains("has the name `FooReply` in Rust"));
+    // The same one twice is one.
+    let same = document(
+        json!({ "fooResponse": payload("a", object()), "fooReply": payload("a", object()) }),
+    );
+    assert_eq!(
+        squeezed(&same.to_string())
+            .matches("pubstructFooReply{")
+            .count(),
+        1
+    );
+
+    let with = |schema: &str, value: Value| {
+        let msg = json!({ "type": "object", "properties": {
+            "other": { "$ref": format!("#/components/schemas/{schema}") },
+            "side": { "type": "string", "enum": ["yes", "no"] },
+        } });
+        let mut document = document(json!({ "note": payload("note", msg) }));
+        document["components"] = json!({ "schemas": { schema: value } });
+        document
+    };
+    for name in ["note", "Note"] {
+        let error = error(&with(name, object()));
+        assert!(
+            error.starts_with(&format!(
+                "$.components.schemas.{name}: has the name `Note` in Rust"
+            )),
+            "{error}"
+        );
+        // A plain text is no type of its own.
+        generate(
+            &with(name, json!({ "type": "string" })).to_string(),
+            &Options::new(),
+        )
+        .unwrap();
+    }
+    for name in ["message", "Unknown", "Malformed"] {
+        let error = error(&with(name, object()));
+        assert!(error.contains("is the name of something else"), "{error}");
+    }
+    assert!(error(&with("note_side", object())).contains("would be called `NoteSide`"));
+    // Commands whose parameters have one name.
+    let command = |params: Value| json!({ "payload": { "type": "object", "properties": { "params": params } } });
+    let mut commands = document(json!({ "note": payload("note", object()) }));
+    commands["channels"]["c"]["messages"]["join"] = command(object());
+    commands["channels"]["c"]["messages"]["joinCommand"] = command(json!({ "type": "object" }));
+    commands["operations"]["p"] = json!({ "action": "receive", "channel": { "$ref": "#/channels/c" }, "messages": [
+        { "$ref": "#/channels/c/messages/join" }, { "$ref": "#/channels/c/messages/joinCommand" },
+    ] });
+    assert!(
+        error(&commands)
+            .starts_with("$.operations.p.messages[1]: has the name `JoinParams` in Rust")
+    );
+}
+
+#[test]
+fn bodies_without_a_type_of_their_own_are_errors() {
+    let list = json!({ "type": "array", "items": { "type": "array", "items": object() } });
+    let map = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    for body in [list, map] {
+        let document = document(json!({ "note": payload("note", body) }));
+        assert_eq!(
+            error(&document),
+            "$.operations.o.messages[0]: the `msg` of this message must be an object or a list of objects"
+        );
+    }
+}
+
+#[test]
+fn times_of_every_integer_are_signed_milliseconds() {
+    let code = squeezed(include_str!("../specs/shared_types.yaml"));
+    assert!(
+        code.contains("Self::Signed(message)=>::std::convert::Into::into(message.ts_ms)"),
+        "{code}"
+    );
+    for (name, ty) in [("Unsigned", "u64"), ("Optional", "u64"), ("Short", "i32")] {
+        assert!(
+            code.contains(&format!(
+                "Self::{name}(message)=>{{letts_ms:::std::option::Option<{ty}>="
+            )),
+            "{name}"
+        );
+    }
+    // Of the messages of one type, only those with a body are decoded.
+    assert_eq!(
+        code.matches("\"ok\"=>::std::option::Option::Some(Message::Done)")
+            .count(),
+        1
+    );
+    assert!(!code.contains("Some(Message::Over)"));
+}
