@@ -256,3 +256,18 @@ fn samples() -> &'static [String] {
     });
     &SAMPLES
 }
+
+#[test]
+fn every_error_of_the_spec_has_a_meaning() {
+    let spec = include_str!("../../asyncapi.yaml");
+    let mut seen = 0;
+    for line in spec.lines() {
+        let Some(code) = line.trim().strip_prefix("- code: ") else {
+            continue;
+        };
+        let error = kalshi_sdk::ws::CommandError::new(code.parse().unwrap_or(-1));
+        assert!(error.meaning().is_some(), "{error}");
+        seen += 1;
+    }
+    assert_eq!(seen, 25);
+}

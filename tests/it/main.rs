@@ -10,12 +10,15 @@
 
 mod client;
 mod common;
+mod environment;
+mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
 mod operations;
 mod order_groups;
 mod orders;
 mod pages;
+mod price_grid;
 mod properties;
 mod recorded;
 mod request_lifecycle;
@@ -28,6 +31,8 @@ mod book_stream;
 mod books;
 #[cfg(feature = "ws")]
 mod frames;
+#[cfg(feature = "ws")]
+mod order_book;
 #[cfg(feature = "ws")]
 mod scripted_server;
 #[cfg(feature = "ws")]
