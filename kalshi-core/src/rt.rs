@@ -124,30 +124,30 @@ pub fn finish_request(
 }
 
 /// Sends a request and decodes the response.
-pub async fn send<T: DeserializeOwned>(
+pub fn send<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> Result<ResponseValue<T>, Error> {
-    core.call(operation, request).await
+) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+    core.call(operation, request)
 }
 
 /// Sends a request and decodes a response that is a list.
-pub async fn send_list<T: DeserializeOwned>(
+pub fn send_list<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> Result<ResponseValue<T>, Error> {
-    core.call_list(operation, request).await
+) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+    core.call_list(operation, request)
 }
 
 /// Sends a request whose response has no content.
-pub async fn send_empty(
+pub fn send_empty(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> Result<ResponseValue<()>, Error> {
-    core.call_empty(operation, request).await
+) -> impl Future<Output = Result<ResponseValue<()>, Error>> {
+    core.call_empty(operation, request)
 }
 
 /// The pages of a paginated operation.
