@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
+use super::messages;
 use crate::{
     error::Error,
     names::{self, is_ident},
@@ -78,7 +79,7 @@ fn refine_call(
         return Err(Error::document("a builder of progenitor has no client"));
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
-    super::reword_bodies(item)?;
+    messages::reword_bodies(item)?;
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {

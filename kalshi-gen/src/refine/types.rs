@@ -6,6 +6,7 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
+use super::messages;
 use crate::{
     enums,
     error::Error,
@@ -250,7 +251,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
     });
     for item in items {
         if let Item::Impl(block) = item {
-            super::reword_bodies(block)?;
+            messages::reword_bodies(block)?;
         }
         match item {
             Item::Struct(item) => {
@@ -267,7 +268,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                 for function in functions(item) {
                     let name = function.sig.ident.clone();
                     if let Some(inner) = optional_argument(function) {
-                        let message = super::invalid_value(&name.to_string(), ": {e}");
+                        let message = messages::invalid_value(&name.to_string(), ": {e}");
                         *function = parse_quote! {
                             pub fn #name<T>(mut self, value: T) -> Self
                             where
