@@ -1,7 +1,8 @@
 //! An API key: its id together with what signs for it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::signer::DynSigner;
 use crate::{
-    CredentialsError, KeyError, PrivateKey, SignError, SignedHeaders, Signer, signing_text,
+    CredentialsError, KeyError, PrivateKey, SignError, SignedHeaders, Signer, format, signing_text,
 };
 
 /// An API key: its id together with the private key, or another [`Signer`], that signs for it.
@@ -29,18 +30,18 @@ enum Kind {
 }
 
 impl Credentials {
-    /// Credentials that sign with a private key held in this process.
+    /// Creates credentials that sign with a private key held in this process.
     ///
     /// # Errors
-    /// If `key_id` is empty or cannot be sent as a header.
+    /// Returns an error if `key_id` is empty, is a key itself, or cannot be sent as a header.
     pub fn new(key_id: impl Into<String>, key: PrivateKey) -> Result<Self, CredentialsError> {
         Self::build(key_id.into(), Kind::Local(key))
     }
 
-    /// Credentials that sign with a [`Signer`] of your own, e.g. a key management service.
+    /// Creates credentials that sign with a [`Signer`] of your own, e.g. a key management service.
     ///
     /// # Errors
-    /// If `key_id` is empty or cannot be sent as a header.
+    /// Returns an error if `key_id` is empty, is a key itself, or cannot be sent as a header.
     pub fn with_signer(
         key_id: impl Into<String>,
         signer: impl Signer,
@@ -49,51 +50,47 @@ impl Credentials {
     }
 
     fn build(key_id: String, signer: Kind) -> Result<Self, CredentialsError> {
-        if key_id.is_empty() {
-            return Err(CredentialsError::EmptyKeyId);
-        }
-        // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another id.
-        if !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CredentialsError::InvalidKeyId);
-        }
-        let mut key_header =
-            HeaderValue::from_str(&key_id).map_err(|_| CredentialsError::InvalidKeyId)?;
+        // It may be a key in the wrong place, so it is wiped unless it is used.
+        let key_id = Zeroizing::new(key_id);
+        let mut key_header = header_of_key_id(&key_id)?;
         key_header.set_sensitive(true);
         Ok(Self {
-            key_id: key_id.into(),
+            key_id: key_id.as_str().into(),
             key_header,
             signer,
         })
     }
 
-    /// Credentials for the production exchange from the environment:
+    /// Reads credentials for the production exchange from the environment:
     ///
     /// - `KALSHI_API_KEY_ID`: the API key's id
-    /// - `KALSHI_PRIVATE_KEY`: the private key's PEM (line breaks may be written `\n`), or else
-    ///   `KALSHI_PRIVATE_KEY_PATH`: the path of the file that holds it
+    /// - `KALSHI_PRIVATE_KEY`: the private key's PEM (line breaks may be written `\n`, and the whole may be base64), or
+    ///   else `KALSHI_PRIVATE_KEY_PATH`: the path of the file that holds it
     /// - `KALSHI_PRIVATE_KEY_PASSPHRASE`: its passphrase, if it has one
     ///
-    /// An empty variable counts as unset.
+    /// An empty variable counts as unset. Quotes around the id, the PEM and the path are removed, as some readers of env
+    /// files leave them there. No error shows a value, except a path that has the form of one.
     ///
     /// # Errors
-    /// If a variable is missing, if both variables for the key are set, or if the key is unusable.
+    /// Returns an error if a variable is missing, if both variables for the key are set, or if the key is unusable.
     pub fn from_env() -> Result<Self, CredentialsError> {
         Self::from_lookup("KALSHI_", |name| std::env::var_os(name))
     }
 
-    /// Credentials for the demo exchange: as [`from_env`](Self::from_env), with names that begin `KALSHI_DEMO_`
-    /// (`KALSHI_DEMO_API_KEY_ID`, `KALSHI_DEMO_PRIVATE_KEY`, ...).
+    /// Reads credentials for the demo exchange. Works as [`from_env`](Self::from_env), with names that begin with
+    /// `KALSHI_DEMO_` (`KALSHI_DEMO_API_KEY_ID`, `KALSHI_DEMO_PRIVATE_KEY`, ...).
     ///
     /// # Errors
-    /// As [`from_env`](Self::from_env).
+    /// Returns an error in the cases of [`from_env`](Self::from_env).
     pub fn demo_from_env() -> Result<Self, CredentialsError> {
         Self::from_lookup("KALSHI_DEMO_", |name| std::env::var_os(name))
     }
 
-    /// As [`from_env`](Self::from_env), with names that begin with `prefix` and values from `lookup`.
+    /// Reads credentials from variables whose names begin with `prefix` and whose values `lookup` returns. Works as
+    /// [`from_env`](Self::from_env) otherwise.
     ///
     /// # Errors
-    /// As [`from_env`](Self::from_env).
+    /// Returns an error in the cases of [`from_env`](Self::from_env).
     pub fn from_lookup(
         prefix: &str,
         lookup: impl Fn(&str) -> Option<OsString>,
@@ -109,7 +106,10 @@ impl Credentials {
                 variable: id_variable,
             });
         };
-        let key_id = text(key_id, &id_variable)?.to_string();
+        let key_id = text(key_id, &id_variable)?;
+        let key_id = format::unquoted_str(&key_id);
+        // Checked before it is copied, as it may be a key in the wrong place.
+        header_of_key_id(key_id)?;
         let pem = get(&pem_variable)
             .map(|value| text(value, &pem_variable))
             .transpose()?;
@@ -121,10 +121,11 @@ impl Credentials {
 
         let (variable, key) = match (pem, path) {
             (Some(pem), None) => (pem_variable, PrivateKey::read(&pem, passphrase)),
-            (None, Some(path)) => (
-                path_variable,
-                PrivateKey::read_file(path.as_ref(), passphrase),
-            ),
+            (None, Some(path)) => {
+                let key = PrivateKey::read_file(unquoted_path(&path), passphrase);
+                drop(Zeroizing::new(path.into_encoded_bytes()));
+                (path_variable, key)
+            }
             (None, None) => {
                 return Err(CredentialsError::KeyNotSet {
                     pem_variable,
@@ -142,19 +143,19 @@ impl Credentials {
         Self::new(key_id, key)
     }
 
-    /// The API key's id.
+    /// Returns the API key's id.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// The headers that sign one request, made at `timestamp_ms` (milliseconds since 1970).
+    /// Returns the headers that sign one request, made at `timestamp_ms` (milliseconds since 1970).
     ///
     /// `path` is the path as sent, see [`signing_text`]. For a WebSocket, sign the handshake: method `GET`, path
     /// `/trade-api/ws/v2`.
     ///
     /// # Errors
-    /// If the signer fails.
+    /// Returns an error if the signer fails.
     pub async fn headers(
         &self,
         timestamp_ms: u64,
@@ -189,7 +190,31 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A variable's value as text. It is wiped when dropped, as it may be a secret.
+/// Checks a key id, and returns it as a header's value.
+fn header_of_key_id(key_id: &str) -> Result<HeaderValue, CredentialsError> {
+    if key_id.is_empty() {
+        return Err(CredentialsError::EmptyKeyId);
+    }
+    // A key must not be sent to anyone, not even to the exchange.
+    if format::is_key(key_id.as_bytes()) {
+        return Err(CredentialsError::KeyInPlaceOfKeyId);
+    }
+    // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another id.
+    if !key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(CredentialsError::InvalidKeyId);
+    }
+    HeaderValue::from_str(key_id).map_err(|_| CredentialsError::InvalidKeyId)
+}
+
+/// Removes quotes around a path. A path that is not UTF-8 is returned as it is.
+fn unquoted_path(path: &OsStr) -> &Path {
+    match path.to_str() {
+        Some(path) => Path::new(format::unquoted_str(path.trim())),
+        None => Path::new(path),
+    }
+}
+
+/// Returns a variable's value as text, which is wiped when dropped, as it may be a secret.
 fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
     match String::from_utf8(value.into_encoded_bytes()) {
         Ok(text) => Ok(Zeroizing::new(text)),

@@ -1,22 +1,26 @@
-//! Turns PEM blocks into keys, and says what a block holds if it is no usable key.
+//! Turns PEM blocks into keys, or into errors that name what else a block holds.
 
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use rsa::pkcs1::{self, DecodeRsaPrivateKey};
+use rsa::pkcs1;
 use rsa::pkcs8::der::asn1::ObjectIdentifier;
-use rsa::pkcs8::der::{self, ErrorKind};
 use rsa::pkcs8::spki::SubjectPublicKeyInfoRef;
-use rsa::pkcs8::{
-    self, EncodePrivateKey, EncryptedPrivateKeyInfo, PrivateKeyInfo, SecretDocument, pkcs5,
-};
+use rsa::pkcs8::{EncodePrivateKey, PrivateKeyInfo, SecretDocument};
 use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 
-use crate::{KeyError, pem};
+use crate::format::{self, Structure};
+use crate::pem::{self, Block};
+use crate::{KeyError, encryption};
 
 const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
 const ED25519: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// Public exponent of nearly all RSA keys, and the smallest that NIST allows.
+const USUAL_EXPONENT: u32 = 65_537;
+/// Most bits by which a prime may differ from half the modulus. Generators make primes of equal length, give or take one.
+const MAX_PRIME_DEVIATION: usize = 8;
 
 /// Object identifiers of other algorithms that have a name people know.
 const OTHER_ALGORITHMS: [(&str, &str); 4] = [
@@ -43,34 +47,92 @@ impl Private {
     pub(crate) fn from_pem(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         let block = pem::read(text, "PRIVATE KEY")?;
         match block.label.as_str() {
-            "PRIVATE KEY" => Self::from_pkcs8(&block.der),
-            "RSA PRIVATE KEY" => {
-                Self::rsa(RsaPrivateKey::from_pkcs1_der(&block.der).map_err(damaged)?)
-            }
-            "ENCRYPTED PRIVATE KEY" => {
-                let passphrase = passphrase.ok_or(KeyError::PassphraseNeeded)?;
-                Self::from_pkcs8(decrypt(&block.der, passphrase)?.as_bytes())
-            }
             "PUBLIC KEY" | "RSA PUBLIC KEY" => Err(KeyError::PublicKeyGiven),
+            "" | "PRIVATE KEY" | "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
+                Self::from_block(&block, passphrase)
+            }
             other => Err(unusable(other)),
+        }
+    }
+
+    /// Reads the structure that the block holds. Programs confuse the labels, so the label decides only if the bytes
+    /// have no known structure.
+    fn from_block(block: &Block, passphrase: Option<&str>) -> Result<Self, KeyError> {
+        if let Some(error) = format::foreign(&block.der) {
+            return Err(error);
+        }
+        let structure = Structure::of(&block.der).unwrap_or(match block.label.as_str() {
+            "RSA PRIVATE KEY" => Structure::Pkcs1Private,
+            "ENCRYPTED PRIVATE KEY" => Structure::EncryptedPkcs8,
+            _ => Structure::Pkcs8,
+        });
+        match structure {
+            Structure::Pkcs8 => Self::from_pkcs8(&block.der),
+            Structure::Pkcs1Private => Self::from_pkcs1(&block.der),
+            Structure::EncryptedPkcs8 => {
+                let passphrase = passphrase.ok_or(KeyError::PassphraseNeeded)?;
+                let der = encryption::decrypt(&block.der, passphrase)?;
+                match Structure::of(&der) {
+                    Some(Structure::Pkcs8) => Self::from_pkcs8(&der),
+                    Some(Structure::Pkcs1Private) => Self::from_pkcs1(&der),
+                    // A wrong passphrase passes the check of the padding about once in 256 times, and leaves noise.
+                    _ => Err(KeyError::WrongPassphrase),
+                }
+            }
+            Structure::Spki | Structure::Pkcs1Public => Err(KeyError::PublicKeyGiven),
+            Structure::Sec1 => Err(KeyError::EllipticCurve),
+            Structure::Certificate => Err(KeyError::CertificateGiven),
         }
     }
 
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfo::try_from(der).map_err(damaged)?;
         match info.algorithm.oid {
-            RSA => Self::rsa(RsaPrivateKey::try_from(info).map_err(damaged)?),
+            RSA => Self::from_pkcs1(info.private_key),
             ED25519 => Ok(Self::Ed25519(SigningKey::try_from(info).map_err(damaged)?)),
             oid => Err(unsupported(oid)),
         }
     }
 
-    fn rsa(key: RsaPrivateKey) -> Result<Self, KeyError> {
-        check_size(key.n())?;
-        Ok(Self::Rsa(key))
+    fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+        let key = pkcs1::RsaPrivateKey::try_from(der).map_err(damaged)?;
+        check_rsa_public(&key.public_key())?;
+        let bits = bit_length(key.modulus.as_bytes());
+        if key.version() != pkcs1::Version::TwoPrime {
+            return Err(KeyError::UnsupportedAlgorithm {
+                algorithm: "multi-prime RSA".to_owned(),
+            });
+        }
+        let primes = [key.prime1.as_bytes(), key.prime2.as_bytes()];
+        for prime in primes {
+            if (2 * bit_length(prime)).abs_diff(bits) > 2 * MAX_PRIME_DEVIATION {
+                return Err(KeyError::UnequalPrimes);
+            }
+        }
+        if bit_length(key.private_exponent.as_bytes()) > bits {
+            return Err(KeyError::Malformed {
+                reason: "its private exponent is longer than its modulus",
+                source: None,
+            });
+        }
+        let key = RsaPrivateKey::from_components(
+            BigUint::from_bytes_be(key.modulus.as_bytes()),
+            BigUint::from_bytes_be(key.public_exponent.as_bytes()),
+            BigUint::from_bytes_be(key.private_exponent.as_bytes()),
+            primes.map(BigUint::from_bytes_be).into(),
+        );
+        Ok(Self::Rsa(key.map_err(damaged)?))
     }
 
-    /// As PKCS#8, version 1: OpenSSL 3.0 and ring read no other Ed25519 keys.
+    /// Reports if this is an RSA key whose public exponent is below 65537.
+    pub(crate) fn has_small_exponent(&self) -> bool {
+        match self {
+            Self::Rsa(key) => *key.e() < BigUint::from(USUAL_EXPONENT),
+            Self::Ed25519(_) => false,
+        }
+    }
+
+    /// Encodes the key as PKCS#8, version 1: OpenSSL 3.0 and ring read no other Ed25519 keys.
     pub(crate) fn to_pkcs8(&self) -> Result<SecretDocument, KeyError> {
         match self {
             Self::Rsa(key) => key.to_pkcs8_der(),
@@ -95,19 +157,38 @@ impl Public {
     pub(crate) fn from_pem(text: &str) -> Result<Self, KeyError> {
         let block = pem::read(text, "PUBLIC KEY")?;
         match block.label.as_str() {
-            "PUBLIC KEY" => Self::from_spki(&block.der),
-            "RSA PUBLIC KEY" => Self::rsa(&block.der),
             "PRIVATE KEY" | "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
                 Err(KeyError::PrivateKeyGiven)
             }
+            "" | "PUBLIC KEY" | "RSA PUBLIC KEY" => Self::from_block(&block),
             other => Err(unusable(other)),
+        }
+    }
+
+    /// Reads the structure that the block holds, as that of a private key is read.
+    fn from_block(block: &Block) -> Result<Self, KeyError> {
+        if let Some(error) = format::foreign(&block.der) {
+            return Err(error);
+        }
+        let structure = Structure::of(&block.der).unwrap_or(match block.label.as_str() {
+            "RSA PUBLIC KEY" => Structure::Pkcs1Public,
+            _ => Structure::Spki,
+        });
+        match structure {
+            Structure::Spki => Self::from_spki(&block.der),
+            Structure::Pkcs1Public => Self::from_pkcs1(&block.der),
+            Structure::Pkcs8 | Structure::EncryptedPkcs8 | Structure::Pkcs1Private => {
+                Err(KeyError::PrivateKeyGiven)
+            }
+            Structure::Sec1 => Err(KeyError::EllipticCurve),
+            Structure::Certificate => Err(KeyError::CertificateGiven),
         }
     }
 
     fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(damaged)?;
         match info.algorithm.oid {
-            RSA => Self::rsa(info.subject_public_key.raw_bytes()),
+            RSA => Self::from_pkcs1(info.subject_public_key.raw_bytes()),
             ED25519 => Ok(Self::Ed25519(
                 VerifyingKey::try_from(info).map_err(damaged)?,
             )),
@@ -115,10 +196,10 @@ impl Public {
         }
     }
 
-    fn rsa(pkcs1_der: &[u8]) -> Result<Self, KeyError> {
-        let key = pkcs1::RsaPublicKey::try_from(pkcs1_der).map_err(damaged)?;
+    fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+        let key = pkcs1::RsaPublicKey::try_from(der).map_err(damaged)?;
+        check_rsa_public(&key)?;
         let modulus = BigUint::from_bytes_be(key.modulus.as_bytes());
-        check_size(&modulus)?;
         let exponent = BigUint::from_bytes_be(key.public_exponent.as_bytes());
         Ok(Self::Rsa(
             RsaPublicKey::new(modulus, exponent).map_err(damaged)?,
@@ -126,35 +207,28 @@ impl Public {
     }
 }
 
-/// Opens an encrypted PKCS#8 key.
-fn decrypt(der: &[u8], passphrase: &str) -> Result<SecretDocument, KeyError> {
-    let encrypted = EncryptedPrivateKeyInfo::try_from(der).map_err(|error| match error {
-        pkcs8::Error::Asn1(asn1) if names_unknown_algorithm(&asn1) => unsupported_encryption(error),
-        _ => damaged(error),
-    })?;
-    encrypted.decrypt(passphrase).map_err(|error| match error {
-        // `EncryptFailed` is what pkcs5 0.7 says of padding that does not fit. A wrong passphrase passes that check
-        // about once in 256 times, and leaves noise.
-        pkcs8::Error::EncryptedPrivateKey(
-            pkcs5::Error::DecryptFailed | pkcs5::Error::EncryptFailed,
-        )
-        | pkcs8::Error::Asn1(_) => KeyError::WrongPassphrase,
-        _ => unsupported_encryption(error),
-    })
+/// Checks the sizes of both numbers. Nothing is computed with them before.
+fn check_rsa_public(key: &pkcs1::RsaPublicKey<'_>) -> Result<(), KeyError> {
+    check_bits(bit_length(key.modulus.as_bytes()))?;
+    let exponent = key.public_exponent.as_bytes();
+    let odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
+    // The `rsa` crate allows 33 bits.
+    if !odd || !(2..=33).contains(&bit_length(exponent)) {
+        return Err(KeyError::UnusableExponent);
+    }
+    Ok(())
 }
 
-fn names_unknown_algorithm(error: &der::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::OidUnknown { .. } | ErrorKind::Value { .. }
-    )
+/// Returns the number of bits of an unsigned big-endian number.
+fn bit_length(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    match &number[zeros..] {
+        [] => 0,
+        [first, rest @ ..] => 8 * (rest.len() + 1) - first.leading_zeros() as usize,
+    }
 }
 
-fn unsupported_encryption(error: pkcs8::Error) -> KeyError {
-    KeyError::UnsupportedEncryption(Some(error.into()))
-}
-
-/// Why a block with this label is no usable key.
+/// Returns the error that says why a block with this label is no usable key.
 fn unusable(label: &str) -> KeyError {
     match label {
         "EC PRIVATE KEY" | "EC PARAMETERS" => KeyError::EllipticCurve,
@@ -162,6 +236,7 @@ fn unusable(label: &str) -> KeyError {
             algorithm: "DSA".to_owned(),
         },
         "OPENSSH PRIVATE KEY" => KeyError::OpenSsh,
+        "PKCS12" => KeyError::Pkcs12,
         "CERTIFICATE" | "TRUSTED CERTIFICATE" | "CERTIFICATE REQUEST" => KeyError::CertificateGiven,
         other => KeyError::UnknownLabel {
             label: other.to_owned(),
@@ -183,10 +258,6 @@ fn unsupported(oid: ObjectIdentifier) -> KeyError {
     }
 }
 
-pub(crate) fn check_size(modulus: &BigUint) -> Result<(), KeyError> {
-    check_bits(modulus.bits())
-}
-
 pub(crate) fn check_bits(bits: usize) -> Result<(), KeyError> {
     match bits {
         ..2048 => Err(KeyError::TooShort { bits }),
@@ -195,7 +266,7 @@ pub(crate) fn check_bits(bits: usize) -> Result<(), KeyError> {
     }
 }
 
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
+pub(crate) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
     KeyError::Malformed {
         reason: "what it holds is not a whole key",
         source: Some(error.into()),

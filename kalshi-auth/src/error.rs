@@ -6,7 +6,7 @@ use std::time::SystemTimeError;
 
 use http::HeaderName;
 
-use crate::Backend;
+use crate::{Backend, encryption, key_file, pem};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -64,6 +64,23 @@ pub enum KeyError {
          or create the key with `openssl genpkey`"
     )]
     OpenSsh,
+    /// Text in UTF-16.
+    #[error(
+        "this key is UTF-16 text; save it as UTF-8, e.g. with `iconv -f UTF-16 -t UTF-8 <file>`, \
+         or with `Set-Content -Encoding utf8` in PowerShell"
+    )]
+    Utf16,
+    /// A PKCS#12 container (`.p12`, `.pfx`).
+    #[error(
+        "this is a PKCS#12 file; take the key out with `openssl pkcs12 -in <file> -nocerts -nodes -out key.pem`"
+    )]
+    Pkcs12,
+    /// A JSON Web Key.
+    #[error(
+        "this is a JSON Web Key (JWK); convert it to PEM, e.g. with Python's `jwcrypto`: \
+         `JWK.from_json(text).export_to_pem(private_key=True, password=None)`"
+    )]
+    Jwk,
     /// A PEM block that is no key.
     #[error(
         "this PEM holds `{label}`, not a key; give the block that begins with `-----BEGIN PRIVATE KEY-----`"
@@ -88,6 +105,24 @@ pub enum KeyError {
         /// Its size.
         bits: usize,
     },
+    /// An RSA key whose public exponent is even, below 3 or over 33 bits.
+    #[error(
+        "this RSA key's public exponent is even, less than 3 or longer than 33 bits, so its signatures are unsafe \
+         or unsupported; create a new key, whose exponent is usually 65537"
+    )]
+    UnusableExponent,
+    /// An RSA key whose primes differ much in length.
+    #[error(
+        "this RSA key's primes are not of equal length, which makes the key unsafe; create a new key with \
+         `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`"
+    )]
+    UnequalPrimes,
+    /// The signature that is made when a key is loaded does not verify.
+    #[error(
+        "this key fails its self-test: a signature made with it does not verify; copy the key file again, \
+         whole and unchanged, or create a new key"
+    )]
+    SelfTestFailed,
     /// The key is encrypted and no passphrase was given.
     #[error(
         "this key is encrypted; give its passphrase too (`from_pem_with_passphrase`, or the `..._PASSPHRASE` variable)"
@@ -95,47 +130,90 @@ pub enum KeyError {
     PassphraseNeeded,
     /// The passphrase does not open the key.
     #[error(
-        "the passphrase does not open this key; check it for a stray space or line break, and that it belongs to this key"
+        "the passphrase does not open this key; check it for a stray space or line break or for quotes around it, \
+         and that it belongs to this key"
     )]
     WrongPassphrase,
     /// The key is encrypted in a way that is not supported.
     #[error(
         "this key is encrypted in an old or unusual way; \
-         encrypt it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in <file>`"
+         encrypt it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in <file>`"
     )]
     UnsupportedEncryption(#[source] Option<Source>),
-    /// The key itself was given where a path is needed. The message does not repeat it.
+    /// The key derivation of an encrypted key would take too much time or memory.
+    #[error(
+        "opening this key would take too much work: it is encrypted with {found}, and the limits are {} PBKDF2 \
+         iterations, or N·r·p = {} and {} MiB for scrypt; encrypt it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in <file>`",
+        encryption::MAX_PBKDF2_ITERATIONS,
+        encryption::MAX_SCRYPT_WORK,
+        encryption::MAX_SCRYPT_MEMORY >> 20
+    )]
+    ExpensiveEncryption {
+        /// The function with its parameters.
+        found: String,
+    },
+    /// The text is too long for a key.
+    #[error(
+        "this text is longer than {} KiB, which no key is; give the key alone",
+        pem::MAX_BYTES >> 10
+    )]
+    TextTooLarge,
+    /// A key was given where a path is needed, or something else that cannot be a path. The message does not repeat it.
     #[error(
         "this is a key where the path of its file is needed; use `from_pem`, or the variable without `_PATH`"
     )]
-    PemInPlaceOfPath,
-    /// There is no file at this path.
+    KeyInPlaceOfPath,
+    /// No file exists at the path.
     #[error(
         "there is no key file at {}; check the path (relative paths start at the working directory, \
-         and `~` is not expanded)", path.display()
+         and `~` is not expanded)", key_file::at(path.as_ref())
     )]
     FileNotFound {
-        /// The path as given.
-        path: PathBuf,
+        /// Path as given, or `None` if it does not have the form of a path and may be a secret.
+        path: Option<PathBuf>,
         /// The system's error.
         source: io::Error,
     },
-    /// The file is there but cannot be read.
-    #[error("the key file {} cannot be read; check that it is a file and that this user may read it", path.display())]
+    /// The file exists but cannot be read.
+    #[error(
+        "the key file {} cannot be read; check that it is a file and that this user may read it",
+        key_file::at(path.as_ref())
+    )]
     FileUnreadable {
-        /// The path as given.
-        path: PathBuf,
+        /// Path as given, or `None` if it does not have the form of a path and may be a secret.
+        path: Option<PathBuf>,
         /// The system's error.
         source: io::Error,
+    },
+    /// The file is too large for a key.
+    #[error(
+        "the key file {} is larger than {} KiB, which no key is; check the path",
+        key_file::at(path.as_ref()),
+        pem::MAX_BYTES >> 10
+    )]
+    FileTooLarge {
+        /// Path as given, or `None` if it does not have the form of a path and may be a secret.
+        path: Option<PathBuf>,
+    },
+    /// Opening and reading the file took too long, e.g. because nothing writes to a pipe.
+    #[error(
+        "the key file {} was not read within {} s; check that a program writes to this pipe and closes it, \
+         or that its file system responds",
+        key_file::at(path.as_ref()),
+        key_file::READ_TIMEOUT.as_secs()
+    )]
+    FileTimedOut {
+        /// Path as given, or `None` if it does not have the form of a path and may be a secret.
+        path: Option<PathBuf>,
     },
     /// The file is not text.
     #[error(
         "the key file {} is not UTF-8 text; a binary (DER) key is turned into PEM with \
-         `openssl pkey -inform DER -in <file>`", path.display()
+         `openssl pkey -inform DER -in <file>`", key_file::at(path.as_ref())
     )]
     NotUtf8 {
-        /// The path as given.
-        path: PathBuf,
+        /// Path as given, or `None` if it does not have the form of a path and may be a secret.
+        path: Option<PathBuf>,
     },
     /// The signing library does not take this key.
     #[error(
@@ -215,6 +293,11 @@ pub enum CredentialsError {
     /// The key id is empty.
     #[error("the key id is empty; give the API key's id, as the account's API keys page shows it")]
     EmptyKeyId,
+    /// A key was given where its id is needed. The message does not repeat it.
+    #[error(
+        "this is a key where the API key's id is needed; give the id, as the account's API keys page shows it"
+    )]
+    KeyInPlaceOfKeyId,
     /// The key id cannot be sent as a header.
     #[error(
         "the key id cannot be sent as a header; remove spaces, line breaks and characters outside ASCII"

@@ -1,7 +1,6 @@
-//! Private keys: reading, making, signing.
+//! Private keys: reading, generating, signing.
 
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,14 +10,26 @@ use zeroize::Zeroizing;
 
 use crate::der::{Private, check_bits};
 use crate::signing_key::{self, SigningKey};
-use crate::{Backend, KeyAlgorithm, KeyError, PublicKey, SignError, Signature, pem};
+use crate::{
+    Backend, KeyAlgorithm, KeyError, PublicKey, SignError, Signature, format, key_file, pem,
+};
+
+/// Text that every key signs when it is loaded. No request's text begins with a letter.
+const SELF_TEST_TEXT: &[u8] = b"kalshi-auth self-test";
 
 /// The private half of an API key: RSA of 2048 to 4096 bits, or Ed25519.
 ///
-/// Parsed once and cheap to clone. `Debug` shows its kind only.
+/// Parsed once and cheap to clone. `Debug` shows the algorithm only.
 ///
-/// It is read from PEM: PKCS#8 (plain, or encrypted with PBES2), or PKCS#1 for RSA. Line breaks may be `\r\n` or
-/// written as a backslash and an n, as they often are in environment variables, and white space may stand around.
+/// Keys are read from PEM: PKCS#8 (plain, or encrypted with PBES2), or PKCS#1 for RSA, under either label. Line breaks
+/// may be `\r\n` or written as a backslash and an n, as they often are in environment variables. Quotes, white space and
+/// other text may surround the PEM, and the whole may be encoded in base64.
+///
+/// A key is tested once when it is loaded: it signs a fixed text, and its public half verifies the signature.
+///
+/// The work of loading a key is bounded. A text or file may have at most 64 KiB, and a file must be read within 5 s. The
+/// encryption of a key may use at most 5,000,000 iterations of PBKDF2, or scrypt with N·r·p up to 4,194,304 and
+/// 256 MiB of memory.
 #[derive(Clone)]
 pub struct PrivateKey(Arc<Inner>);
 
@@ -33,25 +44,27 @@ impl PrivateKey {
     /// Reads a key that is not encrypted.
     ///
     /// # Errors
-    /// If `pem` holds no usable key; the error says what it holds instead.
+    /// Returns an error if `pem` holds no usable key. The error names what it holds instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         Self::read(pem, None)
     }
 
-    /// Reads an encrypted key. For a key that is not encrypted the passphrase plays no part.
+    /// Reads an encrypted key. The passphrase is ignored if the key is not encrypted.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem), and if the passphrase is wrong.
+    /// Returns an error if the passphrase is wrong, or in the cases of [`from_pem`](Self::from_pem).
     pub fn from_pem_with_passphrase(pem: &str, passphrase: &str) -> Result<Self, KeyError> {
         Self::read(pem, Some(passphrase))
     }
 
     /// Reads a key that is not encrypted from a PEM file.
     ///
-    /// On Unix, a file that others may read is reported with a `tracing` warning.
+    /// Symbolic links are followed, and pipes are read until they are closed. This blocks for at most 5 s. After that
+    /// time a thread is left waiting for the file. On Unix, a `tracing` warning reports a file that other users may read.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem), and if the file is missing, unreadable or no text.
+    /// Returns an error if the file is missing, unreadable, larger than 64 KiB, not text or not read within 5 s, or in
+    /// the cases of [`from_pem`](Self::from_pem). Errors show the path unless it may be a secret.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         Self::read_file(path.as_ref(), None)
     }
@@ -59,7 +72,7 @@ impl PrivateKey {
     /// Reads an encrypted key from a PEM file.
     ///
     /// # Errors
-    /// As [`from_file`](Self::from_file), and if the passphrase is wrong.
+    /// Returns an error if the passphrase is wrong, or in the cases of [`from_file`](Self::from_file).
     pub fn from_file_with_passphrase(
         path: impl AsRef<Path>,
         passphrase: &str,
@@ -67,10 +80,10 @@ impl PrivateKey {
         Self::read_file(path.as_ref(), Some(passphrase))
     }
 
-    /// Makes an Ed25519 key: for tests, first steps and local exchanges.
+    /// Generates an Ed25519 key: for tests, first steps and local exchanges.
     ///
     /// # Errors
-    /// If the system gives no random numbers.
+    /// Returns an error if the system's random number generator fails.
     pub fn generate_ed25519() -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         OsRng
@@ -82,36 +95,34 @@ impl PrivateKey {
         )
     }
 
-    /// Makes an RSA key of `bits` bits (2048 to 4096): for tests, first steps and local exchanges.
+    /// Generates an RSA key of `bits` bits (2048 to 4096): for tests, first steps and local exchanges.
     ///
     /// Without the feature `aws-lc-rs` this takes seconds in an unoptimised build, and half a minute for 4096 bits.
     ///
     /// # Errors
-    /// If `bits` is out of range or the system gives no random numbers.
+    /// Returns an error if `bits` is out of range or the system's random number generator fails.
     pub fn generate_rsa(bits: usize) -> Result<Self, KeyError> {
         check_bits(bits)?;
         Self::new(&signing_key::generate_rsa(bits)?, None)
     }
 
     pub(crate) fn read(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        Self::new(&Private::from_pem(text, passphrase)?, None)
+        let private = Private::from_pem(text, passphrase)?;
+        if private.has_small_exponent() {
+            tracing::warn!(
+                "the public exponent of this RSA key is less than 65537; create a new key with the usual exponent"
+            );
+        }
+        Self::new(&private, None)
     }
 
     pub(crate) fn read_file(path: &Path, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        // The errors below show the path.
-        if path.to_string_lossy().contains("-----BEGIN") {
-            return Err(KeyError::PemInPlaceOfPath);
+        let bytes = key_file::read(path)?;
+        if let Some(error) = format::foreign(&bytes) {
+            return Err(error);
         }
-        let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| {
-            let path = path.to_owned();
-            match source.kind() {
-                io::ErrorKind::NotFound => KeyError::FileNotFound { path, source },
-                _ => KeyError::FileUnreadable { path, source },
-            }
-        })?;
-        warn_if_open_to_others(path);
         let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::NotUtf8 {
-            path: path.to_owned(),
+            path: key_file::shown(path),
         })?;
         Self::read(text, passphrase)
     }
@@ -126,6 +137,12 @@ impl PrivateKey {
             ),
             None => SigningKey::preferred(private, pkcs8.as_bytes()),
         };
+        let proved = signing
+            .sign(SELF_TEST_TEXT)
+            .is_some_and(|signature| public.verify(SELF_TEST_TEXT, &signature));
+        if !proved {
+            return Err(KeyError::SelfTestFailed);
+        }
         Ok(Self(Arc::new(Inner {
             pkcs8,
             public,
@@ -134,10 +151,10 @@ impl PrivateKey {
         })))
     }
 
-    /// The same key, signing with `backend`. For comparisons and tests.
+    /// Returns the same key, signing with `backend`. For comparisons and tests.
     ///
     /// # Errors
-    /// If that backend does not take this key.
+    /// Returns an error if that backend rejects this key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, KeyError> {
         Self::new(
             &Private::from_pkcs8(self.0.pkcs8.as_bytes())?,
@@ -145,19 +162,20 @@ impl PrivateKey {
         )
     }
 
-    /// The library that signs: the default [`Backend`], or the next one if that does not take this key.
+    /// Returns the library that signs: the default [`Backend`], or the next one if that rejects this key. A `tracing`
+    /// warning reports a key that the default rejects.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.0.backend
     }
 
-    /// The kind of this key.
+    /// Returns the algorithm of this key.
     #[must_use]
     pub fn algorithm(&self) -> KeyAlgorithm {
         self.0.public.algorithm()
     }
 
-    /// The public half, as the exchange holds it.
+    /// Returns the public half, as the exchange holds it.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.0.public.clone()
@@ -168,7 +186,7 @@ impl PrivateKey {
     /// An RSA signature of the same text differs each time, as its salt is random.
     ///
     /// # Errors
-    /// If the signing library fails, e.g. for want of random numbers.
+    /// Returns an error if the signing library fails, e.g. because it gets no random numbers.
     pub fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
         self.0
             .signing
@@ -179,9 +197,9 @@ impl PrivateKey {
             })
     }
 
-    /// The key as unencrypted PKCS#8 PEM.
+    /// Returns the key as unencrypted PKCS#8 PEM.
     ///
-    /// Whoever reads this text can trade as you. Write it only to files that no one else may read, and never to logs.
+    /// Anyone who reads this text can trade as you. Write it only to files that no one else may read, and never to logs.
     /// It is wiped from memory when dropped; copies made of it are not.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
@@ -196,19 +214,3 @@ impl fmt::Debug for PrivateKey {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(unix)]
-fn warn_if_open_to_others(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-
-    let Ok(metadata) = std::fs::metadata(path) else {
-        return;
-    };
-    if metadata.permissions().mode() & 0o077 != 0 {
-        let path = path.display();
-        tracing::warn!("other users may read the key file {path}; run `chmod 600 {path}`");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_open_to_others(_path: &Path) {}

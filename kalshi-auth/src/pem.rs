@@ -4,45 +4,89 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use zeroize::Zeroizing;
 
 use crate::KeyError;
+use crate::format::{self, Structure};
+
+/// Largest key text and key file, in bytes. An RSA key of 4096 bits with a chain of certificates has about 10 KiB.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+
+/// How many times a text may be wrapped in base64: a secret that was encoded by hand, in a store that encodes it again.
+const MAX_LAYERS: u8 = 2;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
 /// One block of a PEM text.
 pub(crate) struct Block {
+    /// The words after `BEGIN`. Empty for base64 that has no such line.
     pub(crate) label: String,
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
 
-/// The first block of `text` whose label ends in `wanted`, or else the first of all.
+/// Returns the first block of `text` whose label ends in `wanted`, or else the first of all.
 ///
 /// More tolerant than RFC 7468, as keys travel through environment variables and web forms: line breaks may be `\r\n`,
-/// written out as backslash and n, or turned into spaces, and any text may stand around the blocks.
+/// written as backslash and n, or turned into spaces; other text and quotes may surround the blocks; and the whole text,
+/// or the DER bytes alone, may be base64.
 pub(crate) fn read(text: &str, wanted: &str) -> Result<Block, KeyError> {
+    if text.len() > MAX_BYTES {
+        return Err(KeyError::TextTooLarge);
+    }
+    read_text(text, wanted, MAX_LAYERS)
+}
+
+fn read_text(text: &str, wanted: &str, layers: u8) -> Result<Block, KeyError> {
+    if let Some(error) = format::foreign(text.as_bytes()) {
+        return Err(error);
+    }
     // No character of a PEM is a backslash. The copy never grows, as growing would leave parts of it behind.
     let mut clean = Zeroizing::new(String::with_capacity(text.len() + 1));
     for line in text.split("\\n") {
         clean.extend(line.split("\\r"));
         clean.push('\n');
     }
-    let mut rest = clean.as_str();
-    let mut chosen = None;
-    while let Some(start) = rest.find(BEGIN) {
-        rest = &rest[start + BEGIN.len()..];
-        let (label, after) =
-            split_label(rest).ok_or_else(|| malformed("its BEGIN line is incomplete"))?;
-        rest = after;
-        if label.ends_with(wanted) {
-            chosen = Some((label, after));
-            break;
-        }
-        chosen = chosen.or(Some((label, after)));
+    if let Some((label, after)) = find_block(&clean, wanted)? {
+        return read_block(label, after);
     }
-    let (label, after) = chosen.ok_or(KeyError::NotPem)?;
-    let end = after
-        .find(&format!("-----END {label}-----"))
+    let bare = clean.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let bare = format::unquoted_str(bare).trim();
+    if format::is_jwk(bare) {
+        return Err(KeyError::Jwk);
+    }
+    let layers = layers.checked_sub(1).ok_or(KeyError::NotPem)?;
+    let bytes = format::decode_base64(bare.as_bytes()).ok_or(KeyError::NotPem)?;
+    if let Some(error) = format::foreign(&bytes) {
+        return Err(error);
+    }
+    if Structure::of(&bytes).is_some() {
+        return Ok(Block {
+            label: String::new(),
+            der: bytes,
+        });
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::NotPem)?;
+    read_text(text, wanted, layers)
+}
+
+/// Returns the label of the chosen block and the text after its `BEGIN` line, or `None` if there is no such line.
+fn find_block<'a>(text: &'a str, wanted: &str) -> Result<Option<(&'a str, &'a str)>, KeyError> {
+    let mut rest = text;
+    let mut first = None;
+    while let Some((_, begun)) = rest.split_once(BEGIN) {
+        let (label, after) =
+            split_label(begun).ok_or_else(|| malformed("its BEGIN line is incomplete"))?;
+        if label.ends_with(wanted) {
+            return Ok(Some((label, after)));
+        }
+        first = first.or(Some((label, after)));
+        rest = after;
+    }
+    Ok(first)
+}
+
+fn read_block(label: &str, after: &str) -> Result<Block, KeyError> {
+    let (body, _) = after
+        .split_once(&format!("-----END {label}-----"))
         .ok_or_else(|| malformed("its END line is missing"))?;
-    let body = &after[..end];
     if body.contains("Proc-Type:") {
         return Err(KeyError::UnsupportedEncryption(None));
     }
@@ -78,7 +122,7 @@ fn malformed(reason: &'static str) -> KeyError {
     }
 }
 
-/// `der` as a PEM block, in lines of 64 characters.
+/// Writes `der` as a PEM block, in lines of 64 characters.
 pub(crate) fn write(label: &str, der: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(BASE64_STANDARD.encode(der));
     // Large enough from the start, so that no copy is left behind when it grows.

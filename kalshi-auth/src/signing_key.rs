@@ -44,16 +44,39 @@ impl SigningKey {
         })
     }
 
-    /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last, accepts every key.
+    /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last, accepts every key. Warns if
+    /// the default backend rejects the key.
     pub(crate) fn preferred(private: &Private, pkcs8: &[u8]) -> (Backend, Self) {
-        let takes = |backend: &Backend| Some((*backend, Self::new(*backend, private, pkcs8).ok()?));
-        let pure = || {
+        let mut rejection = None;
+        let mut chosen = None;
+        for backend in Backend::ALL {
+            match Self::new(*backend, private, pkcs8) {
+                Ok(key) => {
+                    chosen = Some((*backend, key));
+                    break;
+                }
+                Err(error) => rejection = rejection.or(Some(error)),
+            }
+        }
+        let (backend, key) = chosen.unwrap_or_else(|| {
             (
                 Backend::RustCrypto,
                 Self::RustCrypto(Box::new(pure::Key::new(private))),
             )
-        };
-        Backend::ALL.iter().find_map(takes).unwrap_or_else(pure)
+        });
+        if let Some(KeyError::Backend {
+            backend: preferred,
+            reason,
+        }) = rejection
+        {
+            tracing::warn!(
+                ?preferred,
+                reason,
+                ?backend,
+                "the preferred library rejected this key; another one signs"
+            );
+        }
+        (backend, key)
     }
 
     /// Signs `text`. Returns `None` if the library fails.

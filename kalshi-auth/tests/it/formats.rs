@@ -318,7 +318,7 @@ fn file_troubles_are_named_with_the_path() {
     );
 
     let error = PrivateKey::from_file(text("ed25519.pem")).unwrap_err();
-    assert_refused!(error, PemInPlaceOfPath, "where the path", "use `from_pem`");
+    assert_refused!(error, KeyInPlaceOfPath, "where the path", "use `from_pem`");
 
     let binary = folder.path().join("key.der");
     std::fs::write(&binary, common::der(&text("rsa2048.pem"))).unwrap();

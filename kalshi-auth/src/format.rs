@@ -1,0 +1,169 @@
+//! Recognises what bytes hold: the kinds of DER structures, and other formats that keys come in.
+
+use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
+use rsa::pkcs8::der::asn1::AnyRef;
+use rsa::pkcs8::der::{Decode, Reader, SliceReader, Tag, Tagged};
+use zeroize::Zeroizing;
+
+use crate::KeyError;
+
+/// Shortest base64 text that is taken for encoded data. A UUID has 36 characters.
+const MIN_BASE64: usize = 40;
+/// Beginnings of the base64 of RSA keys and certificates, of Ed25519 keys, and of `-----BEGIN`.
+const BASE64_OF_KEYS: [&[u8]; 4] = [b"MII", b"MC4CAQ", b"MHICAQ", b"LS0tLS1"];
+
+/// Kind of a DER structure, by the types of its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Structure {
+    Pkcs8,
+    EncryptedPkcs8,
+    Pkcs1Private,
+    Pkcs1Public,
+    /// SubjectPublicKeyInfo.
+    Spki,
+    /// EC private key of SEC 1.
+    Sec1,
+    Certificate,
+}
+
+impl Structure {
+    /// Returns the kind of `der`, or `None` if it is damaged or something else.
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+        let outer = AnyRef::from_der(der).ok()?;
+        if outer.tag() != Tag::Sequence {
+            return None;
+        }
+        let mut reader = SliceReader::new(outer.value()).ok()?;
+        let mut tags = Vec::new();
+        // No structure of interest has more than ten elements.
+        while !reader.is_finished() && tags.len() <= 10 {
+            tags.push(AnyRef::decode(&mut reader).ok()?.tag());
+        }
+        match tags.as_slice() {
+            [Tag::Integer, Tag::Sequence, Tag::OctetString, ..] => Some(Self::Pkcs8),
+            [Tag::Integer, Tag::OctetString, ..] => Some(Self::Sec1),
+            [Tag::Integer, Tag::Integer] => Some(Self::Pkcs1Public),
+            [numbers @ .., Tag::Sequence] | numbers
+                if numbers.len() == 9 && numbers.iter().all(|tag| *tag == Tag::Integer) =>
+            {
+                Some(Self::Pkcs1Private)
+            }
+            [Tag::Sequence, Tag::OctetString] => Some(Self::EncryptedPkcs8),
+            [Tag::Sequence, Tag::BitString] => Some(Self::Spki),
+            [Tag::Sequence, Tag::Sequence, Tag::BitString] => Some(Self::Certificate),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the error that names the format of `bytes`, if it is one that has to be converted.
+pub(crate) fn foreign(bytes: &[u8]) -> Option<KeyError> {
+    if is_utf16(bytes) {
+        Some(KeyError::Utf16)
+    } else if is_pkcs12(bytes) {
+        Some(KeyError::Pkcs12)
+    } else if bytes.starts_with(b"openssh-key-v1\0") {
+        Some(KeyError::OpenSsh)
+    } else {
+        None
+    }
+}
+
+/// Reports if `bytes` are ASCII in UTF-16, with or without a byte order mark.
+fn is_utf16(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [a, b, c, d, ..] => {
+            let zeros = [*a == 0, *b == 0, *c == 0, *d == 0];
+            zeros == [true, false, true, false] || zeros == [false, true, false, true]
+        }
+        _ => false,
+    }
+}
+
+/// Reports if `bytes` begin like a PFX structure: a sequence of the version 3 and another sequence. Its lengths may be
+/// indefinite, as some programs write BER.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let [0x30, length, rest @ ..] = bytes else {
+        return false;
+    };
+    let more = match length {
+        0x81..=0x84 => usize::from(length - 0x80),
+        _ => 0,
+    };
+    rest.get(more..)
+        .is_some_and(|content| content.starts_with(&[2, 1, 3, 0x30]))
+}
+
+/// Reports if `text` is a JSON Web Key or a set of them.
+pub(crate) fn is_jwk(text: &str) -> bool {
+    text.starts_with('{') && text.contains("\"kty\"")
+}
+
+/// Decodes base64 of either alphabet, padded or not, broken into lines or not. Returns `None` if `text` is anything
+/// else, or short.
+pub(crate) fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // Both copies have their full capacity from the start, as growing would leave parts of them in memory.
+    let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
+    base64.extend(
+        text.iter()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .map(|byte| match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => *other,
+            }),
+    );
+    while base64.last() == Some(&b'=') {
+        base64.pop();
+    }
+    if base64.len() < MIN_BASE64 {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(base64.len()));
+    // The decoder's error is dropped, as it can name a character of the key.
+    BASE64_STANDARD_NO_PAD
+        .decode_vec(base64.as_slice(), &mut bytes)
+        .ok()?;
+    Some(bytes)
+}
+
+/// Reports if `text`, which should be something short such as a path or a key id, is a key or a piece of one.
+pub(crate) fn is_key(text: &[u8]) -> bool {
+    if text.len() > 255
+        || text.starts_with(b"{")
+        || contains(text, b"-----BEGIN")
+        || contains(text, b"PRIVATE KEY")
+    {
+        return true;
+    }
+    let text = unquoted(text.trim_ascii());
+    text.len() >= MIN_BASE64
+        && text.iter().all(|byte| is_base64(*byte))
+        && (BASE64_OF_KEYS.iter().any(|start| text.starts_with(start))
+            || decode_base64(text)
+                .is_some_and(|bytes| foreign(&bytes).is_some() || Structure::of(&bytes).is_some()))
+}
+
+/// Reports if `byte` occurs in base64 of either alphabet.
+pub(crate) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// Removes the quotes that some readers of env files leave around a value.
+pub(crate) fn unquoted(text: &[u8]) -> &[u8] {
+    match text {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        _ => text,
+    }
+}
+
+/// [`unquoted`] of a string.
+pub(crate) fn unquoted_str(text: &str) -> &str {
+    let strip = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    strip('"').or_else(|| strip('\'')).unwrap_or(text)
+}

@@ -1,0 +1,148 @@
+//! Reads key files: bounded in size and time, and without showing a key that stands where the path should be.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::pem::MAX_BYTES;
+use crate::{KeyError, format};
+
+/// Time to open and read a key file. A pipe may have no writer, and a network file system may not respond.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Endings of the names of key files.
+const EXTENSIONS: [&str; 8] = ["pem", "key", "txt", "der", "p8", "pk8", "p12", "pfx"];
+
+type Contents = (Zeroizing<Vec<u8>>, Metadata);
+
+/// Reads the file at `path`. Warns if other users may read it.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    if cannot_be_path(path) {
+        return Err(KeyError::KeyInPlaceOfPath);
+    }
+    let (bytes, metadata) = read_in_time(path)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(KeyError::FileTooLarge { path: shown(path) });
+    }
+    warn_if_open_to_others(path, &metadata);
+    Ok(bytes)
+}
+
+/// Opens and reads in a thread, as either may block forever. After the timeout the thread is left behind; it ends, and
+/// wipes what it read, when the file responds.
+fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let owned = path.to_owned();
+    let spawned = std::thread::Builder::new()
+        .name("read-key-file".to_owned())
+        .spawn(move || {
+            let contents = open_and_read(&owned);
+            drop(Zeroizing::new(owned.into_os_string().into_encoded_bytes()));
+            // An error means that nobody waits any longer.
+            drop(sender.send(contents));
+        });
+    let contents = match spawned {
+        Ok(_) => receiver.recv_timeout(READ_TIMEOUT),
+        Err(error) => Ok(Err(error)),
+    };
+    match contents {
+        Ok(Ok(contents)) => Ok(contents),
+        Ok(Err(source)) => Err(unreadable(path, source)),
+        Err(RecvTimeoutError::Timeout) => Err(KeyError::FileTimedOut { path: shown(path) }),
+        Err(RecvTimeoutError::Disconnected) => Err(unreadable(
+            path,
+            io::Error::other("the reading thread stopped"),
+        )),
+    }
+}
+
+fn open_and_read(path: &Path) -> io::Result<Contents> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    // One byte more than allowed shows that the file is too large. The buffer never grows, as growing would leave parts
+    // of the key in memory.
+    let mut bytes = Zeroizing::new(vec![0; MAX_BYTES + 1]);
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok((bytes, metadata))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> KeyError {
+    if may_be_key(path) {
+        return KeyError::KeyInPlaceOfPath;
+    }
+    let path = shown(path);
+    match source.kind() {
+        io::ErrorKind::NotFound => KeyError::FileNotFound { path, source },
+        _ => KeyError::FileUnreadable { path, source },
+    }
+}
+
+/// Reports if `path` is certainly no sensible path: a key, over 255 bytes long, or with line breaks in it.
+fn cannot_be_path(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().any(u8::is_ascii_control) || format::is_key(bytes)
+}
+
+/// Reports if `path`, where there is no readable file, may be a secret in base64 or hexadecimal. Slashes and letters
+/// alone do not tell paths from base64, so a file is looked for first.
+fn may_be_key(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if !bytes.iter().all(|byte| format::is_base64(*byte)) {
+        return false;
+    }
+    let longest = bytes.split(|byte| *byte == b'/').map(<[u8]>::len).max();
+    let mixed = bytes.iter().any(u8::is_ascii_uppercase)
+        && bytes.iter().any(u8::is_ascii_lowercase)
+        && bytes.iter().any(u8::is_ascii_digit);
+    bytes.len() >= 32 && (mixed || longest >= Some(32))
+}
+
+/// Returns `path` if an error may show it: if it has the form of a path. A passphrase or a key id has not.
+pub(crate) fn shown(path: &Path) -> Option<PathBuf> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let anchored = path.is_absolute()
+        || [&b"./"[..], b"../", b"~/", b".\\", b"..\\"]
+            .iter()
+            .any(|start| bytes.starts_with(start));
+    let named = path.extension().is_some_and(|extension| {
+        EXTENSIONS
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    });
+    ((anchored || named) && !may_be_key(path)).then(|| path.to_owned())
+}
+
+/// Describes `path` in an error.
+pub(crate) fn at(path: Option<&PathBuf>) -> String {
+    match path {
+        Some(path) => path.display().to_string(),
+        None => "the given path (not shown, as it may be a secret)".to_owned(),
+    }
+}
+
+/// Warns if users other than the owner may read a regular file. `metadata` is that of the open file.
+#[cfg(unix)]
+fn warn_if_open_to_others(path: &Path, metadata: &Metadata) {
+    use std::os::unix::fs::PermissionsExt;
+
+    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!("other users may read the key file {path}; run `chmod 600 {path}`");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_others(_path: &Path, _metadata: &Metadata) {}
