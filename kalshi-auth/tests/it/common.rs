@@ -1,9 +1,13 @@
 //! Helpers shared by the test modules.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_auth::{PrivateKey, PublicKey};
+use tracing::field::{Field, Visit};
+use tracing::span;
 
 pub(crate) const PASSPHRASE: &str = "correct horse";
 pub(crate) const KEY_ID: &str = "3f1c6a2e-key-id-of-the-tests";
@@ -35,7 +39,7 @@ pub(crate) fn public(name: &str) -> PublicKey {
 pub(crate) fn der(pem: &str) -> Vec<u8> {
     let body: String = pem
         .lines()
-        .filter(|line| !line.starts_with("-----"))
+        .filter(|line| !line.starts_with("-----") && !line.contains(':'))
         .collect();
     BASE64_STANDARD.decode(body).unwrap()
 }
@@ -49,4 +53,43 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// Encodes `der` as PEM with any label.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        BASE64_STANDARD.encode(der)
+    )
+}
+
+/// Runs `action`, and returns its result and the fields of all warnings that it logged, messages included.
+pub(crate) fn warnings<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+    impl Visit for Log {
+        fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        }
+    }
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            event.record(&mut self.clone());
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    let log = Log::default();
+    let result = tracing::subscriber::with_default(log.clone(), action);
+    let logged = log.0.lock().unwrap().clone();
+    (result, logged)
 }

@@ -77,6 +77,43 @@ async fn every_way_of_giving_the_key_in_the_environment_works() {
     }
 }
 
+/// Some readers of env files keep the quotes.
+#[tokio::test]
+async fn quotes_of_env_files_are_removed() {
+    let file = path("ed25519.pem");
+    let file = file.to_str().unwrap();
+    let pem = text("ed25519.pem");
+    for quote in ['"', '\''] {
+        let quoted = |value: &str| format!("{quote}{value}{quote}");
+        let id = quoted(KEY_ID);
+        for (name, value) in [
+            ("KALSHI_PRIVATE_KEY", quoted(&pem)),
+            ("KALSHI_PRIVATE_KEY", quoted(&pem.replace('\n', "\\n"))),
+            ("KALSHI_PRIVATE_KEY_PATH", quoted(file)),
+        ] {
+            let credentials = lookup(
+                "KALSHI_",
+                &[("KALSHI_API_KEY_ID", id.as_str()), (name, &value)],
+            )
+            .unwrap();
+            assert_eq!(credentials.key_id(), KEY_ID);
+            let signature = signature_of(&credentials).await;
+            assert!(public("ed25519.pub.pem").verify(&signed_text(), &signature));
+        }
+        let empty = [
+            ("KALSHI_API_KEY_ID", quoted("")),
+            ("KALSHI_PRIVATE_KEY", pem.clone()),
+        ];
+        let empty = empty
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        assert!(matches!(
+            lookup("KALSHI_", &empty),
+            Err(CredentialsError::EmptyKeyId)
+        ));
+    }
+}
+
 #[test]
 fn demo_variables_are_apart() {
     let pem = text("ed25519.pem");

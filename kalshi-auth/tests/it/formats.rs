@@ -367,43 +367,14 @@ fn public_keys_are_refused_with_their_own_words() {
 #[cfg(unix)]
 #[test]
 fn a_key_file_open_to_others_is_warned_about() {
-    use std::fmt::Debug;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::{Arc, Mutex};
-    use tracing::field::{Field, Visit};
-    use tracing::span;
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<String>>>);
-    impl Visit for Log {
-        fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
-            self.0.lock().unwrap().push(format!("{value:?}"));
-        }
-    }
-    impl tracing::Subscriber for Log {
-        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-            *metadata.level() == tracing::Level::WARN
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn event(&self, event: &tracing::Event<'_>) {
-            event.record(&mut self.clone());
-        }
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
-    }
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
     std::fs::write(&file, text("ed25519.pem")).unwrap();
     let warnings = |mode| {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        let log = Log::default();
-        tracing::subscriber::with_default(log.clone(), || PrivateKey::from_file(&file).unwrap());
-        log.0.lock().unwrap().clone()
+        common::warnings(|| PrivateKey::from_file(&file).unwrap()).1
     };
     for open in [0o644, 0o640, 0o604, 0o660] {
         let warned = warnings(open);

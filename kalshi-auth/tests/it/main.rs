@@ -3,7 +3,11 @@
 
 mod common;
 mod credentials;
+mod encodings;
 mod formats;
+mod key_checks;
+#[cfg(unix)]
+mod key_files;
 mod middleware;
 mod properties;
 mod secrets;

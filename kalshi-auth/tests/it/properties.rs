@@ -1,17 +1,15 @@
 //! Properties of every input: the signing text excludes the query, and no key text makes a parser panic.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use kalshi_auth::{PrivateKey, PublicKey, signing_text};
+use kalshi_auth::{Credentials, PrivateKey, PublicKey, signing_text};
 use proptest::prelude::*;
+use rsa::pkcs8::der::Encode;
+use rsa::pkcs8::pkcs5::pbes2::{
+    EncryptionScheme, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, ScryptParams,
+};
+use rsa::pkcs8::{EncryptedPrivateKeyInfo, pkcs5};
 
-use crate::common::{self, der, text};
-
-fn pem(label: &str, der: &[u8]) -> String {
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        BASE64_STANDARD.encode(der)
-    )
-}
+use crate::common::{self, der, pem, text};
 
 /// `original` with some bytes changed, and perhaps cut off.
 fn mutated(
@@ -99,6 +97,92 @@ proptest! {
             let changed = String::from_iter(characters);
             let _ = PrivateKey::from_pem(&changed);
             let _ = PublicKey::from_pem(&changed);
+        }
+    }
+}
+
+/// An Ed25519 key, encrypted with parameters that cost next to nothing.
+fn cheaply_encrypted(kdf: Kdf<'_>, passphrase: &str) -> Vec<u8> {
+    let parameters = Parameters {
+        kdf,
+        encryption: EncryptionScheme::Aes128Cbc { iv: &[7; 16] },
+    };
+    let encrypted = parameters
+        .encrypt(passphrase, &der(&text("ed25519.pem")))
+        .unwrap();
+    let info = EncryptedPrivateKeyInfo {
+        encryption_algorithm: pkcs5::EncryptionScheme::Pbes2(parameters),
+        encrypted_data: &encrypted,
+    };
+    info.to_der().unwrap()
+}
+
+proptest! {
+    /// As the fuzz targets `pem` and `der`.
+    #[test]
+    fn any_pem_and_der_is_read_or_refused_with_any_passphrase(
+        text in "[ -~\n]{0,200}",
+        passphrase in ".{0,40}",
+        der in prop::collection::vec(any::<u8>(), 0..300),
+        label in "(RSA |EC |ENCRYPTED |OPENSSH |)(PRIVATE|PUBLIC) KEY",
+    ) {
+        let base64 = BASE64_STANDARD.encode(&der);
+        let text_in_base64 = BASE64_STANDARD.encode(&text);
+        for text in [&text, &text_in_base64, &base64, &pem(&label, &der), &pem(&label, text.as_bytes())] {
+            let _ = PrivateKey::from_pem_with_passphrase(text, &passphrase);
+            let _ = PrivateKey::from_pem(text);
+            let _ = PublicKey::from_pem(text);
+        }
+    }
+
+    #[test]
+    fn changed_encrypted_keys_are_read_or_refused(
+        changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+        passphrase in ".{0,20}",
+        right: bool,
+        label in "(ENCRYPTED |RSA |)PRIVATE KEY",
+    ) {
+        let given = if right { passphrase.clone() } else { format!("{passphrase}x") };
+        let scrypt = Kdf::Scrypt(ScryptParams {
+            salt: b"saltsalt",
+            cost_parameter: 2,
+            block_size: 1,
+            parallelization: 1,
+            key_length: Some(16),
+        });
+        let pbkdf2 = Kdf::Pbkdf2(Pbkdf2Params {
+            salt: b"saltsalt",
+            iteration_count: 3,
+            key_length: None,
+            prf: Pbkdf2Prf::HmacWithSha256,
+        });
+        for kdf in [scrypt, pbkdf2] {
+            let changed = mutated(cheaply_encrypted(kdf, &passphrase), &changes, cut);
+            let result = PrivateKey::from_pem_with_passphrase(&pem(&label, &changed), &given);
+            if changes.is_empty() && cut.is_none() {
+                prop_assert_eq!(result.is_ok(), right);
+            }
+            let _ = PrivateKey::from_pem_with_passphrase(&BASE64_STANDARD.encode(&changed), &given);
+            let _ = PublicKey::from_pem(&pem(&label, &changed));
+        }
+    }
+
+    #[test]
+    fn any_value_in_any_variable_is_read_or_refused(
+        id in ".{0,80}",
+        key in ".{0,80}",
+        path in "[^/]{0,80}",
+        passphrase in ".{0,20}",
+    ) {
+        for skipped in ["PRIVATE_KEY", "PRIVATE_KEY_PATH"] {
+            let _ = Credentials::from_lookup("", |name| match name {
+                name if name == skipped => None,
+                "API_KEY_ID" => Some((&id).into()),
+                "PRIVATE_KEY" => Some((&key).into()),
+                "PRIVATE_KEY_PATH" => Some((&path).into()),
+                _ => Some((&passphrase).into()),
+            });
         }
     }
 }
