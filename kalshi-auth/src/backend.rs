@@ -7,8 +7,8 @@ pub enum Backend {
     /// AWS-LC, through `aws-lc-rs` (feature `aws-lc-rs`, on by default).
     #[cfg(feature = "aws-lc-rs")]
     AwsLcRs,
-    /// `ring` (feature `ring`). It does not wipe keys from memory when they are dropped, and rejects RSA keys of
-    /// unusual sizes; `RustCrypto` signs with those.
+    /// `ring` (feature `ring`). It does not wipe keys from memory when they are dropped. It rejects RSA keys of
+    /// unusual sizes and with small exponents; `RustCrypto` signs with those.
     #[cfg(feature = "ring")]
     Ring,
     /// The `rsa` and `ed25519-dalek` crates: pure Rust, always available, slower. RSA is blinded against timing attacks.

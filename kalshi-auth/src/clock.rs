@@ -1,19 +1,19 @@
-//! Where a request's timestamp comes from.
+//! Sources of the timestamps of requests.
 
 use std::fmt::Debug;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ClockError;
 
-/// A source of the time that requests are stamped with.
+/// Source of the timestamps of requests.
 ///
-/// The exchange refuses a stamp too far from its own time, with the same 401 as a bad signature. A clock that is
-/// corrected from the exchange's answers can implement this trait with an atomic offset, as `now_ms` takes `&self`.
+/// The exchange rejects a timestamp too far from its own time, with the same 401 as a bad signature. A clock that is
+/// corrected from the exchange's responses can implement this trait with an atomic offset, as `now_ms` takes `&self`.
 pub trait Clock: Send + Sync + Debug {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the time in milliseconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// If the time is not known or cannot be right.
+    /// Returns an error if the time is unknown or cannot be right.
     fn now_ms(&self) -> Result<u64, ClockError>;
 }
 
@@ -30,7 +30,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that always tells the same time, in milliseconds since 1970. For tests.
+/// Clock that always returns the same time, in milliseconds since 1970. For tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedClock(pub u64);
 

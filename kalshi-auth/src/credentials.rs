@@ -1,4 +1,4 @@
-//! An API key: its id together with what signs for it.
+//! Credentials: the id of an API key and its signer.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What can go wrong, each with what to do about it.
+//! Errors. Each message says what failed and what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use crate::{Backend, encryption, key_file, pem};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A key that could not be read or made.
+/// Error of reading or generating a key.
 ///
 /// No message holds any part of the key or of its passphrase.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no `-----BEGIN ...-----` line.
+    /// The text has no `-----BEGIN ...-----` line.
     #[error(
         "this is not a PEM key: it has no `-----BEGIN ...-----` line; give the whole text of the key file, \
          or the file's path where a path is asked for"
@@ -25,7 +25,7 @@ pub enum KeyError {
     /// The PEM begins but is cut off or garbled.
     #[error("the PEM is damaged: {reason}; copy the key file again, whole and unchanged")]
     Malformed {
-        /// What is wrong with it.
+        /// The part that is wrong.
         reason: &'static str,
         /// The decoder's own error, if it had one.
         source: Option<Source>,
@@ -94,7 +94,7 @@ pub enum KeyError {
         "this RSA key has {bits} bits, and fewer than 2048 are not safe; create a key of 2048 to 4096 bits"
     )]
     TooShort {
-        /// Its size.
+        /// Size of the modulus.
         bits: usize,
     },
     /// An RSA key of more than 4096 bits.
@@ -102,7 +102,7 @@ pub enum KeyError {
         "this RSA key has {bits} bits, and more than 4096 are not supported; create a key of 2048 to 4096 bits"
     )]
     TooLong {
-        /// Its size.
+        /// Size of the modulus.
         bits: usize,
     },
     /// An RSA key whose public exponent is even, below 3 or over 33 bits.
@@ -215,9 +215,9 @@ pub enum KeyError {
         /// Path as given, or `None` if it does not have the form of a path and may be a secret.
         path: Option<PathBuf>,
     },
-    /// The signing library does not take this key.
+    /// The signing library rejected this key.
     #[error(
-        "{backend:?} does not take this key ({reason}); sign with another backend (`PrivateKey::with_backend`)"
+        "{backend:?} rejected this key ({reason}); sign with another backend (`PrivateKey::with_backend`)"
     )]
     Backend {
         /// The library.
@@ -225,8 +225,8 @@ pub enum KeyError {
         /// Its reason, in its own words.
         reason: String,
     },
-    /// No key could be made.
-    #[error("no key could be made; check that the system's random number generator works")]
+    /// No key could be generated.
+    #[error("no key could be generated; check that the system's random number generator works")]
     Generate(#[source] Source),
 }
 
@@ -252,7 +252,7 @@ impl SignError {
     }
 }
 
-/// Credentials that are missing, doubled or unusable.
+/// Error of credentials that are missing, ambiguous or unusable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -308,12 +308,12 @@ pub enum CredentialsError {
     Key {
         /// The variable's name.
         variable: String,
-        /// What is wrong with the key.
+        /// Error of the key.
         source: KeyError,
     },
 }
 
-/// The time is not known.
+/// The time is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockError {
@@ -325,7 +325,7 @@ pub enum ClockError {
     Other(#[source] Source),
 }
 
-/// Why [`SigningMiddleware`](crate::SigningMiddleware) did not send a request.
+/// Reason for which [`SigningMiddleware`](crate::SigningMiddleware) did not send a request.
 ///
 /// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningError>()`.
 #[derive(Debug, thiserror::Error)]
@@ -341,46 +341,46 @@ pub enum SigningError {
         /// The origin of the request.
         found: String,
     },
-    /// The time is not known.
-    #[error("the request could not be stamped")]
+    /// The time is unknown.
+    #[error("the request has no timestamp")]
     Clock(#[from] ClockError),
     /// No signature was made.
     #[error("the request could not be signed")]
     Sign(#[from] SignError),
 }
 
-/// Why [`Verifier`](crate::Verifier) refused a request.
+/// Reason for which [`Verifier`](crate::Verifier) rejected a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// A header is not there.
+    /// A header is missing.
     #[error("the header {0} is missing; send all three access headers")]
     MissingHeader(HeaderName),
-    /// A header is there more than once.
+    /// A header occurs more than once.
     #[error(
-        "the header {0} is there more than once; replace it when signing again, do not add to it"
+        "the header {0} occurs more than once; replace it when signing again, do not append to it"
     )]
     DuplicateHeader(HeaderName),
-    /// The key id is another than the verifier's.
+    /// The key id is not that of the verifier.
     #[error(
-        "the key id is not known here; check that key and host belong together (demo keys work on demo only)"
+        "the key id is unknown here; check that key and host belong together (demo keys work on demo only)"
     )]
     UnknownKeyId,
-    /// The timestamp is no whole number.
-    #[error("the timestamp is no whole number; send milliseconds since 1970")]
+    /// The timestamp is not a whole number.
+    #[error("the timestamp is not a whole number; send milliseconds since 1970")]
     InvalidTimestamp,
     /// The timestamp would be right if it were in seconds.
     #[error("the timestamp counts seconds; send milliseconds since 1970")]
     TimestampInSeconds,
     /// The timestamp is too old or too new.
     #[error(
-        "the timestamp is {by_ms} ms too {}; synchronise the clock and sign each attempt afresh",
+        "the timestamp is {by_ms} ms too {}; synchronise the clock and sign each attempt again",
         if *.ahead { "new" } else { "old" }
     )]
     OutsideWindow {
-        /// By how many milliseconds it misses the window.
+        /// Distance from the window in milliseconds.
         by_ms: u64,
-        /// Whether it lies after the window.
+        /// `true` if the timestamp lies after the window.
         ahead: bool,
     },
     /// The signature is not base64.
@@ -389,12 +389,12 @@ pub enum VerifyError {
     /// The signature does not match.
     #[error("the signature does not match the request{}", hint_text(.hint.as_ref()))]
     SignatureMismatch {
-        /// What was signed instead, if that could be told.
+        /// The text that was signed instead, if it is one of the usual wrong ones.
         hint: Option<MismatchHint>,
     },
 }
 
-/// What a signature that does not match was made over instead.
+/// Text that a signature that does not match covers instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MismatchHint {

@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Names the API key: `KALSHI-ACCESS-KEY`.
+/// Header with the API key's id: `KALSHI-ACCESS-KEY`.
 pub const ACCESS_KEY: HeaderName = HeaderName::from_static("kalshi-access-key");
-/// Carries the signature in base64: `KALSHI-ACCESS-SIGNATURE`.
+/// Header with the signature in base64: `KALSHI-ACCESS-SIGNATURE`.
 pub const ACCESS_SIGNATURE: HeaderName = HeaderName::from_static("kalshi-access-signature");
-/// Carries the time of signing in milliseconds since 1970: `KALSHI-ACCESS-TIMESTAMP`.
+/// Header with the time of signing in milliseconds since 1970: `KALSHI-ACCESS-TIMESTAMP`.
 pub const ACCESS_TIMESTAMP: HeaderName = HeaderName::from_static("kalshi-access-timestamp");
 
 /// The three headers of one signed request, good for one method, path and timestamp.
@@ -23,7 +23,7 @@ pub struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Puts the headers into `map`, in place of any that are there.
+    /// Puts the headers into `map`, and replaces those that exist.
     pub fn insert_into(self, map: &mut HeaderMap) {
         map.insert(ACCESS_KEY, self.key);
         map.insert(ACCESS_TIMESTAMP, self.timestamp);

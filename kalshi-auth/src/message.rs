@@ -1,10 +1,10 @@
-//! The text a request's signature covers.
+//! The text that a request's signature covers.
 
-/// The text to sign for one request: `timestamp_ms`, then `method` in upper case, then `path`, with nothing between them.
+/// Returns the text to sign for one request: `timestamp_ms`, then `method` in upper case, then `path`, with nothing between them.
 ///
 /// `path` is the path of the URL exactly as it is sent, percent-encoding untouched and with its prefix
-/// (`/trade-api/v2/...`). Anything from the first `?` or `#` on is left out: the exchange answers 401 to a
-/// signature that covers the query.
+/// (`/trade-api/v2/...`). Anything from the first `?` or `#` on is left out: the exchange responds with
+/// 401 to a signature that covers the query.
 ///
 /// ```
 /// let text = kalshi_auth::signing_text(1_700_000_000_000, "get", "/trade-api/v2/markets?limit=5");
@@ -16,7 +16,7 @@ pub fn signing_text(timestamp_ms: u64, method: &str, path: &str) -> String {
     text_of_whole(timestamp_ms, method, &path[..end])
 }
 
-/// [`signing_text`] of a path that is taken whole, whatever it holds.
+/// [`signing_text`] of the whole path, with its query.
 pub(crate) fn text_of_whole(timestamp_ms: u64, method: &str, path: &str) -> String {
     format!("{timestamp_ms}{}{path}", method.to_ascii_uppercase())
 }

@@ -10,19 +10,19 @@ use crate::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, Credentials, SigningError, SystemClock,
 };
 
-/// Marks a request that goes out unsigned, for operations that need no API key: put it into the request's extensions.
+/// Marks a request that is sent unsigned, for operations that need no API key: put it into the request's extensions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unsigned;
 
-/// Moves the time of one request's signature by so many milliseconds, for a clock that is known to be off: put it into the
-/// request's extensions.
+/// Offset in milliseconds that is added to the timestamp of one request, for a clock that is known to be off: put it into
+/// the request's extensions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClockOffset(pub i64);
 
 /// Signs every request to one origin and stops requests to any other.
 ///
-/// Each time a request passes through it is stamped and signed afresh. Add it after (that is, inside) a retrying
-/// middleware, so that every attempt has its own timestamp. The path is signed exactly as the request's URL has it.
+/// Each attempt of a request gets its own timestamp and signature. For that, add this after (that is, inside) a retrying
+/// middleware. The path is signed exactly as the request's URL has it.
 ///
 /// Turn redirects off in the `reqwest::Client` below (`redirect(Policy::none())`). `reqwest` follows redirects beneath
 /// the middleware: it would send the headers on to another host, and the signature does not fit the new path anyway.
@@ -48,7 +48,7 @@ pub struct SigningMiddleware {
 }
 
 impl SigningMiddleware {
-    /// Signs requests to the scheme, host and port of `origin`; the rest of that URL plays no part.
+    /// Signs requests to the scheme, host and port of `origin`. The rest of that URL is ignored.
     #[must_use]
     pub fn new(credentials: Credentials, origin: &Url) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl SigningMiddleware {
         }
     }
 
-    /// Stamps requests with `clock` instead of the [`SystemClock`].
+    /// Takes timestamps from `clock` instead of the [`SystemClock`].
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -94,7 +94,7 @@ impl SigningMiddleware {
     }
 }
 
-/// Whether both URLs name the same scheme, host and port. Compared in place: `Url::origin` copies the host.
+/// Reports if both URLs have the same scheme, host and port. Compared in place: `Url::origin` copies the host.
 fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme()
         && a.host() == b.host()

@@ -13,7 +13,7 @@ use rsa::traits::PublicKeyParts;
 use crate::der::Public;
 use crate::{KeyAlgorithm, KeyError, pem};
 
-/// Bytes of a SHA-256 digest, which is also the length of the salt that is usual.
+/// Length of a SHA-256 digest in bytes, which is also the usual length of the salt.
 const DIGEST: usize = 32;
 
 /// The public half of an API key.
@@ -37,21 +37,22 @@ impl PublicKey {
         Ok(Self { key, pem })
     }
 
-    /// Reads a public key from PEM: SubjectPublicKeyInfo (`PUBLIC KEY`), or PKCS#1 for RSA (`RSA PUBLIC KEY`).
+    /// Reads a public key from PEM: SubjectPublicKeyInfo, or PKCS#1 for RSA, under either label (`PUBLIC KEY`,
+    /// `RSA PUBLIC KEY`). The PEM may be encoded in base64, and may have at most 64 KiB.
     ///
     /// # Errors
-    /// If `pem` holds no usable public key.
+    /// Returns an error if `pem` holds no usable public key. The error names what it holds instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         Self::new(Public::from_pem(pem)?)
     }
 
-    /// The key as PEM, SubjectPublicKeyInfo: the form in which the exchange takes it.
+    /// Encodes the key as PEM, SubjectPublicKeyInfo: the form in which the exchange accepts it.
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// The kind of this key.
+    /// Returns the algorithm of this key.
     #[must_use]
     pub fn algorithm(&self) -> KeyAlgorithm {
         match self.key {
@@ -60,7 +61,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether `signature` was made over `text` with the private half.
+    /// Reports if `signature` was made over `text` with the private half.
     ///
     /// RSA-PSS signatures may have a salt of any length, as the exchange accepts them too.
     #[must_use]
@@ -94,8 +95,8 @@ fn verify_pss(key: &RsaPublicKey, text: &[u8], signature: &[u8]) -> bool {
         || salt_length(key, signature).is_some_and(|length| length != DIGEST && matches(length))
 }
 
-/// The length of the salt inside a signature. It only says what to try: `pss::VerifyingKey`, which wants to know it
-/// beforehand, decides.
+/// Returns the length of the salt inside a signature. `pss::VerifyingKey`, which needs the length beforehand, decides if
+/// the signature is right.
 fn salt_length(key: &RsaPublicKey, signature: &[u8]) -> Option<usize> {
     let number = rsa::BigUint::from_bytes_be(signature);
     if signature.len() != key.size() || number >= *key.n() {

@@ -1,27 +1,27 @@
-//! A finished signature.
+//! Signatures.
 
 use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-/// The bytes of a signature. `Debug` shows only how many there are.
+/// Bytes of a signature. `Debug` shows only their number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature(Vec<u8>);
 
 impl Signature {
-    /// A signature made elsewhere, e.g. by a key management service. For an RSA key these are the bytes of the
+    /// Wraps a signature made elsewhere, e.g. by a key management service. For an RSA key these are the bytes of the
     /// RSASSA-PSS signature, for an Ed25519 key the 64 bytes `R || S`.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The raw bytes.
+    /// Returns the raw bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Standard base64 with padding, as the `KALSHI-ACCESS-SIGNATURE` header carries it.
+    /// Encodes the signature in standard base64 with padding, as the `KALSHI-ACCESS-SIGNATURE` header carries it.
     #[must_use]
     pub fn to_base64(&self) -> String {
         BASE64_STANDARD.encode(&self.0)

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use crate::{PrivateKey, SignError, Signature};
 
-/// Something that signs requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
+/// Signer of requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
 ///
 /// An RSA signer makes RSASSA-PSS signatures with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes; an Ed25519
 /// signer makes plain Ed25519 signatures. Both sign `text` itself, not a digest of it.
@@ -28,7 +28,7 @@ pub trait Signer: Send + Sync + 'static {
     /// Signs `text`.
     ///
     /// # Errors
-    /// If no signature could be made. The request is then not sent.
+    /// Returns an error if no signature could be made. The request is then not sent.
     fn sign(&self, text: &[u8]) -> impl Future<Output = Result<Signature, SignError>> + Send;
 }
 

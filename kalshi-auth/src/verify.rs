@@ -19,7 +19,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier that accepts timestamps up to 5 s off. The exchange publishes no figure for its own tolerance.
+    /// Creates a verifier that accepts timestamps up to 5 s off. The exchange publishes no figure for its own tolerance.
     pub fn new(key_id: impl Into<String>, key: PublicKey) -> Self {
         Self {
             key_id: key_id.into(),
@@ -40,8 +40,8 @@ impl Verifier {
     /// `path` is the path as received; a query may follow it.
     ///
     /// # Errors
-    /// Says what is wrong with the first header that is wrong. If the signature does not match, it is tried over the
-    /// usual wrong texts, to tell them apart.
+    /// Returns an error that names the first wrong header. If the signature does not match, it is compared with the usual
+    /// wrong texts, and the error says which of them it covers.
     pub fn verify(
         &self,
         headers: &HeaderMap,
@@ -81,7 +81,7 @@ impl Verifier {
         let excess = |stamp: u64| now_ms.abs_diff(stamp).saturating_sub(self.tolerance_ms);
         match excess(timestamp_ms) {
             0 => Ok(()),
-            // A stamp in whole seconds may be up to one second old.
+            // A timestamp in whole seconds may be up to one second old.
             _ if excess(timestamp_ms.saturating_mul(1000)) <= 1000 => {
                 Err(VerifyError::TimestampInSeconds)
             }
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-/// The value of a header that must be there once.
+/// Returns the value of a header that must occur once.
 fn one(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
     let mut values = headers.get_all(&name).iter();
     match (values.next(), values.next()) {
