@@ -196,7 +196,7 @@ fn header_of_key_id(key_id: &str) -> Result<HeaderValue, CredentialsError> {
         return Err(CredentialsError::EmptyKeyId);
     }
     // A key must not be sent to anyone, not even to the exchange.
-    if format::is_key(key_id.as_bytes()) {
+    if format::is_key_or_piece(key_id.as_bytes()) {
         return Err(CredentialsError::KeyInPlaceOfKeyId);
     }
     // Stricter than `HeaderValue`: HTTP trims outer spaces on the way, and the exchange would see another id.

@@ -133,7 +133,7 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
     if text.len() > 255
         || text.starts_with(b"{")
         || contains(text, b"-----BEGIN")
-        || contains(text, b"PRIVATE KEY")
+        || contains(text, b"PRIVATE KEY--")
     {
         return true;
     }
@@ -143,6 +143,13 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
         && (BASE64_OF_KEYS.iter().any(|start| text.starts_with(start))
             || decode_base64(text)
                 .is_some_and(|bytes| foreign(&bytes).is_some() || Structure::of(&bytes).is_some()))
+}
+
+/// Reports if `text`, which should be a key id, is a key, a line of one, or a bare seed in base64 or hexadecimal. Key ids
+/// are UUIDs.
+pub(crate) fn is_key_or_piece(text: &[u8]) -> bool {
+    let encoded = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    is_key(text) || (text.len() >= MIN_BASE64 && text.iter().all(encoded))
 }
 
 /// Reports if `byte` occurs in base64 of either alphabet.

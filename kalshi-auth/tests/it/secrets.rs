@@ -269,9 +269,20 @@ fn values_of_wrong_variables_are_hidden() {
 #[test]
 fn a_key_in_place_of_its_id_is_rejected() {
     let key = private("ed25519.pem");
+    let seed = &common::der(&text("ed25519.pem"))[16..];
+    let seed_in_base64 = BASE64_STANDARD.encode(seed);
+    let seed_in_hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    for seed in [seed_in_base64, seed_in_hex] {
+        let error = Credentials::new(seed, key.clone()).unwrap_err();
+        assert!(matches!(error, CredentialsError::KeyInPlaceOfKeyId));
+    }
     for name in PRIVATE {
         let (pem, der) = (text(name), common::der(&text(name)));
         for value in [
+            pem.lines()
+                .find(|line| line.len() >= 40 && !line.contains('-'))
+                .unwrap()
+                .to_owned(),
             pem.replace('\n', "\\n"),
             pem.replace('\n', ""),
             BASE64_STANDARD.encode(&pem),
