@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::signer::DynSigner;
 use crate::{
-    CredentialsError, KeyError, PrivateKey, SignError, SignedHeaders, Signer, format, signing_text,
+    CredentialsError, KeyError, PrivateKey, SignedHeaders, Signer, SignerError, format,
+    signing_text,
 };
 
 /// An API key: its id together with the private key, or another [`Signer`], that signs for it.
@@ -161,14 +162,14 @@ impl Credentials {
         timestamp_ms: u64,
         method: &str,
         path: &str,
-    ) -> Result<SignedHeaders, SignError> {
+    ) -> Result<SignedHeaders, SignerError> {
         let text = signing_text(timestamp_ms, method, path);
         let signature = match &self.signer {
             Kind::Local(key) => key.sign(text.as_bytes())?,
             Kind::Custom(signer) => signer.sign_boxed(text.as_bytes()).await?,
         };
         let mut signature =
-            HeaderValue::from_str(&signature.to_base64()).map_err(SignError::signer)?;
+            HeaderValue::from_str(&signature.to_base64()).map_err(SignerError::signer)?;
         signature.set_sensitive(true);
         Ok(SignedHeaders {
             key: self.key_header.clone(),

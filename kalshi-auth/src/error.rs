@@ -233,7 +233,7 @@ pub enum KeyError {
 /// No signature was made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SignError {
+pub enum SignerError {
     /// The signing library failed.
     #[error("{backend:?} could not sign; check that the system's random number generator works")]
     Backend {
@@ -245,7 +245,7 @@ pub enum SignError {
     Signer(#[source] Source),
 }
 
-impl SignError {
+impl SignerError {
     /// Wraps the error of a [`Signer`](crate::Signer) of your own. It must not show secrets.
     pub fn signer(source: impl Into<Source>) -> Self {
         Self::Signer(source.into())
@@ -327,10 +327,10 @@ pub enum ClockError {
 
 /// Reason for which [`SigningMiddleware`](crate::SigningMiddleware) did not send a request.
 ///
-/// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningError>()`.
+/// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningMiddlewareError>()`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SigningError {
+pub enum SigningMiddlewareError {
     /// The request goes to another origin than the one it may go to.
     #[error(
         "a request to {found} was stopped, as these credentials are for {expected} only; use one client for each host"
@@ -346,7 +346,7 @@ pub enum SigningError {
     Clock(#[from] ClockError),
     /// No signature was made.
     #[error("the request could not be signed")]
-    Sign(#[from] SignError),
+    Sign(#[from] SignerError),
 }
 
 /// Reason for which [`Verifier`](crate::Verifier) rejected a request.

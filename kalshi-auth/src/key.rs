@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::der::{Private, check_bits};
 use crate::signing_key::{self, SigningKey};
 use crate::{
-    Backend, KeyAlgorithm, KeyError, PublicKey, SignError, Signature, format, key_file, pem,
+    Backend, KeyAlgorithm, KeyError, PublicKey, Signature, SignerError, format, key_file, pem,
 };
 
 /// Text that every key signs when it is loaded. No request's text begins with a letter.
@@ -187,12 +187,12 @@ impl PrivateKey {
     ///
     /// # Errors
     /// Returns an error if the signing library fails, e.g. because it gets no random numbers.
-    pub fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+    pub fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
         self.0
             .signing
             .sign(text)
             .map(Signature::new)
-            .ok_or(SignError::Backend {
+            .ok_or(SignerError::Backend {
                 backend: self.0.backend,
             })
     }

@@ -26,7 +26,8 @@ pub use backend::Backend;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use credentials::Credentials;
 pub use error::{
-    ClockError, CredentialsError, KeyError, MismatchHint, SignError, SigningError, VerifyError,
+    ClockError, CredentialsError, KeyError, MismatchHint, SignerError, SigningMiddlewareError,
+    VerifyError,
 };
 pub use headers::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, SignedHeaders};
 pub use key::PrivateKey;

@@ -7,7 +7,8 @@ use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::{
-    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, Credentials, SigningError, SystemClock,
+    ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, Credentials, SigningMiddlewareError,
+    SystemClock,
 };
 
 /// Marks a request that is sent unsigned, for operations that need no API key: put it into the request's extensions.
@@ -70,10 +71,10 @@ impl SigningMiddleware {
         request: &mut Request,
         unsigned: bool,
         offset: ClockOffset,
-    ) -> std::result::Result<(), SigningError> {
+    ) -> std::result::Result<(), SigningMiddlewareError> {
         let url = request.url();
         if !same_origin(url, &self.origin) {
-            return Err(SigningError::OtherOrigin {
+            return Err(SigningMiddlewareError::OtherOrigin {
                 expected: self.origin.origin().ascii_serialization(),
                 found: url.origin().ascii_serialization(),
             });

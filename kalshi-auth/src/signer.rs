@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use crate::{PrivateKey, SignError, Signature};
+use crate::{PrivateKey, Signature, SignerError};
 
 /// Signer of requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
 ///
@@ -10,7 +10,7 @@ use crate::{PrivateKey, SignError, Signature};
 /// signer makes plain Ed25519 signatures. Both sign `text` itself, not a digest of it.
 ///
 /// ```
-/// use kalshi_auth::{SignError, Signature, Signer};
+/// use kalshi_auth::{SignerError, Signature, Signer};
 ///
 /// struct Kms;
 /// # impl Kms {
@@ -18,8 +18,8 @@ use crate::{PrivateKey, SignError, Signature};
 /// # }
 ///
 /// impl Signer for Kms {
-///     async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
-///         let bytes = self.call(text).await.map_err(SignError::signer)?;
+///     async fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
+///         let bytes = self.call(text).await.map_err(SignerError::signer)?;
 ///         Ok(Signature::new(bytes))
 ///     }
 /// }
@@ -29,11 +29,11 @@ pub trait Signer: Send + Sync + 'static {
     ///
     /// # Errors
     /// Returns an error if no signature could be made. The request is then not sent.
-    fn sign(&self, text: &[u8]) -> impl Future<Output = Result<Signature, SignError>> + Send;
+    fn sign(&self, text: &[u8]) -> impl Future<Output = Result<Signature, SignerError>> + Send;
 }
 
 impl Signer for PrivateKey {
-    async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
         Self::sign(self, text)
     }
 }
@@ -43,14 +43,14 @@ pub(crate) trait DynSigner: Send + Sync {
     fn sign_boxed<'a>(
         &'a self,
         text: &'a [u8],
-    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignerError>> + Send + 'a>>;
 }
 
 impl<S: Signer> DynSigner for S {
     fn sign_boxed<'a>(
         &'a self,
         text: &'a [u8],
-    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Signature, SignerError>> + Send + 'a>> {
         Box::pin(self.sign(text))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use kalshi_auth::SigningError;
+use kalshi_auth::SigningMiddlewareError;
 use reqwest::StatusCode;
 
 use crate::{
@@ -51,7 +51,7 @@ enum Kind {
     /// The operation needs a signature, and the client has no credentials.
     NoCredentials,
     /// The request could not be signed.
-    Signing(SigningError),
+    Signing(SigningMiddlewareError),
     /// The request could not be sent, or no complete response came.
     Transport(reqwest::Error),
     /// A timeout of the client expired.
@@ -164,7 +164,7 @@ impl Error {
         match error {
             reqwest_middleware::Error::Reqwest(error) => Self::transport(operation, error),
             reqwest_middleware::Error::Middleware(error) => {
-                match error.downcast::<SigningError>() {
+                match error.downcast::<SigningMiddlewareError>() {
                     Ok(error) => Self::new(operation, Kind::Signing(error)),
                     Err(error) => Self::new(operation, Kind::Middleware(error.into())),
                 }

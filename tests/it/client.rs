@@ -432,7 +432,7 @@ async fn a_signer_that_hangs_does_not_outlast_the_call() {
         async fn sign(
             &self,
             _: &[u8],
-        ) -> Result<kalshi_sdk::auth::Signature, kalshi_sdk::auth::SignError> {
+        ) -> Result<kalshi_sdk::auth::Signature, kalshi_sdk::auth::SignerError> {
             std::future::pending().await
         }
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use http::HeaderMap;
 use kalshi_auth::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Credentials, CredentialsError, KeyError,
-    SignError, Signature, Signer, signing_text,
+    Signature, Signer, SignerError, signing_text,
 };
 
 use crate::common::{KEY_ID, PASSPHRASE, chain, path, private, public, text};
@@ -288,10 +288,10 @@ async fn headers_are_the_three_and_sensitive() {
 struct Custom(Result<Signature, &'static str>);
 
 impl Signer for Custom {
-    async fn sign(&self, text: &[u8]) -> Result<Signature, SignError> {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
         tokio::task::yield_now().await;
         assert_eq!(text, signed_text());
-        self.0.clone().map_err(SignError::signer)
+        self.0.clone().map_err(SignerError::signer)
     }
 }
 

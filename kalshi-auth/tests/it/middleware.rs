@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::Extensions;
 use kalshi_auth::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, ClockError, ClockOffset, Credentials,
-    FixedClock, SignError, Signature, Signer, SigningError, SigningMiddleware, Unsigned, Verifier,
+    FixedClock, Signature, Signer, SignerError, SigningMiddleware, SigningMiddlewareError,
+    Unsigned, Verifier,
 };
 use reqwest::{Method, Request, Response, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
@@ -55,10 +56,10 @@ fn target(request: &wiremock::Request) -> &str {
     &request.url[url::Position::BeforePath..]
 }
 
-fn signing_error(error: &reqwest_middleware::Error) -> &SigningError {
+fn signing_error(error: &reqwest_middleware::Error) -> &SigningMiddlewareError {
     match error {
         reqwest_middleware::Error::Middleware(error) => {
-            error.downcast_ref().expect("a SigningError")
+            error.downcast_ref().expect("a SigningMiddlewareError")
         }
         other => panic!("{other:?}"),
     }
@@ -143,7 +144,8 @@ async fn requests_to_another_origin_are_stopped() {
                 request
             };
             let error = request.send().await.unwrap_err();
-            let SigningError::OtherOrigin { expected, found } = signing_error(&error) else {
+            let SigningMiddlewareError::OtherOrigin { expected, found } = signing_error(&error)
+            else {
                 panic!("{error:?}")
             };
             assert_eq!(*expected, own.uri());
@@ -265,8 +267,8 @@ impl Clock for Broken {
 }
 
 impl Signer for Broken {
-    async fn sign(&self, _text: &[u8]) -> Result<Signature, SignError> {
-        Err(SignError::signer("the module is locked"))
+    async fn sign(&self, _text: &[u8]) -> Result<Signature, SignerError> {
+        Err(SignerError::signer("the module is locked"))
     }
 }
 

@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use http::HeaderMap;
 use kalshi_auth::{
     Backend, Credentials, CredentialsError, FixedClock, KeyAlgorithm, PrivateKey, PublicKey,
-    SignError, Signature, SigningMiddleware, SystemClock, Unsigned, Verifier,
+    Signature, SignerError, SigningMiddleware, SystemClock, Unsigned, Verifier,
 };
 
 use crate::common::{self, KEY_ID, PASSPHRASE, chain, path, private, public, text};
@@ -325,7 +325,7 @@ fn errors_of_credentials_hide_secrets() {
     });
     shown.error(&both.unwrap_err());
     shown.error(&Credentials::new(format!("{KEY_ID}\n"), private("ed25519.pem")).unwrap_err());
-    shown.error(&SignError::Backend {
+    shown.error(&SignerError::Backend {
         backend: Backend::default(),
     });
     shown.assert_hides(&key_secrets());

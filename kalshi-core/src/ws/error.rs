@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use kalshi_auth::{ClockError, SignError};
+use kalshi_auth::{ClockError, SignerError};
 use reqwest::StatusCode;
 
 use crate::{api_error::ApiError, config_error::ConfigError, server_time};
@@ -54,7 +54,7 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
-    pub(super) fn signing(error: SignError) -> Self {
+    pub(super) fn signing(error: SignerError) -> Self {
         Self::Signing(Arc::new(error))
     }
 
