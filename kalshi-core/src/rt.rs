@@ -218,11 +218,12 @@ pub fn clock_behind_ms(core: &Core) -> Option<i64> {
     core.shared.server_time.behind_ms()
 }
 
-/// Applies the token costs that the exchange reports for the account.
+/// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
+/// reports: those that do not allow every operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
     let costs = Costs::new(costs, shared.operations);
-    shared.limiter.set_costs(costs);
+    shared.limiter.set_costs(costs, shared.operations);
 }
 
 #[cfg(test)]
