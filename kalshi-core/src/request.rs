@@ -242,7 +242,9 @@ impl Core {
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        self.shared.server_time.learn(&headers, sent, now());
+        self.shared
+            .server_time
+            .learn(operation.auth, &headers, sent, now());
         let body = response
             .bytes()
             .await
