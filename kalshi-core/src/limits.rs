@@ -141,7 +141,7 @@ pub enum RateLimits {
     /// These limits.
     Account(AccountLimits),
     /// The limits that the exchange reports, read once before the first signed request. If that fails, the limits of the Basic tier
-    /// apply.
+    /// apply. A reported limit of zero, or below the cost of the dearest operation, is replaced by that of the tier.
     Discovered,
     /// None: every request is sent immediately.
     Unlimited,
