@@ -63,6 +63,8 @@ pub enum Tier {
 }
 
 /// The sizes of an account's token buckets, and of its IP address's.
+///
+/// A limiter replaces a limit of zero by that of the tier, with a warning, because it would fail every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct AccountLimits {
@@ -101,6 +103,28 @@ impl AccountLimits {
             public: BucketLimit::new(200, 200),
             tier,
         }
+    }
+
+    /// Replaces limits that never allow a request by those of the tier.
+    fn without_zeros(mut self) -> Self {
+        let tier = Self::from_tier(self.tier);
+        for (bucket, limit, fallback) in [
+            ("read", &mut self.read, tier.read),
+            ("write", &mut self.write, tier.write),
+            ("balance", &mut self.balance, tier.balance),
+            ("public", &mut self.public, tier.public),
+        ] {
+            if limit.refill_rate == 0 || limit.capacity == 0 {
+                tracing::warn!(
+                    bucket,
+                    ?limit,
+                    ?fallback,
+                    "rate limit of zero; the tier's applies"
+                );
+                *limit = fallback;
+            }
+        }
+        self
     }
 
     /// Sets the bucket of reads.
@@ -192,7 +216,8 @@ impl RateLimiter {
             RateLimits::Tier(tier) => AccountLimits::from_tier(tier),
             RateLimits::Account(account) => account,
             RateLimits::Discovered | RateLimits::Unlimited => AccountLimits::from_tier(Tier::Basic),
-        };
+        }
+        .without_zeros();
         Self {
             unlimited: limits == RateLimits::Unlimited,
             discover: AtomicBool::new(limits == RateLimits::Discovered),
@@ -206,7 +231,7 @@ impl RateLimiter {
     }
 
     /// Sets the slack: the most by which the time to the exchange varies between requests, instead of [`DEFAULT_SLACK`]. Capped at
-    /// 10 s. 0 turns it off: requests are then paced by their departure, and a 429 does not change that.
+    /// 10 s. 0 turns it off, also after a 429; a bucket that holds one request still waits for responses.
     #[must_use]
     pub fn with_slack(self, slack: Duration) -> Self {
         for bucket in [&self.read, &self.write, &self.balance, &self.public] {
@@ -217,6 +242,7 @@ impl RateLimiter {
 
     /// Changes the limits while requests are waiting. Tokens in the buckets stay, as far as they fit.
     pub fn set_limits(&self, limits: AccountLimits) {
+        let limits = limits.without_zeros();
         *self.tier.lock().unwrap_or_else(PoisonError::into_inner) = limits.tier;
         self.read.resize(limits.read);
         self.write.resize(limits.write);
@@ -226,9 +252,8 @@ impl RateLimiter {
 
     /// Applies the costs that the exchange reports for `operations`, and replaces limits that do not allow all of them.
     ///
-    /// A bucket of reads or writes that never refills, or does not hold the tokens of its dearest operation, gets the limit of the
-    /// tier instead, unless that is smaller. An operation that costs more even so takes all tokens that its bucket holds: see
-    /// [`cost`](Self::cost).
+    /// A bucket of reads or writes that does not hold the tokens of its dearest operation gets the limit of the tier instead, unless
+    /// that is smaller. An operation that costs more even so takes all tokens that its bucket holds: see [`cost`](Self::cost).
     pub(crate) fn set_costs(&self, costs: Costs, operations: &'static [Operation]) {
         let tier = *self.tier.lock().unwrap_or_else(PoisonError::into_inner);
         let tier = AccountLimits::from_tier(tier);
@@ -236,21 +261,15 @@ impl RateLimiter {
             (Bucket::Read, &self.read, tier.read),
             (Bucket::Write, &self.write, tier.write),
         ] {
-            let BucketLimit {
-                refill_rate,
-                capacity,
-            } = bucket.limit();
+            let limit = bucket.limit();
             let dearest = costs.dearest(operations, kind);
-            let too_small = capacity < dearest && capacity < fallback.capacity;
-            if refill_rate == 0 || capacity == 0 || too_small {
+            if limit.capacity < dearest && limit.capacity < fallback.capacity {
                 tracing::warn!(
                     bucket = ?kind,
-                    refill_rate,
-                    capacity,
+                    ?limit,
                     dearest,
-                    fallback_refill_rate = fallback.refill_rate,
-                    fallback_capacity = fallback.capacity,
-                    "the exchange reports an unusable rate limit; the tier's applies"
+                    ?fallback,
+                    "rate limit below the dearest operation; the tier's applies"
                 );
                 bucket.resize(fallback);
             }

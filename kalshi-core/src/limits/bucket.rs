@@ -25,7 +25,7 @@ pub struct BucketLimit {
 }
 
 impl BucketLimit {
-    /// A bucket of `capacity` tokens that refills at `refill_rate` tokens a second. A limiter treats 0 as 1.
+    /// A bucket of `capacity` tokens that refills at `refill_rate` tokens a second. A limiter replaces a limit with a zero.
     #[must_use]
     pub fn new(refill_rate: u32, capacity: u32) -> Self {
         Self {

@@ -131,6 +131,7 @@ impl Level {
         u64::from(self.capacity()) * TOKEN
     }
 
+    /// At least 1: a divisor.
     fn refill_rate(&self) -> u64 {
         u64::from(self.limit.refill_rate.max(1))
     }

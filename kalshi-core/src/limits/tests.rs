@@ -109,16 +109,24 @@ async fn cost_above_the_bucket_takes_all_it_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_zero_count_as_one() {
+async fn limits_of_zero_are_those_of_the_tier_at_any_time() {
     let zero = BucketLimit::new(0, 0);
-    let limiter = RateLimiter::new(RateLimits::Account(
-        AccountLimits::from_tier(Tier::Basic).with_read(zero),
-    ));
-    let [get, ..] = &OPERATIONS;
-    for _ in 0..2 {
-        limiter.acquire(get, 1, LONG).await.unwrap().received();
+    let limits = AccountLimits::from_tier(Tier::Expert)
+        .with_read(zero)
+        .with_write(zero)
+        .with_balance(zero)
+        .with_public(zero);
+    let expert = AccountLimits::from_tier(Tier::Expert);
+    let given = RateLimiter::new(RateLimits::Account(limits));
+    let set = RateLimiter::default();
+    set.set_limits(limits);
+    for limiter in [given, set] {
+        let snapshot = limiter.snapshot();
+        assert_eq!(snapshot.read.limit, expert.read);
+        assert_eq!(snapshot.write.limit, expert.write);
+        assert_eq!(snapshot.balance.limit, expert.balance);
+        assert_eq!(snapshot.public.limit, expert.public);
     }
-    assert_eq!(limiter.snapshot().read.waits, 1);
 }
 
 #[tokio::test(start_paused = true)]
