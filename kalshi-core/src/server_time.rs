@@ -324,7 +324,7 @@ fn read_date(headers: &HeaderMap, sent: u64, received: u64) -> Option<(i64, Lead
 fn ms_between(from: Instant, to: Instant) -> (i64, i64) {
     let round = |time: Duration| {
         let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let up = time.subsec_nanos() % 1_000_000 > 0;
+        let up = !time.subsec_nanos().is_multiple_of(1_000_000);
         (ms, ms.saturating_add(i64::from(up)))
     };
     match to.checked_duration_since(from) {
