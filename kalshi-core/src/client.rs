@@ -94,7 +94,10 @@ impl Core {
         &self.shared.limiter
     }
 
-    /// How far the exchange's clock is ahead of this machine's, or `None` before the first response. Negative if it is behind.
+    /// How far the exchange's clock is ahead of this machine's. Negative if it is behind.
+    ///
+    /// It is measured by the `Date` headers of signed responses of the last 30 minutes, 16 at most. `None` unless at least three of
+    /// them, and more than half, agree. A step of this machine's clock discards what was measured before.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
         self.shared

@@ -2,26 +2,31 @@
 
 mod bucket;
 mod costs;
+mod level;
 #[cfg(test)]
 mod model;
 
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-pub use self::bucket::{BucketLimit, BucketSnapshot, RateLimitError};
+pub use self::bucket::{BucketLimit, BucketSnapshot, RateLimitError, RateLimitPermit};
 use self::bucket::{Lane, TokenBucket};
 pub use self::costs::EndpointCosts;
 pub(crate) use self::costs::{Costs, items};
+pub use self::level::DEFAULT_SLACK;
 use crate::operation::{Bucket, Operation};
 
 /// Longest wait for tokens unless set.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// Widest slack that can be set.
+const SLACK_LIMIT: Duration = Duration::from_secs(10);
 
 /// The usage tier of an account, which sets the size of its buckets.
 ///
@@ -58,6 +63,8 @@ pub enum Tier {
 }
 
 /// The sizes of an account's token buckets, and of its IP address's.
+///
+/// A limiter replaces a limit of zero by that of the tier, with a warning, because it would fail every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct AccountLimits {
@@ -69,6 +76,8 @@ pub struct AccountLimits {
     pub balance: BucketLimit,
     /// Unsigned requests, which the exchange counts by IP address.
     pub public: BucketLimit,
+    /// The tier that the limits began with. Its limits replace unusable ones that the exchange reports.
+    tier: Tier,
 }
 
 impl AccountLimits {
@@ -92,7 +101,30 @@ impl AccountLimits {
             balance: BucketLimit::new(balances * 10, 10),
             // 20 requests a second were served and 32 were not; the burst size is unknown.
             public: BucketLimit::new(200, 200),
+            tier,
         }
+    }
+
+    /// Replaces limits that never allow a request by those of the tier.
+    fn without_zeros(mut self) -> Self {
+        let tier = Self::from_tier(self.tier);
+        for (bucket, limit, fallback) in [
+            ("read", &mut self.read, tier.read),
+            ("write", &mut self.write, tier.write),
+            ("balance", &mut self.balance, tier.balance),
+            ("public", &mut self.public, tier.public),
+        ] {
+            if limit.refill_rate == 0 || limit.capacity == 0 {
+                tracing::warn!(
+                    bucket,
+                    ?limit,
+                    ?fallback,
+                    "rate limit of zero; the tier's applies"
+                );
+                *limit = fallback;
+            }
+        }
+        self
     }
 
     /// Sets the bucket of reads.
@@ -133,7 +165,7 @@ pub enum RateLimits {
     /// These limits.
     Account(AccountLimits),
     /// The limits that the exchange reports, read once before the first signed request. If that fails, the limits of the Basic tier
-    /// apply.
+    /// apply. A reported limit of zero, or below the cost of the dearest operation, is replaced by that of the tier.
     Discovered,
     /// None: every request is sent immediately.
     Unlimited,
@@ -157,6 +189,11 @@ impl From<Tier> for RateLimits {
 /// Waiting is fair: requests of a bucket go in the order they came, whatever each costs. Only cancels
 /// ([`Operation::takes_priority`]) go ahead, so that they never wait behind orders that open more. A request that is dropped while
 /// it waits gives up its slot.
+///
+/// The exchange counts a request when it arrives, so two requests may be counted closer together than they left. The limiter allows
+/// for a slack of [`DEFAULT_SLACK`], which each rejection with 429 doubles, up to 400 ms, and each minute without one halves again. The
+/// slack does not lower the long-run rate of a bucket that holds several requests. A bucket that holds only one, such as that of the
+/// balance, sends the next one by the response of the previous one.
 pub struct RateLimiter {
     unlimited: bool,
     /// The limits have yet to be read from the exchange.
@@ -166,6 +203,8 @@ pub struct RateLimiter {
     balance: TokenBucket,
     public: TokenBucket,
     costs: RwLock<Arc<Costs>>,
+    /// The tier whose limits replace unusable ones.
+    tier: Mutex<Tier>,
 }
 
 impl RateLimiter {
@@ -177,27 +216,64 @@ impl RateLimiter {
             RateLimits::Tier(tier) => AccountLimits::from_tier(tier),
             RateLimits::Account(account) => account,
             RateLimits::Discovered | RateLimits::Unlimited => AccountLimits::from_tier(Tier::Basic),
-        };
+        }
+        .without_zeros();
         Self {
             unlimited: limits == RateLimits::Unlimited,
             discover: AtomicBool::new(limits == RateLimits::Discovered),
-            read: TokenBucket::new(account.read),
-            write: TokenBucket::new(account.write),
-            balance: TokenBucket::new(account.balance),
-            public: TokenBucket::new(account.public),
+            read: TokenBucket::new(account.read, DEFAULT_SLACK),
+            write: TokenBucket::new(account.write, DEFAULT_SLACK),
+            balance: TokenBucket::new(account.balance, DEFAULT_SLACK),
+            public: TokenBucket::new(account.public, DEFAULT_SLACK),
             costs: RwLock::default(),
+            tier: Mutex::new(account.tier),
         }
+    }
+
+    /// Sets the slack: the most by which the time to the exchange varies between requests, instead of [`DEFAULT_SLACK`]. Capped at
+    /// 10 s. 0 turns it off, also after a 429; a bucket that holds one request still waits for responses.
+    #[must_use]
+    pub fn with_slack(self, slack: Duration) -> Self {
+        for bucket in [&self.read, &self.write, &self.balance, &self.public] {
+            bucket.set_slack(slack.min(SLACK_LIMIT));
+        }
+        self
     }
 
     /// Changes the limits while requests are waiting. Tokens in the buckets stay, as far as they fit.
     pub fn set_limits(&self, limits: AccountLimits) {
+        let limits = limits.without_zeros();
+        *self.tier.lock().unwrap_or_else(PoisonError::into_inner) = limits.tier;
         self.read.resize(limits.read);
         self.write.resize(limits.write);
         self.balance.resize(limits.balance);
         self.public.resize(limits.public);
     }
 
-    pub(crate) fn set_costs(&self, costs: Costs) {
+    /// Applies the costs that the exchange reports for `operations`, and replaces limits that do not allow all of them.
+    ///
+    /// A bucket of reads or writes that does not hold the tokens of its dearest operation gets the limit of the tier instead, unless
+    /// that is smaller. An operation that costs more even so takes all tokens that its bucket holds: see [`cost`](Self::cost).
+    pub(crate) fn set_costs(&self, costs: Costs, operations: &'static [Operation]) {
+        let tier = *self.tier.lock().unwrap_or_else(PoisonError::into_inner);
+        let tier = AccountLimits::from_tier(tier);
+        for (kind, bucket, fallback) in [
+            (Bucket::Read, &self.read, tier.read),
+            (Bucket::Write, &self.write, tier.write),
+        ] {
+            let limit = bucket.limit();
+            let dearest = costs.dearest(operations, kind);
+            if limit.capacity < dearest && limit.capacity < fallback.capacity {
+                tracing::warn!(
+                    bucket = ?kind,
+                    ?limit,
+                    dearest,
+                    ?fallback,
+                    "rate limit below the dearest operation; the tier's applies"
+                );
+                bucket.resize(fallback);
+            }
+        }
         *self.costs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(costs);
     }
 
@@ -212,6 +288,9 @@ impl RateLimiter {
     }
 
     /// Tokens that a request takes; `items` is the number of items of a batch, and ignored otherwise.
+    ///
+    /// A request, or one item of a batch, takes at most what its bucket holds, whatever cost the exchange reports. So a request can
+    /// always be sent, and if the reported cost is right, the exchange rejects it.
     #[must_use]
     pub fn cost(&self, operation: &Operation, items: u32) -> u32 {
         let costs = self
@@ -224,6 +303,7 @@ impl RateLimiter {
             Bucket::Balance if operation.auth => operation.token_cost,
             _ => costs.of(operation),
         };
+        let each = each.min(self.bucket(operation).capacity());
         if operation.token_cost_per_item.is_some() {
             each.saturating_mul(items.max(1))
         } else {
@@ -243,6 +323,8 @@ impl RateLimiter {
     /// Takes the tokens of a request, waiting at most `max_wait` for them. `items` is the number of items of a batch, and ignored
     /// otherwise. Clients do this themselves; call it for requests of the same account that are sent in another way.
     ///
+    /// Keep the permit until the response has arrived, and report it with [`RateLimitPermit::received`].
+    ///
     /// # Errors
     ///
     /// Returns an error immediately if the wait would be longer or the bucket can never hold that many tokens, and later if cancels
@@ -252,9 +334,9 @@ impl RateLimiter {
         operation: &Operation,
         items: u32,
         max_wait: Duration,
-    ) -> Result<(), RateLimitError> {
+    ) -> Result<RateLimitPermit<'_>, RateLimitError> {
         if self.unlimited {
-            return Ok(());
+            return Ok(RateLimitPermit::unlimited());
         }
         let lane = if operation.takes_priority {
             Lane::Priority
@@ -265,7 +347,7 @@ impl RateLimiter {
         self.bucket(operation).acquire(cost, lane, max_wait).await
     }
 
-    /// The exchange rejected a request of the operation for an empty bucket: it is empty, whatever was counted here.
+    /// Records that the exchange rejected a request of the operation for an empty bucket: it is empty, whatever was counted here.
     pub(crate) fn rejected(&self, operation: &Operation) {
         self.bucket(operation).empty();
     }
@@ -313,3 +395,6 @@ pub struct Snapshot {
     /// Unsigned requests.
     pub public: BucketSnapshot,
 }
+
+#[cfg(test)]
+mod tests;

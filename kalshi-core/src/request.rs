@@ -156,10 +156,13 @@ impl Core {
         let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);
         let (mut offset, mut before) = (None, None);
         loop {
-            if let Err(error) = limiter.acquire(operation, items, max_wait).await {
+            let permit = match limiter.acquire(operation, items, max_wait).await {
+                Ok(permit) => permit,
                 // A response of the exchange says more than the local limit.
-                return Err(before.unwrap_or_else(|| Error::rate_limit(operation, error)));
-            }
+                Err(error) => {
+                    return Err(before.unwrap_or_else(|| Error::rate_limit(operation, error)));
+                }
+            };
             // Request bodies are bytes, so the clone succeeds.
             let Some(copy) = request.try_clone() else {
                 return Err(Error::invalid(
@@ -175,6 +178,10 @@ impl Core {
                     .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
                 None => attempt.await,
             };
+            match &result {
+                Ok(_) => permit.received(),
+                Err(_) => drop(permit),
+            }
             let error = match result.and_then(Response::check) {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -235,7 +242,9 @@ impl Core {
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        self.shared.server_time.learn(&headers, sent, now());
+        self.shared
+            .server_time
+            .learn(operation.auth, &headers, sent, now());
         let body = response
             .bytes()
             .await

@@ -2,13 +2,14 @@
 //!
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 pub use crate::de::{
     null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
@@ -213,16 +214,36 @@ pub fn now_ms(core: &Core) -> u64 {
     core.shared.clock.now_ms().unwrap_or_default()
 }
 
-/// How far the client's clock is behind the exchange's, in milliseconds, if known.
+/// How far the client's clock is behind the exchange's, in milliseconds. `None` unless most recent signed responses agree.
 pub fn clock_behind_ms(core: &Core) -> Option<i64> {
     core.shared.server_time.behind_ms()
 }
 
-/// Applies the token costs that the exchange reports for the account.
+/// Plausible values of [`clock_behind_ms`], in milliseconds. 0 is always one of them.
+pub fn clock_readings(core: &Core) -> RangeInclusive<i64> {
+    core.shared.server_time.readings()
+}
+
+/// The earliest time of the exchange at a moment, in Unix milliseconds, by the client's clock now and every recent signed response.
+///
+/// If the client's clock may have been set since the moment, also consider what it showed then.
+pub fn earliest_ms(core: &Core, instant: Instant) -> u64 {
+    let wall_ms = core.shared.clock.now_ms().ok();
+    core.shared.server_time.earliest_ms(instant, wall_ms)
+}
+
+/// The latest time of the exchange at a moment, like [`earliest_ms`]. `u64::MAX` if nothing is known.
+pub fn latest_ms(core: &Core, instant: Instant) -> u64 {
+    let wall_ms = core.shared.clock.now_ms().ok();
+    core.shared.server_time.latest_ms(instant, wall_ms)
+}
+
+/// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
+/// reports: those that do not allow every operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {
     let shared = &core.shared;
     let costs = Costs::new(costs, shared.operations);
-    shared.limiter.set_costs(costs);
+    shared.limiter.set_costs(costs, shared.operations);
 }
 
 #[cfg(test)]

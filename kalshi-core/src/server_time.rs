@@ -1,11 +1,17 @@
 //! Skew between this machine's clock and the exchange's, from the `Date` headers of responses.
+//!
+//! A `Date` may be wrong: a proxy may have made it, a cache may have kept it, or one of the exchange's hosts may have a wrong clock. So
+//! only signed responses count, and the skew is the one that most of the recent ones share.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    collections::VecDeque,
+    ops::RangeInclusive,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use reqwest::header::{AGE, DATE, HeaderMap};
+use tokio::time::Instant;
 
 /// Which requests are signed again with the exchange's time after a 401, if the clock is off by more than a second.
 ///
@@ -26,67 +32,307 @@ pub enum ClockCorrection {
 /// Skew beyond which a signature may be rejected, in milliseconds.
 const MATTERS_MS: i64 = 1_000;
 
+/// Number of observations that are kept.
+const MAX_OBSERVATIONS: usize = 16;
+
+/// Number of observations that must agree on a skew. Also the most that are kept of the same `Date`, so that a burst of responses does
+/// not displace all others.
+const MIN_AGREEING: usize = 3;
+
+/// Age at which an observation is dropped.
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// Difference between the wall clock and the monotonic clock that shows a step of the wall clock. A slewed clock stays below it, with
+/// [`MAX_SLEW`] for longer intervals.
+const MIN_STEP_MS: i64 = 250;
+
+/// Milliseconds in which a slewed clock gains or loses at most one. NTP slews by one in 2,000.
+const MAX_SLEW: i64 = 1_000;
+
 /// What is known of the exchange's clock.
 #[derive(Debug, Default)]
-pub(crate) struct ServerTime(Mutex<Option<Bounds>>);
+pub(crate) struct ServerTime(Mutex<VecDeque<Observation>>);
 
-/// Bounds of the exchange's lead over our clock, in milliseconds.
+/// The `Date` of one response.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+struct Observation {
+    lead: Lead,
+    /// The `Date`, in Unix milliseconds.
+    date: i64,
+    /// Receipt by the local clock, in Unix milliseconds.
+    wall_ms: i64,
+    /// Receipt by the monotonic clock.
+    at: Instant,
+    /// The wall clock has been set since, so the lead is no longer that over the local clock.
+    stale: bool,
+}
+
+/// Bounds of the exchange's lead over the local clock, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lead {
     least: i64,
     most: i64,
 }
 
-impl ServerTime {
-    /// Narrows the bounds by a response: its `Date` was correct at some moment between `sent` and `received`, by our clock.
-    pub(crate) fn learn(&self, headers: &HeaderMap, sent: Option<u64>, received: Option<u64>) {
-        // A cached response has the date of its creation.
-        let cached = headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
-            || headers
-                .get("x-cache")
-                .is_some_and(|cache| cache.as_bytes().starts_with(b"Hit"));
-        let date = headers
-            .get(DATE)
-            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        let (Some(date), false) = (date.and_then(millis), cached) else {
-            return;
-        };
-        let ms = |time: Option<u64>| time.and_then(|time| i64::try_from(time).ok());
-        let (Some(sent), Some(received)) = (ms(sent), ms(received)) else {
-            return;
-        };
+impl Lead {
+    /// The lead by a response whose `Date` was right at some moment between `sent` and `received`, by the local clock.
+    fn new(date: i64, sent: i64, received: i64) -> Option<Self> {
         // A date has whole seconds, so the moment was anywhere in that second.
-        let new = Bounds {
-            least: date - received,
-            most: date + 999 - sent,
+        let lead = Self {
+            least: date.saturating_sub(received),
+            most: date.saturating_add(999).saturating_sub(sent),
         };
+        // Otherwise the clock was set back in between.
+        (lead.least <= lead.most).then_some(lead)
+    }
+
+    fn contains(self, ms: i64) -> bool {
+        (self.least..=self.most).contains(&ms)
+    }
+
+    fn intersection(self, other: Self) -> Option<Self> {
+        let both = Self {
+            least: self.least.max(other.least),
+            most: self.most.min(other.most),
+        };
+        (both.least <= both.most).then_some(both)
+    }
+
+    /// Distance from no skew.
+    fn distance(self) -> i64 {
+        self.least.max(self.most.saturating_neg()).max(0)
+    }
+
+    /// The skew itself: 0 if that is possible, or else the middle.
+    fn behind_ms(self) -> i64 {
+        if self.contains(0) {
+            return 0;
+        }
+        self.least
+            .saturating_add(self.most.saturating_sub(self.least) / 2)
+    }
+}
+
+impl Observation {
+    /// Returns `true` if the wall clock was set between this observation and a later moment.
+    fn stepped_before(&self, wall_ms: i64, at: Instant) -> bool {
+        let (monotonic, _) = ms_between(self.at, at);
+        let step = wall_ms
+            .saturating_sub(self.wall_ms)
+            .saturating_sub(monotonic);
+        step.saturating_abs() > MIN_STEP_MS + monotonic / MAX_SLEW
+    }
+
+    /// Bounds of the exchange's time at a moment of the monotonic clock, in Unix milliseconds.
+    fn at(&self, instant: Instant) -> (i64, i64) {
+        let (least, most) = ms_between(self.at, instant);
+        let (earliest, latest) = (
+            self.wall_ms.saturating_add(self.lead.least),
+            self.wall_ms.saturating_add(self.lead.most),
+        );
+        // A reading of the wall clock is rounded down.
+        (
+            earliest.saturating_add(least),
+            latest.saturating_add(most).saturating_add(1),
+        )
+    }
+}
+
+impl ServerTime {
+    /// Learns from a response. Ignores those of unsigned operations, which come from a cache and may be 15 s old, and those that say
+    /// that they come from a cache.
+    pub(crate) fn learn(
+        &self,
+        signed: bool,
+        headers: &HeaderMap,
+        sent: Option<u64>,
+        received: Option<u64>,
+    ) {
+        if let (true, Some(sent), Some(received)) = (signed, sent, received)
+            && let Some((date, lead)) = read_date(headers, sent, received)
+            && let Ok(wall_ms) = i64::try_from(received)
+        {
+            self.observe(Observation {
+                lead,
+                date,
+                wall_ms,
+                at: Instant::now(),
+                stale: false,
+            });
+        }
+    }
+
+    fn observe(&self, mut new: Observation) {
+        let mut known = self.recent(new.at);
+        if known
+            .back()
+            .is_some_and(|last| last.stepped_before(new.wall_ms, new.at))
+        {
+            known.iter_mut().for_each(|old| old.stale = true);
+        }
+        let of_same_date = known
+            .iter()
+            .filter(|old| !old.stale && old.date == new.date)
+            .count();
+        if of_same_date >= MIN_AGREEING
+            && let Some(last) = known.back().filter(|last| last.date == new.date)
+            && let Some(both) = last.lead.intersection(new.lead)
+        {
+            new.lead = both;
+            known.pop_back();
+        }
+        known.push_back(new);
+        if known.len() > MAX_OBSERVATIONS {
+            known.pop_front();
+        }
+    }
+
+    /// The observations that are not too old.
+    fn recent(&self, now: Instant) -> MutexGuard<'_, VecDeque<Observation>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(match *known {
-            // Both hold, so their intersection does; if it is empty, a clock was changed.
-            Some(old) if old.least.max(new.least) <= old.most.min(new.most) => Bounds {
-                least: old.least.max(new.least),
-                most: old.most.min(new.most),
-            },
-            _ => new,
-        });
+        known.retain(|old| now.saturating_duration_since(old.at) < MAX_AGE);
+        known
     }
 
-    /// How far our clock is behind the exchange's, in milliseconds; negative if it is ahead.
+    /// How far the local clock is behind the exchange's, in milliseconds; negative if it is ahead. `None` unless at least three recent
+    /// observations, and more than half of them, agree.
     pub(crate) fn behind_ms(&self) -> Option<i64> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.map(|bounds| match bounds {
-            // Consistent with no skew.
-            Bounds {
-                least: ..=0,
-                most: 0..,
-            } => 0,
-            Bounds { least, most } => least + (most - least) / 2,
-        })
+        let known = self.recent(Instant::now());
+        decided(&known).map(Lead::behind_ms)
     }
 
-    /// The same, if it is enough for a signature to be rejected.
+    /// The skew to sign with after a 401, if it is enough for a signature to be rejected: the decided one, or that of the last
+    /// observation if none is decided.
     pub(crate) fn behind_that_matters(&self) -> Option<i64> {
-        self.behind_ms().filter(|behind| behind.abs() > MATTERS_MS)
+        let known = self.recent(Instant::now());
+        let last = || known.back().map(|last| last.lead);
+        let behind = decided(&known).or_else(last).map(Lead::behind_ms);
+        behind.filter(|behind| behind.saturating_abs() > MATTERS_MS)
+    }
+
+    /// The skew by the `Date` of one response, sent and received at these times of the local clock. `None` if it has no date of its
+    /// own.
+    // The rule for a 401 uses it: the response shows the clock that rejected the signature.
+    #[allow(dead_code)]
+    pub(crate) fn date_offset(headers: &HeaderMap, sent_ms: u64, received_ms: u64) -> Option<i64> {
+        let (_, lead) = read_date(headers, sent_ms, received_ms)?;
+        Some(lead.behind_ms())
+    }
+
+    /// Plausible skews, in milliseconds: none, the decided one, and those of all recent observations that agree with it.
+    pub(crate) fn readings(&self) -> RangeInclusive<i64> {
+        let known = self.recent(Instant::now());
+        let decided = decided(&known);
+        let plausible = known
+            .iter()
+            .filter(|seen| !seen.stale)
+            .map(|seen| seen.lead)
+            .filter(|lead| decided.is_none_or(|decided| decided.intersection(*lead).is_some()));
+        let (least, most) = plausible.fold((0, 0), |(least, most): (i64, i64), lead| {
+            (least.min(lead.least), most.max(lead.most))
+        });
+        least..=most
+    }
+
+    /// The earliest time of the exchange at a moment of the monotonic clock, in Unix milliseconds. `wall_ms` is the local clock now.
+    ///
+    /// The bound is for proofs of absence, so it considers the local clock and every recent observation, also those that most others
+    /// contradict, and those before a step of the wall clock. Returns 0 if there is none.
+    pub(crate) fn earliest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
+        let earliest = self.bounds(instant, wall_ms).map(|(earliest, _)| earliest);
+        u64::try_from(earliest.min().unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// The latest time of the exchange at a moment of the monotonic clock, like [`earliest_ms`](Self::earliest_ms). Returns `u64::MAX`
+    /// if there is neither a local clock nor an observation.
+    pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
+        let latest = self.bounds(instant, wall_ms).map(|(_, latest)| latest);
+        latest
+            .max()
+            .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default())
+    }
+
+    /// Bounds of the exchange's time at a moment, by the local clock and by every recent observation.
+    fn bounds(
+        &self,
+        instant: Instant,
+        wall_ms: Option<u64>,
+    ) -> impl Iterator<Item = (i64, i64)> + use<> {
+        let now = Instant::now();
+        let local = wall_ms.map(|wall_ms| Observation {
+            lead: Lead { least: 0, most: 0 },
+            date: 0,
+            wall_ms: i64::try_from(wall_ms).unwrap_or(i64::MAX),
+            at: now,
+            stale: false,
+        });
+        let known = self.recent(now).clone();
+        known
+            .into_iter()
+            .chain(local)
+            .map(move |seen| seen.at(instant))
+    }
+}
+
+/// The lead that most observations share: at least [`MIN_AGREEING`], and more than half.
+fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
+    let leads = || {
+        known
+            .iter()
+            .filter(|seen| !seen.stale)
+            .map(|seen| seen.lead)
+    };
+    let needed = MIN_AGREEING.max(leads().count() / 2 + 1);
+    // Every region that most share begins where some observation does.
+    let regions = leads().map(|first| {
+        let sharing = leads().filter(|lead| lead.contains(first.least));
+        let count = sharing.clone().count();
+        let most = sharing.map(|lead| lead.most).min();
+        let region = Lead {
+            least: first.least,
+            most: most.unwrap_or(first.most),
+        };
+        (count, region)
+    });
+    regions
+        .filter(|(count, _)| *count >= needed)
+        .max_by_key(|(count, region)| (*count, std::cmp::Reverse(region.distance())))
+        .map(|(_, region)| region)
+}
+
+/// The `Date` of a response in Unix milliseconds, and the lead that follows from it.
+fn read_date(headers: &HeaderMap, sent: u64, received: u64) -> Option<(i64, Lead)> {
+    // A cached response has the date of its creation.
+    let cached = headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
+        || headers
+            .get("x-cache")
+            .is_some_and(|cache| cache.as_bytes().starts_with(b"Hit"));
+    if cached {
+        return None;
+    }
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let date = millis(date)?;
+    let lead = Lead::new(
+        date,
+        i64::try_from(sent).ok()?,
+        i64::try_from(received).ok()?,
+    )?;
+    Some((date, lead))
+}
+
+/// Milliseconds from one moment to another, rounded down and up. Negative if the second is earlier.
+fn ms_between(from: Instant, to: Instant) -> (i64, i64) {
+    let round = |time: Duration| {
+        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let up = !time.subsec_nanos().is_multiple_of(1_000_000);
+        (ms, ms.saturating_add(i64::from(up)))
+    };
+    match to.checked_duration_since(from) {
+        Some(passed) => round(passed),
+        None => {
+            let (down, up) = round(from.saturating_duration_since(to));
+            (-up, -down)
+        }
     }
 }
 
@@ -112,90 +358,4 @@ pub(crate) fn describe_skew(behind_ms: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use reqwest::header::HeaderValue;
-
-    fn at(ms: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
-    }
-
-    fn dated(ms: u64) -> HeaderMap {
-        HeaderMap::from_iter([(
-            DATE,
-            HeaderValue::from_str(&httpdate::fmt_http_date(at(ms))).unwrap(),
-        )])
-    }
-
-    /// The skew measured when the exchange's clock is `ahead` of ours, from responses at those times of ours that took 40 ms.
-    fn learnt(ahead: i64, times: &[u64]) -> Option<i64> {
-        let time = ServerTime::default();
-        for sent in times {
-            let server = sent.checked_add_signed(ahead + 20).unwrap();
-            time.learn(&dated(server), Some(*sent), Some(sent + 40));
-        }
-        time.behind_ms()
-    }
-
-    #[test]
-    fn correct_clock_has_no_skew_and_a_wrong_one_is_measured() {
-        let times: Vec<u64> = (0..40)
-            .map(|answer| 1_790_000_000_100 + answer * 1_237)
-            .collect();
-        assert_eq!(learnt(0, &times), Some(0));
-        for ahead in [30_000, -30_000, 1_500, -86_400_000] {
-            // One response gives it to a second, several more closely.
-            assert!(
-                (learnt(ahead, &times[..1]).unwrap() - ahead).abs() <= 560,
-                "{ahead}"
-            );
-            assert!(
-                (learnt(ahead, &times).unwrap() - ahead).abs() <= 60,
-                "{ahead}: {:?}",
-                learnt(ahead, &times)
-            );
-        }
-        assert_eq!(learnt(0, &[]), None);
-    }
-
-    #[test]
-    fn changed_clock_is_measured_again() {
-        let time = ServerTime::default();
-        time.learn(
-            &dated(1_790_000_030_000),
-            Some(1_790_000_000_000),
-            Some(1_790_000_000_040),
-        );
-        assert!(time.behind_that_matters().is_some());
-        time.learn(
-            &dated(1_790_000_060_500),
-            Some(1_790_000_060_500),
-            Some(1_790_000_060_540),
-        );
-        assert_eq!(
-            (time.behind_ms(), time.behind_that_matters()),
-            (Some(0), None)
-        );
-    }
-
-    #[test]
-    fn cached_and_malformed_dates_are_ignored() {
-        let time = ServerTime::default();
-        let mut cached = dated(1_790_000_000_000);
-        cached.insert(AGE, HeaderValue::from_static("12"));
-        let mut hit = dated(1_790_000_000_000);
-        hit.insert("x-cache", HeaderValue::from_static("Hit from cloudfront"));
-        let odd = HeaderMap::from_iter([(DATE, HeaderValue::from_static("yesterday"))]);
-        for headers in [cached, hit, odd, HeaderMap::new()] {
-            time.learn(&headers, Some(1_790_000_030_000), Some(1_790_000_030_040));
-        }
-        assert_eq!(time.behind_ms(), None);
-    }
-
-    #[test]
-    fn skew_is_described() {
-        assert_eq!(describe_skew(30_400), "30 seconds behind");
-        assert_eq!(describe_skew(-1_000), "1 second ahead");
-    }
-}
+mod tests;

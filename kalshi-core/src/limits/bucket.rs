@@ -1,7 +1,8 @@
-//! One token bucket: refills by the clock, serves waiting requests in order.
+//! One token bucket: serves waiting requests in order, as its level allows.
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,6 +11,8 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep_until, timeout},
 };
+
+use super::level::{FlightKey, Level, TOKEN};
 
 /// The size of one token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,12 +25,12 @@ pub struct BucketLimit {
 }
 
 impl BucketLimit {
-    /// A bucket of `capacity` tokens that refills at `refill_rate` tokens a second. Both are at least 1.
+    /// A bucket of `capacity` tokens that refills at `refill_rate` tokens a second. A limiter replaces a limit with a zero.
     #[must_use]
     pub fn new(refill_rate: u32, capacity: u32) -> Self {
         Self {
-            refill_rate: refill_rate.max(1),
-            capacity: capacity.max(1),
+            refill_rate,
+            capacity,
         }
     }
 }
@@ -38,7 +41,7 @@ impl BucketLimit {
 pub struct BucketSnapshot {
     /// The size of the bucket.
     pub limit: BucketLimit,
-    /// Whole tokens in it.
+    /// Whole tokens that a request may take now.
     pub tokens: u32,
     /// Requests that wait for tokens.
     pub waiting: u32,
@@ -46,10 +49,9 @@ pub struct BucketSnapshot {
     pub waits: u64,
     /// Requests that the exchange has rejected with 429 so far.
     pub rejections: u64,
+    /// The slack for the way to the exchange: wider than that of the limiter for a while after a rejection.
+    pub slack: Duration,
 }
-
-/// One token in nanotokens, the unit of counting: at a refill rate of one token a second, one is added each nanosecond.
-const TOKEN: u64 = 1_000_000_000;
 
 /// The queue that a request waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +104,7 @@ pub(crate) struct TokenBucket {
 }
 
 struct State {
-    limit: BucketLimit,
-    /// In nanotokens.
-    tokens: u64,
-    /// Time of the last refill.
-    at: Instant,
+    level: Level,
     /// Waiting requests, by lane.
     lanes: [VecDeque<Waiting>; 2],
     /// Total cost of each lane, in nanotokens.
@@ -115,6 +113,9 @@ struct State {
     waits: u64,
     rejections: u64,
 }
+
+/// A request that may be sent, or `None` if it takes no tokens.
+type Departure = Option<FlightKey>;
 
 /// A waiting request.
 struct Waiting {
@@ -125,23 +126,22 @@ struct Waiting {
 }
 
 impl State {
-    fn capacity(&self) -> u64 {
-        u64::from(self.limit.capacity) * TOKEN
+    /// Takes the tokens of a request if they are available.
+    fn take(&mut self, cost: u32, ahead: u64, now: Instant) -> Option<Departure> {
+        let wanted = ahead.saturating_add(u64::from(cost) * TOKEN);
+        (wanted <= self.level.available()).then(|| {
+            // Without a cost there is nothing to count.
+            (cost > 0).then(|| self.level.depart(cost, now))
+        })
     }
 
-    /// Adds the tokens of the time since the last refill.
-    fn fill(&mut self, now: Instant) {
-        let passed =
-            u64::try_from(now.saturating_duration_since(self.at).as_nanos()).unwrap_or(u64::MAX);
-        let came = passed.saturating_mul(u64::from(self.limit.refill_rate));
-        self.tokens = self.tokens.saturating_add(came).min(self.capacity());
-        self.at = self.at.max(now);
-    }
-
-    /// Time until the bucket holds `wanted` nanotokens.
-    fn time_until(&self, wanted: u64) -> Duration {
-        let missing = wanted.saturating_sub(self.tokens);
-        Duration::from_nanos(missing.div_ceil(u64::from(self.limit.refill_rate)))
+    /// Returns an error if the bucket never holds that many tokens.
+    fn check_cost(&self, cost: u32) -> Result<(), RateLimitError> {
+        let capacity = self.level.capacity();
+        if cost > capacity {
+            return Err(RateLimitError::Never { cost, capacity });
+        }
+        Ok(())
     }
 
     /// Total cost of the requests ahead of a new one in a lane.
@@ -170,11 +170,9 @@ impl State {
 }
 
 impl TokenBucket {
-    pub(super) fn new(limit: BucketLimit) -> Self {
+    pub(super) fn new(limit: BucketLimit, slack: Duration) -> Self {
         let state = State {
-            limit,
-            tokens: u64::from(limit.capacity) * TOKEN,
-            at: Instant::now(),
+            level: Level::new(limit, slack),
             lanes: Default::default(),
             wanted: [0; 2],
             next: 0,
@@ -191,15 +189,22 @@ impl TokenBucket {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn set_slack(&self, slack: Duration) {
+        self.state().level.set_slack(slack);
+    }
+
+    pub(super) fn limit(&self) -> BucketLimit {
+        self.state().level.limit()
+    }
+
+    /// Most tokens that the bucket holds. At least 1.
+    pub(super) fn capacity(&self) -> u32 {
+        self.state().level.capacity()
+    }
+
     pub(super) fn resize(&self, limit: BucketLimit) {
         let mut state = self.state();
-        state.fill(Instant::now());
-        // A full bucket stays full.
-        if state.tokens == state.capacity() {
-            state.tokens = u64::from(limit.capacity) * TOKEN;
-        }
-        state.limit = limit;
-        state.tokens = state.tokens.min(state.capacity());
+        state.level.resize(limit, Instant::now());
         state
             .lanes
             .iter()
@@ -209,21 +214,21 @@ impl TokenBucket {
 
     pub(super) fn empty(&self) {
         let mut state = self.state();
-        state.fill(Instant::now());
-        state.tokens = 0;
+        state.level.empty(Instant::now());
         state.rejections += 1;
     }
 
     pub(super) fn snapshot(&self) -> BucketSnapshot {
         let mut state = self.state();
-        state.fill(Instant::now());
+        state.level.advance(Instant::now());
         BucketSnapshot {
-            limit: state.limit,
-            tokens: u32::try_from(state.tokens / TOKEN).unwrap_or(u32::MAX),
+            limit: state.level.limit(),
+            tokens: u32::try_from(state.level.available() / TOKEN).unwrap_or(u32::MAX),
             waiting: u32::try_from(state.lanes.iter().map(VecDeque::len).sum::<usize>())
                 .unwrap_or(u32::MAX),
             waits: state.waits,
             rejections: state.rejections,
+            slack: state.level.slack(),
         }
     }
 
@@ -233,24 +238,21 @@ impl TokenBucket {
         cost: u32,
         lane: Lane,
         max_wait: Duration,
-    ) -> Result<(), RateLimitError> {
+    ) -> Result<RateLimitPermit<'_>, RateLimitError> {
         let wanted = u64::from(cost) * TOKEN;
         let slot = {
             let mut state = self.state();
-            if cost > state.limit.capacity {
-                return Err(RateLimitError::Never {
-                    cost,
-                    capacity: state.limit.capacity,
-                });
-            }
-            state.fill(Instant::now());
-            let before = state.before(lane);
-            let wait = state.time_until(before.saturating_add(wanted));
+            state.check_cost(cost)?;
+            let now = Instant::now();
+            state.level.advance(now);
+            let ahead = state.before(lane);
             // Enough for the requests ahead as well.
-            if wait.is_zero() {
-                state.tokens -= wanted;
-                return Ok(());
+            if let Some(departure) = state.take(cost, ahead, now) {
+                return Ok(RateLimitPermit::new(self, departure));
             }
+            let wait = state
+                .level
+                .expected_time_until(ahead.saturating_add(wanted));
             if wait > max_wait {
                 return Err(RateLimitError::Wait {
                     needed: wait,
@@ -281,14 +283,74 @@ impl TokenBucket {
                 notify,
             }
         };
-        // Cancels that came later may have made the wait longer.
+        // Cancels that came later, or a late response, may have made the wait longer.
         timeout(max_wait, slot.served()).await.unwrap_or_else(|_| {
-            let state = self.state();
-            Err(RateLimitError::Wait {
-                needed: max_wait.saturating_add(state.time_until(wanted)),
-                max_wait,
-            })
+            let mut state = self.state();
+            state.level.advance(Instant::now());
+            let needed = max_wait.saturating_add(state.level.expected_time_until(wanted));
+            Err(RateLimitError::Wait { needed, max_wait })
         })
+    }
+
+    fn end(&self, departure: FlightKey, responded: bool) {
+        let mut state = self.state();
+        state.level.end(departure, responded, Instant::now());
+        // The request at the head may go earlier, or only now knows when.
+        if let Some(next) = state.head() {
+            next.notify.notify_one();
+        }
+    }
+}
+
+/// A request that has taken its tokens. Send the request, and keep the permit until its response or its failure.
+///
+/// The exchange counts a request when it arrives, which the limiter cannot see. [`received`](Self::received) reports the response,
+/// by which the request had certainly arrived. A permit that is dropped instead ends the attempt without a response: the request
+/// may still arrive, until the limiter's [slack](super::RateLimiter::with_slack) after its departure. Where the bucket does not hold
+/// two requests, the next one waits for the end of the permit.
+#[must_use = "the permit ends the request when it is dropped"]
+pub struct RateLimitPermit<'a> {
+    bucket: Option<&'a TokenBucket>,
+    departure: Departure,
+}
+
+impl<'a> RateLimitPermit<'a> {
+    fn new(bucket: &'a TokenBucket, departure: Departure) -> Self {
+        Self {
+            bucket: Some(bucket),
+            departure,
+        }
+    }
+
+    /// The permit of a limiter without limits.
+    pub(super) fn unlimited() -> Self {
+        Self {
+            bucket: None,
+            departure: None,
+        }
+    }
+
+    /// Reports the response of the exchange, whatever its status.
+    pub fn received(mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, responded: bool) {
+        if let (Some(bucket), Some(departure)) = (self.bucket, self.departure.take()) {
+            bucket.end(departure, responded);
+        }
+    }
+}
+
+impl Drop for RateLimitPermit<'_> {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl fmt::Debug for RateLimitPermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimitPermit").finish_non_exhaustive()
     }
 }
 
@@ -300,27 +362,20 @@ struct QueueSlot<'a> {
     notify: Arc<Notify>,
 }
 
-impl QueueSlot<'_> {
-    async fn served(self) -> Result<(), RateLimitError> {
+impl<'a> QueueSlot<'a> {
+    async fn served(self) -> Result<RateLimitPermit<'a>, RateLimitError> {
         let wanted = u64::from(self.cost) * TOKEN;
         loop {
             let ready = {
                 let mut state = self.bucket.state();
                 let now = Instant::now();
-                state.fill(now);
-                if self.cost > state.limit.capacity {
-                    return Err(RateLimitError::Never {
-                        cost: self.cost,
-                        capacity: state.limit.capacity,
-                    });
-                }
+                state.level.advance(now);
+                state.check_cost(self.cost)?;
                 if state.head().is_some_and(|head| head.number == self.number) {
-                    let wait = state.time_until(wanted);
-                    if wait.is_zero() {
-                        state.tokens -= wanted;
-                        return Ok(());
+                    if let Some(departure) = state.take(self.cost, 0, now) {
+                        return Ok(RateLimitPermit::new(self.bucket, departure));
                     }
-                    Some(now + wait)
+                    Some(now + state.level.time_until(wanted))
                 } else {
                     None
                 }
@@ -348,154 +403,4 @@ impl Drop for QueueSlot<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn bucket(refill_rate: u32, capacity: u32) -> Arc<TokenBucket> {
-        Arc::new(TokenBucket::new(BucketLimit::new(refill_rate, capacity)))
-    }
-
-    const LONG: Duration = Duration::from_secs(600);
-
-    #[tokio::test(start_paused = true)]
-    async fn full_bucket_serves_immediately_and_then_by_the_clock() {
-        let bucket = bucket(100, 100);
-        let start = Instant::now();
-        for _ in 0..10 {
-            bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap();
-        }
-        assert_eq!(start.elapsed(), Duration::ZERO);
-        bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap();
-        assert!(
-            start.elapsed() >= Duration::from_millis(100)
-                && start.elapsed() < Duration::from_millis(103)
-        );
-        assert_eq!(bucket.snapshot().waits, 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn wait_beyond_the_maximum_fails_immediately() {
-        let bucket = bucket(10, 10);
-        let start = Instant::now();
-        assert_eq!(
-            bucket.acquire(11, Lane::Ordinary, LONG).await,
-            Err(RateLimitError::Never {
-                cost: 11,
-                capacity: 10
-            })
-        );
-        bucket
-            .acquire(10, Lane::Ordinary, Duration::ZERO)
-            .await
-            .unwrap();
-        assert_eq!(
-            bucket
-                .acquire(5, Lane::Ordinary, Duration::from_millis(499))
-                .await,
-            Err(RateLimitError::Wait {
-                needed: Duration::from_millis(500),
-                max_wait: Duration::from_millis(499)
-            })
-        );
-        assert_eq!(
-            (start.elapsed(), bucket.snapshot().waiting),
-            (Duration::ZERO, 0)
-        );
-        bucket
-            .acquire(5, Lane::Ordinary, Duration::from_millis(510))
-            .await
-            .unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn small_request_does_not_overtake_a_large_one_but_a_cancel_does() {
-        let bucket = bucket(10, 100);
-        bucket.acquire(100, Lane::Ordinary, LONG).await.unwrap();
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let mut tasks = tokio::task::JoinSet::new();
-        for (name, cost, lane) in [
-            ("large", 50, Lane::Ordinary),
-            ("small", 1, Lane::Ordinary),
-            ("cancel", 2, Lane::Priority),
-        ] {
-            let (bucket, order) = (bucket.clone(), order.clone());
-            tasks.spawn(async move {
-                bucket.acquire(cost, lane, LONG).await.unwrap();
-                order.lock().unwrap().push(name);
-            });
-            tokio::task::yield_now().await;
-        }
-        tasks.join_all().await;
-        assert_eq!(*order.lock().unwrap(), ["cancel", "large", "small"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn dropped_waiter_frees_its_slot() {
-        let bucket = bucket(10, 10);
-        bucket.acquire(10, Lane::Ordinary, LONG).await.unwrap();
-        let first = tokio::spawn({
-            let bucket = bucket.clone();
-            async move { bucket.acquire(10, Lane::Ordinary, LONG).await }
-        });
-        tokio::task::yield_now().await;
-        let second = tokio::spawn({
-            let bucket = bucket.clone();
-            async move { bucket.acquire(1, Lane::Ordinary, LONG).await }
-        });
-        tokio::task::yield_now().await;
-        assert_eq!(bucket.snapshot().waiting, 2);
-        let start = Instant::now();
-        first.abort();
-        second.await.unwrap().unwrap();
-        assert!(
-            start.elapsed() < Duration::from_millis(103),
-            "{:?}",
-            start.elapsed()
-        );
-        assert_eq!(bucket.snapshot().waiting, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn rejection_empties_the_bucket_and_resizing_keeps_its_tokens() {
-        let bucket = bucket(100, 200);
-        bucket.empty();
-        assert_eq!(
-            (bucket.snapshot().tokens, bucket.snapshot().rejections),
-            (0, 1)
-        );
-        tokio::time::advance(Duration::from_millis(500)).await;
-        assert_eq!(bucket.snapshot().tokens, 50);
-        bucket.resize(BucketLimit::new(1000, 20));
-        assert_eq!(bucket.snapshot().tokens, 20);
-        // Full stays full.
-        bucket.resize(BucketLimit::new(1000, 2000));
-        assert_eq!(bucket.snapshot().tokens, 2000);
-        // A waiting request that no longer fits fails.
-        bucket.empty();
-        let waiting = tokio::spawn({
-            let bucket = bucket.clone();
-            async move { bucket.acquire(1500, Lane::Ordinary, LONG).await }
-        });
-        tokio::task::yield_now().await;
-        bucket.resize(BucketLimit::new(10, 1000));
-        assert_eq!(
-            waiting.await.unwrap(),
-            Err(RateLimitError::Never {
-                cost: 1500,
-                capacity: 1000
-            })
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn very_long_pause_does_not_overflow() {
-        let bucket = bucket(u32::MAX, u32::MAX);
-        bucket
-            .acquire(u32::MAX, Lane::Ordinary, LONG)
-            .await
-            .unwrap();
-        tokio::time::advance(Duration::from_secs(3_000_000_000)).await;
-        assert_eq!(bucket.snapshot().tokens, u32::MAX);
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::operation::Operation;
+use crate::operation::{Bucket, Operation};
 
 /// The token costs that the exchange reports for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,17 @@ impl Costs {
         let reported = self.0.get(operation.id).copied();
         reported.unwrap_or_else(|| cost_in_spec(operation))
     }
+
+    /// The most tokens that one request, or one item of a batch, takes from a bucket of the account.
+    pub(super) fn dearest(&self, operations: &[Operation], bucket: Bucket) -> u32 {
+        let drawing = operations
+            .iter()
+            .filter(|operation| operation.auth && operation.bucket == bucket);
+        drawing
+            .map(|operation| self.of(operation))
+            .max()
+            .unwrap_or(0)
+    }
 }
 
 fn cost_in_spec(operation: &Operation) -> u32 {
@@ -122,7 +133,6 @@ mod tests {
     use reqwest::Method;
 
     use super::*;
-    use crate::operation::Bucket;
 
     static OPERATIONS: [Operation; 4] = [
         Operation::new(

@@ -1,4 +1,5 @@
-//! Tests of the buckets against a model of the exchange's: never refused by it, hardly less than it allows, nothing leaked.
+//! Tests of the buckets against a model of the exchange's: none of their requests is rejected, nearly all that the exchange allows
+//! is used, and nothing is leaked.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -12,9 +13,12 @@ use std::{
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::bucket::{BucketLimit, Lane, TokenBucket};
+use super::{
+    AccountLimits, DEFAULT_SLACK, Tier,
+    bucket::{BucketLimit, Lane, TokenBucket},
+};
 
-/// The exchange's bucket, as it describes it: tokens come in all the time, a request passes if it holds its cost.
+/// The exchange's bucket, as it describes it: it refills continuously, and accepts a request if it holds the cost.
 struct Exchange {
     limit: BucketLimit,
     /// In nanotokens, which come at the rate each nanosecond.
@@ -34,7 +38,10 @@ impl Exchange {
     }
 
     fn request(&mut self, cost: u32) -> bool {
-        let now = Instant::now();
+        self.request_at(cost, Instant::now())
+    }
+
+    fn request_at(&mut self, cost: u32, now: Instant) -> bool {
         let came = (now - self.at).as_nanos() * u128::from(self.limit.refill_rate);
         self.tokens = (self.tokens + came).min(u128::from(self.limit.capacity) * 1_000_000_000);
         self.at = now;
@@ -62,16 +69,16 @@ const LONG: Duration = Duration::from_secs(1_000_000);
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// 64 tasks that want more than there is: the exchange never refuses one, and at least 98 % of what it allows is used.
+    /// 64 tasks that want more than the limit: the exchange rejects no request, and at least 98 % of what it allows is used.
     #[test]
-    fn the_exchange_never_refuses_and_its_allowance_is_used(
+    fn exchange_rejects_nothing_and_its_allowance_is_used(
         refill_rate in 50_u32..8000,
         seconds in 1_u32..3,
         costs in proptest::collection::vec((1_u32..=50, any::<bool>()), 64),
     ) {
         paused().block_on(async move {
             let limit = BucketLimit::new(refill_rate, refill_rate * seconds);
-            let bucket = Arc::new(TokenBucket::new(limit));
+            let bucket = Arc::new(TokenBucket::new(limit, DEFAULT_SLACK));
             let exchange = Arc::new(Mutex::new(Exchange::new(limit)));
             let end = Instant::now() + Duration::from_secs(10);
             let mut tasks = tokio::task::JoinSet::new();
@@ -80,8 +87,9 @@ proptest! {
                 tasks.spawn(async move {
                     let lane = if first { Lane::Priority } else { Lane::Ordinary };
                     while Instant::now() < end {
-                        bucket.acquire(cost, lane, LONG).await.unwrap();
-                        assert!(exchange.lock().unwrap().request(cost), "refused");
+                        let permit = bucket.acquire(cost, lane, LONG).await.unwrap();
+                        assert!(exchange.lock().unwrap().request(cost), "rejected");
+                        permit.received();
                     }
                 });
             }
@@ -97,34 +105,157 @@ proptest! {
         });
     }
 
-    /// Calls that come, wait, and are given up at any point: the exchange never refuses one, and no place and no token is lost.
+    /// Requests that are dropped at any point, some of them after they left: the exchange rejects none, and no slot and no token is lost.
     #[test]
-    fn calls_given_up_at_any_point_leave_nothing_behind(
-        calls in proptest::collection::vec((1_u32..=100, any::<bool>(), 0_usize..4, 0_u64..120), 1..80),
+    fn requests_dropped_at_any_point_leave_nothing_behind(
+        calls in proptest::collection::vec((1_u32..=100, any::<bool>(), 0_usize..4, 0_u64..120, any::<bool>()), 1..80),
     ) {
         paused().block_on(async move {
             let limit = BucketLimit::new(100, 100);
-            let bucket = TokenBucket::new(limit);
+            let bucket = TokenBucket::new(limit, DEFAULT_SLACK);
             let mut exchange = Exchange::new(limit);
             let mut context = Context::from_waker(Waker::noop());
-            for (cost, first, polls, pause) in calls {
+            for (cost, first, polls, pause, responded) in calls {
                 let lane = if first { Lane::Priority } else { Lane::Ordinary };
                 let mut acquire = pin!(bucket.acquire(cost, lane, LONG));
                 for _ in 0..polls {
                     if let Poll::Ready(result) = acquire.as_mut().poll(&mut context) {
-                        result.unwrap();
-                        assert!(exchange.request(cost), "refused");
+                        let permit = result.unwrap();
+                        assert!(exchange.request(cost), "rejected");
+                        if responded {
+                            permit.received();
+                        }
                         break;
                     }
                     tokio::time::advance(Duration::from_millis(pause)).await;
                 }
             }
             assert_eq!(bucket.snapshot().waiting, 0);
-            // Nothing is held back: all of it can be had once it is full again.
+            // All tokens are available once the bucket is full again.
             tokio::time::advance(Duration::from_secs(2)).await;
             assert_eq!(bucket.snapshot().tokens, 100);
-            bucket.acquire(100, Lane::Ordinary, Duration::ZERO).await.unwrap();
+            _ = bucket.acquire(100, Lane::Ordinary, Duration::ZERO).await.unwrap();
             assert!(exchange.request(100));
         });
+    }
+}
+
+/// The result of [`measure`].
+struct Measured {
+    rejected: usize,
+    /// The part of the exchange's allowance that was used.
+    used: f64,
+}
+
+/// 128 tasks that send requests of these costs for a minute through a bucket with this slack. A request takes up to `jitter` to the
+/// exchange and its response up to `jitter` back; one in ten gets no response, unless it may arrive after the slack.
+fn measure(
+    limit: BucketLimit,
+    costs: &[u32],
+    slack: Duration,
+    jitter: Duration,
+    seed: u64,
+) -> Measured {
+    paused().block_on(async move {
+        let bucket = Arc::new(TokenBucket::new(limit, slack));
+        let mut exchange = Exchange::new(limit);
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let start = Instant::now();
+        let end = start + Duration::from_secs(60);
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..128 {
+            let (bucket, arrivals) = (bucket.clone(), arrivals.clone());
+            let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(task));
+            let costs = costs.to_vec();
+            tasks.spawn(async move {
+                while Instant::now() < end {
+                    let cost = costs[random.usize(..costs.len())];
+                    let permit = bucket.acquire(cost, Lane::Ordinary, LONG).await.unwrap();
+                    let arrival = Instant::now() + jitter.mul_f64(random.f64());
+                    let response = arrival + jitter.mul_f64(random.f64());
+                    arrivals.lock().unwrap().push((arrival, cost));
+                    if jitter > slack || random.u8(..10) > 0 {
+                        tokio::time::sleep_until(response).await;
+                        permit.received();
+                    }
+                }
+            });
+        }
+        tasks.join_all().await;
+        let mut arrivals = std::mem::take(&mut *arrivals.lock().unwrap());
+        arrivals.sort();
+        let mut rejected = 0;
+        for (arrival, cost) in &arrivals {
+            rejected += usize::from(!exchange.request_at(*cost, *arrival));
+        }
+        let seconds = arrivals
+            .last()
+            .map_or(0.0, |(last, _)| (*last - start).as_secs_f64());
+        let allowed = f64::from(limit.capacity) + seconds * f64::from(limit.refill_rate);
+        #[allow(clippy::cast_precision_loss)]
+        let used = exchange.passed as f64 / allowed;
+        Measured { rejected, used }
+    })
+}
+
+/// The seed of a test: `KALSHI_TEST_SEED`, or a random one.
+fn seed() -> u64 {
+    let seed = std::env::var("KALSHI_TEST_SEED")
+        .ok()
+        .map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("KALSHI_TEST_SEED={seed}");
+    seed
+}
+
+#[test]
+fn jitter_within_the_slack_causes_no_rejection_and_costs_no_throughput() {
+    let seed = seed();
+    let mut rejected_without_slack = 0;
+    for tier in [Tier::Basic, Tier::Advanced, Tier::Expert, Tier::Prestige] {
+        let limits = AccountLimits::from_tier(tier);
+        for (name, limit) in [
+            ("read", limits.read),
+            ("write", limits.write),
+            ("public", limits.public),
+        ] {
+            for costs in [&[10][..], &[2, 10, 10, 30]] {
+                let measured = measure(limit, costs, DEFAULT_SLACK, DEFAULT_SLACK, seed);
+                println!(
+                    "{tier:?} {name} {costs:?}: {} rejected, {:.2} % used",
+                    measured.rejected,
+                    measured.used * 100.0
+                );
+                assert_eq!(measured.rejected, 0, "{tier:?} {name} {costs:?}");
+                assert!(measured.used >= 0.97, "{tier:?} {name} {costs:?}");
+                let without = measure(limit, costs, Duration::ZERO, DEFAULT_SLACK, seed);
+                rejected_without_slack += without.rejected;
+            }
+        }
+    }
+    assert!(rejected_without_slack > 0, "the jitter tests nothing");
+}
+
+/// Also with more jitter than slack, because its requests wait for responses.
+#[test]
+fn bucket_of_one_request_is_never_rejected() {
+    let seed = seed();
+    for limit in [BucketLimit::new(10, 10), BucketLimit::new(50, 10)] {
+        for jitter in [0, 50, 400] {
+            let jitter = Duration::from_millis(jitter);
+            let measured = measure(limit, &[10], DEFAULT_SLACK, jitter, seed);
+            println!(
+                "{limit:?}, jitter {jitter:?}: {} rejected, {:.2} % used",
+                measured.rejected,
+                measured.used * 100.0
+            );
+            assert_eq!(measured.rejected, 0, "{limit:?}");
+            // One request per refill and round trip, or slack if there is no response.
+            let refill = 10.0 / f64::from(limit.refill_rate);
+            let round_trip = jitter.max(DEFAULT_SLACK / 10).as_secs_f64();
+            assert!(
+                measured.used >= 0.9 * refill / (refill + round_trip),
+                "{limit:?}"
+            );
+        }
     }
 }

@@ -87,7 +87,7 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
     let received = shared.clock.now_ms().ok();
     shared
         .server_time
-        .learn(response.headers(), Some(sent), received);
+        .learn(true, response.headers(), Some(sent), received);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = timeout(ERROR_BODY_TIMEOUT, response.bytes()).await;

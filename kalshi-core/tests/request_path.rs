@@ -1,0 +1,207 @@
+//! The request path, the rate limiter and the clock together. A middleware answers in place of the exchange, so time is paused.
+#![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use kalshi_core::{
+    Api, ClientBuilder, ConfigError, Core, Credentials, Discovery, Environment, Error, Operation,
+    PrivateKey, RetryPolicy,
+    auth::FixedClock,
+    limits::DEFAULT_SLACK,
+    operation::Bucket,
+    reqwest::{Method, Request, Response},
+    reqwest_middleware::{self, Middleware, Next},
+    rt,
+};
+use tokio::time::{Instant, sleep};
+
+static OPERATIONS: [Operation; 3] = [
+    Operation::new("GetBalance", Method::GET, "/balance", "", Bucket::Balance),
+    Operation::new("GetThing", Method::GET, "/thing", "", Bucket::Read),
+    Operation::new("GetStatus", Method::GET, "/status", "", Bucket::Read).public(),
+];
+static BALANCE: &Operation = &OPERATIONS[0];
+static THING: &Operation = &OPERATIONS[1];
+static STATUS: &Operation = &OPERATIONS[2];
+
+struct TestApi;
+
+impl Api for TestApi {
+    type Client = Core;
+    type Environment = Local;
+    const USER_AGENT: &'static str = "test";
+    const OPERATIONS: &'static [Operation] = &OPERATIONS;
+
+    fn client(core: Core, _: Local) -> Core {
+        core
+    }
+
+    fn discover_limits(_: Core) -> Discovery {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Local;
+
+impl Environment for Local {
+    fn rest_url(&self) -> &str {
+        "http://127.0.0.1:1"
+    }
+
+    fn websocket_url(&self) -> Option<&str> {
+        None
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+/// The exchange: each request takes this long and gets this response, or fails.
+#[derive(Clone)]
+struct Exchange {
+    delay: Duration,
+    status: Option<u16>,
+    /// The `Date` of responses.
+    date: SystemTime,
+    arrivals: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Exchange {
+    fn new(delay_ms: u64, status: Option<u16>) -> Self {
+        Self {
+            delay: Duration::from_millis(delay_ms),
+            status,
+            date: SystemTime::UNIX_EPOCH,
+            arrivals: Arc::default(),
+        }
+    }
+
+    fn client(&self, clock_ms: u64) -> Core {
+        let key = PrivateKey::generate_ed25519().unwrap();
+        ClientBuilder::<TestApi>::default()
+            .credentials(Credentials::new("key", key).unwrap())
+            .clock(Arc::new(FixedClock(clock_ms)))
+            .retry(RetryPolicy::none())
+            .middleware(self.clone())
+            .build()
+            .unwrap()
+    }
+
+    /// Milliseconds between arrivals.
+    fn gaps(&self) -> Vec<u128> {
+        let arrivals = self.arrivals.lock().unwrap();
+        arrivals
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).as_millis())
+            .collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl Middleware for Exchange {
+    async fn handle(
+        &self,
+        _: Request,
+        _: &mut http::Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        self.arrivals.lock().unwrap().push(Instant::now());
+        sleep(self.delay).await;
+        let Some(status) = self.status else {
+            let lost = std::io::Error::other("the connection broke");
+            return Err(reqwest_middleware::Error::middleware(lost));
+        };
+        let response = http::Response::builder()
+            .status(status)
+            .header("date", httpdate::fmt_http_date(self.date))
+            .body("{}");
+        Ok(response.unwrap().into())
+    }
+}
+
+async fn send(core: &Core, operation: &'static Operation) -> Result<(), Error> {
+    let request = rt::request(core, operation, format_args!("{}", operation.path));
+    let request = rt::finish_request(operation, request);
+    rt::send::<serde_json::Value>(core, operation, request)
+        .await
+        .map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn balance_requests_are_paced_by_responses() {
+    let exchange = Exchange::new(300, Some(200));
+    let client = exchange.client(0);
+    for _ in 0..4 {
+        send(&client, BALANCE).await.unwrap();
+    }
+    for gap in exchange.gaps() {
+        assert!((1_300..=1_303).contains(&gap), "{gap} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_request_frees_the_bucket_of_one_request() {
+    // Later and earlier than the slack.
+    for (delay, least) in [(300, 1_300), (10, 1_050)] {
+        let exchange = Exchange::new(delay, None);
+        let client = exchange.client(0);
+        for _ in 0..3 {
+            send(&client, BALANCE).await.unwrap_err();
+        }
+        for gap in exchange.gaps() {
+            assert!((least..=least + 3).contains(&gap), "{gap} ms");
+        }
+    }
+    // Dropped halfway, after 100 ms.
+    let exchange = Exchange::new(300, Some(200));
+    let client = exchange.client(0);
+    let request = send(&client, BALANCE);
+    let dropped = tokio::time::timeout(Duration::from_millis(100), request).await;
+    assert!(dropped.is_err());
+    send(&client, BALANCE).await.unwrap();
+    let [gap] = exchange.gaps()[..] else {
+        panic!("{:?}", exchange.gaps())
+    };
+    assert!((1_100..=1_103).contains(&gap), "{gap} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejection_with_429_widens_the_slack() {
+    let exchange = Exchange::new(10, Some(429));
+    let client = exchange.client(0);
+    send(&client, THING).await.unwrap_err();
+    let snapshot = client.rate_limiter().snapshot();
+    assert_eq!((snapshot.read.rejections, snapshot.read.tokens), (1, 0));
+    assert_eq!(snapshot.read.slack, DEFAULT_SLACK * 2);
+    assert_eq!(snapshot.write.slack, DEFAULT_SLACK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_is_learnt_from_signed_responses_only() {
+    let now = 1_790_000_000_000;
+    let mut exchange = Exchange::new(10, Some(200));
+    exchange.date = SystemTime::UNIX_EPOCH + Duration::from_millis(now + 30_000);
+    let client = exchange.client(now);
+    for _ in 0..5 {
+        send(&client, STATUS).await.unwrap();
+    }
+    assert_eq!(client.clock_skew(), None);
+    assert_eq!(rt::clock_readings(&client), 0..=0);
+    for _ in 0..2 {
+        send(&client, THING).await.unwrap();
+        assert_eq!(rt::clock_behind_ms(&client), None);
+    }
+    send(&client, THING).await.unwrap();
+    let skew = client.clock_skew().unwrap().num_milliseconds();
+    assert!((30_000..=31_000).contains(&skew), "{skew}");
+    let moment = Instant::now();
+    assert_eq!(rt::earliest_ms(&client, moment), now);
+    let latest = rt::latest_ms(&client, moment);
+    assert!((now + 30_000..=now + 31_100).contains(&latest), "{latest}");
+    assert!(rt::clock_readings(&client).contains(&skew));
+}
