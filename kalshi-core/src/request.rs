@@ -302,15 +302,7 @@ fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
 
 /// The error for a response that does not decode. A second pass over the body finds the JSON path.
 fn undecodable(response: &Response, error: serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let missing = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split_once('`'));
-    let path = match missing {
-        Some((field, _)) => json_path::missing(&response.body, line, column, field),
-        None => json_path::at(&response.body, line, column),
-    };
+    let path = json_path::of(&response.body, &error);
     Error::decode(
         response.operation,
         response.status,
