@@ -304,6 +304,8 @@ fn title(page: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(status: u16, body: &str) -> ApiError {
@@ -411,5 +413,53 @@ mod tests {
             read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),
             Some("x")
         );
+    }
+
+    /// Bodies made of what rejections are made of, and of anything else.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let text = "(\\PC{0,30}|[<>a-z/]{0,20}|[a-z]{300})";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        let name = "(code|message|msg|details|error|service|status|order|[a-z]{0,3})";
+        let tree = leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(name, inner, 0..5)
+                    .prop_map(|fields| fields.into_iter().collect::<Value>()),
+            ]
+        });
+        prop_oneof![
+            (tree, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(tree, at, cut)| {
+                let mut body = tree.to_string().into_bytes();
+                if cut {
+                    body.truncate(at.index(body.len() + 1));
+                }
+                body
+            }),
+            prop::collection::vec(any::<u8>(), 0..200),
+            "(<html><title>)?[<>/a-z\u{130}]{0,90}(</title>)?".prop_map(String::into_bytes),
+        ]
+    }
+
+    proptest! {
+        /// The property of the fuzz target `error_bodies`.
+        #[test]
+        fn no_body_makes_it_panic_and_what_is_printed_is_short(
+            body in body(), status in 100_u16..600, is_whole in any::<bool>(), after in "\\PC{0,30}"
+        ) {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            let headers = after.parse().map(|after| HeaderMap::from_iter([(RETRY_AFTER, after)]));
+            let body = Body { bytes: body.into(), is_whole };
+            let error = ApiError::read(status, &headers.unwrap_or_default(), &body, SystemTime::now());
+            prop_assert_eq!(error.status(), status);
+            for text in [error.code(), error.message(), error.details(), error.service()] {
+                prop_assert!(text.is_none_or(|text| text.chars().count() <= EXCERPT));
+            }
+            prop_assert!(error.to_string().chars().count() < 1_200);
+            prop_assert!(is_whole || error.code().is_none());
+        }
     }
 }
