@@ -6,11 +6,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use reqwest::StatusCode;
+use reqwest::{
+    StatusCode,
+    header::{DATE, HeaderMap, RETRY_AFTER},
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::excerpt::{EXCERPT, WITHHELD, holds_private_key, short};
+use crate::{
+    body::{Body, MAX_ERROR_BODY_BYTES},
+    excerpt::{EXCERPT, WITHHELD, holds_private_key, short},
+};
 
 /// A rejection by the exchange.
 ///
@@ -30,25 +36,34 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Parses the body of a rejection.
+    /// Parses the body of a rejection. `now` is the exchange's time, for a response without a `Date` header.
+    ///
+    /// A body that is not whole, or longer than the limit, has no code: its beginning is the message.
     pub(crate) fn read(
         status: StatusCode,
-        headers: &reqwest::header::HeaderMap,
-        body: &[u8],
+        headers: &HeaderMap,
+        body: &Body,
+        now: SystemTime,
     ) -> Self {
+        let is_whole = body.is_whole && body.bytes.len() <= MAX_ERROR_BODY_BYTES;
+        let body = &*body.bytes;
         let mut error = Self {
             status,
             code: None,
             message: None,
             details: None,
             service: None,
-            has_more: false,
-            retry_after: headers
-                .get(reqwest::header::RETRY_AFTER)
-                .and_then(|value| retry_after(value.to_str().ok()?.trim())),
+            // What was not read may report something done.
+            has_more: !is_whole,
+            retry_after: retry_after(headers, now),
         };
         if holds_private_key(body) {
             error.message = Some(WITHHELD.to_owned());
+            return error;
+        }
+        if !is_whole {
+            let start = body.get(..EXCERPT * 4).unwrap_or(body);
+            error.set_text(&String::from_utf8_lossy(start));
             return error;
         }
         match serde_json::from_slice::<Value>(body) {
@@ -61,20 +76,22 @@ impl ApiError {
             }
             Ok(Value::String(text)) => error.message = Some(short(&text, EXCERPT)),
             Ok(Value::Null) => {}
-            _ => {
-                let text = String::from_utf8_lossy(body);
-                let html = text.trim_start().starts_with('<');
-                let text = if html {
-                    title(&text)
-                } else {
-                    Some(text.trim().to_owned())
-                };
-                error.message = text
-                    .filter(|text| !text.is_empty())
-                    .map(|text| short(&text, EXCERPT));
-            }
+            _ => error.set_text(&String::from_utf8_lossy(body)),
         }
         error
+    }
+
+    /// Makes a text that is not an error object the message; of an HTML page, its title.
+    fn set_text(&mut self, text: &str) {
+        let html = text.trim_start().starts_with('<');
+        let text = if html {
+            title(text)
+        } else {
+            Some(text.trim().to_owned())
+        };
+        self.message = text
+            .filter(|text| !text.is_empty())
+            .map(|text| short(&text, EXCERPT));
     }
 
     /// The rejection of one item of a batch, inside a response with that status.
@@ -261,13 +278,16 @@ impl<'de> Deserialize<'de> for ErrorResponse {
     }
 }
 
-/// The wait of a `Retry-After` header: a number of seconds or a date.
-fn retry_after(text: &str) -> Option<Duration> {
-    let wait = match text.parse() {
+/// The wait of a `Retry-After` header: a number of seconds or a date of the exchange. The response's own `Date` tells the
+/// exchange's time best, so that this machine's clock does not matter; without one, it is `now`.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let after = text(RETRY_AFTER)?;
+    let wait = match after.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(text)
-            .ok()?
-            .duration_since(SystemTime::now())
+        Err(_) => date(after)?
+            .duration_since(text(DATE).and_then(date).unwrap_or(now))
             .unwrap_or_default(),
     };
     // More than a day is useless and could overflow a caller's clock.
@@ -284,11 +304,66 @@ fn title(page: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(status: u16, body: &str) -> ApiError {
+        read_part(status, body, true)
+    }
+
+    fn read_part(status: u16, body: &str, is_whole: bool) -> ApiError {
         let status = StatusCode::from_u16(status).unwrap_or_default();
-        ApiError::read(status, &reqwest::header::HeaderMap::new(), body.as_bytes())
+        let bytes = body.to_owned().into();
+        let body = Body { bytes, is_whole };
+        ApiError::read(status, &HeaderMap::new(), &body, SystemTime::now())
+    }
+
+    #[test]
+    fn cut_body_has_no_code_and_may_report_more() {
+        let body = r#"{"error":{"code":"insufficient_balance"}}"#;
+        let cut = read_part(400, body, false);
+        assert_eq!((cut.code(), cut.message()), (None, Some(body)));
+        assert!(cut.has_more() && !read(400, body).has_more());
+        let long = format!(
+            r#"{{"error":{{"code":"x"}},"orders":"{}"}}"#,
+            "o".repeat(MAX_ERROR_BODY_BYTES)
+        );
+        let long = read(200, &long);
+        assert!(long.code().is_none() && long.has_more());
+        assert!(
+            long.message()
+                .is_some_and(|text| text.chars().count() <= EXCERPT)
+        );
+        let html = "<html><head><title>502 Bad Gateway</title></head>";
+        assert_eq!(
+            read_part(502, html, false).message(),
+            Some("502 Bad Gateway")
+        );
+    }
+
+    #[test]
+    fn retry_after_dates_are_read_by_the_clock_of_the_exchange() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let wait = |after: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(RETRY_AFTER, Some(after)), (DATE, date)] {
+                if let Some(value) = value.and_then(|value| value.parse().ok()) {
+                    headers.insert(name, value);
+                }
+            }
+            retry_after(&headers, now).map(|wait| wait.as_secs())
+        };
+        let at = |seconds: u64| httpdate::fmt_http_date(now + Duration::from_secs(seconds));
+        assert_eq!(wait("7", None), Some(7));
+        assert_eq!(wait("7", Some(&at(900))), Some(7));
+        // An hour ahead of the local time, two seconds ahead of the response.
+        assert_eq!(wait(&at(3_602), Some(&at(3_600))), Some(2));
+        assert_eq!(wait(&at(30), Some(&at(60))), Some(0));
+        assert_eq!(wait(&at(30), None), Some(30));
+        assert_eq!(wait(&at(30), Some("yesterday")), Some(30));
+        assert_eq!(wait(&at(10_000_000), None), Some(86_400));
+        assert_eq!(wait("soon", None), None);
     }
 
     #[test]
@@ -338,5 +413,53 @@ mod tests {
             read(400, r#"{"error":{"error":{"code":"x"}}}"#).code(),
             Some("x")
         );
+    }
+
+    /// Bodies made of what rejections are made of, and of anything else.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let text = "(\\PC{0,30}|[<>a-z/]{0,20}|[a-z]{300})";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        let name = "(code|message|msg|details|error|service|status|order|[a-z]{0,3})";
+        let tree = leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(name, inner, 0..5)
+                    .prop_map(|fields| fields.into_iter().collect::<Value>()),
+            ]
+        });
+        prop_oneof![
+            (tree, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(tree, at, cut)| {
+                let mut body = tree.to_string().into_bytes();
+                if cut {
+                    body.truncate(at.index(body.len() + 1));
+                }
+                body
+            }),
+            prop::collection::vec(any::<u8>(), 0..200),
+            "(<html><title>)?[<>/a-z\u{130}]{0,90}(</title>)?".prop_map(String::into_bytes),
+        ]
+    }
+
+    proptest! {
+        /// The property of the fuzz target `error_bodies`.
+        #[test]
+        fn no_body_makes_it_panic_and_what_is_printed_is_short(
+            body in body(), status in 100_u16..600, is_whole in any::<bool>(), after in "\\PC{0,30}"
+        ) {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            let headers = after.parse().map(|after| HeaderMap::from_iter([(RETRY_AFTER, after)]));
+            let body = Body { bytes: body.into(), is_whole };
+            let error = ApiError::read(status, &headers.unwrap_or_default(), &body, SystemTime::now());
+            prop_assert_eq!(error.status(), status);
+            for text in [error.code(), error.message(), error.details(), error.service()] {
+                prop_assert!(text.is_none_or(|text| text.chars().count() <= EXCERPT));
+            }
+            prop_assert!(error.to_string().chars().count() < 1_200);
+            prop_assert!(is_whole || error.code().is_none());
+        }
     }
 }

@@ -1,6 +1,12 @@
 //! The core of a client: state shared by clones, and the settings of each.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use kalshi_auth::Clock;
 use reqwest_middleware::ClientWithMiddleware;
@@ -37,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) has_credentials: bool,
     /// Timeout of a whole request, or `None` if the user's own HTTP client decides.
     pub(crate) timeout: Option<Duration>,
+    /// Longest response body and WebSocket message, in bytes.
+    pub(crate) max_body_bytes: usize,
     pub(crate) limiter: Arc<RateLimiter>,
     pub(crate) correction: ClockCorrection,
     pub(crate) server_time: ServerTime,
@@ -56,6 +64,20 @@ pub(crate) struct SocketSettings {
     pub(crate) credentials: Option<kalshi_auth::Credentials>,
     /// How `http` was built, or `None` for an HTTP client of the user's.
     pub(crate) http_options: Option<crate::http_options::HttpOptions>,
+}
+
+impl Shared {
+    /// The exchange's time, as far as it is known.
+    pub(crate) fn exchange_time(&self) -> SystemTime {
+        let Ok(now_ms) = self.clock.now_ms() else {
+            return SystemTime::now();
+        };
+        let behind_ms = self.server_time.behind_ms().unwrap_or_default();
+        let now = Duration::from_millis(now_ms.saturating_add_signed(behind_ms));
+        SystemTime::UNIX_EPOCH
+            .checked_add(now)
+            .unwrap_or_else(SystemTime::now)
+    }
 }
 
 #[cfg(feature = "ws")]

@@ -9,6 +9,7 @@ use reqwest_middleware::Middleware;
 use crate::client::SocketSettings;
 use crate::{
     api::{Api, Environment},
+    body,
     client::{Core, Shared},
     config_error::ConfigError,
     http_options::HttpOptions,
@@ -32,6 +33,7 @@ pub struct ClientBuilder<A: Api> {
     clock: Option<Arc<dyn Clock>>,
     connect_timeout: Option<Duration>,
     timeout: Option<Duration>,
+    max_body_bytes: usize,
     user_agent: Option<String>,
     proxy: Option<reqwest::Proxy>,
     http_client: Option<reqwest::Client>,
@@ -51,6 +53,7 @@ impl<A: Api> Default for ClientBuilder<A> {
             clock: None,
             connect_timeout: None,
             timeout: None,
+            max_body_bytes: body::MAX_BODY_BYTES,
             user_agent: None,
             proxy: None,
             http_client: None,
@@ -94,6 +97,15 @@ impl<A: Api> ClientBuilder<A> {
     /// Defaults to 15 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the longest response body, in bytes after decompression, and the longest WebSocket message. Defaults to 32 MiB.
+    ///
+    /// A longer body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large); a longer message ends the
+    /// connection. At most 64 KiB are read of the body of a rejection, whatever is set here.
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
         self
     }
 
@@ -218,6 +230,7 @@ impl<A: Api> ClientBuilder<A> {
             stack: stack.with(Wire).build(),
             has_credentials,
             timeout: self.timeout.or((!own_client).then_some(TIMEOUT)),
+            max_body_bytes: self.max_body_bytes,
             limiter: self
                 .rate_limiter
                 .unwrap_or_else(|| Arc::new(RateLimiter::new(self.rate_limits))),

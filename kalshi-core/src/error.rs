@@ -2,16 +2,13 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
+use bytes::Bytes;
 use kalshi_auth::SigningMiddlewareError;
 use reqwest::StatusCode;
 
 use crate::{
-    api_error::ApiError,
-    excerpt::{EXCERPT, WITHHELD, excerpt, holds_private_key, short},
-    limits::RateLimitError,
-    operation::Operation,
-    server_time,
-    wire::Attempts,
+    api_error::ApiError, decode_error::DecodeError, limits::RateLimitError, operation::Operation,
+    server_time, wire::Attempts,
 };
 
 /// The error of an operation.
@@ -28,7 +25,8 @@ use crate::{
 /// | how often was it sent? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
 /// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
-/// | has the exchange changed its responses? | [`is_decode`](Self::is_decode) |
+/// | has the exchange changed its responses? | [`is_decode`](Self::is_decode), [`decode_path`](Self::decode_path), [`body`](Self::body) |
+/// | does the rest of a list still follow? | [`is_row`](Self::is_row) |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -58,8 +56,10 @@ enum Kind {
     Deadline(Duration),
     /// The request was rate limited locally.
     RateLimit(RateLimitError),
-    /// A list returned a cursor twice.
-    RepeatedCursor,
+    /// The body of a success is longer than the client's limit.
+    BodyTooLarge { status: StatusCode, max: usize },
+    /// A list does not seem to end.
+    EndlessList(Endless),
     /// A middleware of the program failed.
     Middleware(Box<dyn StdError + Send + Sync>),
     /// The exchange rejected the request.
@@ -68,11 +68,12 @@ enum Kind {
     Decode(DecodeError),
 }
 
-struct DecodeError {
-    status: StatusCode,
-    path: String,
-    body: String,
-    source: serde_json::Error,
+/// Why a list does not seem to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Endless {
+    RepeatedCursor,
+    /// This many pages in a row had a cursor and no items.
+    EmptyPages(u32),
 }
 
 impl Error {
@@ -116,8 +117,8 @@ impl Error {
         status: StatusCode,
         message: String,
     ) -> Self {
-        let source = <serde_json::Error as serde::de::Error>::custom(message);
-        let mut error = Self::decode(operation, status, "$".to_owned(), b"", source);
+        let error = DecodeError::contradiction(status, message);
+        let mut error = Self::new(operation, Kind::Decode(error));
         // A response arrived.
         (error.0.arrived, error.0.processed, error.0.attempts) = (true, 1, 1);
         error
@@ -127,8 +128,16 @@ impl Error {
         Self::new(operation, Kind::RateLimit(error))
     }
 
-    pub(crate) fn repeated_cursor(operation: &'static Operation) -> Self {
-        Self::new(operation, Kind::RepeatedCursor)
+    pub(crate) fn endless_list(operation: &'static Operation, reason: Endless) -> Self {
+        Self::new(operation, Kind::EndlessList(reason))
+    }
+
+    pub(crate) fn body_too_large(
+        operation: &'static Operation,
+        status: StatusCode,
+        max: usize,
+    ) -> Self {
+        Self::new(operation, Kind::BodyTooLarge { status, max })
     }
 
     /// Returns `true` if the connection broke or the response was incomplete.
@@ -177,29 +186,22 @@ impl Error {
         operation: &'static Operation,
         status: StatusCode,
         path: String,
-        body: &[u8],
-        source: serde_json::Error,
+        body: Bytes,
+        source: &serde_json::Error,
     ) -> Self {
-        let message = source.to_string();
-        let (body, message) = match holds_private_key(body) {
-            true => (WITHHELD.to_owned(), WITHHELD.to_owned()),
-            false => {
-                // Both may quote the body, so they share the length limit.
-                let message = short(&message, EXCERPT / 2);
-                let left = EXCERPT - message.chars().count();
-                (excerpt(body, source.line(), source.column(), left), message)
-            }
-        };
-        let source = <serde_json::Error as serde::de::Error>::custom(message);
-        Self::new(
-            operation,
-            Kind::Decode(DecodeError {
-                status,
-                path,
-                body,
-                source,
-            }),
-        )
+        let error = DecodeError::new(operation, status, path, body, source);
+        Self::new(operation, Kind::Decode(error))
+    }
+
+    /// The error for one row of a list whose page failed with `self`.
+    pub(crate) fn for_row(&self, path: String, row: Bytes, source: &serde_json::Error) -> Self {
+        let status = self.status().unwrap_or_default();
+        let mut error = DecodeError::new(self.0.operation, status, path, row, source);
+        error.is_row = true;
+        Self(Box::new(Inner {
+            kind: Kind::Decode(error),
+            ..*self.0
+        }))
     }
 
     /// The operation that failed.
@@ -255,10 +257,18 @@ impl Error {
         }
     }
 
-    /// Returns `true` if a list returned the same cursor twice and so would never have ended.
+    /// Returns `true` if a list does not seem to end: a cursor came back, or
+    /// [`MAX_EMPTY_PAGES`](crate::pages::MAX_EMPTY_PAGES) pages in a row had a cursor and no items.
     #[must_use]
-    pub fn is_repeated_cursor(&self) -> bool {
-        matches!(self.0.kind, Kind::RepeatedCursor)
+    pub fn is_endless_list(&self) -> bool {
+        matches!(self.0.kind, Kind::EndlessList(_))
+    }
+
+    /// Returns `true` if the response body was longer than [`max_body_bytes`](crate::ClientBuilder::max_body_bytes). The exchange
+    /// may have acted on the request.
+    #[must_use]
+    pub fn is_body_too_large(&self) -> bool {
+        matches!(self.0.kind, Kind::BodyTooLarge { .. })
     }
 
     /// Returns `true` if a timeout expired, while connecting or while waiting for the response. In the second case the exchange may
@@ -327,6 +337,7 @@ impl Error {
         match &self.0.kind {
             Kind::Api(error) => Some(error.status()),
             Kind::Decode(error) => Some(error.status),
+            Kind::BodyTooLarge { status, .. } => Some(*status),
             Kind::Transport(error) => error.status(),
             _ => None,
         }
@@ -365,13 +376,38 @@ impl Error {
         self.api()?.service()
     }
 
-    /// JSON path of the field that did not decode, such as `$.items[3].price`.
+    /// JSON path of the field that did not decode, such as `$.items[3].price`. A path of more than 256 characters or 128 levels
+    /// is cut.
     #[must_use]
     pub fn decode_path(&self) -> Option<&str> {
+        Some(&self.decode_error()?.path)
+    }
+
+    /// The body that did not decode, as received; for a [row](Self::is_row), the JSON of the row. `Display` and `Debug` print no
+    /// more than an excerpt.
+    ///
+    /// `None` for any other error, if the response contains a private key, and if it decoded and contradicts the request.
+    #[must_use]
+    pub fn body(&self) -> Option<&[u8]> {
+        self.decode_error()?.body.as_deref()
+    }
+
+    /// Returns `true` if one row of a list did not decode. The stream that returned the error continues with the next row.
+    #[must_use]
+    pub fn is_row(&self) -> bool {
+        self.decode_error().is_some_and(|error| error.is_row)
+    }
+
+    fn decode_error(&self) -> Option<&DecodeError> {
         match &self.0.kind {
-            Kind::Decode(error) => Some(&error.path),
+            Kind::Decode(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// The whole body that did not decode.
+    pub(crate) fn shared_body(&self) -> Option<&Bytes> {
+        self.decode_error()?.body.as_ref()
     }
 }
 
@@ -393,20 +429,28 @@ impl fmt::Display for Error {
             Kind::Transport(_) => f.write_str("incomplete response"),
             Kind::Deadline(timeout) => write!(f, "not finished within {timeout:?}"),
             Kind::RateLimit(error) => error.fmt(f),
-            Kind::RepeatedCursor => f.write_str("the exchange returned the same cursor twice; the list would never end"),
+            Kind::BodyTooLarge { max, .. } => write!(
+                f,
+                "the response body is longer than {max} bytes; raise the limit with `Client::builder().max_body_bytes(..)`"
+            ),
+            Kind::EndlessList(Endless::RepeatedCursor) => {
+                f.write_str("the exchange returned the same cursor twice; the list would never end")
+            }
+            Kind::EndlessList(Endless::EmptyPages(pages)) => write!(
+                f,
+                "{pages} pages in a row had a cursor and no items; the list does not seem to end, `resume` requests more of it"
+            ),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
-            Kind::Decode(error) => write!(
-                f,
-                "the response ({}) does not decode at {}: {}; body: {}",
-                error.status.as_u16(),
-                error.path,
-                error.source,
-                error.body
-            ),
+            Kind::Decode(error) => error.fmt(f),
         }?;
         match &self.0.kind {
-            Kind::Transport(_) | Kind::Deadline(_) | Kind::Middleware(_) if self.0.arrived => {
+            Kind::Transport(_)
+            | Kind::Deadline(_)
+            | Kind::Middleware(_)
+            | Kind::BodyTooLarge { .. }
+                if self.0.arrived =>
+            {
                 f.write_str("; the exchange may have acted on it")
             }
             Kind::Transport(_) | Kind::Deadline(_) => f.write_str("; nothing was sent"),
@@ -457,7 +501,8 @@ impl StdError for Error {
             | Kind::NoCredentials
             | Kind::Deadline(_)
             | Kind::RateLimit(_)
-            | Kind::RepeatedCursor => None,
+            | Kind::BodyTooLarge { .. }
+            | Kind::EndlessList(_) => None,
         }
     }
 }

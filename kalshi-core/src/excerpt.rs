@@ -10,21 +10,29 @@ pub(crate) fn holds_private_key(body: &[u8]) -> bool {
     memchr::memmem::find(body, b"PRIVATE KEY").is_some()
 }
 
-/// The part of a body around a line and column.
+/// The offset of a line and column of a text, both from 1 as serde_json counts them: a column is a number of bytes.
+pub(crate) fn offset(text: &[u8], line: usize, column: usize) -> usize {
+    let line_start = match line.checked_sub(2) {
+        Some(nth) => memchr::memchr_iter(b'\n', text)
+            .nth(nth)
+            .map_or(text.len(), |newline| newline + 1),
+        None => 0,
+    };
+    line_start.saturating_add(column).min(text.len())
+}
+
+/// The part of a body around a line and column. Only that part is decoded, however long the body is.
 pub(crate) fn excerpt(body: &[u8], line: usize, column: usize, length: usize) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line_start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let mut start = (line_start + column)
-        .saturating_sub(length / 2)
-        .min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
+    let mut start = offset(body, line, column).saturating_sub(length / 2);
+    // Not in the middle of a character, which has at most three continuation bytes.
+    for _ in 0..3 {
+        let is_continuation = body.get(start).is_some_and(|byte| byte & 0xC0 == 0x80);
+        start -= usize::from(is_continuation && start > 0);
     }
-    short(text.get(start..).unwrap_or_default(), length)
+    // A character has at most four bytes, and one more shows that the text goes on.
+    let end = start.saturating_add((length + 1) * 4).min(body.len());
+    let window = body.get(start..end).unwrap_or_default();
+    short(&String::from_utf8_lossy(window), length)
 }
 
 /// At most `length` characters of a string, on one line.
@@ -42,6 +50,20 @@ pub(crate) fn short(text: &str, length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn excerpt_is_around_the_position() {
+        let body = format!(
+            "{}\n{}!{}",
+            "a".repeat(9_000),
+            "b".repeat(9_000),
+            "c".repeat(9_000)
+        );
+        let text = excerpt(body.as_bytes(), 2, 9_001, 20);
+        assert_eq!(text, format!("{}!{}\u{2026}", "b".repeat(9), "c".repeat(9)));
+        assert_eq!(excerpt(b"{}", 1, 2, EXCERPT), "{}");
+        assert_eq!(excerpt(b"{\n}", 2, 1, EXCERPT), "{ }");
+    }
 
     #[test]
     fn excerpt_is_short_and_never_splits_a_character() {

@@ -1,44 +1,92 @@
 //! JSON path of a line and column, so that a decoding error can name the field.
+//!
+//! The text comes from the network, so the work is linear in its length, and depth and length of the path are bounded.
+
+use std::fmt::Write as _;
+
+use crate::excerpt;
+
+/// Levels of nesting that a path follows. serde_json decodes no deeper, but it does skip what is deeper.
+const MAX_DEPTH: usize = 128;
+
+/// Length of a path, in characters. What is longer ends with an ellipsis.
+const MAX_LENGTH: usize = 256;
+
+/// Length of one field name in a path, in characters.
+const MAX_NAME: usize = 64;
 
 /// The path of the field or item at a line and column of `text`, both from 1 as serde_json counts them.
 pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
-    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-    let before: usize = lines
-        .by_ref()
-        .take(line.saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    let end = before.saturating_add(column).min(text.len());
-    let mut open: Vec<Segment> = Vec::new();
-    let mut rest = text.get(..end).unwrap_or_default();
+    let end = excerpt::offset(text, line, column);
+    render(&open_segments(text.get(..end).unwrap_or_default()))
+}
+
+/// The path of the missing field `name`; the error is reported at the end of its object.
+pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> String {
+    format!(
+        "{}.{}",
+        at(text, line, column),
+        excerpt::short(name, MAX_NAME)
+    )
+}
+
+/// The path of the fault that serde_json reports in `text`.
+pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let missing_field = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split_once('`'));
+    match missing_field {
+        Some((name, _)) => missing(text, error.line(), error.column(), name),
+        None => at(text, error.line(), error.column()),
+    }
+}
+
+/// One level of a path. A name is as it is in the text, with its escapes.
+enum Segment<'a> {
+    Field { name: &'a [u8], in_value: bool },
+    Item(usize),
+}
+
+/// The objects and lists that are open at the end of a text, the outermost [`MAX_DEPTH`] of them.
+fn open_segments(text: &[u8]) -> Vec<Segment<'_>> {
+    let mut open: Vec<Segment<'_>> = Vec::new();
+    // Levels inside the last segment of `open`.
+    let mut deeper = 0_usize;
+    let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         match byte {
             b'"' => {
                 let (string, tail) = string(rest);
                 rest = tail;
-                if let Some(Segment::Field {
-                    name,
-                    in_value: false,
-                }) = open.last_mut()
+                if let (
+                    0,
+                    Some(Segment::Field {
+                        name,
+                        in_value: false,
+                    }),
+                ) = (deeper, open.last_mut())
                 {
-                    *name = String::from_utf8_lossy(string).into_owned();
+                    *name = string;
                 }
             }
+            b'{' | b'[' if open.len() >= MAX_DEPTH => deeper += 1,
             b'{' => open.push(Segment::Field {
-                name: String::new(),
+                name: b"",
                 in_value: false,
             }),
             b'[' => open.push(Segment::Item(0)),
+            b'}' | b']' if deeper > 0 => deeper -= 1,
             b'}' | b']' => {
                 open.pop();
             }
-            b':' => {
+            b':' if deeper == 0 => {
                 if let Some(Segment::Field { in_value, .. }) = open.last_mut() {
                     *in_value = true;
                 }
             }
-            b',' => match open.last_mut() {
+            b',' if deeper == 0 => match open.last_mut() {
                 Some(Segment::Item(index)) => *index += 1,
                 Some(Segment::Field { in_value, .. }) => *in_value = false,
                 None => {}
@@ -46,22 +94,27 @@ pub(crate) fn at(text: &[u8], line: usize, column: usize) -> String {
             _ => {}
         }
     }
-    open.iter()
-        .fold(String::from("$"), |path, segment| match segment {
-            Segment::Item(index) => format!("{path}[{index}]"),
-            Segment::Field { name, .. } => format!("{path}.{name}"),
-        })
+    open
 }
 
-/// The path of the missing field `name`; the error is reported at the end of its object.
-pub(crate) fn missing(text: &[u8], line: usize, column: usize, name: &str) -> String {
-    format!("{}.{name}", at(text, line, column))
-}
-
-/// One level of a path.
-enum Segment {
-    Field { name: String, in_value: bool },
-    Item(usize),
+fn render(segments: &[Segment<'_>]) -> String {
+    let mut path = String::from("$");
+    for segment in segments {
+        // Writing to a string does not fail.
+        _ = match segment {
+            Segment::Item(index) => write!(path, "[{index}]"),
+            Segment::Field { name, .. } => {
+                // The longest character has four bytes.
+                let start = name.get(..MAX_NAME * 4 + 4).unwrap_or(name);
+                let name = String::from_utf8_lossy(start);
+                write!(path, ".{}", excerpt::short(&name, MAX_NAME))
+            }
+        };
+        if path.len() > MAX_LENGTH {
+            break;
+        }
+    }
+    excerpt::short(&path, MAX_LENGTH)
 }
 
 /// Splits at the end of a string whose opening quote has been consumed.
@@ -96,8 +149,44 @@ mod tests {
         assert_eq!(at(b"[\n[1,\n2]]", 3, 1), "$[0][1]");
     }
 
+    /// The outermost levels are named, and the work does not depend on the depth.
     #[test]
-    fn a_missing_member_is_found_in_its_object() {
+    fn depth_and_length_of_a_path_are_bounded() {
+        let started = std::time::Instant::now();
+        for unit in ["[", "{\"a\":", "{\"", "\"\\", "[{\"a\":["] {
+            let text = unit.repeat(4_000_000 / unit.len());
+            let path = at(text.as_bytes(), 1, text.len());
+            assert!(path.chars().count() <= MAX_LENGTH, "{unit}: {path}");
+            assert!(open_segments(text.as_bytes()).len() <= MAX_DEPTH, "{unit}");
+        }
+        let lists = "[".repeat(4_000_000);
+        assert!(at(lists.as_bytes(), 1, lists.len()).starts_with("$[0][0][0]"));
+        let long_name = format!("{{\"{}\": 1}}", "n".repeat(4_000_000));
+        let path = at(long_name.as_bytes(), 1, long_name.len() - 1);
+        assert!(path.chars().count() <= MAX_NAME + 2, "{path}");
+        let lines = "\n".repeat(4_000_000);
+        assert_eq!(at(lines.as_bytes(), 4_000_000, 1), "$");
+        // A quadratic search would take minutes.
+        let elapsed = started.elapsed();
+        assert!(elapsed.as_secs() < 10, "{elapsed:?}");
+    }
+
+    #[test]
+    fn levels_beyond_the_bound_do_not_disturb_those_above() {
+        for depth in [1, 127, 128, 129, 5_000] {
+            let nested = format!("{}{}", "[{\"x\":".repeat(depth), "}]".repeat(depth));
+            let text = format!("{{\"a\":[0,{nested},{{\"b\":!");
+            assert_eq!(at(text.as_bytes(), 1, text.len()), "$.a[2].b", "{depth}");
+        }
+    }
+
+    #[test]
+    fn control_characters_of_names_are_not_printed() {
+        assert_eq!(at(b"{\"a\tb\x1b\": !", 1, 9), "$.a b ");
+    }
+
+    #[test]
+    fn missing_field_is_found_in_its_object() {
         #[derive(Debug, serde::Deserialize)]
         #[allow(dead_code, reason = "only its errors matter")]
         struct Outer {
@@ -192,7 +281,7 @@ mod tests {
     proptest! {
         /// The path is the one that a reader which keeps track of it finds.
         #[test]
-        fn the_path_of_a_fault_is_right(tree in tree(), pretty in any::<bool>()) {
+        fn path_equals_that_of_a_tracking_reader(tree in tree(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap_or_default();
             if let Err(error) = serde_json::from_str::<NoNull>(&text) {
                 let mut reader = serde_json::Deserializer::from_str(&text);
@@ -209,8 +298,14 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..64), line in 0_usize..9, column in 0_usize..99) {
-            at(&text, line, column);
+            prop_assert!(at(&text, line, column).chars().count() <= MAX_LENGTH);
             missing(&text, line, column, "x");
+        }
+
+        #[test]
+        fn no_json_like_text_makes_it_panic(text in "[\\[\\]{}:,\"\\\\ab\n]{0,600}", line in 0_usize..9, column in 0_usize..700) {
+            prop_assert!(at(text.as_bytes(), line, column).chars().count() <= MAX_LENGTH);
+            prop_assert!(open_segments(text.as_bytes()).len() <= MAX_DEPTH);
         }
     }
 }

@@ -13,10 +13,12 @@
 
 mod api;
 mod api_error;
+mod body;
 mod client;
 mod client_builder;
 mod config_error;
 mod de;
+mod decode_error;
 mod endpoint;
 mod error;
 mod excerpt;
@@ -30,6 +32,7 @@ pub mod operation;
 pub mod pages;
 mod request;
 mod retry;
+mod rows;
 #[doc(hidden)]
 pub mod rt;
 mod secret;

@@ -31,6 +31,8 @@ pub struct Operation {
     pub idempotent: bool,
     /// `true` if the exchange has deprecated it.
     pub deprecated: bool,
+    /// `true` if the response contains a secret, such as a private key. Errors then keep nothing of the response.
+    pub returns_secret: bool,
     /// Pagination of the list, or `None` if the operation is not paginated.
     pub paging: Option<Paging>,
 }
@@ -59,6 +61,7 @@ impl Operation {
             takes_priority: false,
             idempotent: false,
             deprecated: false,
+            returns_secret: false,
             paging: None,
         }
     }
@@ -102,6 +105,13 @@ impl Operation {
     #[must_use]
     pub const fn deprecated(mut self) -> Self {
         self.deprecated = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn returns_secret(mut self) -> Self {
+        self.returns_secret = true;
         self
     }
 

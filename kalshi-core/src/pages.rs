@@ -15,20 +15,29 @@ use tokio::task::JoinSet;
 
 use crate::{
     client::Core,
-    error::Error,
+    error::{Endless, Error},
     operation::{Operation, Paging},
+    rows::Rows,
 };
+
+/// Most pages in a row that may have a cursor and no items. One more is an error, because the list may never end.
+///
+/// The exchange does return pages without items before the end of a list, where all items of a range are filtered out.
+pub const MAX_EMPTY_PAGES: u32 = 100;
 
 /// A response that is one page of a list.
 pub trait Page: DeserializeOwned + Send + 'static {
     /// Cursor of the next page; empty on the last page.
     fn next_cursor(&self) -> &str;
+
+    /// Returns `true` if the page has no items.
+    fn is_empty(&self) -> bool;
 }
 
 /// A page with one list on it.
 pub trait ItemPage: Page {
     /// The type of an item.
-    type Item: Send + 'static;
+    type Item: DeserializeOwned + Send + 'static;
 
     /// The items of the page.
     fn into_items(self) -> Vec<Self::Item>;
@@ -37,7 +46,8 @@ pub trait ItemPage: Page {
 /// A [`Stream`] of the pages of a list, each requested when the stream is polled.
 ///
 /// The list ends with the first page without a cursor; a page without items does not end it. A cursor that is returned twice is an
-/// error, because the list would never end.
+/// error, because the list would never end, and so are more than [`MAX_EMPTY_PAGES`] pages in a row without items: see
+/// [`Error::is_endless_list`].
 ///
 /// The stream ends after an error. [`resume`](Self::resume) continues with the page that failed; so does a new request with
 /// [`cursor`](Self::cursor) as its cursor, even in another process.
@@ -48,20 +58,31 @@ pub struct Pages<T> {
     /// The request, sent again with each cursor, or the error of building it.
     request: Result<Request, Option<Error>>,
     cursors: Cursors,
+    /// Pages in a row without items.
+    empty_pages: u32,
     state: State<T>,
     prefetch: bool,
+    /// Decode a page row by row if its rows do not decode.
+    by_row: bool,
 }
 
-type Fetch<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+/// A page that arrived.
+struct Fetched<T> {
+    page: T,
+    /// The rows of the page if one of them does not decode; `page` is then without rows.
+    rows: Option<Rows>,
+}
+
+type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, Error>> + Send>>;
 
 enum State<T> {
     /// The page of the next cursor has yet to be requested.
     Ready,
     Fetching(Fetch<T>),
     /// The page is requested in a task while the one before is read; dropping the set aborts it.
-    Prefetching(JoinSet<Result<T, Error>>),
-    /// A cursor was returned twice.
-    Repeated,
+    Prefetching(JoinSet<Result<Fetched<T>, Error>>),
+    /// The last page shows that the list does not end.
+    Endless(Endless),
     /// The last request failed; it can be repeated.
     Failed,
     Ended,
@@ -127,8 +148,10 @@ impl<T: Page> Pages<T> {
             operation,
             request: request.map_err(Some),
             cursors: Cursors::new(first),
+            empty_pages: 0,
             state: State::Ready,
             prefetch: false,
+            by_row: false,
         }
     }
 
@@ -141,11 +164,15 @@ impl<T: Page> Pages<T> {
     /// Cursor of the next page; after an error, of the page that failed. Empty before the first page, `None` after the last.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
-        let ended = matches!(self.state, State::Repeated | State::Ended);
+        let ended = matches!(
+            self.state,
+            State::Endless(Endless::RepeatedCursor) | State::Ended
+        );
         (!ended).then_some(self.cursors.next.as_str())
     }
 
-    /// Continues after an error, with the page that failed. Does nothing once the list has ended.
+    /// Continues after an error, with the page that failed; after too many empty pages, with the next one. Does nothing once the
+    /// list has ended.
     pub fn resume(&mut self) {
         if matches!(self.state, State::Failed) {
             self.state = State::Ready;
@@ -159,17 +186,34 @@ impl<T: Page> Pages<T> {
                 Error::invalid(self.operation, "the request could not be built")
             })),
         };
-        let (core, operation) = (self.core.clone(), self.operation);
-        Box::pin(async move { Ok(core.call::<T>(operation, request).await?.into_inner()) })
+        let (core, operation, by_row) = (self.core.clone(), self.operation, self.by_row);
+        Box::pin(async move {
+            match core.call::<T>(operation, request).await {
+                Ok(response) => Ok(Fetched {
+                    page: response.into_inner(),
+                    rows: None,
+                }),
+                Err(error) if by_row => {
+                    let (page, rows) = Rows::split(operation, error)?;
+                    let rows = Some(rows);
+                    Ok(Fetched { page, rows })
+                }
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Moves on to the next page.
-    fn arrived(&mut self, page: &T) {
-        let cursor = page.next_cursor();
+    fn arrived(&mut self, fetched: &Fetched<T>) {
+        let is_empty = fetched.rows.is_none() && fetched.page.is_empty();
+        self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
+        let cursor = fetched.page.next_cursor();
         self.state = if cursor.is_empty() {
             State::Ended
         } else if !self.cursors.advance(cursor) {
-            State::Repeated
+            State::Endless(Endless::RepeatedCursor)
+        } else if self.empty_pages > MAX_EMPTY_PAGES {
+            State::Endless(Endless::EmptyPages(self.empty_pages))
         } else if self.prefetch {
             let mut task = JoinSet::new();
             task.spawn(self.fetch());
@@ -177,6 +221,43 @@ impl<T: Page> Pages<T> {
         } else {
             State::Ready
         };
+    }
+
+    fn poll_page(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Fetched<T>, Error>>> {
+        loop {
+            let result = match &mut self.state {
+                State::Ready => {
+                    let fetch = self.fetch();
+                    self.state = State::Fetching(fetch);
+                    continue;
+                }
+                State::Fetching(fetch) => ready!(fetch.as_mut().poll(context)),
+                State::Prefetching(task) => match ready!(task.poll_join_next(context)) {
+                    Some(Ok(result)) => result,
+                    // The runtime is shutting down, or a middleware panicked: request the page again from here.
+                    _ => {
+                        self.state = State::Ready;
+                        continue;
+                    }
+                },
+                State::Endless(reason) => {
+                    let reason = *reason;
+                    self.empty_pages = 0;
+                    self.state = match reason {
+                        Endless::RepeatedCursor => State::Ended,
+                        Endless::EmptyPages(_) => State::Failed,
+                    };
+                    let error = Error::endless_list(self.operation, reason);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                State::Failed | State::Ended => return Poll::Ready(None),
+            };
+            match &result {
+                Ok(fetched) => self.arrived(fetched),
+                Err(_) => self.state = State::Failed,
+            }
+            return Poll::Ready(Some(result));
+        }
     }
 }
 
@@ -206,35 +287,14 @@ impl<T: Page> Stream for Pages<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let result = match &mut self.state {
-                State::Ready => {
-                    let fetch = self.fetch();
-                    self.state = State::Fetching(fetch);
-                    continue;
-                }
-                State::Fetching(fetch) => ready!(fetch.as_mut().poll(context)),
-                State::Prefetching(task) => match ready!(task.poll_join_next(context)) {
-                    Some(Ok(result)) => result,
-                    // The runtime is shutting down, or a middleware panicked: request the page again from here.
-                    _ => {
-                        self.state = State::Ready;
-                        continue;
-                    }
-                },
-                State::Repeated => {
-                    self.state = State::Ended;
-                    let error = Error::repeated_cursor(self.operation);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                State::Failed | State::Ended => return Poll::Ready(None),
-            };
-            match &result {
-                Ok(page) => self.arrived(page),
-                Err(_) => self.state = State::Failed,
+        let fetched = ready!(self.poll_page(context));
+        Poll::Ready(fetched.map(|result| {
+            let Fetched { page, rows } = result?;
+            match rows {
+                Some(rows) => Err(rows.error),
+                None => Ok(page),
             }
-            return Poll::Ready(Some(result));
-        }
+        }))
     }
 }
 
@@ -251,17 +311,25 @@ impl<T> fmt::Debug for Pages<T> {
 }
 
 /// A [`Stream`] of the items of a list. It holds one page at a time, and one more with [`with_prefetch`](Self::with_prefetch).
+///
+/// An item that does not decode is an error with its JSON path and its JSON, and the stream continues with the next item:
+/// [`Error::is_row`] tells such an error from that of a page. After an error of a page the stream ends, unless it is
+/// [resumed](Self::resume).
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T: ItemPage> {
     pages: Pages<T>,
     items: vec::IntoIter<T::Item>,
+    /// The rows of a page on which some do not decode.
+    rows: Option<Rows>,
 }
 
 impl<T: ItemPage> Items<T> {
-    pub(crate) fn new(pages: Pages<T>) -> Self {
+    pub(crate) fn new(mut pages: Pages<T>) -> Self {
+        pages.by_row = true;
         Self {
             pages,
             items: Vec::new().into_iter(),
+            rows: None,
         }
     }
 
@@ -277,7 +345,7 @@ impl<T: ItemPage> Items<T> {
         self.pages.cursor()
     }
 
-    /// Continues after an error, with the page that failed; see [`Pages::resume`].
+    /// Continues after the error of a page, with that page; see [`Pages::resume`]. Not needed after the error of a row.
     pub fn resume(&mut self) {
         self.pages.resume();
     }
@@ -286,7 +354,7 @@ impl<T: ItemPage> Items<T> {
     ///
     /// # Errors
     ///
-    /// Returns the first error and drops the items before it; read the stream if you need those.
+    /// Returns the first error, that of a row included, and drops the items before it; read the stream if you need those.
     pub async fn collect_all(mut self, limit: usize) -> Result<Vec<T::Item>, Error> {
         let mut all = Vec::new();
         while all.len() < limit {
@@ -308,8 +376,15 @@ impl<T: ItemPage> Stream for Items<T> {
             if let Some(item) = self.items.next() {
                 return Poll::Ready(Some(Ok(item)));
             }
-            match ready!(Pin::new(&mut self.pages).poll_next(context)) {
-                Some(Ok(page)) => self.items = page.into_items().into_iter(),
+            if let Some(row) = self.rows.as_mut().and_then(Rows::next) {
+                return Poll::Ready(Some(row));
+            }
+            self.rows = None;
+            match ready!(self.pages.poll_page(context)) {
+                Some(Ok(Fetched { page, rows })) => {
+                    self.items = page.into_items().into_iter();
+                    self.rows = rows;
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }

@@ -1,21 +1,23 @@
 //! The request path: credentials -> timeout -> (rate limit -> middleware -> exchange -> errors), repeated as the retry policy
 //! allows -> decoding.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Extensions;
 use kalshi_auth::{ClockOffset, Unsigned};
 use reqwest::{Request, StatusCode, header::HeaderMap};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
     ResponseValue,
     api_error::ApiError,
+    body,
     client::{Core, Shared},
+    decode_error,
     error::Error,
     json_path,
     limits::{self, RateLimiter},
@@ -32,6 +34,10 @@ struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// `false` if only the beginning of an error body was read.
+    is_whole: bool,
+    /// The exchange's time of arrival, as far as it is known.
+    arrived: SystemTime,
 }
 
 impl Core {
@@ -70,7 +76,9 @@ impl Core {
         let response = self.fetch(operation, request?).await?;
         // Empty, or an object without known fields: but not an HTML page.
         let body = response.body.trim_ascii();
-        if !body.is_empty() && serde_json::from_slice::<Map<String, Value>>(body).is_err() {
+        let is_object =
+            || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        if !body.is_empty() && !is_object() {
             return Err(response.unexpected("a body where none belongs"));
         }
         Ok(ResponseValue::new((), response.status, response.headers))
@@ -245,16 +253,24 @@ impl Core {
         self.shared
             .server_time
             .learn(operation.auth, &headers, sent, now());
-        let body = response
-            .bytes()
+        let max = match status.is_success() {
+            true => self.shared.max_body_bytes,
+            false => body::MAX_ERROR_BODY_BYTES,
+        };
+        let body::Body { bytes, is_whole } = body::read(&mut response, max)
             .await
             .map_err(|error| Error::transport(operation, error))?;
+        if status.is_success() && !is_whole {
+            return Err(Error::body_too_large(operation, status, max));
+        }
         Ok(Response {
             operation,
             attempts,
             status,
             headers,
-            body,
+            body: bytes,
+            is_whole,
+            arrived: self.shared.exchange_time(),
         })
     }
 }
@@ -265,39 +281,41 @@ impl Response {
         if self.status.is_success() && !has_error(&self.body) {
             return Ok(self);
         }
-        let error = ApiError::read(self.status, &self.headers, &self.body);
+        let body = body::Body {
+            bytes: self.body,
+            is_whole: self.is_whole,
+        };
+        let error = ApiError::read(self.status, &self.headers, &body, self.arrived);
         Err(Error::api_error(self.operation, error).after(&self.attempts))
     }
 
     /// The error for a body that is not of the kind the spec declares.
     fn unexpected(&self, message: &str) -> Error {
-        let error = <serde_json::Error as serde::de::Error>::custom(message);
-        Error::decode(
-            self.operation,
-            self.status,
-            "$".to_owned(),
-            &self.body,
-            error,
-        )
-        .after(&self.attempts)
+        let (path, body) = ("$".to_owned(), self.body.clone());
+        let error = decode_error::custom(message);
+        Error::decode(self.operation, self.status, path, body, &error).after(&self.attempts)
     }
 }
 
 /// Returns `true` if the body of a success is `{"error": ..}`: the exchange has rejected orders that way.
 fn has_error(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
-    struct Outer {
-        #[serde(default)]
-        error: Value,
+    struct Outer<'a> {
+        #[serde(default, borrow)]
+        error: Option<&'a RawValue>,
     }
     // The search settles nearly every response; only a body that contains the word is parsed twice.
     let mentions = memchr::memmem::find(body, b"\"error\"").is_some();
-    mentions
-        && serde_json::from_slice::<Outer>(body).is_ok_and(|outer| match outer.error {
-            Value::String(text) => !text.is_empty(),
-            Value::Object(fields) => !fields.is_empty(),
-            _ => false,
-        })
+    let error = || serde_json::from_slice::<Outer<'_>>(body).ok()?.error;
+    match mentions
+        .then(error)
+        .flatten()
+        .map(|raw| raw.get().as_bytes())
+    {
+        Some([b'"', rest @ ..]) => rest != b"\"",
+        Some([b'{', rest @ ..]) => rest.trim_ascii_start() != b"}",
+        _ => false,
+    }
 }
 
 fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
@@ -311,23 +329,9 @@ fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
 
 /// The error for a response that does not decode. A second pass over the body finds the JSON path.
 fn undecodable(response: &Response, error: serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let missing = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split_once('`'));
-    let path = match missing {
-        Some((field, _)) => json_path::missing(&response.body, line, column, field),
-        None => json_path::at(&response.body, line, column),
-    };
-    Error::decode(
-        response.operation,
-        response.status,
-        path,
-        &response.body,
-        error,
-    )
-    .after(&response.attempts)
+    let path = json_path::of(&response.body, &error);
+    let body = response.body.clone();
+    Error::decode(response.operation, response.status, path, body, &error).after(&response.attempts)
 }
 
 /// Timeout of reading the limits.
@@ -379,5 +383,7 @@ mod tests {
         // What Go writes for an error that is not set.
         assert!(!has_error(br#"{"order_id":"a","error":""}"#));
         assert!(!has_error(br#"{"order_id":"a","error":{}}"#));
+        assert!(!has_error(br#"{"order_id":"a","error": { } }"#));
+        assert!(!has_error(br#"{"error":[1]}"#) && !has_error(br#"{"error":{"code":"#));
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, time::SystemTime};
 
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -19,8 +19,10 @@ pub use crate::ws::frame::discriminates;
 use crate::{
     ResponseValue,
     api_error::{ApiError, ErrorResponse},
+    body::Body,
     client::Core,
     error::Error,
+    json_path,
     limits::{Costs, EndpointCosts},
     operation::Operation,
     pages::{ItemPage, Items, Page, Pages},
@@ -207,6 +209,23 @@ pub fn is_set(response: &ErrorResponse) -> bool {
 /// Returns `true` for a fault of the exchange, after which the outcome is unknown.
 pub fn is_fault(response: &ErrorResponse) -> bool {
     response.is_fault()
+}
+
+/// The rejection that a response with this body is, whole or cut. For fuzzing.
+pub fn parse_rejection(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    is_whole: bool,
+) -> ApiError {
+    let bytes = body.into();
+    let body = Body { bytes, is_whole };
+    ApiError::read(status, headers, &body, SystemTime::UNIX_EPOCH)
+}
+
+/// The JSON path of a line and column, both from 1. For fuzzing.
+pub fn json_path(text: &[u8], line: usize, column: usize) -> String {
+    json_path::at(text, line, column)
 }
 
 /// The time of the client's clock in Unix milliseconds, or 0 if it has none.

@@ -54,13 +54,14 @@ const REPAIRS: [Fixup; 2] = [
 ];
 
 /// The fixups, in the order they are applied.
-const FIXUPS: [Fixup; 16] = [
+const FIXUPS: [Fixup; 17] = [
     fixup!(fixed_point_texts_are_money, Spec::Trade, Spec::Perps),
     fixup!(price_levels_are_pairs, Spec::Trade, Spec::Perps),
     fixup!(quote_bids_are_dollars),
     fixup!(price_ranges_are_dollars),
     fixup!(market_settlement_bounds_are_new),
     fixup!(market_sub_titles_may_be_missing),
+    fixup!(mutual_exclusion_of_events_may_be_missing),
     fixup!(exchange_index_is_new_on_portfolio_rows),
     fixup!(sides_are_new_on_orders_and_fills),
     fixup!(taker_sides_are_new_on_trades),
@@ -184,6 +185,11 @@ fn market_settlement_bounds_are_new(document: &mut Value) -> bool {
 /// Some series sent markets without sub-titles in April 2026.
 fn market_sub_titles_may_be_missing(document: &mut Value) -> bool {
     optional(document, "Market", &["yes_sub_title", "no_sub_title"])
+}
+
+/// Required, and some recorded events lack it. `false` in its place would say that several markets of the event can resolve to yes.
+fn mutual_exclusion_of_events_may_be_missing(document: &mut Value) -> bool {
+    optional(document, "EventData", &["mutually_exclusive"])
 }
 
 /// Required since 3.29 (2026-08-28); rows recorded before lack it.

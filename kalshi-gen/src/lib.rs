@@ -50,7 +50,7 @@ pub use protocol::Protocol;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "testing")]
-pub use surface::surface;
+pub use surface::{defaulted_fields, surface};
 pub use warning::Warning;
 
 /// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.

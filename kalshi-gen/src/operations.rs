@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     docs,
     error::{Error, JsonPath},
-    names, runtime,
+    names, runtime, scalars,
     spec::{self, follow, text},
 };
 
@@ -48,6 +48,8 @@ pub struct Operation {
     pub has_body: bool,
     /// The schema of the response, when it has a name.
     pub answer: Option<String>,
+    /// The response contains a text that is never printed.
+    pub returns_secret: bool,
 }
 
 /// One parameter of an operation.
@@ -146,6 +148,8 @@ fn operation(
         answer: success_schema(node)
             .and_then(|schema| spec::schema_name(spec::reference(schema)?))
             .map(str::to_owned),
+        returns_secret: spec::behind(tree, success_schema(node).into_iter())
+            .contains(scalars::SECRET),
     })
 }
 
@@ -345,6 +349,9 @@ fn row(operation: &Operation) -> TokenStream {
     }
     if operation.deprecated {
         row = quote!(#row.deprecated());
+    }
+    if operation.returns_secret {
+        row = quote!(#row.returns_secret());
     }
     if let Some(paging) = &operation.paging {
         let (parameter, member) = (&paging.cursor_parameter, &paging.cursor_field);

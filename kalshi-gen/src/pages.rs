@@ -10,7 +10,7 @@ use crate::{
     names,
     operations::{Operation, Paging},
     runtime,
-    syntax::arguments,
+    syntax::{arguments, foreign_ident},
 };
 
 /// The type of an answer, as the types' module has it.
@@ -40,6 +40,16 @@ fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Iden
     Some((ident, arguments(ty).first().copied()?))
 }
 
+/// The fields of a page that are lists.
+fn lists(item: &syn::ItemStruct) -> Vec<&syn::Ident> {
+    let is_list = |ty: &Type| foreign_ident(ty).is_some_and(|ident| ident == "Vec");
+    item.fields
+        .iter()
+        .filter(|field| is_list(&field.ty))
+        .filter_map(|field| field.ident.as_ref())
+        .collect()
+}
+
 /// The traits of every answer that is a page, inside the types' module.
 pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     let sdk = runtime::root();
@@ -57,10 +67,19 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
         if !done.insert(name.to_string()) {
             continue;
         }
+        let lists = lists(answer);
+        // Without a list there is nothing to count.
+        let is_empty = match lists[..] {
+            [] => quote!(false),
+            _ => quote!(#(self.#lists.is_empty())&&*),
+        };
         out.push(syn::parse_quote! {
             impl #sdk::pages::Page for #name {
                 fn next_cursor(&self) -> &str {
                     &self.#cursor
+                }
+                fn is_empty(&self) -> bool {
+                    #is_empty
                 }
             }
         });
@@ -96,7 +115,9 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     };
     let by_item = list(answer, paging).map(|(items, ty)| {
         let ty = inside_types(types, ty);
-        let doc = format!("A stream of the `{items}` of all pages.");
+        let doc = format!(
+            "A stream of the `{items}` of all pages. An item that does not decode is an error, and the stream continues."
+        );
         quote! {
             #[doc = #doc]
             pub fn by_item(self) -> #sdk::pages::Items<types::#name> {
@@ -106,7 +127,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
             ///
             /// # Errors
             ///
-            /// Returns the first error and drops the items before it.
+            /// Returns the first error, that of a single item included, and drops the items before it.
             pub async fn collect_all(
                 self,
                 limit: usize,

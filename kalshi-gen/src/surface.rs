@@ -10,6 +10,7 @@ use crate::{
     normalize::Normalized,
     operations,
     options::{FixupMode, Options},
+    protocol::Protocol,
     stages::{self, Rest},
     yaml,
 };
@@ -27,6 +28,52 @@ pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
         ..
     } = stages::rest(document, &Options::new().fixups(fixups))?;
     of(&refined, &normalized)
+}
+
+/// The fields of the generated types that have a value when the exchange omits them, as `Type.field: type`. An `Option` is not among
+/// them: it says that the field was omitted.
+///
+/// # Errors
+///
+/// Returns an error if [`generate`](crate::generate) does.
+pub fn defaulted_fields(spec: &str, fixups: FixupMode) -> Result<Vec<String>, Error> {
+    let document = stages::checked(yaml::parse(spec)?)?;
+    let refined = match Protocol::from_document(&document) {
+        Protocol::Rest => stages::rest(document, &Options::new().fixups(fixups))?.refined,
+        Protocol::Streams => stages::streams(document, fixups)?.refined,
+    };
+    let mut out = Vec::new();
+    collect_defaulted(&refined.items, &mut out);
+    Ok(out)
+}
+
+fn collect_defaulted(items: &[Item], out: &mut Vec<String>) {
+    let is_defaulted = |attributes: &[syn::Attribute]| {
+        attributes.iter().any(|attribute| {
+            let text = attribute.to_token_stream().to_string();
+            attribute.path().is_ident("serde") && text.contains("default")
+        })
+    };
+    for item in items {
+        match item {
+            Item::Mod(module) => {
+                let items = module.content.iter().flat_map(|(_, items)| items);
+                collect_defaulted(&items.cloned().collect::<Vec<_>>(), out);
+            }
+            Item::Struct(item) => {
+                let whole = is_defaulted(&item.attrs);
+                for (index, field) in item.fields.iter().enumerate() {
+                    let ty = plain(&field.ty);
+                    if (whole || is_defaulted(&field.attrs)) && !ty.starts_with("Option<") {
+                        let name = field.ident.as_ref().map(ToString::to_string);
+                        let name = name.unwrap_or_else(|| index.to_string());
+                        out.push(format!("{}.{name}: {ty}", item.ident));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The public surface of refined code.
@@ -47,6 +94,9 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         }
         if operation.deprecated {
             out.push_str(" deprecated");
+        }
+        if operation.returns_secret {
+            out.push_str(" returns a secret");
         }
         out.push('\n');
         let setters = setters(refined, &operation.id);

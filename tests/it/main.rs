@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod bounds;
 mod client;
 mod common;
 mod environment;

@@ -143,7 +143,7 @@ async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
                 .unwrap()
                 .as_ref()
                 .unwrap_err()
-                .is_repeated_cursor()
+                .is_endless_list()
         );
         assert_eq!(results.len(), good + 1);
         let mut pages = client(&exchange).get_trades().by_page();
@@ -151,6 +151,138 @@ async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
         pages.resume();
         assert!(pages.next().await.is_none());
     }
+}
+
+/// A cursor that is new each time and pages without items: the list is given up, and can be resumed.
+#[tokio::test]
+async fn list_of_empty_pages_ends_with_an_error() {
+    for prefetch in [false, true] {
+        let exchange = Exchange::start(|request| {
+            let next = format!("c{}", request.number);
+            Reply::json(200, &json!({ "trades": [], "cursor": next }))
+        })
+        .await;
+        let mut trades = client(&exchange).get_trades().by_item();
+        if prefetch {
+            trades = trades.with_prefetch();
+        }
+        for round in 1..=2 {
+            let error = trades.next().await.unwrap().unwrap_err();
+            assert!(error.is_endless_list(), "{error}");
+            assert!(error.to_string().contains("101 pages in a row"), "{error}");
+            assert_eq!(exchange.count(), 101 * round);
+            assert!(trades.next().await.is_none());
+            let last = format!("c{}", exchange.count() - 1);
+            assert_eq!(trades.cursor(), Some(last.as_str()));
+            trades.resume();
+        }
+    }
+    // What the exchange does, and as much as it may.
+    let exchange = Exchange::start(|request| {
+        let list: Vec<_> = (request.number % 101 == 100)
+            .then(|| trade(1))
+            .into_iter()
+            .collect();
+        let next = match request.number {
+            301 => String::new(),
+            number => format!("c{number}"),
+        };
+        Reply::json(200, &json!({ "trades": list, "cursor": next }))
+    })
+    .await;
+    let all = client(&exchange).get_trades().collect_all(9).await.unwrap();
+    assert_eq!(all.len(), 2);
+}
+
+#[tokio::test]
+async fn row_that_does_not_decode_is_an_error_and_the_walk_continues() {
+    let mut bad = trade(2);
+    bad["yes_price_dollars"] = json!("much");
+    let mut incomplete = trade(4);
+    incomplete.as_object_mut().unwrap().remove("trade_id");
+    let raw = bad.to_string();
+    let exchange = Exchange::start(move |request| {
+        let cursor = request.query.get("cursor").map_or("", String::as_str);
+        let (list, next) = match cursor {
+            "" => (
+                vec![trade(1), bad.clone(), trade(3), incomplete.clone()],
+                "a",
+            ),
+            "a" => (vec![bad.clone()], "b"),
+            _ => (vec![trade(5)], ""),
+        };
+        Reply::json(200, &json!({ "trades": list, "cursor": next }))
+    })
+    .await;
+    let client = client(&exchange);
+    for prefetch in [false, true] {
+        let mut trades = client.get_trades().by_item();
+        if prefetch {
+            trades = trades.with_prefetch();
+        }
+        let all: Vec<_> = trades.collect().await;
+        let seen: Vec<_> = all
+            .iter()
+            .map(|row| match row {
+                Ok(trade) => trade.trade_id.as_str(),
+                Err(error) => {
+                    assert!(error.is_row() && error.is_decode() && error.attempts() == 1);
+                    assert_eq!(error.operation().id, "GetTrades");
+                    error.decode_path().unwrap()
+                }
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                "t1",
+                "$.trades[1].yes_price_dollars",
+                "t3",
+                "$.trades[3].trade_id",
+                "$.trades[0].yes_price_dollars",
+                "t5"
+            ]
+        );
+        let error = all[1].as_ref().unwrap_err();
+        assert_eq!(error.body().unwrap(), raw.as_bytes());
+        assert!(
+            error.to_string().contains("$.trades[1].yes_price_dollars"),
+            "{error}"
+        );
+    }
+    // Everything else fails as a whole.
+    let error = client.get_trades().send().await.unwrap_err();
+    assert!(error.is_decode() && !error.is_row() && error.body().unwrap().len() > raw.len());
+    let error = client
+        .get_trades()
+        .by_page()
+        .next()
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_decode() && !error.is_row());
+    let error = client.get_trades().collect_all(9).await.unwrap_err();
+    assert!(error.is_row());
+    assert_eq!(client.get_trades().collect_all(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn page_that_fails_outside_its_rows_is_an_error_of_the_page() {
+    let exchange = Exchange::start(|request| {
+        let mut bad = trade(2);
+        bad["yes_price_dollars"] = json!(7);
+        match request.number {
+            0 => Reply::json(200, &json!({ "trades": [bad], "cursor": 7 })),
+            _ => Reply::json(200, &json!({ "trades": [trade(1)], "cursor": "" })),
+        }
+    })
+    .await;
+    let mut trades = client(&exchange).get_trades().by_item();
+    let error = trades.next().await.unwrap().unwrap_err();
+    assert!(error.is_decode() && !error.is_row(), "{error}");
+    assert!(trades.next().await.is_none());
+    trades.resume();
+    assert_eq!(trades.next().await.unwrap().unwrap().trade_id, "t1");
 }
 
 #[tokio::test]

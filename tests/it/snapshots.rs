@@ -22,6 +22,25 @@ fn the_committed_surface_is_that_of_the_contract() {
     );
 }
 
+/// A field that decides something must not have a value that the exchange did not send.
+#[test]
+fn defaulted_fields_decide_nothing_and_are_committed() {
+    let mut lines = String::new();
+    for spec in [CONTRACT, include_str!("../../asyncapi.yaml")] {
+        for field in kalshi_gen::defaulted_fields(spec, FixupMode::Strict).unwrap() {
+            let (name, kind) = field.split_once(": ").unwrap();
+            let is_collection = ["Vec<", "Map<", "BTreeMap<"]
+                .iter()
+                .any(|start| kind.starts_with(start));
+            let is_cursor = kind == "String" && name.ends_with("cursor");
+            assert!(is_collection || is_cursor, "{field}");
+            lines.push_str(&field);
+            lines.push('\n');
+        }
+    }
+    current("tests/generated/defaults.txt", &lines);
+}
+
 /// Compares a committed file with what it should be, and with `UPDATE=1` writes it.
 fn current(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -13,7 +13,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data, error::CapacityError};
 
 use super::{
     backoff::{STABLE_AFTER, pause},
@@ -306,6 +306,9 @@ fn lost(error: SocketError) -> ConnectionError {
             code: 1005,
             reason: String::new(),
         },
+        SocketError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
+            ConnectionError::MessageTooLarge(max_size)
+        }
         error => ConnectionError::broken(error),
     }
 }

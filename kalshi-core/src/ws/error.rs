@@ -32,6 +32,8 @@ pub enum ConnectionError {
     Handshake(&'static str),
     /// The connection broke, or the server violated the protocol.
     Broken(Source),
+    /// A message was longer than this many bytes, see [`max_body_bytes`](crate::ClientBuilder::max_body_bytes).
+    MessageTooLarge(usize),
     /// The server closed the connection.
     Closed {
         /// Code of the close frame; 1005 if there was none.
@@ -138,6 +140,10 @@ impl fmt::Display for ConnectionError {
                 "the server did not upgrade the connection to WebSocket: {what}; check the URL"
             ),
             Self::Broken(_) => f.write_str("the connection broke"),
+            Self::MessageTooLarge(max) => write!(
+                f,
+                "a message was longer than {max} bytes; raise the limit with `Client::builder().max_body_bytes(..)`"
+            ),
             Self::Closed { code, reason } if reason.is_empty() => {
                 write!(f, "the connection was closed with code {code}")
             }

@@ -9,7 +9,7 @@ use super::{
     envelope::Envelope,
     message::{MalformedMessage, Message, UnknownMessage},
 };
-use crate::json_path;
+use crate::{excerpt, json_path};
 
 /// One frame of a WebSocket connection.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,15 +112,9 @@ impl<M: Message> Frame<M> {
         let Fault { path, part, error } = fault;
         let envelope = Envelope::parse_lenient(text);
         let Outer { kind } = serde_json::from_str(text).unwrap_or_default();
-        let reason = error.to_string();
-        let (line, column) = (error.line(), error.column());
-        let missing = reason
-            .strip_prefix("missing field `")
-            .and_then(|rest| rest.split('`').next());
-        let inner = match missing {
-            Some(name) => json_path::missing(part.as_bytes(), line, column, name),
-            None => json_path::at(part.as_bytes(), line, column),
-        };
+        // serde_json quotes what it found, which may be the whole frame.
+        let reason = excerpt::short(&error.to_string(), excerpt::EXCERPT);
+        let inner = json_path::of(part.as_bytes(), error);
         // A text that ends where a field name belongs has no name.
         let path = inner.trim_end_matches('.').replacen('$', path, 1);
         Self {

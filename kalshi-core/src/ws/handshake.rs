@@ -14,12 +14,12 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         handshake::{client::generate_key, derive_accept_key},
-        protocol::Role,
+        protocol::{Role, WebSocketConfig},
     },
 };
 
 use super::error::ConnectionError;
-use crate::{api_error::ApiError, client::Core, server_time::ClockCorrection};
+use crate::{api_error::ApiError, body, client::Core, server_time::ClockCorrection};
 
 /// An open socket.
 pub(super) type Socket = WebSocketStream<Upgraded>;
@@ -80,7 +80,7 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
         HeaderValue::from_str(&key)
             .map_err(|_| ConnectionError::Handshake("the key is not a valid header"))?,
     );
-    let response = http
+    let mut response = http
         .execute(request)
         .await
         .map_err(ConnectionError::connect)?;
@@ -90,10 +90,12 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
         .learn(true, response.headers(), Some(sent), received);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = timeout(ERROR_BODY_TIMEOUT, response.bytes()).await;
+        let reading = body::read(&mut response, body::MAX_ERROR_BODY_BYTES);
+        let body = timeout(ERROR_BODY_TIMEOUT, reading).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        let now = shared.exchange_time();
         return Err(ConnectionError::Rejected {
-            error: Box::new(ApiError::read(status, &headers, &body)),
+            error: Box::new(ApiError::read(status, &headers, &body, now)),
             clock_behind_ms: match status {
                 StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
                 _ => None,
@@ -102,7 +104,11 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
     }
     check(response.headers(), &key)?;
     let upgraded = response.upgrade().await.map_err(ConnectionError::connect)?;
-    Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await)
+    let max = Some(shared.max_body_bytes);
+    let limits = WebSocketConfig::default()
+        .max_message_size(max)
+        .max_frame_size(max);
+    Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(limits)).await)
 }
 
 /// Checks that a response accepts the handshake with this key (RFC 6455, section 4.1).

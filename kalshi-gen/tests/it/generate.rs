@@ -154,6 +154,43 @@ fn a_cursor_is_a_text_that_is_always_there() {
     assert!(code.contains("::kalshi_core::rt::comma_separated(__request,\"ids\",ids.as_ref())"));
 }
 
+/// A page is empty if all its lists are, and a page of which no list is known never counts as empty.
+#[test]
+fn emptiness_of_a_page_is_that_of_all_its_lists() {
+    let page = |fields: &str| {
+        squeezed(&spec(
+            "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
+            &format!("Thing: {{type: object, properties: {{cursor: {{type: string}}, {fields}}}}}"),
+        ))
+    };
+    let list = "{type: array, items: {type: string}}";
+    let one = page(&format!("rows: {list}"));
+    assert!(one.contains("fnis_empty(&self)->bool{self.rows.is_empty()}"));
+    let two = page(&format!("rows: {list}, more: {list}"));
+    assert!(two.contains("fnis_empty(&self)->bool{self.more.is_empty()&&self.rows.is_empty()}"));
+    let none = page("rows: {type: string}");
+    assert!(none.contains("fnis_empty(&self)->bool{false}"));
+}
+
+#[test]
+fn operations_that_return_a_secret_are_marked() {
+    let secret = with_schemas(
+        "Thing: {type: object, properties: {keys: {type: array, items: {$ref: '#/components/schemas/Key'}}}}\nKey: {type: object, properties: {private_key: {type: string}}}",
+    );
+    assert!(squeezed(&secret).contains(".returns_secret()"));
+    let open = with_schemas("Thing: {type: object, properties: {key: {type: string}}}");
+    assert!(!squeezed(&open).contains("returns_secret"));
+}
+
+#[test]
+fn defaulted_fields_are_lists_maps_and_cursors() {
+    let spec = with_schemas(
+        "Thing: {type: object, required: [flag], properties: {flag: {type: boolean, default: true}, open: {type: boolean, default: false}, count: {type: integer, default: 0}, rows: {type: array, items: {type: string}}}}",
+    );
+    let found = kalshi_gen::defaulted_fields(&spec, FixupMode::Lenient).unwrap();
+    assert_eq!(found, ["Thing.rows: Vec<String>"]);
+}
+
 #[test]
 fn builders_are_for_what_is_sent() {
     let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")

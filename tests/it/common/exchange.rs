@@ -55,6 +55,10 @@ pub enum Reply {
     Short(u16, Vec<u8>),
     /// An answer that takes this long.
     Slow(Duration, u16, Vec<u8>),
+    /// A body that begins like this and never ends.
+    Endless(u16, Vec<u8>),
+    /// A response with this `content-length`, of which only the body is sent.
+    Announced(u16, u64, Vec<u8>),
     /// Nothing, ever.
     Hang,
 }
@@ -199,6 +203,24 @@ async fn serve(
                 stream.write_all(first).await?;
                 tokio::time::sleep(duration).await;
                 stream.write_all(rest).await?;
+            }
+            Reply::Endless(status, start) => {
+                let head = format!("HTTP/1.1 {status} Status\r\ntransfer-encoding: chunked\r\n");
+                stream.write_all(format!("{head}\r\n").as_bytes()).await?;
+                let filler = vec![b' '; 100_000];
+                for part in std::iter::once(&start).chain(std::iter::repeat(&filler)) {
+                    stream
+                        .write_all(format!("{:x}\r\n", part.len()).as_bytes())
+                        .await?;
+                    stream.write_all(part).await?;
+                    stream.write_all(b"\r\n").await?;
+                }
+            }
+            Reply::Announced(status, length, body) => {
+                let head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(&body).await?;
+                return Ok(());
             }
             Reply::Hang => std::future::pending::<()>().await,
         }

@@ -1,0 +1,16 @@
+//! No body of a rejection makes its parser panic, and what an error prints of it is short.
+
+#![no_main]
+
+use kalshi_core::{reqwest::header::HeaderMap, rt};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (u16, bool, Vec<u8>)| {
+    let (status, is_whole, body) = input;
+    let Ok(status) = status.try_into() else {
+        return;
+    };
+    let error = rt::parse_rejection(status, &HeaderMap::new(), body, is_whole);
+    assert!(error.to_string().chars().count() < 1_200);
+    assert!(is_whole || error.code().is_none());
+});

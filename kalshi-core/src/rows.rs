@@ -1,0 +1,225 @@
+//! A page that does not decode because of its rows, decoded row by row.
+
+use std::fmt;
+
+use bytes::{Buf, Bytes};
+use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Deserializer, value::RawValue};
+
+use crate::{error::Error, json_path, operation::Operation};
+
+/// The rows of a page, decoded one at a time.
+pub(crate) struct Rows {
+    /// The error of the whole page.
+    pub(crate) error: Error,
+    /// What follows the last row returned, up to the end of the list. It is valid JSON: the page was parsed before.
+    list: Bytes,
+    field: &'static str,
+    index: usize,
+}
+
+impl Rows {
+    /// Splits the page that failed with `error` into its rows and the page without them. Returns the error if the fault is
+    /// outside of the rows.
+    pub(crate) fn split<T: DeserializeOwned>(
+        operation: &Operation,
+        error: Error,
+    ) -> Result<(T, Self), Error> {
+        let field = operation.paging.and_then(|paging| paging.items_field);
+        let (Some(field), Some(body)) = (field, error.shared_body().cloned()) else {
+            return Err(error);
+        };
+        let Some((list, rest)) = list_and_rest(field, &body) else {
+            return Err(error);
+        };
+        match serde_json::from_str(&rest) {
+            Ok(page) => Ok((
+                page,
+                Self {
+                    error,
+                    list: body.slice_ref(list),
+                    field,
+                    index: 0,
+                },
+            )),
+            Err(_) => Err(error),
+        }
+    }
+
+    /// Decodes the next row.
+    pub(crate) fn next<I: DeserializeOwned>(&mut self) -> Option<Result<I, Error>> {
+        let separators = self
+            .list
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace() || **byte == b',')
+            .count();
+        self.list.advance(separators);
+        if self.list.is_empty() {
+            return None;
+        }
+        let mut values = Deserializer::from_slice(&self.list).into_iter::<&RawValue>();
+        let row = values.next()?.ok()?.get();
+        let result = serde_json::from_str(row).map_err(|error| {
+            let inner = json_path::of(row.as_bytes(), &error);
+            let inner = inner.strip_prefix('$').unwrap_or(&inner);
+            let path = format!("$.{}[{}]{inner}", self.field, self.index);
+            let row = Bytes::copy_from_slice(row.as_bytes());
+            self.error.for_row(path, row, &error)
+        });
+        let length = row.len();
+        self.list.advance(length);
+        self.index += 1;
+        Some(result)
+    }
+}
+
+/// The content of the list `field` of an object, and the object with the list empty. `None` if it is not an object with one such
+/// list.
+fn list_and_rest<'a>(field: &str, body: &'a [u8]) -> Option<(&'a [u8], String)> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut reader = Deserializer::from_str(text);
+    let list = reader.deserialize_map(ListOf(field)).ok()??.get();
+    reader.end().ok()?;
+    let content = list.strip_prefix('[')?.strip_suffix(']')?;
+    let start = content.as_ptr() as usize - text.as_ptr() as usize;
+    let rest = [text.get(..start)?, text.get(start + content.len()..)?].concat();
+    Some((content.as_bytes(), rest))
+}
+
+/// Finds a field of an object; `None` if there are several of that name, or none.
+struct ListOf<'a>(&'a str);
+
+impl<'de> Visitor<'de> for ListOf<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let (mut found, mut count) = (None, 0);
+        while let Some(name) = fields.next_key::<std::borrow::Cow<'de, str>>()? {
+            if name == self.0 {
+                found = Some(fields.next_value()?);
+                count += 1;
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found.filter(|_| count == 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use reqwest::{Method, StatusCode};
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::operation::{Bucket, Paging};
+
+    static OPERATION: Operation =
+        Operation::new("GetThings", Method::GET, "/things", "", Bucket::Read).paged(Paging::new(
+            "cursor",
+            "cursor",
+            None,
+            Some("things"),
+        ));
+
+    #[derive(Debug, Deserialize)]
+    struct Page {
+        cursor: String,
+        things: Vec<Thing>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Thing {
+        id: String,
+        prices: Vec<u64>,
+    }
+
+    fn split(body: &str) -> Result<(Page, Rows), Error> {
+        let source = serde_json::from_str::<Page>(body).unwrap_err();
+        let (path, bytes) = ("$".to_owned(), Bytes::copy_from_slice(body.as_bytes()));
+        let error = Error::decode(&OPERATION, StatusCode::OK, path, bytes, &source);
+        Rows::split(&OPERATION, error)
+    }
+
+    #[test]
+    fn rows_are_decoded_each_by_itself() {
+        let body = r#" { "things" : [ {"id":"a","prices":[]} ,{"id":"b","prices":[1, "x"]}, null,
+            {"prices":[]}, 7 ,[{}], {"id":"\"],[","prices":[1]}] , "cursor":"c", "new":[1,2]} "#;
+        let (page, mut rows) = split(body).unwrap();
+        assert_eq!((page.cursor.as_str(), page.things.len()), ("c", 0));
+        let all: Vec<Result<Thing, Error>> = std::iter::from_fn(|| rows.next()).collect();
+        let good: Vec<_> = all
+            .iter()
+            .flatten()
+            .map(|thing| thing.id.as_str())
+            .collect();
+        assert_eq!(good, ["a", "\"],["]);
+        let bad: Vec<_> = all.iter().filter_map(|row| row.as_ref().err()).collect();
+        let paths: Vec<_> = bad
+            .iter()
+            .map(|error| error.decode_path().unwrap())
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "$.things[1].prices[1]",
+                "$.things[2]",
+                "$.things[3].id",
+                "$.things[4]",
+                "$.things[5][0]"
+            ]
+        );
+        assert_eq!(bad[0].body().unwrap(), br#"{"id":"b","prices":[1, "x"]}"#);
+        assert!(bad.iter().all(|error| error.is_row() && error.is_decode()));
+    }
+
+    #[test]
+    fn fault_outside_of_the_rows_is_an_error_of_the_page() {
+        for body in [
+            r#"{"things":[{"id":1}],"cursor":7}"#,
+            r#"{"things":[{"id":1}]}"#,
+            r#"{"things":[{"id":1}],"cursor":""#,
+            r#"{"things":[{"id":1}],"cursor":""} x"#,
+            r#"{"things":[{"id":1}],"things":[],"cursor":""}"#,
+            r#"{"things":{"id":1},"cursor":""}"#,
+            r#"{"cursor":""}"#,
+            "<html>",
+            "",
+        ] {
+            let error = split(body).err().unwrap();
+            assert!(error.is_decode() && !error.is_row(), "{body}");
+            assert_eq!(error.body(), Some(body.as_bytes()));
+        }
+    }
+
+    proptest! {
+        /// A page is its rows: the good ones are those that decode alone, in their order.
+        #[test]
+        fn good_rows_survive_bad_ones(rows in prop::collection::vec("[ -~]{0,12}", 0..8), kinds in prop::collection::vec(any::<bool>(), 8)) {
+            let thing = |(id, good): (&String, &bool)| match good {
+                true => serde_json::json!({"id": id, "prices": [1]}),
+                false => serde_json::json!({"id": id, "prices": id}),
+            };
+            let list: Vec<_> = rows.iter().zip(&kinds).map(thing).collect();
+            let body = serde_json::json!({"things": list, "cursor": "c"}).to_string();
+            let good = rows.iter().zip(&kinds).filter(|(_, good)| **good).count();
+            if good < rows.len() {
+                let (_, mut rest) = split(&body).unwrap();
+                let all: Vec<Result<Thing, Error>> = std::iter::from_fn(|| rest.next()).collect();
+                prop_assert_eq!(all.len(), rows.len());
+                for (row, (id, good)) in all.into_iter().zip(rows.iter().zip(&kinds)) {
+                    match row {
+                        Ok(thing) => prop_assert!(*good && thing.id == *id),
+                        Err(error) => prop_assert!(!good && error.is_row()),
+                    }
+                }
+            }
+        }
+    }
+}
