@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use kalshi_gen::{FixupMode, Options};
 
 /// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "AmendOrderV2",
     "BatchCancelOrdersV2",
     "BatchCreateOrdersV2",
@@ -17,19 +17,45 @@ const OPERATIONS: [&str; 11] = [
     "GetHistoricalOrders",
     "GetOrder",
     "GetOrders",
+    "GetUserDataTimestamp",
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 12] = [
-    ("AmendOrderV2Request", &["count", "exchange_index", "price"]),
+const REST_FIELDS: [(&str, &[&str]); 16] = [
+    (
+        "AmendOrderV2Request",
+        &[
+            "client_order_id",
+            "count",
+            "exchange_index",
+            "expiration_time",
+            "price",
+            "ticker",
+            "updated_client_order_id",
+        ],
+    ),
+    (
+        "AmendOrderV2Response",
+        &[
+            "client_order_id",
+            "fill_count",
+            "order_id",
+            "remaining_count",
+        ],
+    ),
     (
         "BatchCancelOrdersV2RequestOrders",
         &["exchange_index", "market_ticker", "order_id", "subaccount"],
     ),
-    ("BatchCancelOrdersV2ResponseOrders", &["error", "order_id"]),
+    (
+        "BatchCancelOrdersV2ResponseOrders",
+        &["error", "order_id", "reduced_by"],
+    ),
     (
         "BatchCreateOrdersV2ResponseOrders",
         &[
+            "average_fee_paid",
+            "average_fill_price",
             "client_order_id",
             "error",
             "fill_count",
@@ -38,6 +64,7 @@ const REST_FIELDS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("BucketLimit", &["bucket_capacity", "refill_rate"]),
+    ("CancelOrderV2Response", &["order_id", "reduced_by"]),
     (
         "CreateOrderV2Request",
         &[
@@ -57,6 +84,8 @@ const REST_FIELDS: [(&str, &[&str]); 12] = [
     (
         "CreateOrderV2Response",
         &[
+            "average_fee_paid",
+            "average_fill_price",
             "client_order_id",
             "fill_count",
             "order_id",
@@ -67,19 +96,26 @@ const REST_FIELDS: [(&str, &[&str]); 12] = [
         "DecreaseOrderV2Request",
         &["exchange_index", "market_ticker", "reduce_by", "reduce_to"],
     ),
+    ("DecreaseOrderV2Response", &["order_id", "remaining_count"]),
     ("EndpointTokenCost", &["cost", "method", "path"]),
+    ("GetUserDataTimestampResponse", &["as_of_time"]),
     ("Market", &["price_ranges"]),
     (
         "Order",
         &[
             "book_side",
             "client_order_id",
+            "created_time",
+            "exchange_index",
             "expiration_time",
             "fill_count_fp",
             "initial_count_fp",
             "order_id",
+            "outcome_side",
             "remaining_count_fp",
             "status",
+            "subaccount_number",
+            "ticker",
             "yes_price_dollars",
         ],
     ),

@@ -1,14 +1,14 @@
-//! Orders that end in knowledge: placed, rejected, or known not to be known, and then found out.
+//! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Client::place_order`](crate::Client::place_order) never says that
-//! it was rejected then, and never sends it again: the outcome is [`Unknown`](OrderOutcome::Unknown), and
-//! [`UnknownOutcome::reconcile`] finds out by the order's own id.
+//! A request for an order that times out may have been executed. [`Client::place_order`](crate::Client::place_order) never reports
+//! such an order as rejected and never sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and
+//! [`UnknownOutcome::reconcile`] finds out what became of it by its client order id.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //! use kalshi_sdk::{
-//!     orders::{OrderOutcome, Reconciled},
+//!     orders::{OrderOutcome, Reconciliation},
 //!     types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
 //! };
 //!
@@ -22,29 +22,65 @@
 //!     .try_into()?;
 //! match client.place_order(order).await? {
 //!     OrderOutcome::Placed(placed) => println!("{} rests {}", placed.order_id, placed.remaining_count),
-//!     OrderOutcome::Rejected(refusal) => println!("no: {refusal}"),
+//!     OrderOutcome::Rejected(rejection) => println!("rejected: {rejection}"),
 //!     OrderOutcome::Unknown(unknown) => match unknown.reconcile(Duration::from_secs(60)).await {
-//!         Reconciled::Placed(placed) => println!("{} is there after all", placed.order_id),
-//!         Reconciled::NotFound => println!("it never was"),
-//!         other => println!("not known yet: {other:?}"),
+//!         Reconciliation::Placed(placed) => println!("{} was placed after all", placed.order_id),
+//!         Reconciliation::NotFound => println!("it was not placed"),
+//!         other => println!("still unknown: {other:?}"),
 //!     },
 //!     _ => {}
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What proves an outcome
+//!
+//! | Outcome | Proof |
+//! |---|---|
+//! | `Placed`, `Done` | A success that is about this order: its ids, and counts that fit what was asked |
+//! | `Rejected` | An error in a shape of the exchange with the status 400, 401, 403, 404, 409, 410 or 422, whose code does not speak of a failure, and no other attempt that may have been processed |
+//! | `AlreadyExists` | 409 `order_already_exists`, and an order as this one was sent under the id that you gave |
+//! | `AlreadyGone` | 404, and the order is cancelled or executed |
+//! | `NotApplied` | 404, and the order rests: elsewhere, or in that place by reads that are up to date |
+//! | `NotFound` | Reads that are up to date with the request, in which every row was readable, do not have the order |
+//! | `Unknown` | Anything else |
+//!
+//! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request by every
+//! reading of the clocks.
+//!
+//! A server or proxy that sends one response too many makes every later response on that connection answer the request before. A
+//! response about another order is recognised, and the connections are replaced, except those of an HTTP client of your own. An
+//! error names no order, so over HTTP/1.1 the error of another request cannot be recognised. With the feature `http2` each response
+//! has the number of its request, and this cannot happen.
+//!
+//! # Restarts
+//!
+//! Choose the client order id yourself and save it before the order is sent. After a restart,
+//! [`Client::find_order`](crate::Client::find_order) tells whether it was placed.
 
+mod cancel_batch;
 mod change;
-mod find;
+mod conflict;
 mod grid;
+mod inquiry;
 mod key;
+mod outcome;
 mod place;
 mod rules;
+mod search;
+mod sighting;
+mod unknown_change;
+mod unknown_order;
 
 pub use self::{
-    change::{ChangeOutcome, ChangeReconciled, UnknownChange},
+    cancel_batch::CancelOrders,
+    change::{ChangeOutcome, ChangeRequest},
     grid::{OffGrid, PriceGrid},
     key::OrderKey,
-    place::{OrderOutcome, PlacedOrder, Reconciled, UnknownOutcome},
+    outcome::{OrderOutcome, PlacedOrder, Rejection},
     rules::{InvalidOrder, OrderGroupKey, OrderRules},
+    search::{FindOrder, OrderLookup, Unresolved},
+    unknown_change::{ChangeReconciliation, UnknownChange},
+    unknown_order::{Reconciliation, UnknownOutcome},
 };

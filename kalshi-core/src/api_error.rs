@@ -20,8 +20,9 @@ use crate::{
 
 /// A rejection by the exchange.
 ///
-/// The exchange sends several shapes: an object, an object below `error`, a string below `error` or `msg`, an HTML page, nothing.
-/// The status is always known, the other fields only if the response contains them.
+/// The exchange sends several shapes: an object with a code, the same below `error`, a string below `error` or `msg`. Proxies send
+/// HTML pages, other objects, or nothing; [`is_from_exchange`](Self::is_from_exchange) tells them apart. The status is always
+/// known, the other fields only if the response contains them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -31,6 +32,8 @@ pub struct ApiError {
     details: Option<String>,
     service: Option<String>,
     retry_after: Option<Duration>,
+    /// The body has one of the shapes that the exchange sends.
+    is_from_exchange: bool,
     /// The body has fields beyond those of an error, so it may report something done as well.
     has_more: bool,
 }
@@ -53,6 +56,7 @@ impl ApiError {
             message: None,
             details: None,
             service: None,
+            is_from_exchange: false,
             // What was not read may report something done.
             has_more: !is_whole,
             retry_after: retry_after(headers, now),
@@ -102,6 +106,7 @@ impl ApiError {
             message: None,
             details: None,
             service: None,
+            is_from_exchange: response.code.as_ref().is_some_and(|code| !code.is_empty()),
             has_more: false,
             retry_after: None,
         };
@@ -109,7 +114,7 @@ impl ApiError {
         error
     }
 
-    /// Returns `true` if the body has fields beyond those of an error.
+    /// Returns `true` if the body has fields beyond those of an error, and so may report something done as well.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
@@ -118,10 +123,25 @@ impl ApiError {
         const OWN: [&str; 7] = [
             "code", "details", "error", "message", "msg", "service", "status",
         ];
-        self.has_more = fields
-            .iter()
-            .any(|(name, value)| !OWN.contains(&name.as_str()) && !value.is_null());
-        self.set(ErrorResponse::read(fields));
+        // A rejection may carry anything else, such as the id of a trace, but not an order.
+        const DONE: [&str; 3] = ["order", "order_id", "orders"];
+        let success = self.status.is_success();
+        self.has_more = fields.iter().any(|(name, value)| {
+            let name = name.as_str();
+            let counts = if success {
+                !OWN.contains(&name)
+            } else {
+                DONE.contains(&name)
+            };
+            counts && !value.is_null()
+        });
+        let is_text =
+            |name: &str| matches!(fields.get(name), Some(Value::String(text)) if !text.is_empty());
+        let is_bare = (self.status == StatusCode::BAD_REQUEST && is_text("msg"))
+            || (self.status == StatusCode::TOO_MANY_REQUESTS && is_text("error"));
+        let response = ErrorResponse::read(fields.clone());
+        self.is_from_exchange = is_bare || has_code(&Value::Object(fields));
+        self.set(response);
     }
 
     fn set(&mut self, response: ErrorResponse) {
@@ -135,6 +155,36 @@ impl ApiError {
         [&self.code, &self.message, &self.details]
             .iter()
             .all(|field| field.is_none())
+    }
+
+    /// Returns `true` if the body has a shape that the exchange sends: a `code`, alone or below `error`, a `msg` with the status 400,
+    /// or a text below `error` with the status 429. Anything else may come from a proxy and says nothing about the request.
+    #[must_use]
+    pub fn is_from_exchange(&self) -> bool {
+        self.is_from_exchange
+    }
+
+    /// Returns `true` if trading is paused, on the whole exchange or in this market: `exchange_is_paused`, `trading_is_paused`.
+    #[must_use]
+    pub fn is_trading_paused(&self) -> bool {
+        matches!(self.bare_code(), "exchange_is_paused" | "trading_is_paused")
+    }
+
+    /// Returns `true` if the account lacks money for the order, also where it has some on another shard: `insufficient_balance`,
+    /// `insufficient_shard_balance`, and the `user_not_found` of a shard without any money of the account.
+    #[must_use]
+    pub fn is_insufficient_funds(&self) -> bool {
+        match self.bare_code() {
+            "insufficient_balance" | "insufficient_shard_balance" => true,
+            "user_not_found" => self.status == StatusCode::NOT_FOUND || self.status.is_success(),
+            _ => false,
+        }
+    }
+
+    /// The code without what follows a colon.
+    pub(crate) fn bare_code(&self) -> &str {
+        let code = self.code().unwrap_or_default();
+        code.split_once(':').map_or(code, |(bare, _)| bare).trim()
     }
 
     /// The HTTP status.
@@ -188,12 +238,52 @@ impl fmt::Display for ApiError {
             write!(f, " (service {service})")?;
         }
         match self.status {
-            StatusCode::UNAUTHORIZED => f.write_str(
-                "; the key may be wrong, expired or of another environment, or this machine's clock may be wrong",
-            ),
-            status if status.is_redirection() => f.write_str("; redirects are not followed: check the base URL"),
+            StatusCode::UNAUTHORIZED => f.write_str(self.auth_advice()),
+            status if status.is_redirection() => {
+                f.write_str("; redirects are not followed: check the base URL")
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl ApiError {
+    /// What to do about a 401, by its cause.
+    fn auth_advice(&self) -> &'static str {
+        let reason = self.details().or(self.message()).unwrap_or_default();
+        match self.bare_code() {
+            "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
+                "; the exchange knows the key id, but the private key is not the one that belongs to it"
+            }
+            "authentication_error" if reason.contains("NOT_FOUND") => {
+                "; there is no such key id in this environment: check the id, and that key and environment are both production or \
+                 both demo"
+            }
+            "header_timestamp_expired" => "; synchronise this machine's clock",
+            "signature_is_missing_from_headers" => {
+                "; the signature headers did not arrive: check the middleware and proxies in between"
+            }
+            "token_authentication_failure" => {
+                "; the operation needs an API key: build the client with credentials"
+            }
+            _ if self.is_from_exchange => "",
+            _ => {
+                "; the key may be wrong, expired or of another environment, or this machine's clock may be wrong"
+            }
+        }
+    }
+
+    /// Returns `true` if a 401 may be due to this machine's clock.
+    pub(crate) fn may_be_clock(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+            && (self.is_expired_timestamp() || !self.is_from_exchange)
+    }
+
+    /// Returns `true` if the exchange rejected the timestamp of the signature.
+    pub(crate) fn is_expired_timestamp(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+            && self.is_from_exchange
+            && self.bare_code() == "header_timestamp_expired"
     }
 }
 
@@ -227,14 +317,6 @@ impl ErrorResponse {
         fields.into_iter().flatten().any(|text| !text.is_empty())
     }
 
-    /// Returns `true` for a fault of the exchange, after which the outcome is unknown.
-    pub(crate) fn is_fault(&self) -> bool {
-        let code = self.code.as_deref().unwrap_or_default();
-        ["internal", "timeout", "unavailable", "gateway"]
-            .iter()
-            .any(|fault| code.contains(fault))
-    }
-
     fn read(mut fields: Map<String, Value>) -> Self {
         let outer = match fields.remove("error") {
             Some(Value::Object(inner)) => return Self::read(inner),
@@ -246,7 +328,9 @@ impl ErrorResponse {
             Some(Value::Null) | None => None,
             Some(other) => Some(other.to_string()),
         };
-        let (code, message) = (text("code"), text("message").or_else(|| text("msg")));
+        // Codes of the exchange are strings. A number is a gateway's.
+        let code = text("code").filter(|code| !code.bytes().all(|byte| byte.is_ascii_digit()));
+        let message = text("message").or_else(|| text("msg"));
         // A string below `error` is the message, or the code if there is a message.
         let (code, message) = match (code, message) {
             (None, Some(message)) => (outer, Some(message)),
@@ -275,6 +359,14 @@ impl<'de> Deserialize<'de> for ErrorResponse {
                 ..Self::default()
             }),
         }
+    }
+}
+
+/// Returns `true` for an object with a `code` that is a string, also below `error`.
+fn has_code(value: &Value) -> bool {
+    match value.get("error") {
+        Some(inner @ Value::Object(_)) => has_code(inner),
+        _ => matches!(value.get("code"), Some(Value::String(code)) if !code.is_empty()),
     }
 }
 

@@ -4,15 +4,17 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
 use kalshi_auth::Clock;
-use reqwest_middleware::ClientWithMiddleware;
+use reqwest_middleware::{ClientWithMiddleware, Middleware};
+use tokio::time::Instant;
 
 use crate::{
     error::Error,
+    http_options::HttpOptions,
     limits::RateLimiter,
     operation::Operation,
     retry::RetryPolicy,
@@ -31,15 +33,23 @@ pub struct Core {
     pub(crate) retry: RetryPolicy,
     /// Longest wait for rate limit tokens, or `None` for the default.
     pub(crate) max_wait: Option<Duration>,
+    /// Connections of this client alone, or `None` for those that all clones share.
+    pub(crate) own_connections: Option<Arc<Connections>>,
 }
 
 /// State shared by the clones of a client.
 pub(crate) struct Shared {
     /// Base URL of the REST API, without a trailing slash.
     pub(crate) base_url: String,
-    /// Builds requests; `stack` sends them.
+    /// Builds requests; the connections send them.
     pub(crate) http: reqwest::Client,
-    pub(crate) stack: ClientWithMiddleware,
+    /// How `http` was built, or `None` for an HTTP client of the user's, whose connections cannot be replaced.
+    pub(crate) http_options: Option<HttpOptions>,
+    /// From the outermost to the innermost.
+    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) connections: RwLock<Arc<Connections>>,
+    /// Timeout of the look-up after an order was rejected as a duplicate.
+    pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
     /// Timeout of a whole request, or `None` if the user's own HTTP client decides.
     pub(crate) timeout: Option<Duration>,
@@ -62,8 +72,44 @@ pub(crate) struct SocketSettings {
     /// `None` if the API has no WebSocket.
     pub(crate) url: Option<String>,
     pub(crate) credentials: Option<kalshi_auth::Credentials>,
-    /// How `http` was built, or `None` for an HTTP client of the user's.
-    pub(crate) http_options: Option<crate::http_options::HttpOptions>,
+}
+
+/// A pool of connections, and the middleware that requests pass on their way there.
+pub(crate) struct Connections {
+    /// Number of the pools before it.
+    pub(crate) generation: u64,
+    pub(crate) stack: ClientWithMiddleware,
+}
+
+impl Shared {
+    /// Puts the middleware in front of an HTTP client.
+    pub(crate) fn stack(
+        http: reqwest::Client,
+        middleware: &[Arc<dyn Middleware>],
+    ) -> ClientWithMiddleware {
+        let stack = reqwest_middleware::ClientBuilder::new(http);
+        middleware
+            .iter()
+            .fold(stack, |stack, middleware| {
+                stack.with_arc(middleware.clone())
+            })
+            .build()
+    }
+
+    /// Opens a new pool of connections, or returns `None` with an HTTP client of the user's.
+    fn new_connections(&self, generation: u64) -> Option<Arc<Connections>> {
+        let http = match self.http_options.as_ref()?.build() {
+            Ok(http) => http,
+            Err(error) => {
+                tracing::warn!(%error, "the connections could not be replaced");
+                return None;
+            }
+        };
+        Some(Arc::new(Connections {
+            generation,
+            stack: Self::stack(http, &self.middleware),
+        }))
+    }
 }
 
 impl Shared {
@@ -84,7 +130,7 @@ impl Shared {
 impl Shared {
     /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own.
     pub(crate) fn upgrading_client(&self) -> Result<reqwest::Client, crate::ConfigError> {
-        match &self.socket.http_options {
+        match &self.http_options {
             Some(options) => options.build_upgrading(),
             None => Ok(self.http.clone()),
         }
@@ -92,6 +138,56 @@ impl Shared {
 }
 
 impl Core {
+    /// The connections that requests are sent over.
+    pub(crate) fn connections(&self) -> Arc<Connections> {
+        match &self.own_connections {
+            Some(own) => own.clone(),
+            None => self
+                .shared
+                .connections
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+
+    /// Replaces the connections of that generation, unless that has been done already. Requests under way finish on the old ones.
+    pub(crate) fn replace_connections(&self, generation: u64) {
+        if self.own_connections.is_some() {
+            return;
+        }
+        let lock = &self.shared.connections;
+        let mut connections = lock.write().unwrap_or_else(PoisonError::into_inner);
+        if connections.generation == generation
+            && let Some(new) = self.shared.new_connections(generation + 1)
+        {
+            tracing::warn!(
+                "a response did not belong to its request: the connections were replaced"
+            );
+            *connections = new;
+        }
+    }
+
+    /// Returns the same client with connections of its own.
+    pub(crate) fn on_new_connections(&self) -> Self {
+        Self {
+            own_connections: self.shared.new_connections(0),
+            ..self.clone()
+        }
+    }
+
+    /// The earliest Unix time in milliseconds that the exchange's clock may have shown at a moment, by what is known now.
+    pub(crate) fn earliest_ms(&self, instant: Instant) -> u64 {
+        let wall_ms = self.shared.clock.now_ms().ok();
+        self.shared.server_time.earliest_ms(instant, wall_ms)
+    }
+
+    /// The latest Unix time in milliseconds that the exchange's clock may have shown at a moment, by what is known now.
+    pub(crate) fn latest_ms(&self, instant: Instant) -> u64 {
+        let wall_ms = self.shared.clock.now_ms().ok();
+        self.shared.server_time.latest_ms(instant, wall_ms)
+    }
+
     /// Returns the same client with another retry policy.
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {

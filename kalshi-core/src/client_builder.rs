@@ -1,6 +1,10 @@
 //! The builder of clients: environment, credentials, timeouts, limits, middleware.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
 use reqwest_middleware::Middleware;
@@ -10,7 +14,7 @@ use crate::client::SocketSettings;
 use crate::{
     api::{Api, Environment},
     body,
-    client::{Core, Shared},
+    client::{Connections, Core, Shared},
     config_error::ConfigError,
     http_options::HttpOptions,
     limits::{RateLimiter, RateLimits},
@@ -21,6 +25,9 @@ use crate::{
 
 /// Timeout of a whole request: waits, retries and the response body included.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Timeout of the look-up after an order was rejected as a duplicate.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Configures and builds an API's client.
 ///
@@ -43,6 +50,7 @@ pub struct ClientBuilder<A: Api> {
     max_wait: Option<Duration>,
     retry: RetryPolicy,
     correction: ClockCorrection,
+    lookup_timeout: Duration,
 }
 
 impl<A: Api> Default for ClientBuilder<A> {
@@ -63,6 +71,7 @@ impl<A: Api> Default for ClientBuilder<A> {
             max_wait: None,
             retry: RetryPolicy::default(),
             correction: ClockCorrection::default(),
+            lookup_timeout: LOOKUP_TIMEOUT,
         }
     }
 }
@@ -133,7 +142,14 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sets which requests are signed again with the exchange's time when this machine's clock is wrong. Defaults to reads.
+    /// Sets the timeout of the look-up that follows when the exchange rejects an order as a duplicate. It comes on top of
+    /// [`timeout`](Self::timeout). Defaults to 5 s.
+    pub fn lookup_timeout(mut self, timeout: Duration) -> Self {
+        self.lookup_timeout = timeout;
+        self
+    }
+
+    /// Sets which requests are signed again when the exchange rejects their timestamp. Defaults to all.
     pub fn clock_correction(mut self, correction: ClockCorrection) -> Self {
         self.correction = correction;
         self
@@ -154,6 +170,7 @@ impl<A: Api> ClientBuilder<A> {
     /// Uses an HTTP client of your own, with its timeouts, proxies and TLS. [`timeout`](Self::timeout) may still be set here; the
     /// other HTTP options may not.
     ///
+    /// Its connections cannot be replaced after a response that did not belong to its request: see the outcomes of orders.
     /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects could carry a signature to
     /// another host. A request that was redirected fails.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
@@ -207,27 +224,30 @@ impl<A: Api> ClientBuilder<A> {
                 options.build()?
             }
         };
-        let mut stack = reqwest_middleware::ClientBuilder::new(http.clone());
-        for middleware in self.middleware {
-            stack = stack.with_arc(middleware);
-        }
+        let mut middleware = self.middleware;
         let has_credentials = self.credentials.is_some();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         #[cfg(feature = "ws")]
         let socket = SocketSettings {
             url: self.environment.websocket_url().map(str::to_owned),
             credentials: self.credentials.clone(),
-            http_options: (!own_client).then_some(options),
         };
         if let Some(credentials) = self.credentials {
             let signing = SigningMiddleware::new(credentials, &origin);
-            stack = stack.with(signing.with_clock(clock.clone()));
+            middleware.push(Arc::new(signing.with_clock(clock.clone())));
         }
+        middleware.push(Arc::new(Wire));
         let environment = self.environment.clone();
         let shared = Shared {
             base_url,
+            connections: RwLock::new(Arc::new(Connections {
+                generation: 0,
+                stack: Shared::stack(http.clone(), &middleware),
+            })),
             http,
-            stack: stack.with(Wire).build(),
+            http_options: (!own_client).then_some(options),
+            middleware,
+            lookup_timeout: self.lookup_timeout,
             has_credentials,
             timeout: self.timeout.or((!own_client).then_some(TIMEOUT)),
             max_body_bytes: self.max_body_bytes,
@@ -248,6 +268,7 @@ impl<A: Api> ClientBuilder<A> {
             shared: Arc::new(shared),
             retry: self.retry,
             max_wait: self.max_wait,
+            own_connections: None,
         };
         Ok(A::client(core, self.environment))
     }

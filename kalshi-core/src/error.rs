@@ -41,6 +41,8 @@ struct Inner {
     elapsed: Duration,
     /// How far this machine's clock is behind the exchange's, in milliseconds, if that may be the cause.
     clock_behind_ms: Option<i64>,
+    /// Timeout of the look-up that followed and did not end in time.
+    lookup_timeout: Option<Duration>,
 }
 
 enum Kind {
@@ -86,6 +88,7 @@ impl Error {
             attempts: 0,
             elapsed: Duration::ZERO,
             clock_behind_ms: None,
+            lookup_timeout: None,
         }))
     }
 
@@ -98,17 +101,39 @@ impl Error {
         self
     }
 
+    /// The same rejection, after a look-up that did not end within `timeout`.
+    pub(crate) fn after_lookup(&self, timeout: Duration) -> Self {
+        let kind = match self.api() {
+            Some(error) => Kind::Api(error.clone()),
+            None => Kind::Deadline(timeout),
+        };
+        let Inner {
+            operation,
+            arrived,
+            processed,
+            attempts,
+            elapsed,
+            clock_behind_ms,
+            ..
+        } = *self.0;
+        Self(Box::new(Inner {
+            operation,
+            kind,
+            arrived,
+            processed,
+            attempts,
+            elapsed,
+            clock_behind_ms,
+            lookup_timeout: Some(timeout),
+        }))
+    }
+
     /// Records the clock skew if it may be why a signature was rejected.
     pub(crate) fn with_clock(mut self, behind_ms: Option<i64>) -> Self {
-        if self.status() == Some(StatusCode::UNAUTHORIZED) {
+        if self.api().is_some_and(ApiError::may_be_clock) {
             self.0.clock_behind_ms = behind_ms;
         }
         self
-    }
-
-    /// Attempts that the exchange may have processed.
-    pub(crate) fn processed_attempts(&self) -> u32 {
-        self.0.processed
     }
 
     /// A response that decodes and contradicts itself or the request.
@@ -289,24 +314,39 @@ impl Error {
         matches!(&self.0.kind, Kind::Transport(error) if error.is_connect())
     }
 
-    /// Returns `true` if the exchange responded with 429: a token bucket was empty, and this attempt was not processed.
+    /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was not processed: see
+    /// [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Returns `true` if the failure concerns keys or permissions: no credentials, a signature that could not be made, 401 or 403. A
-    /// wrong key, the key of another environment, an expired key and a wrong clock all look the same: 401. A valid key without the
-    /// scope or account level for the operation is 403.
+    /// 401 of the exchange says why; see the text of the error. A valid key without the scope or account level for the operation is
+    /// 403. The 403 of a proxy does not count.
     #[must_use]
     pub fn is_auth(&self) -> bool {
         match &self.0.kind {
             Kind::NoCredentials | Kind::Signing(_) => true,
-            Kind::Api(error) => {
-                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status())
-            }
+            Kind::Api(error) => match error.status() {
+                StatusCode::UNAUTHORIZED => true,
+                StatusCode::FORBIDDEN => error.is_from_exchange(),
+                _ => false,
+            },
             _ => false,
         }
+    }
+
+    /// Returns `true` if the exchange rejected the request because trading is paused: see [`ApiError::is_trading_paused`].
+    #[must_use]
+    pub fn is_trading_paused(&self) -> bool {
+        self.api().is_some_and(ApiError::is_trading_paused)
+    }
+
+    /// Returns `true` if the exchange rejected the request for lack of money: see [`ApiError::is_insufficient_funds`].
+    #[must_use]
+    pub fn is_insufficient_funds(&self) -> bool {
+        self.api().is_some_and(ApiError::is_insufficient_funds)
     }
 
     /// Returns `true` if the exchange responded with 404. Reads may return it for a while after a write.
@@ -461,6 +501,13 @@ impl fmt::Display for Error {
                 f,
                 "; this machine's clock is {}",
                 server_time::describe_skew(behind)
+            )?;
+        }
+        if let Some(timeout) = self.0.lookup_timeout {
+            write!(
+                f,
+                "; the look-up of the order did not end within lookup_timeout, {} ms",
+                timeout.as_millis()
             )?;
         }
         match self.0.attempts {

@@ -29,6 +29,7 @@ pub mod ladder;
 pub mod limits;
 mod money;
 pub mod operation;
+mod outcome;
 pub mod pages;
 mod request;
 mod retry;

@@ -339,6 +339,12 @@ impl<T: ItemPage> Items<T> {
         self
     }
 
+    /// The operation that lists the items.
+    #[must_use]
+    pub fn operation(&self) -> &'static Operation {
+        self.pages.operation
+    }
+
     /// Cursor of the page after the one being read; after an error, of the page that failed. `None` after the last page.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {

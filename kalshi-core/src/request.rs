@@ -23,7 +23,7 @@ use crate::{
     limits::{self, RateLimiter},
     operation::Operation,
     retry,
-    server_time::ClockCorrection,
+    server_time::{ClockCorrection, ServerTime},
     wire::Attempts,
 };
 
@@ -31,6 +31,8 @@ use crate::{
 struct Response {
     operation: &'static Operation,
     attempts: Attempts,
+    /// The lead of the exchange's clock by this response alone, in milliseconds.
+    date_offset: Option<i64>,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
@@ -47,7 +49,18 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
     ) -> Result<ResponseValue<T>, Error> {
-        let response = self.fetch(operation, request?).await?;
+        self.call_counted(operation, request, &Attempts::default())
+            .await
+    }
+
+    /// Sends a request, counts its attempts in `attempts`, and decodes the response.
+    pub(crate) async fn call_counted<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        request: Result<Request, Error>,
+        attempts: &Attempts,
+    ) -> Result<ResponseValue<T>, Error> {
+        let response = self.fetch(operation, request?, attempts).await?;
         if response.body.trim_ascii_start().starts_with(b"[") {
             // Serde would read a list as an object, by position.
             return Err(response.unexpected("a list where an object belongs"));
@@ -62,7 +75,9 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
     ) -> Result<ResponseValue<T>, Error> {
-        let response = self.fetch(operation, request?).await?;
+        let response = self
+            .fetch(operation, request?, &Attempts::default())
+            .await?;
         let value = decode(&response)?;
         Ok(ResponseValue::new(value, response.status, response.headers))
     }
@@ -73,7 +88,9 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
     ) -> Result<ResponseValue<()>, Error> {
-        let response = self.fetch(operation, request?).await?;
+        let response = self
+            .fetch(operation, request?, &Attempts::default())
+            .await?;
         // Empty, or an object without known fields: but not an HTML page.
         let body = response.body.trim_ascii();
         let is_object =
@@ -89,6 +106,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        attempts: &Attempts,
     ) -> Result<Response, Error> {
         let span = tracing::debug_span!(
             "kalshi",
@@ -100,7 +118,7 @@ impl Core {
         );
         let started = Instant::now();
         async {
-            let result = self.with_timeout(operation, request).await;
+            let result = self.with_timeout(operation, request, attempts).await;
             let span = Span::current();
             let status = match &result {
                 Ok(response) => Some(response.status),
@@ -125,19 +143,19 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        attempts: &Attempts,
     ) -> Result<Response, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
-        let attempts = Attempts::default();
-        let trying = self.send_with_retries(operation, request, &attempts);
+        let trying = self.send_with_retries(operation, request, attempts);
         let result = match self.shared.timeout {
             Some(longest) => timeout(longest, trying)
                 .await
                 .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
             None => trying.await,
         };
-        result.map_err(|error| error.after(&attempts))
+        result.map_err(|error| error.after(attempts))
     }
 
     /// Sends a request as often as the retry policy allows. Each attempt takes tokens and is signed again.
@@ -152,11 +170,13 @@ impl Core {
             server_time,
             ..
         } = &*self.shared;
+        let is_safe = retry::is_safe(operation);
         let corrects = match self.shared.correction {
             ClockCorrection::Off => false,
-            ClockCorrection::Reads => retry::is_safe(operation),
+            ClockCorrection::Reads => is_safe,
             ClockCorrection::All => true,
         };
+        let wall_start = self.shared.clock.now_ms().ok();
         if operation.auth && limiter.take_discovery() {
             self.discover_or_warn().await;
         }
@@ -171,6 +191,10 @@ impl Core {
                     return Err(before.unwrap_or_else(|| Error::rate_limit(operation, error)));
                 }
             };
+            // The monotonic clock stands still while a laptop sleeps, and an order from before that is not wanted any more.
+            if !is_safe && let Some(longest) = self.overslept(wall_start) {
+                return Err(before.unwrap_or_else(|| Error::deadline(operation, longest)));
+            }
             // Request bodies are bytes, so the clone succeeds.
             let Some(copy) = request.try_clone() else {
                 return Err(Error::invalid(
@@ -186,6 +210,10 @@ impl Core {
                     .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
                 None => attempt.await,
             };
+            let date_offset = result
+                .as_ref()
+                .ok()
+                .and_then(|response| response.date_offset);
             match &result {
                 Ok(_) => permit.received(),
                 Err(_) => drop(permit),
@@ -198,19 +226,24 @@ impl Core {
                 limiter.rejected(operation);
             }
             let behind = server_time.behind_that_matters();
-            if let (Some(behind), None, Some(StatusCode::UNAUTHORIZED), true) =
-                (behind, offset, error.status(), corrects)
-                && (retry::is_safe(operation) || attempts.processed() <= 1)
+            let correction = match error.api() {
+                // The date of the rejection itself: if it is wrong, all that comes of it is another 401.
+                Some(api) if api.is_expired_timestamp() => date_offset.or(behind),
+                Some(api) if is_safe && api.may_be_clock() => behind,
+                _ => None,
+            };
+            if let (Some(correction), None, true) = (correction, offset, corrects)
+                && (is_safe || attempts.processed() <= 1)
             {
                 // An invalid signature is rejected before anything is processed.
                 attempts.was_rejected();
-                offset = Some(ClockOffset(behind));
-                before = Some(error.with_clock(Some(behind)));
+                offset = Some(ClockOffset(correction));
+                before = Some(error.with_clock(Some(correction)));
                 continue;
             }
             // A middleware may have sent the request before: that copy may have been processed.
-            let retriable = retry::may_retry(operation, &error)
-                && (retry::is_safe(operation) || attempts.processed() == 0);
+            let retriable =
+                retry::may_retry(operation, &error) && (is_safe || attempts.processed() == 0);
             let retry_after = error.api().and_then(ApiError::retry_after);
             let pause = retriable
                 .then(|| self.retry.pause(made, attempts.elapsed(), retry_after))
@@ -222,6 +255,13 @@ impl Core {
             before = Some(error);
             sleep(pause).await;
         }
+    }
+
+    /// Returns the timeout of a request that is past by the wall clock.
+    fn overslept(&self, wall_start: Option<u64>) -> Option<Duration> {
+        let longest = self.shared.timeout?;
+        let passed = self.shared.clock.now_ms().ok()?.saturating_sub(wall_start?);
+        (Duration::from_millis(passed) > longest).then_some(longest)
     }
 
     /// Sends one attempt and reads the whole response.
@@ -244,15 +284,15 @@ impl Core {
         let now = || self.shared.clock.now_ms().ok();
         let sent = now();
         let mut response = self
-            .shared
+            .connections()
             .stack
             .execute_with_extensions(request, &mut extensions)
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        self.shared
-            .server_time
-            .learn(operation.auth, &headers, sent, now());
+        let received = now();
+        let server_time = &self.shared.server_time;
+        server_time.learn(operation.auth, &headers, sent, received);
         let max = match status.is_success() {
             true => self.shared.max_body_bytes,
             false => body::MAX_ERROR_BODY_BYTES,
@@ -266,6 +306,9 @@ impl Core {
         Ok(Response {
             operation,
             attempts,
+            date_offset: sent
+                .zip(received)
+                .and_then(|(sent, received)| ServerTime::date_offset(&headers, sent, received)),
             status,
             headers,
             body: bytes,
@@ -286,6 +329,9 @@ impl Response {
             is_whole: self.is_whole,
         };
         let error = ApiError::read(self.status, &self.headers, &body, self.arrived);
+        if self.status == StatusCode::TOO_MANY_REQUESTS && error.is_from_exchange() {
+            self.attempts.was_rejected();
+        }
         Err(Error::api_error(self.operation, error).after(&self.attempts))
     }
 

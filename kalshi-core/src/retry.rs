@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 
-use crate::{error::Error, operation::Operation};
+use crate::{api_error::ApiError, error::Error, operation::Operation};
 
 /// When a failed request is sent again.
 ///
 /// | What happened | Reads (GET) | Everything else |
 /// |---|---|---|
 /// | No connection was established | retry | retry: nothing was sent |
-/// | 429 | retry | retry: it was rejected before it was processed |
+/// | 429 with an error of the exchange | retry | retry: it was rejected before it was processed |
+/// | Any other 429, such as a proxy's | retry | error: it may have taken effect |
 /// | 500, 502, 503, 504 | retry | error: it may have taken effect |
 /// | The connection broke, or no response came in time | retry | error: it may have taken effect |
 /// | Any other response, or one that does not decode | error | error |
@@ -146,11 +147,13 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    if error.is_connect() || error.is_rate_limited() {
+    let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
+    if error.is_connect() || error.is_rate_limited() && is_theirs {
         return true;
     }
     is_safe(operation)
         && (error.is_broken()
+            || error.is_rate_limited()
             || error.is_timeout()
             || error
                 .api()

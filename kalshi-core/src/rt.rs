@@ -2,18 +2,21 @@
 //!
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
-use std::{fmt, ops::RangeInclusive, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use reqwest::{
     Method, Request, RequestBuilder, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 pub use crate::de::{
     null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
 };
+pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
 pub use crate::ws::frame::discriminates;
 use crate::{
@@ -25,6 +28,7 @@ use crate::{
     json_path,
     limits::{Costs, EndpointCosts},
     operation::Operation,
+    outcome::is_rejection_of_read,
     pages::{ItemPage, Items, Page, Pages},
     retry,
 };
@@ -181,24 +185,9 @@ pub fn unexpected_response(
     Error::unexpected_response(operation, status, message)
 }
 
-/// Attempts that the exchange may have processed.
-pub fn processed_attempts(error: &Error) -> u32 {
-    error.processed_attempts()
-}
-
 /// Returns `true` if the failed request may be sent again, as far as its last attempt goes.
 pub fn may_retry(error: &Error) -> bool {
     retry::may_retry(error.operation(), error)
-}
-
-/// The rejection of one item of a batch.
-pub fn item_error(status: StatusCode, response: ErrorResponse) -> ApiError {
-    ApiError::from_item(status, response)
-}
-
-/// Returns `true` if the body of a rejection has fields beyond those of an error.
-pub fn has_more(error: &ApiError) -> bool {
-    error.has_more()
 }
 
 /// Returns `true` if an error object has any field set.
@@ -206,9 +195,58 @@ pub fn is_set(response: &ErrorResponse) -> bool {
     response.is_set()
 }
 
-/// Returns `true` for a fault of the exchange, after which the outcome is unknown.
-pub fn is_fault(response: &ErrorResponse) -> bool {
-    response.is_fault()
+/// Sends a write and keeps the evidence of its outcome. With `earlier`, another write of the same thing may have been processed.
+pub fn write<T: DeserializeOwned>(
+    core: &Core,
+    operation: &'static Operation,
+    request: Result<Request, Error>,
+    earlier: bool,
+) -> impl Future<Output = Write<T>> {
+    core.write(operation, request, earlier)
+}
+
+/// Returns `true` if the error is a rejection by the exchange, and so answers a read.
+pub fn is_rejection(error: &Error) -> bool {
+    is_rejection_of_read(error)
+}
+
+/// The error of an operation for a rejection.
+pub fn rejection(operation: &'static Operation, error: ApiError) -> Error {
+    Error::api_error(operation, error)
+}
+
+/// The error of an operation for the error of one item.
+pub fn item_error(
+    operation: &'static Operation,
+    status: StatusCode,
+    error: ErrorResponse,
+) -> Error {
+    Error::api_error(operation, ApiError::from_item(status, error))
+}
+
+/// The code of a rejection without what follows a colon. Empty if it has none.
+pub fn bare_code(error: &ApiError) -> &str {
+    error.bare_code()
+}
+
+/// Timeout of the look-up after an order was rejected as a duplicate.
+pub fn lookup_timeout(core: &Core) -> Duration {
+    core.shared.lookup_timeout
+}
+
+/// The rejection of an order as a duplicate, after a look-up that did not end in time.
+pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
+    error.after_lookup(timeout)
+}
+
+/// Returns `true` if the client's connections are its own.
+pub fn has_own_connections(core: &Core) -> bool {
+    core.own_connections.is_some()
+}
+
+/// The same client with connections of its own, for reads that must not get the response of another request.
+pub fn on_new_connections(core: &Core) -> Core {
+    core.on_new_connections()
 }
 
 /// The rejection that a response with this body is, whole or cut. For fuzzing.
@@ -236,25 +274,6 @@ pub fn now_ms(core: &Core) -> u64 {
 /// How far the client's clock is behind the exchange's, in milliseconds. `None` unless most recent signed responses agree.
 pub fn clock_behind_ms(core: &Core) -> Option<i64> {
     core.shared.server_time.behind_ms()
-}
-
-/// Plausible values of [`clock_behind_ms`], in milliseconds. 0 is always one of them.
-pub fn clock_readings(core: &Core) -> RangeInclusive<i64> {
-    core.shared.server_time.readings()
-}
-
-/// The earliest time of the exchange at a moment, in Unix milliseconds, by the client's clock now and every recent signed response.
-///
-/// If the client's clock may have been set since the moment, also consider what it showed then.
-pub fn earliest_ms(core: &Core, instant: Instant) -> u64 {
-    let wall_ms = core.shared.clock.now_ms().ok();
-    core.shared.server_time.earliest_ms(instant, wall_ms)
-}
-
-/// The latest time of the exchange at a moment, like [`earliest_ms`]. `u64::MAX` if nothing is known.
-pub fn latest_ms(core: &Core, instant: Instant) -> u64 {
-    let wall_ms = core.shared.clock.now_ms().ok();
-    core.shared.server_time.latest_ms(instant, wall_ms)
 }
 
 /// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange

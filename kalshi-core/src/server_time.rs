@@ -5,7 +5,6 @@
 
 use std::{
     collections::VecDeque,
-    ops::RangeInclusive,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -13,19 +12,18 @@ use std::{
 use reqwest::header::{AGE, DATE, HeaderMap};
 use tokio::time::Instant;
 
-/// Which requests are signed again with the exchange's time after a 401, if the clock is off by more than a second.
+/// Which requests are signed once more when the exchange rejects their timestamp, by the time of that rejection.
 ///
-/// A request rejected with 401 was not processed, so nothing is done twice. Writes are still left alone by default: on a machine
-/// with a wrong clock, other things may be wrong too.
+/// A request rejected with 401 was not processed, so nothing is done twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClockCorrection {
     /// None.
     Off,
     /// Reads (GET).
-    #[default]
     Reads,
     /// Every request.
+    #[default]
     All,
 }
 
@@ -212,26 +210,9 @@ impl ServerTime {
 
     /// The skew by the `Date` of one response, sent and received at these times of the local clock. `None` if it has no date of its
     /// own.
-    // The rule for a 401 uses it: the response shows the clock that rejected the signature.
-    #[allow(dead_code)]
     pub(crate) fn date_offset(headers: &HeaderMap, sent_ms: u64, received_ms: u64) -> Option<i64> {
         let (_, lead) = read_date(headers, sent_ms, received_ms)?;
         Some(lead.behind_ms())
-    }
-
-    /// Plausible skews, in milliseconds: none, the decided one, and those of all recent observations that agree with it.
-    pub(crate) fn readings(&self) -> RangeInclusive<i64> {
-        let known = self.recent(Instant::now());
-        let decided = decided(&known);
-        let plausible = known
-            .iter()
-            .filter(|seen| !seen.stale)
-            .map(|seen| seen.lead)
-            .filter(|lead| decided.is_none_or(|decided| decided.intersection(*lead).is_some()));
-        let (least, most) = plausible.fold((0, 0), |(least, most): (i64, i64), lead| {
-            (least.min(lead.least), most.max(lead.most))
-        });
-        least..=most
     }
 
     /// The earliest time of the exchange at a moment of the monotonic clock, in Unix milliseconds. `wall_ms` is the local clock now.
@@ -266,7 +247,13 @@ impl ServerTime {
             at: now,
             stale: false,
         });
-        let known = self.recent(now).clone();
+        let mut known = self.recent(now).clone();
+        if let Some(decided) = decided(&known) {
+            for seen in known.iter_mut().filter(|seen| !seen.stale) {
+                // What agrees is known as closely as all that agree.
+                seen.lead = seen.lead.intersection(decided).unwrap_or(seen.lead);
+            }
+        }
         known
             .into_iter()
             .chain(local)

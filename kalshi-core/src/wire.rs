@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::Extensions;
-use reqwest::{Request, Response, StatusCode};
+use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ struct Counts {
     begun: AtomicU32,
     /// Attempts that may have arrived.
     arrived: AtomicU32,
-    /// Attempts that may have been processed: arrived, and not rejected for an empty token bucket.
+    /// Attempts that may have been processed: arrived, and not known to have been rejected before that.
     processed: AtomicU32,
 }
 
@@ -103,9 +103,6 @@ impl Middleware for Wire {
         match &result {
             Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
                 attempts.0.arrived.fetch_sub(1, Relaxed);
-                attempts.0.processed.fetch_sub(1, Relaxed);
-            }
-            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
                 attempts.0.processed.fetch_sub(1, Relaxed);
             }
             Ok(response) if *response.url() != url => {

@@ -1,406 +1,386 @@
-//! Changing orders that are there: cancel, amend, decrease.
+//! Cancelling, amending and decreasing orders.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use kalshi_core::rt;
-use reqwest::StatusCode;
-use tokio::time::Instant;
+use kalshi_core::rt::{self, Evidence, Outcome, Write};
+use reqwest::{Request, StatusCode};
+use serde::de::DeserializeOwned;
 
 use super::{
-    InvalidOrder, OrderKey,
-    find::{Fault, Found, Look, READ_LAG, later, look},
-    place::Verdict,
+    InvalidOrder, OrderKey, UnknownChange,
+    inquiry::{Finding, LastError, Sight, inquire},
+    outcome::check_counts,
+    sighting::Sighting,
+    unknown_change::Wanted,
 };
 use crate::{
-    ApiError, Client, Contracts, Dollars, Error, ResponseValue, operation,
+    ApiError, Client, Contracts, Dollars, Error, Operation, operation,
     types::{
-        AmendOrderV2Request, AmendOrderV2Response, BatchCancelOrdersV2Request,
-        BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2ResponseOrders, CancelOrderV2Response,
-        DecreaseOrderV2Request, DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
-        error::ConversionError,
+        AmendOrderV2Request, AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Request,
+        DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
     },
 };
 
+/// Longest wait for proof after the exchange did not find an order, unless set.
+pub(super) const CONFIRM: Duration = Duration::from_secs(2);
+
 /// What became of a change.
 #[derive(Clone, Debug)]
-#[must_use = "an outcome that is not known must be found out"]
+#[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
     /// The exchange did it.
     Done(T),
-    /// There is no such order to change: it was filled, cancelled or has expired before, or never was. To a cancel that is as good.
-    /// Where neither market nor shard were named, and so an order on another shard would not be found, the order was read to be
-    /// sure.
-    AlreadyGone,
-    /// The exchange refused it; the order is as it was.
+    /// The order had ended before: it was filled, cancelled or has expired. The order has its fills.
+    AlreadyGone(Box<Order>),
+    /// The exchange did not find the order where the request named it, and the order rests: in another market, in another subaccount
+    /// or on another shard, or in that same place. The order says where.
+    NotApplied(Box<Order>),
+    /// The exchange rejected the change, and the order is as it was; or no such order exists.
     Rejected(ApiError),
-    /// It was sent, and may have been done.
+    /// The change may have been done, or the exchange did not find the order and nothing is proved yet.
+    /// [`UnknownChange::reconcile`] finds out.
     Unknown(Box<UnknownChange>),
 }
 
-/// A change of which it is not known whether the exchange did it.
-#[derive(Clone)]
-pub struct UnknownChange {
+/// A change of an order, made by [`Client::cancel_order`], [`Client::amend_order`] or [`Client::decrease_order`].
+///
+/// Awaiting it sends it and gives a [`ChangeOutcome`].
+#[must_use = "a change does nothing until it is awaited"]
+pub struct ChangeRequest<T> {
     client: Client,
     key: OrderKey,
+    operation: &'static Operation,
+    prepared: Result<Prepared<T>, Error>,
+    confirm: Duration,
+}
+
+struct Prepared<T> {
+    request: Request,
     wanted: Wanted,
-    error: Arc<Error>,
-    failed: Instant,
-    read_lag: Duration,
+    about: About<T>,
 }
 
-/// What an order looks like after the change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Wanted {
-    Cancelled,
-    /// With this price for YES, so many contracts filled and resting, and this expiry in Unix seconds, 0 for none, if one was set.
-    Amended(Dollars, Contracts, Option<i64>),
-    /// With so many contracts resting at most.
-    Remaining(Contracts),
-    /// With so many fewer, of we do not know how many.
-    Fewer,
-}
+/// Returns what is wrong with a response that is not about the change.
+type About<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
 
-/// What was found out about a change.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ChangeReconciled {
-    /// It was done; the order as it is.
-    Done(Box<Order>),
-    /// It was not done by the time reads must have known of it, or cannot be any more, as of a cancel that came after the last fill;
-    /// the order as it is.
-    NotDone(Box<Order>),
-    /// There is no such order.
-    Gone,
-    /// The order as it is does not tell: it was to be decreased by a number of contracts, of we do not know how many; or it has ended,
-    /// and may have been changed before that; or its status is none that is known.
-    Unclear(Box<Order>),
-    /// Still not known: the time was too short, or the exchange could not be asked, for which the error is.
-    Unknown(Option<Arc<Error>>),
-}
-
-impl UnknownChange {
-    /// The order it was to change.
-    #[must_use]
-    pub fn order_id(&self) -> &str {
-        &self.key.order_id
-    }
-
-    /// Why its outcome is not known.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// The same with another time for which reads may lag behind writes; 10 s unless set.
-    #[must_use]
-    pub fn with_read_lag(mut self, read_lag: Duration) -> Self {
-        self.read_lag = read_lag;
+impl<T> ChangeRequest<T> {
+    /// Sets how long to look for proof if the exchange does not find the order. Defaults to 2 s; zero gives
+    /// [`Unknown`](ChangeOutcome::Unknown) immediately.
+    ///
+    /// The exchange's 404 is the same for a cancelled, a filled and an unknown order. One read shows an order that has ended. An
+    /// order that seems to rest, or to be nowhere, is proof only once reads are up to date with the response.
+    pub fn confirm(mut self, timeout: Duration) -> Self {
+        self.confirm = timeout;
         self
     }
+}
 
-    /// Finds out whether the change was done, in `deadline` at most: reads the order until it is as wanted, or has not been after
-    /// the time for which reads lag. Ask with more than that time.
-    pub async fn reconcile(&self, deadline: Duration) -> ChangeReconciled {
-        let fault = Fault::default();
-        let found = look(
-            deadline,
-            later(self.failed, self.read_lag),
-            &fault,
-            || async {
-                let order = self.client.order_by_key(&self.key, &fault).await?;
-                Ok(match order {
-                    // What has ended stays as it is.
-                    Some(order) if self.is_done(&order) || has_ended(&order) => {
-                        Look::Settled(Some(order))
-                    }
-                    order => Look::NotYet(order),
-                })
-            },
-        );
-        let order = match found.await {
-            Found::Known(Some(order)) | Found::Stayed(Some(order)) => Box::new(order),
-            Found::Known(None) | Found::Stayed(None) => return ChangeReconciled::Gone,
-            Found::Unknown(error) => return ChangeReconciled::Unknown(error.map(Arc::new)),
-        };
-        let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
-        match self.wanted {
-            _ if self.is_done(&order) => ChangeReconciled::Done(order),
-            Wanted::Fewer => ChangeReconciled::Unclear(order),
-            // It may have been changed, and have ended after that.
-            Wanted::Amended(..) | Wanted::Remaining(_) if ended => ChangeReconciled::Unclear(order),
-            // A status of tomorrow tells nothing.
-            _ if !rests && !ended => ChangeReconciled::Unclear(order),
-            _ => ChangeReconciled::NotDone(order),
-        }
-    }
-
-    fn is_done(&self, order: &Order) -> bool {
-        let total = order.fill_count_fp.checked_add(order.remaining_count_fp);
-        let rests = order.status == OrderStatus::Resting;
-        match self.wanted {
-            Wanted::Cancelled => order.status == OrderStatus::Canceled,
-            Wanted::Amended(price, count, expiry) => {
-                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
-                rests
-                    && order.yes_price_dollars == price
-                    && total == Some(count)
-                    && expiry.is_none_or(|expiry| expiry == expires)
+impl<T: DeserializeOwned + Send + 'static> ChangeRequest<T> {
+    async fn run(self) -> Result<ChangeOutcome<T>, Error> {
+        let Prepared {
+            request,
+            wanted,
+            about,
+        } = self.prepared?;
+        let client = &self.client;
+        let write: Write<T> = rt::write(&client.core, self.operation, Ok(request), false).await;
+        let evidence: Evidence = write.evidence();
+        let (error, rejection) = match write.judge(about) {
+            Outcome::Done(response) => return Ok(ChangeOutcome::Done(response.into_inner())),
+            Outcome::NotProcessed(error) => return Err(error),
+            Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {
+                (error, rejection)
             }
-            Wanted::Remaining(count) => rests && order.remaining_count_fp <= count,
-            Wanted::Fewer => false,
-        }
+            Outcome::Rejected(rejection, _) => return Ok(ChangeOutcome::Rejected(rejection)),
+            Outcome::Unknown(error) => {
+                let unknown = client.unknown_change(&self.key, wanted, Arc::new(error), &evidence);
+                return Ok(ChangeOutcome::Unknown(unknown));
+            }
+        };
+        let proved = client
+            .prove(&[(&self.key, rejection)], &evidence, self.confirm)
+            .await;
+        let unknown = || {
+            ChangeOutcome::Unknown(client.unknown_change(
+                &self.key,
+                wanted,
+                Arc::new(error),
+                &evidence,
+            ))
+        };
+        Ok(proved.into_iter().next().flatten().unwrap_or_else(unknown))
     }
 }
 
-impl std::fmt::Debug for UnknownChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UnknownChange")
-            .field("order_id", &self.key.order_id)
-            .field("wanted", &self.wanted)
-            .field("error", &self.error)
+impl<T: DeserializeOwned + Send + 'static> IntoFuture for ChangeRequest<T> {
+    type Output = Result<ChangeOutcome<T>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T> fmt::Debug for ChangeRequest<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeRequest")
+            .field("operation", &self.operation.id)
+            .field("order", &self.key)
+            .field("confirm", &self.confirm)
             .finish_non_exhaustive()
     }
 }
 
 impl Client {
-    /// Cancels an order, and tells what became of it. A cancel goes before everything else that waits for tokens of writes.
+    /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
     ///
     /// # Errors
     ///
-    /// Only when nothing was processed: see [`place_order`](Self::place_order).
-    pub async fn cancel_order(
-        &self,
-        order: impl Into<OrderKey>,
-    ) -> Result<ChangeOutcome<CancelOrderV2Response>, Error> {
+    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
+    pub fn cancel_order(&self, order: impl Into<OrderKey>) -> ChangeRequest<CancelOrderV2Response> {
         let key = order.into();
-        let mut call = self.cancel_order_v2().order_id(&key.order_id);
+        let mut request = self.cancel_order_v2().order_id(&key.order_id);
         if let Some(ticker) = &key.market_ticker {
-            call = call.market_ticker(ticker);
+            request = request.market_ticker(ticker);
         }
         if let Some(subaccount) = key.subaccount {
-            call = call.subaccount(subaccount);
+            request = request.subaccount(subaccount);
         }
         if let Some(index) = key.exchange_index {
-            call = call.exchange_index(ExchangeIndex(index));
+            request = request.exchange_index(ExchangeIndex(index));
         }
-        self.changed(call.send().await, &key, Wanted::Cancelled)
-            .await
+        let order_id = key.order_id.clone();
+        let prepared = request.into_request().map(|request| Prepared {
+            request,
+            wanted: Wanted::Cancelled,
+            about: Box::new(move |response: &CancelOrderV2Response| {
+                check_order_id(&order_id, &response.order_id)?;
+                check_not_negative(response.reduced_by)
+            }),
+        });
+        self.change(key, operation::CANCEL_ORDER_V2, prepared)
     }
 
-    /// Changes price and size of an order, and tells what became of it.
+    /// Changes the price and the size of an order and returns what became of it.
     ///
     /// # Errors
     ///
-    /// Only when nothing was processed: see [`place_order`](Self::place_order).
-    pub async fn amend_order(
+    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
+    pub fn amend_order(
         &self,
         order: impl Into<OrderKey>,
+        change: AmendOrderV2Request,
+    ) -> ChangeRequest<AmendOrderV2Response> {
+        let mut key = order.into();
+        // The exchange routes an amend by the market in its body.
+        key.market_ticker
+            .get_or_insert_with(|| change.ticker.clone());
+        let prepared = self.prepare_amend(&key, change);
+        self.change(key, operation::AMEND_ORDER_V2, prepared)
+    }
+
+    fn prepare_amend(
+        &self,
+        key: &OrderKey,
         mut change: AmendOrderV2Request,
-    ) -> Result<ChangeOutcome<AmendOrderV2Response>, Error> {
-        let key = order.into();
-        let invalid = |message: String| rt::invalid(operation::AMEND_ORDER_V2, message);
+    ) -> Result<Prepared<AmendOrderV2Response>, Error> {
+        let invalid =
+            |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
         if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
-            return Err(invalid(InvalidOrder::Price(change.price).to_string()));
+            return Err(invalid(InvalidOrder::Price(change.price)));
         }
         if change.count <= Contracts::ZERO {
-            return Err(invalid(InvalidOrder::Count(change.count).to_string()));
+            return Err(invalid(InvalidOrder::Count(change.count)));
         }
-        // Not in every version of the contract.
-        let expiry = serde_json::to_value(&change)
-            .ok()
-            .and_then(|body| body.get("expiration_time")?.as_i64());
-        let wanted = Wanted::Amended(change.price, change.count, expiry);
+        let wanted = Wanted::Amended {
+            price: change.price,
+            count: change.count,
+            expiry: change.expiration_time,
+        };
         change.exchange_index = change
             .exchange_index
             .or(key.exchange_index.map(ExchangeIndex));
-        let mut call = self.amend_order_v2().order_id(&key.order_id).body(change);
+        let (order_id, count) = (key.order_id.clone(), change.count);
+        let client_order_ids = [
+            change.client_order_id.clone(),
+            change.updated_client_order_id.clone(),
+        ];
+        let about = move |response: &AmendOrderV2Response| {
+            check_order_id(&order_id, &response.order_id)?;
+            let named = response
+                .client_order_id
+                .as_ref()
+                .filter(|id| !id.is_empty());
+            let is_known = client_order_ids.iter().flatten().any(|id| !id.is_empty());
+            if named.is_some()
+                && is_known
+                && !client_order_ids.iter().any(|id| id.as_ref() == named)
+            {
+                return Err(
+                    "the response is about an order with another client order id".to_owned(),
+                );
+            }
+            check_counts(
+                response.fill_count.unwrap_or_default(),
+                response.remaining_count.unwrap_or_default(),
+                count,
+            )
+        };
+        let mut request = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
-            call = call.subaccount(subaccount);
+            request = request.subaccount(subaccount);
         }
-        self.changed(call.send().await, &key, wanted).await
+        Ok(Prepared {
+            request: request.into_request()?,
+            wanted,
+            about: Box::new(about),
+        })
     }
 
-    /// Takes contracts off an order, and tells what became of it. It keeps its place in the queue.
+    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
     ///
     /// # Errors
     ///
-    /// Only when nothing was processed: see [`place_order`](Self::place_order).
-    pub async fn decrease_order(
+    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
+    pub fn decrease_order(
         &self,
         order: impl Into<OrderKey>,
+        change: DecreaseOrderV2Request,
+    ) -> ChangeRequest<DecreaseOrderV2Response> {
+        let mut key = order.into();
+        if key.market_ticker.is_none() {
+            key.market_ticker.clone_from(&change.market_ticker);
+        }
+        let prepared = self.prepare_decrease(&key, change);
+        self.change(key, operation::DECREASE_ORDER_V2, prepared)
+    }
+
+    fn prepare_decrease(
+        &self,
+        key: &OrderKey,
         mut change: DecreaseOrderV2Request,
-    ) -> Result<ChangeOutcome<DecreaseOrderV2Response>, Error> {
-        let key = order.into();
+    ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
         if change.reduce_by.is_some() == change.reduce_to.is_some() {
-            let message = "a decrease has one of `reduce_by` and `reduce_to`";
+            let message = "a decrease needs exactly one of `reduce_by` and `reduce_to`";
             return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
         }
-        let wanted = change.reduce_to.map_or(Wanted::Fewer, Wanted::Remaining);
+        let reduce_to = change.reduce_to;
         change.exchange_index = change
             .exchange_index
             .or(key.exchange_index.map(ExchangeIndex));
         change.market_ticker = change.market_ticker.or_else(|| key.market_ticker.clone());
-        let mut call = self
+        let order_id = key.order_id.clone();
+        let about = move |response: &DecreaseOrderV2Response| {
+            check_order_id(&order_id, &response.order_id)?;
+            let remaining = response.remaining_count;
+            match reduce_to {
+                Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
+                None => check_not_negative(remaining),
+            }
+        };
+        let mut request = self
             .decrease_order_v2()
             .order_id(&key.order_id)
             .body(change);
         if let Some(subaccount) = key.subaccount {
-            call = call.subaccount(subaccount);
+            request = request.subaccount(subaccount);
         }
-        self.changed(call.send().await, &key, wanted).await
-    }
-
-    /// Cancels several orders in one request, and tells what became of each, in their order.
-    ///
-    /// # Errors
-    ///
-    /// Only when none was processed: see [`place_order`](Self::place_order).
-    pub async fn cancel_orders(
-        &self,
-        orders: &[OrderKey],
-    ) -> Result<Vec<ChangeOutcome<BatchCancelOrdersV2ResponseOrders>>, Error> {
-        let operation = operation::BATCH_CANCEL_ORDERS_V2;
-        if orders.is_empty() {
-            return Err(rt::invalid(operation, "the batch is empty"));
-        }
-        let items = orders.iter().map(|key| {
-            let mut item = BatchCancelOrdersV2RequestOrders::builder().order_id(&key.order_id);
-            if let Some(ticker) = &key.market_ticker {
-                item = item.market_ticker(ticker);
-            }
-            if let Some(subaccount) = key.subaccount {
-                item = item.subaccount(subaccount);
-            }
-            if let Some(index) = key.exchange_index {
-                item = item.exchange_index(ExchangeIndex(index));
-            }
-            BatchCancelOrdersV2RequestOrders::try_from(item)
-        });
-        let invalid = |error: ConversionError| rt::invalid(operation, error.to_string());
-        let items = items.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-        let body: BatchCancelOrdersV2Request = BatchCancelOrdersV2Request::builder()
-            .orders(items)
-            .try_into()
-            .map_err(invalid)?;
-        let error = match self.batch_cancel_orders_v2().body(body).send().await {
-            Ok(answer) => {
-                let status = answer.status();
-                let items = answer.into_inner().orders;
-                if items.len() == orders.len() {
-                    let outcomes = orders.iter().zip(items).map(|(key, item)| {
-                        cancelled(key, item, status).unwrap_or_else(|| {
-                            let message = "an item does not tell for sure what became of its order";
-                            let error =
-                                rt::unexpected_response(operation, status, message.to_owned());
-                            ChangeOutcome::Unknown(self.unsure(
-                                key,
-                                Wanted::Cancelled,
-                                Arc::new(error),
-                            ))
-                        })
-                    });
-                    return Ok(outcomes.collect());
-                }
-                let message = format!(
-                    "{} cancels were sent, and the answer tells of {}",
-                    orders.len(),
-                    items.len()
-                );
-                Verdict::Unknown(rt::unexpected_response(operation, status, message))
-            }
-            Err(error) => Verdict::from(error),
-        };
-        match error {
-            Verdict::NotDone(error) => Err(error),
-            Verdict::Refused(refusal, _) => Ok(orders
-                .iter()
-                .map(|_| ChangeOutcome::Rejected(refusal.clone()))
-                .collect()),
-            Verdict::Unknown(error) => {
-                let error = Arc::new(error);
-                Ok(orders
-                    .iter()
-                    .map(|key| {
-                        ChangeOutcome::Unknown(self.unsure(key, Wanted::Cancelled, error.clone()))
-                    })
-                    .collect())
-            }
-        }
-    }
-
-    fn unsure(&self, key: &OrderKey, wanted: Wanted, error: Arc<Error>) -> Box<UnknownChange> {
-        Box::new(UnknownChange {
-            client: self.clone(),
-            key: key.clone(),
-            wanted,
-            error,
-            failed: Instant::now(),
-            read_lag: READ_LAG,
+        Ok(Prepared {
+            request: request.into_request()?,
+            wanted: reduce_to.map_or(Wanted::Fewer, Wanted::Remaining),
+            about: Box::new(about),
         })
     }
 
-    async fn changed<T>(
+    fn change<T>(
         &self,
-        result: Result<ResponseValue<T>, Error>,
-        key: &OrderKey,
-        wanted: Wanted,
-    ) -> Result<ChangeOutcome<T>, Error> {
-        let error = match result {
-            Ok(answer) => return Ok(ChangeOutcome::Done(answer.into_inner())),
-            Err(error) => error,
+        key: OrderKey,
+        operation: &'static Operation,
+        prepared: Result<Prepared<T>, Error>,
+    ) -> ChangeRequest<T> {
+        ChangeRequest {
+            client: self.clone(),
+            key,
+            operation,
+            prepared,
+            confirm: CONFIRM,
+        }
+    }
+
+    /// Proves what became of changes whose order the exchange did not find, each with its rejection, within `timeout`. `None` for one
+    /// that is not proved.
+    pub(super) async fn prove<T>(
+        &self,
+        changes: &[(&OrderKey, ApiError)],
+        evidence: &Evidence,
+        timeout: Duration,
+    ) -> Vec<Option<ChangeOutcome<T>>> {
+        let last_error = LastError::default();
+        let last = &last_error;
+        let sightings = std::sync::Mutex::new(vec![None::<Sighting>; changes.len()]);
+        let known = || {
+            sightings
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
-        match Verdict::from(error) {
-            Verdict::NotDone(error) => Err(error),
-            Verdict::Refused(refusal, _) if is_gone(refusal.status(), refusal.code()) => {
-                let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
-                let rests = !routed
-                    && match self.order_by_key(key, &Fault::default()).await {
-                        Ok(order) => order.is_some_and(|order| !has_ended(&order)),
-                        Err(_) => true,
-                    };
-                Ok(if rests {
-                    ChangeOutcome::Rejected(refusal)
+        let known = &known;
+        let look = |client: Client, is_fresh: bool| async move {
+            let open: Vec<usize> = (0..changes.len())
+                .filter(|index| known()[*index].is_none())
+                .collect();
+            let keys: Vec<_> = open.iter().map(|index| changes[*index].0).collect();
+            let seen = client.sight_all(&keys, is_fresh, last).await?;
+            let mut is_complete = true;
+            for (index, sighting) in open.into_iter().zip(seen) {
+                let is_proof = matches!(sighting, Sighting::Ended(_) | Sighting::Elsewhere(_));
+                if is_proof || is_fresh {
+                    known()[index] = Some(sighting);
                 } else {
-                    ChangeOutcome::AlreadyGone
-                })
+                    is_complete = false;
+                }
             }
-            Verdict::Refused(refusal, _) => Ok(ChangeOutcome::Rejected(refusal)),
-            Verdict::Unknown(error) => Ok(ChangeOutcome::Unknown(self.unsure(
-                key,
-                wanted,
-                Arc::new(error),
-            ))),
+            Ok(if is_complete {
+                Sight::Conclusive(())
+            } else {
+                Sight::Tentative(())
+            })
+        };
+        if !timeout.is_zero() {
+            match inquire(self, evidence.ended(), timeout, last, look).await {
+                Finding::Conclusive(()) | Finding::Fresh(()) | Finding::Open(_) => {}
+            }
         }
+        let seen = std::mem::take(&mut *known());
+        let outcome = |((_, rejection), sighting): (&(&OrderKey, ApiError), Option<Sighting>)| {
+            Some(match sighting? {
+                Sighting::Ended(order) => ChangeOutcome::AlreadyGone(Box::new(order)),
+                Sighting::Elsewhere(order) => ChangeOutcome::NotApplied(Box::new(order)),
+                Sighting::Here(order) if order.status == OrderStatus::Resting => {
+                    ChangeOutcome::NotApplied(Box::new(order))
+                }
+                // An unknown status proves nothing.
+                Sighting::Here(_) => return None,
+                Sighting::Nowhere => ChangeOutcome::Rejected(rejection.clone()),
+            })
+        };
+        changes.iter().zip(seen).map(outcome).collect()
     }
 }
 
-/// Whether an order has ended for good. One of a status that is not known has not for sure.
-fn has_ended(order: &Order) -> bool {
-    matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
-}
-
-/// Whether a refusal says that there is no such order. An account that is not on a shard is another 404.
-fn is_gone(status: StatusCode, code: Option<&str>) -> bool {
-    status == StatusCode::NOT_FOUND && code.is_none_or(|code| code == "not_found")
-}
-
-/// What became of one cancel of a batch.
-fn cancelled(
-    key: &OrderKey,
-    item: BatchCancelOrdersV2ResponseOrders,
-    status: StatusCode,
-) -> Option<ChangeOutcome<BatchCancelOrdersV2ResponseOrders>> {
-    if !item.order_id.is_empty() && item.order_id != key.order_id {
-        return None;
+/// Checks that a response is about the order that was asked for.
+pub(super) fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
+    if asked == found {
+        Ok(())
+    } else {
+        Err("the response is about another order".to_owned())
     }
-    let routed = key.market_ticker.is_some() || key.exchange_index.is_some();
-    match item.error.clone().filter(rt::is_set) {
-        None => Some(ChangeOutcome::Done(item)),
-        Some(refusal) if rt::is_fault(&refusal) => None,
-        Some(refusal) if refusal.code.as_deref() == Some("not_found") && routed => {
-            Some(ChangeOutcome::AlreadyGone)
-        }
-        Some(refusal) => Some(ChangeOutcome::Rejected(rt::item_error(status, refusal))),
+}
+
+pub(super) fn check_not_negative(count: Contracts) -> Result<(), String> {
+    if count < Contracts::ZERO {
+        Err(format!("the count {count} is negative"))
+    } else {
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     Client, Contracts, Dollars,
     types::{CreateOrderV2Request, TimeInForce},
 };
-use kalshi_core::rt;
+use kalshi_core::rt::Moment;
 
 /// Rules for an order beyond those that hold for all: the grid of its market, the group it is to be in.
 ///
@@ -24,7 +24,7 @@ use kalshi_core::rt;
 ///
 /// let market = client.get_market().ticker(&order.ticker).send().await?;
 /// let rules = OrderRules::new().with_grid(PriceGrid::from(&market.market));
-/// let outcome = client.place_order_by(order, &rules).await?;
+/// let outcome = client.place_order_with(order, &rules).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -75,6 +75,9 @@ impl OrderGroupKey {
     }
 }
 
+/// Unix time in seconds after which an expiry is a mistake of the unit: milliseconds of today are later.
+const LAST_EXPIRY: i64 = 100_000_000_000;
+
 /// Why an order cannot be placed as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,6 +94,8 @@ pub enum InvalidOrder {
     ExpiringImmediately,
     /// It has expired already: the time it was to expire, in Unix seconds.
     Expired(i64),
+    /// Its expiry cannot be in Unix seconds: it is milliseconds or smaller units.
+    ExpiryUnit(i64),
     /// It names another group than the rules.
     OtherGroup(Option<String>),
     /// It is on another shard than its group: its own, and the group's. An order of a group is not routed by its market.
@@ -117,6 +122,10 @@ impl fmt::Display for InvalidOrder {
             Self::Expired(time) => write!(
                 f,
                 "the `expiration_time` {time} is in the past; it is in Unix seconds"
+            ),
+            Self::ExpiryUnit(time) => write!(
+                f,
+                "the `expiration_time` {time} is thousands of years away: it is in Unix seconds, not milliseconds"
             ),
             Self::OtherGroup(group) => {
                 write!(f, "the order names the group {group:?}, which is another")
@@ -193,6 +202,9 @@ impl OrderRules {
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default()
                 .as_secs();
+            if time > LAST_EXPIRY {
+                return Err(InvalidOrder::ExpiryUnit(time));
+            }
             if u64::try_from(time).unwrap_or_default() <= now {
                 return Err(InvalidOrder::Expired(time));
             }
@@ -232,15 +244,14 @@ impl OrderGroupKey {
 }
 
 impl Client {
-    /// Checks an order by rules, as of the exchange's time as far as it is known.
+    /// Checks an order by rules. An expiry counts as past only if it is by every reading of the clocks: the exchange decides.
     pub(super) fn check_order(
         &self,
         order: &CreateOrderV2Request,
         rules: &OrderRules,
     ) -> Result<(), InvalidOrder> {
-        let behind = rt::clock_behind_ms(&self.core).unwrap_or_default();
-        let theirs = Duration::from_millis(self.now_ms().saturating_add_signed(behind));
-        let now = SystemTime::UNIX_EPOCH.checked_add(theirs);
+        let earliest = Moment::now(&self.core).earliest_ms(&self.core);
+        let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(earliest));
         rules.check(order, now.unwrap_or(SystemTime::UNIX_EPOCH))
     }
 }

@@ -214,7 +214,7 @@ fn request_function(
         .has_body
         .then(|| quote! { let __request = __request.json(&body); });
     quote! {
-        fn into_request(self) -> ::std::result::Result<::reqwest::Request, #sdk::Error> {
+        pub(crate) fn into_request(self) -> ::std::result::Result<::reqwest::Request, #sdk::Error> {
             let Self { #client, #(#idents),* } = self;
             #(#values)*
             #(let #segment_idents = #segments;)*

@@ -1,0 +1,305 @@
+//! The outcome of a write: the one rule by which evidence becomes a verdict, for single requests, batches and their items.
+
+use reqwest::{Request, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::{
+    ResponseValue,
+    api_error::{ApiError, ErrorResponse},
+    client::Core,
+    error::Error,
+    operation::Operation,
+    wire::Attempts,
+};
+
+/// What became of a write.
+///
+/// | Evidence | Outcome |
+/// |---|---|
+/// | Never sent, or 429 in a shape that the exchange sends, by all attempts | `NotProcessed` |
+/// | An error of the exchange on 400, 401, 403, 404, 409, 410 or 422, or alone in a success; no earlier attempt may have been processed | `Rejected` |
+/// | A success that decodes and is about what was asked | `Done` |
+/// | An error whose code speaks of a failure of the exchange; any other response; none | `Unknown` |
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// The exchange did it.
+    Done(T),
+    /// The exchange certainly did not process it.
+    NotProcessed(Error),
+    /// The exchange rejected it. The error is the same rejection with its operation and attempts.
+    Rejected(ApiError, Error),
+    /// It may have been processed.
+    Unknown(Error),
+}
+
+/// Codes with which the exchange says that it does not know the outcome itself.
+const UNCERTAIN_CODES: [&str; 5] = [
+    "gateway_timeout",
+    "internal_error",
+    "internal_server_error",
+    "service_unavailable",
+    "timeout",
+];
+
+/// Returns `true` if the error is a rejection by the exchange, and so answers a read.
+pub(crate) fn is_rejection_of_read(error: &Error) -> bool {
+    error.api().is_some_and(|error| is_rejection(error, false))
+}
+
+/// Returns `true` if a response proves that the exchange rejected the request, and not just one attempt of several.
+fn is_rejection(error: &ApiError, earlier: bool) -> bool {
+    let status = matches!(
+        error.status().as_u16(),
+        400 | 401 | 403 | 404 | 409 | 410 | 422
+    ) || error.status().is_success();
+    let certain = !UNCERTAIN_CODES.contains(&error.bare_code());
+    status && certain && error.is_from_exchange() && !error.has_more() && !earlier
+}
+
+/// A write that was sent, with the evidence of what became of it.
+#[derive(Debug)]
+pub struct Write<T> {
+    result: Result<ResponseValue<T>, Error>,
+    evidence: Evidence,
+}
+
+/// How a write was sent, for judging its response or the items of it.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    core: Core,
+    operation: &'static Operation,
+    attempts: Attempts,
+    /// The connections that the response came over.
+    generation: u64,
+    /// An attempt before the last one may have been processed.
+    earlier: bool,
+    /// Time of the response, or when it was given up.
+    ended: Moment,
+}
+
+impl<T> Write<T> {
+    /// How the write was sent.
+    pub fn evidence(&self) -> Evidence {
+        self.evidence.clone()
+    }
+
+    /// Applies the rule. `about` returns what is wrong with a response that is not about what was asked.
+    ///
+    /// After such a response, and after any that is not the exchange's, the connections are replaced: a server or proxy that sent
+    /// one response too many answers every later request with the response of the one before.
+    pub fn judge(self, about: impl FnOnce(&T) -> Result<(), String>) -> Outcome<ResponseValue<T>> {
+        let Self { result, evidence } = self;
+        let error = match result {
+            Ok(response) => match about(&response) {
+                Ok(()) => return Outcome::Done(response),
+                Err(message) => {
+                    return Outcome::Unknown(evidence.unexpected(response.status(), message));
+                }
+            },
+            Err(error) => error,
+        };
+        if error.was_not_processed() && !evidence.earlier {
+            return Outcome::NotProcessed(error);
+        }
+        match error
+            .api()
+            .filter(|api| is_rejection(api, evidence.earlier))
+        {
+            Some(rejection) => Outcome::Rejected(rejection.clone(), error),
+            None => {
+                let is_fault = error.status().is_none_or(|status| status.is_server_error());
+                let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
+                if error.is_decode() || !is_fault && !is_theirs {
+                    evidence.replace_connections();
+                }
+                Outcome::Unknown(error)
+            }
+        }
+    }
+}
+
+impl Evidence {
+    /// The same, after another write of the same thing that may have been processed.
+    #[must_use]
+    pub fn after_another(mut self) -> Self {
+        self.earlier = true;
+        self
+    }
+
+    /// Returns `true` if another attempt than the one that was answered may have been processed.
+    pub fn has_earlier(&self) -> bool {
+        self.earlier
+    }
+
+    /// When the response came or was given up.
+    pub fn ended(&self) -> Moment {
+        self.ended
+    }
+
+    /// The rejection of one item of a batch, or `None` if its outcome is unknown.
+    pub fn judge_item(&self, status: StatusCode, error: ErrorResponse) -> Option<ApiError> {
+        let error = ApiError::from_item(status, error);
+        is_rejection(&error, self.earlier).then_some(error)
+    }
+
+    /// The error of a response that is not about what was asked. Replaces the connections.
+    pub fn unexpected(&self, status: StatusCode, message: String) -> Error {
+        self.replace_connections();
+        Error::unexpected_response(self.operation, status, message).after(&self.attempts)
+    }
+
+    fn replace_connections(&self) {
+        self.core.replace_connections(self.generation);
+    }
+}
+
+impl Core {
+    /// Sends a write and keeps the evidence of its outcome. With `earlier`, another write of the same thing may have been processed.
+    pub(crate) async fn write<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        request: Result<Request, Error>,
+        earlier: bool,
+    ) -> Write<T> {
+        let attempts = Attempts::default();
+        let generation = self.connections().generation;
+        let result = self.call_counted(operation, request, &attempts).await;
+        Write {
+            result,
+            evidence: Evidence {
+                core: self.clone(),
+                operation,
+                generation,
+                earlier: earlier || attempts.processed() > 1,
+                attempts,
+                ended: Moment::now(self),
+            },
+        }
+    }
+}
+
+/// A moment, and every time that the exchange's clock may have shown at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    instant: Instant,
+    earliest_ms: u64,
+    latest_ms: u64,
+}
+
+impl Moment {
+    /// The present.
+    pub fn now(core: &Core) -> Self {
+        let instant = Instant::now();
+        let shared = &core.shared;
+        let wall = shared.clock.now_ms().ok();
+        // Without a clock nothing is known, and nothing is proved.
+        Self {
+            instant,
+            earliest_ms: wall.unwrap_or(0).min(core.earliest_ms(instant)),
+            latest_ms: wall.unwrap_or(u64::MAX).max(core.latest_ms(instant)),
+        }
+    }
+
+    /// The earliest Unix time in milliseconds that the exchange's clock may have shown, by what was known then and is known now.
+    pub fn earliest_ms(&self, core: &Core) -> u64 {
+        self.earliest_ms.min(core.earliest_ms(self.instant))
+    }
+
+    /// The latest Unix time in milliseconds that the exchange's clock may have shown, by what was known then and is known now.
+    pub fn latest_ms(&self, core: &Core) -> u64 {
+        self.latest_ms.max(core.latest_ms(self.instant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderMap;
+
+    fn rejects(status: u16, body: &str, earlier: bool) -> bool {
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        let error = ApiError::read(status, &HeaderMap::new(), body.as_bytes());
+        is_rejection(&error, earlier)
+    }
+
+    const CODED: &str = r#"{"error":{"code":"insufficient_balance"}}"#;
+
+    #[test]
+    fn only_listed_statuses_reject() {
+        for status in 100..600 {
+            let expected = [400, 401, 403, 404, 409, 410, 422].contains(&status)
+                || (200..300).contains(&status);
+            assert_eq!(rejects(status, CODED, false), expected, "{status}");
+            assert!(
+                !rejects(status, CODED, true),
+                "{status} after an earlier attempt"
+            );
+        }
+    }
+
+    #[test]
+    fn only_shapes_of_the_exchange_reject() {
+        for body in [
+            "",
+            "{}",
+            "null",
+            "[]",
+            "<html><title>400</title></html>",
+            r#"{"message":"Forbidden"}"#,
+            r#"{"code":"","message":"x"}"#,
+            r#"{"code":5,"message":"Not Found","details":[]}"#,
+            r#"{"error":"not found"}"#,
+            r#"{"error":{}}"#,
+            r#"{"error":{"message":"x"}}"#,
+            r#"{"error":"not_found","message":"gone"}"#,
+            r#""insufficient_balance""#,
+            r#"{"error":{"code":"insufficient_balance""#,
+            r#"{"error":{"code":"insufficient_balance"},"order_id":"o1"}"#,
+            r#"{"code":"insufficient_balance","order":{"order_id":"o1"}}"#,
+        ] {
+            for status in [200, 400, 401, 403, 404, 409, 410, 422] {
+                assert!(!rejects(status, body, false), "{status} {body}");
+            }
+        }
+        assert!(rejects(
+            400,
+            r#"{"code":"bad_request","message":"x","details":"y"}"#,
+            false
+        ));
+        assert!(rejects(
+            404,
+            r#"{"error":{"code":"not_found"},"trace":"7f"}"#,
+            false
+        ));
+        let bare = r#"{"msg":"Parameter validation failed"}"#;
+        assert!(rejects(400, bare, false));
+        assert!(!rejects(409, bare, false));
+    }
+
+    #[test]
+    fn codes_of_uncertainty_do_not_reject() {
+        for code in UNCERTAIN_CODES {
+            for status in [200, 400, 409] {
+                for code in [
+                    code.to_owned(),
+                    format!("{code}: at 7"),
+                    format!("{code}:_x"),
+                ] {
+                    let body = format!(r#"{{"error":{{"code":"{code}"}}}}"#);
+                    assert!(!rejects(status, &body, false), "{status} {code}");
+                }
+            }
+        }
+        for code in [
+            "anchor_order_unavailable",
+            "quote_timed_out",
+            "internal_transfer_limit",
+        ] {
+            assert!(
+                rejects(409, &format!(r#"{{"code":"{code}"}}"#), false),
+                "{code}"
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Cancelling several orders in one request.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use kalshi_core::rt::{self, Evidence, Outcome};
+use reqwest::StatusCode;
+
+use super::{
+    ChangeOutcome, OrderKey,
+    change::{CONFIRM, check_not_negative, check_order_id},
+    unknown_change::Wanted,
+};
+use crate::{
+    ApiError, Client, Error, operation,
+    types::{
+        BatchCancelOrdersV2Request, BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2Response,
+        BatchCancelOrdersV2ResponseOrders, ExchangeIndex, error::ConversionError,
+    },
+};
+
+/// The outcome of one cancel of a batch.
+type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
+
+/// A batch of cancels, made by [`Client::cancel_orders`]. Awaiting it gives the outcome of each cancel, in the same order.
+#[must_use = "a batch does nothing until it is awaited"]
+pub struct CancelOrders {
+    client: Client,
+    keys: Vec<OrderKey>,
+    confirm: Duration,
+}
+
+impl Client {
+    /// Cancels several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if no cancel was processed: see [`place_order`](Self::place_order).
+    pub fn cancel_orders(&self, orders: &[OrderKey]) -> CancelOrders {
+        CancelOrders {
+            client: self.clone(),
+            keys: orders.to_vec(),
+            confirm: CONFIRM,
+        }
+    }
+}
+
+impl CancelOrders {
+    /// Sets how long to look for proof of what became of orders that the exchange does not find: see
+    /// [`ChangeRequest::confirm`](super::ChangeRequest::confirm). Defaults to 2 s for all of them together.
+    pub fn confirm(mut self, timeout: Duration) -> Self {
+        self.confirm = timeout;
+        self
+    }
+
+    async fn run(self) -> Result<Vec<CancelOutcome>, Error> {
+        if self.keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (client, keys) = (&self.client, &self.keys);
+        let operation = operation::BATCH_CANCEL_ORDERS_V2;
+        let body = body(keys).map_err(|error| rt::invalid(operation, error.to_string()))?;
+        let request = client.batch_cancel_orders_v2().body(body).into_request();
+        let write = rt::write(&client.core, operation, request, false).await;
+        let evidence: Evidence = write.evidence();
+        let about = |response: &BatchCancelOrdersV2Response| match response.orders.len() {
+            found if found == keys.len() => Ok(()),
+            found => Err(format!(
+                "{} cancels were sent, and the response is about {found}",
+                keys.len()
+            )),
+        };
+        let unknown = |key: &OrderKey, error: Arc<Error>| {
+            ChangeOutcome::Unknown(client.unknown_change(key, Wanted::Cancelled, error, &evidence))
+        };
+        let judgements: Vec<Judgement> = match write.judge(about) {
+            Outcome::NotProcessed(error) => return Err(error),
+            Outcome::Done(response) => {
+                let status = response.status();
+                let items = response.into_inner().orders;
+                keys.iter()
+                    .zip(items)
+                    .map(|(key, item)| judge_item(key, item, status, &evidence))
+                    .collect()
+            }
+            Outcome::Rejected(rejection, _) if rejection.status() == StatusCode::NOT_FOUND => keys
+                .iter()
+                .map(|_| Judgement::NotFound(rejection.clone()))
+                .collect(),
+            Outcome::Rejected(rejection, _) => {
+                let rejected = |_| Judgement::Outcome(ChangeOutcome::Rejected(rejection.clone()));
+                keys.iter().map(rejected).collect()
+            }
+            Outcome::Unknown(error) => {
+                let error = Arc::new(error);
+                keys.iter()
+                    .map(|_| Judgement::Unknown(error.clone()))
+                    .collect()
+            }
+        };
+        let not_found: Vec<_> = keys
+            .iter()
+            .zip(&judgements)
+            .filter_map(|(key, judgement)| match judgement {
+                Judgement::NotFound(rejection) => Some((key, rejection.clone())),
+                _ => None,
+            })
+            .collect();
+        let mut proved = match not_found.as_slice() {
+            [] => Vec::new(),
+            changes => client.prove(changes, &evidence, self.confirm).await,
+        }
+        .into_iter();
+        let outcome = |(key, judgement): (&OrderKey, Judgement)| match judgement {
+            Judgement::Outcome(outcome) => outcome,
+            Judgement::Unknown(error) => unknown(key, error),
+            Judgement::NotFound(rejection) => proved
+                .next()
+                .flatten()
+                .unwrap_or_else(|| unknown(key, Arc::new(rt::rejection(operation, rejection)))),
+        };
+        Ok(keys.iter().zip(judgements).map(outcome).collect())
+    }
+}
+
+impl IntoFuture for CancelOrders {
+    type Output = Result<Vec<CancelOutcome>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for CancelOrders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelOrders")
+            .field("orders", &self.keys)
+            .field("confirm", &self.confirm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a response says of one cancel of a batch.
+enum Judgement {
+    Outcome(CancelOutcome),
+    /// The exchange did not find the order, which proves nothing yet.
+    NotFound(ApiError),
+    Unknown(Arc<Error>),
+}
+
+fn judge_item(
+    key: &OrderKey,
+    item: BatchCancelOrdersV2ResponseOrders,
+    status: StatusCode,
+    evidence: &Evidence,
+) -> Judgement {
+    let unexpected =
+        |message: String| Judgement::Unknown(Arc::new(evidence.unexpected(status, message)));
+    let Some(error) = item.error.clone().filter(rt::is_set) else {
+        let checked = check_order_id(&key.order_id, &item.order_id)
+            .and_then(|()| check_not_negative(item.reduced_by));
+        return match checked {
+            Ok(()) => Judgement::Outcome(ChangeOutcome::Done(item)),
+            Err(message) => unexpected(message),
+        };
+    };
+    // A failed item may have no order id.
+    if !item.order_id.is_empty() && item.order_id != key.order_id {
+        return unexpected("the response is about another order".to_owned());
+    }
+    match evidence.judge_item(status, error) {
+        Some(rejection) if rt::bare_code(&rejection).ends_with("not_found") => {
+            Judgement::NotFound(rejection)
+        }
+        Some(rejection) => Judgement::Outcome(ChangeOutcome::Rejected(rejection)),
+        None => {
+            unexpected("the error of the item does not say what became of the cancel".to_owned())
+        }
+    }
+}
+
+fn body(keys: &[OrderKey]) -> Result<BatchCancelOrdersV2Request, ConversionError> {
+    let items = keys.iter().map(|key| {
+        let mut item = BatchCancelOrdersV2RequestOrders::builder().order_id(&key.order_id);
+        if let Some(ticker) = &key.market_ticker {
+            item = item.market_ticker(ticker);
+        }
+        if let Some(subaccount) = key.subaccount {
+            item = item.subaccount(subaccount);
+        }
+        if let Some(index) = key.exchange_index {
+            item = item.exchange_index(ExchangeIndex(index));
+        }
+        BatchCancelOrdersV2RequestOrders::try_from(item)
+    });
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    BatchCancelOrdersV2Request::builder()
+        .orders(items)
+        .try_into()
+}

@@ -1,0 +1,203 @@
+//! Reading until the evidence suffices: reads of the exchange may lag behind its writes.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use kalshi_core::{
+    Api,
+    rt::{self, Moment},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    Client, Error, TradeApi, operation,
+    pages::{ItemPage, Items},
+};
+
+/// Added to the time that reads are up to date with, because the exchange calls that time approximate.
+const FRESHNESS_MARGIN_MS: u64 = 1_000;
+
+/// Pause before the second look. Pauses double up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest pause between two looks in the first seconds, in which most inquiries end, and after them.
+const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(2)];
+
+/// Pause before a page is requested again.
+const PAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// A timeout that is as good as none. More cannot be added to an `Instant` safely.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// What one look at the exchange shows.
+pub(super) enum Sight<T> {
+    /// Proof, whether reads are up to date or not.
+    Conclusive(T),
+    /// Proof only if reads were up to date with the write.
+    Tentative(T),
+}
+
+/// How an inquiry ended.
+pub(super) enum Finding<T> {
+    /// The last look was conclusive.
+    Conclusive(T),
+    /// The last look was tentative, and reads were up to date.
+    Fresh(T),
+    /// The time was up, with the last error if there was one.
+    Open(Option<Arc<Error>>),
+}
+
+/// The last error of an inquiry, which continues after errors that may pass.
+#[derive(Default)]
+pub(super) struct LastError(Mutex<Option<Error>>);
+
+impl LastError {
+    pub(super) fn set(&self, error: Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub(super) fn take(&self) -> Option<Arc<Error>> {
+        let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.map(Arc::new)
+    }
+}
+
+/// Looks until a look is conclusive, or reads are known to be up to date with everything written before `since`, or the time is up.
+///
+/// `look` is told whether reads are up to date. The first look uses the client's connections. Later ones use new connections,
+/// over which no response to another request can come.
+pub(super) async fn inquire<T, F>(
+    client: &Client,
+    since: Moment,
+    timeout: Duration,
+    last_error: &LastError,
+    look: impl Fn(Client, bool) -> F,
+) -> Finding<T>
+where
+    F: Future<Output = Result<Sight<T>, Error>>,
+{
+    let begun = Instant::now();
+    let inquiry = async {
+        let (mut reader, mut is_fresh, mut pause) = (client.clone(), false, FIRST_PAUSE);
+        loop {
+            match look(reader.clone(), is_fresh).await {
+                Ok(Sight::Conclusive(found)) => return Finding::Conclusive(found),
+                Ok(Sight::Tentative(found)) if is_fresh => return Finding::Fresh(found),
+                Ok(Sight::Tentative(_)) => {}
+                Err(error) => {
+                    // A response to another request shows that these connections cannot be trusted either.
+                    if error.is_decode() {
+                        reader = client.on_new_connections();
+                    }
+                    last_error.set(error);
+                }
+            }
+            sleep(pause).await;
+            let is_early = begun.elapsed() < Duration::from_secs(5);
+            pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
+            if !is_fresh {
+                if !reader.has_own_connections() {
+                    reader = client.on_new_connections();
+                }
+                match reader.reads_are_fresh(since).await {
+                    Ok(fresh) => is_fresh = fresh,
+                    Err(error) => last_error.set(error),
+                }
+            }
+        }
+    };
+    let deadline = begun + timeout.min(MAX_TIMEOUT);
+    match timeout_at(deadline, inquiry).await {
+        Ok(finding) => finding,
+        Err(_) => Finding::Open(last_error.take()),
+    }
+}
+
+impl Client {
+    /// The same client with connections of its own.
+    pub(super) fn on_new_connections(&self) -> Self {
+        let core = rt::on_new_connections(&self.core);
+        TradeApi::client(core, self.environment().clone())
+    }
+
+    fn has_own_connections(&self) -> bool {
+        rt::has_own_connections(&self.core)
+    }
+
+    /// Returns `true` if portfolio reads are up to date with everything written before `since`, by every reading of the clocks.
+    async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
+        let response = self.get_user_data_timestamp().send().await?;
+        let as_of = response.as_of_time.timestamp_millis();
+        let as_of = u64::try_from(as_of).unwrap_or_default();
+        let now = Moment::now(&self.core).latest_ms(&self.core);
+        if as_of > now.saturating_add(FRESHNESS_MARGIN_MS) {
+            return Err(rt::unexpected_response(
+                operation::GET_USER_DATA_TIMESTAMP,
+                response.status(),
+                "`as_of_time` is in the future".to_owned(),
+            ));
+        }
+        let needed = since
+            .latest_ms(&self.core)
+            .saturating_add(FRESHNESS_MARGIN_MS);
+        Ok(as_of >= needed)
+    }
+}
+
+/// Items that a walk through a list kept.
+pub(super) struct Walk<T> {
+    pub(super) kept: Vec<T>,
+    /// The error of a row that does not decode. The list may hold what was looked for, unread.
+    pub(super) skipped: Option<Error>,
+}
+
+/// Walks through a whole list and keeps some of its items. `is_ours` returns `false` for an item that the request excluded: the
+/// response then belongs to another request.
+///
+/// A list may be long and the exchange failing, so an error that may pass does not send the walk back to the first page.
+pub(super) async fn walk<T: ItemPage>(
+    mut items: Items<T>,
+    last_error: &LastError,
+    is_ours: impl Fn(&T::Item) -> bool,
+    keep: impl Fn(&T::Item) -> bool,
+) -> Result<Walk<T::Item>, Error> {
+    let operation = items.operation();
+    let mut walk = Walk {
+        kept: Vec::new(),
+        skipped: None,
+    };
+    loop {
+        let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
+        match next {
+            Some(Ok(item)) if !is_ours(&item) => {
+                return Err(rt::unexpected_response(
+                    operation,
+                    reqwest::StatusCode::OK,
+                    "the list contains an item that the request excluded".to_owned(),
+                ));
+            }
+            Some(Ok(item)) if keep(&item) => walk.kept.push(item),
+            Some(Ok(_)) => {}
+            Some(Err(error)) if error.is_row() => walk.skipped = Some(error),
+            Some(Err(error)) if is_local_wait(&error) || rt::may_retry(&error) => {
+                last_error.set(error);
+                sleep(PAGE_PAUSE).await;
+                items.resume();
+            }
+            Some(Err(error)) => return Err(error),
+            None => return Ok(walk),
+        }
+    }
+}
+
+/// Returns `true` if the request was rate limited locally and may be sent after a wait.
+fn is_local_wait(error: &Error) -> bool {
+    error
+        .local_rate_limit()
+        .is_some_and(|limit| limit.wait().is_some())
+}

@@ -1,0 +1,198 @@
+//! What became of an order that was placed.
+
+use std::fmt;
+
+use kalshi_core::rt;
+
+use super::{OrderKey, UnknownOutcome};
+use crate::{
+    ApiError, Contracts, Dollars,
+    types::{CreateOrderV2Request, Order},
+};
+
+/// What became of an order.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown outcome must be followed up"]
+#[non_exhaustive]
+pub enum OrderOutcome {
+    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says.
+    Placed(PlacedOrder),
+    /// The exchange already has an order as this one was sent, under the client order id that you gave. A program that restarted may
+    /// have placed it before, so do not send another one under a new id.
+    AlreadyExists(PlacedOrder),
+    /// The exchange rejected the order.
+    Rejected(Rejection),
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] finds out.
+    Unknown(Box<UnknownOutcome>),
+}
+
+/// A rejected order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejection {
+    error: ApiError,
+    existing: Option<Box<Order>>,
+}
+
+impl Rejection {
+    pub(super) fn new(error: ApiError, existing: Option<Order>) -> Self {
+        Self {
+            error,
+            existing: existing.map(Box::new),
+        }
+    }
+
+    /// The exchange's error.
+    #[must_use]
+    pub fn error(&self) -> &ApiError {
+        &self.error
+    }
+
+    /// The exchange's code, such as `insufficient_balance`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.error.code()
+    }
+
+    /// The order in another market, on the other side or of another subaccount that has the client order id already. `None` if the
+    /// order was rejected for another reason.
+    #[must_use]
+    pub fn existing(&self) -> Option<&Order> {
+        self.existing.as_deref()
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)?;
+        match &self.existing {
+            Some(order) => write!(
+                f,
+                "; the order {} in {} has this client order id: use another one",
+                order.order_id, order.ticker
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// An order that the exchange has.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PlacedOrder {
+    /// The exchange's id.
+    pub order_id: String,
+    /// The market.
+    pub ticker: String,
+    /// The subaccount that the request named, or `None` if it named none.
+    pub subaccount: Option<i64>,
+    /// The shard that the request named, or `None` if the order was routed by its market.
+    pub exchange_index: Option<i64>,
+    /// Your own id, given or made by [`Client::place_order`](crate::Client::place_order).
+    pub client_order_id: String,
+    /// Contracts filled: immediately, or by the time the order was found.
+    pub fill_count: Contracts,
+    /// Contracts that rest. Zero if the order was filled or cancelled.
+    pub remaining_count: Contracts,
+    /// Mean price of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    pub average_fill_price: Option<Dollars>,
+    /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    pub average_fee_paid: Option<Dollars>,
+    /// The order as it was when it was found by its id, or `None` if the exchange's response said that it was placed.
+    pub order: Option<Box<Order>>,
+}
+
+impl PlacedOrder {
+    /// An order that was found by its client order id.
+    pub(super) fn found(request: &CreateOrderV2Request, order: Order) -> Self {
+        Self {
+            fill_count: order.fill_count_fp,
+            remaining_count: order.remaining_count_fp,
+            order: Some(Box::new(order.clone())),
+            ..Self::new(request, order.order_id)
+        }
+    }
+
+    /// The order of a request, with its id on the exchange.
+    pub(super) fn new(request: &CreateOrderV2Request, order_id: String) -> Self {
+        let shard = request.exchange_index.as_ref().map(|index| index.0);
+        Self {
+            order_id,
+            ticker: request.ticker.clone(),
+            subaccount: request.subaccount,
+            // A negative index asks for routing.
+            exchange_index: shard.filter(|shard| *shard >= 0),
+            client_order_id: request.client_order_id.clone().unwrap_or_default(),
+            fill_count: Contracts::ZERO,
+            remaining_count: Contracts::ZERO,
+            average_fill_price: None,
+            average_fee_paid: None,
+            order: None,
+        }
+    }
+}
+
+impl From<&PlacedOrder> for OrderKey {
+    fn from(order: &PlacedOrder) -> Self {
+        Self {
+            order_id: order.order_id.clone(),
+            market_ticker: Some(order.ticker.clone()),
+            subaccount: order.subaccount,
+            exchange_index: order.exchange_index,
+        }
+    }
+}
+
+/// The part of a response that says which order it is about.
+pub(super) struct Identity<'a> {
+    pub(super) order_id: &'a str,
+    pub(super) client_order_id: Option<&'a str>,
+    pub(super) fill_count: Contracts,
+    pub(super) remaining_count: Contracts,
+}
+
+impl Identity<'_> {
+    /// Returns what is wrong if the response cannot be about the request.
+    pub(super) fn check(&self, request: &CreateOrderV2Request) -> Result<(), String> {
+        if self.order_id.is_empty() {
+            return Err("the order has no id".to_owned());
+        }
+        let client_order_id = self.client_order_id.filter(|id| !id.is_empty());
+        if client_order_id.is_some() && client_order_id != request.client_order_id.as_deref() {
+            return Err("the response is about an order with another client order id".to_owned());
+        }
+        check_counts(self.fill_count, self.remaining_count, request.count)
+    }
+}
+
+/// Checks the counts of a response against the count that was asked for.
+pub(super) fn check_counts(
+    filled: Contracts,
+    remaining: Contracts,
+    asked: Contracts,
+) -> Result<(), String> {
+    let total = filled.checked_add(remaining);
+    if filled < Contracts::ZERO
+        || remaining < Contracts::ZERO
+        || total.is_none_or(|total| total > asked)
+    {
+        return Err(format!(
+            "{filled} filled and {remaining} remaining contracts cannot be of an order for {asked}"
+        ));
+    }
+    Ok(())
+}
+
+/// Returns `true` if the error may say that the client order id is taken, perhaps by this very order.
+pub(super) fn is_conflict(error: &crate::Error) -> bool {
+    error.api().is_some_and(|error| {
+        error.status() == reqwest::StatusCode::CONFLICT
+            && (error.code().is_none() || is_duplicate(error))
+    })
+}
+
+/// Returns `true` if the exchange says that the client order id is taken.
+pub(super) fn is_duplicate(error: &ApiError) -> bool {
+    rt::bare_code(error) == "order_already_exists"
+}

@@ -1,0 +1,304 @@
+//! Finding orders by their client order id.
+
+use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+
+use kalshi_core::rt::Moment;
+
+use super::inquiry::{Finding, LastError, Sight, inquire, walk};
+use crate::{
+    Client, Error,
+    types::{BookSide, CreateOrderV2Request, Order, OutcomeSide},
+};
+
+/// Subtracted from the time from which orders are searched for: the exchange's filter need not be exact.
+const MARGIN_MS: u64 = 3_600_000;
+
+/// What to search for.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) client_order_ids: &'a [&'a str],
+    /// The market, or all markets.
+    pub(super) ticker: Option<&'a str>,
+    /// The subaccount, or those that the exchange lists.
+    pub(super) subaccount: Option<i64>,
+    /// Unix time in milliseconds before which no order of interest was created.
+    pub(super) since_ms: Option<u64>,
+    /// Search the archive too. It has orders that ended weeks ago.
+    pub(super) archive: bool,
+}
+
+/// Orders found by their client order id.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) orders: Vec<Order>,
+    /// The error of a row that does not decode.
+    pub(super) skipped: Option<Error>,
+}
+
+impl Client {
+    /// Searches the account's orders of any status, then the archive.
+    pub(super) async fn search(
+        &self,
+        search: Search<'_>,
+        last_error: &LastError,
+    ) -> Result<Rows, Error> {
+        let is_ours = |order: &Order| search.ticker.is_none_or(|ticker| order.ticker == ticker);
+        let keep = |order: &Order| {
+            search
+                .client_order_ids
+                .contains(&order.client_order_id.as_str())
+        };
+        let mut live = self.get_orders().limit(1000);
+        if let Some(ticker) = search.ticker {
+            live = live.ticker(ticker);
+        }
+        if let Some(subaccount) = search.subaccount {
+            live = live.subaccount(subaccount);
+        }
+        if let Some(since_ms) = search.since_ms {
+            let seconds = since_ms.saturating_sub(MARGIN_MS) / 1_000;
+            live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
+        }
+        let found = walk(live.by_item(), last_error, is_ours, keep).await?;
+        let mut rows = Rows::default();
+        rows.add(found.kept, found.skipped);
+        if search.archive {
+            let mut archive = self.get_historical_orders().limit(1000);
+            if let Some(ticker) = search.ticker {
+                archive = archive.ticker(ticker);
+            }
+            let found = walk(archive.by_item(), last_error, is_ours, keep).await?;
+            rows.add(found.kept, found.skipped);
+        }
+        Ok(rows)
+    }
+
+    /// Looks up an order by the client order id that it was sent with: among the account's orders of any status, then in the
+    /// archive.
+    ///
+    /// This is for a program that restarts. Save each id before its order is sent, and look the ids up before trading goes on:
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_sdk::Client, saved: Vec<(String, String)>) -> Result<(), kalshi_sdk::Error> {
+    /// use kalshi_sdk::orders::OrderLookup;
+    ///
+    /// for (client_order_id, ticker) in &saved {
+    ///     match client.find_order(client_order_id).ticker(ticker).await {
+    ///         OrderLookup::Found(order) => println!("{client_order_id} is {}", order.status),
+    ///         OrderLookup::NotFound => println!("{client_order_id} was never placed"),
+    ///         other => println!("{client_order_id} needs another look: {other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn find_order(&self, client_order_id: impl Into<String>) -> FindOrder {
+        FindOrder {
+            client: self.clone(),
+            client_order_id: client_order_id.into(),
+            ticker: None,
+            subaccount: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Rows {
+    fn add(&mut self, orders: Vec<Order>, skipped: Option<Error>) {
+        for order in orders {
+            // The archive and the live list overlap, and rows move between pages.
+            if !self
+                .orders
+                .iter()
+                .any(|known| known.order_id == order.order_id)
+            {
+                self.orders.push(order);
+            }
+        }
+        self.skipped = skipped.or(self.skipped.take());
+    }
+}
+
+/// How an order compares with a request that may have placed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// Everything that the request set is the same.
+    AsSent,
+    /// It may be the order, changed since, or some fields are missing.
+    Unclear,
+    /// It is in another market, on the other side, of another subaccount, or older than the request.
+    Other,
+}
+
+/// Compares an order that has the request's client order id. `since_ms` is the earliest time at which the request was sent.
+pub(super) fn compare(
+    request: &CreateOrderV2Request,
+    order: &Order,
+    since_ms: Option<u64>,
+) -> Likeness {
+    let side = order.book_side.clone().or(match &order.outcome_side {
+        Some(OutcomeSide::Yes) => Some(BookSide::Bid),
+        Some(OutcomeSide::No) => Some(BookSide::Ask),
+        _ => None,
+    });
+    let has_other_side = matches!(
+        (&side, &request.side),
+        (Some(BookSide::Bid), BookSide::Ask) | (Some(BookSide::Ask), BookSide::Bid)
+    );
+    // Without a subaccount, a request is of the primary account, but of another one if the key is locked to that.
+    let has_other_subaccount = matches!(
+        (request.subaccount, order.subaccount_number),
+        (Some(wanted), Some(found)) if wanted != found
+    );
+    let is_older = matches!(
+        (order.created_time, since_ms),
+        (Some(created), Some(since_ms))
+            if u64::try_from(created.timestamp_millis()).unwrap_or_default()
+                < since_ms.saturating_sub(MARGIN_MS)
+    );
+    if order.ticker != request.ticker || has_other_side || has_other_subaccount || is_older {
+        return Likeness::Other;
+    }
+    let is_same = side.as_ref() == Some(&request.side)
+        && request.subaccount.unwrap_or_default() == order.subaccount_number.unwrap_or_default()
+        && order.yes_price_dollars == request.price
+        && order.initial_count_fp == request.count;
+    if is_same {
+        Likeness::AsSent
+    } else {
+        Likeness::Unclear
+    }
+}
+
+/// A look-up by client order id, made by [`Client::find_order`]. Awaiting it gives an [`OrderLookup`].
+#[derive(Clone, Debug)]
+#[must_use = "a look-up does nothing until it is awaited"]
+pub struct FindOrder {
+    client: Client,
+    client_order_id: String,
+    ticker: Option<String>,
+    subaccount: Option<i64>,
+    timeout: Duration,
+}
+
+impl FindOrder {
+    /// Searches one market only. Without it, all orders of the account are read, which may take many pages.
+    pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
+        self.ticker = Some(ticker.into());
+        self
+    }
+
+    /// Searches one subaccount only. Defaults to what the exchange lists: all subaccounts that the key may read.
+    pub fn subaccount(mut self, subaccount: i64) -> Self {
+        self.subaccount = Some(subaccount);
+        self
+    }
+
+    /// Sets the timeout of the look-up. Defaults to 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    async fn run(self) -> OrderLookup {
+        let last_error = LastError::default();
+        let since = Moment::now(&self.client.core);
+        let (ids, last) = ([self.client_order_id.as_str()], &last_error);
+        let search = Search {
+            client_order_ids: &ids,
+            ticker: self.ticker.as_deref(),
+            subaccount: self.subaccount,
+            since_ms: None,
+            archive: true,
+        };
+        let finding = inquire(
+            &self.client,
+            since,
+            self.timeout,
+            last,
+            |client, _| async move {
+                let rows = client.search(search, last).await?;
+                Ok(if rows.orders.is_empty() {
+                    Sight::Tentative(rows)
+                } else {
+                    Sight::Conclusive(rows)
+                })
+            },
+        );
+        let rows = match finding.await {
+            Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
+            Finding::Open(error) => return OrderLookup::Unknown(Unresolved::after(error)),
+        };
+        let subaccount = |order: &Order| {
+            let found = order.subaccount_number;
+            self.subaccount
+                .is_none_or(|wanted| wanted == found.unwrap_or_default())
+        };
+        match <[Order; 1]>::try_from(rows.orders) {
+            Ok([order]) if subaccount(&order) => OrderLookup::Found(Box::new(order)),
+            Ok(orders) => OrderLookup::Unknown(Unresolved::among(orders.into())),
+            Err(orders) if orders.is_empty() => match rows.skipped {
+                None => OrderLookup::NotFound,
+                Some(error) => OrderLookup::Unknown(Unresolved::after(Some(Arc::new(error)))),
+            },
+            Err(orders) => OrderLookup::Unknown(Unresolved::among(orders)),
+        }
+    }
+}
+
+impl IntoFuture for FindOrder {
+    type Output = OrderLookup;
+    type IntoFuture = Pin<Box<dyn Future<Output = OrderLookup> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// The result of [`Client::find_order`].
+#[derive(Clone, Debug)]
+#[must_use = "an unknown result must be followed up"]
+#[non_exhaustive]
+pub enum OrderLookup {
+    /// The one order with the id, in whatever state it is.
+    Found(Box<Order>),
+    /// No order with the id had been placed when the look-up began: reads were up to date, and every row was read.
+    NotFound,
+    /// Neither is proved.
+    Unknown(Unresolved),
+}
+
+/// Why an inquiry proved nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Unresolved {
+    candidates: Vec<Order>,
+    error: Option<Arc<Error>>,
+}
+
+impl Unresolved {
+    pub(super) fn among(candidates: Vec<Order>) -> Self {
+        Self {
+            candidates,
+            error: None,
+        }
+    }
+
+    pub(super) fn after(error: Option<Arc<Error>>) -> Self {
+        Self {
+            candidates: Vec::new(),
+            error,
+        }
+    }
+
+    /// Orders of which one may be it: there are several, or it is not as it was sent. Empty if none was found.
+    #[must_use]
+    pub fn candidates(&self) -> &[Order] {
+        &self.candidates
+    }
+
+    /// The last error, or `None` if only the time was too short or there were candidates.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_deref()
+    }
+}

@@ -1,0 +1,142 @@
+//! Where an order is now, for proving what became of a change.
+
+use kalshi_core::rt;
+
+use super::{
+    OrderKey,
+    inquiry::{LastError, walk},
+};
+use crate::{
+    Client, Error, operation,
+    types::{Order, OrderStatus},
+};
+
+/// An order as one look shows it.
+#[derive(Clone, Debug)]
+pub(super) enum Sighting {
+    /// It is cancelled or executed, for good.
+    Ended(Order),
+    /// It rests in another market, in another subaccount or on another shard than the change named.
+    Elsewhere(Order),
+    /// It rests where the change named it, or its status is unknown.
+    Here(Order),
+    /// Neither the order, nor the lists, nor the archive have it.
+    Nowhere,
+}
+
+/// Tokens of a page of orders over those of one order.
+const SINGLE_READS_PER_PAGE: usize = 5;
+
+impl Client {
+    /// Looks for an order by its id, and if that is not found, among the orders of its market. Once reads are up to date, it looks
+    /// in all lists and the archive.
+    pub(super) async fn sight(
+        &self,
+        key: &OrderKey,
+        is_fresh: bool,
+        last_error: &LastError,
+    ) -> Result<Sighting, Error> {
+        match self.get_order().order_id(&key.order_id).send().await {
+            Ok(response) if response.order.order_id == key.order_id => {
+                return Ok(Sighting::new(key, response.into_inner().order));
+            }
+            Ok(response) => {
+                return Err(rt::unexpected_response(
+                    operation::GET_ORDER,
+                    response.status(),
+                    "the response is about another order".to_owned(),
+                ));
+            }
+            Err(error) if error.is_not_found() && rt::is_rejection(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if key.market_ticker.is_none() && !is_fresh {
+            return Ok(Sighting::Nowhere);
+        }
+        let ticker = key.market_ticker.as_deref();
+        let is_ours = |order: &Order| ticker.is_none_or(|ticker| order.ticker == ticker);
+        let keep = |order: &Order| order.order_id == key.order_id;
+        let mut live = self.get_orders().limit(1000);
+        let mut archive = self.get_historical_orders().limit(1000);
+        if let Some(ticker) = ticker {
+            live = live.ticker(ticker);
+            archive = archive.ticker(ticker);
+        }
+        let mut found = walk(live.by_item(), last_error, is_ours, keep).await?;
+        if found.kept.is_empty() && is_fresh {
+            let archived = walk(archive.by_item(), last_error, is_ours, keep).await?;
+            found.kept = archived.kept;
+            found.skipped = found.skipped.or(archived.skipped);
+        }
+        match (found.kept.pop(), found.skipped) {
+            (Some(order), _) => Ok(Sighting::new(key, order)),
+            // The row that does not decode may be the order.
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(Sighting::Nowhere),
+        }
+    }
+
+    /// Looks for several orders. Where a page of a market's orders costs less than reading each order, it looks there first.
+    pub(super) async fn sight_all(
+        &self,
+        keys: &[&OrderKey],
+        is_fresh: bool,
+        last_error: &LastError,
+    ) -> Result<Vec<Sighting>, Error> {
+        let mut listed: Vec<Order> = Vec::new();
+        let mut tickers: Vec<_> = keys
+            .iter()
+            .filter_map(|key| key.market_ticker.as_deref())
+            .collect();
+        tickers.sort_unstable();
+        for market in tickers.chunk_by(|a, b| a == b) {
+            if let (Some(ticker), true) = (market.first(), market.len() > SINGLE_READS_PER_PAGE) {
+                let page = self.get_orders().ticker(*ticker).limit(1000).send().await?;
+                listed.extend(page.into_inner().orders);
+            }
+        }
+        let mut sightings = Vec::with_capacity(keys.len());
+        for key in keys {
+            let order = listed.iter().find(|order| order.order_id == key.order_id);
+            sightings.push(match order {
+                Some(order) => Sighting::new(key, order.clone()),
+                None => self.sight(key, is_fresh, last_error).await?,
+            });
+        }
+        Ok(sightings)
+    }
+}
+
+impl Sighting {
+    fn new(key: &OrderKey, order: Order) -> Self {
+        if has_ended(&order) {
+            return Self::Ended(order);
+        }
+        let shard = order.exchange_index.as_ref().map(|index| index.0);
+        // Without a shard the exchange routes by the market, and without a market it takes the first shard.
+        let sought = match (
+            key.exchange_index.filter(|index| *index >= 0),
+            &key.market_ticker,
+        ) {
+            (None, None) => Some(0),
+            (sought, _) => sought,
+        };
+        let differs = |wanted: Option<i64>, found: Option<i64>| matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found);
+        let is_elsewhere = key
+            .market_ticker
+            .as_ref()
+            .is_some_and(|ticker| *ticker != order.ticker)
+            || differs(sought, shard)
+            || differs(key.subaccount, order.subaccount_number);
+        if is_elsewhere && order.status == OrderStatus::Resting {
+            Self::Elsewhere(order)
+        } else {
+            Self::Here(order)
+        }
+    }
+}
+
+/// Returns `true` if an order has ended for good. An order of an unknown status may not have.
+pub(super) fn has_ended(order: &Order) -> bool {
+    matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
+}

@@ -1,0 +1,160 @@
+//! Changes whose outcome is unknown, and how to find it out.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use kalshi_core::rt::{Evidence, Moment};
+
+use super::{
+    OrderKey,
+    inquiry::{Finding, LastError, Sight, inquire},
+    sighting::{Sighting, has_ended},
+};
+use crate::{
+    Client, Contracts, Dollars, Error,
+    types::{Order, OrderStatus},
+};
+
+/// A change that may have been done.
+#[derive(Clone)]
+pub struct UnknownChange {
+    client: Client,
+    key: OrderKey,
+    wanted: Wanted,
+    error: Arc<Error>,
+    /// When the change was answered or given up.
+    ended: Moment,
+}
+
+/// What the order is like after the change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Wanted {
+    Cancelled,
+    Amended {
+        /// Price of YES.
+        price: Dollars,
+        /// Contracts filled and resting.
+        count: Contracts,
+        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
+        expiry: Option<i64>,
+    },
+    /// At most this many contracts rest.
+    Remaining(Contracts),
+    /// Fewer contracts rest than before, however many that were.
+    Fewer,
+}
+
+/// What [`UnknownChange::reconcile`] found out.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown result must be followed up"]
+#[non_exhaustive]
+pub enum ChangeReconciliation {
+    /// The order is as the change wanted it.
+    Done(Box<Order>),
+    /// The order is not as the change wanted it, and reads were known to be up to date or the order has ended.
+    NotDone(Box<Order>),
+    /// No such order exists. Reads were known to be up to date.
+    NotFound,
+    /// The order does not show whether the change was done: it was to be decreased by a number of contracts, or it has ended and may
+    /// have been changed before, or its status is unknown.
+    Unclear(Box<Order>),
+    /// Nothing is proved. Has the last error, or `None` if only the time was too short.
+    Unknown(Option<Arc<Error>>),
+}
+
+impl UnknownChange {
+    /// The order that was to be changed.
+    #[must_use]
+    pub fn order_id(&self) -> &str {
+        &self.key.order_id
+    }
+
+    /// Why the outcome is unknown.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Finds out whether the change was done, within `timeout`: reads the order until it is as wanted or has ended, or reads are
+    /// known to be up to date with the time at which the change was given up.
+    pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
+        let last_error = LastError::default();
+        let last = &last_error;
+        let look = |client: Client, is_fresh| async move {
+            Ok(match client.sight(&self.key, is_fresh, last).await? {
+                Sighting::Ended(order) => Sight::Conclusive(Some(order)),
+                Sighting::Here(order) | Sighting::Elsewhere(order) if self.is_done(&order) => {
+                    Sight::Conclusive(Some(order))
+                }
+                Sighting::Here(order) | Sighting::Elsewhere(order) => Sight::Tentative(Some(order)),
+                Sighting::Nowhere => Sight::Tentative(None),
+            })
+        };
+        let order = match inquire(&self.client, self.ended, timeout, last, look).await {
+            Finding::Conclusive(Some(order)) | Finding::Fresh(Some(order)) => Box::new(order),
+            Finding::Conclusive(None) | Finding::Fresh(None) => {
+                return ChangeReconciliation::NotFound;
+            }
+            Finding::Open(error) => return ChangeReconciliation::Unknown(error),
+        };
+        let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
+        match self.wanted {
+            _ if self.is_done(&order) => ChangeReconciliation::Done(order),
+            Wanted::Fewer => ChangeReconciliation::Unclear(order),
+            // It may have been changed, and have ended after that.
+            Wanted::Amended { .. } | Wanted::Remaining(_) if ended => {
+                ChangeReconciliation::Unclear(order)
+            }
+            _ if !rests && !ended => ChangeReconciliation::Unclear(order),
+            _ => ChangeReconciliation::NotDone(order),
+        }
+    }
+
+    fn is_done(&self, order: &Order) -> bool {
+        let total = order.fill_count_fp.checked_add(order.remaining_count_fp);
+        let rests = order.status == OrderStatus::Resting;
+        match self.wanted {
+            Wanted::Cancelled => order.status == OrderStatus::Canceled,
+            Wanted::Amended {
+                price,
+                count,
+                expiry,
+            } => {
+                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
+                rests
+                    && order.yes_price_dollars == price
+                    && total == Some(count)
+                    && expiry.is_none_or(|expiry| expiry == expires)
+            }
+            Wanted::Remaining(count) => rests && order.remaining_count_fp <= count,
+            Wanted::Fewer => false,
+        }
+    }
+}
+
+impl fmt::Debug for UnknownChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownChange")
+            .field("order_id", &self.key.order_id)
+            .field("wanted", &self.wanted)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn unknown_change(
+        &self,
+        key: &OrderKey,
+        wanted: Wanted,
+        error: Arc<Error>,
+        evidence: &Evidence,
+    ) -> Box<UnknownChange> {
+        Box::new(UnknownChange {
+            client: self.clone(),
+            key: key.clone(),
+            wanted,
+            error,
+            ended: evidence.ended(),
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Orders whose outcome is unknown, and how to find it out.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use kalshi_core::rt::Moment;
+
+use super::{
+    OrderOutcome, PlacedOrder, Unresolved,
+    inquiry::{Finding, LastError, Sight, inquire},
+    search::{Likeness, Search, compare},
+};
+use crate::{
+    Client, Error,
+    types::{CreateOrderV2Request, Order},
+};
+
+/// An order as it was sent.
+#[derive(Clone)]
+pub(super) struct SentOrder {
+    /// The request, with its client order id.
+    pub(super) request: CreateOrderV2Request,
+    /// The id was made here, so no other order has it.
+    pub(super) has_made_id: bool,
+    /// Before the first attempt.
+    pub(super) began: Moment,
+}
+
+impl SentOrder {
+    pub(super) fn client_order_id(&self) -> &str {
+        self.request.client_order_id.as_deref().unwrap_or_default()
+    }
+}
+
+/// An order that may have been placed.
+#[derive(Clone)]
+pub struct UnknownOutcome {
+    client: Client,
+    order: SentOrder,
+    error: Arc<Error>,
+    candidates: Vec<Order>,
+    /// When the write was answered or given up.
+    ended: Moment,
+}
+
+/// What [`UnknownOutcome::reconcile`] found out.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown result must be followed up"]
+#[non_exhaustive]
+pub enum Reconciliation {
+    /// The exchange has the order.
+    Placed(PlacedOrder),
+    /// The order was not placed: it was not there when reads were known to be up to date.
+    NotFound,
+    /// Neither is proved.
+    Unknown(Unresolved),
+}
+
+impl UnknownOutcome {
+    /// The order as it was sent.
+    #[must_use]
+    pub fn request(&self) -> &CreateOrderV2Request {
+        &self.order.request
+    }
+
+    /// The id by which the order can be found.
+    #[must_use]
+    pub fn client_order_id(&self) -> &str {
+        self.order.client_order_id()
+    }
+
+    /// Why the outcome is unknown.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
+    #[must_use]
+    pub fn candidates(&self) -> &[Order] {
+        &self.candidates
+    }
+
+    /// Finds out whether the order was placed, within `timeout`.
+    ///
+    /// Searches the account's orders of the market, and the archive, for the client order id, until the order is there, or
+    /// `GET /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes
+    /// a few seconds, sometimes more than ten. Fills cannot help: they do not have the client order id.
+    ///
+    /// With a key that is locked to a subaccount, name that subaccount in the order: otherwise it cannot be told from one of the
+    /// primary account, and the result is `Unknown`.
+    pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
+        let last_error = LastError::default();
+        let (ids, last) = ([self.client_order_id()], &last_error);
+        let look = |client: Client, is_fresh| async move {
+            let since_ms = Some(self.order.began.earliest_ms(&client.core));
+            let search = Search {
+                client_order_ids: &ids,
+                ticker: Some(&self.order.request.ticker),
+                subaccount: self.order.request.subaccount,
+                since_ms,
+                archive: is_fresh,
+            };
+            let mut rows = client.search(search, last).await?;
+            rows.orders
+                .retain(|order| compare(&self.order.request, order, since_ms) != Likeness::Other);
+            Ok(if rows.orders.is_empty() {
+                Sight::Tentative(rows)
+            } else {
+                Sight::Conclusive(rows)
+            })
+        };
+        let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
+            Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
+            Finding::Open(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+        };
+        match (rows.orders.as_slice(), rows.skipped) {
+            ([], None) => Reconciliation::NotFound,
+            // The row that does not decode may be the order.
+            ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
+            ([order], _) if compare(&self.order.request, order, None) == Likeness::AsSent => {
+                Reconciliation::Placed(PlacedOrder::found(&self.order.request, order.clone()))
+            }
+            _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
+        }
+    }
+
+    /// Sends the same order with the same client order id once more.
+    ///
+    /// The exchange never places two orders with one id, so if the first one was placed, this one is rejected as a duplicate. That
+    /// settles at the matching engine what lagging reads cannot. If the first one was not placed, this one is, now: use it when
+    /// you still want the order at its price, and [`reconcile`](Self::reconcile) when you do not.
+    ///
+    /// Returns `Unknown` if this attempt proved nothing either, also where it was rejected for another reason.
+    pub async fn resend(&self) -> OrderOutcome {
+        let order = self.order.clone();
+        match self.client.send_order(order, true).await {
+            Ok(outcome) => outcome,
+            Err(error) => OrderOutcome::Unknown(Box::new(Self {
+                error: Arc::new(error),
+                ..self.clone()
+            })),
+        }
+    }
+}
+
+impl fmt::Debug for UnknownOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownOutcome")
+            .field("client_order_id", &self.client_order_id())
+            .field("ticker", &self.order.request.ticker)
+            .field("error", &self.error)
+            .field("candidates", &self.candidates.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn unknown_order(
+        &self,
+        order: SentOrder,
+        error: Arc<Error>,
+        ended: Moment,
+    ) -> OrderOutcome {
+        self.unknown_order_among(order, error, ended, Vec::new())
+    }
+
+    pub(super) fn unknown_order_among(
+        &self,
+        order: SentOrder,
+        error: Arc<Error>,
+        ended: Moment,
+        candidates: Vec<Order>,
+    ) -> OrderOutcome {
+        OrderOutcome::Unknown(Box::new(UnknownOutcome {
+            client: self.clone(),
+            order,
+            error,
+            candidates,
+            ended,
+        }))
+    }
+}
