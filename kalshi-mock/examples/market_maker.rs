@@ -342,7 +342,7 @@ impl Maker {
                     }));
                 }
                 // Filled meanwhile: place another.
-                ChangeOutcome::AlreadyGone => {}
+                ChangeOutcome::AlreadyGone(_) => {}
                 other => return Err(format!("the quote is in an unknown state: {other:?}").into()),
             }
         }

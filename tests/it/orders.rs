@@ -1,4 +1,4 @@
-//! Orders that end in knowledge: each outcome, and thousands of orders through an exchange that fails in every way.
+//! The outcomes of orders and changes, and thousands of orders through an exchange that fails in every way.
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +19,8 @@ use kalshi_sdk::{
     auth::FixedClock,
     limits::RateLimits,
     orders::{
-        ChangeOutcome, ChangeReconciled, InvalidOrder, OrderGroupKey, OrderKey, OrderOutcome,
-        OrderRules, PriceGrid, Reconciled, UnknownOutcome,
+        ChangeOutcome, ChangeReconciliation, InvalidOrder, OrderGroupKey, OrderKey, OrderOutcome,
+        OrderRules, PriceGrid, Reconciliation, UnknownOutcome,
     },
     types::{
         AmendOrderV2Request, BookSide, CreateOrderV2Request, DecreaseOrderV2Request,
@@ -71,7 +71,11 @@ struct Held {
     price: String,
     count: f64,
     status: &'static str,
+    side: String,
+    subaccount: i64,
+    shard: i64,
     at: Instant,
+    created: chrono::DateTime<chrono::Utc>,
     /// How often a request for it was carried out.
     times: usize,
 }
@@ -85,8 +89,9 @@ impl Held {
         };
         json!({
             "order_id": self.id, "client_order_id": client_order_id, "ticker": self.ticker, "user_id": "u", "status": self.status, "type": "limit",
-            "book_side": "bid", "outcome_side": "yes", "yes_price_dollars": self.price, "no_price_dollars": "0.4400",
-            "fill_count_fp": "0.00", "remaining_count_fp": format!("{rests:.2}"), "initial_count_fp": format!("{:.2}", self.count),
+            "book_side": self.side, "outcome_side": if self.side == "bid" { "yes" } else { "no" }, "yes_price_dollars": self.price, "no_price_dollars": "0.4400",
+            "fill_count_fp": "0.00", "remaining_count_fp": format!("{rests:.2}"), "initial_count_fp": format!("{:.2}", self.count), "created_time": self.created,
+            "subaccount_number": self.subaccount, "exchange_index": self.shard,
             "maker_fees_dollars": "0.0000", "taker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000", "taker_fill_cost_dollars": "0.0000",
         })
     }
@@ -106,7 +111,7 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
     let count = orders.len();
     if let Some(held) = orders.get_mut(&client_id) {
         held.times += 1;
-        return Err(json!({ "code": "already_exists" }));
+        return Err(json!({ "code": "order_already_exists" }));
     }
     let held = Held {
         id: format!("o{count}"),
@@ -114,7 +119,11 @@ fn create(orders: &Orders, order: &Value) -> Result<Value, Value> {
         price: order["price"].as_str().unwrap().to_owned(),
         count: order["count"].as_str().unwrap().parse().unwrap(),
         status: "resting",
+        side: order["side"].as_str().unwrap().to_owned(),
+        subaccount: order["subaccount"].as_i64().unwrap_or_default(),
+        shard: order["exchange_index"].as_i64().unwrap_or_default(),
         at: Instant::now(),
+        created: chrono::Utc::now(),
         times: 1,
     };
     let answer = json!({ "order_id": held.id, "client_order_id": client_id, "fill_count": "0.00", "remaining_count": format!("{:.2}", held.count), "ts_ms": 1 });
@@ -142,7 +151,7 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
             Reply::json(201, &json!({ "orders": items }))
         }
         ("GET", ["portfolio", "orders"]) => {
-            let ticker = &request.query["ticker"];
+            let ticker = request.query.get("ticker");
             let orders = orders.lock().unwrap();
             // In pages from one id to the next, with an empty one after each.
             let cursor = request.query.get("cursor").map_or("", String::as_str);
@@ -150,7 +159,9 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
                 return Reply::json(200, &json!({ "orders": [], "cursor": cursor }));
             }
             let after = orders.iter().filter(|(id, held)| {
-                id.as_str() > cursor && held.ticker == *ticker && visible(held)
+                id.as_str() > cursor
+                    && ticker.is_none_or(|ticker| held.ticker == *ticker)
+                    && visible(held)
             });
             let limit: usize = request.query["limit"].parse().unwrap();
             let page: Vec<_> = after.take(limit).collect();
@@ -159,6 +170,9 @@ fn carry_out(orders: &Orders, request: &Received) -> Reply {
                 .map_or(String::new(), |(id, _)| format!("empty {id}"));
             let rows: Vec<_> = page.into_iter().map(|(id, held)| held.row(id)).collect();
             Reply::json(200, &json!({ "orders": rows, "cursor": next }))
+        }
+        ("GET", ["exchange", "user_data_timestamp"]) => {
+            Reply::json(200, &json!({ "as_of_time": chrono::Utc::now() - LAG }))
         }
         ("GET", ["historical", "orders"]) => {
             Reply::json(200, &json!({ "orders": [], "cursor": "" }))
@@ -283,6 +297,7 @@ fn broken(fault: Break, reply: Reply) -> Reply {
         Break::Short => Reply::Short(status, body),
         Break::Hang => Reply::Hang,
         Break::Slow => Reply::Slow(Duration::from_secs(20), status, body),
+        Break::Status(429) => Reply::rate_limited(),
         Break::Status(status) => Reply::json(status, &json!({ "error": { "code": "failed" } })),
         Break::Html => Reply::Answer(
             502,
@@ -329,7 +344,7 @@ fn of_writes(fault: Fault) -> impl Fn(&Received) -> Option<Fault> + Send + Sync 
 
 fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
     match outcome {
-        OrderOutcome::Unknown(unknown) => unknown.with_read_lag(LAG * 2),
+        OrderOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),
     }
 }
@@ -360,14 +375,11 @@ async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
         panic!()
     };
     assert_eq!(placed.client_order_id, "mine");
-    // The id is taken, and not by this call.
-    let OrderOutcome::Rejected(refusal) = client.place_order(mine).await.unwrap() else {
+    // The id is taken, by the same order.
+    let OrderOutcome::AlreadyExists(existing) = client.place_order(mine).await.unwrap() else {
         panic!()
     };
-    assert_eq!(
-        (refusal.status().as_u16(), refusal.code()),
-        (409, Some("already_exists"))
-    );
+    assert_eq!(existing.order_id, placed.order_id);
 }
 
 #[tokio::test]
@@ -388,7 +400,7 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
             unknown.request().client_order_id.as_deref(),
             Some(unknown.client_order_id())
         );
-        let Reconciled::Placed(placed) = unknown.reconcile(LONG).await else {
+        let Reconciliation::Placed(placed) = unknown.reconcile(LONG).await else {
             panic!("{fault:?}")
         };
         let held = held(&orders, unknown.client_order_id()).unwrap();
@@ -401,29 +413,32 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
     }
 }
 
+async fn absence_is_found_out(fault: Fault) {
+    let orders = Orders::default();
+    let exchange = exchange(&orders, of_writes(fault)).await;
+    let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
+    let unknown = unknown(client.place_order(order()).await.unwrap());
+    // Reads are not up to date yet.
+    let early = unknown.reconcile(Duration::from_millis(50)).await;
+    assert!(
+        matches!(early, Reconciliation::Unknown(_)),
+        "{fault:?} {early:?}"
+    );
+    let found = unknown.reconcile(LONG).await;
+    assert!(
+        matches!(found, Reconciliation::NotFound),
+        "{fault:?} {found:?}"
+    );
+    assert!(orders.lock().unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn what_was_not_done_is_found_out_too() {
+    let mut cases = tokio::task::JoinSet::new();
     for fault in AFTER {
-        let orders = Orders::default();
-        let exchange = exchange(&orders, of_writes(Fault::Before(fault))).await;
-        let client = builder(&exchange)
-            .timeout(patience(Fault::Before(fault)))
-            .build()
-            .unwrap();
-        let unknown = unknown(client.place_order(order()).await.unwrap());
-        let begun = Instant::now();
-        let found = unknown.reconcile(LONG).await;
-        assert!(matches!(found, Reconciled::NotFound), "{fault:?} {found:?}");
-        // Not before reads must have known of it.
-        assert!(begun.elapsed() > LAG, "{fault:?}");
-        assert!(orders.lock().unwrap().is_empty());
-        // A deadline before that says nothing.
-        let unsure = unknown
-            .with_read_lag(LONG)
-            .reconcile(Duration::from_millis(50))
-            .await;
-        assert!(matches!(unsure, Reconciled::Unknown(None)), "{unsure:?}");
+        cases.spawn(absence_is_found_out(Fault::Before(fault)));
     }
+    cases.join_all().await;
 }
 
 #[tokio::test]
@@ -440,16 +455,16 @@ async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
     .await;
     let client = builder(&exchange).build().unwrap();
     let unknown = unknown(client.place_order(order()).await.unwrap());
-    let Reconciled::Unknown(Some(error)) = unknown.reconcile(Duration::from_millis(400)).await
+    let Reconciliation::Unknown(unresolved) = unknown.reconcile(Duration::from_millis(400)).await
     else {
         panic!()
     };
-    assert_eq!(error.status().unwrap(), 503);
+    assert_eq!(unresolved.error().unwrap().status().unwrap(), 503);
     // It can be asked again.
     down.store(false, Relaxed);
     assert!(matches!(
         unknown.reconcile(LONG).await,
-        Reconciled::Placed(_)
+        Reconciliation::Placed(_)
     ));
 }
 
@@ -541,13 +556,13 @@ async fn a_batch_is_told_item_by_item() {
     let OrderOutcome::Placed(first) = &outcomes[0] else {
         panic!()
     };
-    let OrderOutcome::Rejected(refusal) = &outcomes[1] else {
-        panic!()
+    let OrderOutcome::AlreadyExists(existing) = &outcomes[1] else {
+        panic!("{outcomes:?}")
     };
     assert!(
         matches!(&outcomes[2], OrderOutcome::Placed(placed) if placed.client_order_id != first.client_order_id)
     );
-    assert_eq!(refusal.code(), Some("already_exists"));
+    assert_eq!(existing.client_order_id, "taken");
     for fault in [Fault::After(Break::Half), Fault::Before(Break::Half)] {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(fault)).await;
@@ -555,8 +570,8 @@ async fn a_batch_is_told_item_by_item() {
         let outcomes = client.place_orders(vec![order(), order()]).await.unwrap();
         for outcome in outcomes {
             match (fault, unknown(outcome).reconcile(LONG).await) {
-                (Fault::After(_), Reconciled::Placed(_))
-                | (Fault::Before(_), Reconciled::NotFound) => {}
+                (Fault::After(_), Reconciliation::Placed(_))
+                | (Fault::Before(_), Reconciliation::NotFound) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -573,19 +588,15 @@ async fn a_batch_is_told_item_by_item() {
     let before = calm.count();
     let mut twice = order();
     twice.client_order_id = Some("twice".to_owned());
-    for (batch, expected) in [
-        (
-            vec![twice.clone(), twice],
-            "`twice` stands twice in the batch",
-        ),
-        (vec![], "the batch is empty"),
-    ] {
-        let error = client.place_orders(batch).await.unwrap_err();
-        assert!(
-            error.to_string().contains(expected) && error.is_invalid_request(),
-            "{error}"
-        );
-    }
+    let error = client
+        .place_orders(vec![twice.clone(), twice])
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("client order id `twice` too") && error.is_invalid_request(),
+        "{error}"
+    );
+    assert!(client.place_orders(Vec::new()).await.unwrap().is_empty());
     assert_eq!(calm.count(), before);
 }
 
@@ -625,7 +636,7 @@ fn decrease(member: &str, count: &str) -> DecreaseOrderV2Request {
 
 fn unsure<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::UnknownChange {
     match outcome {
-        ChangeOutcome::Unknown(unknown) => unknown.with_read_lag(LAG * 2),
+        ChangeOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),
     }
 }
@@ -644,13 +655,13 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
     assert_eq!(cancelled.order_id, placed.order_id);
     assert!(matches!(
         client.cancel_order(placed.order_id.as_str()).await.unwrap(),
-        ChangeOutcome::AlreadyGone
+        ChangeOutcome::AlreadyGone(_)
     ));
     // As a message of a stream names it.
     let id = Id::from(&placed.order_id);
     assert!(matches!(
         client.cancel_order(&id).await.unwrap(),
-        ChangeOutcome::AlreadyGone
+        ChangeOutcome::AlreadyGone(_)
     ));
     let key = OrderKey::new(&placed.order_id)
         .with_market(TICKER)
@@ -658,13 +669,18 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
         .with_subaccount(3);
     assert!(matches!(
         client.amend_order(key.clone(), amend()).await.unwrap(),
-        ChangeOutcome::AlreadyGone
+        ChangeOutcome::AlreadyGone(_)
     ));
     assert!(matches!(
         client.cancel_order(key).await.unwrap(),
-        ChangeOutcome::AlreadyGone
+        ChangeOutcome::AlreadyGone(_)
     ));
-    let query = exchange.received().pop().unwrap().query;
+    let sent = exchange.received();
+    let query = &sent
+        .iter()
+        .rfind(|request| request.method == "DELETE")
+        .unwrap()
+        .query;
     assert_eq!(
         (
             query["market_ticker"].as_str(),
@@ -689,7 +705,10 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
     assert!(
         matches!(
             found.as_slice(),
-            [ChangeReconciled::Done(_), ChangeReconciled::Gone]
+            [
+                ChangeReconciliation::Done(_),
+                ChangeReconciliation::NotFound
+            ]
         ),
         "{found:?}"
     );
@@ -711,22 +730,21 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
     assert!(
         matches!(
             outcomes.as_slice(),
-            [ChangeOutcome::AlreadyGone, ChangeOutcome::Done(_)]
+            [ChangeOutcome::AlreadyGone(_), ChangeOutcome::Done(_)]
         ),
         "{outcomes:?}"
     );
-    let sent = calm.received().pop().unwrap().json();
+    let sent = calm.received();
+    let sent = sent
+        .iter()
+        .rfind(|request| request.method == "DELETE")
+        .unwrap()
+        .json();
     assert_eq!(
         sent["orders"][1],
         json!({ "order_id": placed.order_id, "market_ticker": TICKER, "exchange_index": 1, "subaccount": 2 })
     );
-    assert!(
-        client
-            .cancel_orders(&[])
-            .await
-            .unwrap_err()
-            .is_invalid_request()
-    );
+    assert!(client.cancel_orders(&[]).await.unwrap().is_empty());
 }
 
 /// A middleware that sends a request a second time: what the second try was refused for says nothing of the first.
@@ -762,64 +780,65 @@ async fn a_refusal_does_not_speak_for_an_attempt_before_it() {
     assert_eq!(unknown.error().status().unwrap(), 400);
     assert!(matches!(
         unknown.reconcile(LONG).await,
-        Reconciled::Placed(_)
+        Reconciliation::Placed(_)
     ));
+}
+
+/// A fault after which a change was done, or was not.
+async fn change_is_found_out(fault: Fault, done: bool) {
+    let (orders, _exchange, client, key) = resting(fault).await;
+    let is = |found: &ChangeReconciliation| {
+        matches!(
+            (found, done),
+            (ChangeReconciliation::Done(_), true) | (ChangeReconciliation::NotDone(_), false)
+        )
+    };
+    let found = unsure(client.amend_order(key.clone(), amend()).await.unwrap())
+        .reconcile(LONG)
+        .await;
+    assert!(is(&found), "amend {fault:?} {found:?}");
+    let found = unsure(
+        client
+            .decrease_order(key.clone(), decrease("reduce_to", "3"))
+            .await
+            .unwrap(),
+    )
+    .reconcile(LONG)
+    .await;
+    assert!(is(&found), "decrease {fault:?} {found:?}");
+    let found = unsure(
+        client
+            .decrease_order(key.clone(), decrease("reduce_by", "1"))
+            .await
+            .unwrap(),
+    )
+    .reconcile(LONG)
+    .await;
+    assert!(
+        matches!(found, ChangeReconciliation::Unclear(_)),
+        "decrease by {fault:?} {found:?}"
+    );
+    let found = unsure(client.cancel_order(key.clone()).await.unwrap())
+        .reconcile(LONG)
+        .await;
+    assert!(is(&found), "cancel {fault:?} {found:?}");
+    let status = orders.lock().unwrap().values().next().unwrap().status;
+    assert_eq!(status, if done { "canceled" } else { "resting" });
 }
 
 #[tokio::test]
 async fn changes_that_may_have_been_done_are_found_out() {
+    let mut cases = tokio::task::JoinSet::new();
     for fault in AFTER {
-        for done in [true, false] {
-            let fault = if done {
-                Fault::After(fault)
-            } else {
-                Fault::Before(fault)
-            };
-            let (orders, _exchange, client, key) = resting(fault).await;
-            let is = |found: &ChangeReconciled| {
-                matches!(
-                    (found, done),
-                    (ChangeReconciled::Done(_), true) | (ChangeReconciled::NotDone(_), false)
-                )
-            };
-            let found = unsure(client.amend_order(key.clone(), amend()).await.unwrap())
-                .reconcile(LONG)
-                .await;
-            assert!(is(&found), "amend {fault:?} {found:?}");
-            let found = unsure(
-                client
-                    .decrease_order(key.clone(), decrease("reduce_to", "3"))
-                    .await
-                    .unwrap(),
-            )
-            .reconcile(LONG)
-            .await;
-            assert!(is(&found), "decrease {fault:?} {found:?}");
-            let found = unsure(
-                client
-                    .decrease_order(key.clone(), decrease("reduce_by", "1"))
-                    .await
-                    .unwrap(),
-            )
-            .reconcile(LONG)
-            .await;
-            assert!(
-                matches!(found, ChangeReconciled::Unclear(_)),
-                "decrease by {fault:?} {found:?}"
-            );
-            let found = unsure(client.cancel_order(key.clone()).await.unwrap())
-                .reconcile(LONG)
-                .await;
-            assert!(is(&found), "cancel {fault:?} {found:?}");
-            let status = orders.lock().unwrap().values().next().unwrap().status;
-            assert_eq!(status, if done { "canceled" } else { "resting" });
-        }
+        cases.spawn(change_is_found_out(Fault::After(fault), true));
+        cases.spawn(change_is_found_out(Fault::Before(fault), false));
     }
+    cases.join_all().await;
     let (_orders, exchange, client, _) = resting(Fault::Before(Break::Drop)).await;
     let found = unsure(client.cancel_order("never was").await.unwrap())
         .reconcile(LONG)
         .await;
-    assert!(matches!(found, ChangeReconciled::Gone), "{found:?}");
+    assert!(matches!(found, ChangeReconciliation::NotFound), "{found:?}");
     drop(exchange);
 }
 
@@ -934,7 +953,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         ),
     ];
     for (order, rules, expected) in wrong {
-        let error = client.place_order_by(order, rules).await.unwrap_err();
+        let error = client.place_order_with(order, rules).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert!(error.is_invalid_request() && !error.may_have_reached_exchange());
     }
@@ -955,7 +974,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
     ];
     for (order, rules) in fine {
         assert!(matches!(
-            client.place_order_by(order, rules).await.unwrap(),
+            client.place_order_with(order, rules).await.unwrap(),
             OrderOutcome::Placed(_)
         ));
     }
@@ -1052,13 +1071,9 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
                 }
                 Ok(OrderOutcome::Placed(placed)) => Ok((placed.client_order_id, true, false)),
                 Ok(OrderOutcome::Rejected(_)) => Ok((id, false, false)),
-                Ok(outcome) => match unknown(outcome)
-                    .with_read_lag(LAG * 3)
-                    .reconcile(Duration::from_secs(60))
-                    .await
-                {
-                    Reconciled::Placed(placed) => Ok((placed.client_order_id, true, true)),
-                    Reconciled::NotFound => Ok((id, false, true)),
+                Ok(outcome) => match unknown(outcome).reconcile(Duration::from_secs(60)).await {
+                    Reconciliation::Placed(placed) => Ok((placed.client_order_id, true, true)),
+                    Reconciliation::NotFound => Ok((id, false, true)),
                     other => panic!("{id} is not known after all: {other:?}"),
                 },
             }
@@ -1160,11 +1175,15 @@ async fn an_order_that_rests_is_not_called_gone() {
     let OrderOutcome::Placed(placed) = client.place_order(routed).await.unwrap() else {
         panic!()
     };
-    tokio::time::sleep_until(tokio::time::Instant::now() + LAG).await;
-    assert!(matches!(
-        client.cancel_order(placed.order_id.as_str()).await.unwrap(),
-        ChangeOutcome::Rejected(_)
-    ));
+    let outcome = client
+        .cancel_order(placed.order_id.as_str())
+        .confirm(LONG)
+        .await
+        .unwrap();
+    assert!(
+        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.exchange_index == Some(kalshi_sdk::types::ExchangeIndex(2))),
+        "{outcome:?}"
+    );
     let amended = client.amend_order(&placed, amend()).await.unwrap();
     assert!(matches!(amended, ChangeOutcome::Done(_)));
     assert_eq!(
@@ -1197,11 +1216,11 @@ async fn an_order_that_rests_is_not_called_gone() {
         ),
         (TICKER, "3", "2")
     );
-    // Another 404 is no word of the order.
+    // No such order, by reads that are up to date.
     let (_, _exchange, client) =
         answering(404, json!({ "error": { "code": "user_not_found" } })).await;
     assert!(matches!(
-        client.cancel_order(&placed).await.unwrap(),
+        client.cancel_order(&placed).confirm(LONG).await.unwrap(),
         ChangeOutcome::Rejected(_)
     ));
     for wrong in [decrease("reduce_by", "1"), decrease("reduce_to", "1")] {
@@ -1259,7 +1278,7 @@ async fn an_order_is_found_whatever_our_clock_says() {
         let unknown = unknown(client.place_order(order()).await.unwrap());
         assert!(matches!(
             unknown.reconcile(LONG).await,
-            Reconciled::Placed(_)
+            Reconciliation::Placed(_)
         ));
     }
 }
@@ -1272,37 +1291,31 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
     let mut mine = order();
     mine.client_order_id = Some("mine".to_owned());
     let client = builder(&calm).build().unwrap();
-    let OrderOutcome::Placed(_) = client.place_order(mine.clone()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.place_order(mine.clone()).await.unwrap() else {
         panic!()
     };
-    // A first try is refused for the rate limit, the second for the id.
-    let busy = exchange(&orders, |request| {
-        (request.number == 0).then_some(Fault::Before(Break::Status(429)))
-    })
-    .await;
-    let client = builder(&busy)
-        .timeout(Duration::from_secs(10))
-        .build()
-        .unwrap();
+    // The order that has the id differs in its price: it may be ours, amended since.
     let mut other = mine.clone();
     other.price = "0.1000".parse().unwrap();
     let outcome = client.place_order(other).await.unwrap();
     assert!(
-        matches!(&outcome, OrderOutcome::Rejected(refusal) if refusal.status().as_u16() == 409),
+        matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
         "{outcome:?}"
     );
-    // The very same order is found to be there.
-    let busy = exchange(&orders, |request| {
-        (request.number == 0).then_some(Fault::Before(Break::Status(429)))
-    })
-    .await;
-    let outcome = builder(&busy)
-        .build()
-        .unwrap()
-        .place_order(mine)
-        .await
-        .unwrap();
-    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+    // It differs in its side: the id belongs to another order.
+    let mut other = mine.clone();
+    other.side = BookSide::Ask;
+    let outcome = client.place_order(other).await.unwrap();
+    assert!(
+        matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.existing().is_some_and(|order| order.order_id == placed.order_id)),
+        "{outcome:?}"
+    );
+    // It is the same: a program that restarted may have placed it.
+    let outcome = client.place_order(mine).await.unwrap();
+    assert!(
+        matches!(&outcome, OrderOutcome::AlreadyExists(existing) if existing.order_id == placed.order_id),
+        "{outcome:?}"
+    );
 }
 
 /// An amend of the expiry alone, and orders that ended meanwhile.
@@ -1316,7 +1329,10 @@ async fn what_a_change_wanted_is_compared_in_full() {
     let found = unsure(client.amend_order(key.clone(), expiry).await.unwrap())
         .reconcile(LONG)
         .await;
-    assert!(matches!(found, ChangeReconciled::NotDone(_)), "{found:?}");
+    assert!(
+        matches!(found, ChangeReconciliation::NotDone(_)),
+        "{found:?}"
+    );
     let (amended, cancelled) = (
         client.amend_order(key.clone(), amend()).await.unwrap(),
         client.cancel_order(key).await.unwrap(),
@@ -1327,10 +1343,13 @@ async fn what_a_change_wanted_is_compared_in_full() {
         .values_mut()
         .for_each(|held| held.status = "executed");
     let found = unsure(amended).reconcile(LONG).await;
-    assert!(matches!(found, ChangeReconciled::Unclear(_)), "{found:?}");
+    assert!(
+        matches!(found, ChangeReconciliation::Unclear(_)),
+        "{found:?}"
+    );
     let found = unsure(cancelled).reconcile(LONG).await;
     assert!(
-        matches!(&found, ChangeReconciled::NotDone(order) if order.status.as_str() == "executed"),
+        matches!(&found, ChangeReconciliation::NotDone(order) if order.status.as_str() == "executed"),
         "{found:?}"
     );
 }
@@ -1347,16 +1366,15 @@ async fn a_status_of_tomorrow_tells_nothing() {
     let found = unsure(client.cancel_order(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;
-    assert!(matches!(found, ChangeReconciled::Unclear(_)), "{found:?}");
+    assert!(
+        matches!(found, ChangeReconciliation::Unclear(_)),
+        "{found:?}"
+    );
     // Nor is it gone because a cancel by its id alone does not find it.
     let calm = exchange(&orders, |_| None).await;
-    let outcome = builder(&calm)
-        .build()
-        .unwrap()
-        .cancel_order(key.order_id.as_str())
-        .await
-        .unwrap();
-    assert!(matches!(outcome, ChangeOutcome::Rejected(_)), "{outcome:?}");
+    let client = builder(&calm).build().unwrap();
+    let cancel = client.cancel_order(key.order_id.as_str()).confirm(LONG);
+    unsure(cancel.await.unwrap());
 }
 
 #[tokio::test]
@@ -1364,12 +1382,12 @@ async fn no_time_is_too_long() {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(Fault::After(Break::Drop))).await;
     let client = builder(&exchange).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap()).with_read_lag(Duration::MAX);
+    let unknown = unknown(client.place_order(order()).await.unwrap());
     assert!(matches!(
         unknown.reconcile(Duration::MAX).await,
-        Reconciled::Placed(_)
+        Reconciliation::Placed(_)
     ));
     // Nor too short: at most it tells nothing.
     let found = unknown.reconcile(Duration::ZERO).await;
-    assert!(!matches!(found, Reconciled::NotFound), "{found:?}");
+    assert!(!matches!(found, Reconciliation::NotFound), "{found:?}");
 }

@@ -152,7 +152,7 @@ async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is()
     assert_eq!(write(&client).await.unwrap(), "g");
     assert_eq!(exchange.count(), 3);
     // Until it is enough.
-    let exchange = failing(usize::MAX, || Reply::status(429)).await;
+    let exchange = failing(usize::MAX, || Reply::rate_limited()).await;
     let client = builder(&exchange).build().unwrap();
     let error = write(&client).await.unwrap_err();
     assert!(
@@ -222,7 +222,7 @@ async fn other_answers_are_final() {
 
 #[tokio::test]
 async fn the_exchanges_own_pause_is_kept_to() {
-    let exchange = failing(1, || Reply::status(429).with_header("retry-after", 1)).await;
+    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 1)).await;
     let client = builder(&exchange).build().unwrap();
     let start = Instant::now();
     write(&client).await.unwrap();
@@ -232,7 +232,7 @@ async fn the_exchanges_own_pause_is_kept_to() {
         start.elapsed()
     );
     // Unless there is no time for it.
-    let exchange = failing(1, || Reply::status(429).with_header("retry-after", 3600)).await;
+    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 3600)).await;
     let client = builder(&exchange).build().unwrap();
     assert_eq!(write(&client).await.unwrap_err().attempts(), 1);
 }
@@ -436,7 +436,7 @@ async fn a_batch_costs_as_much_as_its_items() {
 
 #[tokio::test]
 async fn a_refusal_empties_our_view_of_that_bucket_alone() {
-    let exchange = failing(1, || Reply::status(429)).await;
+    let exchange = failing(1, || Reply::rate_limited()).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(slow(100)))
         .retry(RetryPolicy::none())
@@ -600,7 +600,10 @@ async fn ahead(seconds: i64) -> Exchange {
             SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(theirs).unwrap()),
         );
         let reply = if (theirs - request.timestamp()).abs() > 5_000 {
-            Reply::json(401, &json!({ "error": { "code": "unauthorized" } }))
+            Reply::json(
+                401,
+                &json!({ "error": { "code": "header_timestamp_expired" } }),
+            )
         } else if request.method == "GET" {
             Reply::json(200, &balance())
         } else {
@@ -612,39 +615,110 @@ async fn ahead(seconds: i64) -> Exchange {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_noticed_and_reads_are_signed_once_more() {
+async fn expired_timestamp_is_corrected_once_as_configured() {
     for off in [30, -30] {
-        let exchange = ahead(off).await;
+        for (correction, sent) in [
+            (ClockCorrection::All, [2, 2]),
+            (ClockCorrection::Reads, [2, 1]),
+            (ClockCorrection::Off, [1, 1]),
+        ] {
+            let exchange = ahead(off).await;
+            let client = builder(&exchange)
+                .clock_correction(correction)
+                .build()
+                .unwrap();
+            let results = [
+                read(&client).await.map(|_| ()),
+                write(&client).await.map(|_| ()),
+            ];
+            assert_eq!(exchange.count(), sent.iter().sum::<usize>(), "{correction:?}");
+            for (result, sent) in results.into_iter().zip(sent) {
+                assert_eq!(result.is_ok(), sent == 2, "{correction:?}");
+                if let Err(error) = result {
+                    let direction = if off > 0 { "behind" } else { "ahead" };
+                    let text = error.to_string();
+                    let skew = format!("; this machine's clock is 30 seconds {direction}");
+                    assert!(text.contains(&skew), "{text}");
+                    assert!(text.contains("synchronise this machine's clock"), "{text}");
+                }
+            }
+        }
+    }
+    // It is the default.
+    let exchange = ahead(30).await;
+    let client = builder(&exchange).build().unwrap();
+    write(&client).await.unwrap();
+    // Two dates decide nothing, the third does.
+    assert_eq!(client.clock_skew(), None);
+    write(&client).await.unwrap();
+    let skew = client.clock_skew().unwrap().num_milliseconds();
+    assert!((skew - 30_000).abs() < 1_000, "{skew}");
+}
+
+#[tokio::test]
+async fn wrong_date_of_a_401_costs_one_attempt_more() {
+    let exchange = Exchange::start(|_| {
+        let wrong = SystemTime::now() + Duration::from_secs(7_200);
+        Reply::json(
+            401,
+            &json!({ "error": { "code": "header_timestamp_expired" } }),
+        )
+        .with_header("date", httpdate::fmt_http_date(wrong))
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let error = write(&client).await.unwrap_err();
+    assert_eq!((exchange.count(), error.attempts()), (2, 2), "{error}");
+}
+
+/// A clock that jumps by an hour after its first readings, as it does while a laptop sleeps.
+#[derive(Debug)]
+struct Jumping(std::sync::atomic::AtomicU64);
+
+impl kalshi_sdk::auth::Clock for Jumping {
+    fn now_ms(&self) -> Result<u64, kalshi_sdk::auth::ClockError> {
+        let readings = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(1_790_000_000_000 + if readings < 3 { 0 } else { 3_600_000 })
+    }
+}
+
+#[tokio::test]
+async fn write_from_before_a_sleep_is_not_sent_after_it() {
+    for (method_is_write, sent) in [(true, 1), (false, 2)] {
+        let exchange = failing(1, Reply::rate_limited).await;
+        let client = builder(&exchange)
+            .clock(std::sync::Arc::new(Jumping(0.into())))
+            .build()
+            .unwrap();
+        if method_is_write {
+            let error = write(&client).await.unwrap_err();
+            assert!(error.was_not_processed(), "{error}");
+        } else {
+            read(&client).await.unwrap();
+        }
+        assert_eq!(exchange.count(), sent);
+    }
+}
+
+#[tokio::test]
+async fn write_is_not_repeated_for_a_429_of_a_proxy() {
+    let proxies: [Make; 4] = [
+        || Reply::status(429),
+        || Reply::json(429, &json!({ "message": "Too Many Requests" })),
+        || Reply::json(429, &json!({})),
+        || Reply::Answer(429, Vec::new(), b"<html></html>".to_vec()),
+    ];
+    for reply in proxies {
+        let exchange = failing(usize::MAX, reply).await;
         let client = builder(&exchange).build().unwrap();
-        assert_eq!(client.clock_skew(), None);
-        assert_eq!(read(&client).await.unwrap(), 100);
-        assert_eq!(exchange.count(), 2);
-        // Two dates decide nothing.
-        assert_eq!(client.clock_skew(), None);
-        // Writes are left alone, and say why.
         let error = write(&client).await.unwrap_err();
-        let direction = if off > 0 { "behind" } else { "ahead" };
         assert!(
-            error
-                .to_string()
-                .contains(&format!("; this machine's clock is 30 seconds {direction}")),
+            error.is_rate_limited() && !error.was_not_processed(),
             "{error}"
         );
-        assert!((error.clock_behind_ms().unwrap() - off * 1000).abs() < 1_000);
-        assert_eq!(exchange.count(), 3);
-        let skew = client.clock_skew().unwrap().num_milliseconds();
-        assert!((skew - off * 1000).abs() < 1_000, "{skew}");
-        // Unless asked for.
-        let client = builder(&exchange)
-            .clock_correction(ClockCorrection::All)
-            .build()
-            .unwrap();
-        write(&client).await.unwrap();
-        let client = builder(&exchange)
-            .clock_correction(ClockCorrection::Off)
-            .build()
-            .unwrap();
-        assert!(read(&client).await.unwrap_err().clock_behind_ms().is_some());
+        assert_eq!(exchange.count(), 1);
+        read(&client).await.unwrap_err();
+        assert_eq!(exchange.count(), 4);
     }
 }
 
@@ -723,7 +797,7 @@ async fn calls_given_up_at_any_point_leak_nothing() {
 /// What the exchange said counts for more than that there are no tokens to ask again.
 #[tokio::test]
 async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
-    let exchange = failing(usize::MAX, || Reply::status(429)).await;
+    let exchange = failing(usize::MAX, || Reply::rate_limited()).await;
     let client = builder(&exchange)
         .rate_limits(Tier::Basic)
         .max_wait(Duration::ZERO)
@@ -763,7 +837,7 @@ async fn the_last_try_is_not_cut_short() {
 async fn a_pause_until_a_date_is_kept_to() {
     let until = SystemTime::now() + Duration::from_secs(2);
     let exchange = failing(1, move || {
-        Reply::status(429).with_header("retry-after", httpdate::fmt_http_date(until))
+        Reply::rate_limited().with_header("retry-after", httpdate::fmt_http_date(until))
     })
     .await;
     let client = builder(&exchange).build().unwrap();
@@ -822,7 +896,7 @@ async fn a_write_that_may_have_been_done_is_not_repeated_for_a_later_429() {
         if request.number == 0 {
             Reply::Drop
         } else {
-            Reply::status(429)
+            Reply::rate_limited()
         }
     })
     .await;
@@ -849,7 +923,8 @@ async fn an_answer_that_never_was_sent_for_counts_as_nothing() {
         ) -> kalshi_sdk::reqwest_middleware::Result<kalshi_sdk::reqwest::Response> {
             let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
             let answer = http::Response::builder().status(401).header("date", date);
-            Ok(answer.body("").unwrap().into())
+            let body = r#"{"error":{"code":"header_timestamp_expired"}}"#;
+            Ok(answer.body(body).unwrap().into())
         }
     }
     let exchange = failing(0, || Reply::Drop).await;

@@ -6,7 +6,7 @@ use crate::common::{Raw, TICKER, contracts, exchange, now_ms, once, order};
 use kalshi_mock::{Fault, FaultRule, MockExchange};
 use kalshi_sdk::{
     Error, operation,
-    orders::{OrderOutcome, Reconciled},
+    orders::{OrderOutcome, Reconciliation},
     types::{BookSide::Bid, OrderStatus},
 };
 use serde_json::json;
@@ -125,11 +125,9 @@ async fn lost_response_is_reconciled_without_a_second_order() {
         let OrderOutcome::Unknown(unknown) = outcome else {
             panic!("{fault:?}: {outcome:?}");
         };
-        // Reads do not lag here.
-        let unknown = unknown.with_read_lag(Duration::from_millis(50));
         let known = unknown.reconcile(Duration::from_secs(30)).await;
         assert_eq!(
-            matches!(known, Reconciled::Placed(_)),
+            matches!(known, Reconciliation::Placed(_)),
             is_there,
             "{fault:?}: {known:?}"
         );

@@ -76,6 +76,14 @@ impl Reply {
         Self::Answer(status, Vec::new(), Vec::new())
     }
 
+    /// The exchange's own 429.
+    pub fn rate_limited() -> Self {
+        Self::json(
+            429,
+            &serde_json::json!({ "error": { "code": "too_many_requests" } }),
+        )
+    }
+
     pub fn with_header(self, name: &'static str, value: impl ToString) -> Self {
         match self {
             Self::Answer(status, mut headers, body) => {
