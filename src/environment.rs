@@ -5,6 +5,9 @@ use std::fmt;
 use kalshi_core::{ConfigError, check_endpoint, parse_endpoint, redacted};
 use reqwest::Url;
 
+/// Path of the REST API, on every host of the exchange.
+const REST_PATH: &str = "/trade-api/v2";
+
 /// An exchange and its URLs. Keys of production and demo are not interchangeable.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,13 +32,34 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// An exchange at other URLs.
+    /// An exchange at other URLs, whose REST API is at `/trade-api/v2`.
     ///
     /// # Errors
     ///
-    /// Returns an error if a URL is invalid, has a scheme other than `https`/`http` or `wss`/`ws`, contains a user, a query or a
-    /// fragment, or is plaintext to a host that is not a loopback address.
+    /// Returns an error if the path of `rest` is another one, or if a URL is invalid, has a scheme other than `https`/`http` or
+    /// `wss`/`ws`, contains a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
     pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
+        let url = parse_endpoint(rest)?;
+        if url.path().trim_end_matches('/') != REST_PATH {
+            let mut right = url.clone();
+            right.set_path(REST_PATH);
+            return Err(ConfigError::Url {
+                url: redacted(rest),
+                reason: format!(
+                    "the path of the REST API is {REST_PATH}; use {}, or `Environment::custom_path` for a host that has another",
+                    redacted(right.as_str())
+                ),
+            });
+        }
+        Self::custom_path(rest, websocket)
+    }
+
+    /// An exchange at other URLs, whose REST API may be at any path. Requests are signed with that path.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for the reasons of [`custom`](Self::custom), except for the path.
+    pub fn custom_path(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
         let environment = Self::Custom {
             rest: parse_endpoint(rest)?,
             websocket: parse_endpoint(websocket)?,

@@ -5,7 +5,11 @@ use kalshi_sdk::Environment;
 #[test]
 fn plaintext_is_for_loopback_only() {
     for host in ["127.0.0.1:8080", "localhost", "[::1]:99", "127.9.9.9"] {
-        Environment::custom(&format!("http://{host}/v2"), &format!("ws://{host}/ws")).unwrap();
+        Environment::custom(
+            &format!("http://{host}/trade-api/v2"),
+            &format!("ws://{host}/ws"),
+        )
+        .unwrap();
     }
     for host in [
         "example.com",
@@ -15,11 +19,15 @@ fn plaintext_is_for_loopback_only() {
         "127.0.0.1.example.com",
     ] {
         let error =
-            Environment::custom(&format!("http://{host}/v2"), "wss://example.com").unwrap_err();
+            Environment::custom(&format!("http://{host}/trade-api/v2"), "wss://example.com")
+                .unwrap_err();
         assert!(error.to_string().contains("use https"), "{error}");
     }
-    let error =
-        Environment::custom("https://user:hunter2@example.com", "wss://example.com").unwrap_err();
+    let error = Environment::custom(
+        "https://user:hunter2@example.com/trade-api/v2",
+        "wss://example.com",
+    )
+    .unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
@@ -37,4 +45,30 @@ fn every_server_of_the_spec_is_an_environment() {
         Environment::DemoShared,
     ];
     assert_eq!(servers, ours.each_ref().map(Environment::rest_url));
+}
+
+#[test]
+fn base_url_without_the_path_is_rejected_with_the_right_one() {
+    let websocket = "wss://example.com/trade-api/ws/v2";
+    for path in [
+        "",
+        "/",
+        "/v2",
+        "/trade-api",
+        "/trade-api/v1",
+        "/trade-api/v2/portfolio",
+    ] {
+        let rest = format!("https://example.com{path}");
+        let error = Environment::custom(&rest, websocket)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("use https://example.com/trade-api/v2"),
+            "{error}"
+        );
+        Environment::custom_path(&rest, websocket).unwrap();
+    }
+    Environment::custom("https://example.com/trade-api/v2/", websocket).unwrap();
+    let error = Environment::custom("https://user:hunter2@example.com/", websocket).unwrap_err();
+    assert!(!error.to_string().contains("hunter2"), "{error}");
 }

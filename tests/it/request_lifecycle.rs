@@ -631,7 +631,11 @@ async fn expired_timestamp_is_corrected_once_as_configured() {
                 read(&client).await.map(|_| ()),
                 write(&client).await.map(|_| ()),
             ];
-            assert_eq!(exchange.count(), sent.iter().sum::<usize>(), "{correction:?}");
+            assert_eq!(
+                exchange.count(),
+                sent.iter().sum::<usize>(),
+                "{correction:?}"
+            );
             for (result, sent) in results.into_iter().zip(sent) {
                 assert_eq!(result.is_ok(), sent == 2, "{correction:?}");
                 if let Err(error) = result {
