@@ -20,7 +20,7 @@ use crate::{
 /// | may the exchange have acted on the request? | [`may_have_reached_exchange`](Self::may_have_reached_exchange) |
 /// | did the exchange reject it, and why? | [`api`](Self::api), [`status`](Self::status), [`code`](Self::code) |
 /// | may the same request be sent again? | [`was_not_processed`](Self::was_not_processed) |
-/// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect) |
+/// | what kind of failure is it? | [`is_rate_limited`](Self::is_rate_limited), [`is_timeout`](Self::is_timeout), [`is_connect`](Self::is_connect), [`is_body_too_large`](Self::is_body_too_large), [`is_endless_list`](Self::is_endless_list) |
 /// | was it rate limited locally? | [`local_rate_limit`](Self::local_rate_limit) |
 /// | how often was it sent? | [`attempts`](Self::attempts), [`elapsed`](Self::elapsed) |
 /// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |

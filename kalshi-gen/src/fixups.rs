@@ -1,7 +1,7 @@
-//! Where the spec says something else than the exchange does: one named function a fault, each with its reason.
+//! Corrections where the exchange deviates from its spec: one named function a deviation, each with its reason.
 //!
-//! This is the only place that knows a schema by name. A function returns whether it found what it fixes; for the
-//! vendored spec one that finds nothing is an error, so that no fixup outlives its fault.
+//! This is the only module that knows a schema by name. A function returns `true` if it found what it corrects; for the
+//! vendored spec one that finds nothing is an error, so that no fixup outlives its reason.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the spec says of each operation besides its types: the operation table, and the words for rustdoc.
+//! The operations of a spec: the operation table and the documentation of the client's methods.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -11,7 +11,7 @@ use crate::{
     spec::{self, follow, text},
 };
 
-/// Tokens an operation costs when the spec names no other figure.
+/// Tokens that an operation costs unless the spec says otherwise.
 pub const DEFAULT_TOKEN_COST: u64 = 10;
 
 /// One operation of the spec.
@@ -22,13 +22,13 @@ pub struct Operation {
     pub method: String,
     /// The path, with its parameters in braces.
     pub path: String,
-    /// The first tag, or an empty text.
+    /// The first tag, or an empty string.
     pub tag: String,
-    /// The summary, or an empty text.
+    /// The summary, or an empty string.
     pub summary: String,
-    /// The description, or an empty text.
+    /// The description, or an empty string.
     pub description: String,
-    /// A signature is needed.
+    /// The exchange requires a signature.
     pub auth: bool,
     /// Tokens a request takes.
     pub token_cost: u64,
@@ -46,9 +46,9 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// The request has a body.
     pub has_body: bool,
-    /// The schema of the response, when it has a name.
+    /// The schema of the response, or `None` if it has no name.
     pub answer: Option<String>,
-    /// The response contains a text that is never printed.
+    /// The response contains a secret, such as a private key.
     pub returns_secret: bool,
 }
 
@@ -56,17 +56,17 @@ pub struct Operation {
 pub struct Parameter {
     /// The name on the wire.
     pub name: String,
-    /// The description, or an empty text.
+    /// The description, or an empty string.
     pub description: String,
-    /// The request must carry it.
+    /// The request must have it.
     pub required: bool,
-    /// A list in a query that is sent as one text joined by commas.
+    /// A list in the query that is sent as one comma-separated value.
     pub comma_joined: bool,
     /// It goes into a header.
     pub in_header: bool,
 }
 
-/// How an operation hands out its list page by page.
+/// Pagination of a list.
 pub struct Paging {
     /// The parameter that takes the cursor.
     pub cursor_parameter: String,
@@ -74,7 +74,7 @@ pub struct Paging {
     pub cursor_field: String,
     /// The parameter that limits the size of a page.
     pub limit_parameter: Option<String>,
-    /// The field that holds the list, when there is only one.
+    /// The field that holds the list, or `None` if there are several.
     pub items_field: Option<String>,
 }
 
@@ -195,7 +195,7 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
     }
 }
 
-/// An operation pages when it takes a cursor and responds with one.
+/// An operation is paginated if it takes a cursor and responds with one.
 fn paging(
     tree: &Value,
     node: &Map<String, Value>,
@@ -275,7 +275,7 @@ impl Operation {
             self.bucket
         ));
         if self.paging.is_some() {
-            doc.push_str(", answered page by page");
+            doc.push_str(", paginated");
         }
         doc.push('.');
         let list = |required: bool| {

@@ -1,4 +1,4 @@
-//! What makes the streams of `kalshi-sdk` out of paged operations: the traits of their answers, the methods of their calls.
+//! Pagination: the traits of responses that are pages, and the methods of request builders that return streams.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     syntax::{arguments, foreign_ident},
 };
 
-/// The type of an answer, as the types' module has it.
+/// The type of the response of an operation, in the module of types.
 fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::ItemStruct> {
     let name = names::pascal(operation.answer.as_deref()?);
     let (_, items) = types.content.as_ref()?;
@@ -23,7 +23,7 @@ fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::Item
     })
 }
 
-/// A member of a struct: its name and type.
+/// A field of a struct: its name and type.
 fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, &'a Type)> {
     let Fields::Named(fields) = &item.fields else {
         return None;
@@ -34,7 +34,7 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
     })
 }
 
-/// The list of a page: the name of the member and what it is a list of.
+/// The list of a page: the name of the field and the type of its items.
 fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Ident, &'a Type)> {
     let (ident, ty) = member(item, paging.items_field.as_deref()?)?;
     Some((ident, arguments(ty).first().copied()?))
@@ -50,7 +50,7 @@ fn lists(item: &syn::ItemStruct) -> Vec<&syn::Ident> {
         .collect()
 }
 
-/// The traits of every answer that is a page, inside the types' module.
+/// The traits of every response that is a page, inside the module of types.
 pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     let sdk = runtime::root();
     let mut out = Vec::new();
@@ -63,7 +63,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
         let Some((cursor, _)) = member(answer, &paging.cursor_field) else {
             continue;
         };
-        // Several operations may answer with the same.
+        // Several operations may have the same response.
         if !done.insert(name.to_string()) {
             continue;
         }
@@ -97,7 +97,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     out
 }
 
-/// The methods of a paged call, beside its `send`; `client` is the builder's member that holds the client.
+/// The methods of a paginated request beside `send`. `client` is the field of the builder that holds the client.
 pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Ident) -> TokenStream {
     let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
         return TokenStream::new();
@@ -139,14 +139,14 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     quote!(#by_page #by_item)
 }
 
-/// A type as it is called outside of the types' module.
+/// The path of a type outside of the module of types.
 fn inside_types(types: &ItemMod, ty: &Type) -> Type {
     let mut ty = ty.clone();
     qualify(types, &mut ty);
     ty
 }
 
-/// Puts `types::` before the names of the types' module, also where they are arguments of other types.
+/// Puts `types::` before the names of the module of types, also where they are arguments of other types.
 fn qualify(types: &ItemMod, ty: &mut Type) {
     match ty {
         Type::Path(path) => {
