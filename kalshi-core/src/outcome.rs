@@ -219,7 +219,7 @@ mod tests {
 
     fn rejects(status: u16, body: &str, earlier: bool) -> bool {
         let status = StatusCode::from_u16(status).unwrap_or_default();
-        let error = ApiError::read(status, &HeaderMap::new(), body.as_bytes());
+        let error = crate::rt::parse_rejection(status, &HeaderMap::new(), body.into(), true);
         is_rejection(&error, earlier)
     }
 

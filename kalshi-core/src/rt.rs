@@ -266,16 +266,6 @@ pub fn json_path(text: &[u8], line: usize, column: usize) -> String {
     json_path::at(text, line, column)
 }
 
-/// The time of the client's clock in Unix milliseconds, or 0 if it has none.
-pub fn now_ms(core: &Core) -> u64 {
-    core.shared.clock.now_ms().unwrap_or_default()
-}
-
-/// How far the client's clock is behind the exchange's, in milliseconds. `None` unless most recent signed responses agree.
-pub fn clock_behind_ms(core: &Core) -> Option<i64> {
-    core.shared.server_time.behind_ms()
-}
-
 /// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange
 /// reports: those that do not allow every operation are replaced.
 pub fn set_endpoint_costs(core: &Core, costs: &EndpointCosts) {

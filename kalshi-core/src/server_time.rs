@@ -220,24 +220,29 @@ impl ServerTime {
     /// The bound is for proofs of absence, so it considers the local clock and every recent observation, also those that most others
     /// contradict, and those before a step of the wall clock. Returns 0 if there is none.
     pub(crate) fn earliest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
-        let earliest = self.bounds(instant, wall_ms).map(|(earliest, _)| earliest);
+        let earliest = self
+            .bounds(instant, wall_ms, false)
+            .map(|(earliest, _)| earliest);
         u64::try_from(earliest.min().unwrap_or(0)).unwrap_or(0)
     }
 
     /// The latest time of the exchange at a moment of the monotonic clock, like [`earliest_ms`](Self::earliest_ms). Returns `u64::MAX`
     /// if there is neither a local clock nor an observation.
     pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
-        let latest = self.bounds(instant, wall_ms).map(|(_, latest)| latest);
+        let latest = self
+            .bounds(instant, wall_ms, true)
+            .map(|(_, latest)| latest);
         latest
             .max()
             .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default())
     }
 
-    /// Bounds of the exchange's time at a moment, by the local clock and by every recent observation.
+    /// Bounds of the exchange's time at a moment, by the local clock and by each recent observation.
     fn bounds(
         &self,
         instant: Instant,
         wall_ms: Option<u64>,
+        without_outvoted: bool,
     ) -> impl Iterator<Item = (i64, i64)> + use<> {
         let now = Instant::now();
         let local = wall_ms.map(|wall_ms| Observation {
@@ -249,6 +254,9 @@ impl ServerTime {
         });
         let mut known = self.recent(now).clone();
         if let Some(decided) = decided(&known) {
+            if without_outvoted {
+                known.retain(|seen| !seen.stale && seen.lead.intersection(decided).is_some());
+            }
             for seen in known.iter_mut().filter(|seen| !seen.stale) {
                 // What agrees is known as closely as all that agree.
                 seen.lead = seen.lead.intersection(decided).unwrap_or(seen.lead);

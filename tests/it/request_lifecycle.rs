@@ -152,7 +152,7 @@ async fn what_was_refused_before_it_was_processed_is_sent_again_whatever_it_is()
     assert_eq!(write(&client).await.unwrap(), "g");
     assert_eq!(exchange.count(), 3);
     // Until it is enough.
-    let exchange = failing(usize::MAX, || Reply::rate_limited()).await;
+    let exchange = failing(usize::MAX, Reply::rate_limited).await;
     let client = builder(&exchange).build().unwrap();
     let error = write(&client).await.unwrap_err();
     assert!(
@@ -222,7 +222,7 @@ async fn other_answers_are_final() {
 
 #[tokio::test]
 async fn the_exchanges_own_pause_is_kept_to() {
-    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 1)).await;
+    let exchange = failing(1, Reply::rate_limited.with_header("retry-after", 1)).await;
     let client = builder(&exchange).build().unwrap();
     let start = Instant::now();
     write(&client).await.unwrap();
@@ -232,7 +232,7 @@ async fn the_exchanges_own_pause_is_kept_to() {
         start.elapsed()
     );
     // Unless there is no time for it.
-    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 3600)).await;
+    let exchange = failing(1, Reply::rate_limited.with_header("retry-after", 3600)).await;
     let client = builder(&exchange).build().unwrap();
     assert_eq!(write(&client).await.unwrap_err().attempts(), 1);
 }
@@ -436,7 +436,7 @@ async fn a_batch_costs_as_much_as_its_items() {
 
 #[tokio::test]
 async fn a_refusal_empties_our_view_of_that_bucket_alone() {
-    let exchange = failing(1, || Reply::rate_limited()).await;
+    let exchange = failing(1, Reply::rate_limited).await;
     let client = builder(&exchange)
         .rate_limits(RateLimits::Account(slow(100)))
         .retry(RetryPolicy::none())
@@ -801,7 +801,7 @@ async fn calls_given_up_at_any_point_leak_nothing() {
 /// What the exchange said counts for more than that there are no tokens to ask again.
 #[tokio::test]
 async fn a_refusal_is_not_hidden_by_an_empty_bucket() {
-    let exchange = failing(usize::MAX, || Reply::rate_limited()).await;
+    let exchange = failing(usize::MAX, Reply::rate_limited).await;
     let client = builder(&exchange)
         .rate_limits(Tier::Basic)
         .max_wait(Duration::ZERO)
