@@ -459,6 +459,79 @@ mod tests {
     }
 
     #[test]
+    fn a_401_says_what_to_do_by_its_cause() {
+        let coded = |code: &str, details: &str| {
+            let body = serde_json::json!({ "error": { "code": code, "message": code, "details": details } });
+            read(401, &body.to_string()).to_string()
+        };
+        for (text, advice) in [
+            (
+                coded("authentication_error", "INCORRECT_API_KEY_SIGNATURE"),
+                "the private key is not the one that belongs to it",
+            ),
+            (
+                coded("authentication_error", "NOT_FOUND"),
+                "no such key id in this environment",
+            ),
+            (
+                coded("header_timestamp_expired", ""),
+                "synchronise this machine's clock",
+            ),
+            (
+                coded("signature_is_missing_from_headers", ""),
+                "the signature headers did not arrive",
+            ),
+            (
+                coded("token_authentication_failure", ""),
+                "build the client with credentials",
+            ),
+        ] {
+            assert!(text.contains(advice), "{text}");
+            assert!(!text.contains("may be wrong, expired"), "{text}");
+        }
+        assert!(coded("something_new", "").ends_with("something_new"));
+        for body in ["", "<html></html>", r#"{"message":"Unauthorized"}"#] {
+            let text = read(401, body).to_string();
+            assert!(
+                text.contains("the key may be wrong, expired or of another environment"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn predicates_know_every_form_of_their_cause() {
+        let coded =
+            |status, code: &str| read(status, &format!(r#"{{"error":{{"code":"{code}"}}}}"#));
+        for error in [
+            coded(400, "insufficient_balance"),
+            coded(404, "insufficient_shard_balance"),
+            coded(400, "insufficient_shard_balance"),
+            coded(404, "user_not_found"),
+            coded(404, "user_not_found:_7"),
+        ] {
+            assert!(
+                error.is_insufficient_funds() && !error.is_trading_paused(),
+                "{error}"
+            );
+        }
+        for code in ["trading_is_paused", "exchange_is_paused"] {
+            let error = coded(409, code);
+            assert!(
+                error.is_trading_paused() && !error.is_insufficient_funds(),
+                "{error}"
+            );
+        }
+        for code in ["not_found", "insufficient_shard", "paused", ""] {
+            let error = coded(404, code);
+            assert!(
+                !error.is_trading_paused() && !error.is_insufficient_funds(),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn every_error_shape_is_parsed() {
         let nested = read(
             409,

@@ -201,6 +201,22 @@ async fn a_refusal_keeps_its_status_in_every_wording() {
 }
 
 #[tokio::test]
+async fn rejection_by_a_proxy_is_no_matter_of_keys() {
+    let server = Server::start().await;
+    for (body, is_auth) in [
+        (r#"{"error":{"code":"permission_denied"}}"#, true),
+        (r#"{"code":"permission_denied","message":"no"}"#, true),
+        ("<html><title>403 Forbidden</title></html>", false),
+        (r#"{"message":"Forbidden"}"#, false),
+        ("", false),
+    ] {
+        server.answer_raw(403, body.as_bytes(), "text/plain");
+        let error = server.client.get_balance().send().await.unwrap_err();
+        assert_eq!(error.is_auth(), is_auth, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_inside_a_success_is_an_error() {
     let server = Server::start().await;
     for body in [
