@@ -329,7 +329,7 @@ impl ErrorResponse {
             Some(other) => Some(other.to_string()),
         };
         // Codes of the exchange are strings. A number is a gateway's.
-        let code = text("code").filter(|code| !code.bytes().all(|byte| byte.is_ascii_digit()));
+        let code = text("code").filter(|code| is_code(code));
         let message = text("message").or_else(|| text("msg"));
         // A string below `error` is the message, or the code if there is a message.
         let (code, message) = match (code, message) {
@@ -348,7 +348,16 @@ impl ErrorResponse {
 impl<'de> Deserialize<'de> for ErrorResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::Object(fields) => Ok(Self::read(fields)),
+            Value::Object(fields) => {
+                let text = Value::Object(fields.clone()).to_string();
+                let has_value = fields.values().any(is_set);
+                let mut response = Self::read(fields);
+                // An error of another kind is still an error.
+                if has_value && !response.is_set() {
+                    response.message = Some(text);
+                }
+                Ok(response)
+            }
             Value::Null => Ok(Self::default()),
             Value::String(text) => Ok(Self {
                 message: Some(text),
@@ -362,11 +371,30 @@ impl<'de> Deserialize<'de> for ErrorResponse {
     }
 }
 
+/// Returns `true` unless the code is a number, which a gateway's is.
+fn is_code(code: &str) -> bool {
+    code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns `false` for what Go encodes for a value that is not set.
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(fields) => fields.values().any(is_set),
+        Value::Array(items) => !items.is_empty(),
+        Value::Number(number) => number.as_u64() != Some(0),
+    }
+}
+
 /// Returns `true` for an object with a `code` that is a string, also below `error`.
 fn has_code(value: &Value) -> bool {
     match value.get("error") {
         Some(inner @ Value::Object(_)) => has_code(inner),
-        _ => matches!(value.get("code"), Some(Value::String(code)) if !code.is_empty()),
+        _ => {
+            matches!(value.get("code"), Some(Value::String(code)) if !code.is_empty() && is_code(code))
+        }
     }
 }
 
@@ -489,7 +517,8 @@ mod tests {
             assert!(text.contains(advice), "{text}");
             assert!(!text.contains("may be wrong, expired"), "{text}");
         }
-        assert!(coded("something_new", "").ends_with("something_new"));
+        assert!(coded("something_new", "").contains("something_new"));
+        assert!(!coded("something_new", "").contains("key"));
         for body in ["", "<html></html>", r#"{"message":"Unauthorized"}"#] {
             let text = read(401, body).to_string();
             assert!(

@@ -35,6 +35,8 @@ pub struct Core {
     pub(crate) max_wait: Option<Duration>,
     /// Connections of this client alone, or `None` for those that all clones share.
     pub(crate) own_connections: Option<Arc<Connections>>,
+    /// Responses must prove something about the present: see [`on_new_connections`](Self::on_new_connections).
+    pub(crate) reads_evidence: bool,
 }
 
 /// State shared by the clones of a client.
@@ -51,8 +53,8 @@ pub(crate) struct Shared {
     /// Timeout of the look-up after an order was rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
-    /// Timeout of a whole request, or `None` if the user's own HTTP client decides.
-    pub(crate) timeout: Option<Duration>,
+    /// Timeout of a whole request.
+    pub(crate) timeout: Duration,
     /// Longest response body and WebSocket message, in bytes.
     pub(crate) max_body_bytes: usize,
     pub(crate) limiter: Arc<RateLimiter>,
@@ -168,9 +170,11 @@ impl Core {
         }
     }
 
-    /// Returns the same client with connections of its own.
+    /// Returns the same client for reads that are to prove something: with connections of its own, and without responses from caches
+    /// and incomplete pages.
     pub(crate) fn on_new_connections(&self) -> Self {
         Self {
+            reads_evidence: true,
             own_connections: self.shared.new_connections(0),
             ..self.clone()
         }

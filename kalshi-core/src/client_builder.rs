@@ -167,19 +167,21 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Uses an HTTP client of your own, with its timeouts, proxies and TLS. [`timeout`](Self::timeout) may still be set here; the
-    /// other HTTP options may not.
+    /// Uses an HTTP client of your own, with its proxies and TLS. [`timeout`](Self::timeout) still holds; the other HTTP options
+    /// cannot be set here.
     ///
     /// Its connections cannot be replaced after a response that did not belong to its request: see the outcomes of orders.
     /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects could carry a signature to
-    /// another host. A request that was redirected fails.
+    /// another host. A request that was redirected fails. Build it with `retry(reqwest::retry::never())` too: what it repeats by
+    /// itself is not counted, and an order could be placed although its last copy was rejected.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
     /// Adds a middleware around the signing middleware; the first one added is the outermost. Request extensions hold the
-    /// [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged.
+    /// [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A
+    /// request that leaves in another way than by `Next::run` is not counted, so that the outcome of a write could be wrong.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self
@@ -249,7 +251,7 @@ impl<A: Api> ClientBuilder<A> {
             middleware,
             lookup_timeout: self.lookup_timeout,
             has_credentials,
-            timeout: self.timeout.or((!own_client).then_some(TIMEOUT)),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
             max_body_bytes: self.max_body_bytes,
             limiter: self
                 .rate_limiter
@@ -269,6 +271,7 @@ impl<A: Api> ClientBuilder<A> {
             retry: self.retry,
             max_wait: self.max_wait,
             own_connections: None,
+            reads_evidence: false,
         };
         Ok(A::client(core, self.environment))
     }

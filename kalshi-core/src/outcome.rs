@@ -70,7 +70,7 @@ pub struct Evidence {
     core: Core,
     operation: &'static Operation,
     attempts: Attempts,
-    /// The connections that the response came over.
+    /// The connections of the last attempt.
     generation: u64,
     /// An attempt before the last one may have been processed.
     earlier: bool,
@@ -163,14 +163,13 @@ impl Core {
         earlier: bool,
     ) -> Write<T> {
         let attempts = Attempts::default();
-        let generation = self.connections().generation;
         let result = self.call_counted(operation, request, &attempts).await;
         Write {
             result,
             evidence: Evidence {
                 core: self.clone(),
                 operation,
-                generation,
+                generation: attempts.generation(),
                 earlier: earlier || attempts.processed() > 1,
                 attempts,
                 ended: Moment::now(self),
@@ -249,6 +248,7 @@ mod tests {
             r#"{"message":"Forbidden"}"#,
             r#"{"code":"","message":"x"}"#,
             r#"{"code":5,"message":"Not Found","details":[]}"#,
+            r#"{"code":"403","message":"Forbidden"}"#,
             r#"{"error":"not found"}"#,
             r#"{"error":{}}"#,
             r#"{"error":{"message":"x"}}"#,

@@ -1,7 +1,10 @@
 //! The request path: credentials -> timeout -> (rate limit -> middleware -> exchange -> errors), repeated as the retry policy
 //! allows -> decoding.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::Extensions;
@@ -23,14 +26,16 @@ use crate::{
     limits::{self, RateLimiter},
     operation::Operation,
     retry,
-    server_time::{ClockCorrection, ServerTime},
-    wire::Attempts,
+    server_time::{self, ClockCorrection, ServerTime},
+    wire::{Attempts, FromWire},
 };
 
 /// A response whose body has arrived.
 struct Response {
     operation: &'static Operation,
     attempts: Attempts,
+    /// It was not made by a middleware.
+    is_from_wire: bool,
     /// The lead of the exchange's clock by this response alone, in milliseconds.
     date_offset: Option<i64>,
     status: StatusCode,
@@ -119,6 +124,10 @@ impl Core {
         let started = Instant::now();
         async {
             let result = self.with_timeout(operation, request, attempts).await;
+            let result = match result {
+                Ok(response) if self.reads_evidence => response.check_evidence(),
+                result => result,
+            };
             let span = Span::current();
             let status = match &result {
                 Ok(response) => Some(response.status),
@@ -149,12 +158,10 @@ impl Core {
             return Err(Error::no_credentials(operation));
         }
         let trying = self.send_with_retries(operation, request, attempts);
-        let result = match self.shared.timeout {
-            Some(longest) => timeout(longest, trying)
-                .await
-                .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
-            None => trying.await,
-        };
+        let longest = self.shared.timeout;
+        let result = timeout(longest, trying)
+            .await
+            .unwrap_or_else(|_| Err(Error::deadline(operation, longest)));
         result.map_err(|error| error.after(attempts))
     }
 
@@ -210,10 +217,10 @@ impl Core {
                     .unwrap_or_else(|_| Err(Error::deadline(operation, longest))),
                 None => attempt.await,
             };
-            let date_offset = result
-                .as_ref()
-                .ok()
-                .and_then(|response| response.date_offset);
+            let (date_offset, is_from_wire) = match &result {
+                Ok(response) => (response.date_offset, response.is_from_wire),
+                Err(_) => (None, false),
+            };
             match &result {
                 Ok(_) => permit.received(),
                 Err(_) => drop(permit),
@@ -236,7 +243,9 @@ impl Core {
                 && (is_safe || attempts.processed() <= 1)
             {
                 // An invalid signature is rejected before anything is processed.
-                attempts.was_rejected();
+                if is_from_wire {
+                    attempts.was_rejected();
+                }
                 offset = Some(ClockOffset(correction));
                 before = Some(error.with_clock(Some(correction)));
                 continue;
@@ -259,7 +268,7 @@ impl Core {
 
     /// Returns the timeout of a request that is past by the wall clock.
     fn overslept(&self, wall_start: Option<u64>) -> Option<Duration> {
-        let longest = self.shared.timeout?;
+        let longest = self.shared.timeout;
         let passed = self.shared.clock.now_ms().ok()?.saturating_sub(wall_start?);
         (Duration::from_millis(passed) > longest).then_some(longest)
     }
@@ -283,12 +292,14 @@ impl Core {
         extensions.insert(attempts.clone());
         let now = || self.shared.clock.now_ms().ok();
         let sent = now();
-        let mut response = self
-            .connections()
+        let connections = self.connections();
+        attempts.set_generation(connections.generation);
+        let mut response = connections
             .stack
             .execute_with_extensions(request, &mut extensions)
             .await
             .map_err(|error| Error::middleware(operation, error))?;
+        let is_from_wire = response.extensions().get::<FromWire>().is_some();
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let received = now();
         let server_time = &self.shared.server_time;
@@ -306,6 +317,7 @@ impl Core {
         Ok(Response {
             operation,
             attempts,
+            is_from_wire,
             date_offset: sent
                 .zip(received)
                 .and_then(|(sent, received)| ServerTime::date_offset(&headers, sent, received)),
@@ -329,10 +341,30 @@ impl Response {
             is_whole: self.is_whole,
         };
         let error = ApiError::read(self.status, &self.headers, &body, self.arrived);
-        if self.status == StatusCode::TOO_MANY_REQUESTS && error.is_from_exchange() {
+        let is_theirs = self.is_from_wire && error.is_from_exchange();
+        if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
             self.attempts.was_rejected();
         }
         Err(Error::api_error(self.operation, error).after(&self.attempts))
+    }
+
+    /// Returns an error for a response that proves nothing about the present: from a cache, or a page without its list or its cursor,
+    /// which decodes as an empty last page.
+    fn check_evidence(self) -> Result<Self, Error> {
+        if server_time::is_cached(&self.headers) {
+            return Err(self.unexpected("the response came from a cache"));
+        }
+        let Some(paging) = self.operation.paging else {
+            return Ok(self);
+        };
+        let fields: BTreeMap<String, IgnoredAny> =
+            serde_json::from_slice(&self.body).unwrap_or_default();
+        let has = |name: &str| fields.contains_key(name);
+        if paging.items_field.is_none_or(has) && has(paging.cursor_field) {
+            Ok(self)
+        } else {
+            Err(self.unexpected("a page must have its list and its cursor"))
+        }
     }
 
     /// The error for a body that is not of the kind the spec declares.

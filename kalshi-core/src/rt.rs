@@ -239,12 +239,13 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }
 
-/// Returns `true` if the client's connections are its own.
-pub fn has_own_connections(core: &Core) -> bool {
-    core.own_connections.is_some()
+/// Returns `true` if the client is one of [`on_new_connections`].
+pub fn reads_evidence(core: &Core) -> bool {
+    core.reads_evidence
 }
 
-/// The same client with connections of its own, for reads that must not get the response of another request.
+/// The same client for reads that are to prove something: with connections of its own, over which no response to another request can
+/// come, and without responses from caches and incomplete pages.
 pub fn on_new_connections(core: &Core) -> Core {
     core.on_new_connections()
 }

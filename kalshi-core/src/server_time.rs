@@ -295,14 +295,18 @@ fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
         .map(|(_, region)| region)
 }
 
+/// Returns `true` if the response says that it comes from a cache.
+pub(crate) fn is_cached(headers: &HeaderMap) -> bool {
+    headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
+        || headers
+            .get("x-cache")
+            .is_some_and(|cache| cache.as_bytes().starts_with(b"Hit"))
+}
+
 /// The `Date` of a response in Unix milliseconds, and the lead that follows from it.
 fn read_date(headers: &HeaderMap, sent: u64, received: u64) -> Option<(i64, Lead)> {
     // A cached response has the date of its creation.
-    let cached = headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0")
-        || headers
-            .get("x-cache")
-            .is_some_and(|cache| cache.as_bytes().starts_with(b"Hit"));
-    if cached {
+    if is_cached(headers) {
         return None;
     }
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ struct Counts {
     begun: AtomicU32,
     /// Attempts that may have arrived.
     arrived: AtomicU32,
+    /// Generation of the connections of the last attempt.
+    generation: AtomicU64,
     /// Attempts that may have been processed: arrived, and not known to have been rejected before that.
     processed: AtomicU32,
 }
@@ -35,6 +37,7 @@ impl Default for Counts {
             started: Instant::now(),
             begun: AtomicU32::default(),
             arrived: AtomicU32::default(),
+            generation: AtomicU64::default(),
             processed: AtomicU32::default(),
         }
     }
@@ -55,9 +58,17 @@ impl Attempts {
         self.0.begun.load(Relaxed)
     }
 
+    /// Generation of the connections of the last attempt.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation.load(Relaxed)
+    }
+
+    pub(crate) fn set_generation(&self, generation: u64) {
+        self.0.generation.store(generation, Relaxed);
+    }
+
     /// Records that an attempt was rejected before it was processed.
     pub(crate) fn was_rejected(&self) {
-        // A middleware may have made the response itself, without sending anything.
         _ = self
             .0
             .processed
@@ -79,6 +90,17 @@ impl Attempts {
 #[derive(Debug)]
 pub(crate) struct Wire;
 
+/// Marks a response that came over the wire, and was not made by a middleware.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FromWire;
+
+/// A middleware sends a request without its extensions, so that its attempts would not be counted.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a middleware did not pass the request's extensions on; nothing was sent: pass them to `Next::run` unchanged"
+)]
+struct NoExtensions;
+
 /// The HTTP client followed a redirect, and so may have carried a signature to another host.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -95,20 +117,28 @@ impl Middleware for Wire {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let attempts = extensions.get::<Attempts>().cloned().unwrap_or_default();
+        let Some(attempts) = extensions.get::<Attempts>().cloned() else {
+            return Err(Error::middleware(NoExtensions));
+        };
         let url = request.url().clone();
         attempts.0.arrived.fetch_add(1, Relaxed);
         attempts.0.processed.fetch_add(1, Relaxed);
-        let result = next.run(request, extensions).await;
-        match &result {
+        let mut result = next.run(request, extensions).await;
+        match &mut result {
             Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
-                attempts.0.arrived.fetch_sub(1, Relaxed);
-                attempts.0.processed.fetch_sub(1, Relaxed);
+                // After a redirect it is the second request that was not sent.
+                if error.url().is_none_or(|failed| *failed == url) {
+                    attempts.0.arrived.fetch_sub(1, Relaxed);
+                    attempts.0.processed.fetch_sub(1, Relaxed);
+                }
             }
             Ok(response) if *response.url() != url => {
                 return Err(Error::middleware(FollowedRedirect));
             }
-            _ => {}
+            Ok(response) => {
+                response.extensions_mut().insert(FromWire);
+            }
+            Err(_) => {}
         }
         result
     }

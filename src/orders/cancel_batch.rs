@@ -7,11 +7,11 @@ use reqwest::StatusCode;
 
 use super::{
     ChangeOutcome, OrderKey,
-    change::{CONFIRM, check_not_negative, check_order_id},
+    change::{CONFIRM, check_order_id},
     unknown_change::Wanted,
 };
 use crate::{
-    ApiError, Client, Error, operation,
+    ApiError, Client, Contracts, Error, operation,
     types::{
         BatchCancelOrdersV2Request, BatchCancelOrdersV2RequestOrders, BatchCancelOrdersV2Response,
         BatchCancelOrdersV2ResponseOrders, ExchangeIndex, error::ConversionError,
@@ -77,9 +77,14 @@ impl CancelOrders {
             Outcome::Done(response) => {
                 let status = response.status();
                 let items = response.into_inner().orders;
+                // An item about another order shows that the response belongs to another request.
+                let is_foreign = |(key, item): (&OrderKey, &BatchCancelOrdersV2ResponseOrders)| {
+                    !item.order_id.is_empty() && item.order_id != key.order_id
+                };
+                let is_suspect = keys.iter().zip(&items).any(is_foreign);
                 keys.iter()
                     .zip(items)
-                    .map(|(key, item)| judge_item(key, item, status, &evidence))
+                    .map(|(key, item)| judge_item(key, item, status, is_suspect, &evidence))
                     .collect()
             }
             Outcome::Rejected(rejection, _) if rejection.status() == StatusCode::NOT_FOUND => keys
@@ -152,20 +157,29 @@ fn judge_item(
     key: &OrderKey,
     item: BatchCancelOrdersV2ResponseOrders,
     status: StatusCode,
+    is_suspect: bool,
     evidence: &Evidence,
 ) -> Judgement {
     let unexpected =
         |message: String| Judgement::Unknown(Arc::new(evidence.unexpected(status, message)));
     let Some(error) = item.error.clone().filter(rt::is_set) else {
-        let checked = check_order_id(&key.order_id, &item.order_id)
-            .and_then(|()| check_not_negative(item.reduced_by));
+        // A failed item has a zero.
+        let reduced = match item.reduced_by {
+            reduced if reduced > Contracts::ZERO => Ok(()),
+            _ => Err("the cancel took no contracts off the order".to_owned()),
+        };
+        let checked = check_order_id(&key.order_id, &item.order_id).and(reduced);
         return match checked {
             Ok(()) => Judgement::Outcome(ChangeOutcome::Done(item)),
             Err(message) => unexpected(message),
         };
     };
     // A failed item may have no order id.
-    if !item.order_id.is_empty() && item.order_id != key.order_id {
+    let is_foreign = match item.order_id.as_str() {
+        "" => is_suspect,
+        order_id => order_id != key.order_id,
+    };
+    if is_foreign || !item.reduced_by.is_zero() {
         return unexpected("the response is about another order".to_owned());
     }
     match evidence.judge_item(status, error) {

@@ -197,6 +197,10 @@ impl Client {
             price: change.price,
             count: change.count,
             expiry: change.expiration_time,
+            client_order_id: change
+                .updated_client_order_id
+                .clone()
+                .filter(|id| !id.is_empty()),
         };
         change.exchange_index = change
             .exchange_index
@@ -330,16 +334,14 @@ impl Client {
                 .filter(|index| known()[*index].is_none())
                 .collect();
             let keys: Vec<_> = open.iter().map(|index| changes[*index].0).collect();
-            let seen = client.sight_all(&keys, is_fresh, last).await?;
-            let mut is_complete = true;
-            for (index, sighting) in open.into_iter().zip(seen) {
+            let report = |index: usize, sighting: Sighting| {
                 let is_proof = matches!(sighting, Sighting::Ended(_) | Sighting::Elsewhere(_));
                 if is_proof || is_fresh {
-                    known()[index] = Some(sighting);
-                } else {
-                    is_complete = false;
+                    known()[open[index]] = Some(sighting);
                 }
-            }
+            };
+            client.sight_all(&keys, is_fresh, last, report).await?;
+            let is_complete = known().iter().all(Option::is_some);
             Ok(if is_complete {
                 Sight::Conclusive(())
             } else {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     OrderOutcome, PlacedOrder, Rejection,
-    inquiry::LastError,
+    inquiry::{LastError, MAX_TIMEOUT},
     outcome::is_duplicate,
     search::{Likeness, Search, compare},
     unknown_order::SentOrder,
@@ -33,7 +33,7 @@ impl Client {
         ended: Moment,
     ) -> Vec<OrderOutcome> {
         let timeout = rt::lookup_timeout(&self.core);
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(MAX_TIMEOUT);
         let last_error = LastError::default();
         let mut outcomes: Vec<Option<OrderOutcome>> = conflicts.iter().map(|_| None).collect();
         let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
@@ -51,7 +51,7 @@ impl Client {
             .collect()
     }
 
-    /// Searches until every conflict has an outcome.
+    /// Searches until every conflict has an outcome: in turn among the live orders of a market, in its archive, and in all markets.
     async fn search_conflicts(
         &self,
         conflicts: &[Conflict],
@@ -60,7 +60,7 @@ impl Client {
         last_error: &LastError,
     ) {
         let mut reader = self.clone();
-        let mut round = 0;
+        let (mut round, mut is_fresh) = (Round::Live, false);
         loop {
             let mut open: Vec<_> = conflicts
                 .iter()
@@ -71,32 +71,32 @@ impl Client {
                 return;
             };
             let ticker = first.order.request.ticker.clone();
-            // One search for all orders of a market; then in the archive; then in all markets.
+            let is_everywhere = round == Round::Everywhere;
+            open.retain(|(conflict, _)| is_everywhere || conflict.order.request.ticker == ticker);
             let ids: Vec<_> = open
                 .iter()
-                .filter(|(conflict, _)| conflict.order.request.ticker == ticker || round >= 2)
-                .map(|(conflict, _)| conflict.order.client_order_id().to_owned())
+                .map(|(conflict, _)| conflict.order.client_order_id())
                 .collect();
-            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
             let search = Search {
                 client_order_ids: &ids,
-                ticker: (round < 2).then_some(ticker.as_str()),
+                ticker: (!is_everywhere).then_some(ticker.as_str()),
                 subaccount: None,
                 // The order that has the id may be of any age.
                 since_ms: None,
-                archive: round > 0,
+                archive: round != Round::Live,
             };
             match reader.search(search, last_error).await {
                 Ok(rows) => {
+                    let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
                     for (conflict, outcome) in &mut open {
                         let id = conflict.order.client_order_id();
                         let found = rows
                             .orders
                             .iter()
                             .filter(|order| order.client_order_id == id);
-                        **outcome = conflict.judge(self, found.collect(), ended);
+                        **outcome = conflict.judge(self, found.collect(), ended, is_complete);
                     }
-                    round += 1;
+                    round = round.next();
                 }
                 Err(error) => {
                     if error.is_decode() {
@@ -105,57 +105,87 @@ impl Client {
                     last_error.set(error);
                 }
             }
-            if round > 2 {
-                round = 0;
-            }
             sleep(PAUSE).await;
+            if !rt::reads_evidence(&reader.core) {
+                reader = self.on_new_connections();
+            }
+            if !is_fresh {
+                match reader.reads_are_fresh(ended).await {
+                    Ok(fresh) => is_fresh = fresh,
+                    Err(error) => last_error.set(error),
+                }
+            }
+        }
+    }
+}
+
+/// Where a search looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// Among the live orders of the market.
+    Live,
+    /// In the market's archive too.
+    Archive,
+    /// In all markets.
+    Everywhere,
+}
+
+impl Round {
+    fn next(self) -> Self {
+        match self {
+            Self::Live => Self::Archive,
+            Self::Archive => Self::Everywhere,
+            Self::Everywhere => Self::Live,
         }
     }
 }
 
 impl Conflict {
-    /// The outcome by the orders that have the id, or `None` if the search must go on.
-    fn judge(&self, client: &Client, found: Vec<&Order>, ended: Moment) -> Option<OrderOutcome> {
+    /// The outcome by the orders that have the id, or `None` if the search must go on. `is_complete` if reads were up to date, every
+    /// list was searched, and every row was readable.
+    fn judge(
+        &self,
+        client: &Client,
+        found: Vec<&Order>,
+        ended: Moment,
+        is_complete: bool,
+    ) -> Option<OrderOutcome> {
         let request = &self.order.request;
-        let likeness = |order: &&Order| compare(request, order, None);
-        let like = |wanted: Likeness| {
-            found
+        let count = |wanted: Likeness| {
+            let is_like = |order: &&&Order| compare(request, order, None) == wanted;
+            found.iter().filter(is_like).count()
+        };
+        let (as_sent, unclear) = (count(Likeness::AsSent), count(Likeness::Unclear));
+        if as_sent == 1 && unclear == 0 {
+            let order = found
                 .iter()
-                .copied()
-                .filter(move |order| likeness(order) == wanted)
-        };
-        let candidates = || {
-            let orders = found.iter().map(|order| (*order).clone()).collect();
-            Some(client.unknown_order_among(self.order.clone(), self.error.clone(), ended, orders))
-        };
-        let mut as_sent = like(Likeness::AsSent);
-        match (as_sent.next(), as_sent.next()) {
-            (Some(order), None) if like(Likeness::Unclear).next().is_none() => {
-                let placed = PlacedOrder::found(request, order.clone());
-                return Some(if self.order.has_made_id {
-                    OrderOutcome::Placed(placed)
-                } else {
-                    OrderOutcome::AlreadyExists(placed)
-                });
-            }
-            (None, _) => {}
-            _ => return candidates(),
+                .find(|order| compare(request, order, None) == Likeness::AsSent)?;
+            let placed = PlacedOrder::found(request, (*order).clone());
+            return Some(if self.order.has_made_id {
+                OrderOutcome::Placed(placed)
+            } else {
+                OrderOutcome::AlreadyExists(placed)
+            });
         }
-        match found.as_slice() {
-            [] => None,
-            [order] if likeness(order) == Likeness::Other => {
-                let rejection = self.error.api().filter(|error| is_duplicate(error));
-                match rejection {
-                    // Ours may not be listed yet.
-                    _ if self.may_be_ours => None,
-                    Some(error) if !self.order.has_made_id => {
-                        let rejection = Rejection::new(error.clone(), Some((*order).clone()));
-                        Some(OrderOutcome::Rejected(rejection))
-                    }
-                    _ => candidates(),
-                }
+        if as_sent + unclear == 0 && !is_complete {
+            // The order that has the id may not be listed yet.
+            return None;
+        }
+        let taken = self.error.api().filter(|error| is_duplicate(error));
+        match (found.as_slice(), taken) {
+            ([], _) => None,
+            // No other order than this one has the id, so it explains the rejection.
+            ([other], Some(error))
+                if unclear == 0 && !self.may_be_ours && !self.order.has_made_id =>
+            {
+                let rejection = Rejection::new(error.clone(), Some((*other).clone()));
+                Some(OrderOutcome::Rejected(rejection))
             }
-            _ => candidates(),
+            _ => {
+                let orders = found.into_iter().cloned().collect();
+                let order = self.order.clone();
+                Some(client.unknown_order_among(order, self.error.clone(), ended, orders))
+            }
         }
     }
 }

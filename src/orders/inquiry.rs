@@ -32,7 +32,7 @@ const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_sec
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A timeout that is as good as none. More cannot be added to an `Instant` safely.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// What one look at the exchange shows.
 pub(super) enum Sight<T> {
@@ -101,7 +101,7 @@ where
             let is_early = begun.elapsed() < Duration::from_secs(5);
             pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
             if !is_fresh {
-                if !reader.has_own_connections() {
+                if !rt::reads_evidence(&reader.core) {
                     reader = client.on_new_connections();
                 }
                 match reader.reads_are_fresh(since).await {
@@ -119,18 +119,14 @@ where
 }
 
 impl Client {
-    /// The same client with connections of its own.
+    /// The same client for reads that are to prove something.
     pub(super) fn on_new_connections(&self) -> Self {
         let core = rt::on_new_connections(&self.core);
         TradeApi::client(core, self.environment().clone())
     }
 
-    fn has_own_connections(&self) -> bool {
-        rt::has_own_connections(&self.core)
-    }
-
     /// Returns `true` if portfolio reads are up to date with everything written before `since`, by every reading of the clocks.
-    async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
+    pub(super) async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
         let response = self.get_user_data_timestamp().send().await?;
         let as_of = response.as_of_time.timestamp_millis();
         let as_of = u64::try_from(as_of).unwrap_or_default();
@@ -148,6 +144,9 @@ impl Client {
         Ok(as_of >= needed)
     }
 }
+
+/// Most items that a walk keeps.
+const MAX_KEPT: usize = 1_000;
 
 /// Items that a walk through a list kept.
 pub(super) struct Walk<T> {
@@ -181,7 +180,13 @@ pub(super) async fn walk<T: ItemPage>(
                     "the list contains an item that the request excluded".to_owned(),
                 ));
             }
-            Some(Ok(item)) if keep(&item) => walk.kept.push(item),
+            Some(Ok(item)) if keep(&item) => {
+                walk.kept.push(item);
+                // Several candidates prove nothing, however many there are.
+                if walk.kept.len() >= MAX_KEPT {
+                    return Ok(walk);
+                }
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_row() => walk.skipped = Some(error),
             Some(Err(error)) if is_local_wait(&error) || rt::may_retry(&error) => {

@@ -264,17 +264,25 @@ fn judge_items(
     let is_suspect = orders
         .iter()
         .zip(&items)
-        .any(|(order, item)| names(order, item) == Some(false))
-        || has_duplicates(&items);
+        .any(|(order, item)| names(order, item) == Some(false));
+    let duplicates = duplicates(&items);
     let judge = |(order, item): (SentOrder, BatchCreateOrdersV2ResponseOrders)| {
-        if is_suspect && names(&order, &item) != Some(true) {
+        let has_shared_id = item
+            .order_id
+            .as_ref()
+            .is_some_and(|id| duplicates.contains(id));
+        if has_shared_id || is_suspect && names(&order, &item) != Some(true) {
             let message = "the response is about other orders".to_owned();
             return unknown(Arc::new(evidence.unexpected(status, message)), order);
         }
         let order_id = item.order_id.clone().unwrap_or_default();
         let error = item.error.clone().filter(rt::is_set);
         let message = match (error, item.fill_count, item.remaining_count) {
-            (Some(error), ..) if order_id.is_empty() => {
+            (Some(error), fill_count, remaining_count)
+                if order_id.is_empty()
+                    && fill_count.unwrap_or_default().is_zero()
+                    && remaining_count.unwrap_or_default().is_zero() =>
+            {
                 let conflict =
                     rt::item_error(operation::BATCH_CREATE_ORDERS_V2, status, error.clone());
                 match evidence.judge_item(status, error) {
@@ -320,13 +328,15 @@ fn judge_items(
     orders.into_iter().zip(items).map(judge).collect()
 }
 
-/// Returns `true` if two items have the same order id.
-fn has_duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> bool {
+/// The order ids that several items have.
+fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     items
         .iter()
         .filter_map(|item| item.order_id.as_deref().filter(|id| !id.is_empty()))
-        .any(|id| !seen.insert(id))
+        .filter(|id| !seen.insert(*id))
+        .map(str::to_owned)
+        .collect()
 }
 
 impl SentOrder {

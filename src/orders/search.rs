@@ -2,16 +2,19 @@
 
 use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
-use kalshi_core::rt::Moment;
+use kalshi_core::rt::{self, Moment};
 
 use super::inquiry::{Finding, LastError, Sight, inquire, walk};
 use crate::{
-    Client, Error,
+    Client, Error, operation,
     types::{BookSide, CreateOrderV2Request, Order, OutcomeSide},
 };
 
 /// Subtracted from the time from which orders are searched for: the exchange's filter need not be exact.
 const MARGIN_MS: u64 = 3_600_000;
+
+/// How long before the request an order may have been created, by clocks that nearly agree, and still be as sent.
+const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// What to search for.
 #[derive(Clone, Copy)]
@@ -67,14 +70,18 @@ impl Client {
             if let Some(ticker) = search.ticker {
                 archive = archive.ticker(ticker);
             }
+            if let Some(subaccount) = search.subaccount {
+                archive = archive.subaccount(subaccount);
+            }
             let found = walk(archive.by_item(), last_error, is_ours, keep).await?;
             rows.add(found.kept, found.skipped);
         }
         Ok(rows)
     }
 
-    /// Looks up an order by the client order id that it was sent with: among the account's orders of any status, then in the
-    /// archive.
+    /// Looks up an order by its client order id: among the account's orders of any status, then in the archive.
+    ///
+    /// An amend may have given the order another client order id; look that up then.
     ///
     /// This is for a program that restarts. Save each id before its order is sent, and look the ids up before trading goes on:
     ///
@@ -122,9 +129,9 @@ impl Rows {
 /// How an order compares with a request that may have placed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Likeness {
-    /// Everything that the request set is the same.
+    /// What the request set is the same, as far as orders show it, and it was not created before the request.
     AsSent,
-    /// It may be the order, changed since, or some fields are missing.
+    /// It may be the order, changed since, or an earlier one; or some fields are missing.
     Unclear,
     /// It is in another market, on the other side, of another subaccount, or older than the request.
     Other,
@@ -150,24 +157,47 @@ pub(super) fn compare(
         (request.subaccount, order.subaccount_number),
         (Some(wanted), Some(found)) if wanted != found
     );
+    let created = order
+        .created_time
+        .map(|created| u64::try_from(created.timestamp_millis()).unwrap_or_default());
     let is_older = matches!(
-        (order.created_time, since_ms),
-        (Some(created), Some(since_ms))
-            if u64::try_from(created.timestamp_millis()).unwrap_or_default()
-                < since_ms.saturating_sub(MARGIN_MS)
+        (created, since_ms),
+        (Some(created), Some(since_ms)) if created < since_ms.saturating_sub(MARGIN_MS)
     );
     if order.ticker != request.ticker || has_other_side || has_other_subaccount || is_older {
         return Likeness::Other;
     }
+    let expiry = order.expiration_time.map(|time| time.timestamp());
     let is_same = side.as_ref() == Some(&request.side)
         && request.subaccount.unwrap_or_default() == order.subaccount_number.unwrap_or_default()
         && order.yes_price_dollars == request.price
-        && order.initial_count_fp == request.count;
+        && order.initial_count_fp == request.count
+        && expiry.unwrap_or_default() == request.expiration_time.unwrap_or_default()
+        && agree(
+            request.order_group_id.as_deref().unwrap_or_default(),
+            order.order_group_id.as_deref(),
+        )
+        && agree(
+            &request.self_trade_prevention_type,
+            order.self_trade_prevention_type.as_ref(),
+        )
+        && agree(
+            &request.cancel_order_on_pause.unwrap_or_default(),
+            order.cancel_order_on_pause.as_ref(),
+        )
+        && created.zip(since_ms).is_none_or(|(created, since_ms)| {
+            created >= since_ms.saturating_sub(CREATION_MARGIN_MS)
+        });
     if is_same {
         Likeness::AsSent
     } else {
         Likeness::Unclear
     }
+}
+
+/// Returns `true` unless the order shows another value than the request set.
+fn agree<T: PartialEq + ?Sized>(requested: &T, shown: Option<&T>) -> bool {
+    shown.is_none_or(|shown| shown == requested)
 }
 
 /// A look-up by client order id, made by [`Client::find_order`]. Awaiting it gives an [`OrderLookup`].
@@ -201,6 +231,10 @@ impl FindOrder {
     }
 
     async fn run(self) -> OrderLookup {
+        if self.client_order_id.is_empty() {
+            let error = rt::invalid(operation::GET_ORDERS, "the client order id is empty");
+            return OrderLookup::Unknown(Unresolved::after(Some(Arc::new(error))));
+        }
         let last_error = LastError::default();
         let since = Moment::now(&self.client.core);
         let (ids, last) = ([self.client_order_id.as_str()], &last_error);
@@ -260,7 +294,7 @@ impl IntoFuture for FindOrder {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum OrderLookup {
-    /// The one order with the id, in whatever state it is.
+    /// The only order with the id that the lists have, in any state.
     Found(Box<Order>),
     /// No order with the id had been placed when the look-up began: reads were up to date, and every row was read.
     NotFound,

@@ -53,7 +53,8 @@ impl Client {
         if key.market_ticker.is_none() && !is_fresh {
             return Ok(Sighting::Nowhere);
         }
-        let ticker = key.market_ticker.as_deref();
+        // Once absence counts, also where the key does not say.
+        let ticker = key.market_ticker.as_deref().filter(|_| !is_fresh);
         let is_ours = |order: &Order| ticker.is_none_or(|ticker| order.ticker == ticker);
         let keep = |order: &Order| order.order_id == key.order_id;
         let mut live = self.get_orders().limit(1000);
@@ -76,13 +77,20 @@ impl Client {
         }
     }
 
-    /// Looks for several orders. Where a page of a market's orders costs less than reading each order, it looks there first.
+    /// Looks for several orders and reports each as it is seen. Where a page of a market's orders costs less than reading each order, it
+    /// looks there first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the last error after it has looked for all orders.
     pub(super) async fn sight_all(
         &self,
         keys: &[&OrderKey],
         is_fresh: bool,
         last_error: &LastError,
-    ) -> Result<Vec<Sighting>, Error> {
+        report: impl Fn(usize, Sighting),
+    ) -> Result<(), Error> {
+        let mut result = Ok(());
         let mut listed: Vec<Order> = Vec::new();
         let mut tickers: Vec<_> = keys
             .iter()
@@ -91,19 +99,22 @@ impl Client {
         tickers.sort_unstable();
         for market in tickers.chunk_by(|a, b| a == b) {
             if let (Some(ticker), true) = (market.first(), market.len() > SINGLE_READS_PER_PAGE) {
-                let page = self.get_orders().ticker(*ticker).limit(1000).send().await?;
-                listed.extend(page.into_inner().orders);
+                match self.get_orders().ticker(*ticker).limit(1000).send().await {
+                    Ok(page) => listed.extend(page.into_inner().orders),
+                    Err(error) => result = Err(error),
+                }
             }
         }
-        let mut sightings = Vec::with_capacity(keys.len());
-        for key in keys {
-            let order = listed.iter().find(|order| order.order_id == key.order_id);
-            sightings.push(match order {
-                Some(order) => Sighting::new(key, order.clone()),
-                None => self.sight(key, is_fresh, last_error).await?,
-            });
+        for (index, key) in keys.iter().enumerate() {
+            match listed.iter().find(|order| order.order_id == key.order_id) {
+                Some(order) => report(index, Sighting::new(key, order.clone())),
+                None => match self.sight(key, is_fresh, last_error).await {
+                    Ok(sighting) => report(index, sighting),
+                    Err(error) => result = Err(error),
+                },
+            }
         }
-        Ok(sightings)
+        result
     }
 }
 

@@ -26,7 +26,7 @@ pub struct UnknownChange {
 }
 
 /// What the order is like after the change.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Wanted {
     Cancelled,
     Amended {
@@ -36,6 +36,8 @@ pub(super) enum Wanted {
         count: Contracts,
         /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
         expiry: Option<i64>,
+        /// The new client order id, or `None` if the change left it as it was.
+        client_order_id: Option<String>,
     },
     /// At most this many contracts rest.
     Remaining(Contracts),
@@ -74,17 +76,15 @@ impl UnknownChange {
         &self.error
     }
 
-    /// Finds out whether the change was done, within `timeout`: reads the order until it is as wanted or has ended, or reads are
-    /// known to be up to date with the time at which the change was given up.
+    /// Finds out whether the change was done, within `timeout`: reads the order until it has ended, or reads are known to be up to
+    /// date with the time at which the change was given up.
     pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
         let last_error = LastError::default();
         let last = &last_error;
         let look = |client: Client, is_fresh| async move {
             Ok(match client.sight(&self.key, is_fresh, last).await? {
                 Sighting::Ended(order) => Sight::Conclusive(Some(order)),
-                Sighting::Here(order) | Sighting::Elsewhere(order) if self.is_done(&order) => {
-                    Sight::Conclusive(Some(order))
-                }
+                // It may be as wanted because the read is older than another change.
                 Sighting::Here(order) | Sighting::Elsewhere(order) => Sight::Tentative(Some(order)),
                 Sighting::Nowhere => Sight::Tentative(None),
             })
@@ -97,7 +97,7 @@ impl UnknownChange {
             Finding::Open(error) => return ChangeReconciliation::Unknown(error),
         };
         let (rests, ended) = (order.status == OrderStatus::Resting, has_ended(&order));
-        match self.wanted {
+        match &self.wanted {
             _ if self.is_done(&order) => ChangeReconciliation::Done(order),
             Wanted::Fewer => ChangeReconciliation::Unclear(order),
             // It may have been changed, and have ended after that.
@@ -112,20 +112,23 @@ impl UnknownChange {
     fn is_done(&self, order: &Order) -> bool {
         let total = order.fill_count_fp.checked_add(order.remaining_count_fp);
         let rests = order.status == OrderStatus::Resting;
-        match self.wanted {
+        match &self.wanted {
             Wanted::Cancelled => order.status == OrderStatus::Canceled,
             Wanted::Amended {
                 price,
                 count,
                 expiry,
+                client_order_id,
             } => {
                 let expires = order.expiration_time.map_or(0, |time| time.timestamp());
+                let id = client_order_id.as_ref();
                 rests
-                    && order.yes_price_dollars == price
-                    && total == Some(count)
+                    && order.yes_price_dollars == *price
+                    && total == Some(*count)
                     && expiry.is_none_or(|expiry| expiry == expires)
+                    && id.is_none_or(|id| *id == order.client_order_id)
             }
-            Wanted::Remaining(count) => rests && order.remaining_count_fp <= count,
+            Wanted::Remaining(count) => rests && order.remaining_count_fp <= *count,
             Wanted::Fewer => false,
         }
     }

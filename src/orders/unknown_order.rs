@@ -86,6 +86,9 @@ impl UnknownOutcome {
     /// `GET /exchange/user_data_timestamp` proves that reads are up to date with the time at which the order was given up. That takes
     /// a few seconds, sometimes more than ten. Fills cannot help: they do not have the client order id.
     ///
+    /// `NotFound` assumes that the exchange does not begin to process a request after it was given up, and that the order was not given
+    /// another client order id by an amend since.
+    ///
     /// With a key that is locked to a subaccount, name that subaccount in the order: otherwise it cannot be told from one of the
     /// primary account, and the result is `Unknown`.
     pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
@@ -113,11 +116,14 @@ impl UnknownOutcome {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,
             Finding::Open(error) => return Reconciliation::Unknown(Unresolved::after(error)),
         };
+        let since_ms = self.order.began.earliest_ms(&self.client.core);
         match (rows.orders.as_slice(), rows.skipped) {
             ([], None) => Reconciliation::NotFound,
             // The row that does not decode may be the order.
             ([], Some(error)) => Reconciliation::Unknown(Unresolved::after(Some(Arc::new(error)))),
-            ([order], _) if compare(&self.order.request, order, None) == Likeness::AsSent => {
+            ([order], _)
+                if compare(&self.order.request, order, Some(since_ms)) == Likeness::AsSent =>
+            {
                 Reconciliation::Placed(PlacedOrder::found(&self.order.request, order.clone()))
             }
             _ => Reconciliation::Unknown(Unresolved::among(rows.orders)),
