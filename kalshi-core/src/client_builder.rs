@@ -238,7 +238,9 @@ impl<A: Api> ClientBuilder<A> {
             let signing = SigningMiddleware::new(credentials, &origin);
             middleware.push(Arc::new(signing.with_clock(clock.clone())));
         }
-        middleware.push(Arc::new(Wire));
+        middleware.push(Arc::new(Wire {
+            is_users_client: own_client,
+        }));
         let environment = self.environment.clone();
         let shared = Shared {
             base_url,

@@ -308,7 +308,8 @@ impl Error {
     }
 
     /// Returns `true` if no connection was established: name resolution, network, TLS handshake or proxy failed. Nothing was sent,
-    /// unless a middleware of yours had sent the request before.
+    /// unless a middleware of yours had sent the request before, or an HTTP client of yours was redirected: see
+    /// [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(&self.0.kind, Kind::Transport(error) if error.is_connect())

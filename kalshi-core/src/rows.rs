@@ -29,6 +29,13 @@ impl Rows {
         let (Some(field), Some(body)) = (field, error.shared_body().cloned()) else {
             return Err(error);
         };
+        let prefix = format!("$.{field}[");
+        if !error
+            .decode_path()
+            .is_some_and(|path| path.starts_with(&prefix))
+        {
+            return Err(error);
+        }
         let Some((list, rest)) = list_and_rest(field, &body) else {
             return Err(error);
         };
@@ -142,7 +149,8 @@ mod tests {
 
     fn split(body: &str) -> Result<(Page, Rows), Error> {
         let source = serde_json::from_str::<Page>(body).unwrap_err();
-        let (path, bytes) = ("$".to_owned(), Bytes::copy_from_slice(body.as_bytes()));
+        let path = json_path::of(body.as_bytes(), &source);
+        let bytes = Bytes::copy_from_slice(body.as_bytes());
         let error = Error::decode(&OPERATION, StatusCode::OK, path, bytes, &source);
         Rows::split(&OPERATION, error)
     }

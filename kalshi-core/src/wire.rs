@@ -88,7 +88,10 @@ impl Attempts {
 
 /// Counts each attempt in the [`Attempts`] of its request, and fails a request that was redirected.
 #[derive(Debug)]
-pub(crate) struct Wire;
+pub(crate) struct Wire {
+    /// The HTTP client is the user's, and may follow redirects.
+    pub(crate) is_users_client: bool,
+}
 
 /// Marks a response that came over the wire, and was not made by a middleware.
 #[derive(Clone, Copy, Debug)]
@@ -126,8 +129,8 @@ impl Middleware for Wire {
         let mut result = next.run(request, extensions).await;
         match &mut result {
             Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
-                // After a redirect it is the second request that was not sent.
-                if error.url().is_none_or(|failed| *failed == url) {
+                // With a client that follows redirects, it may be the second request that was not sent.
+                if !self.is_users_client {
                     attempts.0.arrived.fetch_sub(1, Relaxed);
                     attempts.0.processed.fetch_sub(1, Relaxed);
                 }

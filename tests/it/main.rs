@@ -16,6 +16,7 @@ mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
 mod operations;
+mod order_evidence;
 mod order_groups;
 mod orders;
 mod pages;

@@ -1,0 +1,479 @@
+//! What proves the outcome of an order or a change, and what does not.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crate::common::{
+    KEY_ID,
+    exchange::{Exchange, Received, Reply},
+    key,
+};
+use chrono::Utc;
+use kalshi_sdk::{
+    Client, ClientBuilder, Credentials, RetryPolicy,
+    limits::RateLimits,
+    orders::{
+        ChangeOutcome, ChangeReconciliation, OrderKey, OrderLookup, OrderOutcome, Reconciliation,
+    },
+    reqwest::{Request, Response},
+    reqwest_middleware::{self, Middleware, Next},
+    types::{AmendOrderV2Request, CreateOrderV2Request},
+};
+use serde_json::{Value, json};
+
+const TICKER: &str = "KXTEST-26-T73.5";
+const LONG: Duration = Duration::from_secs(20);
+
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+        .rate_limits(RateLimits::Unlimited)
+        .retry(RetryPolicy::none())
+        .timeout(Duration::from_secs(2))
+}
+
+fn order(fields: Value) -> CreateOrderV2Request {
+    let mut order = json!({
+        "ticker": TICKER, "side": "bid", "price": "0.5600", "count": "10.00", "client_order_id": "mine",
+        "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
+    });
+    merge(&mut order, fields);
+    serde_json::from_value(order).unwrap()
+}
+
+/// An order as the exchange lists it.
+fn row(fields: Value) -> Value {
+    let mut row = json!({
+        "order_id": "o1", "client_order_id": "mine", "ticker": TICKER, "user_id": "u", "status": "resting", "type": "limit",
+        "book_side": "bid", "outcome_side": "yes", "yes_price_dollars": "0.5600", "no_price_dollars": "0.4400",
+        "fill_count_fp": "0.00", "remaining_count_fp": "10.00", "initial_count_fp": "10.00",
+        "maker_fees_dollars": "0.0000", "taker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000",
+        "taker_fill_cost_dollars": "0.0000", "created_time": Utc::now(), "subaccount_number": 0, "exchange_index": 0,
+    });
+    merge(&mut row, fields);
+    row
+}
+
+fn merge(object: &mut Value, fields: Value) {
+    for (name, value) in fields.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+}
+
+fn not_found() -> Reply {
+    Reply::json(404, &json!({ "error": { "code": "not_found" } }))
+}
+
+/// An exchange whose writes get `write`, whose lists get `list`, and whose reads are up to date.
+async fn exchange(
+    write: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    list: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+) -> Exchange {
+    Exchange::start(move |request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => write(request),
+        Some("user_data_timestamp") => Reply::json(200, &json!({ "as_of_time": Utc::now() })),
+        Some("orders") => list(request),
+        _ => not_found(),
+    })
+    .await
+}
+
+fn page(rows: &[Value]) -> Reply {
+    Reply::json(200, &json!({ "orders": rows, "cursor": "" }))
+}
+
+async fn place(client: &Client, fields: Value) -> OrderOutcome {
+    client.place_order(order(fields)).await.unwrap()
+}
+
+async fn reconcile(outcome: OrderOutcome, timeout: Duration) -> Reconciliation {
+    match outcome {
+        OrderOutcome::Unknown(unknown) => unknown.reconcile(timeout).await,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn incomplete_or_cached_page_does_not_prove_absence() {
+    let lists: [fn() -> Reply; 5] = [
+        || Reply::json(200, &json!({})),
+        || Reply::json(200, &json!({ "orders": [] })),
+        || Reply::json(200, &json!({ "cursor": "" })),
+        || Reply::json(200, &json!({ "as_of_time": Utc::now() })),
+        || page(&[]).with_header("age", 20),
+    ];
+    let mut cases = tokio::task::JoinSet::new();
+    for list in lists {
+        cases.spawn(async move {
+            let exchange = exchange(|_| Reply::Drop, move |_| list()).await;
+            let client = builder(&exchange).build().unwrap();
+            let timeout = Duration::from_millis(2_500);
+            let found = reconcile(place(&client, json!({})).await, timeout).await;
+            assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
+            let found = client
+                .find_order("mine")
+                .ticker(TICKER)
+                .timeout(timeout)
+                .await;
+            assert!(matches!(found, OrderLookup::Unknown(_)), "{found:?}");
+        });
+    }
+    cases.join_all().await;
+    let exchange = exchange(|_| Reply::Drop, |_| page(&[])).await;
+    let client = builder(&exchange).build().unwrap();
+    let found = reconcile(place(&client, json!({})).await, LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
+}
+
+#[tokio::test]
+async fn order_of_before_with_the_same_fields_is_a_candidate_only() {
+    let before = Utc::now() - chrono::TimeDelta::minutes(10);
+    let exchange = exchange(
+        |_| Reply::Drop,
+        move |_| page(&[row(json!({ "created_time": before }))]),
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let found = reconcile(place(&client, json!({})).await, LONG).await;
+    assert!(
+        matches!(&found, Reconciliation::Unknown(unresolved) if unresolved.candidates().len() == 1),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn order_that_differs_in_any_field_is_not_as_sent() {
+    for (sent, listed) in [
+        (json!({ "expiration_time": 1_900_000_000 }), json!({})),
+        (
+            json!({}),
+            json!({ "expiration_time": "2030-03-17T17:46:40Z" }),
+        ),
+        (
+            json!({ "order_group_id": "g1" }),
+            json!({ "order_group_id": "g2" }),
+        ),
+        (json!({}), json!({ "order_group_id": "g2" })),
+        (json!({}), json!({ "self_trade_prevention_type": "maker" })),
+        (json!({}), json!({ "cancel_order_on_pause": true })),
+        (json!({}), json!({ "initial_count_fp": "11.00" })),
+        (json!({}), json!({ "yes_price_dollars": "0.5700" })),
+        (
+            json!({ "subaccount": 2 }),
+            json!({ "subaccount_number": null }),
+        ),
+    ] {
+        let (shown, code) = (listed.clone(), "order_already_exists");
+        let exchange = exchange(
+            move |_| Reply::json(409, &json!({ "error": { "code": code } })),
+            move |_| page(&[row(listed.clone())]),
+        )
+        .await;
+        let client = builder(&exchange).build().unwrap();
+        let outcome = place(&client, sent.clone()).await;
+        assert!(
+            matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
+            "{sent} {shown} {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_order_under_the_id_is_shown_with_the_rejection() {
+    for listed in [
+        json!({ "ticker": "KXOTHER-26" }),
+        json!({ "book_side": "ask", "outcome_side": "no" }),
+        json!({ "subaccount_number": 5 }),
+    ] {
+        let shown = row(listed.clone());
+        let exchange = exchange(
+            |_| {
+                Reply::json(
+                    409,
+                    &json!({ "code": "order_already_exists", "message": "x" }),
+                )
+            },
+            move |request| match request.query.get("ticker") {
+                Some(ticker) if shown["ticker"] != ticker.as_str() => page(&[]),
+                _ => page(std::slice::from_ref(&shown)),
+            },
+        )
+        .await;
+        let client = builder(&exchange).build().unwrap();
+        let outcome = place(&client, json!({ "subaccount": 0 })).await;
+        assert!(
+            matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.existing().is_some_and(|order| order.order_id == "o1")),
+            "{listed} {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn any_lookup_timeout_is_accepted() {
+    for timeout in [Duration::MAX, Duration::ZERO] {
+        let exchange = exchange(|_| Reply::status(409), |_| page(&[row(json!({}))])).await;
+        let client = builder(&exchange).lookup_timeout(timeout).build().unwrap();
+        let outcome = place(&client, json!({})).await;
+        match outcome {
+            OrderOutcome::AlreadyExists(_) if !timeout.is_zero() => {}
+            OrderOutcome::Unknown(unknown) if timeout.is_zero() => {
+                let text = unknown.error().to_string();
+                assert!(text.contains("within lookup_timeout, 0 ms"), "{text}");
+            }
+            other => panic!("{timeout:?} {other:?}"),
+        }
+    }
+}
+
+fn amend(fields: Value) -> AmendOrderV2Request {
+    let mut amend = json!({ "ticker": TICKER, "side": "bid", "price": "0.5600", "count": "10.00" });
+    merge(&mut amend, fields);
+    serde_json::from_value(amend).unwrap()
+}
+
+/// An exchange that drops writes, whose reads of the order show `early` until they are up to date and `late` then.
+async fn lagging(early: Value, late: Value) -> Exchange {
+    let reads = AtomicUsize::new(0);
+    Exchange::start(move |request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => Reply::Drop,
+        Some("user_data_timestamp") => {
+            let lag = if reads.load(Relaxed) < 3 { 3_600 } else { 0 };
+            let as_of = Utc::now() - chrono::TimeDelta::seconds(lag);
+            Reply::json(200, &json!({ "as_of_time": as_of }))
+        }
+        _ => {
+            let order = if reads.fetch_add(1, Relaxed) < 3 {
+                &early
+            } else {
+                &late
+            };
+            Reply::json(200, &json!({ "order": order }))
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn wanted_state_in_a_lagging_read_is_not_done() {
+    let as_wanted = row(json!({}));
+    let exchange = lagging(as_wanted, row(json!({ "yes_price_dollars": "0.6000" }))).await;
+    let client = builder(&exchange).build().unwrap();
+    let ChangeOutcome::Unknown(unknown) = client.amend_order("o1", amend(json!({}))).await.unwrap()
+    else {
+        panic!()
+    };
+    let found = unknown.reconcile(LONG).await;
+    assert!(
+        matches!(found, ChangeReconciliation::NotDone(_)),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn amend_that_renames_is_done_under_the_new_id_only() {
+    for (id, is_done) in [("new", true), ("mine", false)] {
+        let shown = row(json!({ "client_order_id": id }));
+        let exchange = lagging(shown.clone(), shown).await;
+        let client = builder(&exchange).build().unwrap();
+        let change = amend(json!({ "client_order_id": "mine", "updated_client_order_id": "new" }));
+        let ChangeOutcome::Unknown(unknown) = client.amend_order("o1", change).await.unwrap()
+        else {
+            panic!()
+        };
+        let found = unknown.reconcile(LONG).await;
+        assert_eq!(
+            matches!(found, ChangeReconciliation::Done(_)),
+            is_done,
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn batch_items_that_contradict_themselves_are_unknown() {
+    let bodies = [
+        json!({ "orders": [{ "order_id": "o1", "reduced_by": "0.00", "error": { "code": 404 } }] }),
+        json!({ "orders": [{ "order_id": "o1", "reduced_by": "0.00", "error": { "reason": "x" } }] }),
+        json!({ "orders": [{ "order_id": "o1", "reduced_by": "0.00", "error": null }] }),
+        json!({ "orders": [{ "order_id": "o1", "reduced_by": "5.00", "error": { "code": "not_found" } }] }),
+        json!({ "orders": [{ "order_id": "", "reduced_by": "10.00" }] }),
+    ];
+    for body in bodies {
+        let reply = body.clone();
+        let exchange = exchange(move |_| Reply::json(200, &reply), |_| page(&[])).await;
+        let client = builder(&exchange).build().unwrap();
+        let cancel = client.cancel_orders(&[OrderKey::new("o1")]).confirm(LONG);
+        let outcome = cancel.await.unwrap().remove(0);
+        assert!(
+            matches!(outcome, ChangeOutcome::Unknown(_)),
+            "{body} {outcome:?}"
+        );
+    }
+    // A response about another order makes an item that names none as doubtful.
+    let body = json!({ "orders": [
+        { "order_id": "other", "reduced_by": "10.00" },
+        { "order_id": "", "reduced_by": "0.00", "error": { "code": "permission_denied" } },
+    ] });
+    let exchange = exchange(move |_| Reply::json(200, &body), |_| page(&[])).await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = [OrderKey::new("o1"), OrderKey::new("o2")];
+    for outcome in client.cancel_orders(&keys).await.unwrap() {
+        assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_items_with_one_order_id_are_unknown() {
+    let exchange = exchange(
+        |request| {
+            let item = |index: usize| {
+                let id = &request.json()["orders"][index]["client_order_id"];
+                json!({ "order_id": "o1", "client_order_id": id, "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1 })
+            };
+            Reply::json(201, &json!({ "orders": [item(0), item(1)] }))
+        },
+        |_| page(&[]),
+    )
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let orders = vec![
+        order(json!({})),
+        order(json!({ "client_order_id": "other" })),
+    ];
+    for outcome in client.place_orders(orders).await.unwrap() {
+        assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
+    }
+}
+
+/// One order of a batch that cannot be read does not hide what became of the others.
+#[tokio::test]
+async fn proof_of_a_batch_is_kept_order_by_order() {
+    let exchange = Exchange::start(|request| match request.path.rsplit('/').next() {
+        _ if request.method != "GET" => {
+            let item = |id: &str| json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } });
+            Reply::json(200, &json!({ "orders": [item("bad"), item("o1")] }))
+        }
+        Some("o1") => Reply::json(200, &json!({ "order": row(json!({ "status": "executed" })) })),
+        _ => Reply::json(200, &json!({ "order": {} })),
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let keys = [OrderKey::new("bad"), OrderKey::new("o1")];
+    let outcomes = client
+        .cancel_orders(&keys)
+        .confirm(Duration::from_millis(600))
+        .await;
+    let outcomes = outcomes.unwrap();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [ChangeOutcome::Unknown(_), ChangeOutcome::AlreadyGone(_)]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+/// A middleware that sends requests without their extensions.
+struct Forgetful;
+
+#[async_trait::async_trait]
+impl Middleware for Forgetful {
+    async fn handle(
+        &self,
+        request: Request,
+        _: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        next.run(request, &mut http::Extensions::new()).await
+    }
+}
+
+#[tokio::test]
+async fn request_whose_attempts_cannot_be_counted_is_not_sent() {
+    let exchange = exchange(|_| Reply::status(500), |_| page(&[])).await;
+    let client = builder(&exchange).middleware(Forgetful).build().unwrap();
+    let error = client.place_order(order(json!({}))).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        source.contains("extensions") && error.was_not_processed(),
+        "{source}"
+    );
+    assert_eq!(exchange.count(), 0);
+}
+
+/// A middleware that loses a response and then answers itself.
+struct Governor;
+
+#[async_trait::async_trait]
+impl Middleware for Governor {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        _ = next.run(request, extensions).await;
+        let body = r#"{"error":"too many requests"}"#;
+        Ok(http::Response::builder()
+            .status(429)
+            .body(body)
+            .unwrap()
+            .into())
+    }
+}
+
+#[tokio::test]
+async fn a_429_by_a_middleware_does_not_speak_for_what_it_sent() {
+    let exchange = exchange(|_| Reply::Drop, |_| page(&[])).await;
+    let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
+    let client = builder(&exchange)
+        .retry(retry)
+        .middleware(Governor)
+        .build()
+        .unwrap();
+    let outcome = place(&client, json!({})).await;
+    assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
+    assert_eq!(exchange.count(), 1);
+}
+
+/// The first request arrives and is redirected to a port that nobody listens on.
+#[tokio::test]
+async fn write_redirected_to_nowhere_is_unknown() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Arc::new(format!("http://{}/", gone.local_addr().unwrap()));
+    drop(gone);
+    let exchange = exchange(
+        move |_| Reply::status(307).with_header("location", &*target),
+        |_| page(&[]),
+    )
+    .await;
+    let client = builder(&exchange)
+        .retry(RetryPolicy::default().with_initial_backoff(Duration::from_millis(1)))
+        .http_client(kalshi_sdk::reqwest::Client::new())
+        .build()
+        .unwrap();
+    let outcome = place(&client, json!({})).await;
+    assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
+    assert_eq!(exchange.count(), 1);
+}
+
+#[tokio::test]
+async fn http_client_of_ones_own_has_the_default_timeout_too() {
+    let exchange = exchange(|_| Reply::Hang, |_| page(&[])).await;
+    let client = builder(&exchange)
+        .http_client(kalshi_sdk::reqwest::Client::new())
+        .timeout(Duration::from_millis(200))
+        .build()
+        .unwrap();
+    let outcome = place(&client, json!({})).await;
+    assert!(
+        matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.error().is_timeout()),
+        "{outcome:?}"
+    );
+}
