@@ -318,10 +318,10 @@ impl Front {
     fn date(&self, reply: Reply) -> Reply {
         let mut state = self.state.lock().unwrap();
         let now = SystemTime::now();
-        let date = match state.random.u32(0..4000) {
+        let date = match state.random.u32(0..10_000) {
             0 => now + Duration::from_secs(7200),
             1 => now - Duration::from_secs(7200),
-            2..2000 => now,
+            2..5_000 => now,
             _ => return reply,
         };
         if date != now {

@@ -1,7 +1,7 @@
 //! An exchange whose reads lag behind its writes, each by its own time, and that says how far they are up to date.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard},
 };
 
@@ -181,12 +181,12 @@ impl Model {
         found.map(|index| orders.all[*index].clone()).collect()
     }
 
-    /// An order placed in the run in one of the markets, with none of the client order ids.
-    pub fn others(&self, markets: &[String], ids: &BTreeSet<String>) -> Option<Order> {
+    /// An order placed in the run in one of the markets, under a client order id that the client made.
+    pub fn with_made_id(&self, markets: &[String]) -> Option<Order> {
         let orders = self.lock();
         let mut found = markets.iter().flat_map(|market| orders.by_market.get(market)).flatten();
-        let is_other = |order: &Order| order.is_of_run && !ids.contains(&order.client_order_id);
-        found.find_map(|index| is_other(&orders.all[*index]).then(|| orders.all[*index].clone()))
+        let is_made = |order: &Order| order.is_of_run && !order.client_order_id.starts_with("flow");
+        found.find_map(|index| is_made(&orders.all[*index]).then(|| orders.all[*index].clone()))
     }
 
     /// Orders placed in the run.
@@ -328,6 +328,9 @@ impl Orders {
     /// When lists and single reads show a write of now.
     fn lag(&mut self, max_lag: TimeDelta) -> [DateTime<Utc>; 2] {
         let now = Utc::now();
+        // Most of the time reads are close behind.
+        let is_slow = now.timestamp_millis() % 6_000 < 1_500;
+        let max_lag = if is_slow { max_lag } else { max_lag / 8 };
         let mut lag = || now + TimeDelta::milliseconds(self.random.i64(0..=max_lag.num_milliseconds()));
         let seen = [lag(), lag()];
         self.unseen.push((now, seen[0].max(seen[1])));
