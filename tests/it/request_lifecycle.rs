@@ -222,7 +222,7 @@ async fn other_answers_are_final() {
 
 #[tokio::test]
 async fn the_exchanges_own_pause_is_kept_to() {
-    let exchange = failing(1, Reply::rate_limited.with_header("retry-after", 1)).await;
+    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 1)).await;
     let client = builder(&exchange).build().unwrap();
     let start = Instant::now();
     write(&client).await.unwrap();
@@ -232,7 +232,7 @@ async fn the_exchanges_own_pause_is_kept_to() {
         start.elapsed()
     );
     // Unless there is no time for it.
-    let exchange = failing(1, Reply::rate_limited.with_header("retry-after", 3600)).await;
+    let exchange = failing(1, || Reply::rate_limited().with_header("retry-after", 3600)).await;
     let client = builder(&exchange).build().unwrap();
     assert_eq!(write(&client).await.unwrap_err().attempts(), 1);
 }
