@@ -24,7 +24,11 @@ impl HttpOptions {
         let builder = reqwest::Client::builder();
         // The roots of the system take milliseconds to read, at every replacement of connections.
         let has_tls = !self.is_plaintext || self.proxy.is_some();
-        self.finish(if has_tls { builder } else { without_roots(builder) })
+        self.finish(if has_tls {
+            builder
+        } else {
+            without_roots(builder)
+        })
     }
 
     /// Builds a client that speaks HTTP/1.1 only, which a WebSocket handshake needs.

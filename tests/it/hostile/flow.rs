@@ -15,9 +15,7 @@ use kalshi_sdk::{
         ChangeOutcome, ChangeReconciliation, OrderKey, OrderLookup, OrderOutcome, Reconciliation,
         UnknownOutcome,
     },
-    types::{
-        AmendOrderV2Request, CreateOrderV2Request, DecreaseOrderV2Request,
-    },
+    types::{AmendOrderV2Request, CreateOrderV2Request, DecreaseOrderV2Request},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -37,6 +35,8 @@ pub struct Flow {
     client: Client,
     number: u64,
     random: Rng,
+    /// Size of the batch, or `None` for a single order.
+    batch: Option<usize>,
     /// Client order ids whose orders may exist.
     ids: BTreeSet<String>,
     /// Orders that exist.
@@ -69,26 +69,31 @@ impl Change {
 
 impl Flow {
     pub fn new(run: Arc<Run>, client: Client, number: u64, seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
+        let batch = (random.u32(0..100) < 25).then(|| random.usize(2..7));
         Self {
             run,
             client,
             number,
-            random: Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number)),
+            random,
+            batch,
             ids: BTreeSet::new(),
             orders: Vec::new(),
             lookup_timeout: Duration::from_secs(3),
         }
     }
 
-    /// Returns the number of orders that were sent.
-    pub async fn run(mut self) -> u64 {
-        let is_batch = self.random.u32(0..100) < 25;
-        let sent = if is_batch {
-            self.place_batch().await
-        } else {
-            self.place_one().await
-        };
-        if is_batch && self.random.bool() {
+    /// Number of orders that the flow sends.
+    pub fn orders(&self) -> u64 {
+        u64::try_from(self.batch.unwrap_or(1)).unwrap()
+    }
+
+    pub async fn run(mut self) {
+        match self.batch {
+            Some(size) => self.place_batch(size).await,
+            None => self.place_one().await,
+        }
+        if self.batch.is_some() && self.random.bool() {
             self.cancel_batch().await;
         } else {
             let id = self.random.choice(&self.orders).cloned();
@@ -103,14 +108,14 @@ impl Flow {
         if self.random.u32(0..100) < 15 {
             self.restart().await;
         }
-        sent
     }
 
     fn violation(&self, text: impl Into<String>) {
         let text = format!("flow {}: {}", self.number, text.into());
         if self.run.front.is_misled(self.number) {
             let kind = text.split(": ").nth(1).unwrap_or_default();
-            self.run.count(format!("wrong after an unrecognisable response: {kind}"));
+            self.run
+                .count(format!("wrong after an unrecognisable response: {kind}"));
         } else {
             self.run.violations.lock().unwrap().push(text);
         }
@@ -197,7 +202,7 @@ impl Flow {
         is_taken.then_some(old)
     }
 
-    async fn place_one(&mut self) -> u64 {
+    async fn place_one(&mut self) {
         let request = self.request(0);
         let taken = self.add_old(&request);
         let bound = TIMEOUT + self.lookup_timeout;
@@ -206,19 +211,21 @@ impl Flow {
         match outcome {
             Ok(outcome) => {
                 let random = self.random.fork();
-                let id = self.settle(random, "place", outcome, &request, taken.as_deref()).await;
+                let id = self
+                    .settle(random, "place", outcome, &request, taken.as_deref())
+                    .await;
                 self.known(id);
             }
             Err(error) => self.not_processed("place", &error, &[request]),
         }
-        1
     }
 
-    async fn place_batch(&mut self) -> u64 {
-        let requests: Vec<_> = (0..self.random.usize(2..7))
-            .map(|index| self.request(index))
+    async fn place_batch(&mut self, size: usize) {
+        let requests: Vec<_> = (0..size).map(|index| self.request(index)).collect();
+        let taken: Vec<_> = requests
+            .iter()
+            .map(|request| self.add_old(request))
             .collect();
-        let taken: Vec<_> = requests.iter().map(|request| self.add_old(request)).collect();
         let bound = TIMEOUT + self.lookup_timeout;
         let call = self.client.place_orders(requests.clone());
         match self.timed("batch place", bound, call).await {
@@ -226,7 +233,13 @@ impl Flow {
                 let mut random = self.random.fork();
                 let items = requests.iter().zip(&taken).zip(outcomes);
                 let settled = items.map(|((request, taken), outcome)| {
-                    self.settle(random.fork(), "batch place", outcome, request, taken.as_deref())
+                    self.settle(
+                        random.fork(),
+                        "batch place",
+                        outcome,
+                        request,
+                        taken.as_deref(),
+                    )
                 });
                 for id in futures_util::future::join_all(settled).await {
                     self.known(id);
@@ -234,13 +247,19 @@ impl Flow {
             }
             Err(error) => self.not_processed("batch place", &error, &requests),
         }
-        u64::try_from(requests.len()).unwrap()
     }
 
     fn not_processed(&self, name: &str, error: &Error, requests: &[CreateOrderV2Request]) {
         self.run.count(format!("{name}: not processed"));
-        self.check(error.was_not_processed(), "an error may have been processed", error);
-        for id in requests.iter().filter_map(|request| request.client_order_id.as_deref()) {
+        self.check(
+            error.was_not_processed(),
+            "an error may have been processed",
+            error,
+        );
+        for id in requests
+            .iter()
+            .filter_map(|request| request.client_order_id.as_deref())
+        {
             let order = self.run.front.model.placed(id);
             self.check(order.is_none(), "not processed, and exists", order);
         }
@@ -287,14 +306,19 @@ impl Flow {
         let duplicates = self.run.front.model.duplicates(&id);
         // Each resend may be retried after a failure to connect or the exchange's own 429 only.
         let expected = resends + usize::from(taken.is_some());
-        self.check(duplicates <= expected, "sent again although it was placed", (&id, duplicates));
+        self.check(
+            duplicates <= expected,
+            "sent again although it was placed",
+            (&id, duplicates),
+        );
         Some(id)
     }
 
     /// Keeps the client order id of an order that may exist.
     fn known(&mut self, id: Option<String>) {
         let Some(id) = id else { return };
-        self.orders.extend(self.run.front.model.placed(&id).map(|order| order.id));
+        self.orders
+            .extend(self.run.front.model.placed(&id).map(|order| order.id));
         self.ids.insert(id);
     }
 
@@ -320,7 +344,11 @@ impl Flow {
                         && order.side == request.side.as_str()
                         && order.subaccount == request.subaccount.unwrap_or_default()
                 });
-                self.check(is_same, "already exists, and absent or another order", existing);
+                self.check(
+                    is_same,
+                    "already exists, and absent or another order",
+                    existing,
+                );
             }
             OrderOutcome::Rejected(rejection) => {
                 self.check(ours.is_none(), "rejected, and exists", &rejection);
@@ -328,7 +356,11 @@ impl Flow {
                 let unknown = self.run.front.model.with_made_id(&markets);
                 // A batch may have others.
                 let is_absent = id.is_some() || is_batch || unknown.is_none();
-                self.check(is_absent, "rejected, and exists under a made id", (&rejection, unknown));
+                self.check(
+                    is_absent,
+                    "rejected, and exists under a made id",
+                    (&rejection, unknown),
+                );
             }
             OrderOutcome::Unknown(unknown) => return Some(*unknown),
             other => self.check(false, "unexpected outcome", other),
@@ -337,7 +369,9 @@ impl Flow {
     }
 
     async fn reconcile(&self, unknown: &UnknownOutcome, taken: Option<&str>) {
-        let found = self.timed("reconcile", RECONCILE, unknown.reconcile(RECONCILE)).await;
+        let found = self
+            .timed("reconcile", RECONCILE, unknown.reconcile(RECONCILE))
+            .await;
         let ours = self.run.front.model.placed(unknown.client_order_id());
         let result = match &found {
             Reconciliation::Placed(placed) => {
@@ -347,11 +381,16 @@ impl Flow {
                     // The order that takes the id is as this one, and seconds old at least.
                     (None, Some(taken)) => {
                         taken == placed.order_id
-                            && order.is_some_and(|order| order.side == unknown.request().side.as_str())
+                            && order
+                                .is_some_and(|order| order.side == unknown.request().side.as_str())
                     }
                     (None, None) => false,
                 };
-                self.check(is_right, "reconciled as placed, and absent or another order", &found);
+                self.check(
+                    is_right,
+                    "reconciled as placed, and absent or another order",
+                    &found,
+                );
                 "Placed"
             }
             Reconciliation::NotFound => {
@@ -365,7 +404,8 @@ impl Flow {
                     (0, Some(_)) => "time, after an error",
                     _ => "candidates",
                 };
-                self.run.count(format!("cause of an unknown order: {cause}"));
+                self.run
+                    .count(format!("cause of an unknown order: {cause}"));
                 "Unknown"
             }
             other => panic!("{other:?}"),
@@ -386,9 +426,9 @@ impl Flow {
             2 => OrderKey::new(id).with_market(&order.ticker),
             3 => full.with_subaccount(order.subaccount + 1),
             4 => full.with_exchange_index((order.shard + 1) % 3),
-            5 if order.shard == shard_of(&order.ticker) => {
-                OrderKey::new(id).with_market(&order.ticker).with_subaccount(order.subaccount)
-            }
+            5 if order.shard == shard_of(&order.ticker) => OrderKey::new(id)
+                .with_market(&order.ticker)
+                .with_subaccount(order.subaccount),
             _ => full,
         }
     }
@@ -398,7 +438,12 @@ impl Flow {
     }
 
     async fn change_order(&mut self, id: &str) {
-        let rests = self.run.front.model.order(id).is_some_and(|order| order.rests());
+        let rests = self
+            .run
+            .front
+            .model
+            .order(id)
+            .is_some_and(|order| order.rests());
         if rests && self.random.u32(0..4) == 0 {
             self.run.front.model.execute(id);
         }
@@ -413,7 +458,8 @@ impl Flow {
                 0..5 => {
                     let call = client.cancel_order(key.clone()).confirm(confirm);
                     let outcome = self.timed("cancel", bound, call.into_future()).await;
-                    self.settle_change("cancel", &Change::Cancel, &key, before, outcome).await;
+                    self.settle_change("cancel", &Change::Cancel, &key, before, outcome)
+                        .await;
                 }
                 5..8 => {
                     let price = self.random.choice(["0.5500", "0.5700"]).unwrap();
@@ -425,7 +471,8 @@ impl Flow {
                     let call = client.amend_order(key.clone(), amend).confirm(confirm);
                     let outcome = self.timed("amend", bound, call.into_future()).await;
                     let wanted = Change::Amend(price, count);
-                    self.settle_change("amend", &wanted, &key, before, outcome).await;
+                    self.settle_change("amend", &wanted, &key, before, outcome)
+                        .await;
                 }
                 _ => {
                     let by: Contracts = "0.50".parse().unwrap();
@@ -436,9 +483,12 @@ impl Flow {
                     };
                     let decrease: DecreaseOrderV2Request =
                         serde_json::from_value(json!({ field: by })).unwrap();
-                    let call = client.decrease_order(key.clone(), decrease).confirm(confirm);
+                    let call = client
+                        .decrease_order(key.clone(), decrease)
+                        .confirm(confirm);
                     let outcome = self.timed("decrease", bound, call.into_future()).await;
-                    self.settle_change("decrease", &wanted, &key, before, outcome).await;
+                    self.settle_change("decrease", &wanted, &key, before, outcome)
+                        .await;
                 }
             }
         }
@@ -464,10 +514,18 @@ impl Flow {
                 futures_util::future::join_all(settled).await;
             }
             Err(error) => {
-                self.check(error.was_not_processed(), "an error may have been processed", &error);
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
                 for before in before.into_iter().flatten() {
                     let after = self.run.front.model.order(&before.id).unwrap();
-                    self.check(after.writes() == before.writes(), "not processed, and done", &after);
+                    self.check(
+                        after.writes() == before.writes(),
+                        "not processed, and done",
+                        &after,
+                    );
                 }
             }
         }
@@ -491,39 +549,72 @@ impl Flow {
         let subject = |text: &str| format!("{name} {text}");
         let result = match outcome {
             Err(error) => {
-                self.check(error.was_not_processed(), "an error may have been processed", &error);
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
                 self.check(writes == 0, &subject("not processed, and done"), &after);
                 "not processed"
             }
             Ok(ChangeOutcome::Done(response)) => {
                 let is_done = writes == 1 && wanted.is_done(&before, &after);
-                self.check(is_done, &subject("done, and was not"), (wanted, &response, &after));
+                self.check(
+                    is_done,
+                    &subject("done, and was not"),
+                    (wanted, &response, &after),
+                );
                 "Done"
             }
             Ok(ChangeOutcome::AlreadyGone(order)) => {
                 let is_gone = !before.rests()
                     && order.status.as_str() == before.state().status
                     && order.fill_count_fp == before.state().filled;
-                self.check(is_gone, &subject("of a gone order that was not"), (&order, &after));
+                self.check(
+                    is_gone,
+                    &subject("of a gone order that was not"),
+                    (&order, &after),
+                );
                 "AlreadyGone"
             }
             Ok(ChangeOutcome::NotApplied(order)) => {
                 self.check(writes == 0, &subject("not applied, and done"), &after);
-                let is_elsewhere = key.subaccount.is_some_and(|subaccount| subaccount != after.subaccount)
-                    || key.exchange_index.or(key.market_ticker.is_none().then_some(0)).is_some_and(|shard| shard != after.shard);
+                let is_elsewhere = key
+                    .subaccount
+                    .is_some_and(|subaccount| subaccount != after.subaccount)
+                    || key
+                        .exchange_index
+                        .or(key.market_ticker.is_none().then_some(0))
+                        .is_some_and(|shard| shard != after.shard);
                 match (after.rests(), is_elsewhere) {
                     (true, _) => {}
                     // One read suffices to show where an order is, and it may be out of date.
-                    (false, true) => self.run.count("not applied elsewhere, where the order had ended unseen"),
-                    (false, false) => self.violation(subject(&format!("not applied, and the order has ended: {after:?}"))),
+                    (false, true) => self
+                        .run
+                        .count("not applied elsewhere, where the order had ended unseen"),
+                    (false, false) => self.violation(subject(&format!(
+                        "not applied, and the order has ended: {after:?}"
+                    ))),
                 }
-                self.check(order.order_id == after.id, &subject("not applied to another order"), &order);
+                self.check(
+                    order.order_id == after.id,
+                    &subject("not applied to another order"),
+                    &order,
+                );
                 "NotApplied"
             }
             Ok(ChangeOutcome::Rejected(rejection)) => {
                 let is_absent = rejection.status() == 404;
-                self.check(!is_absent, &subject("of an absent order that exists"), (&rejection, &after));
-                self.check(writes == 0, &subject("rejected, and done"), (&rejection, &after));
+                self.check(
+                    !is_absent,
+                    &subject("of an absent order that exists"),
+                    (&rejection, &after),
+                );
+                self.check(
+                    writes == 0,
+                    &subject("rejected, and done"),
+                    (&rejection, &after),
+                );
                 "Rejected"
             }
             Ok(ChangeOutcome::Unknown(unknown)) => {
@@ -532,16 +623,28 @@ impl Flow {
                 let found = self.timed("reconcile change", RECONCILE, call).await;
                 // It may have been processed late, after the client gave it up.
                 let after = self.run.front.model.order(&key.order_id).unwrap();
-                let (is_done, writes) = (wanted.is_done(&before, &after), after.writes() - before.writes());
+                let (is_done, writes) = (
+                    wanted.is_done(&before, &after),
+                    after.writes() - before.writes(),
+                );
                 let result = match &found {
                     ChangeReconciliation::Done(_) => {
-                        let is_as_wanted = is_done || matches!(wanted, Change::DecreaseTo(count) if after.state().remaining <= *count);
-                        self.check(is_as_wanted, &subject("reconciled as done, and was not"), (wanted, &after));
+                        let is_as_wanted = is_done
+                            || matches!(wanted, Change::DecreaseTo(count) if after.state().remaining <= *count);
+                        self.check(
+                            is_as_wanted,
+                            &subject("reconciled as done, and was not"),
+                            (wanted, &after),
+                        );
                         "Done"
                     }
                     ChangeReconciliation::NotDone(_) => {
                         let is_done = is_done && (writes > 0 || before.rests());
-                        self.check(!is_done, &subject("reconciled as not done, and was"), (wanted, &after, &found));
+                        self.check(
+                            !is_done,
+                            &subject("reconciled as not done, and was"),
+                            (wanted, &after, &found),
+                        );
                         "NotDone"
                     }
                     ChangeReconciliation::NotFound => {
@@ -563,7 +666,11 @@ impl Flow {
     async fn settle_absent<T: Debug>(&self, name: &str, outcome: Result<ChangeOutcome<T>, Error>) {
         let result = match outcome {
             Err(error) => {
-                self.check(error.was_not_processed(), "an error may have been processed", &error);
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
                 "not processed"
             }
             Ok(ChangeOutcome::Rejected(_)) => "Rejected",
@@ -603,7 +710,9 @@ impl Flow {
         self.random.shuffle(&mut ids);
         for id in ids.iter().take(2) {
             let orders = self.run.front.model.with_client_id(id);
-            let market = orders.first().map_or(market.clone(), |order| order.ticker.clone());
+            let market = orders
+                .first()
+                .map_or(market.clone(), |order| order.ticker.clone());
             let mut lookup = client.find_order(id).timeout(RECONCILE);
             // Without the market, all orders are read.
             if self.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
@@ -618,7 +727,11 @@ impl Flow {
                     "Found"
                 }
                 OrderLookup::NotFound => {
-                    self.check(in_market().next().is_none(), "looked up as absent, and exists", (id, &orders));
+                    self.check(
+                        in_market().next().is_none(),
+                        "looked up as absent, and exists",
+                        (id, &orders),
+                    );
                     "NotFound"
                 }
                 OrderLookup::Unknown(_) => "Unknown",

@@ -129,7 +129,10 @@ impl Front {
     fn read(&self, request: &Received) -> Reply {
         let (chance, fault) = {
             let mut state = self.state.lock().unwrap();
-            (state.random.u32(0..1000), state.random.choice(FAULTS).unwrap())
+            (
+                state.random.u32(0..1000),
+                state.random.choice(FAULTS).unwrap(),
+            )
         };
         match chance {
             0..50 => self.fail(request, fault, self.model.handle(request)),
@@ -200,7 +203,9 @@ impl Front {
             }
             Fault::UncertainCode => {
                 let code = uncertain_code(random);
-                let status = random.choice([200, 201, 400, 404, 409, 422, 500, 504]).unwrap();
+                let status = random
+                    .choice([200, 201, 400, 404, 409, 422, 500, 504])
+                    .unwrap();
                 Reply::json(status, &json!({ "error": { "code": code } }))
             }
             Fault::UncertainItems => {
@@ -232,7 +237,10 @@ impl Front {
             Fault::Nonsense => Reply::json(status, &json!({ "order": "of a kind" })),
             Fault::Endless => {
                 let status = random.choice([200, 400, 404, 502]).unwrap();
-                Reply::Endless(status, br#"{"error":{"code":"not_found","message":""#.to_vec())
+                Reply::Endless(
+                    status,
+                    br#"{"error":{"code":"not_found","message":""#.to_vec(),
+                )
             }
             Fault::Oversized => {
                 let status = random.choice([400, 404, 409, 500]).unwrap();
@@ -279,7 +287,10 @@ impl Front {
             None => match recent {
                 _ if state.random.u32(0..4) == 0 => {
                     let (status, code) = state.random.choice(REJECTIONS).unwrap();
-                    (Reply::json(status, &json!({ "error": { "code": code } })), true)
+                    (
+                        Reply::json(status, &json!({ "error": { "code": code } })),
+                        true,
+                    )
                 }
                 Some((of, reply)) if of != flow || flow.is_none() => (reply, true),
                 _ => return own,
@@ -292,8 +303,16 @@ impl Front {
         }
         let name = format!(
             "{} shifted {}",
-            if is_new { "extra response," } else { "response" },
-            if is_silent { "error or empty list" } else { kind },
+            if is_new {
+                "extra response,"
+            } else {
+                "response"
+            },
+            if is_silent {
+                "error or empty list"
+            } else {
+                kind
+            },
         );
         *state.counts.entry(name).or_default() += 1;
         given
@@ -303,7 +322,14 @@ impl Front {
     fn flow(&self, request: &Received) -> Option<u64> {
         let query = ["ticker", "market_ticker"].map(|name| request.query.get(name));
         let named = query.into_iter().flatten().find_map(|text| flow_of(text));
-        let of_path = || flow_of(request.path.split('/').find(|part| part.starts_with("order-"))?);
+        let of_path = || {
+            flow_of(
+                request
+                    .path
+                    .split('/')
+                    .find(|part| part.starts_with("order-"))?,
+            )
+        };
         let of_body = || {
             let body: Value = serde_json::from_slice(&request.body).ok()?;
             let first = body["orders"].get(0).unwrap_or(&body);

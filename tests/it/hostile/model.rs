@@ -177,21 +177,32 @@ impl Model {
     /// All orders with that client order id.
     pub fn with_client_id(&self, client_order_id: &str) -> Vec<Order> {
         let orders = self.lock();
-        let found = orders.by_client_id.get(client_order_id).into_iter().flatten();
+        let found = orders
+            .by_client_id
+            .get(client_order_id)
+            .into_iter()
+            .flatten();
         found.map(|index| orders.all[*index].clone()).collect()
     }
 
     /// An order placed in the run in one of the markets, under a client order id that the client made.
     pub fn with_made_id(&self, markets: &[String]) -> Option<Order> {
         let orders = self.lock();
-        let mut found = markets.iter().flat_map(|market| orders.by_market.get(market)).flatten();
+        let mut found = markets
+            .iter()
+            .flat_map(|market| orders.by_market.get(market))
+            .flatten();
         let is_made = |order: &Order| order.is_of_run && !order.client_order_id.starts_with("flow");
         found.find_map(|index| is_made(&orders.all[*index]).then(|| orders.all[*index].clone()))
     }
 
     /// Orders placed in the run.
     pub fn count(&self) -> usize {
-        self.lock().all.iter().filter(|order| order.is_of_run).count()
+        self.lock()
+            .all
+            .iter()
+            .filter(|order| order.is_of_run)
+            .count()
     }
 
     /// Fills what rests of an order.
@@ -270,7 +281,9 @@ impl Model {
                     );
                     match orders.seek(id, sought) {
                         Some(index) => orders.cancel(index, self.max_lag),
-                        None => json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } }),
+                        None => {
+                            json!({ "order_id": id, "reduced_by": "0.00", "error": { "code": "not_found" } })
+                        }
                     }
                 };
                 let items = body["orders"].as_array().unwrap().iter();
@@ -282,8 +295,8 @@ impl Model {
             ("GET", ["portfolio", "orders", id]) => {
                 let order = orders.by_id.get(*id).map(|index| &orders.all[*index]);
                 let order = order.filter(|order| !order.is_archived);
-                let seen = order
-                    .and_then(|order| Some(order.row(order.seen(View::Single, Utc::now())?)));
+                let seen =
+                    order.and_then(|order| Some(order.row(order.seen(View::Single, Utc::now())?)));
                 match seen {
                     Some(row) => Reply::json(200, &json!({ "order": row })),
                     None => not_found(),
@@ -310,7 +323,10 @@ fn less(count: Contracts, taken: Contracts) -> Contracts {
 }
 
 pub fn not_found() -> Reply {
-    Reply::json(404, &json!({ "error": { "code": "not_found", "message": "not found" } }))
+    Reply::json(
+        404,
+        &json!({ "error": { "code": "not_found", "message": "not found" } }),
+    )
 }
 
 impl Orders {
@@ -319,8 +335,14 @@ impl Orders {
         order.id = format!("order-{}-{index}", flow_of(&order.ticker).unwrap());
         let id = order.id.clone();
         self.by_id.insert(id.clone(), index);
-        self.by_market.entry(order.ticker.clone()).or_default().push(index);
-        self.by_client_id.entry(order.client_order_id.clone()).or_default().push(index);
+        self.by_market
+            .entry(order.ticker.clone())
+            .or_default()
+            .push(index);
+        self.by_client_id
+            .entry(order.client_order_id.clone())
+            .or_default()
+            .push(index);
         self.all.push(order);
         id
     }
@@ -331,7 +353,8 @@ impl Orders {
         // Most of the time reads are close behind.
         let is_slow = now.timestamp_millis() % 6_000 < 1_500;
         let max_lag = if is_slow { max_lag } else { max_lag / 8 };
-        let mut lag = || now + TimeDelta::milliseconds(self.random.i64(0..=max_lag.num_milliseconds()));
+        let mut lag =
+            || now + TimeDelta::milliseconds(self.random.i64(0..=max_lag.num_milliseconds()));
         let seen = [lag(), lag()];
         self.unseen.push((now, seen[0].max(seen[1])));
         seen
@@ -348,7 +371,9 @@ impl Orders {
         let known = self.by_client_id.get(&client_order_id);
         if known.is_some_and(|known| known.iter().any(|index| !self.all[*index].is_old)) {
             *self.duplicates.entry(client_order_id).or_default() += 1;
-            return Err(json!({ "code": "order_already_exists", "message": "order already exists" }));
+            return Err(
+                json!({ "code": "order_already_exists", "message": "order already exists" }),
+            );
         }
         let count: Contracts = text("count").parse().unwrap();
         let filled = match self.random.u32(0..10) {
@@ -361,7 +386,11 @@ impl Orders {
             price: text("price"),
             filled,
             remaining,
-            status: if remaining == Contracts::ZERO { "executed" } else { "resting" },
+            status: if remaining == Contracts::ZERO {
+                "executed"
+            } else {
+                "resting"
+            },
         };
         let ticker = text("ticker");
         let shard = order["exchange_index"].as_i64().filter(|shard| *shard >= 0);
@@ -377,7 +406,10 @@ impl Orders {
             is_old: false,
             is_of_run: true,
             is_archived: false,
-            versions: vec![Version { state, seen: self.lag(max_lag) }],
+            versions: vec![Version {
+                state,
+                seen: self.lag(max_lag),
+            }],
         };
         let id = self.add(order);
         Ok(json!({
@@ -416,7 +448,11 @@ impl Orders {
         rest: &[&str],
         max_lag: TimeDelta,
     ) -> Reply {
-        let body = if method == "POST" { request.json() } else { Value::Null };
+        let body = if method == "POST" {
+            request.json()
+        } else {
+            Value::Null
+        };
         let number = |name: &str| request.query.get(name).map(|text| text.parse().unwrap());
         let ticker = [&body["ticker"], &body["market_ticker"]]
             .into_iter()
@@ -426,7 +462,11 @@ impl Orders {
         let Some(index) = self.seek(id, (ticker, shard, number("subaccount"))) else {
             return not_found();
         };
-        let count = |name: &str| body[name].as_str().map(|text| text.parse::<Contracts>().unwrap());
+        let count = |name: &str| {
+            body[name]
+                .as_str()
+                .map(|text| text.parse::<Contracts>().unwrap())
+        };
         let mut state = self.all[index].state().clone();
         match rest {
             [] => return Reply::json(200, &self.cancel(index, max_lag)),
@@ -483,7 +523,10 @@ impl Orders {
             && query("cursor").is_some_and(|cursor| !cursor.ends_with('e'))
             && before % 4 == 0;
         if is_empty {
-            return Reply::json(200, &json!({ "orders": [], "cursor": format!("{before}e") }));
+            return Reply::json(
+                200,
+                &json!({ "orders": [], "cursor": format!("{before}e") }),
+            );
         }
         let page: Vec<_> = rows.by_ref().take(size).collect();
         let cursor = match (rows.next(), page.last()) {
