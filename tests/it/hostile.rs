@@ -1,8 +1,12 @@
 //! The outcomes of orders and changes on a server that fails, lags and mixes up responses, checked against the orders that it has.
 
+mod case;
+mod changes;
 mod flow;
 mod front;
+mod lookups;
 mod model;
+mod outcomes;
 
 use std::{
     collections::BTreeMap,

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard},
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -131,6 +132,8 @@ struct Orders {
     /// Times of writes that some read does not show yet, and when all do.
     unseen: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     random: Rng,
+    /// Nothing is random: no order is filled, each read has the longest lag, and pages are whole.
+    is_calm: bool,
 }
 
 pub struct Model {
@@ -148,6 +151,13 @@ impl Model {
             orders: Mutex::new(orders),
             max_lag,
         }
+    }
+
+    /// An exchange without chance, whose reads lag by `lag`.
+    pub fn calm(lag: Duration) -> Self {
+        let model = Self::new(0, TimeDelta::from_std(lag).unwrap());
+        model.lock().is_calm = true;
+        model
     }
 
     fn lock(&self) -> MutexGuard<'_, Orders> {
@@ -203,6 +213,14 @@ impl Model {
             .iter()
             .filter(|order| order.is_of_run)
             .count()
+    }
+
+    /// Waits until all reads show an order as it is.
+    pub async fn shown(&self, id: &str) {
+        let order = self.order(id).unwrap();
+        let [list, single] = order.versions.last().unwrap().seen;
+        let lag = list.max(single) - Utc::now();
+        tokio::time::sleep(lag.to_std().unwrap_or_default()).await;
     }
 
     /// Fills what rests of an order.
@@ -306,7 +324,11 @@ impl Model {
                 let now = Utc::now();
                 orders.unseen.retain(|(_, seen)| *seen > now);
                 let written = orders.unseen.iter().map(|(written, _)| *written).min();
-                let error = TimeDelta::milliseconds(orders.random.i64(-500..=500));
+                let error = match orders.is_calm {
+                    true => 0,
+                    false => orders.random.i64(-500..=500),
+                };
+                let error = TimeDelta::milliseconds(error);
                 let as_of = written.unwrap_or(now) - TimeDelta::milliseconds(1) + error;
                 Reply::json(200, &json!({ "as_of_time": as_of }))
             }
@@ -352,10 +374,14 @@ impl Orders {
         let now = Utc::now();
         // Most of the time reads are close behind.
         let is_slow = now.timestamp_millis() % 6_000 < 1_500;
+        let longest = max_lag;
         let max_lag = if is_slow { max_lag } else { max_lag / 8 };
         let mut lag =
             || now + TimeDelta::milliseconds(self.random.i64(0..=max_lag.num_milliseconds()));
-        let seen = [lag(), lag()];
+        let seen = match self.is_calm {
+            true => [now + longest; 2],
+            false => [lag(), lag()],
+        };
         self.unseen.push((now, seen[0].max(seen[1])));
         seen
     }
@@ -377,6 +403,7 @@ impl Orders {
         }
         let count: Contracts = text("count").parse().unwrap();
         let filled = match self.random.u32(0..10) {
+            _ if self.is_calm => Contracts::ZERO,
             0 => count,
             1 => "3".parse().unwrap(),
             _ => Contracts::ZERO,
@@ -499,8 +526,8 @@ impl Orders {
             None => (0..self.all.len()).collect(),
         };
         let size = match query("ticker") {
-            Some(_) => limit.min(self.random.usize(3..12)),
-            None => limit,
+            Some(_) if !self.is_calm => limit.min(self.random.usize(3..12)),
+            _ => limit,
         };
         let before = query("cursor").filter(|cursor| !cursor.is_empty());
         let before: usize = before.map_or(usize::MAX, |cursor| {
@@ -520,6 +547,7 @@ impl Orders {
                 Some((*index, order.row(order.seen(View::List, now)?)))
             });
         let is_empty = before != usize::MAX
+            && !self.is_calm
             && query("cursor").is_some_and(|cursor| !cursor.ends_with('e'))
             && before % 4 == 0;
         if is_empty {
