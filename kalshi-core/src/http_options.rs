@@ -21,7 +21,14 @@ pub(crate) struct HttpOptions {
 
 impl HttpOptions {
     pub(crate) fn build(&self) -> Result<reqwest::Client, ConfigError> {
-        self.finish(reqwest::Client::builder())
+        let builder = reqwest::Client::builder();
+        // The roots of the system take milliseconds to read, at every replacement of connections.
+        let has_tls = !self.is_plaintext || self.proxy.is_some();
+        self.finish(if has_tls {
+            builder
+        } else {
+            without_roots(builder)
+        })
     }
 
     /// Builds a client that speaks HTTP/1.1 only, which a WebSocket handshake needs.
@@ -67,4 +74,15 @@ fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, C
 #[cfg(not(all(feature = "ring", not(feature = "aws-lc-rs"))))]
 fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
     Ok(builder)
+}
+
+/// Trusts no certificate authority: for a client that opens no TLS connection.
+#[cfg(feature = "aws-lc-rs")]
+fn without_roots(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.tls_certs_only([])
+}
+
+#[cfg(not(feature = "aws-lc-rs"))]
+fn without_roots(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
 }

@@ -15,6 +15,7 @@ mod environment;
 mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
+mod hostile;
 mod operations;
 mod order_evidence;
 mod order_groups;

@@ -27,6 +27,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// How many came before it.
     pub number: usize,
+    /// Number of connections accepted before the one it came over.
+    pub connection: usize,
 }
 
 impl Received {
@@ -114,6 +116,21 @@ impl Exchange {
         refuse: impl Fn() -> bool + Send + Sync + 'static,
         reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::run(true, refuse, reply).await
+    }
+
+    /// The same as [`start`](Self::start), without a record of the requests.
+    pub async fn start_unrecorded(
+        reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::run(false, || false, reply).await
+    }
+
+    async fn run(
+        records: bool,
+        refuse: impl Fn() -> bool + Send + Sync + 'static,
+        reply: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -123,14 +140,15 @@ impl Exchange {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
-            loop {
+            for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 let (reply, refuse, requests) = (reply.clone(), refuse.clone(), requests.clone());
                 count.send_modify(|open| *open += 1);
                 let count = count.clone();
                 connections.spawn(async move {
-                    _ = serve(stream, &*refuse, &*reply, &requests).await;
+                    let all = records.then_some(&*requests);
+                    _ = serve(stream, connection, &*refuse, &*reply, all).await;
                     count.send_modify(|open| *open -= 1);
                 });
                 while connections.try_join_next().is_some() {}
@@ -165,9 +183,10 @@ impl Exchange {
 /// Serves one connection until it is closed.
 async fn serve(
     mut stream: TcpStream,
+    connection: usize,
     refuse: &(dyn Fn() -> bool + Send + Sync),
     reply: &(dyn Fn(&Received) -> Reply + Send + Sync),
-    all: &Mutex<Vec<Received>>,
+    all: Option<&Mutex<Vec<Received>>>,
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
@@ -178,7 +197,8 @@ async fn serve(
         let Some(mut request) = read(&mut stream, &mut buffer).await? else {
             return Ok(());
         };
-        {
+        request.connection = connection;
+        if let Some(all) = all {
             let mut all = all.lock().unwrap();
             request.number = all.len();
             all.push(request.clone());
@@ -277,6 +297,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option
                     headers,
                     body,
                     number: 0,
+                    connection: 0,
                 }));
             }
         }

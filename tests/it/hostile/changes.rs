@@ -1,0 +1,224 @@
+//! Changes whose order the exchange does not find, and the proof of where it is.
+
+use std::time::Duration;
+
+use kalshi_sdk::{
+    orders::{ChangeOutcome, OrderKey},
+    types::{ExchangeIndex, OrderStatus},
+};
+use serde_json::json;
+
+use super::{
+    case::{Case, LONG, amend, order, order_with},
+    front::NGINX,
+    model::{shard_of, ticker},
+};
+use crate::common::exchange::Reply;
+
+#[tokio::test]
+async fn not_found_of_nginx_is_unknown() {
+    let case = Case::new(|request, _| {
+        (request.method == "DELETE").then(|| Reply::Answer(404, Vec::new(), NGINX.into()))
+    })
+    .await;
+    let placed = case.placed(order("a")).await;
+    case.model.execute(&placed.order_id);
+    let outcome = case.client.cancel_order(&placed).await.unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+    let outcome = case
+        .client
+        .cancel_orders(&[OrderKey::from(&placed)])
+        .await
+        .unwrap();
+    assert!(
+        matches!(outcome[0], ChangeOutcome::Unknown(_)),
+        "{outcome:?}"
+    );
+    // The exchange did not say that it does not find the order, so there is nothing to confirm.
+    assert_eq!(case.count("GET", ""), 0);
+}
+
+#[tokio::test]
+async fn order_in_another_subaccount_is_not_applied_and_says_where() {
+    let case = Case::new(|_, _| None).await;
+    let placed = case
+        .placed(order_with(
+            json!({ "client_order_id": "a", "subaccount": 3 }),
+        ))
+        .await;
+    let key = OrderKey::from(&placed).with_subaccount(2);
+    let outcome = case.client.cancel_order(key.clone()).await.unwrap();
+    assert!(
+        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        "{outcome:?}"
+    );
+    let outcome = case.client.cancel_orders(&[key]).await.unwrap();
+    assert!(
+        matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        "{outcome:?}"
+    );
+    // Without a subaccount the order is sought in the primary one.
+    let key = OrderKey::new(&placed.order_id).with_market(ticker(0, 'A'));
+    let outcome = case.client.cancel_order(key).confirm(LONG).await.unwrap();
+    assert!(
+        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        "{outcome:?}"
+    );
+    assert!(case.model.order(&placed.order_id).unwrap().rests());
+}
+
+#[tokio::test]
+async fn order_on_another_shard_is_not_applied_and_says_where() {
+    let case = Case::new(|_, _| None).await;
+    let market = ticker(1, 'A');
+    assert_eq!(shard_of(&market), 1);
+    let placed = case
+        .placed(order_with(
+            json!({ "client_order_id": "a", "ticker": market }),
+        ))
+        .await;
+    for key in [
+        OrderKey::new(&placed.order_id),
+        OrderKey::from(&placed).with_exchange_index(2),
+    ] {
+        let outcome = case.client.cancel_order(key).await.unwrap();
+        assert!(
+            matches!(&outcome, ChangeOutcome::NotApplied(order) if order.exchange_index == Some(ExchangeIndex(1))),
+            "{outcome:?}"
+        );
+    }
+    let outcome = case.client.cancel_order(&placed).await.unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn executed_order_is_already_gone_with_its_fills() {
+    let case = Case::new(|_, _| None).await;
+    let placed = case.placed(order("a")).await;
+    case.model.execute(&placed.order_id);
+    let gone = |outcome: &dyn Fn() -> Option<kalshi_sdk::types::Order>| {
+        let order = outcome().unwrap();
+        assert_eq!(order.status, OrderStatus::Executed);
+        assert_eq!(order.fill_count_fp, 10.into());
+    };
+    let cancelled = case.client.cancel_order(&placed).await.unwrap();
+    gone(&|| match &cancelled {
+        ChangeOutcome::AlreadyGone(order) => Some((**order).clone()),
+        _ => None,
+    });
+    let amended = case
+        .client
+        .amend_order(&placed, amend(json!({})))
+        .await
+        .unwrap();
+    gone(&|| match &amended {
+        ChangeOutcome::AlreadyGone(order) => Some((**order).clone()),
+        _ => None,
+    });
+}
+
+#[tokio::test]
+async fn confirm_of_zero_is_unknown_without_a_read() {
+    let case = Case::new(|_, _| None).await;
+    let placed = case.placed(order("a")).await;
+    case.model.execute(&placed.order_id);
+    let outcome = case
+        .client
+        .cancel_order(&placed)
+        .confirm(Duration::ZERO)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+    let keys = [OrderKey::from(&placed)];
+    let outcome = case
+        .client
+        .cancel_orders(&keys)
+        .confirm(Duration::ZERO)
+        .await
+        .unwrap();
+    assert!(
+        matches!(outcome[0], ChangeOutcome::Unknown(_)),
+        "{outcome:?}"
+    );
+    assert_eq!(case.count("GET", ""), 0);
+}
+
+/// Reads show an executed order as resting for a while.
+#[tokio::test]
+async fn resting_order_of_a_lagging_read_proves_nothing() {
+    let case = Case::with_lag(Duration::from_millis(1_500), |_, _| None).await;
+    let placed = case.placed(order("a")).await;
+    case.model.shown(&placed.order_id).await;
+    case.model.execute(&placed.order_id);
+    let short = Duration::from_millis(500);
+    let outcome = case
+        .client
+        .cancel_order(&placed)
+        .confirm(short)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
+    assert!(case.count("GET", &placed.order_id) > 0);
+    let outcome = case
+        .client
+        .cancel_order(&placed)
+        .confirm(LONG)
+        .await
+        .unwrap();
+    assert!(
+        matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn batch_cancel_of_gone_orders_reads_one_page() {
+    let case = Case::new(|_, _| None).await;
+    let mut keys = Vec::new();
+    for index in 0..8 {
+        let placed = case.placed(order(&format!("a{index}"))).await;
+        case.model.execute(&placed.order_id);
+        keys.push(OrderKey::from(&placed));
+    }
+    let outcomes = case.client.cancel_orders(&keys).await.unwrap();
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, ChangeOutcome::AlreadyGone(_))),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        (
+            case.count("GET", "/portfolio/orders"),
+            case.count("GET", "")
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn amend_that_returns_the_new_client_order_id_is_done() {
+    for (returned, is_done) in [("new", true), ("a", true), ("another", false), ("", true)] {
+        let case = Case::new(move |request, model| {
+            request.path.ends_with("/amend").then(|| {
+                model.handle(request);
+                let id = &model.placed("a").unwrap().id;
+                Reply::json(200, &json!({ "order_id": id, "client_order_id": returned, "remaining_count": "12.00", "ts_ms": 1 }))
+            })
+        })
+        .await;
+        let placed = case.placed(order("a")).await;
+        let change = amend(json!({ "client_order_id": "a", "updated_client_order_id": "new" }));
+        let outcome = case.client.amend_order(&placed, change).await.unwrap();
+        assert_eq!(
+            matches!(outcome, ChangeOutcome::Done(_)),
+            is_done,
+            "{returned} {outcome:?}"
+        );
+        assert_eq!(
+            matches!(outcome, ChangeOutcome::Unknown(_)),
+            !is_done,
+            "{returned} {outcome:?}"
+        );
+    }
+}

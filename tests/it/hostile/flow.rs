@@ -1,0 +1,753 @@
+//! A client that places a few orders, changes them and finds out what is unknown, and checks each result.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use fastrand::Rng;
+use kalshi_sdk::{
+    Client, Contracts, Error,
+    orders::{
+        ChangeOutcome, ChangeReconciliation, OrderKey, OrderLookup, OrderOutcome, Reconciliation,
+        UnknownOutcome,
+    },
+    types::{AmendOrderV2Request, CreateOrderV2Request, DecreaseOrderV2Request},
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    Run, TIMEOUT,
+    model::{OldOrder, Order, shard_of, ticker},
+};
+
+const RECONCILE: Duration = Duration::from_secs(6);
+
+/// Time beyond its bound that a call may take.
+const SLACK: Duration = Duration::from_secs(1);
+
+pub struct Flow {
+    run: Arc<Run>,
+    client: Client,
+    number: u64,
+    random: Rng,
+    /// Size of the batch, or `None` for a single order.
+    batch: Option<usize>,
+    /// Client order ids whose orders may exist.
+    ids: BTreeSet<String>,
+    /// Orders that exist.
+    orders: Vec<String>,
+    lookup_timeout: Duration,
+}
+
+/// What a change wants of an order.
+#[derive(Clone, Debug)]
+enum Change {
+    Cancel,
+    Amend(&'static str, Contracts),
+    DecreaseBy(Contracts),
+    DecreaseTo(Contracts),
+}
+
+impl Change {
+    fn is_done(&self, before: &Order, after: &Order) -> bool {
+        let (before, after) = (before.state(), after.state());
+        match self {
+            Self::Cancel => after.status == "canceled",
+            Self::Amend(price, count) => {
+                after.price == *price && after.filled.checked_add(after.remaining) == Some(*count)
+            }
+            Self::DecreaseBy(by) => before.remaining.checked_sub(*by) == Some(after.remaining),
+            Self::DecreaseTo(count) => after.remaining == *count,
+        }
+    }
+}
+
+impl Flow {
+    pub fn new(run: Arc<Run>, client: Client, number: u64, seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
+        let batch = (random.u32(0..100) < 25).then(|| random.usize(2..7));
+        Self {
+            run,
+            client,
+            number,
+            random,
+            batch,
+            ids: BTreeSet::new(),
+            orders: Vec::new(),
+            lookup_timeout: Duration::from_secs(3),
+        }
+    }
+
+    /// Number of orders that the flow sends.
+    pub fn orders(&self) -> u64 {
+        u64::try_from(self.batch.unwrap_or(1)).unwrap()
+    }
+
+    pub async fn run(mut self) {
+        match self.batch {
+            Some(size) => self.place_batch(size).await,
+            None => self.place_one().await,
+        }
+        if self.batch.is_some() && self.random.bool() {
+            self.cancel_batch().await;
+        } else {
+            let id = self.random.choice(&self.orders).cloned();
+            if let Some(id) = id.filter(|_| self.random.u32(0..100) < 70) {
+                self.change_order(&id).await;
+            }
+        }
+        if self.random.u32(0..100) < 5 {
+            let id = format!("order-{}-none", self.number);
+            self.change_order(&id).await;
+        }
+        if self.random.u32(0..100) < 15 {
+            self.restart().await;
+        }
+    }
+
+    fn violation(&self, text: impl Into<String>) {
+        let text = format!("flow {}: {}", self.number, text.into());
+        if self.run.front.is_misled(self.number) {
+            let kind = text.split(": ").nth(1).unwrap_or_default();
+            self.run
+                .count(format!("wrong after an unrecognisable response: {kind}"));
+        } else {
+            self.run.violations.lock().unwrap().push(text);
+        }
+    }
+
+    fn check(&self, holds: bool, subject: &str, detail: impl Debug) {
+        if !holds {
+            self.violation(format!("{subject}: {detail:?}"));
+        }
+    }
+
+    /// Awaits a call and checks that it ends within its bound.
+    async fn timed<T>(&self, name: &str, bound: Duration, call: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let result = call.await;
+        let taken = begun.elapsed();
+        let stall = Duration::from_millis(self.run.stall_ms.load(Relaxed));
+        if taken > bound + SLACK + stall {
+            let text = format!("{name} took {taken:?}, its bound is {bound:?}");
+            self.run.violations.lock().unwrap().push(text);
+        }
+        result
+    }
+
+    fn request(&mut self, index: usize) -> CreateOrderV2Request {
+        let letter = self.random.choice(['A', 'A', 'B']).unwrap();
+        let mut order = json!({
+            "ticker": ticker(self.number, letter), "side": self.random.choice(["bid", "ask"]), "price": "0.5600",
+            "count": "10.00", "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
+        });
+        if self.random.u32(0..10) > 0 {
+            order["client_order_id"] = json!(format!("flow-{}-{index}", self.number));
+        }
+        if self.random.u32(0..4) == 0 {
+            order["subaccount"] = json!(self.random.i64(0..4));
+        }
+        if self.random.u32(0..4) == 0 {
+            order["exchange_index"] = json!(self.random.i64(-1..3));
+        }
+        serde_json::from_value(order).unwrap()
+    }
+
+    /// Adds orders of before the run, some with the client order id of an order to be sent. Returns the one that takes the id.
+    fn add_old(&mut self, order: &CreateOrderV2Request) -> Option<String> {
+        let model = &self.run.front.model;
+        for index in 0..self.random.usize(0..6) {
+            model.add_old(&OldOrder {
+                client_order_id: &format!("old-{}-{index}", self.number),
+                ticker: &order.ticker,
+                side: "bid",
+                subaccount: 0,
+                age: TimeDelta::minutes(10 + i64::try_from(index).unwrap()),
+                is_archived: false,
+                is_taken: false,
+                status: "executed",
+            });
+        }
+        let id = order.client_order_id.as_deref()?;
+        let (side, subaccount) = (order.side.as_str(), order.subaccount.unwrap_or_default());
+        let other_side = if side == "bid" { "ask" } else { "bid" };
+        let other_market = ticker(self.number, 'C');
+        let (ticker, side, subaccount) = match self.random.u32(0..20) {
+            0 | 1 => (order.ticker.as_str(), other_side, subaccount),
+            2 => (other_market.as_str(), side, subaccount),
+            // Without a subaccount a request may be of any that the key is locked to.
+            3 if order.subaccount.is_some() => (order.ticker.as_str(), side, subaccount + 1),
+            4 => (order.ticker.as_str(), side, subaccount),
+            _ => return None,
+        };
+        let is_same = subaccount == order.subaccount.unwrap_or_default()
+            && side == order.side.as_str()
+            && ticker == order.ticker;
+        let is_taken = is_same || self.random.bool();
+        let old = model.add_old(&OldOrder {
+            client_order_id: id,
+            ticker,
+            side,
+            subaccount,
+            age: TimeDelta::minutes(self.random.i64(1..5_000)),
+            is_archived: !is_same && self.random.bool(),
+            is_taken,
+            status: if is_same { "resting" } else { "executed" },
+        });
+        is_taken.then_some(old)
+    }
+
+    async fn place_one(&mut self) {
+        let request = self.request(0);
+        let taken = self.add_old(&request);
+        let bound = TIMEOUT + self.lookup_timeout;
+        let call = self.client.place_order(request.clone());
+        let outcome = self.timed("place", bound, call).await;
+        match outcome {
+            Ok(outcome) => {
+                let random = self.random.fork();
+                let id = self
+                    .settle(random, "place", outcome, &request, taken.as_deref())
+                    .await;
+                self.known(id);
+            }
+            Err(error) => self.not_processed("place", &error, &[request]),
+        }
+    }
+
+    async fn place_batch(&mut self, size: usize) {
+        let requests: Vec<_> = (0..size).map(|index| self.request(index)).collect();
+        let taken: Vec<_> = requests
+            .iter()
+            .map(|request| self.add_old(request))
+            .collect();
+        let bound = TIMEOUT + self.lookup_timeout;
+        let call = self.client.place_orders(requests.clone());
+        match self.timed("batch place", bound, call).await {
+            Ok(outcomes) => {
+                let mut random = self.random.fork();
+                let items = requests.iter().zip(&taken).zip(outcomes);
+                let settled = items.map(|((request, taken), outcome)| {
+                    self.settle(
+                        random.fork(),
+                        "batch place",
+                        outcome,
+                        request,
+                        taken.as_deref(),
+                    )
+                });
+                for id in futures_util::future::join_all(settled).await {
+                    self.known(id);
+                }
+            }
+            Err(error) => self.not_processed("batch place", &error, &requests),
+        }
+    }
+
+    fn not_processed(&self, name: &str, error: &Error, requests: &[CreateOrderV2Request]) {
+        self.run.count(format!("{name}: not processed"));
+        self.check(
+            error.was_not_processed(),
+            "an error may have been processed",
+            error,
+        );
+        for id in requests
+            .iter()
+            .filter_map(|request| request.client_order_id.as_deref())
+        {
+            let order = self.run.front.model.placed(id);
+            self.check(order.is_none(), "not processed, and exists", order);
+        }
+    }
+
+    /// Checks an outcome, and finds out one that is unknown.
+    async fn settle(
+        &self,
+        mut random: Rng,
+        name: &str,
+        outcome: OrderOutcome,
+        request: &CreateOrderV2Request,
+        taken: Option<&str>,
+    ) -> Option<String> {
+        let mut resends = 0;
+        let mut outcome = outcome;
+        let id = match (&outcome, &request.client_order_id) {
+            (_, Some(id)) => Some(id.clone()),
+            (OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed), None) => {
+                Some(placed.client_order_id.clone())
+            }
+            (OrderOutcome::Unknown(unknown), None) => Some(unknown.client_order_id().to_owned()),
+            _ => None,
+        };
+        let is_batch = name.starts_with("batch");
+        let mut name = name.to_owned();
+        loop {
+            self.run.count(format!("{name}: {}", describe(&outcome)));
+            let unknown = match self.check_outcome(outcome, request, id.as_deref(), is_batch) {
+                Some(unknown) => unknown,
+                None => break,
+            };
+            if resends < 2 && random.u32(0..100) < 30 {
+                resends += 1;
+                let bound = TIMEOUT + self.lookup_timeout;
+                outcome = self.timed("resend", bound, unknown.resend()).await;
+                name = "resend".to_owned();
+                continue;
+            }
+            self.reconcile(&unknown, taken).await;
+            break;
+        }
+        let id = id?;
+        let duplicates = self.run.front.model.duplicates(&id);
+        // Each resend may be retried after a failure to connect or the exchange's own 429 only.
+        let expected = resends + usize::from(taken.is_some());
+        self.check(
+            duplicates <= expected,
+            "sent again although it was placed",
+            (&id, duplicates),
+        );
+        Some(id)
+    }
+
+    /// Keeps the client order id of an order that may exist.
+    fn known(&mut self, id: Option<String>) {
+        let Some(id) = id else { return };
+        self.orders
+            .extend(self.run.front.model.placed(&id).map(|order| order.id));
+        self.ids.insert(id);
+    }
+
+    fn check_outcome(
+        &self,
+        outcome: OrderOutcome,
+        request: &CreateOrderV2Request,
+        id: Option<&str>,
+        is_batch: bool,
+    ) -> Option<UnknownOutcome> {
+        let ours = id.and_then(|id| self.run.front.model.placed(id));
+        match outcome {
+            OrderOutcome::Placed(placed) => {
+                let is_ours = ours.is_some_and(|order| order.id == placed.order_id);
+                self.check(is_ours, "placed, and absent or another order", placed);
+            }
+            OrderOutcome::AlreadyExists(existing) => {
+                let order = self.run.front.model.order(&existing.order_id);
+                let is_same = order.is_some_and(|order| {
+                    Some(order.client_order_id.as_str()) == id
+                        && !order.is_old
+                        && order.ticker == request.ticker
+                        && order.side == request.side.as_str()
+                        && order.subaccount == request.subaccount.unwrap_or_default()
+                });
+                self.check(
+                    is_same,
+                    "already exists, and absent or another order",
+                    existing,
+                );
+            }
+            OrderOutcome::Rejected(rejection) => {
+                self.check(ours.is_none(), "rejected, and exists", &rejection);
+                let markets = ['A', 'B'].map(|letter| ticker(self.number, letter));
+                let unknown = self.run.front.model.with_made_id(&markets);
+                // A batch may have others.
+                let is_absent = id.is_some() || is_batch || unknown.is_none();
+                self.check(
+                    is_absent,
+                    "rejected, and exists under a made id",
+                    (&rejection, unknown),
+                );
+            }
+            OrderOutcome::Unknown(unknown) => return Some(*unknown),
+            other => self.check(false, "unexpected outcome", other),
+        }
+        None
+    }
+
+    async fn reconcile(&self, unknown: &UnknownOutcome, taken: Option<&str>) {
+        let found = self
+            .timed("reconcile", RECONCILE, unknown.reconcile(RECONCILE))
+            .await;
+        let ours = self.run.front.model.placed(unknown.client_order_id());
+        let result = match &found {
+            Reconciliation::Placed(placed) => {
+                let order = self.run.front.model.order(&placed.order_id);
+                let is_right = match (&ours, taken) {
+                    (Some(ours), _) => ours.id == placed.order_id,
+                    // The order that takes the id is as this one, and seconds old at least.
+                    (None, Some(taken)) => {
+                        taken == placed.order_id
+                            && order
+                                .is_some_and(|order| order.side == unknown.request().side.as_str())
+                    }
+                    (None, None) => false,
+                };
+                self.check(
+                    is_right,
+                    "reconciled as placed, and absent or another order",
+                    &found,
+                );
+                "Placed"
+            }
+            Reconciliation::NotFound => {
+                self.check(ours.is_none(), "reconciled as absent, and exists", ours);
+                "NotFound"
+            }
+            Reconciliation::Unknown(unresolved) => {
+                let cause = match (unresolved.candidates().len(), unresolved.error()) {
+                    (0, None) => "time",
+                    (0, Some(error)) if error.is_row() => "row",
+                    (0, Some(_)) => "time, after an error",
+                    _ => "candidates",
+                };
+                self.run
+                    .count(format!("cause of an unknown order: {cause}"));
+                "Unknown"
+            }
+            other => panic!("{other:?}"),
+        };
+        self.run.count(format!("reconcile order: {result}"));
+    }
+
+    fn key(&mut self, id: &str) -> OrderKey {
+        let Some(order) = self.run.front.model.order(id) else {
+            return OrderKey::new(id);
+        };
+        let full = OrderKey::new(id)
+            .with_market(&order.ticker)
+            .with_subaccount(order.subaccount)
+            .with_exchange_index(order.shard);
+        match self.random.u32(0..10) {
+            0..2 => OrderKey::new(id),
+            2 => OrderKey::new(id).with_market(&order.ticker),
+            3 => full.with_subaccount(order.subaccount + 1),
+            4 => full.with_exchange_index((order.shard + 1) % 3),
+            5 if order.shard == shard_of(&order.ticker) => OrderKey::new(id)
+                .with_market(&order.ticker)
+                .with_subaccount(order.subaccount),
+            _ => full,
+        }
+    }
+
+    fn confirm(&mut self) -> Duration {
+        Duration::from_millis(self.random.choice([0, 2_000, 2_000, 4_000]).unwrap())
+    }
+
+    async fn change_order(&mut self, id: &str) {
+        let rests = self
+            .run
+            .front
+            .model
+            .order(id)
+            .is_some_and(|order| order.rests());
+        if rests && self.random.u32(0..4) == 0 {
+            self.run.front.model.execute(id);
+        }
+        for _ in 0..self.random.u32(1..3) {
+            let (key, confirm) = (self.key(id), self.confirm());
+            let market = self.run.front.model.order(id).map(|order| order.ticker);
+            let market = market.unwrap_or_else(|| ticker(self.number, 'A'));
+            let bound = TIMEOUT + confirm;
+            let before = self.run.front.model.order(id);
+            let client = self.client.clone();
+            match self.random.u32(0..10) {
+                0..5 => {
+                    let call = client.cancel_order(key.clone()).confirm(confirm);
+                    let outcome = self.timed("cancel", bound, call.into_future()).await;
+                    self.settle_change("cancel", &Change::Cancel, &key, before, outcome)
+                        .await;
+                }
+                5..8 => {
+                    let price = self.random.choice(["0.5500", "0.5700"]).unwrap();
+                    let count = Contracts::from(self.random.i32(8..13));
+                    let amend: AmendOrderV2Request = serde_json::from_value(
+                        json!({ "ticker": market, "side": "bid", "price": price, "count": count }),
+                    )
+                    .unwrap();
+                    let call = client.amend_order(key.clone(), amend).confirm(confirm);
+                    let outcome = self.timed("amend", bound, call.into_future()).await;
+                    let wanted = Change::Amend(price, count);
+                    self.settle_change("amend", &wanted, &key, before, outcome)
+                        .await;
+                }
+                _ => {
+                    let by: Contracts = "0.50".parse().unwrap();
+                    let (field, wanted) = if self.random.bool() {
+                        ("reduce_by", Change::DecreaseBy(by))
+                    } else {
+                        ("reduce_to", Change::DecreaseTo(by))
+                    };
+                    let decrease: DecreaseOrderV2Request =
+                        serde_json::from_value(json!({ field: by })).unwrap();
+                    let call = client
+                        .decrease_order(key.clone(), decrease)
+                        .confirm(confirm);
+                    let outcome = self.timed("decrease", bound, call.into_future()).await;
+                    self.settle_change("decrease", &wanted, &key, before, outcome)
+                        .await;
+                }
+            }
+        }
+    }
+
+    async fn cancel_batch(&mut self) {
+        let mut ids = self.orders.clone();
+        if self.random.u32(0..4) == 0 {
+            ids.push(format!("order-{}-none", self.number));
+        }
+        let keys: Vec<_> = ids.iter().map(|id| self.key(id)).collect();
+        let confirm = self.confirm();
+        let model = &self.run.front.model;
+        let before: Vec<_> = ids.iter().map(|id| model.order(id)).collect();
+        let call = self.client.cancel_orders(&keys).confirm(confirm);
+        let bound = TIMEOUT + confirm;
+        match self.timed("batch cancel", bound, call.into_future()).await {
+            Ok(outcomes) => {
+                let items = keys.iter().zip(before).zip(outcomes);
+                let settled = items.map(|((key, before), outcome)| {
+                    self.settle_change("batch cancel", &Change::Cancel, key, before, Ok(outcome))
+                });
+                futures_util::future::join_all(settled).await;
+            }
+            Err(error) => {
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
+                for before in before.into_iter().flatten() {
+                    let after = self.run.front.model.order(&before.id).unwrap();
+                    self.check(
+                        after.writes() == before.writes(),
+                        "not processed, and done",
+                        &after,
+                    );
+                }
+            }
+        }
+    }
+
+    async fn settle_change<T: Debug>(
+        &self,
+        name: &str,
+        wanted: &Change,
+        key: &OrderKey,
+        before: Option<Order>,
+        outcome: Result<ChangeOutcome<T>, Error>,
+    ) {
+        let after = self.run.front.model.order(&key.order_id);
+        let (before, after) = match (before, after) {
+            (Some(before), Some(after)) => (before, after),
+            _ => return self.settle_absent(name, outcome).await,
+        };
+        let writes = after.writes() - before.writes();
+        self.check(writes <= 1, "done twice", (name, &after));
+        let subject = |text: &str| format!("{name} {text}");
+        let result = match outcome {
+            Err(error) => {
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
+                self.check(writes == 0, &subject("not processed, and done"), &after);
+                "not processed"
+            }
+            Ok(ChangeOutcome::Done(response)) => {
+                let is_done = writes == 1 && wanted.is_done(&before, &after);
+                self.check(
+                    is_done,
+                    &subject("done, and was not"),
+                    (wanted, &response, &after),
+                );
+                "Done"
+            }
+            Ok(ChangeOutcome::AlreadyGone(order)) => {
+                let is_gone = !before.rests()
+                    && order.status.as_str() == before.state().status
+                    && order.fill_count_fp == before.state().filled;
+                self.check(
+                    is_gone,
+                    &subject("of a gone order that was not"),
+                    (&order, &after),
+                );
+                "AlreadyGone"
+            }
+            Ok(ChangeOutcome::NotApplied(order)) => {
+                self.check(writes == 0, &subject("not applied, and done"), &after);
+                let is_elsewhere = key
+                    .subaccount
+                    .is_some_and(|subaccount| subaccount != after.subaccount)
+                    || key
+                        .exchange_index
+                        .or(key.market_ticker.is_none().then_some(0))
+                        .is_some_and(|shard| shard != after.shard);
+                match (after.rests(), is_elsewhere) {
+                    (true, _) => {}
+                    // One read suffices to show where an order is, and it may be out of date.
+                    (false, true) => self
+                        .run
+                        .count("not applied elsewhere, where the order had ended unseen"),
+                    (false, false) => self.violation(subject(&format!(
+                        "not applied, and the order has ended: {after:?}"
+                    ))),
+                }
+                self.check(
+                    order.order_id == after.id,
+                    &subject("not applied to another order"),
+                    &order,
+                );
+                "NotApplied"
+            }
+            Ok(ChangeOutcome::Rejected(rejection)) => {
+                let is_absent = rejection.status() == 404;
+                self.check(
+                    !is_absent,
+                    &subject("of an absent order that exists"),
+                    (&rejection, &after),
+                );
+                self.check(
+                    writes == 0,
+                    &subject("rejected, and done"),
+                    (&rejection, &after),
+                );
+                "Rejected"
+            }
+            Ok(ChangeOutcome::Unknown(unknown)) => {
+                self.run.count(format!("{name}: Unknown"));
+                let call = unknown.reconcile(RECONCILE);
+                let found = self.timed("reconcile change", RECONCILE, call).await;
+                // It may have been processed late, after the client gave it up.
+                let after = self.run.front.model.order(&key.order_id).unwrap();
+                let (is_done, writes) = (
+                    wanted.is_done(&before, &after),
+                    after.writes() - before.writes(),
+                );
+                let result = match &found {
+                    ChangeReconciliation::Done(_) => {
+                        let is_as_wanted = is_done
+                            || matches!(wanted, Change::DecreaseTo(count) if after.state().remaining <= *count);
+                        self.check(
+                            is_as_wanted,
+                            &subject("reconciled as done, and was not"),
+                            (wanted, &after),
+                        );
+                        "Done"
+                    }
+                    ChangeReconciliation::NotDone(_) => {
+                        let is_done = is_done && (writes > 0 || before.rests());
+                        self.check(
+                            !is_done,
+                            &subject("reconciled as not done, and was"),
+                            (wanted, &after, &found),
+                        );
+                        "NotDone"
+                    }
+                    ChangeReconciliation::NotFound => {
+                        self.check(false, &subject("reconciled as absent, and exists"), &after);
+                        "NotFound"
+                    }
+                    ChangeReconciliation::Unclear(_) => "Unclear",
+                    ChangeReconciliation::Unknown(_) => "Unknown",
+                    other => panic!("{other:?}"),
+                };
+                return self.run.count(format!("reconcile change: {result}"));
+            }
+            other => panic!("{other:?}"),
+        };
+        self.run.count(format!("{name}: {result}"));
+    }
+
+    /// Checks the outcome of a change of an order that never was.
+    async fn settle_absent<T: Debug>(&self, name: &str, outcome: Result<ChangeOutcome<T>, Error>) {
+        let result = match outcome {
+            Err(error) => {
+                self.check(
+                    error.was_not_processed(),
+                    "an error may have been processed",
+                    &error,
+                );
+                "not processed"
+            }
+            Ok(ChangeOutcome::Rejected(_)) => "Rejected",
+            Ok(ChangeOutcome::Unknown(unknown)) => {
+                let call = unknown.reconcile(RECONCILE);
+                match self.timed("reconcile change", RECONCILE, call).await {
+                    ChangeReconciliation::NotFound | ChangeReconciliation::Unknown(_) => {}
+                    other => self.check(false, "an order that never was", other),
+                }
+                "Unknown"
+            }
+            Ok(other) => {
+                self.check(false, "a change of an order that never was", other);
+                "wrong"
+            }
+        };
+        self.run.count(format!("{name} of no order: {result}"));
+    }
+
+    /// Looks up client order ids with a new client.
+    async fn restart(&mut self) {
+        let client = self.run.client(Duration::from_secs(1));
+        let (number, archived) = (self.number, format!("archived-{}", self.number));
+        let market = ticker(number, 'A');
+        self.run.front.model.add_old(&OldOrder {
+            client_order_id: &archived,
+            ticker: &market,
+            side: "bid",
+            subaccount: 0,
+            age: TimeDelta::days(30),
+            is_archived: true,
+            is_taken: true,
+            status: "canceled",
+        });
+        let mut ids: Vec<_> = self.ids.iter().cloned().collect();
+        ids.extend([archived, format!("never-{number}")]);
+        self.random.shuffle(&mut ids);
+        for id in ids.iter().take(2) {
+            let orders = self.run.front.model.with_client_id(id);
+            let market = orders
+                .first()
+                .map_or(market.clone(), |order| order.ticker.clone());
+            let mut lookup = client.find_order(id).timeout(RECONCILE);
+            // Without the market, all orders are read.
+            if self.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
+                lookup = lookup.ticker(&market);
+            }
+            let found = self.timed("find", RECONCILE, lookup.into_future()).await;
+            let in_market = || orders.iter().filter(|order| order.ticker == market);
+            let result = match found {
+                OrderLookup::Found(order) => {
+                    let is_right = orders.iter().any(|known| known.id == order.order_id);
+                    self.check(is_right, "found, and another order", &order);
+                    "Found"
+                }
+                OrderLookup::NotFound => {
+                    self.check(
+                        in_market().next().is_none(),
+                        "looked up as absent, and exists",
+                        (id, &orders),
+                    );
+                    "NotFound"
+                }
+                OrderLookup::Unknown(_) => "Unknown",
+                other => panic!("{other:?}"),
+            };
+            self.run.count(format!("find: {result}"));
+        }
+    }
+}
+
+fn describe(outcome: &OrderOutcome) -> &'static str {
+    match outcome {
+        OrderOutcome::Placed(_) => "Placed",
+        OrderOutcome::AlreadyExists(_) => "AlreadyExists",
+        OrderOutcome::Rejected(_) => "Rejected",
+        OrderOutcome::Unknown(_) => "Unknown",
+        _ => "other",
+    }
+}

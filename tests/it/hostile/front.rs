@@ -1,0 +1,405 @@
+//! What stands before the exchange and fails: by itself, in the name of the exchange, or by an extra response on a connection.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use super::model::{Model, flow_of};
+use crate::common::exchange::{Received, Reply};
+
+/// A delay that the client waits for, and one that it does not.
+const DELAYS: [Duration; 2] = [Duration::from_millis(40), Duration::from_secs(3)];
+
+/// Statuses that prove nothing, whatever their body.
+const STATUSES: [u16; 18] = [
+    301, 302, 307, 308, 405, 408, 413, 421, 425, 431, 451, 499, 500, 502, 503, 504, 520, 599,
+];
+
+/// Statuses that reject if their body is the exchange's.
+const REJECTING: [u16; 7] = [400, 401, 403, 404, 409, 410, 422];
+
+pub const UNCERTAIN_CODES: [&str; 5] = [
+    "internal_error",
+    "internal_server_error",
+    "timeout",
+    "gateway_timeout",
+    "service_unavailable",
+];
+
+/// Rejections of orders and changes before they are processed.
+const REJECTIONS: [(u16, &str); 4] = [
+    (409, "fill_or_kill_insufficient_resting_volume"),
+    (409, "trading_is_paused"),
+    (400, "insufficient_balance"),
+    (403, "permission_denied"),
+];
+
+/// A fault of a response.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Drop,
+    Reset,
+    Half,
+    Short,
+    Hang,
+    Slow,
+    Status,
+    ProxyError,
+    UncertainCode,
+    UncertainItems,
+    ProxyLimit,
+    Nonsense,
+    Endless,
+    Oversized,
+}
+
+const FAULTS: [Fault; 16] = [
+    Fault::Drop,
+    Fault::Reset,
+    Fault::Half,
+    Fault::Short,
+    Fault::Hang,
+    Fault::Slow,
+    Fault::Status,
+    Fault::Status,
+    Fault::Status,
+    Fault::ProxyError,
+    Fault::ProxyError,
+    Fault::UncertainCode,
+    Fault::UncertainCode,
+    Fault::UncertainItems,
+    Fault::ProxyLimit,
+    Fault::Nonsense,
+];
+
+#[derive(Default)]
+struct State {
+    random: Rng,
+    /// The response that each shifted connection owes.
+    owed: HashMap<usize, Reply>,
+    /// A recent success of each kind of request, with the flow it is of.
+    recent: HashMap<&'static str, (Option<u64>, Reply)>,
+    /// Flows that got the error or the empty list of another request.
+    misled: BTreeSet<u64>,
+    counts: BTreeMap<String, usize>,
+}
+
+/// The exchange behind a hostile front.
+pub struct Front {
+    pub model: Model,
+    state: Mutex<State>,
+}
+
+impl Front {
+    pub fn new(seed: u64, model: Model) -> Arc<Self> {
+        let state = State {
+            random: Rng::with_seed(seed),
+            ..State::default()
+        };
+        Arc::new(Self {
+            model,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Returns `true` if a request of the flow got a shifted response that cannot be recognised over HTTP/1.1.
+    pub fn is_misled(&self, flow: u64) -> bool {
+        self.state.lock().unwrap().misled.contains(&flow)
+    }
+
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.state.lock().unwrap().counts.clone()
+    }
+
+    pub fn reply(&self, request: &Received) -> Reply {
+        let own = if request.method == "GET" {
+            self.read(request)
+        } else {
+            self.write(request)
+        };
+        let reply = self.shift(request, own);
+        self.date(reply)
+    }
+
+    fn read(&self, request: &Received) -> Reply {
+        let (chance, fault) = {
+            let mut state = self.state.lock().unwrap();
+            (
+                state.random.u32(0..1000),
+                state.random.choice(FAULTS).unwrap(),
+            )
+        };
+        match chance {
+            0..50 => self.fail(request, fault, self.model.handle(request)),
+            50..60 => Reply::rate_limited(),
+            60..63 => self.fail(request, Fault::Oversized, self.model.handle(request)),
+            63..66 => self.fail(request, Fault::Endless, self.model.handle(request)),
+            66..86 if request.path.ends_with("user_data_timestamp") => Reply::status(503),
+            66..76 => self.spoil_row(self.model.handle(request)),
+            _ => self.model.handle(request),
+        }
+    }
+
+    fn write(&self, request: &Received) -> Reply {
+        let (chance, fault, rejection) = {
+            let mut state = self.state.lock().unwrap();
+            let random = &mut state.random;
+            (
+                random.u32(0..1000),
+                random.choice(FAULTS).unwrap(),
+                random.choice(REJECTIONS).unwrap(),
+            )
+        };
+        match chance {
+            // After processing, and before.
+            0..250 => self.fail(request, fault, self.model.handle(request)),
+            250..350 => self.fail(request, fault, Reply::json(500, &json!({}))),
+            350..420 => Reply::rate_limited(),
+            420..450 => {
+                let (status, code) = rejection;
+                Reply::json(status, &json!({ "error": { "code": code } }))
+            }
+            450..455 => self.fail(request, Fault::Oversized, self.model.handle(request)),
+            455..460 => self.fail(request, Fault::Endless, self.model.handle(request)),
+            _ => self.model.handle(request),
+        }
+    }
+
+    /// Puts a fault into the response to a request.
+    fn fail(&self, request: &Received, fault: Fault, reply: Reply) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        let is_write = request.method != "GET";
+        let name = format!("{} {fault:?}", if is_write { "write" } else { "read" });
+        *state.counts.entry(name).or_default() += 1;
+        let random = &mut state.random;
+        let Reply::Answer(status, _, body) = reply else {
+            return reply;
+        };
+        match fault {
+            Fault::Drop => Reply::Drop,
+            Fault::Reset => Reply::Reset,
+            Fault::Half => Reply::Half(status, body),
+            Fault::Short => Reply::Short(status, body),
+            Fault::Hang => Reply::Hang,
+            Fault::Slow => Reply::Slow(random.choice(DELAYS).unwrap(), status, body),
+            Fault::Status => {
+                let status = random.choice(STATUSES).unwrap();
+                let reply = error_body(random, status, &json!({ "error": { "code": "failed" } }));
+                match status {
+                    301..309 => reply.with_header("location", "http://127.0.0.1:9/trade-api/v2/"),
+                    _ => reply,
+                }
+            }
+            Fault::ProxyError => {
+                let status = random.choice(REJECTING).unwrap();
+                // Of the exchange's shapes none, as this status would reject.
+                let body = random.choice([r#"{"message":"Not Found"}"#, "", NGINX, "{}", "null"]);
+                Reply::Answer(status, Vec::new(), body.unwrap().into())
+            }
+            Fault::UncertainCode => {
+                let code = uncertain_code(random);
+                let status = random
+                    .choice([200, 201, 400, 404, 409, 422, 500, 504])
+                    .unwrap();
+                Reply::json(status, &json!({ "error": { "code": code } }))
+            }
+            Fault::UncertainItems => {
+                let mut body: Value = serde_json::from_slice(&body).unwrap();
+                let Some(items) = body["orders"].as_array_mut().filter(|_| is_write) else {
+                    let code = uncertain_code(random);
+                    return Reply::json(200, &json!({ "error": { "code": code } }));
+                };
+                for item in items {
+                    if random.bool() {
+                        let id = if request.method == "DELETE" {
+                            item["order_id"].take()
+                        } else {
+                            Value::Null
+                        };
+                        *item = json!({
+                            "order_id": id, "reduced_by": "0.00", "client_order_id": item["client_order_id"],
+                            "error": { "code": uncertain_code(random) },
+                        });
+                    }
+                }
+                Reply::json(status, &body)
+            }
+            // Neither names an error as the exchange does.
+            Fault::ProxyLimit => {
+                let body = random.choice([r#"{"message":"slow down"}"#, NGINX, ""]);
+                Reply::Answer(429, Vec::new(), body.unwrap().into())
+            }
+            Fault::Nonsense => Reply::json(status, &json!({ "order": "of a kind" })),
+            Fault::Endless => {
+                let status = random.choice([200, 400, 404, 502]).unwrap();
+                Reply::Endless(
+                    status,
+                    br#"{"error":{"code":"not_found","message":""#.to_vec(),
+                )
+            }
+            Fault::Oversized => {
+                let status = random.choice([400, 404, 409, 500]).unwrap();
+                let message = "x".repeat(80_000);
+                Reply::json(
+                    status,
+                    &json!({ "error": { "code": "not_found", "message": message } }),
+                )
+            }
+        }
+    }
+
+    /// Makes a row of a list undecodable.
+    fn spoil_row(&self, reply: Reply) -> Reply {
+        let Reply::Answer(status, _, body) = reply else {
+            return reply;
+        };
+        let mut body: Value = serde_json::from_slice(&body).unwrap();
+        let mut state = self.state.lock().unwrap();
+        let rows = body["orders"].as_array_mut();
+        if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
+            let index = state.random.usize(0..rows.len());
+            rows[index]["yes_price_dollars"] = json!("cheap");
+            *state.counts.entry("spoilt row".to_owned()).or_default() += 1;
+        }
+        Reply::json(status, &body)
+    }
+
+    /// Sends an extra response now and then. After it, each request on the connection gets the response to the one before.
+    fn shift(&self, request: &Received, own: Reply) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        let (kind, flow) = (kind(request), self.flow(request));
+        let recent = state.recent.get(kind).cloned();
+        if let Reply::Answer(200 | 201, _, _) = &own {
+            state.recent.insert(kind, (flow, own.clone()));
+        }
+        let owed = state.owed.remove(&request.connection);
+        let Reply::Answer(..) = &own else {
+            return own;
+        };
+        let (given, is_new) = match owed {
+            Some(owed) => (owed, false),
+            None if state.random.u32(0..1000) >= 25 => return own,
+            None => match recent {
+                _ if state.random.u32(0..4) == 0 => {
+                    let (status, code) = state.random.choice(REJECTIONS).unwrap();
+                    (
+                        Reply::json(status, &json!({ "error": { "code": code } })),
+                        true,
+                    )
+                }
+                Some((of, reply)) if of != flow || flow.is_none() => (reply, true),
+                _ => return own,
+            },
+        };
+        state.owed.insert(request.connection, own);
+        let is_silent = names_nothing(&given);
+        if let (true, Some(flow)) = (is_silent, flow) {
+            state.misled.insert(flow);
+        }
+        let name = format!(
+            "{} shifted {}",
+            if is_new {
+                "extra response,"
+            } else {
+                "response"
+            },
+            if is_silent {
+                "error or empty list"
+            } else {
+                kind
+            },
+        );
+        *state.counts.entry(name).or_default() += 1;
+        given
+    }
+
+    /// The flow that a request is of.
+    fn flow(&self, request: &Received) -> Option<u64> {
+        let query = ["ticker", "market_ticker"].map(|name| request.query.get(name));
+        let named = query.into_iter().flatten().find_map(|text| flow_of(text));
+        let of_path = || {
+            flow_of(
+                request
+                    .path
+                    .split('/')
+                    .find(|part| part.starts_with("order-"))?,
+            )
+        };
+        let of_body = || {
+            let body: Value = serde_json::from_slice(&request.body).ok()?;
+            let first = body["orders"].get(0).unwrap_or(&body);
+            ["ticker", "order_id"]
+                .iter()
+                .find_map(|name| flow_of(first[name].as_str()?))
+        };
+        named.or_else(of_path).or_else(of_body)
+    }
+
+    /// Adds a `Date` to most responses, and a wrong one to very few: the client keeps each for the next 16 seconds.
+    fn date(&self, reply: Reply) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        let now = SystemTime::now();
+        let date = match state.random.u32(0..10_000) {
+            0 => now + Duration::from_secs(7200),
+            1 => now - Duration::from_secs(7200),
+            2..5_000 => now,
+            _ => return reply,
+        };
+        if date != now {
+            *state.counts.entry("wrong date".to_owned()).or_default() += 1;
+        }
+        reply.with_header("date", httpdate::fmt_http_date(date))
+    }
+}
+
+pub const NGINX: &str = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n\
+    <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+
+fn error_body(random: &mut Rng, status: u16, of_exchange: &Value) -> Reply {
+    match random.u32(0..4) {
+        0 => Reply::json(status, of_exchange),
+        1 => Reply::Answer(status, Vec::new(), NGINX.into()),
+        2 => Reply::json(status, &json!({})),
+        _ => Reply::status(status),
+    }
+}
+
+fn uncertain_code(random: &mut Rng) -> String {
+    let code = random.choice(UNCERTAIN_CODES).unwrap();
+    if random.bool() {
+        format!("{code}: upstream 7")
+    } else {
+        code.to_owned()
+    }
+}
+
+fn kind(request: &Received) -> &'static str {
+    let path = request.path.as_str();
+    match request.method.as_str() {
+        "GET" if path.ends_with("/portfolio/orders") => "list",
+        "GET" if path.ends_with("/historical/orders") => "archive",
+        "GET" if path.ends_with("/user_data_timestamp") => "time",
+        "GET" => "order",
+        "DELETE" if path.ends_with("/batched") => "batch of cancels",
+        "DELETE" => "cancel",
+        _ if path.ends_with("/batched") => "batch of orders",
+        _ if path.ends_with("/amend") => "amend",
+        _ if path.ends_with("/decrease") => "decrease",
+        _ => "placed order",
+    }
+}
+
+/// Returns `true` if a response names no order, and so may be of any request.
+fn names_nothing(reply: &Reply) -> bool {
+    let Reply::Answer(status, _, body) = reply else {
+        return false;
+    };
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let is_empty = body["orders"].as_array().is_some_and(Vec::is_empty);
+    *status >= 300 || is_empty || body.get("error").is_some()
+}

@@ -1,0 +1,417 @@
+//! Responses that prove an outcome, and those that do not, for every kind of write.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use kalshi_sdk::orders::{
+    ChangeOutcome, ChangeReconciliation, OrderKey, OrderOutcome, Reconciliation,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{
+    case::{
+        Case, LONG, after_writes, amend, builder, decrease, order, order_with, to_writes, unknown,
+    },
+    front::{NGINX, UNCERTAIN_CODES},
+    model::{OldOrder, ticker},
+};
+use crate::common::exchange::Reply;
+
+fn coded(status: u16, code: &str) -> Reply {
+    Reply::json(status, &json!({ "error": { "code": code } }))
+}
+
+fn has<T>(outcome: &ChangeOutcome<T>) -> &'static str {
+    match outcome {
+        ChangeOutcome::Unknown(_) => "unknown",
+        ChangeOutcome::Rejected(_) => "rejected",
+        _ => "other",
+    }
+}
+
+fn has_order(outcome: &OrderOutcome) -> &'static str {
+    match outcome {
+        OrderOutcome::Unknown(_) => "unknown",
+        OrderOutcome::Rejected(_) => "rejected",
+        _ => "other",
+    }
+}
+
+/// Sends a write of each kind to an exchange that replies alike to all, and checks each outcome.
+async fn every_write_is(wanted: &str, reply: Reply) {
+    let case = Case::new(to_writes(reply.clone())).await;
+    let (client, key) = (&case.client, OrderKey::new("order-0-0"));
+    let placed = client.place_order(order("single")).await.unwrap();
+    assert_eq!(has_order(&placed), wanted, "place {reply:?}");
+    for outcome in client
+        .place_orders(vec![order("a"), order("b")])
+        .await
+        .unwrap()
+    {
+        assert_eq!(has_order(&outcome), wanted, "batch place {reply:?}");
+    }
+    let zero = Duration::ZERO;
+    let cancel = client
+        .cancel_order(key.clone())
+        .confirm(zero)
+        .await
+        .unwrap();
+    assert_eq!(has(&cancel), wanted, "cancel {reply:?}");
+    for outcome in client
+        .cancel_orders(&[key.clone(), OrderKey::new("b")])
+        .confirm(zero)
+        .await
+        .unwrap()
+    {
+        assert_eq!(has(&outcome), wanted, "batch cancel {reply:?}");
+    }
+    let amended = client
+        .amend_order(key.clone(), amend(json!({})))
+        .confirm(zero);
+    assert_eq!(has(&amended.await.unwrap()), wanted, "amend {reply:?}");
+    let decreased = client
+        .decrease_order(key, decrease("reduce_by", "1"))
+        .confirm(zero);
+    assert_eq!(has(&decreased.await.unwrap()), wanted, "decrease {reply:?}");
+}
+
+#[tokio::test]
+async fn statuses_of_proxies_are_unknown() {
+    for status in [301, 302, 307, 308, 405, 408, 413, 421, 425, 431, 451, 499] {
+        every_write_is("unknown", coded(status, "failed")).await;
+    }
+}
+
+#[tokio::test]
+async fn errors_in_shapes_of_proxies_are_unknown() {
+    for status in [400, 401, 403, 404, 410, 422] {
+        for body in [NGINX, r#"{"message":"Not Found"}"#, "", "{}"] {
+            every_write_is("unknown", Reply::Answer(status, Vec::new(), body.into())).await;
+        }
+    }
+    let conflict = Reply::Answer(409, Vec::new(), NGINX.into());
+    every_write_is("unknown", conflict).await;
+}
+
+#[tokio::test]
+async fn codes_of_failures_are_unknown() {
+    for code in UNCERTAIN_CODES {
+        for code in [code.to_owned(), format!("{code}: upstream 7")] {
+            for status in [200, 400, 409] {
+                every_write_is("unknown", coded(status, &code)).await;
+            }
+        }
+    }
+    every_write_is("rejected", coded(409, "anchor_order_unavailable")).await;
+}
+
+#[tokio::test]
+async fn codes_of_failures_in_items_are_unknown() {
+    let outcomes = |code: String| async move {
+        let item = json!({ "order_id": null, "reduced_by": "0.00", "error": { "code": code } });
+        let cancelled =
+            json!({ "order_id": "order-0-0", "reduced_by": "0.00", "error": { "code": code } });
+        let case = Case::new(move |request, _| match request.method.as_str() {
+            "POST" => Some(Reply::json(201, &json!({ "orders": [item] }))),
+            "DELETE" => Some(Reply::json(200, &json!({ "orders": [cancelled] }))),
+            _ => None,
+        })
+        .await;
+        let placed = case.client.place_orders(vec![order("a")]).await.unwrap();
+        let keys = [OrderKey::new("order-0-0")];
+        let cancelled = case
+            .client
+            .cancel_orders(&keys)
+            .confirm(Duration::ZERO)
+            .await
+            .unwrap();
+        [has_order(&placed[0]), has(&cancelled[0])]
+    };
+    for code in UNCERTAIN_CODES {
+        assert_eq!(outcomes(code.to_owned()).await, ["unknown"; 2], "{code}");
+        assert_eq!(
+            outcomes(format!("{code}: upstream 7")).await,
+            ["unknown"; 2],
+            "{code}"
+        );
+    }
+    assert_eq!(
+        outcomes("anchor_order_unavailable".to_owned()).await,
+        ["rejected"; 2]
+    );
+}
+
+#[tokio::test]
+async fn shifted_order_is_unknown_and_its_connection_is_not_used_again() {
+    let case = Case::new(|request, model| {
+        let is_second = request.method == "POST" && request.json()["client_order_id"] == "second";
+        is_second.then(|| {
+            model.handle(request);
+            let first = model.placed("first").unwrap();
+            Reply::json(201, &json!({
+                "order_id": first.id, "client_order_id": "first", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1,
+            }))
+        })
+    })
+    .await;
+    case.placed(order("first")).await;
+    let second = case.unknown(order("second")).await;
+    let shifted = case.server.received().pop().unwrap().connection;
+    let Reconciliation::Placed(found) = second.reconcile(LONG).await else {
+        panic!()
+    };
+    assert_eq!(found.order_id, case.model.placed("second").unwrap().id);
+    case.placed(order("third")).await;
+    let received = case.server.received();
+    assert_eq!(
+        received[0].connection, shifted,
+        "the connection was kept until then"
+    );
+    assert!(
+        received[2..]
+            .iter()
+            .all(|request| request.connection != shifted)
+    );
+}
+
+#[tokio::test]
+async fn shifted_cancel_is_unknown_and_its_connection_is_not_used_again() {
+    let case = Case::new(|request, model| {
+        let other = model.placed("first")?.id;
+        (request.method == "DELETE").then(|| {
+            Reply::json(
+                200,
+                &json!({ "order_id": other, "reduced_by": "10.00", "ts_ms": 1 }),
+            )
+        })
+    })
+    .await;
+    case.placed(order("first")).await;
+    let second = case.placed(order("second")).await;
+    let ChangeOutcome::Unknown(unknown) = case.client.cancel_order(&second).await.unwrap() else {
+        panic!()
+    };
+    let shifted = case.server.received().pop().unwrap().connection;
+    let found = unknown.reconcile(LONG).await;
+    assert!(
+        matches!(found, ChangeReconciliation::NotDone(_)),
+        "{found:?}"
+    );
+    let received = case.server.received();
+    assert!(
+        received[3..]
+            .iter()
+            .all(|request| request.connection != shifted)
+    );
+}
+
+#[tokio::test]
+async fn counts_that_cannot_be_are_unknown() {
+    for counts in [
+        ["-1.00", "10.00"],
+        ["0.00", "-1.00"],
+        ["1.00", "10.00"],
+        ["0.00", "10.01"],
+    ] {
+        let item = |id: &str| {
+            json!({
+                "order_id": "order-0-0", "client_order_id": id, "fill_count": counts[0], "remaining_count": counts[1], "ts_ms": 1,
+            })
+        };
+        let single = Case::new(to_writes(Reply::json(201, &item("a")))).await;
+        single.unknown(order("a")).await;
+        let batch = json!({ "orders": [item("a")] });
+        let batch = Case::new(to_writes(Reply::json(201, &batch))).await;
+        let outcomes = batch.client.place_orders(vec![order("a")]).await.unwrap();
+        assert_eq!(has_order(&outcomes[0]), "unknown", "{counts:?}");
+    }
+    let changed = |fields: Value| async move {
+        let mut response = json!({ "order_id": "order-0-0", "reduced_by": "1.00", "remaining_count": "1.00", "ts_ms": 1 });
+        response
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let items = json!({ "orders": [response] });
+        let case = Case::new(move |request, _| {
+            let is_batch = request.path.ends_with("batched");
+            (request.method != "GET")
+                .then(|| Reply::json(200, if is_batch { &items } else { &response }))
+        })
+        .await;
+        let (client, key) = (&case.client, OrderKey::new("order-0-0"));
+        let batch = client
+            .cancel_orders(std::slice::from_ref(&key))
+            .await
+            .unwrap();
+        [
+            has(&client.cancel_order(key.clone()).await.unwrap()),
+            has(&batch[0]),
+            has(&client
+                .amend_order(key.clone(), amend(json!({})))
+                .await
+                .unwrap()),
+            has(&client
+                .decrease_order(key.clone(), decrease("reduce_by", "1"))
+                .await
+                .unwrap()),
+            has(&client
+                .decrease_order(key, decrease("reduce_to", "1"))
+                .await
+                .unwrap()),
+        ]
+    };
+    let (done, unknown) = ("other", "unknown");
+    assert_eq!(changed(json!({})).await, [done; 5]);
+    assert_eq!(
+        changed(json!({ "reduced_by": "-1.00" })).await,
+        [unknown, unknown, done, done, done]
+    );
+    assert_eq!(
+        changed(json!({ "remaining_count": "-1.00" })).await,
+        [done, done, unknown, unknown, unknown]
+    );
+    assert_eq!(
+        changed(json!({ "remaining_count": "13.00" })).await,
+        [done, done, unknown, done, unknown]
+    );
+    assert_eq!(
+        changed(json!({ "fill_count": "-1.00" })).await,
+        [done, done, unknown, done, done]
+    );
+}
+
+#[tokio::test]
+async fn fill_or_kill_rejection_needs_no_look_up() {
+    let code = "fill_or_kill_insufficient_resting_volume";
+    let case = Case::new(to_writes(coded(409, code))).await;
+    let outcome = case.client.place_order(order("a")).await.unwrap();
+    assert!(
+        matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.code() == Some(code)),
+        "{outcome:?}"
+    );
+    assert_eq!(case.server.count(), 1);
+}
+
+#[tokio::test]
+async fn look_up_of_a_conflict_ends_at_its_timeout_and_says_so() {
+    let case = Case::new(to_writes(coded(409, "order_already_exists"))).await;
+    let client = builder(&case.server)
+        .lookup_timeout(Duration::from_millis(700))
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    let unknown = unknown(client.place_order(order("a")).await.unwrap());
+    let taken = begun.elapsed();
+    assert!(
+        taken >= Duration::from_millis(700) && taken < Duration::from_millis(1_700),
+        "{taken:?}"
+    );
+    let error = unknown.error().to_string();
+    assert!(
+        error.contains("did not end within lookup_timeout, 700 ms"),
+        "{error}"
+    );
+    assert_eq!(unknown.error().code(), Some("order_already_exists"));
+}
+
+#[tokio::test]
+async fn resend_settles_by_a_new_order_and_by_a_duplicate() {
+    for is_processed in [true, false] {
+        let first = Arc::new(AtomicBool::new(true));
+        let case = Case::new(move |request, model| {
+            (request.method == "POST" && first.swap(false, Relaxed)).then(|| {
+                if is_processed {
+                    model.handle(request);
+                }
+                Reply::Drop
+            })
+        })
+        .await;
+        let unknown = case.unknown(order("a")).await;
+        match (is_processed, unknown.resend().await) {
+            (true, OrderOutcome::AlreadyExists(placed)) | (false, OrderOutcome::Placed(placed)) => {
+                assert_eq!(placed.order_id, case.model.placed("a").unwrap().id);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(case.model.count(), 1);
+    }
+}
+
+fn old(client_order_id: &str, side: &'static str) -> OldOrder<'static> {
+    OldOrder {
+        client_order_id: client_order_id.to_owned().leak(),
+        ticker: ticker(0, 'A').leak(),
+        side,
+        subaccount: 0,
+        age: TimeDelta::minutes(10),
+        is_archived: false,
+        is_taken: false,
+        status: "executed",
+    }
+}
+
+#[tokio::test]
+async fn older_order_of_the_other_side_does_not_hide_ours() {
+    let case = Case::new(after_writes(Reply::Drop)).await;
+    case.model.add_old(&old("a", "ask"));
+    let unknown = case.unknown(order("a")).await;
+    let found = unknown.reconcile(LONG).await;
+    let ours = case.model.placed("a").unwrap();
+    assert!(
+        matches!(&found, Reconciliation::Placed(placed) if placed.order_id == ours.id),
+        "{found:?}"
+    );
+    // Nor is it taken for ours.
+    let case = Case::new(to_writes(Reply::Drop)).await;
+    case.model.add_old(&old("a", "ask"));
+    let found = case.unknown(order("a")).await.reconcile(LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
+}
+
+#[tokio::test]
+async fn two_orders_as_sent_are_unknown_with_both_as_candidates() {
+    let case = Case::new(after_writes(Reply::Drop)).await;
+    case.model.add_old(&old("a", "bid"));
+    let found = case.unknown(order("a")).await.reconcile(LONG).await;
+    let Reconciliation::Unknown(unresolved) = &found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(unresolved.candidates().len(), 2);
+}
+
+#[tokio::test]
+async fn order_of_another_subaccount_is_not_ours() {
+    let case = Case::new(to_writes(Reply::Drop)).await;
+    case.model.add_old(&OldOrder {
+        subaccount: 3,
+        ..old("a", "bid")
+    });
+    let unknown = case
+        .unknown(order_with(
+            json!({ "client_order_id": "a", "subaccount": 2 }),
+        ))
+        .await;
+    let found = unknown.reconcile(LONG).await;
+    assert!(matches!(found, Reconciliation::NotFound), "{found:?}");
+}
+
+#[tokio::test]
+async fn rejection_of_the_exchange_keeps_the_connections() {
+    let case = Case::new(to_writes(coded(400, "insufficient_balance"))).await;
+    for id in ["a", "b"] {
+        let outcome = case.client.place_order(order(id)).await.unwrap();
+        assert_eq!(has_order(&outcome), "rejected");
+    }
+    let cancelled = case.client.cancel_order("order-0-0").await.unwrap();
+    assert_eq!(has(&cancelled), "rejected");
+    let received = case.server.received();
+    assert!(received.iter().all(|request| request.connection == 0));
+}
