@@ -313,7 +313,7 @@ impl<T> fmt::Debug for Pages<T> {
 /// A [`Stream`] of the items of a list. It holds one page at a time, and one more with [`with_prefetch`](Self::with_prefetch).
 ///
 /// An item that does not decode is an error with its JSON path and its JSON, and the stream continues with the next item:
-/// [`Error::is_row`] tells such an error from that of a page. After an error of a page the stream ends, unless it is
+/// [`Error::is_row`] is `true` for such an error and `false` for that of a page. After an error of a page the stream ends, unless it is
 /// [resumed](Self::resume).
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T: ItemPage> {

@@ -1,4 +1,4 @@
-//! What can be seen to be wrong with an order before it is sent.
+//! Checks of an order before it is sent.
 
 use std::{
     fmt,
@@ -12,11 +12,11 @@ use crate::{
 };
 use kalshi_core::rt::Moment;
 
-/// Rules for an order beyond those that hold for all: the grid of its market, the group it is to be in.
+/// Rules for an order in addition to those that every order must pass: the price grid of its market, and its order group.
 ///
-/// For all orders hold: a price between nothing and a dollar; at least a hundredth of a contract (the type has no more digits);
-/// `reduce_only` with immediate-or-cancel only; an `expiration_time` in the future, by the exchange's clock as far as it is known,
-/// and not with immediate-or-cancel.
+/// Every order must have a price above 0 and below 1 dollar and a count of at least 0.01 contracts; `reduce_only` only with
+/// immediate-or-cancel; and no `expiration_time` with immediate-or-cancel, in milliseconds, or in the past by every reading of the
+/// clocks.
 ///
 /// ```no_run
 /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::CreateOrderV2Request) -> Result<(), kalshi_sdk::Error> {
@@ -31,26 +31,26 @@ use kalshi_core::rt::Moment;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRules {
-    /// The grid of the market.
+    /// Price grid of the market. `None` leaves the price to the exchange.
     pub grid: Option<PriceGrid>,
-    /// The group.
+    /// Order group that the order must name. `None` accepts any.
     pub group: Option<OrderGroupKey>,
 }
 
-/// A group of orders, and where it is.
+/// An order group, with its shard and subaccount. Its orders must be on the same shard and of the same subaccount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderGroupKey {
-    /// The exchange's id of the group.
+    /// The exchange's id of the order group.
     pub order_group_id: String,
-    /// The shard it is on; the first unless set.
+    /// Shard of the group. Defaults to 0.
     pub exchange_index: i64,
-    /// The subaccount it is of; the primary one unless set.
+    /// Subaccount of the group. Defaults to 0, the primary account.
     pub subaccount: i64,
 }
 
 impl OrderGroupKey {
-    /// The group of that id, of the primary account and on the first shard.
+    /// Returns a group of the primary account on shard 0.
     #[must_use]
     pub fn new(order_group_id: impl Into<String>) -> Self {
         Self {
@@ -60,14 +60,14 @@ impl OrderGroupKey {
         }
     }
 
-    /// The same, on that shard.
+    /// Sets the shard.
     #[must_use]
     pub fn with_exchange_index(mut self, exchange_index: i64) -> Self {
         self.exchange_index = exchange_index;
         self
     }
 
-    /// The same, of that subaccount.
+    /// Sets the subaccount.
     #[must_use]
     pub fn with_subaccount(mut self, subaccount: i64) -> Self {
         self.subaccount = subaccount;
@@ -78,46 +78,43 @@ impl OrderGroupKey {
 /// Unix time in seconds after which an expiry is a mistake of the unit: milliseconds of today are later.
 const LAST_EXPIRY: i64 = 100_000_000_000;
 
-/// Why an order cannot be placed as it is.
+/// Why an order is not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidOrder {
-    /// Its price is nothing, negative, or a dollar or more.
+    /// The price is not above 0 and below 1 dollar.
     Price(Dollars),
-    /// Its price is not on the grid.
+    /// The price is not on the price grid.
     OffGrid(OffGrid),
-    /// It is for nothing.
+    /// The count is below 0.01 contracts.
     Count(Contracts),
-    /// It is to reduce only, and not immediate-or-cancel.
+    /// `reduce_only` is set, and the time in force is not immediate-or-cancel.
     ReduceOnly,
-    /// It expires, and is immediate-or-cancel.
+    /// `expiration_time` is set, and the time in force is immediate-or-cancel.
     ExpiringImmediately,
-    /// It has expired already: the time it was to expire, in Unix seconds.
+    /// The `expiration_time` is in the past. Has that time, in Unix seconds.
     Expired(i64),
-    /// Its expiry cannot be in Unix seconds: it is milliseconds or smaller units.
+    /// The `expiration_time` cannot be in Unix seconds: it is in milliseconds or a smaller unit. Has the number.
     ExpiryUnit(i64),
-    /// It names another group than the rules.
+    /// The order names another order group than the rules. Has the group of the order.
     OtherGroup(Option<String>),
-    /// It is on another shard than its group: its own, and the group's. An order of a group is not routed by its market.
+    /// The order is on another shard than its group. Has both: an order of a group is not routed by its market.
     GroupShard(Option<i64>, i64),
-    /// It is of another subaccount than its group: its own, and the group's.
+    /// The order is of another subaccount than its group. Has both.
     GroupSubaccount(i64, i64),
 }
 
 impl fmt::Display for InvalidOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Price(price) => write!(f, "the price {price} is not between 0 and 1 dollar"),
+            Self::Price(price) => write!(f, "the price {price} is not above 0 and below 1 dollar"),
             Self::OffGrid(error) => error.fmt(f),
-            Self::Count(count) => write!(
-                f,
-                "an order is for 0.01 contracts at least, not for {count}"
-            ),
+            Self::Count(count) => write!(f, "the count {count} is below 0.01 contracts"),
             Self::ReduceOnly => {
-                f.write_str("`reduce_only` goes with the time in force `immediate_or_cancel` only")
+                f.write_str("`reduce_only` needs the time in force `immediate_or_cancel`")
             }
             Self::ExpiringImmediately => f.write_str(
-                "`expiration_time` does not go with the time in force `immediate_or_cancel`",
+                "`expiration_time` cannot be combined with the time in force `immediate_or_cancel`",
             ),
             Self::Expired(time) => write!(
                 f,
@@ -128,7 +125,10 @@ impl fmt::Display for InvalidOrder {
                 "the `expiration_time` {time} is thousands of years away: it is in Unix seconds, not milliseconds"
             ),
             Self::OtherGroup(group) => {
-                write!(f, "the order names the group {group:?}, which is another")
+                write!(
+                    f,
+                    "the order names the group {group:?}, and the rules another one"
+                )
             }
             Self::GroupShard(own, group) => {
                 let own = own.map_or_else(|| "none".to_owned(), |own| own.to_string());
@@ -155,31 +155,31 @@ impl std::error::Error for InvalidOrder {
 }
 
 impl OrderRules {
-    /// No rules but those for all orders.
+    /// Returns rules that add nothing to those for every order.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with the grid of the market.
+    /// Sets the price grid of the market.
     #[must_use]
     pub fn with_grid(mut self, grid: PriceGrid) -> Self {
         self.grid = Some(grid);
         self
     }
 
-    /// The same with the group the order is to be in.
+    /// Sets the order group that the order must name.
     #[must_use]
     pub fn with_group(mut self, group: OrderGroupKey) -> Self {
         self.group = Some(group);
         self
     }
 
-    /// Checks an order, as of a time.
+    /// Checks an order at the time `now`.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong.
+    /// Returns an error for the first rule that is broken.
     pub fn check(&self, order: &CreateOrderV2Request, now: SystemTime) -> Result<(), InvalidOrder> {
         let immediate = order.time_in_force == TimeInForce::ImmediateOrCancel;
         if order.price <= Dollars::ZERO || order.price >= Dollars::ONE {

@@ -879,12 +879,12 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         (
             change(&|order| order.price = "0".parse().unwrap()),
             &none,
-            "not between 0 and 1 dollar",
+            "not above 0 and below 1 dollar",
         ),
         (
             change(&|order| order.price = "1".parse().unwrap()),
             &none,
-            "not between 0 and 1 dollar",
+            "not above 0 and below 1 dollar",
         ),
         (
             change(&|order| order.price = "0.565".parse().unwrap()),
@@ -894,22 +894,27 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         (
             change(&|order| order.count = "0".parse().unwrap()),
             &none,
-            "0.01 contracts at least",
+            "is below 0.01 contracts",
         ),
         (
             change(&|order| order.count = "-1".parse().unwrap()),
             &none,
-            "0.01 contracts at least",
+            "is below 0.01 contracts",
         ),
         (
             change(&|order| order.reduce_only = Some(true)),
             &none,
-            "`reduce_only` goes with the time in force `immediate_or_cancel` only",
+            "`reduce_only` needs the time in force `immediate_or_cancel`",
         ),
         (
             change(&|order| order.expiration_time = Some(now - 60)),
             &none,
             "is in the past",
+        ),
+        (
+            change(&|order| order.expiration_time = Some((now + 60) * 1_000)),
+            &none,
+            "it is in Unix seconds, not milliseconds",
         ),
         (
             change(&|order| order.expiration_time = Some(-1)),
@@ -922,13 +927,13 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
                 order.time_in_force = TimeInForce::ImmediateOrCancel;
             }),
             &none,
-            "does not go with the time in force `immediate_or_cancel`",
+            "cannot be combined with the time in force `immediate_or_cancel`",
         ),
-        (order(), &group, "which is another"),
+        (order(), &group, "the rules another one"),
         (
             change(&|order| order.order_group_id = Some("h".to_owned())),
             &group,
-            "which is another",
+            "the rules another one",
         ),
         (
             change(&|order| order.order_group_id = Some("g".to_owned())),
