@@ -549,7 +549,7 @@ impl Orders {
         let is_empty = before != usize::MAX
             && !self.is_calm
             && query("cursor").is_some_and(|cursor| !cursor.ends_with('e'))
-            && before % 4 == 0;
+            && before.is_multiple_of(4);
         if is_empty {
             return Reply::json(
                 200,
