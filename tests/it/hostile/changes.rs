@@ -57,6 +57,8 @@ async fn order_in_another_subaccount_is_not_applied_and_says_where() {
         matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
         "{outcome:?}"
     );
+    // One read suffices, because an order stays where it is.
+    assert_eq!(case.count("GET", "user_data_timestamp"), 0);
     // Without a subaccount the order is sought in the primary one.
     let key = OrderKey::new(&placed.order_id).with_market(ticker(0, 'A'));
     let outcome = case.client.cancel_order(key).confirm(LONG).await.unwrap();
@@ -87,6 +89,7 @@ async fn order_on_another_shard_is_not_applied_and_says_where() {
             "{outcome:?}"
         );
     }
+    assert_eq!(case.count("GET", "user_data_timestamp"), 0);
     let outcome = case.client.cancel_order(&placed).await.unwrap();
     assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
 }

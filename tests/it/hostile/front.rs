@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use chrono::Utc;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ use crate::common::exchange::{Received, Reply};
 
 /// A delay that the client waits for, and one that it does not.
 const DELAYS: [Duration; 2] = [Duration::from_millis(40), Duration::from_secs(3)];
+
+/// Time after its signature at which a write is not processed any more, in milliseconds: soon after the client's timeout.
+const LATEST_MS: i64 = 900;
 
 /// Statuses that prove nothing, whatever their body.
 const STATUSES: [u16; 18] = [
@@ -146,6 +150,17 @@ impl Front {
     }
 
     fn write(&self, request: &Received) -> Reply {
+        // A busy machine may deliver a write long after the client gave it up, which nothing can prove.
+        if Utc::now().timestamp_millis() - request.timestamp() > LATEST_MS {
+            *self
+                .state
+                .lock()
+                .unwrap()
+                .counts
+                .entry("late write, not processed".to_owned())
+                .or_default() += 1;
+            return Reply::Drop;
+        }
         let (chance, fault, rejection) = {
             let mut state = self.state.lock().unwrap();
             let random = &mut state.random;
