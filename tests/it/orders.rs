@@ -875,7 +875,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         order.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(1));
         order.subaccount = Some(2);
     };
-    let wrong: [(CreateOrderV2Request, &OrderRules, &str); 14] = [
+    let wrong: [(CreateOrderV2Request, &OrderRules, &str); 15] = [
         (
             change(&|order| order.price = "0".parse().unwrap()),
             &none,
