@@ -187,7 +187,7 @@ fn market_sub_titles_may_be_missing(document: &mut Value) -> bool {
     optional(document, "Market", &["yes_sub_title", "no_sub_title"])
 }
 
-/// Required, and some recorded events lack it. `false` in its place would say that several markets of the event can resolve to yes.
+/// Required, and reported to be absent at times. `false` in its place would say that several markets of the event can resolve to yes.
 fn mutual_exclusion_of_events_may_be_missing(document: &mut Value) -> bool {
     optional(document, "EventData", &["mutually_exclusive"])
 }
