@@ -51,7 +51,8 @@
 //!
 //! A server or proxy that sends one response too many makes every later response on that connection answer the request before. A
 //! response about another order is recognised, and the connections are replaced, except those of an HTTP client of your own. An
-//! error names no order, so over HTTP/1.1 the error of another request cannot be recognised. With the feature `http2` each response
+//! error names no order, so over HTTP/1.1 the error of another request cannot be recognised as the response to a write. What proves
+//! an outcome is read over a connection for each request, where it cannot come. With the feature `http2` each response
 //! has the number of its request, and this cannot happen.
 //!
 //! # Restarts

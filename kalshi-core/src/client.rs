@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +13,7 @@ use reqwest_middleware::{ClientWithMiddleware, Middleware};
 use tokio::time::Instant;
 
 use crate::{
+    config_error::ConfigError,
     error::Error,
     http_options::HttpOptions,
     limits::RateLimiter,
@@ -33,9 +34,7 @@ pub struct Core {
     pub(crate) retry: RetryPolicy,
     /// Longest wait for rate limit tokens, or `None` for the default.
     pub(crate) max_wait: Option<Duration>,
-    /// Connections of this client alone, or `None` for those that all clones share.
-    pub(crate) own_connections: Option<Arc<Connections>>,
-    /// Responses must prove something about the present: see [`on_new_connections`](Self::on_new_connections).
+    /// Responses must prove something about the present: see [`for_evidence`](Self::for_evidence).
     pub(crate) reads_evidence: bool,
 }
 
@@ -50,6 +49,8 @@ pub(crate) struct Shared {
     /// From the outermost to the innermost.
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) connections: RwLock<Arc<Connections>>,
+    /// Connections for reads that are to prove something, once there are any. `None` with an HTTP client of the user's.
+    pub(crate) evidence_connections: OnceLock<Option<Arc<Connections>>>,
     /// Timeout of the look-up after an order was rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
@@ -98,9 +99,13 @@ impl Shared {
             .build()
     }
 
-    /// Opens a new pool of connections, or returns `None` with an HTTP client of the user's.
-    fn new_connections(&self, generation: u64) -> Option<Arc<Connections>> {
-        let http = match self.http_options.as_ref()?.build() {
+    /// Puts the middleware in front of new connections, or returns `None` with an HTTP client of the user's.
+    fn new_connections(
+        &self,
+        generation: u64,
+        build: fn(&HttpOptions) -> Result<reqwest::Client, ConfigError>,
+    ) -> Option<Arc<Connections>> {
+        let http = match build(self.http_options.as_ref()?) {
             Ok(http) => http,
             Err(error) => {
                 tracing::warn!(%error, "the connections could not be replaced");
@@ -142,27 +147,37 @@ impl Shared {
 impl Core {
     /// The connections that requests are sent over.
     pub(crate) fn connections(&self) -> Arc<Connections> {
-        match &self.own_connections {
-            Some(own) => own.clone(),
-            None => self
-                .shared
-                .connections
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+        let shared = &self.shared;
+        if self.reads_evidence {
+            // Building an HTTP client reads the certificates of the system, so it is done once.
+            let build = || shared.new_connections(0, HttpOptions::build_without_pool);
+            if let Some(connections) = shared.evidence_connections.get_or_init(build) {
+                return connections.clone();
+            }
         }
+        self.shared_connections()
+    }
+
+    fn shared_connections(&self) -> Arc<Connections> {
+        let lock = &self.shared.connections;
+        lock.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the connections of that generation, unless that has been done already. Requests under way finish on the old ones.
     pub(crate) fn replace_connections(&self, generation: u64) {
-        if self.own_connections.is_some() {
+        if self.reads_evidence || self.shared_connections().generation != generation {
             return;
         }
+        // Without the lock, so that no request waits for it.
+        let Some(new) = self
+            .shared
+            .new_connections(generation + 1, HttpOptions::build)
+        else {
+            return;
+        };
         let lock = &self.shared.connections;
         let mut connections = lock.write().unwrap_or_else(PoisonError::into_inner);
-        if connections.generation == generation
-            && let Some(new) = self.shared.new_connections(generation + 1)
-        {
+        if connections.generation == generation {
             tracing::warn!(
                 "a response did not belong to its request: the connections were replaced"
             );
@@ -170,12 +185,11 @@ impl Core {
         }
     }
 
-    /// Returns the same client for reads that are to prove something: with connections of its own, and without responses from caches
-    /// and incomplete pages.
-    pub(crate) fn on_new_connections(&self) -> Self {
+    /// Returns the same client for reads that are to prove something: each over a connection of its own, and without responses from
+    /// caches and incomplete pages.
+    pub(crate) fn for_evidence(&self) -> Self {
         Self {
             reads_evidence: true,
-            own_connections: self.shared.new_connections(0),
             ..self.clone()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, RwLock},
+    sync::{Arc, OnceLock, RwLock},
     time::Duration,
 };
 
@@ -248,6 +248,7 @@ impl<A: Api> ClientBuilder<A> {
                 generation: 0,
                 stack: Shared::stack(http.clone(), &middleware),
             })),
+            evidence_connections: OnceLock::new(),
             http,
             http_options: (!own_client).then_some(options),
             middleware,
@@ -272,7 +273,6 @@ impl<A: Api> ClientBuilder<A> {
             shared: Arc::new(shared),
             retry: self.retry,
             max_wait: self.max_wait,
-            own_connections: None,
             reads_evidence: false,
         };
         Ok(A::client(core, self.environment))

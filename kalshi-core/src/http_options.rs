@@ -21,7 +21,15 @@ pub(crate) struct HttpOptions {
 
 impl HttpOptions {
     pub(crate) fn build(&self) -> Result<reqwest::Client, ConfigError> {
-        let builder = reqwest::Client::builder();
+        self.build_from(reqwest::Client::builder())
+    }
+
+    /// Builds a client that opens a connection for each request, so that no response to another request can come over it.
+    pub(crate) fn build_without_pool(&self) -> Result<reqwest::Client, ConfigError> {
+        self.build_from(reqwest::Client::builder().pool_max_idle_per_host(0))
+    }
+
+    fn build_from(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
         // The roots of the system take milliseconds to read, at every replacement of connections.
         let has_tls = !self.is_plaintext || self.proxy.is_some();
         self.finish(if has_tls {

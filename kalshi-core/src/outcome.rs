@@ -182,32 +182,30 @@ impl Core {
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     instant: Instant,
-    earliest_ms: u64,
-    latest_ms: u64,
+    /// The local clock at it, in Unix milliseconds.
+    wall_ms: Option<u64>,
 }
 
 impl Moment {
-    /// The present.
+    /// Returns the present.
     pub fn now(core: &Core) -> Self {
-        let instant = Instant::now();
-        let shared = &core.shared;
-        let wall = shared.clock.now_ms().ok();
-        // Without a clock nothing is known, and nothing is proved.
         Self {
-            instant,
-            earliest_ms: wall.unwrap_or(0).min(core.earliest_ms(instant)),
-            latest_ms: wall.unwrap_or(u64::MAX).max(core.latest_ms(instant)),
+            instant: Instant::now(),
+            wall_ms: core.shared.clock.now_ms().ok(),
         }
     }
 
-    /// The earliest Unix time in milliseconds that the exchange's clock may have shown, by what was known then and is known now.
+    /// The earliest Unix time in milliseconds that the exchange's clock may have shown: by the local clock then, and by what is known now.
     pub fn earliest_ms(&self, core: &Core) -> u64 {
-        self.earliest_ms.min(core.earliest_ms(self.instant))
+        let wall_ms = self.wall_ms.unwrap_or(0);
+        wall_ms.min(core.earliest_ms(self.instant))
     }
 
-    /// The latest Unix time in milliseconds that the exchange's clock may have shown, by what was known then and is known now.
+    /// The latest Unix time in milliseconds that the exchange's clock may have shown: by the local clock then, and by what is known
+    /// now. Without a local clock nothing is late enough.
     pub fn latest_ms(&self, core: &Core) -> u64 {
-        self.latest_ms.max(core.latest_ms(self.instant))
+        let wall_ms = self.wall_ms.unwrap_or(u64::MAX);
+        wall_ms.max(core.latest_ms(self.instant))
     }
 }
 

@@ -239,15 +239,10 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
     error.after_lookup(timeout)
 }
 
-/// Returns `true` if the client is one of [`on_new_connections`].
-pub fn reads_evidence(core: &Core) -> bool {
-    core.reads_evidence
-}
-
-/// The same client for reads that are to prove something: with connections of its own, over which no response to another request can
-/// come, and without responses from caches and incomplete pages.
-pub fn on_new_connections(core: &Core) -> Core {
-    core.on_new_connections()
+/// The same client for reads that are to prove something: each over a connection of its own, over which no response to another request
+/// can come, and without responses from caches and incomplete pages.
+pub fn for_evidence(core: &Core) -> Core {
+    core.for_evidence()
 }
 
 /// The rejection that a response with this body is, whole or cut. For fuzzing.

@@ -98,17 +98,10 @@ impl Client {
                     }
                     round = round.next();
                 }
-                Err(error) => {
-                    if error.is_decode() {
-                        reader = self.on_new_connections();
-                    }
-                    last_error.set(error);
-                }
+                Err(error) => last_error.set(error),
             }
             sleep(PAUSE).await;
-            if !rt::reads_evidence(&reader.core) {
-                reader = self.on_new_connections();
-            }
+            reader = self.for_evidence();
             if !is_fresh {
                 match reader.reads_are_fresh(ended).await {
                     Ok(fresh) => is_fresh = fresh,

@@ -69,8 +69,8 @@ impl LastError {
 
 /// Looks until a look is conclusive, or reads are known to be up to date with everything written before `since`, or the time is up.
 ///
-/// `look` is told whether reads are up to date. The first look uses the client's connections. Later ones use new connections,
-/// over which no response to another request can come.
+/// `look` is told whether reads are up to date. The first look uses the client's connections. Each request of a later one has a
+/// connection of its own, over which no response to another request can come.
 pub(super) async fn inquire<T, F>(
     client: &Client,
     since: Moment,
@@ -89,21 +89,13 @@ where
                 Ok(Sight::Conclusive(found)) => return Finding::Conclusive(found),
                 Ok(Sight::Tentative(found)) if is_fresh => return Finding::Fresh(found),
                 Ok(Sight::Tentative(_)) => {}
-                Err(error) => {
-                    // A response to another request shows that these connections cannot be trusted either.
-                    if error.is_decode() {
-                        reader = client.on_new_connections();
-                    }
-                    last_error.set(error);
-                }
+                Err(error) => last_error.set(error),
             }
+            reader = client.for_evidence();
             sleep(pause).await;
             let is_early = begun.elapsed() < Duration::from_secs(5);
             pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
             if !is_fresh {
-                if !rt::reads_evidence(&reader.core) {
-                    reader = client.on_new_connections();
-                }
                 match reader.reads_are_fresh(since).await {
                     Ok(fresh) => is_fresh = fresh,
                     Err(error) => last_error.set(error),
@@ -120,8 +112,8 @@ where
 
 impl Client {
     /// The same client for reads that are to prove something.
-    pub(super) fn on_new_connections(&self) -> Self {
-        let core = rt::on_new_connections(&self.core);
+    pub(super) fn for_evidence(&self) -> Self {
+        let core = rt::for_evidence(&self.core);
         TradeApi::client(core, self.environment().clone())
     }
 
