@@ -30,10 +30,10 @@ const MAX_LAG: TimeDelta = TimeDelta::milliseconds(2_000);
 const TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Flows at the same time.
-const CONCURRENT: usize = 160;
+const CONCURRENT: usize = 96;
 
 /// Longest delay of the runtime with which reads work, in milliseconds.
-const MAX_STALL_MS: u64 = 700;
+const MAX_STALL_MS: u64 = 250;
 
 /// Flows that share a client.
 const FLOWS_PER_CLIENT: u64 = 20;
