@@ -733,7 +733,7 @@ async fn snapshots_are_not_in_the_way_of_the_next_acknowledgement() {
 async fn the_end_of_a_subscription_is_told_to_whoever_keeps_books() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer, _) = subscribed(&exchange).await;
-    let mut books = kalshi_sdk::ws::Books::new();
+    let mut books = kalshi_sdk::ws::Books::with_mode(kalshi_sdk::ws::PriceMode::NoPrices);
     peer.send(snapshot(1, 1)).await;
     books.apply_event(&event(&mut stream).await);
     assert!(books.live("KXTEST-26-A").is_some());
