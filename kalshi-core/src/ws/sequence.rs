@@ -32,7 +32,9 @@
 //! | another snapshot, requested after such a candidate | is live if that equals the candidate plus the changes in between |
 //! | any other snapshot | is live: changes at or below the snapshot's clock are in it, those above are applied in order |
 //!
-//! Maintenance of the exchange lowers clocks, so a lower clock is neither trusted nor refused for ever.
+//! Maintenance of the exchange lowers clocks, so a lower clock is neither trusted nor refused for ever. One case cannot be told from a
+//! snapshot that was made before it was numbered: a clock that falls to between two changes that a stale book has buffered, with no
+//! change of the market before the snapshot.
 
 mod fingerprint;
 mod replica;

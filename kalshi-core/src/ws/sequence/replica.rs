@@ -199,6 +199,8 @@ impl<B: ReplicatedBook> Recovery<B> {
         let newest = before.filter_map(|change| Some((change.place, change.clock?)));
         self.covers = newest.last().or(self.covers);
         self.changes.retain(|change| change.place > place);
+        // An earlier snapshot would need what was dropped.
+        self.since = place;
         if self.changes.is_empty() {
             self.last_clock = clock.map(Clock::of_snapshot);
         }
