@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, hint::black_box};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kalshi_sdk::ws::{Books, Frame, Message, OrderBook};
+use kalshi_sdk::ws::{Books, Frame, Message, OrderBook, PriceMode};
 use serde::Deserialize;
 
 /// What a program that knows only this message would write: amounts as fixed point, times as they come.
@@ -164,7 +164,7 @@ fn frames(criterion: &mut Criterion) {
             let mut book = OrderBook::new();
             for text in &deltas {
                 if let Message::OrderbookDelta(delta) = Frame::parse(text).message {
-                    book.apply(&delta).unwrap();
+                    book.apply(&delta, PriceMode::NoPrices).unwrap();
                 }
             }
             black_box(book)
@@ -172,7 +172,7 @@ fn frames(criterion: &mut Criterion) {
     });
     group.bench_function("read and feed, books that heal", |bencher| {
         bencher.iter(|| {
-            let mut books = Books::new();
+            let mut books = Books::with_mode(PriceMode::NoPrices);
             books.apply(&Frame::parse(SNAPSHOT));
             for text in &deltas {
                 black_box(books.apply(&Frame::parse(text)));

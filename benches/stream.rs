@@ -17,7 +17,7 @@ use futures_util::{SinkExt, StreamExt};
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
     Dollars,
-    ws::{BookUpdate, Books, Channel, Event, Frame, Message},
+    ws::{BookUpdate, Books, Channel, Event, Frame, Message, PriceMode},
 };
 use tokio::{
     net::TcpStream,
@@ -160,7 +160,7 @@ fn resident() -> u64 {
 
 fn memory(_: &mut Criterion) {
     let before = resident();
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     let levels: Vec<_> = (1..=99)
         .map(|cents| format!(r#"["0.{cents:02}00","{cents}.00"]"#))
         .collect();

@@ -162,7 +162,7 @@ fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
             format!("LOST   {reason}; connecting again")
         }
         BookUpdate::Connection(Event::Gap { expected, got, .. }) => {
-            format!("GAP    messages {expected} to {} are missing", got - 1)
+            format!("GAP    expected message {expected}, got {got}")
         }
         BookUpdate::Connection(Event::Connected) => "CONNECTED".to_owned(),
         BookUpdate::Connection(Event::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),

@@ -44,7 +44,7 @@ mod books;
 pub mod messages;
 mod redundant;
 
-pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide};
+pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide, PriceMode};
 pub use book_event::{BookEvent, StaleReason};
 pub use book_stream::{BookStream, BookUpdate};
 pub use books::Books;

@@ -2,11 +2,11 @@
 
 #![no_main]
 
-use kalshi_sdk::ws::{Books, Frame};
+use kalshi_sdk::ws::{Books, Frame, PriceMode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::YesPrices);
     for line in text.lines() {
         books.apply(&Frame::parse(line));
     }

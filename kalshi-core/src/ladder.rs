@@ -23,14 +23,27 @@ pub struct Ladder {
     lower_is_better: bool,
 }
 
-/// A change does not fit the levels: a message was missed or is wrong.
+/// Levels or a change of them are invalid: a message was missed or is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LadderError {
     /// More contracts were removed from a level than it had.
     #[error(
         "more contracts were removed from the level at {price} than it had: request a snapshot"
     )]
     Negative {
+        /// Price of the level.
+        price: Dollars,
+    },
+    /// A level was given with fewer than no contracts.
+    #[error("the level at {price} has fewer than no contracts: request a snapshot")]
+    NegativeLevel {
+        /// Price of the level.
+        price: Dollars,
+    },
+    /// A level was given twice.
+    #[error("the level at {price} is listed twice: request a snapshot")]
+    DuplicateLevel {
         /// Price of the level.
         price: Dollars,
     },
@@ -106,6 +119,42 @@ impl Ladder {
         self
     }
 
+    /// Replaces all levels by those of a snapshot. Levels without contracts are left out; the order does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a level has fewer than no contracts or is listed twice.
+    pub fn with_snapshot(
+        mut self,
+        levels: impl IntoIterator<Item = PriceLevel>,
+    ) -> Result<Self, LadderError> {
+        self.levels.clear();
+        for level in levels {
+            let price = level.price;
+            if level.count < Contracts::ZERO {
+                return Err(LadderError::NegativeLevel { price });
+            }
+            let key = self.key(price);
+            self.levels.push((key, level.count.hundredths()));
+        }
+        self.levels.sort_unstable();
+        let twice = self.levels.windows(2).find_map(|pair| match pair {
+            [(one, _), (other, _)] if one == other => Some(*one),
+            _ => None,
+        });
+        if let Some(key) = twice {
+            let price = self.price(key);
+            return Err(LadderError::DuplicateLevel { price });
+        }
+        self.levels.retain(|(_, count)| *count > 0);
+        Ok(self)
+    }
+
+    fn price(&self, key: i64) -> Dollars {
+        let sign = if self.lower_is_better { -1 } else { 1 };
+        Dollars::from_micros(key.saturating_mul(sign))
+    }
+
     fn key(&self, price: Dollars) -> i64 {
         match self.lower_is_better {
             true => price.micros().saturating_neg(),
@@ -151,14 +200,10 @@ impl Ladder {
 
     /// The levels, best first.
     pub fn levels(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        let sign = if self.lower_is_better { -1 } else { 1 };
-        self.levels
-            .iter()
-            .rev()
-            .map(move |&(key, count)| PriceLevel {
-                price: Dollars::from_micros(key.saturating_mul(sign)),
-                count: Contracts::from_hundredths(count),
-            })
+        self.levels.iter().rev().map(|&(key, count)| PriceLevel {
+            price: self.price(key),
+            count: Contracts::from_hundredths(count),
+        })
     }
 
     /// The best level, or `None` if the side is empty.
@@ -210,6 +255,21 @@ mod tests {
             (sweep.filled, sweep.cost),
             (Contracts::ONE, "1.20".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn snapshot_with_a_negative_or_duplicate_level_is_invalid() {
+        let price = "1.10".parse().unwrap();
+        let twice = [level("1.10", "1"), level("1.20", "1"), level("1.10", "0")];
+        for empty in [Ladder::bids(), Ladder::asks()] {
+            let snapshot = empty.clone().with_snapshot([level("1.10", "-1")]);
+            assert_eq!(snapshot, Err(LadderError::NegativeLevel { price }));
+            let snapshot = empty.clone().with_snapshot(twice);
+            assert_eq!(snapshot, Err(LadderError::DuplicateLevel { price }));
+            let levels = [level("1.20", "0"), level("1.30", "2"), level("1.10", "1")];
+            let snapshot = empty.clone().with_snapshot(levels);
+            assert_eq!(snapshot, Ok(empty.with_levels(&levels)));
+        }
     }
 
     proptest! {

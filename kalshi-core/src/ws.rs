@@ -20,6 +20,7 @@ pub(crate) mod frame;
 mod handshake;
 mod message;
 mod queue;
+pub mod sequence;
 mod session;
 mod subscription;
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use kalshi_core::ladder::{Ladder, LadderError, Sweep};
+use kalshi_core::{
+    ladder::{Ladder, LadderError, Sweep},
+    ws::sequence::ReplicatedBook,
+};
 
 use super::messages::{MarketSide, OrderbookDelta, OrderbookSnapshot};
 use crate::{Contracts, Dollars, PriceLevel};
@@ -62,6 +65,61 @@ impl OutcomeSide {
     }
 }
 
+/// Prices at which a subscription to `orderbook_delta` quotes NO levels: its parameter `use_yes_price`.
+///
+/// Nothing in a frame tells the modes apart, so whoever subscribes has to say which one was asked for. The exchange has announced
+/// that `true` becomes the default and then the only mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PriceMode {
+    /// `use_yes_price: true`: a bid for NO at 0.40 is quoted at 0.60.
+    YesPrices,
+    /// `use_yes_price: false`: a bid for NO at 0.40 is quoted at 0.40.
+    NoPrices,
+}
+
+impl PriceMode {
+    /// Price in NO of a level on the NO side.
+    fn no_price(self, quoted: Dollars) -> Dollars {
+        match self {
+            Self::YesPrices => complement(quoted),
+            Self::NoPrices => quoted,
+        }
+    }
+}
+
+/// A change of one level, with its price in terms of its own outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelChange {
+    outcome: OutcomeSide,
+    price: Dollars,
+    change: Contracts,
+}
+
+impl LevelChange {
+    pub(super) fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
+        let (outcome, price) = match delta.side {
+            MarketSide::Yes => (OutcomeSide::Yes, delta.price_dollars),
+            MarketSide::No => (OutcomeSide::No, mode.no_price(delta.price_dollars)),
+            _ => return Err(BookError::UnknownSide),
+        };
+        check_price(price)?;
+        Ok(Self {
+            outcome,
+            price,
+            change: delta.delta_fp,
+        })
+    }
+}
+
+/// Contracts cost more than nothing and less than a dollar.
+fn check_price(price: Dollars) -> Result<(), BookError> {
+    match Dollars::ZERO < price && price < Dollars::ONE {
+        true => Ok(()),
+        false => Err(BookError::Price { price }),
+    }
+}
+
 /// A level at which two books differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,39 +134,59 @@ pub struct LevelDifference {
     pub there: Contracts,
 }
 
-/// Why a change does not fit a book: something was missed.
+/// The reason that a snapshot or a change is invalid: something was missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BookError {
-    /// More contracts were taken from a level than there were.
+    /// More contracts were removed from a level than it had.
     Negative {
-        /// The level's price.
+        /// Price of the level.
         price: Dollars,
     },
-    /// The change is on a side that is neither YES nor NO.
+    /// A level of a snapshot has fewer than no contracts.
+    NegativeLevel {
+        /// Price of the level.
+        price: Dollars,
+    },
+    /// A snapshot lists a level twice.
+    DuplicateLevel {
+        /// Price of the level.
+        price: Dollars,
+    },
+    /// The side of a change is neither YES nor NO.
     UnknownSide,
-    /// A price outside of nothing and a dollar.
+    /// A price is not above zero and below one dollar.
     Price {
         /// The price.
         price: Dollars,
     },
+    /// A snapshot cannot be checked, for a reason that this version does not know.
+    Invalid,
 }
 
 impl fmt::Display for BookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Negative { price } => {
-                write!(
-                    f,
-                    "more contracts left the level {price} than were there: ask for a snapshot"
-                )
-            }
+            Self::Negative { price } => write!(
+                f,
+                "more contracts were removed from the level at {price} than it had: request a snapshot"
+            ),
+            Self::NegativeLevel { price } => write!(
+                f,
+                "the level at {price} of a snapshot has fewer than no contracts: request another one"
+            ),
+            Self::DuplicateLevel { price } => write!(
+                f,
+                "a snapshot lists the level at {price} twice: request another one"
+            ),
             Self::UnknownSide => {
-                f.write_str("a change on a side that is neither yes nor no: ask for a snapshot")
+                f.write_str("the side of a change is neither yes nor no: request a snapshot")
             }
-            Self::Price { price } => {
-                write!(f, "{price} is no price of a contract: ask for a snapshot")
-            }
+            Self::Price { price } => write!(
+                f,
+                "the price {price} is not above 0 and below 1 dollar: request a snapshot"
+            ),
+            Self::Invalid => f.write_str("the levels are invalid: request a snapshot"),
         }
     }
 }
@@ -119,13 +197,20 @@ impl From<LadderError> for BookError {
     fn from(error: LadderError) -> Self {
         match error {
             LadderError::Negative { price } => Self::Negative { price },
+            LadderError::NegativeLevel { price } => Self::NegativeLevel { price },
+            LadderError::DuplicateLevel { price } => Self::DuplicateLevel { price },
+            _ => Self::Invalid,
         }
     }
 }
 
-fn complement(level: PriceLevel) -> PriceLevel {
+fn complement(price: Dollars) -> Dollars {
+    Dollars::from_micros(Dollars::ONE.micros().saturating_sub(price.micros()))
+}
+
+fn complement_level(level: PriceLevel) -> PriceLevel {
     PriceLevel {
-        price: Dollars::from_micros(Dollars::ONE.micros().saturating_sub(level.price.micros())),
+        price: complement(level.price),
         count: level.count,
     }
 }
@@ -157,7 +242,8 @@ impl OrderBook {
     ///
     /// # Errors
     ///
-    /// If more would be taken than there is, or the price is none of a contract. The book is as it was.
+    /// Returns an error if more contracts are removed than there are, or if the price is not above zero and below one dollar. The book
+    /// is unchanged then.
     pub fn add(
         &mut self,
         outcome: OutcomeSide,
@@ -168,24 +254,39 @@ impl OrderBook {
             OutcomeSide::Yes => &mut self.yes,
             OutcomeSide::No => &mut self.no,
         };
-        if !(Dollars::ZERO..=Dollars::ONE).contains(&price) {
-            return Err(BookError::Price { price });
-        }
+        check_price(price)?;
         levels.add(price, change).map_err(BookError::from)
     }
 
-    /// Applies a delta of the channel `orderbook_delta`, whose NO prices are those of NO (`use_yes_price` not set).
+    /// Applies a delta of the channel `orderbook_delta`, from a subscription of this mode.
     ///
     /// # Errors
     ///
-    /// Those of [`add`](Self::add), and for a side that is neither YES nor NO.
-    pub fn apply(&mut self, delta: &OrderbookDelta) -> Result<(), BookError> {
-        let outcome = match delta.side {
-            MarketSide::Yes => OutcomeSide::Yes,
-            MarketSide::No => OutcomeSide::No,
-            _ => return Err(BookError::UnknownSide),
+    /// Returns an error as [`add`](Self::add) does, and if the side is neither YES nor NO.
+    pub fn apply(&mut self, delta: &OrderbookDelta, mode: PriceMode) -> Result<(), BookError> {
+        self.apply_change(&LevelChange::from_delta(delta, mode)?)
+    }
+
+    /// The book of a snapshot of the channel `orderbook_delta`, from a subscription of this mode.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a level has fewer than no contracts or is listed twice, or if a price is not above zero and below one
+    /// dollar.
+    pub fn from_snapshot(snapshot: &OrderbookSnapshot, mode: PriceMode) -> Result<Self, BookError> {
+        let no_level = |level: &PriceLevel| PriceLevel {
+            price: mode.no_price(level.price),
+            count: level.count,
         };
-        self.add(outcome, delta.price_dollars, delta.delta_fp)
+        let yes = snapshot.yes_dollars_fp.iter().copied();
+        let no = snapshot.no_dollars_fp.iter().map(no_level);
+        let book = Self {
+            yes: Ladder::bids().with_snapshot(yes.clone())?,
+            no: Ladder::bids().with_snapshot(no.clone())?,
+        };
+        let mut levels = yes.chain(no);
+        levels.try_for_each(|level| check_price(level.price))?;
+        Ok(book)
     }
 
     /// All bids for an outcome, the best first.
@@ -195,7 +296,7 @@ impl OrderBook {
 
     /// All offers of an outcome, the best first: bids for the other one, seen from here.
     pub fn asks(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome.other()).levels().map(complement)
+        self.side(outcome.other()).levels().map(complement_level)
     }
 
     /// The best bid.
@@ -233,14 +334,6 @@ impl OrderBook {
     #[must_use]
     pub fn is_crossed(&self) -> bool {
         self.spread().is_some_and(|spread| spread <= Dollars::ZERO)
-    }
-
-    /// A level at a price that no contract has; snapshots are not checked when they are read.
-    pub(super) fn impossible_price(&self) -> Option<BookError> {
-        let levels = self.yes.levels().chain(self.no.levels());
-        let mut prices = levels.map(|level| level.price);
-        let price = prices.find(|price| !(Dollars::ZERO..=Dollars::ONE).contains(price))?;
-        Some(BookError::Price { price })
     }
 
     /// Whether there is nothing in it.
@@ -303,9 +396,15 @@ impl OrderBook {
     }
 }
 
-/// The book of a snapshot of the channel `orderbook_delta`.
-impl From<&OrderbookSnapshot> for OrderBook {
-    fn from(snapshot: &OrderbookSnapshot) -> Self {
-        Self::from_bids(&snapshot.yes_dollars_fp, &snapshot.no_dollars_fp)
+impl ReplicatedBook for OrderBook {
+    type Change = LevelChange;
+    type Error = BookError;
+
+    fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
+        self.add(change.outcome, change.price, change.change)
+    }
+
+    fn is_crossed(&self) -> bool {
+        Self::is_crossed(self)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kalshi_core::ws::sequence::StaleCause;
+
 use super::book::BookError;
 
 /// A change of a book.
@@ -18,12 +20,25 @@ pub enum BookEvent {
         /// Ticker of the market.
         market_ticker: Arc<str>,
     },
+    /// A live book is crossed and withheld: neither live nor stale. The changes of one action may cross in between. It is reported as
+    /// changed when it is no longer crossed, and as stale if it stays so.
+    Withheld {
+        /// Ticker of the market.
+        market_ticker: Arc<str>,
+    },
     /// A book must not be used until it is live again.
     Stale {
         /// Ticker of the market.
         market_ticker: Arc<str>,
         /// Why.
         reason: StaleReason,
+    },
+    /// The book of a market is still stale after several requests for a snapshot. Requests continue.
+    SnapshotOverdue {
+        /// Ticker of the market.
+        market_ticker: Arc<str>,
+        /// Number of requests since the book was live.
+        attempts: u32,
     },
 }
 
@@ -34,34 +49,108 @@ impl BookEvent {
         match self {
             Self::Changed { market_ticker }
             | Self::Live { market_ticker }
-            | Self::Stale { market_ticker, .. } => market_ticker,
+            | Self::Withheld { market_ticker }
+            | Self::Stale { market_ticker, .. }
+            | Self::SnapshotOverdue { market_ticker, .. } => market_ticker,
         }
     }
 }
 
-/// Why a book is stale.
+/// Why a book is stale. Each value is one cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleReason {
-    /// A message of the subscription is missing.
+    /// A message of the subscription is missing, or the exchange restarted its count.
     Gap {
         /// The sequence number that should have come.
         expected: u64,
         /// The sequence number that came.
         got: u64,
     },
+    /// A change has a clock at or below that of the snapshot, or below that of the change before. Maintenance lowers clocks.
+    ClockFell {
+        /// Clock of the book.
+        last: i64,
+        /// Clock of the change.
+        got: i64,
+    },
+    /// A snapshot has a clock below that of the book. A second one has to confirm it.
+    EarlierSnapshot {
+        /// Clock that the snapshot should have reached.
+        expected: i64,
+        /// Clock of the snapshot.
+        got: i64,
+    },
+    /// A second snapshot did not confirm the first one.
+    UnconfirmedSnapshot,
+    /// A snapshot is invalid and was not applied.
+    InvalidSnapshot(BookError),
     /// A change does not fit the book.
-    Broken(BookError),
-    /// The best bid and the best ask cross.
+    InvalidChange(BookError),
+    /// The best bid and the best ask stayed crossed.
     Crossed,
     /// A change came before a snapshot of the market.
     NoSnapshot,
+    /// More changes came than are buffered for a stale book.
+    BufferOverflow,
     /// A message of the subscription could not be decoded, and may have been a change.
     Malformed,
+    /// A message of the subscription has a type that the spec does not have, and may have been a change.
+    UnknownMessage,
+    /// A change or a snapshot has no sequence number.
+    MissingSeq,
+    /// A change, a snapshot or a message that could not be decoded has no subscription.
+    MissingSid,
+    /// It is unknown at which prices the subscription quotes NO levels, so nothing was applied: state the [`PriceMode`](super::PriceMode).
+    UnknownPriceMode,
     /// Messages were dropped because they were not read in time.
     Lagged,
-    /// The subscription no longer has the market, or it is unknown whether it has.
+    /// The subscription no longer has the market, or has ended at the caller's request.
     Unsubscribed,
-    /// The connection was lost, or the subscription ended.
+    /// An acknowledgement did not list the markets of the subscription, so it is unknown which it has.
+    UnlistedMarkets,
+    /// The subscription is read elsewhere from here on.
+    Detached,
+    /// The exchange ended the subscription with an error.
+    SubscriptionEnded,
+    /// The connection was lost.
     Disconnected,
+}
+
+impl StaleReason {
+    /// What was expected and what came, in numbers.
+    pub(super) fn numbers(self) -> (Option<i128>, Option<i128>) {
+        let numbers = |expected, got| (Some(expected), Some(got));
+        match self {
+            Self::Gap { expected, got } => numbers(expected.into(), got.into()),
+            Self::ClockFell { last, got } => numbers(last.into(), got.into()),
+            Self::EarlierSnapshot { expected, got } => numbers(expected.into(), got.into()),
+            _ => (None, None),
+        }
+    }
+
+    /// Returns `true` if the cause is no fault in what the exchange sent.
+    pub(super) fn is_usual(self) -> bool {
+        matches!(
+            self,
+            Self::Unsubscribed | Self::Detached | Self::Disconnected
+        )
+    }
+}
+
+impl From<StaleCause<BookError>> for StaleReason {
+    fn from(cause: StaleCause<BookError>) -> Self {
+        match cause {
+            StaleCause::ClockFell { last, got } => Self::ClockFell { last, got },
+            StaleCause::Change(error) => Self::InvalidChange(error),
+            StaleCause::Crossed => Self::Crossed,
+            StaleCause::EarlierSnapshot { expected, got } => {
+                Self::EarlierSnapshot { expected, got }
+            }
+            StaleCause::UnconfirmedSnapshot => Self::UnconfirmedSnapshot,
+            StaleCause::Overflow => Self::BufferOverflow,
+            // The enum is open; this version of it has no others.
+            _ => Self::InvalidChange(BookError::Invalid),
+        }
+    }
 }

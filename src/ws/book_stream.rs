@@ -14,14 +14,15 @@ use tokio::time::Instant;
 
 use super::{
     Channel, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
-    book::OrderBook, book_event::BookEvent, books::Books, messages::Message,
+    book::{OrderBook, PriceMode},
+    book_event::BookEvent,
+    books::Books,
+    messages::Message,
 };
 use crate::TradeApi;
 
-/// Pause before a rejected snapshot is requested again. It doubles each time.
+/// Shortest time between two requests for snapshots of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
-/// Times that the pause doubles, to about a minute.
-const MAX_DOUBLINGS: u32 = 6;
 
 /// Live order books of markets, over connections that come and go.
 ///
@@ -35,12 +36,14 @@ const MAX_DOUBLINGS: u32 = 6;
 /// while let Some(update) = books.next().await {
 ///     match update? {
 ///         BookUpdate::Book(BookEvent::Stale { market_ticker, reason }) => {
-///             println!("{market_ticker} is not to be traded on: {reason:?}");
+///             println!("{market_ticker} is stale: {reason:?}");
 ///         }
-///         BookUpdate::Book(event) => {
-///             let book = books.live(event.market_ticker()).unwrap();
-///             println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
-///         }
+///         BookUpdate::Book(event) => match books.live(event.market_ticker()) {
+///             Some(book) => {
+///                 println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
+///             }
+///             None => println!("{} has no book at the moment", event.market_ticker()),
+///         },
 ///         BookUpdate::Connection(event) => println!("{event:?}"),
 ///         _ => {}
 ///     }
@@ -60,21 +63,12 @@ pub struct BookStream {
     requests: FuturesUnordered<Request>,
     /// When snapshots were last asked for, by subscription.
     asked: HashMap<u64, Instant>,
-    /// How often the snapshot of a market was refused since its book was live.
-    refusals: HashMap<String, u32>,
 }
 
-/// What is under way for snapshots, and what is to be done after it.
-type Request = Pin<Box<dyn Future<Output = Next> + Send>>;
+/// A request for snapshots in flight. Returns those that failed.
+type Request = Pin<Box<dyn Future<Output = Option<SnapshotRequest>> + Send>>;
 
-enum Next {
-    Nothing,
-    /// These were refused.
-    Wait(SnapshotRequest),
-    RequestAgain(SnapshotRequest),
-}
-
-/// What a [`BookStream`] tells.
+/// What a [`BookStream`] reports.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "news of the connection are rare")]
 #[non_exhaustive]
@@ -90,16 +84,17 @@ impl BookApi for TradeApi {
 
     async fn books(builder: ConnectionBuilder) -> Result<BookStream, ConnectionError> {
         let params = builder.params_of(&Channel::OrderbookDelta);
-        let uses_yes_price =
-            |params: &Map<String, Value>| params.get("use_yes_price") == Some(&true.into());
-        if params.as_ref().is_ok_and(uses_yes_price) {
+        let uses_no_price =
+            |params: &Map<String, Value>| params.get("use_yes_price") == Some(&false.into());
+        if params.as_ref().is_ok_and(uses_no_price) {
             return Err(ConnectionError::Invalid(
-                "books need NO prices: do not set `use_yes_price`".to_owned(),
+                "order books are kept with YES prices: do not set `use_yes_price` to false"
+                    .to_owned(),
             ));
         }
-        // NO prices whatever the exchange's default becomes, and the list of markets in acknowledgements.
+        // YES prices are the mode that the exchange keeps. Books need the list of markets in acknowledgements.
         let mut builder =
-            builder.params(|params| params.use_yes_price(false).skip_ticker_ack(false));
+            builder.params(|params| params.use_yes_price(true).skip_ticker_ack(false));
         if !builder.channels().contains(&Channel::OrderbookDelta) {
             builder = builder.channel(Channel::OrderbookDelta);
         }
@@ -110,64 +105,60 @@ impl BookApi for TradeApi {
             markets,
             sid: None,
             connection,
-            books: Books::new(),
+            books: Books::with_mode(PriceMode::YesPrices),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
             asked: HashMap::new(),
-            refusals: HashMap::new(),
         })
     }
 }
 
 impl BookStream {
-    /// What happens next; none after the end. It may be dropped and asked again at any time.
+    /// The next update, or `None` after the end. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection ended for good. No book is live then.
     pub async fn next(&mut self) -> Option<Result<BookUpdate, ConnectionError>> {
         loop {
             if let Some(update) = self.updates.pop_front() {
                 return Some(Ok(update));
             }
-            for request in self.books.drain_snapshot_requests() {
-                // Not in a circle, where a snapshot does not mend the book.
-                let now = Instant::now();
-                let since = self.asked.insert(request.sid, now).map(|asked| now - asked);
-                let pause =
-                    since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
-                self.requests.push(ask(self.handle.clone(), request, pause));
-            }
+            self.send_requests();
+            let timeout = self.books.next_timeout();
             tokio::select! {
                 event = self.connection.next() => match event {
                     Some(Ok(event)) => self.take(event),
                     end => {
-                        // Nothing comes any more: no book is live.
+                        // No more changes come.
                         self.books.disconnected();
                         return end.map(|error| error.map(BookUpdate::Connection));
                     }
                 },
-                Some(next) = self.requests.next(), if !self.requests.is_empty() => match next {
-                    Next::Nothing => {}
-                    Next::Wait(refused) => self.wait(refused),
-                    Next::RequestAgain(request) => self.books.request_again(&request),
+                Some(failed) = self.requests.next(), if !self.requests.is_empty() => {
+                    if let Some(failed) = failed {
+                        self.books.request_failed(&failed);
+                    }
+                }
+                () = until(timeout), if timeout.is_some() => {
+                    let events = self.books.poll_timeouts(Instant::now());
+                    self.updates.extend(events.into_iter().map(BookUpdate::Book));
                 }
             }
         }
     }
 
-    /// Has markets asked for again, the later the more often that was refused.
-    fn wait(&mut self, refused: SnapshotRequest) {
-        let mut most = 0;
-        for market_ticker in &refused.market_tickers {
-            let refusals = self.refusals.entry(market_ticker.clone()).or_default();
-            most = most.max(*refusals);
-            *refusals += 1;
+    /// Sends the requests that are due, not more often than once in a while for each subscription.
+    fn send_requests(&mut self) {
+        for request in self.books.drain_snapshot_requests() {
+            let now = Instant::now();
+            let since = self.asked.insert(request.sid, now).map(|asked| now - asked);
+            let pause = since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
+            self.requests.push(ask(self.handle.clone(), request, pause));
         }
-        let pause = REQUEST_PAUSE * 2_u32.pow(most.min(MAX_DOUBLINGS));
-        self.requests.push(Box::pin(async move {
-            tokio::time::sleep(pause).await;
-            Next::RequestAgain(refused)
-        }));
     }
 
-    /// Tells the books what a new subscription has, so that they notice if its first messages get lost.
+    /// Registers the markets of a new subscription, so that snapshots that do not come are requested.
     fn register_books(&mut self, event: &Event) {
         let (subscription, sid) = match event {
             Event::Disconnected { .. } => return self.sid = None,
@@ -183,7 +174,7 @@ impl BookStream {
         if let Some(sid) = sid {
             let mut markets = std::mem::take(&mut self.markets);
             markets.extend(self.books.market_tickers().map(str::to_owned));
-            self.books.register(sid, markets);
+            self.books.register(sid, PriceMode::YesPrices, markets);
             self.sid = Some(sid);
         }
     }
@@ -191,11 +182,6 @@ impl BookStream {
     fn take(&mut self, event: Event) {
         self.register_books(&event);
         let events = self.books.apply_event(&event);
-        for event in &events {
-            if let BookEvent::Live { market_ticker } = event {
-                self.refusals.remove(market_ticker.as_ref());
-            }
-        }
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(
@@ -236,27 +222,32 @@ impl BookStream {
     }
 }
 
-/// Asks for snapshots. A refusal does not say which market it is about, so each is asked for alone then.
+/// Waits for a time, if there is one.
+async fn until(timeout: Option<Instant>) {
+    if let Some(timeout) = timeout {
+        tokio::time::sleep_until(timeout).await;
+    }
+}
+
+/// Requests snapshots. An error does not say which market it is about, so each is then requested alone.
 fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
     Box::pin(async move {
         tokio::time::sleep(pause).await;
-        let Err(error) = handle.send_request(&request).await else {
-            return Next::Nothing;
-        };
-        tracing::debug!(%error, "snapshots were not to be had");
+        let error = handle.send_request(&request).await.err()?;
         let sid = request.sid;
+        tracing::debug!(sid, %error, "snapshot request failed");
         let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
         if is_of_one && request.market_tickers.len() > 1 {
-            let mut refused = Vec::new();
+            let mut failed = Vec::new();
             for market_ticker in request.market_tickers {
                 let alone = SnapshotRequest::new(sid, vec![market_ticker]);
                 if handle.send_request(&alone).await.is_err() {
-                    refused.extend(alone.market_tickers);
+                    failed.extend(alone.market_tickers);
                 }
             }
-            request = SnapshotRequest::new(sid, refused);
+            request = SnapshotRequest::new(sid, failed);
         }
-        Next::Wait(request)
+        Some(request)
     })
 }
 

@@ -1,5 +1,8 @@
-//! Order books that heal: kept by the frames of subscriptions, stale when something was missed, live again by a snapshot.
+//! Order books of the subscriptions of one connection, which detect missed messages and resynchronise.
 
+mod apply;
+mod evidence;
+mod requests;
 mod tracked;
 
 use std::{
@@ -7,449 +10,311 @@ use std::{
     sync::Arc,
 };
 
-use kalshi_core::ws::{CommandError, MalformedMessage, SnapshotRequest};
-use serde::Deserialize;
-use tracked::{Clock, State, TrackedBook, tick};
+use kalshi_core::ws::{
+    SnapshotRequest,
+    sequence::{Clock, Place, Sequence},
+};
+use tokio::time::Instant;
 
+use self::{
+    evidence::{ConnectionMode, Subscription},
+    requests::Schedule,
+    tracked::TrackedBook,
+};
 use super::{
     Event, Frame,
-    book::OrderBook,
+    book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
-    messages::{Message, OrderbookDelta, OrderbookSnapshot},
 };
 
-/// A frame that comes later than by so many does not come late: the one before it had a number that was wrong.
-const MOST_LATE: u64 = 10_000;
-
-/// No subscription: the exchange counts them from 1.
-const NONE: u64 = 0;
+/// The `sid` of a book without a subscription: the exchange counts them from 1.
+const NO_SUBSCRIPTION: u64 = 0;
 
 /// The order books of any number of subscriptions to `orderbook_delta` on one connection.
 ///
-/// It is fed every frame of the connection, in the order they came, and does no input or output itself: whoever owns the
-/// connection sends what [`drain_snapshot_requests`](Self::drain_snapshot_requests) asks for. A book is given out only while it is live, so that
-/// nobody trades on a price that may be wrong.
+/// [`apply`](Self::apply) takes every frame of the connection in the order of arrival. `Books` does no input or output: whoever owns
+/// the connection sends what [`drain_snapshot_requests`](Self::drain_snapshot_requests) returns, and calls
+/// [`poll_timeouts`](Self::poll_timeouts) at [`next_timeout`](Self::next_timeout). A book is returned only while it is live.
 ///
-/// All frames of a subscription share one sequence, also those of other markets and acknowledgements. A gap in it does not say
-/// which market lost a change, so all books of the subscription are stale until a snapshot of each has come.
+/// All messages of a subscription share one sequence, also those of other markets and acknowledgements. A gap does not say which
+/// market lost a change, so all books of the subscription are stale until a snapshot of each has come. The rules are those of
+/// [`kalshi_core::ws::sequence`].
+///
+/// A frame does not say at which prices it quotes NO levels. The caller states the [`PriceMode`] that it subscribed with, for the
+/// connection or by [`register`](Self::register); frames of an unknown mode are not applied. Subscribe with `use_yes_price(true)`,
+/// as the exchange has announced to change its default.
+///
+/// ```
+/// use kalshi_sdk::ws::{Books, Frame, OutcomeSide, PriceMode};
+///
+/// let mut books = Books::with_mode(PriceMode::YesPrices);
+/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;
+/// books.apply(&Frame::parse(snapshot));
+/// let book = books.live("KXTEST-26-A").unwrap();
+/// assert_eq!(book.best_bid(OutcomeSide::No).unwrap().price, "0.40".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Books {
+    mode: ConnectionMode,
     books: HashMap<Arc<str>, TrackedBook>,
     subscriptions: BTreeMap<u64, Subscription>,
-}
-
-/// A subscription, as far as it was seen.
-#[derive(Clone, Debug, Default)]
-struct Subscription {
-    last: u64,
-    /// Whether its first frame should be the first there was.
-    is_whole: bool,
-    tickers: BTreeSet<Arc<str>>,
-}
-
-/// The market whose book a message is about that cannot be read.
-fn market_of(malformed: &MalformedMessage) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Outside {
-        msg: Inside,
-    }
-    #[derive(Deserialize)]
-    struct Inside {
-        market_ticker: String,
-    }
-    match malformed.kind.as_deref() {
-        Some("orderbook_snapshot" | "orderbook_delta") => {
-            let outside: Outside = serde_json::from_str(&malformed.raw).ok()?;
-            Some(outside.msg.market_ticker)
-        }
-        _ => None,
-    }
-}
-
-/// The markets that an acknowledgement says a subscription has; none where it does not say.
-fn listed_in(message: &Message) -> Option<&[String]> {
-    match message {
-        Message::OkReply(reply) => Some(&reply.market_tickers),
-        message if message.kind() == "ok" => Some(&[]),
-        _ => None,
-    }
+    schedule: Schedule,
 }
 
 impl Books {
-    /// None yet.
+    /// No books, of subscriptions whose mode [`register`](Self::register) states.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The book of a market, while it is live.
+    /// No books, of subscriptions that all have this mode.
+    #[must_use]
+    pub fn with_mode(mode: PriceMode) -> Self {
+        let mut books = Self::default();
+        books.mode.stated = Some(mode);
+        books
+    }
+
+    /// The book of a market. `None` if it is unknown, stale or withheld.
     #[must_use]
     pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
-        let kept = self.books.get(market_ticker)?;
-        matches!(kept.state, State::Live).then_some(&kept.book)
+        self.books.get(market_ticker)?.replica.live()
     }
 
-    /// Whether the book of a market is known and stale.
+    /// Returns `true` if the book of a market is known and stale.
     #[must_use]
     pub fn is_stale(&self, market_ticker: &str) -> bool {
-        self.books
-            .get(market_ticker)
-            .is_some_and(|kept| !matches!(kept.state, State::Live))
+        let tracked = self.books.get(market_ticker);
+        tracked.is_some_and(|tracked| tracked.replica.is_stale())
     }
 
-    /// The tickers of all books, live or stale.
+    /// Tickers of all books, in any state.
     pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
         self.books.keys().map(AsRef::as_ref)
     }
 
-    /// Takes in a frame of a subscription that was made without `use_yes_price` and `skip_ticker_ack`, and tells what became of which
-    /// books. Frames that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is
-    /// live: each is back with its next change.
+    /// The exchange's clock of a live book. `None` if the book is not live or the exchange sends no clock.
+    #[must_use]
+    pub fn clock(&self, market_ticker: &str) -> Option<i64> {
+        self.progress(market_ticker).map(Clock::value)
+    }
+
+    /// Progress of a live book.
+    pub(super) fn progress(&self, market_ticker: &str) -> Option<Clock> {
+        let replica = &self.books.get(market_ticker)?.replica;
+        replica.clock().filter(|_| replica.is_live())
+    }
+
+    /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns what happened to which books. Frames
+    /// that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is live: each is
+    /// back with its next change.
     pub fn apply(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
-        let Some(sid) = frame.sid else {
-            match &frame.message {
-                // It may have been a change of any of them.
-                Message::Malformed(_)
-                | Message::OrderbookDelta(_)
-                | Message::OrderbookSnapshot(_) => {
-                    self.stale_everywhere(StaleReason::Malformed, &mut events);
-                }
-                Message::ErrorReply(error) if CommandError::new(error.code).is_terminal() => {
-                    return self.disconnected();
-                }
-                _ => {}
-            }
-            return events;
-        };
-        match &frame.message {
-            Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) => {
-                self.subscriptions.entry(sid).or_default();
-            }
-            // It may have been the first of its subscription, and of its market.
-            Message::Malformed(malformed) if market_of(malformed).is_some() => {
-                self.subscriptions.entry(sid).or_default();
-            }
-            Message::ErrorReply(error)
-                if CommandError::new(error.code).is_terminal()
-                    && self.subscriptions.contains_key(&sid) =>
-            {
-                self.end(sid, &mut events);
-                return events;
-            }
-            Message::UnsubscribedReply => {
-                self.forget(sid, &mut events);
-                return events;
-            }
-            _ => {}
+        match frame.sid {
+            Some(sid) => self.apply_to(sid, frame, &mut events),
+            None => self.apply_without_sid(&frame.message, &mut events),
         }
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return events;
-        };
-        let Some(seq) = frame.seq else {
-            // A change without its number has no place.
-            let is_change = matches!(
-                frame.message,
-                Message::OrderbookSnapshot(_)
-                    | Message::OrderbookDelta(_)
-                    | Message::Malformed(_)
-                    | Message::Unknown(_)
-            ) && listed_in(&frame.message).is_none();
-            if is_change {
-                self.stale_all(sid, StaleReason::Malformed, &mut events);
-            } else if let Some(market_tickers) = listed_in(&frame.message) {
-                self.listed(sid, market_tickers, &mut events);
-            }
-            return events;
-        };
-        let expected = subscription.last.saturating_add(1);
-        // What comes a second time, or late, is in the books already or will be by a snapshot.
-        let is_late = subscription.last != 0 && seq < expected && expected - seq <= MOST_LATE;
-        if !is_late {
-            let is_gap = seq != expected && (subscription.last != 0 || subscription.is_whole);
-            subscription.last = seq;
-            if is_gap {
-                self.stale_all(sid, StaleReason::Gap { expected, got: seq }, &mut events);
-            }
-        }
-        if !is_late && let Some(market_tickers) = listed_in(&frame.message) {
-            self.listed(sid, market_tickers, &mut events);
-            return events;
-        }
-        match &frame.message {
-            // One that answers a command may be of a market that is not subscribed to, or not any more: nothing would change it.
-            Message::OrderbookSnapshot(snapshot)
-                if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
-            Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, seq, snapshot, &mut events),
-            Message::OrderbookDelta(delta) => self.delta(sid, seq, delta, &mut events),
-            Message::Malformed(malformed) if !is_late => match market_of(malformed) {
-                // An answer, of which no book depends: the request has failed, and is made again in time.
-                Some(_) if frame.id.is_some() => {}
-                Some(ticker) => self.unreadable(sid, seq, &ticker, &mut events),
-                None => self.stale_all(sid, StaleReason::Malformed, &mut events),
-            },
-            // A change of tomorrow is a change.
-            Message::Unknown(_) if !is_late => {
-                self.stale_all(sid, StaleReason::Malformed, &mut events);
-            }
+        events
+    }
+
+    /// Applies an event of a connection, and returns what happened to which books: messages, lost connections, and messages that were
+    /// dropped because they were not read.
+    pub fn apply_event(&mut self, event: &Event) -> Vec<BookEvent> {
+        let mut events = Vec::new();
+        match event {
+            Event::Message(received) => return self.apply(&received.frame),
+            Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
+            // A new connection also says that the one before is gone.
+            Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
+            Event::Lagged { .. } => self.lose_everything(StaleReason::Lagged, &mut events),
             _ => {}
         }
         events
     }
 
-    /// Takes in an event of a stream, and tells what became of which books: messages, lost connections, and messages that were
-    /// dropped because they were not read.
-    pub fn apply_event(&mut self, event: &Event) -> Vec<BookEvent> {
-        match event {
-            Event::Message(received) => self.apply(&received.frame),
-            Event::Detached { sid, .. } => {
-                let mut events = Vec::new();
-                self.forget(*sid, &mut events);
-                events
-            }
-            // A new connection also says that the one before is gone.
-            Event::Disconnected { .. } | Event::Connected => self.disconnected(),
-            Event::Lagged { .. } => {
-                let mut events = Vec::new();
-                self.stale_everywhere(StaleReason::Lagged, &mut events);
-                events
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Takes note of the markets of a new subscription, none of whose frames has come: should the first ones get lost, their books are
-    /// known to be missing.
+    /// Registers markets of a subscription, and the mode that it was made with. The snapshot of each is expected from now on, and is
+    /// requested if it does not come within a few seconds, or if the first messages are missing.
+    ///
+    /// All subscriptions of a connection must have one mode, as the exchange may merge them. If they differ, no frame is applied until
+    /// the connection ends.
     pub fn register(
         &mut self,
         sid: u64,
+        mode: PriceMode,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
     ) {
-        let is_new = !self.subscriptions.contains_key(&sid);
+        let before = self.mode.known();
+        self.mode.register(mode);
+        let new = || Subscription {
+            sequence: Sequence::from_start(),
+            ..Subscription::default()
+        };
+        self.subscriptions.entry(sid).or_insert_with(new);
         for market_ticker in market_tickers {
-            let ticker = self.interned(market_ticker.as_ref());
-            let subscription = self.subscriptions.entry(sid).or_default();
-            subscription.is_whole |= is_new;
-            subscription.tickers.insert(Arc::clone(&ticker));
-            // Its snapshot is on the way.
-            let is_there = |kept: &TrackedBook| kept.sid == sid;
-            if !self.books.get(&ticker).is_some_and(is_there) {
-                let kept = TrackedBook::without_snapshot(Arc::clone(&ticker), sid, 0, true);
-                self.books.insert(ticker, kept);
+            self.expect(sid, market_ticker.as_ref());
+        }
+        if before.is_none() && self.mode.known().is_some() {
+            for tracked in self.books.values_mut() {
+                if tracked.sid != NO_SUBSCRIPTION && tracked.is_unrequested() {
+                    tracked.request_now(&mut self.schedule);
+                }
             }
         }
     }
 
-    /// The exchange's count of a market's changes that its live book has; none where the exchange does not tell it.
-    #[must_use]
-    pub fn clock(&self, market_ticker: &str) -> Option<i64> {
-        self.progress(market_ticker).map(|(clock, _)| clock)
-    }
-
-    /// The same, and how many changes of that count have come.
-    pub(super) fn progress(&self, market_ticker: &str) -> Option<Clock> {
-        let kept = self.books.get(market_ticker)?;
-        kept.clock.filter(|_| matches!(kept.state, State::Live))
-    }
-
-    /// The connection is gone: all books are stale, and the next one's subscriptions have other ids.
-    pub fn disconnected(&mut self) -> Vec<BookEvent> {
-        let mut events = Vec::new();
-        for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-            self.end(sid, &mut events);
-        }
-        events
-    }
-
-    /// The snapshots to ask for: each is given out once, and again should its book become stale anew.
-    pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
-        let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        for (ticker, kept) in &mut self.books {
-            if let State::Stale { is_asked, .. } = &mut kept.state
-                && !*is_asked
-                && self.subscriptions.contains_key(&kept.sid)
-            {
-                *is_asked = true;
-                wanted.entry(kept.sid).or_default().push(ticker.to_string());
-            }
-        }
-        let request = |(sid, mut market_tickers): (u64, Vec<String>)| {
-            market_tickers.sort_unstable();
-            SnapshotRequest::new(sid, market_tickers)
-        };
-        wanted.into_iter().map(request).collect()
-    }
-
-    /// Asks once more for what was asked for: when a request was refused or its answer does not come.
-    pub fn request_again(&mut self, request: &SnapshotRequest) {
-        for market_ticker in &request.market_tickers {
-            if let Some(kept) = self.books.get_mut(market_ticker.as_str())
-                && kept.sid == request.sid
-                && let State::Stale { is_asked, .. } = &mut kept.state
-            {
-                *is_asked = false;
-            }
-        }
-    }
-
-    fn snapshot(
-        &mut self,
-        sid: u64,
-        seq: u64,
-        snapshot: &OrderbookSnapshot,
-        events: &mut Vec<BookEvent>,
-    ) {
-        let ticker = self.interned(&snapshot.market_ticker);
-        if let Some(subscription) = self.subscriptions.get_mut(&sid) {
-            subscription.tickers.insert(Arc::clone(&ticker));
-        }
-        let fresh = TrackedBook {
-            ticker: Arc::clone(&ticker),
-            book: OrderBook::from(snapshot),
-            sid,
-            state: State::Live,
-            seq,
-            clock: snapshot.clock.map(|clock| (clock, u32::MAX)),
-        };
-        let before = match self.books.get_mut(&ticker) {
-            // An older one than what the book holds, or than what is missing.
-            Some(kept) if kept.sid == sid && kept.is_newer_than(seq) => return,
-            Some(kept) => Some(std::mem::replace(kept, fresh)),
-            None => {
-                self.books.insert(Arc::clone(&ticker), fresh);
-                None
-            }
-        };
-        let was_live = before
-            .as_ref()
-            .is_some_and(|kept| matches!(kept.state, State::Live));
-        let changes = match before {
-            Some(TrackedBook {
-                state: State::Stale { changes, .. },
-                sid: of,
-                ..
-            }) if of == sid => changes,
-            _ => BTreeMap::new(),
-        };
-        let Some(kept) = self.books.get_mut(&ticker) else {
-            return;
-        };
-        // What came since the snapshot was made.
-        for (seq, delta) in changes.range(seq.saturating_add(1)..) {
-            if let Err(error) = kept.book.apply(delta) {
-                return self.stale(&ticker, StaleReason::Broken(error), events);
-            }
-            kept.seq = *seq;
-            kept.clock = tick(kept.clock, delta);
-        }
-        if let Some(error) = kept.book.impossible_price() {
-            return self.stale(&ticker, StaleReason::Broken(error), events);
-        }
-        if kept.book.is_crossed() {
-            return self.stale(&ticker, StaleReason::Crossed, events);
-        }
-        let market_ticker = ticker;
-        events.push(match was_live {
-            true => BookEvent::Changed { market_ticker },
-            false => BookEvent::Live { market_ticker },
-        });
-    }
-
-    fn delta(&mut self, sid: u64, seq: u64, delta: &OrderbookDelta, events: &mut Vec<BookEvent>) {
-        let ticker = delta.market_ticker.as_str();
-        let known = self.books.get_mut(ticker).filter(|kept| kept.sid == sid);
-        let reason = if let Some(kept) = known {
-            kept.change(seq, delta, events)
-        } else {
-            self.missed_snapshot(sid, seq, ticker, events);
-            let kept = self.books.get_mut(ticker);
-            kept.and_then(|kept| kept.change(seq, delta, events))
-        };
-        if let Some(reason) = reason {
-            self.stale(ticker, reason, events);
-        }
-    }
-
-    /// The one copy of a ticker that all here share.
-    fn interned(&self, ticker: &str) -> Arc<str> {
-        match self.books.get(ticker) {
-            Some(kept) => Arc::clone(&kept.ticker),
-            None => ticker.into(),
-        }
-    }
-
-    /// A change of a market of which there was no snapshot on this subscription.
-    fn missed_snapshot(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
+    /// Expects the snapshot of a market, unless its book is there.
+    fn expect(&mut self, sid: u64, ticker: &str) {
         let ticker = self.interned(ticker);
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
         subscription.tickers.insert(Arc::clone(&ticker));
-        let kept = TrackedBook::without_snapshot(Arc::clone(&ticker), sid, seq, false);
-        let before = self.books.insert(Arc::clone(&ticker), kept);
-        if before.is_none_or(|kept| matches!(kept.state, State::Live)) {
-            let reason = StaleReason::NoSnapshot;
-            events.push(BookEvent::Stale {
-                market_ticker: ticker,
-                reason,
-            });
-        }
-    }
-
-    /// A message that cannot be read, of a market that can: no other one is concerned, as nothing is missing.
-    fn unreadable(&mut self, sid: u64, seq: u64, ticker: &str, events: &mut Vec<BookEvent>) {
-        match self.books.get_mut(ticker) {
-            Some(kept) if kept.sid != sid => self.missed_snapshot(sid, seq, ticker, events),
-            Some(TrackedBook {
-                state: State::Live, ..
-            }) => self.stale(ticker, StaleReason::Malformed, events),
-            Some(kept) => kept.state = State::stale(seq),
-            None => self.missed_snapshot(sid, seq, ticker, events),
-        }
-    }
-
-    fn stale(&mut self, ticker: &str, reason: StaleReason, events: &mut Vec<BookEvent>) {
-        let since = self
-            .books
-            .get(ticker)
-            .and_then(|kept| self.subscriptions.get(&kept.sid));
-        let since = since.map_or(0, |subscription| subscription.last);
-        let Some(kept) = self.books.get_mut(ticker) else {
-            return;
+        let (since, has_loss) = (
+            subscription.sequence.place(),
+            !subscription.sequence.is_whole(),
+        );
+        let tracked = match self.books.get_mut(&ticker) {
+            Some(tracked) if tracked.sid == sid => return,
+            Some(tracked) => {
+                tracked.move_to(sid, since, has_loss);
+                tracked
+            }
+            None => {
+                let new = TrackedBook::new(Arc::clone(&ticker), sid, since, has_loss);
+                self.books.entry(ticker).or_insert(new)
+            }
         };
-        kept.state = State::stale(since);
-        let market_ticker = Arc::clone(&kept.ticker);
-        events.push(BookEvent::Stale {
-            market_ticker,
-            reason,
-        });
+        tracked.expect_snapshot(&mut self.schedule);
     }
 
-    fn stale_everywhere(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    /// The connection is lost: all books are stale, and the subscriptions of the next one have other ids.
+    pub fn disconnected(&mut self) -> Vec<BookEvent> {
+        let mut events = Vec::new();
         for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
-            self.stale_all(sid, reason, events);
+            self.end(sid, StaleReason::Disconnected, &mut events);
+        }
+        self.mode.disconnected();
+        events
+    }
+
+    /// Returns the snapshots to request. Each is returned once, and again after [`poll_timeouts`](Self::poll_timeouts) or if its book
+    /// loses more messages.
+    pub fn drain_snapshot_requests(&mut self) -> Vec<SnapshotRequest> {
+        let mut wanted: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for ticker in self.schedule.take_due() {
+            if let Some(tracked) = self.books.get_mut(&ticker)
+                && self.subscriptions.contains_key(&tracked.sid)
+                && tracked.send_request(&mut self.schedule)
+            {
+                wanted
+                    .entry(tracked.sid)
+                    .or_default()
+                    .push(ticker.to_string());
+            }
+        }
+        let request = |(sid, market_tickers)| SnapshotRequest::new(sid, market_tickers);
+        wanted.into_iter().map(request).collect()
+    }
+
+    /// Requests snapshots again immediately.
+    pub fn request_again(&mut self, request: &SnapshotRequest) {
+        self.retry(request, TrackedBook::request_now);
+    }
+
+    /// Requests snapshots again after a pause that doubles with every attempt: call this if a request was rejected.
+    pub fn request_failed(&mut self, request: &SnapshotRequest) {
+        self.retry(request, TrackedBook::request_later);
+    }
+
+    fn retry(
+        &mut self,
+        request: &SnapshotRequest,
+        retry: impl Fn(&mut TrackedBook, &mut Schedule),
+    ) {
+        for market_ticker in &request.market_tickers {
+            if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
+                && tracked.sid == request.sid
+                && tracked.replica.is_stale()
+            {
+                retry(tracked, &mut self.schedule);
+            }
         }
     }
 
-    fn stale_all(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    /// The next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every frame.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.schedule.next_timer()
+    }
+
+    /// Does what is due at a time: a book that stayed crossed becomes stale, and a snapshot that did not come is requested again by the
+    /// next [`drain_snapshot_requests`](Self::drain_snapshot_requests).
+    pub fn poll_timeouts(&mut self, now: Instant) -> Vec<BookEvent> {
+        let mut events = Vec::new();
+        while let Some(ticker) = self.schedule.pop_expired(now) {
+            if let Some(tracked) = self.books.get_mut(&ticker) {
+                tracked.timer_expired(now, &mut self.schedule, &mut events);
+            }
+        }
+        events
+    }
+
+    /// The book of a market on a subscription, which is without a snapshot if it is new there.
+    fn tracked(
+        &mut self,
+        sid: u64,
+        place: Place,
+        ticker: &str,
+    ) -> Option<(&mut TrackedBook, &mut Schedule)> {
+        let ticker = self.interned(ticker);
+        let subscription = self.subscriptions.get_mut(&sid)?;
+        subscription.tickers.insert(Arc::clone(&ticker));
+        let has_loss = !subscription.sequence.is_whole();
+        let new = || TrackedBook::new(Arc::clone(&ticker), sid, place, has_loss);
+        let tracked = self.books.entry(Arc::clone(&ticker)).or_insert_with(new);
+        if tracked.sid != sid {
+            tracked.move_to(sid, place, has_loss);
+        }
+        Some((tracked, &mut self.schedule))
+    }
+
+    /// The one copy of a ticker that everything here shares.
+    fn interned(&self, ticker: &str) -> Arc<str> {
+        match self.books.get(ticker) {
+            Some(tracked) => Arc::clone(&tracked.ticker),
+            None => ticker.into(),
+        }
+    }
+
+    fn lose_everything(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        let place = |(sid, subscription): (&u64, &Subscription)| {
+            (*sid, subscription.sequence.place().next())
+        };
+        for (sid, since) in self.subscriptions.iter().map(place).collect::<Vec<_>>() {
+            self.lose_all(sid, since, reason, events);
+        }
+    }
+
+    /// Frames of a subscription before `since` were lost, which may have been of any of its markets.
+    fn lose_all(
+        &mut self,
+        sid: u64,
+        since: Place,
+        reason: StaleReason,
+        events: &mut Vec<BookEvent>,
+    ) {
         let Some(subscription) = self.subscriptions.get(&sid) else {
             return;
         };
-        let since = subscription.last;
         for ticker in subscription.tickers.clone() {
-            match self.books.get_mut(&ticker) {
-                Some(TrackedBook {
-                    state: State::Live,
-                    sid: of,
-                    ..
-                }) if *of == sid => self.stale(&ticker, reason, events),
-                // What is kept for it has a hole now: its snapshot may have been what is missing.
-                Some(TrackedBook { state, sid: of, .. }) if *of == sid => {
-                    *state = State::stale(since)
-                }
-                Some(TrackedBook { sid: of, .. }) if *of != NONE => {}
-                // Its snapshot may have been what is missing.
-                _ => self.missed_snapshot(sid, since, &ticker, events),
+            let other = self.books.get(&ticker).map(|tracked| tracked.sid);
+            if other.is_some_and(|other| other != sid && other != NO_SUBSCRIPTION) {
+                continue;
+            }
+            if let Some((tracked, schedule)) = self.tracked(sid, since, &ticker) {
+                tracked.lose(since, reason, schedule, events);
             }
         }
     }
@@ -459,48 +324,60 @@ impl Books {
         subscription.is_some_and(|subscription| subscription.tickers.contains(market_ticker))
     }
 
-    /// What a subscription has now: the books of other markets stand still, and are forgotten.
-    fn listed(&mut self, sid: u64, market_tickers: &[String], events: &mut Vec<BookEvent>) {
-        // An empty list, or one left out, may mean that all are gone. What is not is back with its next change.
-        let listed: BTreeSet<&str> = market_tickers.iter().map(String::as_str).collect();
+    /// An acknowledgement lists the markets that a subscription has now. The books of others get no more changes and are dropped.
+    fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut Vec<BookEvent>) {
+        // Without a list all may be gone. What is not is back with its next change.
+        let reason = match listed {
+            Some(_) => StaleReason::Unsubscribed,
+            None => StaleReason::UnlistedMarkets,
+        };
+        let listed = listed.unwrap_or_default();
+        self.drop_unlisted(sid, listed, reason, events);
+        for ticker in listed {
+            // A snapshot follows, unless subscriptions were merged.
+            self.expect(sid, ticker);
+        }
+    }
+
+    fn drop_unlisted(
+        &mut self,
+        sid: u64,
+        listed: &[String],
+        reason: StaleReason,
+        events: &mut Vec<BookEvent>,
+    ) {
+        let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
         };
+        let tickers = std::mem::take(&mut subscription.tickers).into_iter();
         let (kept, gone): (BTreeSet<Arc<str>>, BTreeSet<_>) =
-            std::mem::take(&mut subscription.tickers)
-                .into_iter()
-                .partition(|ticker| listed.contains(ticker.as_ref()));
+            tickers.partition(|ticker| listed.contains(ticker.as_ref()));
         subscription.tickers = kept;
-        let listed = listed.into_iter().map(Arc::from);
-        subscription.tickers.extend(listed);
-        for market_ticker in gone {
-            if self
-                .books
-                .get(&market_ticker)
-                .is_some_and(|kept| kept.sid == sid)
+        for ticker in gone {
+            if self.books.get(&ticker).is_some_and(|book| book.sid == sid)
+                && let Some(tracked) = self.books.remove(&ticker)
             {
-                self.books.remove(&market_ticker);
-                let reason = StaleReason::Unsubscribed;
-                events.push(BookEvent::Stale {
-                    market_ticker,
-                    reason,
-                });
+                tracked.report_dropped(reason, &mut self.schedule, events);
             }
         }
     }
 
     /// A subscription is over for good.
-    fn forget(&mut self, sid: u64, events: &mut Vec<BookEvent>) {
-        self.listed(sid, &[], events);
+    fn forget(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        self.drop_unlisted(sid, &[], reason, events);
         self.subscriptions.remove(&sid);
     }
 
-    fn end(&mut self, sid: u64, events: &mut Vec<BookEvent>) {
-        self.stale_all(sid, StaleReason::Disconnected, events);
-        self.subscriptions.remove(&sid);
-        // The next connection counts from the beginning, and may call another subscription the same.
-        for kept in self.books.values_mut().filter(|kept| kept.sid == sid) {
-            (kept.sid, kept.state) = (NONE, State::stale(0));
+    /// A subscription is over, and another one follows.
+    fn end(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        if self.subscriptions.remove(&sid).is_none() {
+            return;
+        }
+        let books = self.books.values_mut();
+        for tracked in books.filter(|tracked| tracked.sid == sid) {
+            // The next connection may use the same number for another subscription.
+            tracked.close(NO_SUBSCRIPTION, reason, &mut self.schedule, events);
         }
     }
 }

@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use kalshi_core::ws::SnapshotRequest;
+use kalshi_core::ws::{SnapshotRequest, sequence::Clock};
+use tokio::time::Instant;
 
 use super::{
     Event,
-    book::OrderBook,
+    book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
     books::Books,
 };
@@ -24,12 +25,15 @@ use super::{
 /// and the book of one connection is given out for as long as it is live.
 ///
 /// ```no_run
-/// use kalshi_sdk::{Client, ws::{Channel, RedundantBooks}};
+/// use kalshi_sdk::{Client, ws::{Channel, PriceMode, RedundantBooks}};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let connect = || client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A").connect();
+/// let connect = || {
+///     let builder = client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A");
+///     builder.params(|params| params.use_yes_price(true)).connect()
+/// };
 /// let mut streams = [connect().await?, connect().await?];
-/// let mut books = RedundantBooks::new(streams.len());
+/// let mut books = RedundantBooks::new(streams.len(), PriceMode::YesPrices);
 /// loop {
 ///     let [one, other] = &mut streams;
 ///     let (connection, event) = tokio::select! {
@@ -42,7 +46,7 @@ use super::{
 ///         println!("{event:?}");
 ///     }
 ///     for request in books.drain_snapshot_requests(connection) {
-///         // Should this fail, `request_again` has it asked for once more.
+///         // `request_failed` requests it again if this fails, and `poll_timeouts` if no snapshot comes.
 ///         let handle = streams[connection].handle();
 ///         tokio::spawn(async move { handle.send_request(&request).await });
 ///     }
@@ -63,15 +67,15 @@ pub struct RedundantBooks {
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     connection: usize,
-    clock: Option<(i64, u32)>,
+    clock: Option<Clock>,
 }
 
 impl RedundantBooks {
-    /// Those of so many connections.
+    /// No books, of a number of connections whose subscriptions all have this mode. Subscribe with `use_yes_price(true)`.
     #[must_use]
-    pub fn new(connections: usize) -> Self {
+    pub fn new(connections: usize, mode: PriceMode) -> Self {
         Self {
-            connections: vec![Books::new(); connections],
+            connections: vec![Books::with_mode(mode); connections],
             shown: HashMap::new(),
             without_clock: HashSet::new(),
         }
@@ -103,6 +107,44 @@ impl RedundantBooks {
         if let Some(books) = self.connections.get_mut(connection) {
             books.request_again(request);
         }
+    }
+
+    /// Requests snapshots on a connection again, after a pause that doubles with every attempt: call this if a request was rejected.
+    pub fn request_failed(&mut self, connection: usize, request: &SnapshotRequest) {
+        if let Some(books) = self.connections.get_mut(connection) {
+            books.request_failed(request);
+        }
+    }
+
+    /// Registers markets of a subscription on a connection: see [`Books::register`].
+    pub fn register(
+        &mut self,
+        connection: usize,
+        sid: u64,
+        mode: PriceMode,
+        market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
+    ) {
+        if let Some(books) = self.connections.get_mut(connection) {
+            books.register(sid, mode, market_tickers);
+        }
+    }
+
+    /// The next time at which [`poll_timeouts`](Self::poll_timeouts) has something to do. It may change with every event.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let timeouts = self.connections.iter().filter_map(Books::next_timeout);
+        timeouts.min()
+    }
+
+    /// Does what is due at a time on all connections: see [`Books::poll_timeouts`].
+    pub fn poll_timeouts(&mut self, now: Instant) -> Vec<BookEvent> {
+        let mut events = Vec::new();
+        for connection in 0..self.connections.len() {
+            let books = self.connections.get_mut(connection);
+            let expired = books.map(|books| books.poll_timeouts(now));
+            events.extend(self.merge(connection, expired.unwrap_or_default()));
+        }
+        events
     }
 
     /// A connection's stream has ended: what it fed is not live any more.
@@ -138,6 +180,18 @@ impl RedundantBooks {
                 market_ticker,
                 reason,
             } => (market_ticker, Some(reason)),
+            BookEvent::Withheld { market_ticker } => {
+                let before = self.shown.get(&market_ticker).copied()?;
+                return match self.best(&market_ticker, Some(before)) {
+                    None if before.connection == connection => {
+                        Some(BookEvent::Withheld { market_ticker })
+                    }
+                    // Another one is live, or the book was withheld before.
+                    None => None,
+                    Some(now) => self.show(connection, market_ticker, now),
+                };
+            }
+            BookEvent::SnapshotOverdue { .. } => return Some(event),
         };
         let before = self.shown.get(&market_ticker).copied();
         let Some(now) = self.best(&market_ticker, before) else {
@@ -148,6 +202,17 @@ impl RedundantBooks {
                 reason: reason.unwrap_or(StaleReason::NoSnapshot),
             });
         };
+        self.show(connection, market_ticker, now)
+    }
+
+    /// Shows the book of a connection, after an event of one.
+    fn show(
+        &mut self,
+        connection: usize,
+        market_ticker: Arc<str>,
+        now: Shown,
+    ) -> Option<BookEvent> {
+        let before = self.shown.get(&market_ticker).copied();
         if now.clock.is_none() {
             self.without_clock.insert(Arc::clone(&market_ticker));
         }

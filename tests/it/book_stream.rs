@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
-use kalshi_sdk::ws::{BookStream, BookUpdate, Event, Message};
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, OutcomeSide, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -192,4 +192,83 @@ async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
         }
     }
     assert_eq!(books.live(GOOD), None, "or a change");
+}
+
+#[tokio::test(start_paused = true)]
+async fn books_are_subscribed_to_with_yes_prices() {
+    let exchange = Exchange::new().await;
+    let (books, (params, mut peer)) =
+        tokio::join!(exchange.client.websocket().market(GOOD).books(), async {
+            let mut peer = exchange.accept().await;
+            let (params, _) = peer.acknowledge().await;
+            (params, peer)
+        });
+    assert_eq!(params["use_yes_price"], json!(true), "{params}");
+    let mut books = books.unwrap();
+    let mut frame = snapshot(1, 1);
+    frame["msg"]["no_dollars_fp"] = json!([["0.4500", "3.00"]]);
+    peer.send(frame).await;
+    while books.live(GOOD).is_none() {
+        books.next().await.unwrap().unwrap();
+    }
+    let book = books.live(GOOD).unwrap();
+    let ask = book.best_ask(OutcomeSide::Yes).unwrap();
+    assert_eq!(ask.price, "0.45".parse().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshots_that_do_not_come_are_requested_again() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        // The first snapshot of the other market never comes, and nor does the second.
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        for seconds in [5, 5, 10] {
+            let began = Instant::now();
+            let command = peer.command().await;
+            assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+            assert_eq!(command["params"]["market_tickers"], json!([BAD]));
+            assert_eq!(began.elapsed().as_secs(), seconds);
+        }
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        // After a reconnection that is acknowledged without snapshots, both are requested.
+        drop(peer);
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        let began = Instant::now();
+        let command = peer.command().await;
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+        assert_eq!(began.elapsed().as_secs(), 5);
+    };
+    play(&mut books, playing).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn book_that_stays_crossed_is_stale_without_another_frame() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    let mut crossing = delta(1, 2, "0.3000", "1.00");
+    crossing["msg"]["side"] = json!("no");
+    peer.send(crossing).await;
+    let mut events = Vec::new();
+    while events.len() < 3 {
+        if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap() {
+            events.push(event);
+        }
+    }
+    assert!(
+        matches!(
+            &events[..],
+            [
+                BookEvent::Live { .. },
+                BookEvent::Withheld { .. },
+                BookEvent::Stale {
+                    reason: StaleReason::Crossed,
+                    ..
+                }
+            ]
+        ),
+        "{events:?}"
+    );
 }

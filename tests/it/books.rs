@@ -11,7 +11,10 @@ use std::{
 
 use kalshi_sdk::{
     Contracts, Dollars,
-    ws::{BookEvent, Books, Frame, Message, OrderBook, OutcomeSide, SnapshotRequest, StaleReason},
+    ws::{
+        BookEvent, Books, Frame, Message, OrderBook, OutcomeSide, PriceMode, SnapshotRequest,
+        StaleReason,
+    },
 };
 
 /// The exchange: its books, and the frames of one subscription.
@@ -178,7 +181,7 @@ fn a_book_that_is_live_is_the_exchanges() {
     println!("KALSHI_TEST_SEED={seed}");
     let mut exchange = Exchange::new(seed, if changes > 100_000 { 1_000 } else { 50 });
     let mut random = fastrand::Rng::with_seed(seed ^ 1);
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     let mut wire: VecDeque<String> = exchange.subscribe().into();
     let (mut seen, mut last) = (Seen::default(), 0);
     for _ in 0..changes {
@@ -257,7 +260,7 @@ fn a_book_that_is_live_is_the_exchanges() {
     }
     println!("{seen:?}");
     assert!(seen.live > changes / 10, "books are mostly live: {seen:?}");
-    for reason in ["Gap", "Malformed", "Disconnected"] {
+    for reason in ["Gap", "Malformed", "SubscriptionEnded"] {
         assert!(seen.reasons.contains_key(reason), "{reason} in {seen:?}");
     }
     // In calm weather all are live, and the same to the end.
@@ -340,6 +343,13 @@ fn snapshot(seq: u64, count: &str) -> Frame {
     ))
 }
 
+/// A snapshot that replies to a command.
+fn reply(seq: u64, count: &str) -> Frame {
+    Frame::parse(&format!(
+        r#"{{"type":"orderbook_snapshot","id":9,"sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m","yes_dollars_fp":[["0.40","{count}"]]}}}}"#
+    ))
+}
+
 fn held(books: &Books) -> Option<String> {
     Some(
         books
@@ -352,7 +362,7 @@ fn held(books: &Books) -> Option<String> {
 
 #[test]
 fn after_a_gap_a_book_goes_on_from_its_snapshot() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     assert!(matches!(
         books.apply(&snapshot(1, "10"))[..],
         [BookEvent::Live { .. }]
@@ -385,40 +395,35 @@ fn after_a_gap_a_book_goes_on_from_its_snapshot() {
     books.request_again(request);
     assert_eq!(books.drain_snapshot_requests().len(), 1);
 
-    // A snapshot of before the gap does not mend it; changes behind the new one do count.
-    assert!(books.apply(&snapshot(2, "99")).is_empty());
-    assert!(
-        books.apply(&delta(5, "2")).is_empty(),
-        "4 is the snapshot, and late"
-    );
+    // A reply from before the gap does not heal the book, and leaves the count unchanged.
+    assert!(books.apply(&reply(2, "99")).is_empty());
+    assert!(books.apply(&delta(4, "2")).is_empty());
     assert_eq!(held(&books), None);
-    assert!(
-        books.apply(&snapshot(4, "50")).is_empty(),
-        "it is older than the gap it made"
-    );
+    // Numbered at the last change but one: that one is in it, and the last one is not.
     assert!(matches!(
-        books.apply(&snapshot(6, "52"))[..],
+        books.apply(&reply(3, "50"))[..],
         [BookEvent::Live { .. }]
     ));
-    books.apply(&delta(7, "1"));
-    books.apply(&delta(7, "1"));
+    assert_eq!(held(&books).unwrap(), "52.00");
+    books.apply(&delta(5, "1"));
+    books.apply(&delta(5, "1"));
     assert_eq!(
         held(&books).unwrap(),
         "53.00",
-        "a doubled frame counts once"
+        "a repeated frame counts once"
     );
 }
 
 #[test]
 fn a_book_that_cannot_be_right_is_a_gap_too() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let events = books.apply(&delta(2, "-11"));
     assert!(
         matches!(
             events[..],
             [BookEvent::Stale {
-                reason: StaleReason::Broken(_),
+                reason: StaleReason::InvalidChange(_),
                 ..
             }]
         ),
@@ -428,6 +433,12 @@ fn a_book_that_cannot_be_right_is_a_gap_too() {
     assert_eq!(held(&books).unwrap(), "10.00");
     let crossing = r#"{"type":"orderbook_delta","sid":1,"seq":4,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
     let events = books.apply(&Frame::parse(crossing));
+    assert!(
+        matches!(events[..], [BookEvent::Withheld { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(held(&books), None);
+    let events = books.poll_timeouts(books.next_timeout().unwrap());
     assert!(
         matches!(
             events[..],
@@ -443,7 +454,7 @@ fn a_book_that_cannot_be_right_is_a_gap_too() {
 
 #[test]
 fn a_change_without_a_snapshot_is_asked_for() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let other = r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"m","price_dollars":"0.60","delta_fp":"5","side":"no"}}"#;
     let events = books.apply(&Frame::parse(other));
@@ -466,10 +477,10 @@ fn a_subscription_that_has_ended_is_not_asked() {
     let over = r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"over"}}"#;
     let unsubscribed = r#"{"type":"unsubscribed","id":4,"sid":1,"seq":2}"#;
     for (end, expected, kept) in [
-        (over, StaleReason::Disconnected, 1),
+        (over, StaleReason::SubscriptionEnded, 1),
         (unsubscribed, StaleReason::Unsubscribed, 0),
     ] {
-        let mut books = Books::new();
+        let mut books = Books::with_mode(PriceMode::NoPrices);
         books.apply(&snapshot(1, "10"));
         let events = books.apply(&Frame::parse(end));
         assert!(
@@ -492,14 +503,14 @@ fn an_acknowledgement_without_a_list_is_an_empty_one() {
         r#"{"type":"ok","id":7,"sid":1}"#,
         r#"{"type":"ok","id":7,"sid":1,"seq":2,"msg":{"market_tickers":7}}"#,
     ] {
-        let mut books = Books::new();
+        let mut books = Books::with_mode(PriceMode::NoPrices);
         books.apply(&snapshot(1, "10"));
         let events = books.apply(&Frame::parse(ok));
         assert!(
             matches!(
                 events[..],
                 [BookEvent::Stale {
-                    reason: StaleReason::Unsubscribed,
+                    reason: StaleReason::UnlistedMarkets,
                     ..
                 }]
             ),
@@ -521,29 +532,29 @@ fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
             .collect()
     };
     // The first frame that comes is not the first there was.
-    let mut books = Books::new();
-    books.register(1, ["A", "B"]);
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    books.register(1, PriceMode::NoPrices, ["A", "B"]);
     assert!(asked(&mut books).is_empty(), "they are on the way");
     books.apply(&snapshot(2, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     assert_eq!(asked(&mut books), ["B"]);
     // One in between is lost.
-    let mut books = Books::new();
-    books.register(1, ["A", "B"]);
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    books.register(1, PriceMode::NoPrices, ["A", "B"]);
     books.apply(&snapshot(1, "10"));
     assert!(asked(&mut books).is_empty());
     books.apply(&delta(3, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
     // Over the next connection they are expected again.
     books.disconnected();
-    books.register(1, ["A", "B"]);
+    books.register(1, PriceMode::NoPrices, ["A", "B"]);
     assert!(asked(&mut books).is_empty());
     books.apply(&snapshot(1, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     books.apply(&delta(3, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
     // An acknowledgement has told of one whose snapshot then gets lost.
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     books.apply(&Frame::parse(
         r#"{"type":"ok","sid":1,"seq":2,"msg":{"market_tickers":["A","B"]}}"#,
@@ -554,7 +565,7 @@ fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
 
 #[test]
 fn the_next_connection_counts_from_the_beginning() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     let snapshot = |seq| {
         Frame::parse(&format!(
             r#"{{"type":"orderbook_snapshot","sid":1,"seq":{seq},"msg":{{"market_ticker":"A","market_id":"m"}}}}"#
@@ -572,7 +583,7 @@ fn the_next_connection_counts_from_the_beginning() {
 
 #[test]
 fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     let read = |seq: u64, kind: &str, body: &str| {
         Frame::parse(&format!(
             r#"{{"type":"{kind}","sid":1,"seq":{seq},"msg":{body}}}"#
@@ -613,7 +624,7 @@ fn a_market_that_is_not_subscribed_to_any_more_is_not_live() {
 
 #[test]
 fn a_number_that_cannot_be_does_not_stop_a_subscription() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     books.apply(&snapshot(1, "10"));
     let events = books.apply(&delta(u64::MAX, "1"));
     assert!(
@@ -632,14 +643,14 @@ fn a_number_that_cannot_be_does_not_stop_a_subscription() {
 
 #[test]
 fn a_first_snapshot_that_cannot_be_read_is_asked_for() {
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     for (seq, broken) in [
         r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","market_id":"a","yes_dollars_fp":[["much","1.00"]]}}"#,
         r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"B","market_id":"b"}}"#,
     ].into_iter().enumerate() {
         let events = books.apply(&Frame::parse(broken));
         assert!(
-            matches!(events[..], [BookEvent::Stale { reason: StaleReason::NoSnapshot, .. }]),
+            matches!(events[..], [BookEvent::Stale { reason: StaleReason::Malformed, .. }]),
             "{events:?}"
         );
         assert_eq!(books.drain_snapshot_requests().len(), 1, "{seq}");
@@ -672,7 +683,7 @@ fn what_has_no_place_makes_books_stale() {
         r#"{"type":"orderbook_delta","seq":2,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
         r#"{"type":"error","msg":{"code":25,"msg":"overflow"}}"#,
     ] {
-        let mut books = Books::new();
+        let mut books = Books::with_mode(PriceMode::NoPrices);
         books.apply(&snapshot);
         assert!(books.live("A").is_some());
         let events = books.apply(&Frame::parse(broken));

@@ -33,6 +33,10 @@ mod book_stream;
 #[cfg(feature = "ws")]
 mod books;
 #[cfg(feature = "ws")]
+mod books_oracle;
+#[cfg(feature = "ws")]
+mod books_rules;
+#[cfg(feature = "ws")]
 mod frames;
 #[cfg(feature = "ws")]
 mod order_book;

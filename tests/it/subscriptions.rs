@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::ws::{
-    Backpressure, Books, Channel, Connection, ConnectionError, Event, Frame, Subscription,
+    Backpressure, Books, Channel, Connection, ConnectionError, Event, Frame, PriceMode,
+    Subscription,
 };
 use serde_json::{Value, json};
 
@@ -63,7 +64,7 @@ async fn whoever_leaves_a_shared_channel_hears_of_it() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer) = connected(&exchange).await;
     let first = subscribe(&stream, &mut peer, Channel::OrderbookDelta, &[A]).await;
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     peer.send(snapshot(1, 1)).await;
     books.apply_event(&event(&mut stream).await);
     assert!(books.live(A).is_some());
@@ -331,7 +332,7 @@ async fn no_snapshot_is_asked_for_of_what_was_removed() {
     let exchange = Exchange::new().await;
     let (stream, mut peer) = connected(&exchange).await;
     let subscription = subscribe(&stream, &mut peer, Channel::OrderbookDelta, &[A, B]).await;
-    let mut books = Books::new();
+    let mut books = Books::with_mode(PriceMode::NoPrices);
     for (seq, ticker) in [(1, A), (2, B)] {
         let mut frame = snapshot(1, seq);
         frame["msg"]["market_ticker"] = json!(ticker);

@@ -14,7 +14,7 @@ use kalshi_sdk::{
     Contracts, Dollars, PriceLevel,
     ws::{
         BookEvent, BookUpdate, Channel, Connection, ConnectionError, Event, OrderBook, OutcomeSide,
-        RedundantBooks, StaleReason,
+        PriceMode, RedundantBooks, StaleReason,
     },
 };
 use serde_json::json;
@@ -247,7 +247,7 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
         frame["msg"]["clock"] = clock.into();
         frame
     };
-    let mut books = RedundantBooks::new(2);
+    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
     let mut told = Vec::new();
     // The same changes, of which the first connection loses the second, and the other one the connection.
     for (seq, clock) in [(1, 70), (2, 71), (3, 72)] {
@@ -472,10 +472,10 @@ async fn a_day_with_a_pause() {
 }
 
 #[tokio::test]
-async fn books_are_not_kept_by_prices_of_the_other_side() {
+async fn books_are_not_kept_with_no_prices() {
     let exchange = Exchange::new().await;
     let stream = exchange.client.websocket().market(MARKET);
-    let stream = stream.params(|params| params.use_yes_price(true));
+    let stream = stream.params(|params| params.use_yes_price(false));
     let error = stream.books().await.unwrap_err();
     assert!(matches!(error, ConnectionError::Invalid(_)), "{error:?}");
 }

@@ -45,7 +45,8 @@ pub enum Event<T> {
         /// The exchange's number for the channel.
         sid: u64,
     },
-    /// Messages of a subscription are missing: those from `expected` to before `got`.
+    /// Messages of a subscription are missing before the one numbered `got`. Counting continues there; `got` is below `expected` if
+    /// the exchange restarted its count. See [`sequence`](super::sequence) for the rules.
     Gap {
         /// The subscription, or `None` if it is not one of this connection's.
         subscription: Option<SubscriptionId>,

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use super::{
     envelope::Envelope,
     message::{MalformedMessage, Message, UnknownMessage},
+    sequence::Fingerprint,
 };
 use crate::{excerpt, json_path};
 
 /// One frame of a WebSocket connection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Frame<M> {
     /// The command that it replies to, or `None` if it is not a reply.
@@ -25,6 +26,23 @@ pub struct Frame<M> {
     pub sending_ts_ms: Option<i64>,
     /// The message.
     pub message: M,
+    fingerprint: Fingerprint,
+}
+
+/// Frames are equal if they say the same. How they were written does not matter.
+impl<M: PartialEq> PartialEq for Frame<M> {
+    fn eq(&self, other: &Self) -> bool {
+        let envelope = |frame: &Self| (frame.id, frame.sid, frame.seq, frame.sending_ts_ms);
+        envelope(self) == envelope(other) && self.message == other.message
+    }
+}
+
+impl<M> Frame<M> {
+    /// Identifies the text of a numbered frame, to recognize one that was sent twice.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
 }
 
 /// A fault in a part of a frame.
@@ -52,6 +70,7 @@ impl<M: Message> Frame<M> {
             sid: envelope.sid,
             seq: envelope.seq,
             sending_ts_ms: envelope.sending_ts_ms,
+            fingerprint: fingerprint(text, envelope),
             // Decoding replaces it in place: a message is large, and moving it costs as much as reading its numbers.
             message: M::unknown(UnknownMessage {
                 kind: String::new(),
@@ -122,6 +141,7 @@ impl<M: Message> Frame<M> {
             sid: envelope.sid,
             seq: envelope.seq,
             sending_ts_ms: envelope.sending_ts_ms,
+            fingerprint: fingerprint(text, &envelope),
             message: M::malformed(MalformedMessage {
                 kind,
                 path,
@@ -130,6 +150,12 @@ impl<M: Message> Frame<M> {
             }),
         }
     }
+}
+
+/// Only numbered frames are compared with each other.
+fn fingerprint(text: &str, envelope: &Envelope) -> Fingerprint {
+    let seq = envelope.seq;
+    seq.map(|_| Fingerprint::of(text)).unwrap_or_default()
 }
 
 fn whole(text: &str, error: serde_json::Error) -> Fault<'_> {

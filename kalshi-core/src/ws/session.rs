@@ -25,6 +25,7 @@ use super::{
     error::ConnectionError,
     event::{RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
+    sequence::{Arrival, Sequence},
 };
 
 /// The queue of the connection itself.
@@ -99,8 +100,7 @@ struct Route {
     targets: Option<&'static Targets>,
     /// Targets that were removed: no snapshot would bring them back.
     removed: BTreeSet<String>,
-    /// Last sequence number.
-    last: u64,
+    sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,
 }
@@ -330,7 +330,7 @@ impl Session {
     }
 
     fn route(&mut self, mut message: RawMessage, control: Control) {
-        self.check_sequence(&message.envelope);
+        let is_numbered = self.check_sequence(&message);
         let own_sid = message.envelope.sid;
         let id = message
             .envelope
@@ -340,7 +340,9 @@ impl Session {
             Some((id, command)) => {
                 let sid = self.replied(id, command.pending, &message, &control);
                 // The reply may have made the route in which it is numbered.
-                self.check_sequence(&message.envelope);
+                if !is_numbered {
+                    self.check_sequence(&message);
+                }
                 (sid, true)
             }
             None => (own_sid, false),
@@ -421,20 +423,22 @@ impl Session {
             .any(|command| matches!(&command.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
     }
 
-    fn check_sequence(&mut self, envelope: &Envelope) {
+    /// Checks the sequence number of a message and reports a gap. Returns `false` if the message belongs to no numbered route.
+    fn check_sequence(&mut self, message: &RawMessage) -> bool {
+        let envelope = &message.envelope;
         let (Some(sid), Some(got)) = (envelope.sid, envelope.seq) else {
-            return;
+            return false;
         };
         let Some(route) = self.sids.get_mut(&sid) else {
-            return;
+            return false;
         };
-        let expected = route.last.saturating_add(1);
-        if got < expected {
-            return;
-        }
-        let is_gap = got > expected && route.last != 0;
-        route.last = got;
-        if is_gap {
+        let snapshot = route.targets.and_then(|targets| targets.snapshot);
+        let is_snapshot_reply =
+            envelope.id.is_some() && snapshot == Some(envelope.kind(&message.text));
+        let text = Arc::clone(&message.text);
+        if let Arrival::Gap { expected, .. } = route.sequence.advance(got, text, is_snapshot_reply)
+        {
+            tracing::warn!(sid, expected, got, "sequence gap");
             let (subscription, queues) = (
                 route.subscriptions.iter().min().copied(),
                 route.queues.clone(),
@@ -446,6 +450,7 @@ impl Session {
             };
             self.send(&queues, event);
         }
+        true
     }
 
     /// The exchange has ended a subscription: it is made again.
@@ -592,6 +597,41 @@ mod tests {
             }
         }
         assert_eq!(messages, 3);
+    }
+
+    /// The gaps that a subscribed session reports for these frames.
+    async fn gaps(frames: &[&str]) -> Vec<(u64, u64)> {
+        let (mut session, mut receiver) = subscribed();
+        for text in frames {
+            session.frame((*text).into(), None);
+        }
+        receiver.close();
+        let mut gaps = Vec::new();
+        while let Some(item) = receiver.recv().await {
+            if let Ok(RawEvent::Gap { expected, got, .. }) = item {
+                gaps.push((expected, got));
+            }
+        }
+        gaps
+    }
+
+    #[tokio::test]
+    async fn lower_number_is_a_gap() {
+        let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
+        let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
+        let second = r#"{"type":"delta","sid":1,"seq":2,"msg":{}}"#;
+        assert_eq!(gaps(&[fifth, first, second]).await, [(6, 1)]);
+    }
+
+    #[tokio::test]
+    async fn repeat_and_late_reply_to_a_snapshot_request_are_no_gaps() {
+        let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
+        let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
+        let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+        assert!(gaps(&[fifth, fifth, sixth]).await.is_empty());
+        assert!(gaps(&[fifth, reply, sixth]).await.is_empty());
+        let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+        assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
     }
 
     #[tokio::test]

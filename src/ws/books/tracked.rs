@@ -1,121 +1,312 @@
-//! One of several books: how far it is, and what is to be done with it.
+//! One of several books: its copy, what was reported about it, and its request for a snapshot.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use kalshi_core::ws::sequence::{Outcome, Place, Replica};
+use tokio::time::Instant;
+
+use super::requests::{OVERDUE_ATTEMPTS, Request, Schedule, pause, timeout};
 use crate::ws::{
-    book::OrderBook,
+    book::{BookError, OrderBook},
     book_event::{BookEvent, StaleReason},
-    messages::OrderbookDelta,
 };
 
-/// How many changes are kept for a stale book, at most; beyond, another snapshot is asked for.
-const MAX_BUFFERED: usize = 10_000;
-
-/// A book, and what is to be done with it.
+/// A book of a subscription.
 #[derive(Clone, Debug)]
 pub(super) struct TrackedBook {
     pub(super) ticker: Arc<str>,
-    pub(super) book: OrderBook,
     pub(super) sid: u64,
-    pub(super) state: State,
-    /// The newest change that is in it.
-    pub(super) seq: u64,
-    /// The exchange's count of the market's changes, where it tells it.
-    pub(super) clock: Option<Clock>,
+    pub(super) replica: Replica<OrderBook>,
+    reported: Reported,
+    request: Request,
+    timer: Option<Instant>,
+    /// Snapshots requested since the book was live.
+    attempts: u32,
 }
 
-/// How far a book is: the exchange's count of the market's changes, and how many changes with that count have come, as several may
-/// share one. A snapshot has all.
-pub(in crate::ws) type Clock = (i64, u32);
-
-/// The clock after a change.
-pub(super) fn tick(clock: Option<Clock>, delta: &OrderbookDelta) -> Option<Clock> {
-    match (clock, delta.clock) {
-        (Some((before, count)), Some(now)) if before == now => Some((now, count.saturating_add(1))),
-        (_, Some(now)) => Some((now, 1)),
-        (clock, None) => clock,
-    }
+/// What was last reported of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    Nothing,
+    Live,
+    Withheld,
+    Stale,
 }
 
 impl TrackedBook {
-    /// A book that a snapshot has to make.
-    pub(super) fn without_snapshot(ticker: Arc<str>, sid: u64, since: u64, is_asked: bool) -> Self {
+    /// A book without a snapshot.
+    pub(super) fn new(ticker: Arc<str>, sid: u64, since: Place, has_loss: bool) -> Self {
         Self {
             ticker,
-            book: OrderBook::new(),
             sid,
-            state: State::Stale {
-                since,
-                changes: BTreeMap::new(),
-                is_asked,
-            },
-            seq: since,
-            clock: None,
+            replica: Replica::without_snapshot(OrderBook::new(), since, has_loss),
+            reported: Reported::Nothing,
+            request: Request::None,
+            timer: None,
+            attempts: 0,
         }
     }
 
-    pub(super) fn is_newer_than(&self, seq: u64) -> bool {
-        match self.state {
-            State::Live => self.seq > seq,
-            State::Stale { since, .. } => since > seq,
-        }
+    /// Moves the book to another subscription.
+    pub(super) fn move_to(&mut self, sid: u64, since: Place, has_loss: bool) {
+        self.sid = sid;
+        self.replica.restart(since, has_loss);
     }
 
-    /// Takes in a change, or keeps it for when there is a snapshot; tells why the book is wrong if it is.
-    pub(super) fn change(
+    /// Reports what a frame did to the book.
+    pub(super) fn settle(
         &mut self,
-        seq: u64,
-        delta: &OrderbookDelta,
+        place: Place,
+        outcome: Outcome<BookError>,
+        schedule: &mut Schedule,
         events: &mut Vec<BookEvent>,
-    ) -> Option<StaleReason> {
-        match &mut self.state {
-            State::Stale {
-                changes, is_asked, ..
-            } => {
-                changes.insert(seq, delta.clone());
-                if changes.len() > MAX_BUFFERED {
-                    changes.clear();
-                    *is_asked = false;
+    ) {
+        match outcome {
+            Outcome::Changed | Outcome::Live => self.report_live(place, schedule, events),
+            Outcome::Withheld => {
+                self.set_timer(schedule, self.replica.crossed_until());
+                self.request = Request::None;
+                let (sid, market) = (self.sid, &*self.ticker);
+                let clock = self.clock();
+                tracing::debug!(sid, market, seq = place.seq(), clock, "order book withheld");
+                if self.reported == Reported::Live {
+                    self.reported = Reported::Withheld;
+                    events.push(BookEvent::Withheld {
+                        market_ticker: Arc::clone(&self.ticker),
+                    });
                 }
-                return None;
             }
-            State::Live if seq <= self.seq => return None,
-            State::Live => {}
+            Outcome::Stale(cause) => {
+                let reason = StaleReason::from(cause);
+                self.report_stale(reason, events);
+                self.request_after_fault(reason, schedule);
+            }
+            Outcome::StillStale(cause) => {
+                let reason = StaleReason::from(cause);
+                // A book that was withheld meanwhile may have been reported as live.
+                self.report_stale(reason, events);
+                self.request_after_fault(reason, schedule);
+            }
+            _ => {}
         }
-        self.seq = seq;
-        self.clock = tick(self.clock, delta);
-        if let Err(error) = self.book.apply(delta) {
-            return Some(StaleReason::Broken(error));
-        }
-        if self.book.is_crossed() {
-            return Some(StaleReason::Crossed);
-        }
-        events.push(BookEvent::Changed {
-            market_ticker: Arc::clone(&self.ticker),
-        });
-        None
     }
-}
 
-#[derive(Clone, Debug)]
-pub(super) enum State {
-    Live,
-    Stale {
-        /// The frame by which it is known to be so: an older snapshot does not mend it.
-        since: u64,
-        /// Changes that came since, by their place in the sequence.
-        changes: BTreeMap<u64, OrderbookDelta>,
-        /// Whether a snapshot has been asked for.
-        is_asked: bool,
-    },
-}
-
-impl State {
-    pub(super) fn stale(since: u64) -> Self {
-        Self::Stale {
-            since,
-            changes: BTreeMap::new(),
-            is_asked: false,
+    fn report_live(&mut self, place: Place, schedule: &mut Schedule, events: &mut Vec<BookEvent>) {
+        let market_ticker = Arc::clone(&self.ticker);
+        if matches!(self.reported, Reported::Live | Reported::Withheld) {
+            if self.reported == Reported::Withheld {
+                self.reported = Reported::Live;
+                self.set_timer(schedule, None);
+            }
+            return events.push(BookEvent::Changed { market_ticker });
         }
+        (self.reported, self.request, self.attempts) = (Reported::Live, Request::None, 0);
+        self.set_timer(schedule, None);
+        let (sid, market) = (self.sid, &*self.ticker);
+        let clock = self.clock();
+        tracing::debug!(sid, market, seq = place.seq(), clock, "order book live");
+        events.push(BookEvent::Live { market_ticker });
+    }
+
+    /// Reports the book as stale, unless that is known or it was never reported.
+    fn report_stale(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        let (sid, market, clock) = (self.sid, &*self.ticker, self.clock());
+        let (expected, got) = reason.numbers();
+        if matches!(self.reported, Reported::Nothing | Reported::Stale) {
+            tracing::debug!(
+                sid,
+                market,
+                ?reason,
+                expected,
+                got,
+                clock,
+                "order book still stale"
+            );
+            return;
+        }
+        match reason.is_usual() {
+            true => {
+                tracing::debug!(
+                    sid,
+                    market,
+                    ?reason,
+                    expected,
+                    got,
+                    clock,
+                    "order book stale"
+                );
+            }
+            false => {
+                tracing::warn!(
+                    sid,
+                    market,
+                    ?reason,
+                    expected,
+                    got,
+                    clock,
+                    "order book stale"
+                );
+            }
+        }
+        self.reported = Reported::Stale;
+        events.push(BookEvent::Stale {
+            market_ticker: Arc::clone(&self.ticker),
+            reason,
+        });
+    }
+
+    /// Reports a book that nothing was reported of yet, too.
+    pub(super) fn report_missing(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+        if self.reported == Reported::Nothing {
+            self.reported = Reported::Withheld;
+        }
+        self.report_stale(reason, events);
+    }
+
+    /// Reports a book that is dropped, whatever was reported of it.
+    pub(super) fn report_dropped(
+        mut self,
+        reason: StaleReason,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
+        self.reported = Reported::Live;
+        self.report_stale(reason, events);
+        self.cancel_request(schedule);
+    }
+
+    /// Makes the book stale: frames before `since` were lost.
+    pub(super) fn lose(
+        &mut self,
+        since: Place,
+        reason: StaleReason,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
+        self.replica.lose(since);
+        self.report_stale(reason, events);
+        self.request_now(schedule);
+    }
+
+    /// Makes the book stale, with no subscription to request a snapshot from.
+    pub(super) fn close(
+        &mut self,
+        sid: u64,
+        reason: StaleReason,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
+        self.replica.lose(Place::default());
+        self.report_stale(reason, events);
+        self.sid = sid;
+        (self.request, self.attempts) = (Request::None, 0);
+        self.set_timer(schedule, None);
+    }
+
+    /// Notes that a snapshot cannot be used.
+    pub(super) fn refuse_snapshot(
+        &mut self,
+        place: Place,
+        reason: StaleReason,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
+        self.replica.refuse_snapshot(place);
+        self.report_missing(reason, events);
+        self.request_after_fault(reason, schedule);
+    }
+
+    /// Expects a snapshot without a request.
+    pub(super) fn expect_snapshot(&mut self, schedule: &mut Schedule) {
+        self.request = Request::Sent;
+        self.set_timer(schedule, Some(Instant::now() + timeout(1)));
+    }
+
+    /// Requests a snapshot immediately.
+    pub(super) fn request_now(&mut self, schedule: &mut Schedule) {
+        self.request = Request::Due;
+        self.set_timer(schedule, None);
+        schedule.push_due(&self.ticker);
+    }
+
+    /// Requests a snapshot, later if those before did not help.
+    fn request_after_fault(&mut self, reason: StaleReason, schedule: &mut Schedule) {
+        let is_of_change = matches!(
+            reason,
+            StaleReason::ClockFell { .. } | StaleReason::BufferOverflow
+        );
+        // A first snapshot with a lower clock is confirmed immediately.
+        let is_first = matches!(reason, StaleReason::EarlierSnapshot { .. });
+        match is_of_change || is_first || self.attempts == 0 {
+            true => self.request_now(schedule),
+            false => self.request_later(schedule),
+        }
+    }
+
+    /// Requests a snapshot after a pause that grows with every attempt.
+    pub(super) fn request_later(&mut self, schedule: &mut Schedule) {
+        self.request = Request::Waiting;
+        self.set_timer(schedule, Some(Instant::now() + pause(self.attempts)));
+    }
+
+    /// Returns `true` if a snapshot was to be requested, which it is now.
+    pub(super) fn send_request(&mut self, schedule: &mut Schedule) -> bool {
+        if self.request != Request::Due || !self.replica.is_stale() {
+            return false;
+        }
+        self.request = Request::Sent;
+        self.replica.requested();
+        self.attempts = self.attempts.saturating_add(1);
+        self.set_timer(schedule, Some(Instant::now() + timeout(self.attempts)));
+        true
+    }
+
+    /// Does what the expired timer was for.
+    pub(super) fn timer_expired(
+        &mut self,
+        now: Instant,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
+        self.timer = None;
+        if self.replica.expire_crossed(now) {
+            let reason = StaleReason::Crossed;
+            self.report_stale(reason, events);
+            return self.request_after_fault(reason, schedule);
+        }
+        if !self.replica.is_stale() || !matches!(self.request, Request::Sent | Request::Waiting) {
+            return;
+        }
+        let attempts = self.attempts;
+        if attempts > 0 {
+            let (sid, market, clock) = (self.sid, &*self.ticker, self.clock());
+            tracing::warn!(sid, market, attempts, clock, "order book snapshot missing");
+        }
+        if attempts == OVERDUE_ATTEMPTS {
+            events.push(BookEvent::SnapshotOverdue {
+                market_ticker: Arc::clone(&self.ticker),
+                attempts,
+            });
+        }
+        self.request_now(schedule);
+    }
+
+    fn clock(&self) -> Option<i64> {
+        self.replica.clock().map(|clock| clock.value())
+    }
+
+    fn set_timer(&mut self, schedule: &mut Schedule, at: Option<Instant>) {
+        schedule.set_timer(&self.ticker, &mut self.timer, at);
+    }
+
+    /// Requests no snapshot, as none would help.
+    pub(super) fn cancel_request(&mut self, schedule: &mut Schedule) {
+        self.request = Request::None;
+        self.set_timer(schedule, None);
+    }
+
+    /// Returns `true` if the book is stale and nothing is done about it.
+    pub(super) fn is_unrequested(&self) -> bool {
+        self.replica.is_stale() && self.request == Request::None
     }
 }

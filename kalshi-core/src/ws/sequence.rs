@@ -1,0 +1,334 @@
+//! Sequence numbers, clocks and snapshots of a subscription: the rules by which a local order book is known to be right.
+//!
+//! The same rules decide about [`Event::Gap`](super::Event::Gap) and about order books. [`Sequence`] has those of the numbers,
+//! [`Replica`] those of one book.
+//!
+//! A connection is TCP, so nothing arrives late or in another order. *Place* is the position of a frame: how often the count was
+//! restarted, and the sequence number.
+//!
+//! | A frame arrives | and |
+//! |---|---|
+//! | numbered last + 1 | is the next one |
+//! | byte for byte the same as the frame before | is ignored |
+//! | in reply to `get_snapshot`, numbered at or below the last | leaves the count unchanged; its snapshot is of that place |
+//! | numbered in any other way | is a gap: every book of the subscription is stale, and the count restarts at this number |
+//!
+//! | A change arrives for a live book | and |
+//! |---|---|
+//! | with a clock at or below that of the snapshot, or below that of the last change | conflicts: the book is stale |
+//! | with the clock of the last change | is applied: the changes of one action share a clock |
+//! | that does not fit, such as more contracts removed than there are | conflicts: the book is stale |
+//! | that crosses the book | is applied, and the book is withheld until it is no longer crossed |
+//! | with another clock, or 50 ms after the book crossed | finds that the book is crossed: the book is stale |
+//! | without a clock | is judged by its place alone |
+//!
+//! | A stale book gets | and |
+//! |---|---|
+//! | a change | buffers it |
+//! | a change with a clock below the one before it | drops what it buffered before; no earlier snapshot heals it |
+//! | more changes than it buffers | drops them; no snapshot from before the last of them heals it |
+//! | a snapshot from before it became stale | ignores it |
+//! | a snapshot whose clock is below its own, or below that of the first change after a loss | keeps it as a candidate |
+//! | another snapshot, requested after such a candidate | is live if that equals the candidate plus the changes in between |
+//! | any other snapshot | is live: changes at or below the snapshot's clock are in it, those above are applied in order |
+//!
+//! Maintenance of the exchange lowers clocks, so a lower clock is neither trusted nor refused for ever. One case cannot be told from a
+//! snapshot that was made before it was numbered: a clock that falls to between two changes that a stale book has buffered, with no
+//! change of the market before the snapshot.
+
+mod fingerprint;
+mod replica;
+
+use std::cmp::Ordering;
+
+pub use fingerprint::Fingerprint;
+pub use replica::{CROSSED_TIMEOUT, MAX_BUFFERED, Outcome, Replica, ReplicatedBook, StaleCause};
+
+/// Position of a frame among all frames of a subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Number of times that the count has started.
+    restarts: u64,
+    seq: u64,
+}
+
+impl Place {
+    /// The sequence number.
+    #[must_use]
+    pub const fn seq(self) -> u64 {
+        self.seq
+    }
+
+    /// Position of the next frame.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self {
+            restarts: self.restarts,
+            seq: self.seq.saturating_add(1),
+        }
+    }
+}
+
+/// The sequence numbers of one subscription. `I` identifies the text of a frame.
+#[derive(Clone, Debug)]
+pub struct Sequence<I> {
+    last: Option<u64>,
+    /// First number since the last restart.
+    first: u64,
+    restarts: u64,
+    /// The frame before.
+    previous: Option<I>,
+}
+
+/// What a sequence number says about its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arrival {
+    /// The next frame.
+    Next(Place),
+    /// Frames are missing before this one. The count restarts at its number.
+    Gap {
+        /// Position of the frame in the new count.
+        place: Place,
+        /// The number that should have come.
+        expected: u64,
+    },
+    /// The frame before, once more.
+    Repeat,
+    /// A requested snapshot of an earlier position.
+    EarlierSnapshot(Place),
+}
+
+impl Arrival {
+    /// Position of the frame. `None` for a repeat.
+    #[must_use]
+    pub const fn place(self) -> Option<Place> {
+        match self {
+            Self::Next(place) | Self::Gap { place, .. } | Self::EarlierSnapshot(place) => {
+                Some(place)
+            }
+            Self::Repeat => None,
+        }
+    }
+}
+
+impl<I> Default for Sequence<I> {
+    /// A subscription that is seen from an unknown frame on.
+    fn default() -> Self {
+        Self {
+            last: None,
+            first: 0,
+            restarts: 1,
+            previous: None,
+        }
+    }
+}
+
+impl<I: PartialEq> Sequence<I> {
+    /// A subscription whose first frame, numbered 1, has not arrived yet.
+    #[must_use]
+    pub fn from_start() -> Self {
+        Self {
+            last: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Position of the last frame.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            restarts: self.restarts,
+            seq: self.last.unwrap_or(0),
+        }
+    }
+
+    /// Returns `true` if every frame from the first one on has arrived.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.last.is_some() && self.first <= 1 && self.restarts == 1
+    }
+
+    /// Takes the number of the frame that has just arrived. `is_snapshot_reply` is `true` for a snapshot that replies to a command.
+    pub fn advance(&mut self, seq: u64, frame: I, is_snapshot_reply: bool) -> Arrival {
+        if self.previous.as_ref() == Some(&frame) {
+            return Arrival::Repeat;
+        }
+        self.previous = Some(frame);
+        let Some(last) = self.last else {
+            (self.last, self.first) = (Some(seq), seq);
+            return Arrival::Next(self.place());
+        };
+        if last.checked_add(1) == Some(seq) {
+            self.last = Some(seq);
+            return Arrival::Next(self.place());
+        }
+        if is_snapshot_reply && seq <= last {
+            // A number from before the restart is older than everything since.
+            let restarts = match seq < self.first {
+                true => self.restarts.saturating_sub(1),
+                false => self.restarts,
+            };
+            return Arrival::EarlierSnapshot(Place { restarts, seq });
+        }
+        (self.last, self.first) = (Some(seq), seq);
+        self.restarts = self.restarts.saturating_add(1);
+        Arrival::Gap {
+            place: self.place(),
+            expected: last.saturating_add(1),
+        }
+    }
+}
+
+/// Progress of a market by the exchange's clock. It compares as newer if it has more of the market's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    value: i64,
+    /// Number of changes with this clock that have arrived. `None` after a snapshot, which has all of them.
+    changes: Option<u32>,
+}
+
+impl Clock {
+    /// The clock of a snapshot.
+    #[must_use]
+    pub const fn of_snapshot(value: i64) -> Self {
+        Self {
+            value,
+            changes: None,
+        }
+    }
+
+    /// The clock of a first change.
+    #[must_use]
+    pub const fn of_change(value: i64) -> Self {
+        Self {
+            value,
+            changes: Some(1),
+        }
+    }
+
+    /// The exchange's clock.
+    #[must_use]
+    pub const fn value(self) -> i64 {
+        self.value
+    }
+
+    /// Returns `true` if a change with this clock can come next.
+    #[must_use]
+    pub const fn allows(self, change: i64) -> bool {
+        match self.changes {
+            None => change > self.value,
+            Some(_) => change >= self.value,
+        }
+    }
+
+    /// The clock after a change.
+    #[must_use]
+    pub fn after_change(before: Option<Self>, change: Option<i64>) -> Option<Self> {
+        match (before, change) {
+            (Some(before), Some(value)) if before.value == value => Some(Self {
+                value,
+                changes: before.changes.map(|changes| changes.saturating_add(1)),
+            }),
+            (_, Some(value)) => Some(Self::of_change(value)),
+            (before, None) => before,
+        }
+    }
+}
+
+impl Ord for Clock {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let changes = |clock: &Self| clock.changes.unwrap_or(u32::MAX);
+        let by_value = self.value.cmp(&other.value);
+        by_value.then_with(|| changes(self).cmp(&changes(other)))
+    }
+}
+
+impl PartialOrd for Clock {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(restarts: u64, seq: u64) -> Place {
+        Place { restarts, seq }
+    }
+
+    #[test]
+    fn lower_number_restarts_the_count() {
+        let mut sequence = Sequence::from_start();
+        assert_eq!(sequence.advance(1, "a", false), Arrival::Next(place(1, 1)));
+        assert_eq!(sequence.advance(2, "b", false), Arrival::Next(place(1, 2)));
+        let gap = Arrival::Gap {
+            place: place(2, 1),
+            expected: 3,
+        };
+        assert_eq!(sequence.advance(1, "c", false), gap);
+        assert_eq!(sequence.advance(2, "d", false), Arrival::Next(place(2, 2)));
+    }
+
+    #[test]
+    fn only_an_identical_frame_is_a_repeat() {
+        let mut sequence = Sequence::default();
+        assert_eq!(sequence.advance(7, "a", false), Arrival::Next(place(1, 7)));
+        assert_eq!(sequence.advance(7, "a", false), Arrival::Repeat);
+        let gap = Arrival::Gap {
+            place: place(2, 7),
+            expected: 8,
+        };
+        assert_eq!(sequence.advance(7, "b", false), gap);
+        assert_eq!(sequence.advance(8, "c", false), Arrival::Next(place(2, 8)));
+        // A repeat of an earlier frame is not one of the frame before.
+        assert!(matches!(
+            sequence.advance(7, "b", false),
+            Arrival::Gap { .. }
+        ));
+    }
+
+    #[test]
+    fn requested_snapshot_leaves_the_count_unchanged() {
+        let mut sequence = Sequence::default();
+        sequence.advance(5, "a", false);
+        sequence.advance(6, "b", false);
+        for (seq, expected) in [(6, place(1, 6)), (5, place(1, 5)), (4, place(0, 4))] {
+            let arrival = sequence.advance(seq, "reply", true);
+            assert_eq!(arrival, Arrival::EarlierSnapshot(expected));
+            sequence.previous = None;
+        }
+        assert_eq!(sequence.advance(7, "c", true), Arrival::Next(place(1, 7)));
+        assert!(matches!(
+            sequence.advance(9, "d", true),
+            Arrival::Gap { expected: 8, .. }
+        ));
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_do_not_overflow() {
+        let mut sequence = Sequence::default();
+        sequence.advance(u64::MAX, "a", false);
+        assert!(matches!(
+            sequence.advance(u64::MAX, "b", false),
+            Arrival::Gap { .. }
+        ));
+        assert!(matches!(
+            sequence.advance(0, "c", false),
+            Arrival::Gap { .. }
+        ));
+        assert!(matches!(sequence.advance(1, "d", false), Arrival::Next(_)));
+    }
+
+    #[test]
+    fn clock_of_a_snapshot_has_all_changes_of_its_value() {
+        let snapshot = Clock::of_snapshot(7);
+        assert!(!snapshot.allows(7) && snapshot.allows(8));
+        let change = Clock::of_change(7);
+        assert!(change.allows(7) && !change.allows(6));
+        let second = Clock::after_change(Some(change), Some(7)).unwrap_or(change);
+        assert!(change < second && second < snapshot && snapshot < Clock::of_change(8));
+        assert_eq!(Clock::after_change(Some(second), None), Some(second));
+    }
+}

@@ -1,0 +1,437 @@
+//! One order book that follows the exchange's: live, withheld or stale.
+
+use std::{collections::VecDeque, fmt::Debug, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Clock, Place};
+
+/// Most changes that a stale book buffers.
+pub const MAX_BUFFERED: usize = 10_000;
+
+/// Time after which a book that is still crossed is stale.
+pub const CROSSED_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// An order book that is made by snapshots and changes.
+pub trait ReplicatedBook: Clone + PartialEq {
+    /// A change of one level.
+    type Change: Clone + Debug;
+    /// The reason that a change does not fit the book.
+    type Error;
+
+    /// Applies a change.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the change does not fit the book.
+    fn apply_change(&mut self, change: &Self::Change) -> Result<(), Self::Error>;
+
+    /// Returns `true` if the best bid and the best ask cross.
+    fn is_crossed(&self) -> bool;
+}
+
+/// A local copy of one of the exchange's order books.
+#[derive(Clone, Debug)]
+pub struct Replica<B: ReplicatedBook> {
+    book: B,
+    /// Position of the last frame that is in the book.
+    place: Place,
+    clock: Option<Clock>,
+    /// If the book is crossed: when it is stale.
+    crossed_until: Option<Instant>,
+    /// `None` if the book is live or withheld.
+    recovery: Option<Box<Recovery<B>>>,
+}
+
+/// What a stale book has for when it is live again.
+#[derive(Clone, Debug)]
+struct Recovery<B: ReplicatedBook> {
+    /// No snapshot from before this frame heals the book.
+    since: Place,
+    /// Changes may have been lost before the first buffered one.
+    has_loss: bool,
+    /// Position and clock of the first change after a loss. A snapshot from behind it has to have that clock.
+    covers: Option<(Place, i64)>,
+    changes: VecDeque<Buffered<B::Change>>,
+    last_clock: Option<Clock>,
+    candidate: Option<Candidate<B>>,
+}
+
+#[derive(Clone, Debug)]
+struct Buffered<C> {
+    place: Place,
+    clock: Option<i64>,
+    change: C,
+}
+
+/// A snapshot that contradicts the clock of the book, until a second one confirms it.
+#[derive(Clone, Debug)]
+struct Candidate<B> {
+    place: Place,
+    clock: Option<i64>,
+    book: B,
+    /// Another snapshot was requested since.
+    is_requested: bool,
+}
+
+/// Why a book is stale, by its own frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StaleCause<E> {
+    /// A change has a clock at or below that of the snapshot, or below that of the change before.
+    ClockFell {
+        /// Clock of the book.
+        last: i64,
+        /// Clock of the change.
+        got: i64,
+    },
+    /// A change does not fit the book.
+    Change(E),
+    /// The book stayed crossed.
+    Crossed,
+    /// A snapshot has a clock below that of the book, so a second one has to confirm it.
+    EarlierSnapshot {
+        /// Clock that the snapshot should have reached.
+        expected: i64,
+        /// Clock of the snapshot.
+        got: i64,
+    },
+    /// The second snapshot is not the first one plus the changes in between.
+    UnconfirmedSnapshot,
+    /// More changes came than are buffered.
+    Overflow,
+}
+
+/// What a frame did to a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome<E> {
+    /// Nothing that can be seen.
+    Unchanged,
+    /// The live book changed.
+    Changed,
+    /// The book is live, for the first time or again.
+    Live,
+    /// The book is crossed and withheld.
+    Withheld,
+    /// The book was live or withheld and is stale.
+    Stale(StaleCause<E>),
+    /// The book was stale and needs another snapshot.
+    StillStale(StaleCause<E>),
+}
+
+impl<C> Buffered<C> {
+    /// Returns `true` if a snapshot of this position has the change.
+    fn is_in(&self, place: Place, clock: Option<i64>) -> bool {
+        match (self.clock, clock) {
+            (Some(change), Some(snapshot)) => change <= snapshot,
+            _ => self.place <= place,
+        }
+    }
+}
+
+impl<B: ReplicatedBook> Recovery<B> {
+    fn new(since: Place, has_loss: bool, last_clock: Option<Clock>) -> Box<Self> {
+        Box::new(Self {
+            since,
+            has_loss,
+            covers: None,
+            changes: VecDeque::new(),
+            last_clock,
+            candidate: None,
+        })
+    }
+
+    /// Buffers a change. Returns the reason if another snapshot is needed.
+    fn buffer(&mut self, change: Buffered<B::Change>) -> Option<StaleCause<B::Error>> {
+        let place = change.place;
+        let mut cause = None;
+        if let (Some(got), Some(last)) = (change.clock, self.last_clock)
+            && !last.allows(got)
+        {
+            let last = last.value();
+            cause = Some(StaleCause::ClockFell { last, got });
+            *self = *Self::new(place, true, None);
+        }
+        if let Some(clock) = change.clock {
+            self.last_clock = Some(Clock::of_change(clock));
+            if self.has_loss && self.covers.is_none() {
+                self.covers = Some((place, clock));
+            }
+        }
+        if self.changes.len() < MAX_BUFFERED {
+            self.changes.push_back(change);
+            return cause;
+        }
+        let last_clock = self.last_clock;
+        *self = *Self::new(place, true, last_clock);
+        self.covers = change.clock.map(|clock| (place, clock));
+        Some(StaleCause::Overflow)
+    }
+
+    /// Returns the clock that a snapshot should have reached, if it has not.
+    fn missing_clock(&self, floor: Option<Clock>, place: Place, clock: Option<i64>) -> Option<i64> {
+        let clock = clock?;
+        let covers = self.covers.filter(|(at, _)| *at <= place);
+        let floor = floor.map(Clock::value).max(covers.map(|(_, clock)| clock));
+        floor.filter(|floor| clock < *floor)
+    }
+
+    /// Returns `true` if a snapshot is the candidate plus the changes in between, and was requested after it.
+    fn confirms(&self, place: Place, clock: Option<i64>, book: &B) -> bool {
+        let Some(candidate) = &self.candidate else {
+            return false;
+        };
+        if !candidate.is_requested || place < candidate.place {
+            return false;
+        }
+        let mut expected = candidate.book.clone();
+        let mut between = self.changes.iter().filter(|change| {
+            !change.is_in(candidate.place, candidate.clock) && change.is_in(place, clock)
+        });
+        between.all(|change| expected.apply_change(&change.change).is_ok()) && expected == *book
+    }
+
+    /// Keeps a snapshot until a second one confirms it.
+    fn keep(&mut self, place: Place, clock: Option<i64>, book: B) {
+        // What came before it has clocks that do not compare.
+        let before = self.changes.iter().filter(|change| change.place <= place);
+        let newest = before.filter_map(|change| Some((change.place, change.clock?)));
+        self.covers = newest.last().or(self.covers);
+        self.changes.retain(|change| change.place > place);
+        // An earlier snapshot would need what was dropped.
+        self.since = place;
+        if self.changes.is_empty() {
+            self.last_clock = clock.map(Clock::of_snapshot);
+        }
+        self.candidate = Some(Candidate {
+            place,
+            clock,
+            book,
+            is_requested: false,
+        });
+    }
+}
+
+impl<B: ReplicatedBook> Replica<B> {
+    /// A book of which no snapshot has arrived. `has_loss` is `true` if changes before `since` may have been missed.
+    #[must_use]
+    pub fn without_snapshot(empty: B, since: Place, has_loss: bool) -> Self {
+        Self {
+            book: empty,
+            place: since,
+            clock: None,
+            crossed_until: None,
+            recovery: Some(Recovery::new(since, has_loss, None)),
+        }
+    }
+
+    /// The book, while it is live.
+    #[must_use]
+    pub fn live(&self) -> Option<&B> {
+        self.is_live().then_some(&self.book)
+    }
+
+    /// Returns `true` if the book is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.recovery.is_none() && self.crossed_until.is_none()
+    }
+
+    /// Returns `true` if the book is stale. A withheld book is neither live nor stale.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.recovery.is_some()
+    }
+
+    /// Progress of the book, or `None` if the exchange sends no clock.
+    #[must_use]
+    pub fn clock(&self) -> Option<Clock> {
+        self.clock
+    }
+
+    /// The time at which a withheld book is stale unless it changes. `None` if it is not withheld.
+    #[must_use]
+    pub fn crossed_until(&self) -> Option<Instant> {
+        self.crossed_until
+    }
+
+    /// Makes the book stale: frames were lost before this position. Returns `true` if it was not stale before.
+    pub fn lose(&mut self, since: Place) -> bool {
+        self.crossed_until = None;
+        let recovery = Recovery::new(since, true, self.clock);
+        self.recovery.replace(recovery).is_none()
+    }
+
+    /// Moves the book to another subscription: its clock stays, as it is the same on all.
+    pub fn restart(&mut self, since: Place, has_loss: bool) {
+        self.crossed_until = None;
+        self.recovery = Some(Recovery::new(since, has_loss, self.clock));
+    }
+
+    /// Notes that a snapshot cannot be used. Returns `true` if the book was not stale before.
+    pub fn refuse_snapshot(&mut self, place: Place) -> bool {
+        // What is buffered for a stale book still fits the next snapshot.
+        self.recovery.is_none() && self.lose(place)
+    }
+
+    /// Notes that a snapshot was requested.
+    pub fn requested(&mut self) {
+        if let Some(candidate) = self
+            .recovery
+            .as_mut()
+            .and_then(|recovery| recovery.candidate.as_mut())
+        {
+            candidate.is_requested = true;
+        }
+    }
+
+    /// Makes the book stale if it has been crossed for too long. Returns `true` if it is stale now and was not before.
+    pub fn expire_crossed(&mut self, now: Instant) -> bool {
+        let is_over = self.crossed_until.is_some_and(|until| until <= now);
+        is_over && self.lose(self.place)
+    }
+
+    /// Takes a change at this position.
+    pub fn change(
+        &mut self,
+        place: Place,
+        clock: Option<i64>,
+        change: &B::Change,
+    ) -> Outcome<B::Error> {
+        let buffered = |change: &B::Change| Buffered {
+            place,
+            clock,
+            change: change.clone(),
+        };
+        if let Some(recovery) = &mut self.recovery {
+            let cause = recovery.buffer(buffered(change));
+            return cause.map_or(Outcome::Unchanged, Outcome::StillStale);
+        }
+        let was_crossed = self.crossed_until.is_some();
+        match self.advance(place, clock, change) {
+            Ok(()) => match (was_crossed, self.crossed_until.is_some()) {
+                (false, true) => Outcome::Withheld,
+                (true, true) => Outcome::Unchanged,
+                (_, false) => Outcome::Changed,
+            },
+            Err(cause) => {
+                self.lose(place);
+                if let Some(recovery) = &mut self.recovery {
+                    // The change is buffered even if its clock is the conflict.
+                    recovery.last_clock = None;
+                    recovery.buffer(buffered(change));
+                }
+                Outcome::Stale(cause)
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        place: Place,
+        clock: Option<i64>,
+        change: &B::Change,
+    ) -> Result<(), StaleCause<B::Error>> {
+        if let (Some(last), Some(got)) = (self.clock, clock)
+            && !last.allows(got)
+        {
+            let last = last.value();
+            return Err(StaleCause::ClockFell { last, got });
+        }
+        if let Some(until) = self.crossed_until {
+            let last = self.clock.map(Clock::value);
+            if (clock.is_some() && clock != last) || until <= Instant::now() {
+                return Err(StaleCause::Crossed);
+            }
+        }
+        self.place = place;
+        self.clock = Clock::after_change(self.clock, clock);
+        self.book.apply_change(change).map_err(StaleCause::Change)?;
+        match self.book.is_crossed() {
+            true => _ = self.crossed_until.get_or_insert_with(crossed_until),
+            false => self.crossed_until = None,
+        }
+        Ok(())
+    }
+
+    /// Takes a snapshot at this position.
+    pub fn snapshot(&mut self, place: Place, clock: Option<i64>, book: B) -> Outcome<B::Error> {
+        let Some(recovery) = &mut self.recovery else {
+            // An older one says nothing new.
+            if place <= self.place {
+                return Outcome::Unchanged;
+            }
+            if let (Some(got), Some(last)) = (clock, self.clock.map(Clock::value))
+                && got < last
+            {
+                self.lose(place);
+                if let Some(recovery) = &mut self.recovery {
+                    recovery.keep(place, clock, book);
+                }
+                let expected = last;
+                return Outcome::Stale(StaleCause::EarlierSnapshot { expected, got });
+            }
+            self.crossed_until = None;
+            return self.adopt(place, clock, book, VecDeque::new(), Outcome::Changed);
+        };
+        if place < recovery.since {
+            return Outcome::Unchanged;
+        }
+        if let Some(expected) = recovery.missing_clock(self.clock, place, clock)
+            && !recovery.confirms(place, clock, &book)
+        {
+            let was_candidate = recovery.candidate.as_ref();
+            let cause = match was_candidate.is_some_and(|candidate| candidate.is_requested) {
+                true => StaleCause::UnconfirmedSnapshot,
+                false => StaleCause::EarlierSnapshot {
+                    expected,
+                    got: clock.unwrap_or_default(),
+                },
+            };
+            recovery.keep(place, clock, book);
+            return Outcome::StillStale(cause);
+        }
+        let mut changes = std::mem::take(&mut recovery.changes);
+        changes.retain(|change| !change.is_in(place, clock));
+        self.recovery = None;
+        self.adopt(place, clock, book, changes, Outcome::Live)
+    }
+
+    /// Replaces the book by a snapshot and the changes behind it.
+    fn adopt(
+        &mut self,
+        place: Place,
+        clock: Option<i64>,
+        book: B,
+        changes: VecDeque<Buffered<B::Change>>,
+        outcome: Outcome<B::Error>,
+    ) -> Outcome<B::Error> {
+        let newest = changes.back().map_or(place, |change| change.place);
+        (self.book, self.place) = (book, place);
+        self.clock = clock.map(Clock::of_snapshot);
+        self.crossed_until = self.book.is_crossed().then(crossed_until);
+        for Buffered {
+            place,
+            clock,
+            change,
+        } in changes
+        {
+            if let Err(cause) = self.advance(place, clock, &change) {
+                self.lose(newest.max(place));
+                return match outcome {
+                    Outcome::Live => Outcome::StillStale(cause),
+                    _ => Outcome::Stale(cause),
+                };
+            }
+        }
+        match self.crossed_until {
+            Some(_) => Outcome::Withheld,
+            None => outcome,
+        }
+    }
+}
+
+fn crossed_until() -> Instant {
+    Instant::now() + CROSSED_TIMEOUT
+}

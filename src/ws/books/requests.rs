@@ -1,0 +1,92 @@
+//! When to request snapshots, and when a withheld book is judged.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+/// Time within which a snapshot should come, the first time.
+pub(super) const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause before a snapshot is requested again after one that failed. It doubles each time.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest pause and longest timeout.
+const MAX_PAUSE: Duration = Duration::from_secs(64);
+
+/// Number of requests after which a book is reported as overdue.
+pub(super) const OVERDUE_ATTEMPTS: u32 = 5;
+
+/// Time to wait for the snapshot of this request, counted from 1.
+pub(super) fn timeout(attempt: u32) -> Duration {
+    doubled(SNAPSHOT_TIMEOUT, attempt)
+}
+
+/// Pause after a request that failed, counted from 1.
+pub(super) fn pause(attempt: u32) -> Duration {
+    doubled(RETRY_PAUSE, attempt)
+}
+
+fn doubled(first: Duration, attempt: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
+    first.saturating_mul(factor).min(MAX_PAUSE)
+}
+
+/// What is done about the snapshot of a stale book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// None is needed, or none can be requested.
+    None,
+    /// It is to be requested now.
+    Due,
+    /// It is on its way until the timer of the book expires.
+    Sent,
+    /// It is requested again when the timer of the book expires.
+    Waiting,
+}
+
+/// The books that something is to be done about, now or later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Schedule {
+    due: BTreeSet<Arc<str>>,
+    timers: BTreeSet<(Instant, Arc<str>)>,
+}
+
+impl Schedule {
+    /// Marks a book for a request.
+    pub(super) fn push_due(&mut self, ticker: &Arc<str>) {
+        self.due.insert(Arc::clone(ticker));
+    }
+
+    pub(super) fn take_due(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Replaces the timer of a book.
+    pub(super) fn set_timer(
+        &mut self,
+        ticker: &Arc<str>,
+        timer: &mut Option<Instant>,
+        at: Option<Instant>,
+    ) {
+        if *timer == at {
+            return;
+        }
+        if let Some(before) = timer.take() {
+            self.timers.remove(&(before, Arc::clone(ticker)));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, Arc::clone(ticker)));
+        }
+        *timer = at;
+    }
+
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Removes and returns a book whose timer has expired.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Arc<str>> {
+        self.next_timer().filter(|at| *at <= now)?;
+        self.timers.pop_first().map(|(_, ticker)| ticker)
+    }
+}

@@ -1,0 +1,311 @@
+//! Live books against a model of the exchange, frame by frame.
+//!
+//! The model sends hostile frames: lost ones, restarts of the count, repeats, clocks that fall, snapshots that are late, lost or invalid,
+//! buffers that overflow, and actions that cross in between. A live book must be the model's book at that frame.
+//!
+//! 500 seeds by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
+
+use std::{collections::VecDeque, env, ops::Range};
+
+use kalshi_sdk::{
+    Contracts, Dollars,
+    ws::{Books, Frame, OrderBook, OutcomeSide, PriceMode},
+};
+
+const MARKETS: usize = 3;
+const STEPS: usize = 250;
+
+/// A frame, and the books of all markets when it was made.
+struct Sent {
+    text: String,
+    truth: Vec<OrderBook>,
+}
+
+struct Exchange {
+    random: fastrand::Rng,
+    mode: PriceMode,
+    has_clock: bool,
+    seq: u64,
+    /// Number of the frame that the client received last.
+    delivered: u64,
+    books: Vec<OrderBook>,
+    clocks: Vec<i64>,
+    wire: VecDeque<Sent>,
+    /// Replies that are made and not sent yet.
+    late: VecDeque<String>,
+    last_id: u64,
+    /// Frames were lost, and none came since that shows it.
+    has_hidden_loss: bool,
+}
+
+impl Exchange {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mode = match random.bool() {
+            true => PriceMode::YesPrices,
+            false => PriceMode::NoPrices,
+        };
+        let has_clock = random.u8(..4) > 0;
+        Self {
+            random,
+            mode,
+            has_clock,
+            seq: 0,
+            delivered: 0,
+            books: vec![OrderBook::new(); MARKETS],
+            clocks: vec![1_000; MARKETS],
+            wire: VecDeque::new(),
+            late: VecDeque::new(),
+            last_id: 0,
+            has_hidden_loss: false,
+        }
+    }
+
+    fn send(&mut self, text: String) {
+        let truth = self.books.clone();
+        self.wire.push_back(Sent { text, truth });
+    }
+
+    fn clock(&self, market: usize) -> String {
+        match self.has_clock {
+            true => format!(r#","clock":{}"#, self.clocks[market]),
+            false => String::new(),
+        }
+    }
+
+    fn quoted(&self, outcome: OutcomeSide, price: Dollars) -> Dollars {
+        match (outcome, self.mode) {
+            (OutcomeSide::No, PriceMode::YesPrices) => Dollars::ONE.checked_sub(price).unwrap(),
+            _ => price,
+        }
+    }
+
+    /// One action: some changes with one clock, which cross at most in between.
+    fn act(&mut self, market: usize) {
+        self.clocks[market] += self.random.i64(1..4);
+        for _ in 0..self.random.usize(1..4) {
+            let outcome = match self.random.bool() {
+                true => OutcomeSide::Yes,
+                false => OutcomeSide::No,
+            };
+            let levels: Vec<_> = self.books[market].bids(outcome).collect();
+            let (price, count) = match levels.is_empty() || self.random.bool() {
+                true => (
+                    Dollars::from_micros(self.random.i64(1..60) * 10_000),
+                    self.random.i64(1..1_000),
+                ),
+                false => {
+                    let level = levels[self.random.usize(..levels.len())];
+                    (level.price, -self.random.i64(1..=level.count.hundredths()))
+                }
+            };
+            self.change(market, outcome, price, count);
+        }
+        // What crosses is taken out by the same action.
+        while self.books[market].is_crossed() {
+            let best = self.books[market].best_bid(OutcomeSide::Yes).unwrap();
+            let count = -best.count.hundredths();
+            self.change(market, OutcomeSide::Yes, best.price, count);
+        }
+    }
+
+    fn change(&mut self, market: usize, outcome: OutcomeSide, price: Dollars, count: i64) {
+        let count = Contracts::from_hundredths(count);
+        self.books[market].add(outcome, price, count).unwrap();
+        self.seq += 1;
+        self.has_hidden_loss = false;
+        let side = match outcome {
+            OutcomeSide::Yes => "yes",
+            OutcomeSide::No => "no",
+        };
+        let (seq, clock, price) = (self.seq, self.clock(market), self.quoted(outcome, price));
+        self.send(format!(
+            r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"M{market}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#
+        ));
+    }
+
+    fn snapshot(&self, market: usize, envelope: &str, is_invalid: bool) -> String {
+        let levels = |outcome| {
+            let levels = self.books[market].bids(outcome).map(|level| {
+                let price = self.quoted(outcome, level.price);
+                format!(r#"["{price}","{}"]"#, level.count)
+            });
+            levels.collect::<Vec<_>>()
+        };
+        let mut yes = levels(OutcomeSide::Yes);
+        if is_invalid {
+            yes.extend([
+                r#"["0.0100","1.00"]"#.to_owned(),
+                r#"["0.0100","2.00"]"#.to_owned(),
+            ]);
+        }
+        let (yes, no) = (yes.join(","), levels(OutcomeSide::No).join(","));
+        format!(
+            r#"{{"type":"orderbook_snapshot",{envelope},"msg":{{"market_ticker":"M{market}","market_id":"m"{},"yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]}}}}"#,
+            self.clock(market)
+        )
+    }
+
+    /// An unrequested snapshot of every market.
+    fn subscribe(&mut self) {
+        for market in 0..MARKETS {
+            self.seq += 1;
+            let text = self.snapshot(market, &format!(r#""sid":1,"seq":{}"#, self.seq), false);
+            self.send(text);
+        }
+    }
+
+    fn answer(&mut self, ticker: &str, is_calm: bool) {
+        let market: usize = ticker[1..].parse().unwrap();
+        if self.has_hidden_loss {
+            // A reply may have an earlier number, so it shows no loss.
+            self.act(market);
+        }
+        self.last_id += 1;
+        let id = self.last_id;
+        match self.random.u8(..10) {
+            // Lost.
+            0 if !is_calm => {}
+            // Numbered as the last frame, now or later.
+            1..4 if !is_calm => {
+                let envelope = format!(r#""id":{id},"sid":1,"seq":{}"#, self.seq);
+                let text = self.snapshot(market, &envelope, false);
+                match self.random.bool() {
+                    true => self.send(text),
+                    false => self.late.push_back(text),
+                }
+            }
+            case => {
+                self.seq += 1;
+                let envelope = format!(r#""id":{id},"sid":1,"seq":{}"#, self.seq);
+                let text = self.snapshot(market, &envelope, case == 4 && !is_calm);
+                self.send(text);
+            }
+        }
+    }
+
+    fn disturb(&mut self) {
+        match self.random.u16(..160) {
+            // Lost.
+            0..4 => self.has_hidden_loss |= self.wire.pop_back().is_some(),
+            // Repeated.
+            4..8 if !self.has_hidden_loss => {
+                if let Some(last) = self.wire.back() {
+                    let text = last.text.clone();
+                    self.send(text);
+                }
+            }
+            // The count restarts, which loses what was on its way. The first frame must not look like the next one.
+            8..10 => {
+                self.wire.clear();
+                self.late.clear();
+                let restart = self.random.u64(..self.seq + 20);
+                self.seq = restart + u64::from(restart == self.delivered);
+                self.has_hidden_loss = true;
+            }
+            // Maintenance. A clock that falls to between the buffered changes of a book shows in the next change only.
+            10 if self.random.bool() => self.clocks.fill(1),
+            10 => {
+                for market in 0..MARKETS {
+                    self.clocks[market] = self.random.i64(1..=self.clocks[market]);
+                    self.act(market);
+                }
+            }
+            11..20 if !self.has_hidden_loss => {
+                if let Some(text) = self.late.pop_front() {
+                    self.send(text);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Applies what is on the wire, and compares after every frame. Returns the number of live books seen.
+fn deliver(exchange: &mut Exchange, books: &mut Books, seed: u64) -> usize {
+    let mut live = 0;
+    while let Some(Sent { text, truth }) = exchange.wire.pop_front() {
+        let frame = Frame::parse(&text);
+        books.apply(&frame);
+        let seq = frame.seq.unwrap();
+        if frame.id.is_none() || seq > exchange.delivered {
+            exchange.delivered = seq;
+        }
+        for (market, truth) in truth.iter().enumerate() {
+            if let Some(book) = books.live(&format!("M{market}")) {
+                assert_eq!(book, truth, "seed {seed}, M{market} after {text}");
+                live += 1;
+            }
+        }
+    }
+    live
+}
+
+fn run(seed: u64) -> (usize, usize) {
+    let mut exchange = Exchange::new(seed);
+    let mut books = Books::new();
+    let tickers: Vec<_> = (0..MARKETS).map(|market| format!("M{market}")).collect();
+    books.register(1, exchange.mode, &tickers);
+    exchange.subscribe();
+    let mut live = 0;
+    for step in 0..STEPS {
+        let market = exchange.random.usize(..MARKETS);
+        exchange.act(market);
+        exchange.disturb();
+        if seed % 100 == 7 && step == STEPS / 2 {
+            // More than a stale book buffers, while nothing is answered.
+            exchange.seq += 1;
+            for _ in 0..6_000 {
+                exchange.act(0);
+            }
+        }
+        if exchange.random.u8(..3) > 0 {
+            live += deliver(&mut exchange, &mut books, seed);
+            for request in books.drain_snapshot_requests() {
+                for ticker in request.market_tickers {
+                    exchange.answer(&ticker, false);
+                }
+            }
+        }
+        if exchange.random.u8(..6) == 0
+            && let Some(at) = books.next_timeout()
+        {
+            books.poll_timeouts(at);
+        }
+    }
+    // Without faults all books are live again. The first frame shows what was lost.
+    exchange.act(0);
+    for _ in 0..60 {
+        live += deliver(&mut exchange, &mut books, seed);
+        if let Some(at) = books.next_timeout() {
+            books.poll_timeouts(at);
+        }
+        for request in books.drain_snapshot_requests() {
+            for ticker in request.market_tickers {
+                exchange.answer(&ticker, true);
+            }
+        }
+    }
+    for (market, ticker) in tickers.iter().enumerate() {
+        let book = books.live(ticker);
+        assert_eq!(book, Some(&exchange.books[market]), "seed {seed}, {ticker}");
+    }
+    (live, STEPS)
+}
+
+#[test]
+fn live_books_equal_the_exchanges_at_every_frame() {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
+    let seeds: Range<u64> = match number("KALSHI_TEST_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(500),
+    };
+    let (mut live, mut steps) = (0, 0);
+    for seed in seeds {
+        let (seen, of) = run(seed);
+        live += seen;
+        steps += of;
+    }
+    println!("{live} comparisons of live books in {steps} steps");
+    assert!(live > steps, "books are mostly live: {live} of {steps}");
+}

@@ -1,0 +1,498 @@
+//! The rules by which a book is live, one by one: see the tables of `kalshi_core::ws::sequence`.
+
+use std::time::Duration;
+
+use kalshi_sdk::{
+    Dollars,
+    ws::{BookError, BookEvent, Books, Frame, OutcomeSide, PriceMode, StaleReason},
+};
+use tokio::time::Instant;
+
+/// A frame of subscription 1.
+fn frame(envelope: &str, body: &str) -> Frame {
+    Frame::parse(&format!(
+        r#"{{{envelope},"msg":{{"market_ticker":"A","market_id":"m"{body}}}}}"#
+    ))
+}
+
+fn clock_field(clock: Option<i64>) -> String {
+    clock.map_or(String::new(), |clock| format!(r#","clock":{clock}"#))
+}
+
+fn change(seq: u64, clock: impl Into<Option<i64>>, side: &str, price: &str, count: &str) -> Frame {
+    let clock = clock_field(clock.into());
+    frame(
+        &format!(r#""type":"orderbook_delta","sid":1,"seq":{seq}"#),
+        &format!(r#"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}""#),
+    )
+}
+
+/// A change of the YES bids at 0.40.
+fn delta(seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
+    change(seq, clock, "yes", "0.40", count)
+}
+
+fn levels(envelope: &str, clock: Option<i64>, yes: &str, no: &str) -> Frame {
+    let clock = clock_field(clock);
+    frame(
+        &format!(r#""type":"orderbook_snapshot",{envelope}"#),
+        &format!(r#"{clock},"yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]"#),
+    )
+}
+
+/// A snapshot with YES bids at 0.40 only.
+fn snapshot(seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
+    let envelope = format!(r#""sid":1,"seq":{seq}"#);
+    levels(
+        &envelope,
+        clock.into(),
+        &format!(r#"["0.40","{count}"]"#),
+        "",
+    )
+}
+
+/// The same in reply to a command.
+fn reply(id: u64, seq: u64, clock: impl Into<Option<i64>>, count: &str) -> Frame {
+    let envelope = format!(r#""id":{id},"sid":1,"seq":{seq}"#);
+    levels(
+        &envelope,
+        clock.into(),
+        &format!(r#"["0.40","{count}"]"#),
+        "",
+    )
+}
+
+fn books() -> Books {
+    Books::with_mode(PriceMode::NoPrices)
+}
+
+fn held(books: &Books) -> Option<String> {
+    let best = books.live("A")?.best_bid(OutcomeSide::Yes)?;
+    Some(best.count.to_string())
+}
+
+#[track_caller]
+fn stale(books: &mut Books, frame: &Frame) -> StaleReason {
+    match &books.apply(frame)[..] {
+        [BookEvent::Stale { reason, .. }] => {
+            assert!(books.is_stale("A") && books.live("A").is_none());
+            *reason
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn requested(books: &mut Books) -> bool {
+    !books.drain_snapshot_requests().is_empty()
+}
+
+#[test]
+fn changes_after_a_restart_of_the_count_are_not_ignored() {
+    let mut books = books();
+    books.apply(&snapshot(100, None, "10"));
+    let gap = StaleReason::Gap {
+        expected: 101,
+        got: 1,
+    };
+    assert_eq!(stale(&mut books, &delta(1, None, "1")), gap);
+    for seq in 2..=99 {
+        books.apply(&delta(seq, None, "1"));
+    }
+    assert_eq!(held(&books), None);
+    books.apply(&snapshot(100, None, "109"));
+    assert_eq!(held(&books).unwrap(), "109.00");
+}
+
+#[test]
+fn other_frame_with_the_last_number_is_a_gap() {
+    let mut books = books();
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&delta(2, None, "1"));
+    assert!(books.apply(&delta(2, None, "1")).is_empty());
+    assert_eq!(held(&books).unwrap(), "11.00");
+    let gap = StaleReason::Gap {
+        expected: 3,
+        got: 2,
+    };
+    assert_eq!(stale(&mut books, &delta(2, None, "2")), gap);
+}
+
+#[test]
+fn reply_with_an_earlier_number_leaves_count_and_live_book_unchanged() {
+    let mut books = books();
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&delta(2, None, "1"));
+    books.apply(&delta(3, None, "1"));
+    assert!(books.apply(&reply(7, 2, None, "11")).is_empty());
+    books.apply(&delta(4, None, "1"));
+    assert_eq!(held(&books).unwrap(), "13.00");
+    // A book that became stale after that place is not healed.
+    books.apply(&delta(9, None, "1"));
+    books.apply(&delta(10, None, "1"));
+    assert!(books.apply(&reply(8, 8, None, "99")).is_empty());
+    books.apply(&reply(8, 9, None, "20"));
+    assert_eq!(held(&books).unwrap(), "21.00");
+}
+
+#[test]
+fn changes_buffered_before_a_snapshot_are_ordered_by_its_clock() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    books.apply(&delta(3, 12, "1"));
+    books.apply(&delta(4, 13, "2"));
+    books.apply(&delta(5, 14, "4"));
+    books.apply(&delta(6, 15, "8"));
+    // Numbered behind all of them, it has the first two.
+    books.apply(&snapshot(7, 13, "100"));
+    assert_eq!(held(&books).unwrap(), "112.00");
+    // Without clocks the number decides.
+    let mut books = self::books();
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&delta(3, None, "1"));
+    books.apply(&delta(4, None, "2"));
+    books.apply(&reply(7, 3, None, "100"));
+    assert_eq!(held(&books).unwrap(), "102.00");
+}
+
+#[test]
+fn change_at_or_below_the_clock_of_the_snapshot_makes_the_book_stale() {
+    for got in [9, 10] {
+        let mut books = books();
+        books.apply(&snapshot(1, 10, "10"));
+        let fell = StaleReason::ClockFell { last: 10, got };
+        assert_eq!(stale(&mut books, &delta(2, got, "1")), fell);
+        assert!(requested(&mut books));
+    }
+}
+
+#[test]
+fn changes_of_one_action_share_a_clock() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    books.apply(&delta(2, 12, "1"));
+    books.apply(&delta(3, 12, "1"));
+    assert_eq!(held(&books).unwrap(), "12.00");
+    let fell = StaleReason::ClockFell { last: 12, got: 11 };
+    assert_eq!(stale(&mut books, &delta(4, 11, "1")), fell);
+}
+
+#[test]
+fn snapshot_with_a_lower_clock_needs_a_second_one() {
+    let mut books = books();
+    books.apply(&snapshot(1, 1_000, "10"));
+    // Maintenance: the clock falls.
+    stale(&mut books, &delta(2, 5, "1"));
+    assert!(requested(&mut books));
+    books.apply(&reply(1, 3, 5, "11"));
+    assert_eq!(held(&books), None);
+    // One that was not requested afterwards confirms nothing.
+    books.apply(&snapshot(4, 5, "11"));
+    assert_eq!(held(&books), None);
+    books.apply(&delta(5, 6, "3"));
+    assert!(requested(&mut books));
+    // The second one is not the first one and the change in between.
+    books.apply(&reply(2, 6, 6, "11"));
+    assert_eq!(held(&books), None);
+    assert!(!requested(&mut books), "with back-off");
+    books.poll_timeouts(books.next_timeout().unwrap());
+    assert!(requested(&mut books));
+    books.apply(&delta(7, 7, "3"));
+    let events = books.apply(&reply(3, 8, 7, "14"));
+    assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");
+    books.apply(&delta(9, 8, "1"));
+    assert_eq!(held(&books).unwrap(), "15.00");
+}
+
+#[test]
+fn live_book_with_a_snapshot_of_a_lower_clock_is_stale() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    let earlier = StaleReason::EarlierSnapshot {
+        expected: 10,
+        got: 9,
+    };
+    assert_eq!(stale(&mut books, &snapshot(2, 9, "10")), earlier);
+    assert!(requested(&mut books));
+    books.apply(&reply(1, 3, 10, "10"));
+    assert_eq!(held(&books).unwrap(), "10.00");
+}
+
+#[test]
+fn snapshot_from_before_an_overflow_heals_no_book() {
+    let mut books = books();
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&delta(3, None, "1"));
+    assert!(requested(&mut books));
+    for seq in 4..=10_050 {
+        books.apply(&delta(seq, None, "1"));
+    }
+    assert!(requested(&mut books), "once more");
+    for seq in [3, 5_000, 10_002] {
+        books.apply(&reply(seq, seq, None, "11"));
+        assert_eq!(held(&books), None, "{seq}");
+    }
+    books.apply(&reply(4, 10_040, None, "10000"));
+    assert_eq!(held(&books).unwrap(), "10010.00");
+}
+
+#[test]
+fn invalid_snapshot_is_not_applied_and_requested_with_back_off() {
+    let price = |price: &str| price.parse::<Dollars>().unwrap();
+    for (yes, no, error) in [
+        (
+            r#"["0.40","-1"]"#,
+            "",
+            BookError::NegativeLevel {
+                price: price("0.40"),
+            },
+        ),
+        (
+            r#"["0.40","1"],["0.4000","1"]"#,
+            "",
+            BookError::DuplicateLevel {
+                price: price("0.40"),
+            },
+        ),
+        (
+            r#"["0.40","1"],["0.4000","0"]"#,
+            "",
+            BookError::DuplicateLevel {
+                price: price("0.40"),
+            },
+        ),
+        (
+            r#"["0.00","1"]"#,
+            "",
+            BookError::Price { price: price("0") },
+        ),
+        (
+            "",
+            r#"["1.00","1"]"#,
+            BookError::Price { price: price("1") },
+        ),
+        (
+            "",
+            r#"["-0.10","1"]"#,
+            BookError::Price {
+                price: price("-0.10"),
+            },
+        ),
+    ] {
+        let mut books = books();
+        books.apply(&snapshot(1, 10, "10"));
+        let invalid = |seq| levels(&format!(r#""sid":1,"seq":{seq}"#), Some(11), yes, no);
+        let reason = stale(&mut books, &invalid(2));
+        assert_eq!(reason, StaleReason::InvalidSnapshot(error));
+        assert!(requested(&mut books));
+        let mut pauses = Vec::new();
+        for seq in 3..6 {
+            books.apply(&invalid(seq));
+            assert!(!requested(&mut books), "not immediately");
+            let at = books.next_timeout().unwrap();
+            pauses.push((at - Instant::now()).as_secs_f32().round());
+            books.poll_timeouts(at);
+            assert!(requested(&mut books));
+        }
+        assert_eq!(pauses, [1.0, 2.0, 4.0]);
+        books.apply(&snapshot(6, 11, "12"));
+        assert_eq!(held(&books).unwrap(), "12.00");
+    }
+}
+
+#[test]
+fn change_outside_the_prices_of_a_contract_makes_the_book_stale() {
+    for price in ["0.00", "1.00", "1.01"] {
+        let mut books = books();
+        books.apply(&snapshot(1, 10, "10"));
+        let reason = stale(&mut books, &change(2, 11, "no", price, "1"));
+        let price = price.parse().unwrap();
+        let expected = StaleReason::InvalidChange(BookError::Price { price });
+        assert_eq!(reason, expected);
+    }
+}
+
+#[test]
+fn book_that_crosses_within_an_action_is_withheld() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    // One action moves through the bid at 0.40.
+    let events = books.apply(&change(2, 11, "no", "0.60", "5"));
+    assert!(
+        matches!(events[..], [BookEvent::Withheld { .. }]),
+        "{events:?}"
+    );
+    assert!(books.live("A").is_none() && !books.is_stale("A") && !requested(&mut books));
+    let events = books.apply(&delta(3, 11, "-10"));
+    assert!(
+        matches!(events[..], [BookEvent::Changed { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(books.live("A").unwrap().depth(OutcomeSide::No), 1);
+    assert_eq!(books.next_timeout(), None);
+}
+
+#[test]
+fn book_that_is_crossed_when_the_clock_moves_is_stale() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    books.apply(&change(2, 11, "no", "0.60", "5"));
+    assert_eq!(
+        stale(&mut books, &delta(3, 12, "-10")),
+        StaleReason::Crossed
+    );
+    assert!(requested(&mut books));
+}
+
+#[tokio::test(start_paused = true)]
+async fn book_that_is_crossed_for_50_ms_is_stale() {
+    let mut books = books();
+    books.apply(&snapshot(1, None, "10"));
+    books.apply(&change(2, None, "no", "0.60", "5"));
+    tokio::time::advance(Duration::from_millis(49)).await;
+    assert!(books.poll_timeouts(Instant::now()).is_empty());
+    tokio::time::advance(Duration::from_millis(1)).await;
+    let events = books.poll_timeouts(Instant::now());
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Stale {
+                reason: StaleReason::Crossed,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    // Without a poll, the next change judges it.
+    books.apply(&snapshot(3, None, "10"));
+    books.apply(&change(4, None, "no", "0.60", "5"));
+    tokio::time::advance(Duration::from_millis(50)).await;
+    assert_eq!(
+        stale(&mut books, &delta(5, None, "-10")),
+        StaleReason::Crossed
+    );
+}
+
+#[test]
+fn no_levels_at_yes_prices_are_converted() {
+    let mut books = Books::new();
+    books.register(1, PriceMode::YesPrices, ["A"]);
+    let envelope = r#""sid":1,"seq":1"#;
+    books.apply(&levels(
+        envelope,
+        Some(1),
+        r#"["0.40","1"]"#,
+        r#"["0.70","2"]"#,
+    ));
+    books.apply(&change(2, 2, "no", "0.65", "3"));
+    books.apply(&change(3, 3, "yes", "0.45", "4"));
+    let book = books.live("A").unwrap();
+    let bids = |outcome| -> Vec<String> {
+        let bids = book.bids(outcome);
+        bids.map(|level| format!("{} {}", level.price, level.count))
+            .collect()
+    };
+    assert_eq!(bids(OutcomeSide::No), ["0.3500 3.00", "0.3000 2.00"]);
+    assert_eq!(bids(OutcomeSide::Yes), ["0.4500 4.00", "0.4000 1.00"]);
+}
+
+#[test]
+fn frames_of_an_unknown_price_mode_are_not_applied() {
+    let mut books = Books::new();
+    let reason = stale(&mut books, &snapshot(1, 10, "10"));
+    assert_eq!(reason, StaleReason::UnknownPriceMode);
+    assert!(books.apply(&delta(2, 11, "1")).is_empty());
+    assert!(!requested(&mut books), "a snapshot would not help");
+    books.register(1, PriceMode::NoPrices, ["A"]);
+    assert!(requested(&mut books));
+    books.apply(&reply(1, 3, 11, "11"));
+    assert_eq!(held(&books).unwrap(), "11.00");
+    // A second mode on the same connection.
+    books.register(2, PriceMode::YesPrices, ["B"]);
+    let reason = stale(&mut books, &delta(4, 12, "1"));
+    assert_eq!(reason, StaleReason::UnknownPriceMode);
+    books.disconnected();
+    books.register(1, PriceMode::YesPrices, ["A"]);
+    books.apply(&snapshot(1, 12, "12"));
+    assert_eq!(held(&books).unwrap(), "12.00");
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshot_that_does_not_come_is_requested_with_back_off() {
+    let mut books = Books::new();
+    books.register(1, PriceMode::NoPrices, ["A"]);
+    let (mut waits, mut overdue) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        assert!(!requested(&mut books));
+        let began = Instant::now();
+        tokio::time::sleep_until(books.next_timeout().unwrap()).await;
+        waits.push(began.elapsed().as_secs());
+        overdue.extend(books.poll_timeouts(Instant::now()));
+        assert!(requested(&mut books));
+    }
+    assert_eq!(waits, [5, 5, 10, 20, 40, 64, 64, 64]);
+    assert!(
+        matches!(&overdue[..], [BookEvent::SnapshotOverdue { market_ticker, attempts: 5 }] if &**market_ticker == "A"),
+        "{overdue:?}"
+    );
+    books.apply(&snapshot(1, 10, "10"));
+    assert_eq!(books.next_timeout(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn merged_subscription_without_snapshots_requests_them() {
+    let mut books = books();
+    books.apply(&snapshot(1, 10, "10"));
+    let ok = r#"{"type":"ok","id":2,"sid":1,"seq":2,"msg":{"market_tickers":["A","B"]}}"#;
+    books.apply(&Frame::parse(ok));
+    assert!(!requested(&mut books));
+    books.poll_timeouts(books.next_timeout().unwrap());
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["B"]);
+    assert_eq!(held(&books).unwrap(), "10.00");
+}
+
+#[test]
+fn each_cause_has_its_reason() {
+    for (text, expected) in [
+        (
+            r#"{"type":"orderbook_delta","seq":2,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
+            StaleReason::MissingSid,
+        ),
+        (
+            r#"{"type":"orderbook_delta","sid":1,"msg":{"market_ticker":"A","market_id":"m","price_dollars":"0.40","delta_fp":"1","side":"yes"}}"#,
+            StaleReason::MissingSeq,
+        ),
+        (
+            r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"A"}}"#,
+            StaleReason::Malformed,
+        ),
+        (
+            r#"{"type":"orderbook_something","sid":1,"seq":2,"msg":{}}"#,
+            StaleReason::UnknownMessage,
+        ),
+        (
+            r#"{"type":"error","sid":1,"msg":{"code":25,"msg":"overflow"}}"#,
+            StaleReason::SubscriptionEnded,
+        ),
+        (
+            r#"{"type":"unsubscribed","id":3,"sid":1}"#,
+            StaleReason::Unsubscribed,
+        ),
+        (
+            r#"{"type":"ok","id":3,"sid":1,"seq":2,"msg":{"market_tickers":["B"]}}"#,
+            StaleReason::Unsubscribed,
+        ),
+        (
+            r#"{"type":"ok","id":3,"sid":1,"seq":2}"#,
+            StaleReason::UnlistedMarkets,
+        ),
+    ] {
+        let mut books = books();
+        books.apply(&snapshot(1, 10, "10"));
+        let events = books.apply(&Frame::parse(text));
+        assert!(
+            matches!(events[..], [BookEvent::Stale { reason, .. }] if reason == expected),
+            "{text} {events:?}"
+        );
+    }
+}
