@@ -55,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) has_credentials: bool,
     /// Timeout of a whole request.
     pub(crate) timeout: Duration,
-    /// Longest response body and WebSocket message, in bytes.
+    /// Longest response body, in bytes.
     pub(crate) max_body_bytes: usize,
     pub(crate) limiter: Arc<RateLimiter>,
     pub(crate) correction: ClockCorrection,
@@ -74,6 +74,8 @@ pub(crate) struct SocketSettings {
     /// `None` if the API has no WebSocket.
     pub(crate) url: Option<String>,
     pub(crate) credentials: Option<kalshi_auth::Credentials>,
+    /// The HTTP client for handshakes, once one was needed.
+    pub(crate) http: std::sync::OnceLock<reqwest::Client>,
 }
 
 /// A pool of connections, and the middleware that requests pass on their way there.
@@ -130,12 +132,19 @@ impl Shared {
 
 #[cfg(feature = "ws")]
 impl Shared {
-    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own.
-    pub(crate) fn upgrading_client(&self) -> Result<reqwest::Client, crate::ConfigError> {
-        match &self.http_options {
-            Some(options) => options.build_upgrading(),
-            None => Ok(self.http.clone()),
+    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own. It is built once, because that
+    /// reads the system's certificates.
+    pub(crate) fn upgrading_client(&self) -> Result<&reqwest::Client, crate::ConfigError> {
+        let Some(options) = &self.http_options else {
+            return Ok(&self.http);
+        };
+        let cell = &self.socket.http;
+        if let Some(http) = cell.get() {
+            return Ok(http);
         }
+        let url = self.socket.url.as_deref().unwrap_or_default();
+        let http = options.build_upgrading(url.starts_with("ws:"))?;
+        Ok(cell.get_or_init(|| http))
     }
 }
 
