@@ -247,10 +247,7 @@ async fn first_connection(
         let error = match outage.connect(core, options, limit).await {
             Some(Ok(socket)) => return Ok(socket),
             Some(Err(error)) => error,
-            None => {
-                let timeout = ConnectionError::HandshakeTimeout(Duration::ZERO);
-                return Err(outage.error.unwrap_or(timeout));
-            }
+            None => return Err(outage.error.unwrap_or(ConnectionError::Ended)),
         };
         if !options.reconnect.retry_first() || error.is_permanent() {
             return Err(error);

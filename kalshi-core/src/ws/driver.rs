@@ -108,22 +108,20 @@ impl Outage {
         self.error = Some(error);
     }
 
-    /// Connects once after a pause. `None` if the time of the policy is over.
+    /// Connects once, after a pause unless it is the first attempt of all. `None` if the time of the policy is over.
     pub(super) async fn connect(
         &mut self,
         core: &Core,
         options: &Options,
         limit: &mut ConnectLimit,
     ) -> Option<Result<Socket, ConnectionError>> {
+        let Some(error) = &self.error else {
+            return Some(handshake::connect(core, options, limit).await);
+        };
         let policy = &options.reconnect;
         let now = Instant::now();
-        let start = match &self.error {
-            None => now,
-            Some(error) => now + policy.pause(self.attempts, error.retry_after()),
-        };
-        if self.error.is_some() {
-            self.attempts = self.attempts.saturating_add(1);
-        }
+        let start = now + policy.pause(self.attempts, error.retry_after());
+        self.attempts = self.attempts.saturating_add(1);
         let start = start.max(limit.next_at(now));
         let end = policy
             .max_elapsed()

@@ -324,12 +324,15 @@ mod tests {
                 Poll::Ready(())
             })
             .await;
-            match receiver.items.try_recv() {
-                Ok(Ok(RawEvent::Message(message))) => {
+            let next = poll_fn(|context| Poll::Ready(receiver.poll_recv(context))).await;
+            match next {
+                Poll::Ready(Some(Ok(RawEvent::Message(message)))) => {
                     let seq = message.envelope.seq.unwrap_or_default();
                     read.push(i64::try_from(seq).unwrap_or(-1));
                 }
-                Ok(Ok(RawEvent::Lagged { count })) => read.push(-i64::try_from(count).unwrap_or(1)),
+                Poll::Ready(Some(Ok(RawEvent::Lagged { count }))) => {
+                    read.push(-i64::try_from(count).unwrap_or(1));
+                }
                 _ => return read,
             }
         }
@@ -360,5 +363,98 @@ mod tests {
         (5..=8).for_each(|number| queue.push(message(number)));
         drop(receiver);
         assert!(queue.is_closed() && !queue.is_full());
+    }
+
+    fn large(number: u64, bytes: usize) -> RawEvent {
+        let mut event = message(number);
+        if let RawEvent::Message(message) = &mut event {
+            message.text = "x".repeat(bytes).into();
+        }
+        event
+    }
+
+    #[tokio::test]
+    async fn bytes_that_wait_are_bounded_when_oldest_are_dropped() {
+        let all = Backpressure::DropOldest { capacity: 65_536 };
+        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
+        for number in 1..=50 {
+            queue.push(large(number, 100));
+            assert!(queue.bytes() <= 1_000, "{}", queue.bytes());
+        }
+        assert!(!queue.is_full());
+        // Half of the bytes are in the channel already.
+        let read = read(&mut queue, &mut receiver).await;
+        assert_eq!(read, [1, 2, 3, 4, 5, -40, 46, 47, 48, 49, 50]);
+        assert_eq!(queue.bytes(), 0);
+        // A message larger than all of it is kept alone.
+        queue.push(large(51, 5_000));
+        queue.push(large(52, 5_000));
+        assert!(queue.bytes() <= 10_000);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_wait_block_the_connection_until_they_are_read() {
+        let all = Backpressure::Block { capacity: 65_536 };
+        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
+        for number in 1..=9 {
+            queue.push(large(number, 100));
+        }
+        assert!(!queue.is_full());
+        queue.push(large(10, 100));
+        assert!(queue.is_full());
+        // The reader wakes the connection.
+        let reader = tokio::spawn(async move {
+            let mut read = 0;
+            while read < 10 {
+                tokio::task::yield_now().await;
+                read += u64::from(receiver.recv().await.is_some());
+            }
+            (read, receiver)
+        });
+        let flushed = tokio::time::timeout(
+            std::time::Duration::from_secs(5),
+            poll_fn(|context| queue.poll_flush(context)),
+        );
+        assert!(flushed.await.is_ok());
+        assert!(matches!(reader.await, Ok((10, _))));
+        assert!(!queue.is_full() && queue.bytes() == 0);
+    }
+
+    #[tokio::test]
+    async fn reader_that_leaves_wakes_a_connection_that_waits_for_bytes() {
+        let all = Backpressure::Block { capacity: 65_536 };
+        let (mut queue, receiver) = EventQueue::new(all, 10);
+        queue.push(large(1, 100));
+        queue.push(large(2, 100));
+        assert!(queue.is_full());
+        let leaving = async {
+            tokio::task::yield_now().await;
+            drop(receiver);
+        };
+        let flushing = poll_fn(|context| queue.poll_flush(context));
+        let both = async { tokio::join!(flushing, leaving) };
+        let both = tokio::time::timeout(std::time::Duration::from_secs(5), both).await;
+        assert!(both.is_ok());
+        assert!(!queue.is_full());
+    }
+
+    #[test]
+    fn failures_of_a_long_outage_are_merged() {
+        let (mut queue, _receiver) = EventQueue::new(Backpressure::Block { capacity: 4 }, 1_000);
+        for number in 1..=3 {
+            queue.push(message(number));
+        }
+        for _ in 0..10_000 {
+            let reason = std::sync::Arc::new(ConnectionError::Ended);
+            queue.push(RawEvent::Connected);
+            queue.push(RawEvent::Disconnected { reason });
+        }
+        assert!(
+            queue.waiting.len() <= MAX_STATUS_EVENTS,
+            "{}",
+            queue.waiting.len()
+        );
+        let last = queue.waiting.back();
+        assert!(matches!(last, Some(RawEvent::Disconnected { .. })));
     }
 }

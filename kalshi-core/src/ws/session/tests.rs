@@ -1,7 +1,7 @@
 //! Tests of the session, without a socket.
 
 use super::*;
-use crate::ws::queue::Backpressure;
+use crate::ws::{command::Change, queue::Backpressure};
 
 static TARGETS: Targets = Targets {
     list: "market_tickers",
@@ -15,6 +15,15 @@ static TARGETS: Targets = Targets {
 
 /// A session that is subscribed to a channel as `sid` 1.
 fn subscribed() -> (Session, crate::ws::queue::Receiver) {
+    selecting(&[])
+}
+
+/// The same with these targets.
+fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
+    let mut params = Map::new();
+    if !targets.is_empty() {
+        params.insert("market_tickers".to_owned(), json!(targets));
+    }
     let (main, receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
     let mut session = Session::new(main);
     session.connected();
@@ -22,7 +31,7 @@ fn subscribed() -> (Session, crate::ws::queue::Receiver) {
     session.command(Command::Subscribe {
         channel: "books".to_owned(),
         targets: &TARGETS,
-        params: Map::new(),
+        params,
         queue: None,
         reply,
     });
@@ -128,4 +137,139 @@ async fn unwritten_commands_do_not_outlive_their_socket() {
     ));
     session.connected();
     assert_eq!(session.next_outgoing(), None);
+}
+
+/// The id of the next command that is to be written.
+fn next_id(session: &mut Session) -> u64 {
+    let text = session.next_outgoing().unwrap_or_default();
+    let command: Value = serde_json::from_str(&text).unwrap_or_default();
+    command["id"].as_u64().unwrap_or_default()
+}
+
+fn change(session: &mut Session, change: Change, target: &str) -> u64 {
+    let (reply, _result) = oneshot::channel();
+    let subscription = SubscriptionId(1);
+    session.command(Command::Change {
+        subscription,
+        change,
+        targets: vec![target.to_owned()],
+        reply,
+    });
+    next_id(session)
+}
+
+#[tokio::test]
+async fn nothing_grows_with_markets_that_come_and_go() {
+    let (mut session, _receiver) = selecting(&["A"]);
+    for number in 0..1_000 {
+        let target = format!("M{number}");
+        for step in [Change::Add, Change::Remove] {
+            let id = change(&mut session, step, &target);
+            session.frame(
+                format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#).into(),
+                None,
+            );
+            // Before the removal, so that it is the same market to the end.
+            if step == Change::Add {
+                session.frame(
+                    format!(
+                        r#"{{"type":"snapshot","sid":1,"msg":{{"market_ticker":"{target}"}}}}"#
+                    )
+                    .into(),
+                    None,
+                );
+            }
+        }
+    }
+    let route = &session.sids[&1];
+    assert!(route.extra.is_empty(), "{}", route.extra.len());
+    assert_eq!(session.subscriptions[&SubscriptionId(1)].selected.len(), 1);
+    assert!(session.pending.is_empty() && session.waiting.is_empty());
+}
+
+#[tokio::test]
+async fn ended_subscriptions_leave_no_route() {
+    let (mut session, _receiver) = subscribed();
+    for sid in 2..100 {
+        let (reply, mut result) = oneshot::channel();
+        session.command(Command::Subscribe {
+            channel: "books".to_owned(),
+            targets: &TARGETS,
+            params: Map::new(),
+            queue: None,
+            reply,
+        });
+        let id = next_id(&mut session);
+        let reply =
+            format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":{sid}}}}}"#);
+        session.frame(reply.into(), None);
+        let Ok(Ok(subscription)) = result.try_recv() else {
+            panic!("not subscribed")
+        };
+        session.command(Command::Unsubscribe {
+            subscription,
+            reply: None,
+        });
+        let id = next_id(&mut session);
+        // The reply need not name the subscription.
+        session.frame(
+            format!(r#"{{"id":{id},"type":"unsubscribed"}}"#).into(),
+            None,
+        );
+    }
+    assert_eq!(session.sids.len(), 1);
+    assert_eq!(session.subscriptions.len(), 1);
+    assert_eq!(session.queues.len(), 1);
+}
+
+#[tokio::test]
+async fn overflow_that_answers_a_command_ends_the_subscription() {
+    for step in [Change::Add, Change::Remove] {
+        let (mut session, mut receiver) = selecting(&["A", "B"]);
+        let id = change(&mut session, step, "B");
+        session.frame(
+            format!(r#"{{"id":{id},"type":"error","msg":{{"code":25,"msg":"overflow"}}}}"#).into(),
+            None,
+        );
+        assert!(session.sids.is_empty() && session.next_retry().is_some());
+        receiver.close();
+        let mut sids = Vec::new();
+        while let Some(item) = receiver.recv().await {
+            if let Ok(RawEvent::Message(message)) = item {
+                sids.push(message.envelope.sid);
+            }
+        }
+        // Order books learn from it which subscription is over.
+        assert_eq!(sids, [Some(1)]);
+    }
+    // Another error rejects the command only.
+    let (mut session, _receiver) = selecting(&["A"]);
+    let id = change(&mut session, Change::Add, "B");
+    session.frame(
+        format!(r#"{{"id":{id},"type":"error","msg":{{"code":11,"msg":"no"}}}}"#).into(),
+        None,
+    );
+    assert!(session.sids.contains_key(&1) && session.next_retry().is_none());
+}
+
+#[tokio::test]
+async fn early_messages_are_bounded_in_bytes() {
+    let (mut session, _receiver) = subscribed();
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "trades".to_owned(),
+        targets: &TARGETS,
+        params: Map::new(),
+        queue: None,
+        reply,
+    });
+    let text: Arc<str> = format!(
+        r#"{{"type":"trade","sid":9,"msg":{{"x":"{}"}}}}"#,
+        "x".repeat(1 << 20)
+    )
+    .into();
+    for _ in 0..100 {
+        session.frame(text.clone(), None);
+    }
+    assert!(session.early.len() <= 16, "{}", session.early.len());
 }
