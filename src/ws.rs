@@ -53,7 +53,7 @@ pub use kalshi_core::{
     ladder::Sweep,
     ws::{
         Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
-        ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
+        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
     },
 };
 pub use messages::Message;

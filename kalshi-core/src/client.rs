@@ -255,3 +255,54 @@ impl fmt::Debug for Core {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "ws"))]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::{Api, ClientBuilder, ConfigError, Environment};
+
+    struct TestApi;
+
+    impl Api for TestApi {
+        type Client = Core;
+        type Environment = Local;
+        const USER_AGENT: &'static str = "test";
+        const OPERATIONS: &'static [Operation] = &[];
+
+        fn client(core: Core, _: Local) -> Core {
+            core
+        }
+
+        fn discover_limits(_: Core) -> Discovery {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    #[derive(Clone, Debug, Default)]
+    struct Local;
+
+    impl Environment for Local {
+        fn rest_url(&self) -> &str {
+            "http://127.0.0.1:1"
+        }
+
+        fn websocket_url(&self) -> Option<&str> {
+            Some("ws://127.0.0.1:1/ws")
+        }
+
+        fn check(&self) -> Result<(), ConfigError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn http_client_of_handshakes_is_built_once() {
+        let core = ClientBuilder::<TestApi>::default().build().unwrap();
+        let first: *const _ = core.shared.upgrading_client().unwrap();
+        let clone = core.clone();
+        let second: *const _ = clone.shared.upgrading_client().unwrap();
+        assert_eq!(first, second);
+        assert!(core.shared.socket.http.get().is_some());
+    }
+}

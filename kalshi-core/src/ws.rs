@@ -28,7 +28,7 @@ pub use api::{Targets, WebSocketApi};
 pub use connection::{BookApi, Connection, ConnectionBuilder};
 pub use control::ListedSubscription;
 pub use error::{CommandError, ConnectionError};
-pub use event::{Event, Received, SubscriptionId};
+pub use event::{Event, RawFrame, Received, SubscriptionId};
 pub use frame::Frame;
 pub use message::{MalformedMessage, Message, UnknownMessage};
 pub use queue::Backpressure;

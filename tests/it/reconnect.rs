@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use crate::scripted_server::{Exchange, Peer, credentials};
 use kalshi_sdk::{
     Client, Credentials, Environment, PrivateKey,
     auth::{FixedClock, Signature, Signer, SignerError},
-    ws::{Channel, Connection, ConnectionError, Event, ReconnectPolicy},
+    ws::{Backpressure, BookUpdate, Channel, Connection, ConnectionError, Event, ReconnectPolicy},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -588,4 +588,129 @@ async fn subscription_changes_while_the_connection_is_read() {
             serde_json::Value::Null
         ]
     );
+}
+
+#[tokio::test]
+async fn raw_text_is_kept_if_asked_and_shared_by_readers() {
+    let exchange = Exchange::new().await;
+    let text = crate::scripted_server::delta(1, 1, "0.40", "1.00").to_string();
+    for keep in [true, false] {
+        let connecting = exchange
+            .client
+            .websocket()
+            .keep_raw(keep)
+            .channel(Channel::OrderbookDelta)
+            .market("KXTEST-26-A");
+        let (connection, mut peer) = tokio::join!(connecting.connect(), async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut connection = connection.unwrap();
+        let joining = connection
+            .subscribe(Channel::OrderbookDelta)
+            .market("KXTEST-26-A");
+        let (other, ()) = tokio::join!(joining.open(Backpressure::default()), async {
+            let command = peer.command().await;
+            peer.send(serde_json::json!({"id": command["id"], "sid": 1, "type": "ok", "msg": {}}))
+                .await;
+        });
+        let mut other = other.unwrap();
+        let before = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros();
+        peer.send_text(text.clone()).await;
+        let mut raws = Vec::new();
+        while raws.len() < 2 {
+            let event = match raws.len() {
+                0 => event(&mut connection).await,
+                _ => other.next().await.unwrap().unwrap(),
+            };
+            if let Event::Message(received) = event
+                && received.frame.seq == Some(1)
+            {
+                raws.push(received.raw);
+            }
+        }
+        match raws.as_slice() {
+            [Some(one), Some(two)] => {
+                assert!(keep && **one.text() == *text);
+                assert!(Arc::ptr_eq(one.text(), two.text()));
+                assert_eq!(one.received_ts_us(), two.received_ts_us());
+                assert!(u128::try_from(one.received_ts_us()).unwrap() >= before);
+            }
+            other => assert!(!keep && *other == [None, None]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn unread_messages_are_bounded_in_bytes() {
+    let exchange = Exchange::new().await;
+    let connecting = exchange.client.websocket().max_queued_bytes(4 << 20);
+    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
+    let mut connection = connection.unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
+    let sending = tokio::spawn(async move {
+        for seq in 1..=100 {
+            let mut frame = crate::scripted_server::delta(1, seq, "0.40", "1.00");
+            frame["msg"]["more"] = "x".repeat(1 << 20).into();
+            peer.send(frame).await;
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        peer
+    });
+    // Until what was sent stays the same: the connection is not read.
+    let mut before = usize::MAX;
+    while sent.load(Ordering::Relaxed) != before {
+        before = sent.load(Ordering::Relaxed);
+        sleep(Duration::from_millis(300)).await;
+    }
+    // The buffers of the system hold some as well.
+    assert!((1..40).contains(&before), "{before}");
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    for seq in 1..=100 {
+        match event(&mut connection).await {
+            Event::Message(received) => assert_eq!(received.frame.seq, Some(seq)),
+            other => panic!("{other:?}"),
+        }
+    }
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn books_are_stale_after_an_overflow_that_answers_an_addition() {
+    let exchange = Exchange::new().await;
+    let market = "KXTEST-26-A";
+    let books = exchange.client.websocket().market(market);
+    let (books, mut peer) = tokio::join!(books.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(crate::scripted_server::snapshot(1, 1)).await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let live = books.next().await.unwrap().unwrap();
+    assert!(books.live(market).is_some(), "{live:?}");
+    let connection = books.connection();
+    let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
+    let adding = tokio::spawn(async move { handle.add_markets(id, ["KXTEST-26-B"]).await });
+    let command = peer.command().await;
+    peer.send(serde_json::json!({"id": command["id"], "type": "error", "msg": {"code": 25, "msg": "overflow"}}))
+        .await;
+    let result = adding.await.unwrap();
+    assert!(matches!(result, Err(ConnectionError::Command(error)) if error.code == 25));
+    while !books.books().is_stale(market) {
+        books.next().await.unwrap().unwrap();
+    }
+    let ((params, sid), ()) = tokio::join!(peer.acknowledge(), async {
+        while !matches!(
+            books.next().await.unwrap().unwrap(),
+            BookUpdate::Connection(Event::Resubscribed { .. })
+        ) {}
+    });
+    assert_eq!(params["market_tickers"], serde_json::json!([market]));
+    peer.send(crate::scripted_server::snapshot(sid, 1)).await;
+    while books.live(market).is_none() {
+        books.next().await.unwrap().unwrap();
+    }
 }

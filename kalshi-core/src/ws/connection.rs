@@ -98,6 +98,7 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
                 max_message_bytes: MAX_MESSAGE_BYTES,
                 max_queued_bytes: MAX_QUEUED_BYTES,
                 reconnect: ReconnectPolicy::default(),
+                keep_raw: false,
             },
         }
     }
@@ -163,6 +164,12 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     /// Beyond them, and beyond the number of messages in [`Backpressure`], the connection waits or drops messages as that says.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.options.max_queued_bytes = bytes;
+        self
+    }
+
+    /// Keeps the text of each frame in [`Received::raw`], without a copy, and the time of arrival in microseconds. Off by default.
+    pub fn keep_raw(mut self, keep: bool) -> Self {
+        self.options.keep_raw = keep;
         self
     }
 

@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{SinkExt, StreamExt};
@@ -23,7 +23,7 @@ use super::{
     backoff::ConnectLimit,
     command::Command,
     error::ConnectionError,
-    event::RawEvent,
+    event::{Arrival, RawEvent},
     handshake::{self, Socket},
     queue::EventQueue,
     reconnect::ReconnectPolicy,
@@ -55,6 +55,8 @@ pub(super) struct Options {
     /// Most bytes of messages that wait for one reader.
     pub(super) max_queued_bytes: usize,
     pub(super) reconnect: ReconnectPolicy,
+    /// Messages keep their text.
+    pub(super) keep_raw: bool,
 }
 
 /// The task of a connection.
@@ -375,8 +377,14 @@ impl Driver {
     fn receive(&mut self, text: &str) {
         let now = self.core.shared.clock.now_ms().ok();
         let now = now.and_then(|now| i64::try_from(now).ok());
-        let received_ts_ms = now.map(|now| now.saturating_add(self.behind_ms));
-        self.session.frame(text.into(), received_ts_ms);
+        let arrival = Arrival {
+            exchange_ms: now.map(|now| now.saturating_add(self.behind_ms)),
+            local_us: self.options.keep_raw.then(|| {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
+            }),
+        };
+        self.session.frame(text.into(), arrival);
     }
 
     /// Sets the timer to the next retry of a subscription if that comes first.

@@ -302,7 +302,10 @@ impl EventQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ws::{envelope::Envelope, event::RawMessage};
+    use crate::ws::{
+        envelope::Envelope,
+        event::{Arrival, RawMessage},
+    };
 
     fn message(number: u64) -> RawEvent {
         let mut envelope = Envelope::default();
@@ -311,7 +314,7 @@ mod tests {
             subscription: None,
             envelope,
             text: "".into(),
-            received_ts_ms: None,
+            arrival: Arrival::default(),
         })
     }
 

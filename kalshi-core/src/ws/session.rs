@@ -23,7 +23,7 @@ use super::{
     control::{self, Control},
     envelope::Envelope,
     error::ConnectionError,
-    event::{RawEvent, RawMessage, SubscriptionId},
+    event::{Arrival, RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
 };
 
@@ -307,7 +307,7 @@ impl Session {
     }
 
     /// A frame was received.
-    pub(super) fn frame(&mut self, text: Arc<str>, received_ts_ms: Option<i64>) {
+    pub(super) fn frame(&mut self, text: Arc<str>, arrival: Arrival) {
         let envelope = match Envelope::parse(&text) {
             // Not checked up to its end, which is enough for a message of a channel: its reader checks it.
             Ok(envelope) if envelope.is_usual && !self.is_command_reply(&text, &envelope) => {
@@ -326,7 +326,7 @@ impl Session {
             subscription: None,
             envelope,
             text,
-            received_ts_ms,
+            arrival,
         };
         self.route(message, control);
     }

@@ -37,7 +37,7 @@ fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
     });
     session.next_outgoing();
     let reply = r#"{"id":1,"type":"subscribed","msg":{"channel":"books","sid":1}}"#;
-    session.frame(reply.into(), None);
+    session.frame(reply.into(), Arrival::default());
     assert!(session.sids.contains_key(&1));
     (session, receiver)
 }
@@ -46,7 +46,7 @@ fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
 async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
     let terminal = r#"{"type":"error","sid":1,"seq":9,"msg":{"code":25,"msg":"lag"},"shard":3,"sending_ts_ms":5}"#;
     let (mut session, _receiver) = subscribed();
-    session.frame(terminal.into(), None);
+    session.frame(terminal.into(), Arrival::default());
     assert!(session.sids.is_empty() && session.next_retry().is_some());
 
     let (mut session, _receiver) = subscribed();
@@ -59,7 +59,7 @@ async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
     });
     let without_id =
         r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
-    session.frame(without_id.into(), None);
+    session.frame(without_id.into(), Arrival::default());
     assert!(matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14));
 }
 
@@ -68,7 +68,7 @@ async fn broken_frame_ends_no_subscription() {
     let (mut session, _receiver) = subscribed();
     session.frame(
         r#"{"type":"unsubscribed","sid":1,"msg":{"a":{}}"#.into(),
-        None,
+        Arrival::default(),
     );
     assert!(session.sids.contains_key(&1));
 }
@@ -89,7 +89,7 @@ async fn malformed_replies_fail_their_command() {
             targets,
             reply: sender,
         });
-        session.frame(reply.into(), None);
+        session.frame(reply.into(), Arrival::default());
         let result = tokio::time::timeout(Duration::from_secs(5), result).await;
         assert!(
             matches!(result, Ok(Ok(Err(ConnectionError::Invalid(_))))),
@@ -104,7 +104,7 @@ async fn frame_without_a_type_counts_in_its_sequence() {
     let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
     let third = r#"{"type":"delta","sid":1,"seq":3,"msg":{}}"#;
     for text in [first, r#"{"sid":1,"seq":2}"#, third] {
-        session.frame(text.into(), None);
+        session.frame(text.into(), Arrival::default());
     }
     receiver.close();
     let mut messages = 0;
@@ -167,7 +167,7 @@ async fn nothing_grows_with_markets_that_come_and_go() {
             let id = change(&mut session, step, &target);
             session.frame(
                 format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#).into(),
-                None,
+                Arrival::default(),
             );
             // Before the removal, so that it is the same market to the end.
             if step == Change::Add {
@@ -176,7 +176,7 @@ async fn nothing_grows_with_markets_that_come_and_go() {
                         r#"{{"type":"snapshot","sid":1,"msg":{{"market_ticker":"{target}"}}}}"#
                     )
                     .into(),
-                    None,
+                    Arrival::default(),
                 );
             }
         }
@@ -202,7 +202,7 @@ async fn ended_subscriptions_leave_no_route() {
         let id = next_id(&mut session);
         let reply =
             format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":{sid}}}}}"#);
-        session.frame(reply.into(), None);
+        session.frame(reply.into(), Arrival::default());
         let Ok(Ok(subscription)) = result.try_recv() else {
             panic!("not subscribed")
         };
@@ -214,7 +214,7 @@ async fn ended_subscriptions_leave_no_route() {
         // The reply need not name the subscription.
         session.frame(
             format!(r#"{{"id":{id},"type":"unsubscribed"}}"#).into(),
-            None,
+            Arrival::default(),
         );
     }
     assert_eq!(session.sids.len(), 1);
@@ -229,7 +229,7 @@ async fn overflow_that_answers_a_command_ends_the_subscription() {
         let id = change(&mut session, step, "B");
         session.frame(
             format!(r#"{{"id":{id},"type":"error","msg":{{"code":25,"msg":"overflow"}}}}"#).into(),
-            None,
+            Arrival::default(),
         );
         assert!(session.sids.is_empty() && session.next_retry().is_some());
         receiver.close();
@@ -247,7 +247,7 @@ async fn overflow_that_answers_a_command_ends_the_subscription() {
     let id = change(&mut session, Change::Add, "B");
     session.frame(
         format!(r#"{{"id":{id},"type":"error","msg":{{"code":11,"msg":"no"}}}}"#).into(),
-        None,
+        Arrival::default(),
     );
     assert!(session.sids.contains_key(&1) && session.next_retry().is_none());
 }
@@ -269,7 +269,7 @@ async fn early_messages_are_bounded_in_bytes() {
     )
     .into();
     for _ in 0..100 {
-        session.frame(text.clone(), None);
+        session.frame(text.clone(), Arrival::default());
     }
     assert!(session.early.len() <= 16, "{}", session.early.len());
 }
