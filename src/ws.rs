@@ -1,8 +1,8 @@
 //! The WebSocket of the Trade API: typed messages, subscriptions and live order books.
 //!
-//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again and everything
-//! is subscribed to again; what happens to the connection is reported as an [`Event`] between the messages.
-//! [`BookStream`] keeps order books.
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again, as a
+//! [`ReconnectPolicy`] says, and everything is subscribed to again; what happens to the connection is reported as an [`Event`] between
+//! the messages. [`BookStream`] keeps order books.
 //!
 //! ```no_run
 //! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};
@@ -53,7 +53,7 @@ pub use kalshi_core::{
     ladder::Sweep,
     ws::{
         Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
-        SnapshotRequest, SubscriptionId, UnknownMessage,
+        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
     },
 };
 pub use messages::Message;

@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) has_credentials: bool,
     /// Timeout of a whole request.
     pub(crate) timeout: Duration,
-    /// Longest response body and WebSocket message, in bytes.
+    /// Longest response body, in bytes.
     pub(crate) max_body_bytes: usize,
     pub(crate) limiter: Arc<RateLimiter>,
     pub(crate) correction: ClockCorrection,
@@ -75,6 +75,8 @@ pub(crate) struct SocketSettings {
     /// `None` if the API has no WebSocket.
     pub(crate) url: Option<String>,
     pub(crate) credentials: Option<kalshi_auth::Credentials>,
+    /// The HTTP client for handshakes, once one was needed.
+    pub(crate) http: std::sync::OnceLock<reqwest::Client>,
 }
 
 /// A pool of connections, and the middleware that requests pass on their way there.
@@ -135,12 +137,19 @@ impl Shared {
 
 #[cfg(feature = "ws")]
 impl Shared {
-    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own.
-    pub(crate) fn upgrading_client(&self) -> Result<reqwest::Client, crate::ConfigError> {
-        match &self.http_options {
-            Some(options) => options.build_upgrading(),
-            None => Ok(self.http.clone()),
+    /// Returns the HTTP client for WebSocket handshakes: one that speaks HTTP/1.1, or the user's own. It is built once, because that
+    /// reads the system's certificates.
+    pub(crate) fn upgrading_client(&self) -> Result<&reqwest::Client, crate::ConfigError> {
+        let Some(options) = &self.http_options else {
+            return Ok(&self.http);
+        };
+        let cell = &self.socket.http;
+        if let Some(http) = cell.get() {
+            return Ok(http);
         }
+        let url = self.socket.url.as_deref().unwrap_or_default();
+        let http = options.build_upgrading(url.starts_with("ws:"))?;
+        Ok(cell.get_or_init(|| http))
     }
 }
 
@@ -258,5 +267,56 @@ impl fmt::Debug for Core {
             )
             .field("has_credentials", &self.shared.has_credentials)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "ws"))]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::{Api, ClientBuilder, ConfigError, Environment};
+
+    struct TestApi;
+
+    impl Api for TestApi {
+        type Client = Core;
+        type Environment = Local;
+        const USER_AGENT: &'static str = "test";
+        const OPERATIONS: &'static [Operation] = &[];
+
+        fn client(core: Core, _: Local) -> Core {
+            core
+        }
+
+        fn discover_limits(_: Core) -> Discovery {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    #[derive(Clone, Debug, Default)]
+    struct Local;
+
+    impl Environment for Local {
+        fn rest_url(&self) -> &str {
+            "http://127.0.0.1:1"
+        }
+
+        fn websocket_url(&self) -> Option<&str> {
+            Some("ws://127.0.0.1:1/ws")
+        }
+
+        fn check(&self) -> Result<(), ConfigError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn http_client_of_handshakes_is_built_once() {
+        let core = ClientBuilder::<TestApi>::default().build().unwrap();
+        let first: *const _ = core.shared.upgrading_client().unwrap();
+        let clone = core.clone();
+        let second: *const _ = clone.shared.upgrading_client().unwrap();
+        assert_eq!(first, second);
+        assert!(core.shared.socket.http.get().is_some());
     }
 }

@@ -109,10 +109,10 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sets the longest response body, in bytes after decompression, and the longest WebSocket message. Defaults to 32 MiB.
+    /// Sets the longest response body, in bytes after decompression. Defaults to 32 MiB.
     ///
-    /// A longer body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large); a longer message ends the
-    /// connection. At most 64 KiB are read of the body of a rejection, whatever is set here.
+    /// A longer body is an error, see [`Error::is_body_too_large`](crate::Error::is_body_too_large). At most 64 KiB are read of the body
+    /// of a rejection, whatever is set here. WebSocket messages have a limit of their own.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
@@ -233,6 +233,7 @@ impl<A: Api> ClientBuilder<A> {
         let socket = SocketSettings {
             url: self.environment.websocket_url().map(str::to_owned),
             credentials: self.credentials.clone(),
+            http: std::sync::OnceLock::new(),
         };
         if let Some(credentials) = self.credentials {
             let signing = SigningMiddleware::new(credentials, &origin);

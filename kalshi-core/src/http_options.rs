@@ -16,6 +16,7 @@ pub(crate) struct HttpOptions {
     pub(crate) user_agent: Option<String>,
     pub(crate) default_user_agent: &'static str,
     pub(crate) proxy: Option<reqwest::Proxy>,
+    /// Requests are sent over plaintext. A WebSocket may differ.
     pub(crate) is_plaintext: bool,
 }
 
@@ -32,20 +33,32 @@ impl HttpOptions {
     fn build_from(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
         // The roots of the system take milliseconds to read, at every replacement of connections.
         let has_tls = !self.is_plaintext || self.proxy.is_some();
-        self.finish(if has_tls {
+        let builder = if has_tls {
             builder
         } else {
             without_roots(builder)
-        })
+        };
+        self.finish(builder, self.is_plaintext)
     }
 
-    /// Builds a client that speaks HTTP/1.1 only, which a WebSocket handshake needs.
+    /// Builds a client for WebSocket handshakes: it speaks HTTP/1.1 only, and opens a connection for each.
     #[cfg(feature = "ws")]
-    pub(crate) fn build_upgrading(&self) -> Result<reqwest::Client, ConfigError> {
-        self.finish(reqwest::Client::builder().http1_only())
+    pub(crate) fn build_upgrading(
+        &self,
+        is_plaintext: bool,
+    ) -> Result<reqwest::Client, ConfigError> {
+        // A rejected handshake would leave its connection in the pool, to a host that may be gone at the next one.
+        let builder = reqwest::Client::builder()
+            .http1_only()
+            .pool_max_idle_per_host(0);
+        self.finish(builder, is_plaintext)
     }
 
-    fn finish(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
+    fn finish(
+        &self,
+        builder: reqwest::ClientBuilder,
+        is_plaintext: bool,
+    ) -> Result<reqwest::Client, ConfigError> {
         let agent = self.user_agent.as_deref();
         let builder = builder
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
@@ -54,7 +67,7 @@ impl HttpOptions {
         let builder = match &self.proxy {
             Some(proxy) => builder.proxy(proxy.clone()),
             // Plaintext stays on this machine, so it must not go through a proxy.
-            None if self.is_plaintext => builder.no_proxy(),
+            None if is_plaintext => builder.no_proxy(),
             None => builder,
         };
         with_tls(builder)?.build().map_err(ConfigError::Http)

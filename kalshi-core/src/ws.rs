@@ -1,7 +1,7 @@
 //! WebSocket connections that reconnect and resubscribe, with typed messages.
 //!
-//! [`ConnectionBuilder::connect`] opens a [`Connection`]. A lost connection is established again and everything is subscribed to
-//! again; what happens to the connection is reported as an [`Event`] between the messages.
+//! [`ConnectionBuilder::connect`] opens a [`Connection`]. A lost connection is established again, as a [`ReconnectPolicy`] says, and
+//! everything is subscribed to again; what happens to the connection is reported as an [`Event`] between the messages.
 //!
 //! One task owns the socket (`driver`). Which message belongs to which subscription is decided by `session`, which does no input or
 //! output and reads envelopes and control frames only; the messages of an API are decoded where they are read, into the types that
@@ -20,6 +20,7 @@ pub(crate) mod frame;
 mod handshake;
 mod message;
 mod queue;
+mod reconnect;
 pub mod sequence;
 mod session;
 mod subscription;
@@ -28,10 +29,11 @@ pub use api::{Targets, WebSocketApi};
 pub use connection::{BookApi, Connection, ConnectionBuilder};
 pub use control::ListedSubscription;
 pub use error::{CommandError, ConnectionError};
-pub use event::{Event, Received, SubscriptionId};
+pub use event::{Event, RawFrame, Received, SubscriptionId};
 pub use frame::Frame;
 pub use message::{MalformedMessage, Message, UnknownMessage};
 pub use queue::Backpressure;
+pub use reconnect::ReconnectPolicy;
 pub use subscription::{
     ConnectionHandle, SnapshotRequest, SubscribeBuilder, Subscription, SubscriptionStream,
 };

@@ -367,10 +367,9 @@ mod websocket {
 
     #[tokio::test]
     async fn message_over_the_limit_ends_the_connection() {
-        let exchange =
-            scripted_server::Exchange::with(|builder| builder.max_body_bytes(10_000)).await;
-        let (connection, mut peer) =
-            tokio::join!(exchange.client.websocket().connect(), exchange.accept());
+        let exchange = scripted_server::Exchange::new().await;
+        let connecting = exchange.client.websocket().max_message_bytes(10_000);
+        let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
         let mut connection = connection.unwrap();
         let frame =
             |length: usize| json!({"type": "new", "sid": 1, "msg": {"x": "x".repeat(length)}});
@@ -384,7 +383,7 @@ mod websocket {
                         matches!(&*reason, ConnectionError::MessageTooLarge(10_000)),
                         "{reason:?}"
                     );
-                    assert!(reason.to_string().contains("max_body_bytes"), "{reason}");
+                    assert!(reason.to_string().contains("max_message_bytes"), "{reason}");
                     break;
                 }
                 event => seen.push(event),
@@ -394,5 +393,34 @@ mod websocket {
             .iter()
             .filter(|event| matches!(event, Event::Message(_)));
         assert_eq!(messages.count(), 1);
+        // The exchange reads why.
+        match peer.control().await {
+            Some(tokio_tungstenite::tungstenite::Message::Close(Some(frame))) => {
+                assert_eq!(u16::from(frame.code), 1009);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn message_over_16_mib_ends_the_connection() {
+        let exchange = scripted_server::Exchange::new().await;
+        let (connection, mut peer) =
+            tokio::join!(exchange.client.websocket().connect(), exchange.accept());
+        let mut connection = connection.unwrap();
+        // The header announces the length, which is enough.
+        let mut header = vec![0x81, 127];
+        header.extend((16_u64 * 1_024 * 1_024 + 1).to_be_bytes());
+        let tcp = peer.socket.get_mut();
+        tcp.write_all(&header).await.unwrap();
+        let reason = loop {
+            if let Event::Disconnected { reason } = connection.next().await.unwrap().unwrap() {
+                break reason;
+            }
+        };
+        assert!(
+            matches!(&*reason, ConnectionError::MessageTooLarge(max) if *max == 16 * 1_024 * 1_024),
+            "{reason:?}"
+        );
     }
 }

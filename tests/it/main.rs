@@ -41,6 +41,8 @@ mod frames;
 #[cfg(feature = "ws")]
 mod order_book;
 #[cfg(feature = "ws")]
+mod reconnect;
+#[cfg(feature = "ws")]
 mod scripted_server;
 #[cfg(feature = "ws")]
 mod stress;

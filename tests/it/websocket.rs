@@ -313,50 +313,6 @@ async fn a_silent_connection_is_dead_after_25_seconds() {
 }
 
 #[tokio::test]
-async fn permanent_close_codes_end_the_stream_with_the_error() {
-    let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
-    peer.close(4001).await;
-    // Said first, so that nobody takes books for live.
-    assert!(matches!(
-        event(&mut stream).await,
-        Event::Disconnected { .. }
-    ));
-    match stream.next().await {
-        Some(Err(ConnectionError::Closed { code, reason })) => {
-            assert_eq!((code, reason.as_str()), (4001, "because"));
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(stream.next().await.is_none());
-    let error = stream.handle().list_subscriptions().await.unwrap_err();
-    assert!(matches!(error, ConnectionError::Ended), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_key_that_is_not_accepted_any_more_ends_the_stream() {
-    let exchange = Exchange::new().await;
-    let (mut stream, mut peer, _) = subscribed(&exchange).await;
-    peer.close(1001).await;
-    // Faults that pass are tried again.
-    exchange.refuse(503, None).await;
-    exchange.refuse(401, None).await;
-    assert!(matches!(
-        event(&mut stream).await,
-        Event::Disconnected { .. }
-    ));
-    match event(&mut stream).await {
-        Event::Disconnected { reason } => assert!(
-            matches!(&*reason, ConnectionError::Rejected { error, .. } if error.status().as_u16() == 503)
-        ),
-        other => panic!("{other:?}"),
-    }
-    let error = stream.next().await.unwrap().unwrap_err();
-    assert!(error.is_auth(), "{error:?}");
-    assert!(stream.next().await.is_none());
-}
-
-#[tokio::test]
 async fn a_subscription_that_the_exchange_ended_is_made_again() {
     let exchange = Exchange::new().await;
     let (mut stream, mut peer, id) = subscribed(&exchange).await;

@@ -1,24 +1,58 @@
-//! Pauses between attempts to connect or subscribe.
+//! Pauses between attempts to connect or subscribe, and the limit of connects.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
-/// Longest pause before the first attempt; it doubles with each failure.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
+use tokio::time::Instant;
 
-/// Longest pause before any attempt.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// Most handshakes in [`CONNECT_WINDOW`], whatever a policy says.
+const MAX_CONNECTS: usize = 20;
 
-/// A connection or subscription that lasted this long was not a failure.
-pub(super) const STABLE_AFTER: Duration = Duration::from_secs(60);
+/// Time over which handshakes are counted.
+const CONNECT_WINDOW: Duration = Duration::from_secs(60);
 
-/// A random pause before attempt `attempt`, counted from 0. Full jitter, so that many clients do not come back at once.
-pub(super) fn pause(attempt: u32) -> Duration {
-    let longest = INITIAL_BACKOFF
+/// Longest pause before a subscription is requested again.
+const MAX_SUBSCRIBE_BACKOFF: Duration = Duration::from_secs(10);
+
+/// A subscription that lasted this long was not a failure.
+pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// A pause before attempt `attempt`, counted from 0: `first`, doubled with each attempt up to `max`. `jitter` is the part of it that
+/// is random, from 0 to 1.
+pub(super) fn pause(first: Duration, max: Duration, jitter: f64, attempt: u32) -> Duration {
+    let longest = first
         .saturating_mul(2_u32.saturating_pow(attempt))
-        .min(MAX_BACKOFF);
-    Duration::from_millis(fastrand::u64(
-        0..=u64::try_from(longest.as_millis()).unwrap_or(u64::MAX),
-    ))
+        .min(max)
+        .as_secs_f64();
+    let pause = longest * (1.0 - jitter * fastrand::f64());
+    Duration::try_from_secs_f64(pause).unwrap_or(max)
+}
+
+/// A pause before a subscription is requested again. Full jitter, so that many subscriptions do not come back at once.
+pub(super) fn subscribe_pause(attempt: u32) -> Duration {
+    let first = Duration::from_millis(500);
+    pause(first, MAX_SUBSCRIBE_BACKOFF, 1.0, attempt)
+}
+
+/// The handshakes of the last minute. They are limited, so that a server that accepts and closes causes no storm.
+#[derive(Debug, Default)]
+pub(super) struct ConnectLimit(VecDeque<Instant>);
+
+impl ConnectLimit {
+    /// The earliest time of the next handshake.
+    pub(super) fn next_at(&self, now: Instant) -> Instant {
+        match self.0.front() {
+            Some(oldest) if self.0.len() >= MAX_CONNECTS => (*oldest + CONNECT_WINDOW).max(now),
+            _ => now,
+        }
+    }
+
+    /// Counts a handshake that starts now.
+    pub(super) fn count(&mut self, now: Instant) {
+        if self.0.len() >= MAX_CONNECTS {
+            self.0.pop_front();
+        }
+        self.0.push_back(now);
+    }
 }
 
 #[cfg(test)]
@@ -26,12 +60,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_are_jittered_and_double_to_a_minute() {
+    fn pauses_are_jittered_and_double_to_the_cap() {
+        let (first, max) = (Duration::from_millis(500), Duration::from_secs(60));
         for (attempt, longest) in [(0, 500), (1, 1_000), (6, 32_000), (7, 60_000), (99, 60_000)] {
-            let pauses: Vec<_> = (0..500).map(|_| pause(attempt).as_millis()).collect();
+            let pauses: Vec<_> = (0..500)
+                .map(|_| pause(first, max, 1.0, attempt).as_millis())
+                .collect();
             assert!(pauses.iter().all(|pause| *pause <= longest), "{attempt}");
             assert!(pauses.iter().any(|pause| *pause > longest / 2), "{attempt}");
             assert!(pauses.iter().any(|pause| *pause < longest / 2), "{attempt}");
+            let exact = pause(first, max, 0.0, attempt);
+            assert_eq!(exact.as_millis(), longest, "{attempt}");
         }
+        assert_eq!(pause(Duration::MAX, Duration::MAX, 0.0, 3), Duration::MAX);
+    }
+
+    #[test]
+    fn twenty_connects_fit_into_a_minute() {
+        let start = Instant::now();
+        let mut limit = ConnectLimit::default();
+        for second in 0..20 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!(limit.next_at(now), now);
+            limit.count(now);
+        }
+        let now = start + Duration::from_secs(30);
+        assert_eq!(limit.next_at(now), start + CONNECT_WINDOW);
+        limit.count(start + CONNECT_WINDOW);
+        let next = start + Duration::from_secs(61);
+        assert_eq!(limit.next_at(start + CONNECT_WINDOW), next);
+        assert_eq!(limit.0.len(), 20);
     }
 }

@@ -16,20 +16,29 @@ use tokio::{
 
 use super::{
     api::WebSocketApi,
+    backoff::ConnectLimit,
     command::Command,
-    driver::{Driver, Options},
+    driver::{Driver, Options, Outage},
     error::ConnectionError,
     event::{Event, RawItem, Received},
-    handshake,
-    queue::{Backpressure, EventQueue, Receiver},
+    handshake::Socket,
+    queue::{Backpressure, EventQueue, Receiver, bytes_of},
+    reconnect::ReconnectPolicy,
     subscription::{ConnectionHandle, SubscribeBuilder, Subscription},
 };
+use crate::client::Core;
 
 /// Longest time without a frame before the connection counts as dead, unless set. The exchange pings every 10 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Timeout of a handshake and of the reply to a command, unless set.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest message in bytes, unless set.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most bytes of messages that wait for one reader, unless set.
+const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest time that [`Connection::shutdown`] waits for the task to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,9 +48,10 @@ type Item<A> = Result<Event<Received<<A as WebSocketApi>::Message>>, ConnectionE
 
 /// A WebSocket connection to the exchange: yields messages in the order they came, interleaved with connection events.
 ///
-/// A lost connection is established again, with a new signature, and everything is subscribed to again. The connection ends with an
-/// error if another attempt would fail the same way: a key that is not accepted, or a permanent close code. After that, and after
-/// [`shutdown`](Self::shutdown), it yields nothing.
+/// A lost connection is established again, with a new signature, and everything is subscribed to again, whatever the cause. Each
+/// failure is reported as [`Event::Disconnected`]. The connection ends with an error only after the time that
+/// [`ReconnectPolicy::max_elapsed`] sets, which is unlimited by default. After that, and after [`shutdown`](Self::shutdown), it yields
+/// nothing.
 ///
 /// The socket is read by a task of its own. A message takes about a microsecond from there to a reader on the same thread (a
 /// single-threaded runtime, or a reader in a spawned task), and the wake-up of another thread to a reader in `main`.
@@ -85,6 +95,10 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
             options: Options {
                 idle_timeout: IDLE_TIMEOUT,
                 command_timeout: COMMAND_TIMEOUT,
+                max_message_bytes: MAX_MESSAGE_BYTES,
+                max_queued_bytes: MAX_QUEUED_BYTES,
+                reconnect: ReconnectPolicy::default(),
+                keep_raw: false,
             },
         }
     }
@@ -133,6 +147,32 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         self
     }
 
+    /// Sets when a lost connection is established again. Defaults to [`ReconnectPolicy::default`].
+    pub fn reconnect(mut self, policy: ReconnectPolicy) -> Self {
+        self.options.reconnect = policy;
+        self
+    }
+
+    /// Sets the longest message, in bytes. Defaults to 16 MiB. A longer one closes the connection with
+    /// [`ConnectionError::MessageTooLarge`].
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_message_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes of messages may wait for each reader: the connection, and each stream of a subscription. Defaults to 64 MiB.
+    /// Beyond them, and beyond the number of messages in [`Backpressure`], the connection waits or drops messages as that says.
+    pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_queued_bytes = bytes;
+        self
+    }
+
+    /// Keeps the text of each frame in [`Received::raw`], without a copy, and the time of arrival in microseconds. Off by default.
+    pub fn keep_raw(mut self, keep: bool) -> Self {
+        self.options.keep_raw = keep;
+        self
+    }
+
     /// The channels to subscribe to.
     #[must_use]
     pub fn channels(&self) -> &[A::Channel] {
@@ -158,24 +198,27 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the first connection cannot be established, for whatever reason, or a subscription is rejected. Only a
-    /// connection that was established is established again.
+    /// Returns an error if the first connection cannot be established, or a subscription is rejected. The first connection is not
+    /// retried, unless [`ReconnectPolicy::with_retry_first`] is set.
     pub async fn connect(self) -> Result<Connection<A>, ConnectionError> {
         let core = A::core(&self.client);
-        let socket = handshake::connect(core, self.options.command_timeout).await?;
-        let (queue, receiver) = EventQueue::new(self.backpressure);
+        let mut limit = ConnectLimit::default();
+        let socket = first_connection(core, &self.options, &mut limit).await?;
+        let max_bytes = self.options.max_queued_bytes;
+        let (queue, receiver) = EventQueue::new(self.backpressure, max_bytes);
         let (commands, inbox) = mpsc::unbounded_channel::<Command>();
         let (stop, stopped) = oneshot::channel();
         let driver = Driver::new(core.clone(), self.options, queue, inbox, stopped);
-        let task = tokio::spawn(driver.run(socket));
+        let task = tokio::spawn(driver.run(socket, limit));
         let mut connection = Connection {
             early: VecDeque::new(),
             receiver,
-            handle: ConnectionHandle::new(commands, self.options.command_timeout),
+            handle: ConnectionHandle::new(commands, &self.options),
             subscriptions: Vec::new(),
             stop: Some(stop),
             task,
         };
+        let mut early_bytes = 0_usize;
         for channel in self.channels {
             let params = self.params.clone();
             let subscribing = connection
@@ -188,12 +231,35 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
             let subscription = loop {
                 tokio::select! {
                     done = &mut subscribing => break done?,
-                    Some(item) = connection.receiver.recv() => connection.early.push_back(item),
+                    Some(item) = connection.receiver.recv(), if early_bytes < max_bytes => {
+                        early_bytes = early_bytes.saturating_add(bytes_of(&item));
+                        connection.early.push_back(item);
+                    }
                 }
             };
             connection.subscriptions.push(subscription);
         }
         Ok(connection)
+    }
+}
+
+/// Opens the first connection, as often as the policy allows.
+async fn first_connection(
+    core: &Core,
+    options: &Options,
+    limit: &mut ConnectLimit,
+) -> Result<Socket, ConnectionError> {
+    let mut outage = Outage::new();
+    loop {
+        let error = match outage.connect(core, options, limit).await {
+            Some(Ok(socket)) => return Ok(socket),
+            Some(Err(error)) => error,
+            None => return Err(outage.error.unwrap_or(ConnectionError::Ended)),
+        };
+        if !options.reconnect.retry_first() || error.is_permanent() {
+            return Err(error);
+        }
+        outage.failed(error);
     }
 }
 
@@ -268,7 +334,8 @@ impl<A: WebSocketApi> Connection<A> {
         self.handle.clone()
     }
 
-    /// The subscriptions that [`ConnectionBuilder::channel`] made, in that order.
+    /// The subscriptions that [`ConnectionBuilder::channel`] made, in that order. To change one while the connection is read, take its
+    /// [`id`](Subscription::id) and a [`handle`](Self::handle).
     #[must_use]
     pub fn subscriptions(&self) -> &[Subscription<A>] {
         &self.subscriptions

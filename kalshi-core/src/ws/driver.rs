@@ -5,23 +5,28 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, Sleep, sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
 };
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Data, error::CapacityError};
+use tokio_tungstenite::tungstenite::{
+    Error as SocketError, Message as Data,
+    error::CapacityError,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
 
 use super::{
-    backoff::{STABLE_AFTER, pause},
+    backoff::ConnectLimit,
     command::Command,
     error::ConnectionError,
-    event::RawEvent,
+    event::{Arrival, RawEvent},
     handshake::{self, Socket},
     queue::EventQueue,
+    reconnect::ReconnectPolicy,
     session::Session,
 };
 use crate::client::Core;
@@ -35,13 +40,23 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Most frames that are read before anything else is polled.
 const MAX_FRAMES_PER_TURN: usize = 64;
 
-/// Timeouts of a connection.
+/// Lateness of a timer that shows that the task was not running, so that silence may not be the exchange's.
+const MAX_LATE: Duration = Duration::from_secs(1);
+
+/// Options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     /// Longest time without a frame before the connection counts as dead.
     pub(super) idle_timeout: Duration,
     /// Timeout of a handshake and of the reply to a command.
     pub(super) command_timeout: Duration,
+    /// Longest message, in bytes.
+    pub(super) max_message_bytes: usize,
+    /// Most bytes of messages that wait for one reader.
+    pub(super) max_queued_bytes: usize,
+    pub(super) reconnect: ReconnectPolicy,
+    /// Messages keep their text.
+    pub(super) keep_raw: bool,
 }
 
 /// The task of a connection.
@@ -53,12 +68,84 @@ pub(super) struct Driver {
     stopped: oneshot::Receiver<()>,
     /// How far our clock is behind the exchange's, in milliseconds.
     behind_ms: i64,
+    /// A frame was received on this socket.
+    has_received: bool,
 }
 
 /// Why a connection ended.
 enum Exit {
     Stopped,
     Lost(ConnectionError),
+}
+
+/// The time without a working connection.
+pub(super) struct Outage {
+    since: Instant,
+    /// Attempts after the first failure.
+    attempts: u32,
+    /// Why there is no connection. `None` before the first attempt.
+    pub(super) error: Option<ConnectionError>,
+}
+
+impl Outage {
+    pub(super) fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            attempts: 0,
+            error: None,
+        }
+    }
+
+    /// Records that the connection was lost.
+    fn lost(&mut self, error: ConnectionError) {
+        let source = (&error as &dyn std::error::Error).source();
+        tracing::warn!(%error, source, "connection lost");
+        self.error = Some(error);
+    }
+
+    /// Records that an attempt failed.
+    pub(super) fn failed(&mut self, error: ConnectionError) {
+        let source = (&error as &dyn std::error::Error).source();
+        tracing::warn!(%error, source, attempt = self.attempts, "connection attempt failed");
+        self.error = Some(error);
+    }
+
+    /// Connects once, after a pause unless it is the first attempt of all. `None` if the time of the policy is over.
+    pub(super) async fn connect(
+        &mut self,
+        core: &Core,
+        options: &Options,
+        limit: &mut ConnectLimit,
+    ) -> Option<Result<Socket, ConnectionError>> {
+        let Some(error) = &self.error else {
+            return Some(handshake::connect(core, options, limit).await);
+        };
+        let policy = &options.reconnect;
+        let now = Instant::now();
+        let start = now + policy.pause(self.attempts, error.retry_after());
+        self.attempts = self.attempts.saturating_add(1);
+        let start = start.max(limit.next_at(now));
+        let end = policy
+            .max_elapsed()
+            .and_then(|longest| self.since.checked_add(longest));
+        let Some(end) = end else {
+            sleep_until(start).await;
+            return Some(handshake::connect(core, options, limit).await);
+        };
+        sleep_until(start.min(end)).await;
+        if start >= end {
+            return None;
+        }
+        let connecting = handshake::connect(core, options, limit);
+        timeout_at(end, connecting).await.ok()
+    }
+}
+
+/// How an outage ended.
+enum Reconnect {
+    Stopped,
+    Ended(ConnectionError),
+    Connected(Box<Socket>),
 }
 
 impl Driver {
@@ -76,50 +163,60 @@ impl Driver {
             inbox,
             stopped,
             behind_ms: 0,
+            has_received: false,
         }
     }
 
-    /// Runs until the connection is shut down, or fails in a way that another connection would repeat.
-    pub(super) async fn run(mut self, first: Socket) {
-        let (mut socket, mut attempt) = (first, 0);
-        let error = 'over: loop {
-            let began = Instant::now();
+    /// Runs until the connection is shut down, or the policy ends it.
+    pub(super) async fn run(mut self, first: Socket, mut limit: ConnectLimit) {
+        let (mut socket, mut outage) = (first, None);
+        let error = loop {
             self.learn_clock();
             self.session.connected();
+            self.has_received = false;
             let error = match self.serve(&mut socket).await {
                 Exit::Stopped => return close_gracefully(socket).await,
                 Exit::Lost(error) => error,
             };
             drop(socket);
-            tracing::debug!(%error, "connection lost");
             self.session.disconnected();
-            self.report_disconnected(error.clone());
-            if error.is_permanent() {
-                break error;
+            if self.has_received {
+                // The connection worked: this is a new outage.
+                outage = None;
             }
-            if began.elapsed() > STABLE_AFTER {
-                attempt = 0;
+            let outage = outage.get_or_insert_with(Outage::new);
+            outage.lost(error.clone());
+            self.report_disconnected(error);
+            match self.reconnect(outage, &mut limit).await {
+                Reconnect::Stopped => return,
+                Reconnect::Ended(error) => break error,
+                Reconnect::Connected(new) => socket = *new,
             }
-            socket = loop {
-                let (core, timeout) = (self.core.clone(), self.options.command_timeout);
-                let connecting = async move {
-                    sleep(pause(attempt)).await;
-                    handshake::connect(&core, timeout).await
-                };
-                attempt += 1;
-                match self.run_disconnected(connecting).await {
-                    None => return,
-                    Some(Ok(socket)) => break socket,
-                    Some(Err(error)) if error.is_permanent() => break 'over error,
-                    Some(Err(error)) => self.report_disconnected(error),
-                }
-            };
         };
         // From here on commands fail.
         drop(self.inbox);
         tokio::select! {
             () = self.session.finish(error) => {}
             _ = &mut self.stopped => {}
+        }
+    }
+
+    async fn reconnect(&mut self, outage: &mut Outage, limit: &mut ConnectLimit) -> Reconnect {
+        let (core, options) = (self.core.clone(), self.options);
+        loop {
+            let connecting = outage.connect(&core, &options, limit);
+            match self.run_disconnected(connecting).await {
+                None => return Reconnect::Stopped,
+                Some(None) => {
+                    let error = outage.error.take();
+                    return Reconnect::Ended(error.unwrap_or(ConnectionError::Ended));
+                }
+                Some(Some(Ok(socket))) => return Reconnect::Connected(Box::new(socket)),
+                Some(Some(Err(error))) => {
+                    outage.failed(error.clone());
+                    self.report_disconnected(error);
+                }
+            }
         }
     }
 
@@ -159,10 +256,15 @@ impl Driver {
 
     /// Serves one connection until it ends.
     async fn serve(&mut self, socket: &mut Socket) -> Exit {
+        let idle_timeout = self.options.idle_timeout;
         let mut last = Instant::now();
         let mut unsent = false;
         let mut is_blocked = false;
-        let mut timer = pin!(sleep_until(last + self.options.idle_timeout));
+        // The connection cannot be written to. What it sent before is read first.
+        let mut broken = None;
+        // The task did not run for a while, and the exchange got another idle timeout because of it.
+        let mut was_late = false;
+        let mut timer = pin!(sleep_until(last + idle_timeout));
         poll_fn(|context| {
             loop {
                 if self.poll_background(context).is_ready() {
@@ -177,7 +279,9 @@ impl Driver {
                         timer.as_mut().reset(now + KEEPALIVE_INTERVAL);
                     }
                 }
+                let mut is_idle = false;
                 if timer.as_mut().poll(context).is_ready() {
+                    self.session.retry_due(now);
                     if is_blocked {
                         let pong = Data::Pong(Default::default());
                         if matches!(socket.poll_ready_unpin(context), Poll::Ready(Ok(()))) {
@@ -185,23 +289,29 @@ impl Driver {
                             _ = socket.start_send_unpin(pong);
                             unsent = true;
                         }
-                    } else if now >= last + self.options.idle_timeout {
-                        return Poll::Ready(Exit::Lost(ConnectionError::Idle(
-                            self.options.idle_timeout,
-                        )));
+                    } else {
+                        is_idle = now >= last + idle_timeout;
                     }
-                    self.session.retry_due(now);
-                    let next = match is_blocked {
-                        true => now + KEEPALIVE_INTERVAL,
-                        false => last + self.options.idle_timeout,
-                    };
-                    timer.as_mut().reset(next);
+                    if is_idle && !was_late && now > last + idle_timeout + MAX_LATE {
+                        (was_late, is_idle) = (true, false);
+                        last = now;
+                    }
+                    if !is_idle {
+                        let next = match is_blocked {
+                            true => now + KEEPALIVE_INTERVAL,
+                            false => last + idle_timeout,
+                        };
+                        timer.as_mut().reset(next);
+                        self.wake_for_retry(timer.as_mut());
+                        continue;
+                    }
+                } else {
                     self.wake_for_retry(timer.as_mut());
-                    continue;
                 }
-                self.wake_for_retry(timer.as_mut());
-                if let Poll::Ready(Err(error)) = self.poll_write(socket, &mut unsent, context) {
-                    return Poll::Ready(Exit::Lost(error));
+                if broken.is_none()
+                    && let Poll::Ready(Err(error)) = self.poll_write(socket, &mut unsent, context)
+                {
+                    broken = Some(error);
                 }
                 if is_blocked {
                     // The reader wakes this when it makes room.
@@ -211,19 +321,33 @@ impl Driver {
                     let data = match socket.poll_next_unpin(context) {
                         Poll::Ready(Some(Ok(data))) => data,
                         Poll::Ready(Some(Err(error))) => {
+                            if matches!(error, SocketError::Capacity(_)) {
+                                refuse_size(socket, context);
+                            }
                             return Poll::Ready(Exit::Lost(lost(error)));
                         }
                         Poll::Ready(None) => {
                             return Poll::Ready(Exit::Lost(lost(SocketError::ConnectionClosed)));
                         }
-                        Poll::Pending if self.retries_before(timer.deadline()) => break,
                         Poll::Pending => {
+                            if let Some(error) = broken.take() {
+                                return Poll::Ready(Exit::Lost(error));
+                            }
+                            // Nothing waits in the socket.
+                            if is_idle {
+                                let idle = ConnectionError::Idle(idle_timeout);
+                                return Poll::Ready(Exit::Lost(idle));
+                            }
+                            if timer.is_elapsed() || self.retries_before(timer.deadline()) {
+                                break;
+                            }
                             // Events that just came may wait for their reader.
                             self.session.poll_flush(context);
                             return Poll::Pending;
                         }
                     };
                     last = now;
+                    (is_idle, was_late) = (false, false);
                     match data {
                         Data::Text(text) => self.receive(&text),
                         Data::Binary(bytes) => {
@@ -236,17 +360,11 @@ impl Driver {
                         }
                         Data::Close(frame) => {
                             _ = socket.poll_flush_unpin(context);
-                            let frame = frame.map(|frame| (frame.code.into(), frame.reason));
-                            return Poll::Ready(Exit::Lost(match frame {
-                                Some((code, reason)) => ConnectionError::Closed {
-                                    code,
-                                    reason: reason.as_str().to_owned(),
-                                },
-                                None => lost(SocketError::ConnectionClosed),
-                            }));
+                            return Poll::Ready(Exit::Lost(closed(frame)));
                         }
                         _ => {}
                     }
+                    self.has_received = true;
                     if unsent || self.session.wants_turn() {
                         break;
                     }
@@ -259,8 +377,14 @@ impl Driver {
     fn receive(&mut self, text: &str) {
         let now = self.core.shared.clock.now_ms().ok();
         let now = now.and_then(|now| i64::try_from(now).ok());
-        let received_ts_ms = now.map(|now| now.saturating_add(self.behind_ms));
-        self.session.frame(text.into(), received_ts_ms);
+        let arrival = Arrival {
+            exchange_ms: now.map(|now| now.saturating_add(self.behind_ms)),
+            local_us: self.options.keep_raw.then(|| {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
+            }),
+        };
+        self.session.frame(text.into(), arrival);
     }
 
     /// Sets the timer to the next retry of a subscription if that comes first.
@@ -302,14 +426,47 @@ impl Driver {
 
 fn lost(error: SocketError) -> ConnectionError {
     match error {
-        SocketError::ConnectionClosed | SocketError::AlreadyClosed => ConnectionError::Closed {
-            code: 1005,
-            reason: String::new(),
-        },
+        SocketError::ConnectionClosed | SocketError::AlreadyClosed => closed(None),
         SocketError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
             ConnectionError::MessageTooLarge(max_size)
         }
         error => ConnectionError::broken(error),
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> ConnectionError {
+    match frame {
+        None => ConnectionError::Closed {
+            code: Some(1005),
+            reason: String::new(),
+        },
+        // tungstenite puts this in place of a code that no close frame may have, and drops the reason.
+        Some(frame)
+            if frame.code == CloseCode::Protocol
+                && frame.reason.as_str() == "Protocol violation" =>
+        {
+            ConnectionError::Closed {
+                code: None,
+                reason: String::new(),
+            }
+        }
+        Some(frame) => ConnectionError::Closed {
+            code: Some(frame.code.into()),
+            reason: frame.reason.as_str().to_owned(),
+        },
+    }
+}
+
+/// Sends a close frame because a message is too large, if the socket accepts it now.
+fn refuse_size(socket: &mut Socket, context: &mut Context<'_>) {
+    let frame = CloseFrame {
+        code: CloseCode::Size,
+        reason: "message too large".into(),
+    };
+    if matches!(socket.poll_ready_unpin(context), Poll::Ready(Ok(())))
+        && socket.start_send_unpin(Data::Close(Some(frame))).is_ok()
+    {
+        _ = socket.poll_flush_unpin(context);
     }
 }
 

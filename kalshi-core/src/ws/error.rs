@@ -30,14 +30,20 @@ pub enum ConnectionError {
     },
     /// The server did not upgrade the connection to WebSocket.
     Handshake(&'static str),
+    /// The handshake did not finish in this time.
+    HandshakeTimeout(Duration),
+    /// The [`http_client`](crate::ClientBuilder::http_client) followed a redirect, which may have carried the signature to another
+    /// host. Nothing is read from there.
+    Redirected,
     /// The connection broke, or the server violated the protocol.
     Broken(Source),
-    /// A message was longer than this many bytes, see [`max_body_bytes`](crate::ClientBuilder::max_body_bytes).
+    /// A message was longer than this many bytes, see [`max_message_bytes`](super::ConnectionBuilder::max_message_bytes).
     MessageTooLarge(usize),
     /// The server closed the connection.
     Closed {
-        /// Code of the close frame; 1005 if there was none.
-        code: u16,
+        /// Code of the close frame; 1005 if there was none. `None` if the code is unknown, because it is one that no close frame may
+        /// have.
+        code: Option<u16>,
         /// Reason in the close frame; empty if there was none.
         reason: String,
     },
@@ -92,24 +98,33 @@ impl ConnectionError {
         }
     }
 
-    /// Returns `true` if another connection would fail the same way, so that none is attempted.
+    /// Returns `true` if another attempt fails the same way until the program or its key is changed: the client has no credentials, its
+    /// configuration does not allow WebSocket connections, or the exchange does not accept the key.
+    ///
+    /// [`connect`](super::ConnectionBuilder::connect) never retries these errors. A connection that was established once retries them
+    /// like all others.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::NoCredentials | Self::Config(_) | Self::Signing(_) | Self::Ended => true,
+            Self::NoCredentials
+            | Self::Config(_)
+            | Self::Invalid(_)
+            | Self::Redirected
+            | Self::Ended => true,
             Self::Rejected { error, .. } => {
-                let status = error.status();
-                let passes = [
-                    StatusCode::REQUEST_TIMEOUT,
-                    StatusCode::TOO_EARLY,
-                    StatusCode::TOO_MANY_REQUESTS,
-                ];
-                !status.is_server_error() && !passes.contains(&status)
-            }
-            Self::Closed { code, .. } => {
-                matches!(code, 1002 | 1003 | 1007..=1010 | 4000..=4999)
+                error.status() == StatusCode::UNAUTHORIZED
+                    && error.is_from_exchange()
+                    && !error.is_expired_timestamp()
             }
             _ => false,
+        }
+    }
+
+    /// Pause that the server asked for.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Rejected { error, .. } => error.retry_after(),
+            _ => None,
         }
     }
 }
@@ -139,16 +154,25 @@ impl fmt::Display for ConnectionError {
                 f,
                 "the server did not upgrade the connection to WebSocket: {what}; check the URL"
             ),
+            Self::HandshakeTimeout(time) => write!(f, "the handshake did not finish within {time:?}"),
+            Self::Redirected => f.write_str(
+                "the HTTP client given to `http_client` followed a redirect, which may carry signatures to another host; build it \
+                 with redirect(reqwest::redirect::Policy::none())",
+            ),
             Self::Broken(_) => f.write_str("the connection broke"),
             Self::MessageTooLarge(max) => write!(
                 f,
-                "a message was longer than {max} bytes; raise the limit with `Client::builder().max_body_bytes(..)`"
+                "a message was longer than {max} bytes; raise the limit with `max_message_bytes(..)` of the connection's builder"
             ),
-            Self::Closed { code, reason } if reason.is_empty() => {
-                write!(f, "the connection was closed with code {code}")
-            }
             Self::Closed { code, reason } => {
-                write!(f, "the connection was closed with code {code}: {reason}")
+                match code {
+                    Some(code) => write!(f, "the connection was closed with code {code}")?,
+                    None => f.write_str("the connection was closed with an unknown code")?,
+                }
+                match reason.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ": {reason}"),
+                }
             }
             Self::Idle(time) => write!(f, "nothing was received for {time:?}, not even a ping"),
             Self::Command(error) => error.fmt(f),
@@ -272,19 +296,50 @@ impl StdError for CommandError {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use reqwest::header::HeaderMap;
+
     use super::*;
+    use crate::body;
 
     #[test]
-    fn close_codes_that_would_repeat_are_permanent() {
-        let closed = |code| ConnectionError::Closed {
-            code,
-            reason: String::new(),
-        };
-        for code in [1002, 1003, 1007, 1008, 1009, 1010, 4000, 4999] {
-            assert!(closed(code).is_permanent(), "{code}");
+    fn no_close_code_is_permanent() {
+        for code in [1000, 1001, 1002, 1005, 1008, 1010, 1011, 3000, 4000, 4999] {
+            let closed = ConnectionError::Closed {
+                code: Some(code),
+                reason: String::new(),
+            };
+            assert!(!closed.is_permanent(), "{code}");
         }
-        for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 3000] {
-            assert!(!closed(code).is_permanent(), "{code}");
+    }
+
+    #[test]
+    fn only_a_key_that_is_not_accepted_is_a_permanent_rejection() {
+        let rejected = |status: StatusCode, body: &'static str| {
+            let body = body::Body {
+                bytes: body.into(),
+                is_whole: true,
+            };
+            let now = SystemTime::UNIX_EPOCH;
+            ConnectionError::Rejected {
+                error: Box::new(ApiError::read(status, &HeaderMap::new(), &body, now)),
+                clock_behind_ms: None,
+            }
+        };
+        let unknown_key = r#"{"error":{"code":"authentication_error","details":"NOT_FOUND"}}"#;
+        let expired = r#"{"error":{"code":"header_timestamp_expired"}}"#;
+        assert!(rejected(StatusCode::UNAUTHORIZED, unknown_key).is_permanent());
+        for (status, body) in [
+            (StatusCode::UNAUTHORIZED, expired),
+            (StatusCode::UNAUTHORIZED, "<html>"),
+            (StatusCode::FORBIDDEN, "<html>"),
+            (StatusCode::NOT_FOUND, ""),
+            (StatusCode::BAD_REQUEST, r#"{"code":"bad_request"}"#),
+            (StatusCode::CONFLICT, ""),
+            (StatusCode::SERVICE_UNAVAILABLE, ""),
+        ] {
+            assert!(!rejected(status, body).is_permanent(), "{status} {body}");
         }
     }
 }

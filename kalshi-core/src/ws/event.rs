@@ -73,6 +73,29 @@ pub struct Received<M> {
     pub frame: Frame<M>,
     /// Time of arrival in Unix milliseconds of the exchange's clock, as far as that is known. `None` if this machine has no clock.
     pub received_ts_ms: Option<i64>,
+    /// The text of the frame, if the connection [keeps it](super::ConnectionBuilder::keep_raw).
+    pub raw: Option<RawFrame>,
+}
+
+/// The text of a frame as received, to record or replay it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawFrame {
+    text: Arc<str>,
+    received_ts_us: i64,
+}
+
+impl RawFrame {
+    /// The text. Clones of it, and of the events of other readers of the same frame, share it.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Time of arrival in Unix microseconds of this machine's clock, without a correction.
+    #[must_use]
+    pub fn received_ts_us(&self) -> i64 {
+        self.received_ts_us
+    }
 }
 
 impl<M: Message> Received<M> {
@@ -115,7 +138,16 @@ pub(super) struct RawMessage {
     pub(super) envelope: Envelope,
     /// A copy: what tungstenite returns keeps its whole read buffer alive.
     pub(super) text: Arc<str>,
-    pub(super) received_ts_ms: Option<i64>,
+    pub(super) arrival: Arrival,
+}
+
+/// Time of arrival of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Arrival {
+    /// Unix milliseconds of the exchange's clock.
+    pub(super) exchange_ms: Option<i64>,
+    /// Unix microseconds of this machine's clock. Set if the text is to be kept.
+    pub(super) local_us: Option<i64>,
 }
 
 impl<T> Event<T> {
@@ -153,7 +185,11 @@ impl<M: Message> Event<Received<M>> {
         raw.map(|message| Received {
             subscription: message.subscription,
             frame: Frame::decode(&message.text, &message.envelope),
-            received_ts_ms: message.received_ts_ms,
+            received_ts_ms: message.arrival.exchange_ms,
+            raw: message.arrival.local_us.map(|received_ts_us| RawFrame {
+                text: message.text,
+                received_ts_us,
+            }),
         })
     }
 }

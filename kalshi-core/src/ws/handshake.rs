@@ -9,7 +9,7 @@ use reqwest::{
         SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -18,8 +18,13 @@ use tokio_tungstenite::{
     },
 };
 
-use super::error::ConnectionError;
-use crate::{api_error::ApiError, body, client::Core, server_time::ClockCorrection};
+use super::{backoff::ConnectLimit, driver::Options, error::ConnectionError};
+use crate::{
+    api_error::ApiError,
+    body,
+    client::Core,
+    server_time::{ClockCorrection, ServerTime},
+};
 
 /// An open socket.
 pub(super) type Socket = WebSocketStream<Upgraded>;
@@ -27,28 +32,55 @@ pub(super) type Socket = WebSocketStream<Upgraded>;
 /// Timeout for the body of a rejection.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Opens a socket through the client's own HTTP stack, so that TLS, proxies and certificates are the same for both.
-pub(super) async fn connect(core: &Core, longest: Duration) -> Result<Socket, ConnectionError> {
-    let opening = async {
-        match open(core, 0).await {
-            // The response has revealed a wrong clock.
-            Err(error) if error.is_auth() => {
-                let behind = core.shared.server_time.behind_that_matters();
-                let corrects = core.shared.correction != ClockCorrection::Off;
-                match behind {
-                    Some(behind) if corrects => open(core, behind).await,
-                    _ => Err(error),
-                }
-            }
-            result => result,
-        }
-    };
-    timeout(longest, opening)
-        .await
-        .unwrap_or(Err(ConnectionError::Timeout(longest)))
+/// A handshake that failed, and the time by which it may be signed again.
+struct Failure {
+    error: ConnectionError,
+    /// How far this machine's clock is behind the exchange's if that may be the cause, in milliseconds.
+    behind_ms: Option<i64>,
 }
 
-async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        Self {
+            error,
+            behind_ms: None,
+        }
+    }
+}
+
+/// Opens a socket through the client's own HTTP stack, so that TLS, proxies and certificates are the same for both.
+///
+/// A handshake that is rejected for its timestamp is signed once more, by the exchange's time, if the limit allows another one now.
+pub(super) async fn connect(
+    core: &Core,
+    options: &Options,
+    limit: &mut ConnectLimit,
+) -> Result<Socket, ConnectionError> {
+    let opening = async {
+        limit.count(Instant::now());
+        let failure = match open(core, options, 0).await {
+            Ok(socket) => return Ok(socket),
+            Err(failure) => failure,
+        };
+        let now = Instant::now();
+        match failure.behind_ms {
+            Some(behind_ms)
+                if core.shared.correction != ClockCorrection::Off && limit.next_at(now) == now =>
+            {
+                limit.count(now);
+                let result = open(core, options, behind_ms).await;
+                result.map_err(|failure| failure.error)
+            }
+            _ => Err(failure.error),
+        }
+    };
+    let longest = options.command_timeout;
+    timeout(longest, opening)
+        .await
+        .unwrap_or(Err(ConnectionError::HandshakeTimeout(longest)))
+}
+
+async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, Failure> {
     let shared = &core.shared;
     let credentials = shared
         .socket
@@ -64,6 +96,7 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
     let url = url.replacen("ws", "http", 1);
     let key = generate_key();
     let mut request = http.get(&url).build().map_err(ConnectionError::connect)?;
+    let url = request.url().clone();
     let sent = shared.clock.now_ms().map_err(ConnectionError::clock)?;
     let stamp = sent.saturating_add_signed(offset_ms);
     let signed = credentials
@@ -85,6 +118,9 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
         .await
         .map_err(ConnectionError::connect)?;
     let received = shared.clock.now_ms().ok();
+    if *response.url() != url {
+        return Err(ConnectionError::Redirected.into());
+    }
     shared
         .server_time
         .learn(true, response.headers(), Some(sent), received);
@@ -93,18 +129,29 @@ async fn open(core: &Core, offset_ms: i64) -> Result<Socket, ConnectionError> {
         let reading = body::read(&mut response, body::MAX_ERROR_BODY_BYTES);
         let body = timeout(ERROR_BODY_TIMEOUT, reading).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        let now = shared.exchange_time();
-        return Err(ConnectionError::Rejected {
-            error: Box::new(ApiError::read(status, &headers, &body, now)),
-            clock_behind_ms: match status {
-                StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
-                _ => None,
+        let error = ApiError::read(status, &headers, &body, shared.exchange_time());
+        let learned = match status {
+            StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
+            _ => None,
+        };
+        let behind_ms = match error.is_expired_timestamp() {
+            // The date of the rejection itself: if it is wrong, all that comes of it is another 401.
+            true => received
+                .and_then(|received| ServerTime::date_offset(&headers, sent, received))
+                .or(learned),
+            false => learned,
+        };
+        return Err(Failure {
+            error: ConnectionError::Rejected {
+                error: Box::new(error),
+                clock_behind_ms: behind_ms.filter(|behind_ms| *behind_ms != 0),
             },
+            behind_ms,
         });
     }
     check(response.headers(), &key)?;
     let upgraded = response.upgrade().await.map_err(ConnectionError::connect)?;
-    let max = Some(shared.max_body_bytes);
+    let max = Some(options.max_message_bytes);
     let limits = WebSocketConfig::default()
         .max_message_size(max)
         .max_frame_size(max);

@@ -2,10 +2,16 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     task::{Context, Poll},
 };
 
+use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
 
 use super::{
@@ -14,6 +20,8 @@ use super::{
 };
 
 /// What happens when messages come faster than they are read. In either case pings are answered and commands are sent.
+///
+/// Messages are also limited by their bytes, see [`max_queued_bytes`](super::ConnectionBuilder::max_queued_bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backpressure {
@@ -39,18 +47,77 @@ impl Default for Backpressure {
 }
 
 /// The reader's end of a queue.
-pub(super) type Receiver = mpsc::Receiver<RawItem>;
+pub(super) struct Receiver {
+    items: mpsc::Receiver<RawItem>,
+    ready: Arc<Ready>,
+}
+
+/// Bytes of the messages in the channel.
+#[derive(Default)]
+struct Ready {
+    bytes: AtomicUsize,
+    /// The connection's task while it waits for the reader to take bytes.
+    waker: AtomicWaker,
+}
+
+/// The bytes that an item counts for.
+pub(super) fn bytes_of(item: &RawItem) -> usize {
+    item.as_ref().map_or(0, size)
+}
+
+fn size(event: &RawEvent) -> usize {
+    match event {
+        RawEvent::Message(message) => message.text.len(),
+        _ => 0,
+    }
+}
+
+impl Receiver {
+    pub(super) async fn recv(&mut self) -> Option<RawItem> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    pub(super) fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<RawItem>> {
+        let item = self.items.poll_recv(context);
+        if let Poll::Ready(Some(item)) = &item {
+            let bytes = bytes_of(item);
+            if bytes > 0 {
+                self.ready.bytes.fetch_sub(bytes, SeqCst);
+                self.ready.waker.wake();
+            }
+        }
+        item
+    }
+
+    pub(super) fn close(&mut self) {
+        self.items.close();
+        self.ready.waker.wake();
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // A connection that waits for this reader goes on.
+        self.close();
+    }
+}
 
 /// Capacity of the first of two stages, a channel without a lock. What does not fit waits in the second.
 const MAX_READY: usize = 1_024;
 
+/// Events of the connection that may wait before those of failed attempts are merged.
+const MAX_STATUS_EVENTS: usize = 64;
+
 /// The connection's end of a queue.
 pub(super) struct EventQueue {
+    ready: Arc<Ready>,
     sender: mpsc::Sender<RawItem>,
     /// A slot in the channel that is being waited for.
     slot: Option<Slot>,
     waiting: VecDeque<RawEvent>,
+    waiting_bytes: usize,
     max_waiting: usize,
+    max_bytes: usize,
     drops: bool,
     dropped: u64,
 }
@@ -59,20 +126,28 @@ type Permit = Result<mpsc::OwnedPermit<RawItem>, mpsc::error::SendError<()>>;
 type Slot = Pin<Box<dyn Future<Output = Permit> + Send>>;
 
 impl EventQueue {
-    pub(super) fn new(backpressure: Backpressure) -> (Self, Receiver) {
+    pub(super) fn new(backpressure: Backpressure, max_bytes: usize) -> (Self, Receiver) {
         let (capacity, drops) = match backpressure {
             Backpressure::Block { capacity } => (capacity, false),
             Backpressure::DropOldest { capacity } => (capacity, true),
         };
-        let ready = (capacity / 2).clamp(1, MAX_READY);
-        let (sender, receiver) = mpsc::channel(ready);
+        let max_ready = (capacity / 2).clamp(1, MAX_READY);
+        let (sender, receiver) = mpsc::channel(max_ready);
+        let ready = Arc::new(Ready::default());
         let queue = Self {
+            ready: ready.clone(),
             sender,
             slot: None,
             waiting: VecDeque::new(),
-            max_waiting: capacity.saturating_sub(ready).max(1),
+            waiting_bytes: 0,
+            max_waiting: capacity.saturating_sub(max_ready).max(1),
+            max_bytes,
             drops,
             dropped: 0,
+        };
+        let receiver = Receiver {
+            items: receiver,
+            ready,
         };
         (queue, receiver)
     }
@@ -84,31 +159,106 @@ impl EventQueue {
 
     /// Returns `true` if the connection has to wait for the reader.
     pub(super) fn is_full(&self) -> bool {
-        !self.drops && self.waiting.len() >= self.max_waiting && !self.is_closed()
+        !self.drops
+            && (self.waiting.len() >= self.max_waiting || self.bytes() >= self.max_bytes)
+            && !self.is_closed()
+    }
+
+    /// Bytes of the messages that wait for the reader.
+    fn bytes(&self) -> usize {
+        let ready = self.ready.bytes.load(SeqCst);
+        ready.saturating_add(self.waiting_bytes)
+    }
+
+    /// Returns `true` if a message of this size may go into the channel now, where it can no longer be dropped.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        let ready = self.ready.bytes.load(SeqCst);
+        ready == 0 || ready.saturating_add(bytes) <= self.max_bytes / 2
     }
 
     pub(super) fn push(&mut self, event: RawEvent) {
-        let event = match self.waiting.is_empty() && self.dropped == 0 {
+        let bytes = size(&event);
+        let is_next = self.waiting.is_empty() && self.dropped == 0;
+        let event = match is_next && self.has_room_for(bytes) {
             false => event,
-            true => match self.sender.try_send(Ok(event)) {
-                Err(mpsc::error::TrySendError::Full(Ok(event))) => event,
-                _ => return,
-            },
+            true => {
+                // Counted first: the reader may take it immediately.
+                self.ready.bytes.fetch_add(bytes, SeqCst);
+                match self.sender.try_send(Ok(event)) {
+                    Ok(()) => return,
+                    Err(error) => {
+                        self.ready.bytes.fetch_sub(bytes, SeqCst);
+                        match error {
+                            mpsc::error::TrySendError::Full(Ok(event)) => event,
+                            _ => return,
+                        }
+                    }
+                }
+            }
         };
-        if self.drops && self.waiting.len() >= self.max_waiting {
+        if self.is_closed() {
+            return;
+        }
+        if matches!(event, RawEvent::Disconnected { .. }) {
+            self.merge_failures();
+        }
+        self.waiting_bytes += bytes;
+        while self.drops
+            && (self.waiting.len() >= self.max_waiting || self.bytes() > self.max_bytes)
+        {
             // Events of the connection stay: they are few, and order books depend on them.
             let is_message = |event: &RawEvent| matches!(event, RawEvent::Message(_));
-            if let Some(oldest) = self.waiting.iter().position(is_message) {
-                self.waiting.remove(oldest);
-                self.dropped += 1;
-            }
+            let oldest = self.waiting.iter().position(is_message);
+            let Some(oldest) = oldest.and_then(|oldest| self.waiting.remove(oldest)) else {
+                break;
+            };
+            self.waiting_bytes -= size(&oldest);
+            self.dropped += 1;
         }
         self.waiting.push_back(event);
     }
 
+    /// Drops the last events of attempts that failed, if many wait: a long outage must not fill the memory of a program that reads
+    /// nothing in the meantime.
+    fn merge_failures(&mut self) {
+        let is_failure = |event: &RawEvent| {
+            matches!(
+                event,
+                RawEvent::Connected | RawEvent::Disconnected { .. } | RawEvent::Resubscribed { .. }
+            )
+        };
+        if self.waiting.len() < MAX_STATUS_EVENTS {
+            return;
+        }
+        let last = self
+            .waiting
+            .iter()
+            .rev()
+            .take_while(|event| is_failure(event));
+        let mut merged = self.waiting.len() - last.count();
+        // The first one says when it began.
+        let is_disconnected = |event: &RawEvent| matches!(event, RawEvent::Disconnected { .. });
+        match self.waiting.iter().skip(merged).position(is_disconnected) {
+            Some(first) => merged += first + 1,
+            None => return,
+        }
+        self.waiting.truncate(merged.max(MAX_STATUS_EVENTS - 1));
+    }
+
     /// Moves waiting events into the channel. Ready once none waits.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while !self.waiting.is_empty() {
+        while let Some(next) = self.waiting.front() {
+            let bytes = match self.dropped {
+                0 => size(next),
+                _ => 0,
+            };
+            if !self.has_room_for(bytes) && !self.is_closed() {
+                self.ready.waker.register(context.waker());
+                // The reader may have taken some before that.
+                if !self.has_room_for(bytes) {
+                    return Poll::Pending;
+                }
+            }
             let sender = &self.sender;
             let slot = self
                 .slot
@@ -119,6 +269,7 @@ impl EventQueue {
             self.slot = None;
             let Ok(permit) = permit else {
                 self.waiting.clear();
+                self.waiting_bytes = 0;
                 break;
             };
             let event = match std::mem::take(&mut self.dropped) {
@@ -126,15 +277,22 @@ impl EventQueue {
                 count => Some(RawEvent::Lagged { count }),
             };
             if let Some(event) = event {
+                let bytes = size(&event);
+                self.waiting_bytes -= bytes;
+                self.ready.bytes.fetch_add(bytes, SeqCst);
                 permit.send(Ok(event));
             }
+        }
+        if !self.drops && self.bytes() >= self.max_bytes {
+            // The connection waits for the reader, although nothing waits here.
+            self.ready.waker.register(context.waker());
         }
         Poll::Ready(())
     }
 
     /// Delivers all waiting events, and then the error that ended the connection.
     pub(super) async fn finish(mut self, error: Option<ConnectionError>) {
-        std::future::poll_fn(|context| self.poll_flush(context)).await;
+        poll_fn(|context| self.poll_flush(context)).await;
         if let Some(error) = error {
             _ = self.sender.send(Err(error)).await;
         }
@@ -144,7 +302,10 @@ impl EventQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ws::{envelope::Envelope, event::RawMessage};
+    use crate::ws::{
+        envelope::Envelope,
+        event::{Arrival, RawMessage},
+    };
 
     fn message(number: u64) -> RawEvent {
         let mut envelope = Envelope::default();
@@ -153,7 +314,7 @@ mod tests {
             subscription: None,
             envelope,
             text: "".into(),
-            received_ts_ms: None,
+            arrival: Arrival::default(),
         })
     }
 
@@ -161,17 +322,20 @@ mod tests {
     async fn read(queue: &mut EventQueue, receiver: &mut Receiver) -> Vec<i64> {
         let mut read = Vec::new();
         loop {
-            std::future::poll_fn(|context| {
+            poll_fn(|context| {
                 _ = queue.poll_flush(context);
                 Poll::Ready(())
             })
             .await;
-            match receiver.try_recv() {
-                Ok(Ok(RawEvent::Message(message))) => {
+            let next = poll_fn(|context| Poll::Ready(receiver.poll_recv(context))).await;
+            match next {
+                Poll::Ready(Some(Ok(RawEvent::Message(message)))) => {
                     let seq = message.envelope.seq.unwrap_or_default();
                     read.push(i64::try_from(seq).unwrap_or(-1));
                 }
-                Ok(Ok(RawEvent::Lagged { count })) => read.push(-i64::try_from(count).unwrap_or(1)),
+                Poll::Ready(Some(Ok(RawEvent::Lagged { count }))) => {
+                    read.push(-i64::try_from(count).unwrap_or(1));
+                }
                 _ => return read,
             }
         }
@@ -179,7 +343,8 @@ mod tests {
 
     #[tokio::test]
     async fn oldest_messages_are_dropped_and_counted() {
-        let (mut queue, mut receiver) = EventQueue::new(Backpressure::DropOldest { capacity: 4 });
+        let (mut queue, mut receiver) =
+            EventQueue::new(Backpressure::DropOldest { capacity: 4 }, usize::MAX);
         (1..=10).for_each(|number| queue.push(message(number)));
         assert!(!queue.is_full());
         // Two were in the channel already, two may wait.
@@ -190,7 +355,8 @@ mod tests {
 
     #[tokio::test]
     async fn blocking_drops_nothing() {
-        let (mut queue, mut receiver) = EventQueue::new(Backpressure::Block { capacity: 4 });
+        let (mut queue, mut receiver) =
+            EventQueue::new(Backpressure::Block { capacity: 4 }, usize::MAX);
         (1..=3).for_each(|number| queue.push(message(number)));
         assert!(!queue.is_full());
         queue.push(message(4));
@@ -200,5 +366,98 @@ mod tests {
         (5..=8).for_each(|number| queue.push(message(number)));
         drop(receiver);
         assert!(queue.is_closed() && !queue.is_full());
+    }
+
+    fn large(number: u64, bytes: usize) -> RawEvent {
+        let mut event = message(number);
+        if let RawEvent::Message(message) = &mut event {
+            message.text = "x".repeat(bytes).into();
+        }
+        event
+    }
+
+    #[tokio::test]
+    async fn bytes_that_wait_are_bounded_when_oldest_are_dropped() {
+        let all = Backpressure::DropOldest { capacity: 65_536 };
+        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
+        for number in 1..=50 {
+            queue.push(large(number, 100));
+            assert!(queue.bytes() <= 1_000, "{}", queue.bytes());
+        }
+        assert!(!queue.is_full());
+        // Half of the bytes are in the channel already.
+        let read = read(&mut queue, &mut receiver).await;
+        assert_eq!(read, [1, 2, 3, 4, 5, -40, 46, 47, 48, 49, 50]);
+        assert_eq!(queue.bytes(), 0);
+        // A message larger than all of it is kept alone.
+        queue.push(large(51, 5_000));
+        queue.push(large(52, 5_000));
+        assert!(queue.bytes() <= 10_000);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_wait_block_the_connection_until_they_are_read() {
+        let all = Backpressure::Block { capacity: 65_536 };
+        let (mut queue, mut receiver) = EventQueue::new(all, 1_000);
+        for number in 1..=9 {
+            queue.push(large(number, 100));
+        }
+        assert!(!queue.is_full());
+        queue.push(large(10, 100));
+        assert!(queue.is_full());
+        // The reader wakes the connection.
+        let reader = tokio::spawn(async move {
+            let mut read = 0;
+            while read < 10 {
+                tokio::task::yield_now().await;
+                read += u64::from(receiver.recv().await.is_some());
+            }
+            (read, receiver)
+        });
+        let flushed = tokio::time::timeout(
+            std::time::Duration::from_secs(5),
+            poll_fn(|context| queue.poll_flush(context)),
+        );
+        assert!(flushed.await.is_ok());
+        assert!(matches!(reader.await, Ok((10, _))));
+        assert!(!queue.is_full() && queue.bytes() == 0);
+    }
+
+    #[tokio::test]
+    async fn reader_that_leaves_wakes_a_connection_that_waits_for_bytes() {
+        let all = Backpressure::Block { capacity: 65_536 };
+        let (mut queue, receiver) = EventQueue::new(all, 10);
+        queue.push(large(1, 100));
+        queue.push(large(2, 100));
+        assert!(queue.is_full());
+        let leaving = async {
+            tokio::task::yield_now().await;
+            drop(receiver);
+        };
+        let flushing = poll_fn(|context| queue.poll_flush(context));
+        let both = async { tokio::join!(flushing, leaving) };
+        let both = tokio::time::timeout(std::time::Duration::from_secs(5), both).await;
+        assert!(both.is_ok());
+        assert!(!queue.is_full());
+    }
+
+    #[test]
+    fn failures_of_a_long_outage_are_merged() {
+        let (mut queue, _receiver) = EventQueue::new(Backpressure::Block { capacity: 4 }, 1_000);
+        for number in 1..=3 {
+            queue.push(message(number));
+        }
+        for _ in 0..10_000 {
+            let reason = std::sync::Arc::new(ConnectionError::Ended);
+            queue.push(RawEvent::Connected);
+            queue.push(RawEvent::Disconnected { reason });
+        }
+        assert!(
+            queue.waiting.len() <= MAX_STATUS_EVENTS,
+            "{}",
+            queue.waiting.len()
+        );
+        let last = queue.waiting.back();
+        assert!(matches!(last, Some(RawEvent::Disconnected { .. })));
     }
 }

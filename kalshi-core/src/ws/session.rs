@@ -18,14 +18,14 @@ use tokio::{sync::oneshot, time::Instant};
 use self::pending::{Pending, PendingCommand, sid_in};
 use super::{
     api::Targets,
-    backoff::{STABLE_AFTER, pause},
+    backoff::{STABLE_AFTER, subscribe_pause},
     command::{Command, ReplySender},
     control::{self, Control},
     envelope::Envelope,
     error::ConnectionError,
-    event::{RawEvent, RawMessage, SubscriptionId},
+    event::{Arrival, RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
-    sequence::{Arrival, Sequence},
+    sequence::{self, Sequence},
 };
 
 /// The queue of the connection itself.
@@ -33,6 +33,9 @@ const MAIN: u64 = 0;
 
 /// Most messages that are kept for subscriptions whose acknowledgement has not come.
 const MAX_EARLY: usize = 10_000;
+
+/// Most bytes of them.
+const MAX_EARLY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Time after which a subscription without a reply is requested again.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,6 +94,11 @@ impl Tracked {
     fn is_idle(&self) -> bool {
         self.scope == Scope::Targets && self.selected.is_empty()
     }
+
+    /// Returns `true` if the target may be part of the subscription.
+    fn selects(&self, target: &str) -> bool {
+        matches!(self.scope, Scope::All | Scope::Ids) || self.selected.contains(target)
+    }
 }
 
 /// A number of the exchange for subscriptions on the current socket.
@@ -98,8 +106,8 @@ impl Tracked {
 struct Route {
     /// What its subscriptions select messages by.
     targets: Option<&'static Targets>,
-    /// Targets that were removed: no snapshot would bring them back.
-    removed: BTreeSet<String>,
+    /// Targets that have a snapshot although none of the subscriptions selects them: a command of the user added them.
+    extra: BTreeSet<String>,
     sequence: Sequence<Arc<str>>,
     subscriptions: Vec<SubscriptionId>,
     queues: Vec<u64>,
@@ -299,7 +307,7 @@ impl Session {
     }
 
     /// A frame was received.
-    pub(super) fn frame(&mut self, text: Arc<str>, received_ts_ms: Option<i64>) {
+    pub(super) fn frame(&mut self, text: Arc<str>, arrival: Arrival) {
         let envelope = match Envelope::parse(&text) {
             // Not checked up to its end, which is enough for a message of a channel: its reader checks it.
             Ok(envelope) if envelope.is_usual && !self.is_command_reply(&text, &envelope) => {
@@ -318,7 +326,7 @@ impl Session {
             subscription: None,
             envelope,
             text,
-            received_ts_ms,
+            arrival,
         };
         self.route(message, control);
     }
@@ -331,18 +339,26 @@ impl Session {
 
     fn route(&mut self, mut message: RawMessage, control: Control) {
         let is_numbered = self.check_sequence(&message);
-        let own_sid = message.envelope.sid;
+        let mut own_sid = message.envelope.sid;
         let id = message
             .envelope
             .id
             .or_else(|| self.command_that_failed(&message.envelope, &control));
+        let mut ended_sid = None;
         let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
             Some((id, command)) => {
+                ended_sid = self.sid_ended_by(&command, &control);
+                if own_sid.is_none() && ended_sid.is_some() && matches!(control, Control::Error(_))
+                {
+                    // An overflow that answers a command ends the subscription like one that comes alone.
+                    message.envelope.sid = ended_sid;
+                }
                 let sid = self.replied(id, command.pending, &message, &control);
                 // The reply may have made the route in which it is numbered.
                 if !is_numbered {
                     self.check_sequence(&message);
                 }
+                own_sid = message.envelope.sid;
                 (sid, true)
             }
             None => (own_sid, false),
@@ -355,7 +371,7 @@ impl Session {
             Control::Unsubscribed => true,
             _ => false,
         };
-        let ends = own_sid.filter(|_| terminal);
+        let ends = own_sid.filter(|_| terminal).or(ended_sid);
         let route = sid.and_then(|sid| self.sids.get(&sid));
         // Of several subscriptions the same one on every socket.
         message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());
@@ -371,7 +387,7 @@ impl Session {
                 }
             }
             _ if was_reply && own_sid.is_none() => {}
-            None if own_sid.is_some() && self.early.len() < MAX_EARLY && self.is_subscribing() => {
+            None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
                 self.early.push((message, control));
             }
             // Without a `sid` it could concern any subscription.
@@ -392,29 +408,48 @@ impl Session {
         }
     }
 
-    /// A target with a snapshot is part of the subscription, whoever added it.
+    fn has_early_room(&self) -> bool {
+        let bytes = |(message, _): &(RawMessage, Control)| message.text.len();
+        self.early.len() < MAX_EARLY
+            && self.early.iter().map(bytes).sum::<usize>() < MAX_EARLY_BYTES
+    }
+
+    /// A target with a snapshot belongs to the subscription, whoever added it.
     fn note_snapshot(&mut self, sid: Option<u64>, message: &RawMessage) {
         let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
             return;
         };
-        if route.removed.is_empty() {
+        let kind = message.envelope.kind(&message.text);
+        if route
+            .targets
+            .is_none_or(|targets| targets.snapshot != Some(kind))
+        {
             return;
         }
-        let mut tracked = route
-            .subscriptions
-            .iter()
-            .filter_map(|id| self.subscriptions.get(id));
         // All of the envelope counts.
         let Ok(envelope) = Envelope::parse_any(&message.text) else {
             return;
         };
-        let kind = envelope.kind(&message.text);
-        let target = tracked
-            .find(|tracked| tracked.targets.snapshot == Some(kind))
-            .and_then(|tracked| control::field(&message.text, &envelope, tracked.targets.single?));
+        let single = route.targets.and_then(|targets| targets.single);
+        let target = single.and_then(|name| control::field(&message.text, &envelope, name));
         if let Some(target) = target {
-            route.removed.remove(target.as_ref());
+            let mut tracked = route
+                .subscriptions
+                .iter()
+                .filter_map(|id| self.subscriptions.get(id));
+            if !tracked.any(|tracked| tracked.selects(&target)) {
+                route.extra.insert(target.into_owned());
+            }
         }
+    }
+
+    /// Returns `true` if a snapshot of the target may be requested.
+    fn has_target(&self, route: &Route, target: &str) -> bool {
+        let mut tracked = route
+            .subscriptions
+            .iter()
+            .filter_map(|id| self.subscriptions.get(id));
+        route.extra.contains(target) || tracked.any(|tracked| tracked.selects(target))
     }
 
     fn is_subscribing(&self) -> bool {
@@ -436,7 +471,8 @@ impl Session {
         let is_snapshot_reply =
             envelope.id.is_some() && snapshot == Some(envelope.kind(&message.text));
         let text = Arc::clone(&message.text);
-        if let Arrival::Gap { expected, .. } = route.sequence.advance(got, text, is_snapshot_reply)
+        if let sequence::Arrival::Gap { expected, .. } =
+            route.sequence.advance(got, text, is_snapshot_reply)
         {
             tracing::warn!(sid, expected, got, "sequence gap");
             let (subscription, queues) = (
@@ -469,7 +505,7 @@ impl Session {
             {
                 tracked.attempts = 0;
             }
-            tracked.retry_at = Some(Instant::now() + pause(tracked.attempts));
+            tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));
             tracked.attempts += 1;
         }
     }
@@ -487,171 +523,4 @@ fn queues_of(
 
 #[cfg(test)]
 #[allow(clippy::panic, reason = "tests")]
-mod tests {
-    use super::*;
-    use crate::ws::queue::Backpressure;
-
-    static TARGETS: Targets = Targets {
-        list: "market_tickers",
-        single: Some("market_ticker"),
-        ids: &[],
-        add: "add",
-        remove: "remove",
-        all_if_empty: true,
-        snapshot: Some("snapshot"),
-    };
-
-    /// A session that is subscribed to a channel as `sid` 1.
-    fn subscribed() -> (Session, crate::ws::queue::Receiver) {
-        let (main, receiver) = EventQueue::new(Backpressure::default());
-        let mut session = Session::new(main);
-        session.connected();
-        let (reply, _kept) = oneshot::channel();
-        session.command(Command::Subscribe {
-            channel: "books".to_owned(),
-            targets: &TARGETS,
-            params: Map::new(),
-            queue: None,
-            reply,
-        });
-        session.next_outgoing();
-        let reply = r#"{"id":1,"type":"subscribed","msg":{"channel":"books","sid":1}}"#;
-        session.frame(reply.into(), None);
-        assert!(session.sids.contains_key(&1));
-        (session, receiver)
-    }
-
-    #[tokio::test]
-    async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
-        let terminal = r#"{"type":"error","sid":1,"seq":9,"msg":{"code":25,"msg":"lag"},"shard":3,"sending_ts_ms":5}"#;
-        let (mut session, _receiver) = subscribed();
-        session.frame(terminal.into(), None);
-        assert!(session.sids.is_empty() && session.next_retry().is_some());
-
-        let (mut session, _receiver) = subscribed();
-        let (reply, result) = oneshot::channel();
-        let targets = vec!["A".to_owned()];
-        session.command(Command::SnapshotBySid {
-            sid: 1,
-            targets,
-            reply,
-        });
-        let without_id =
-            r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
-        session.frame(without_id.into(), None);
-        assert!(
-            matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14)
-        );
-    }
-
-    #[tokio::test]
-    async fn broken_frame_ends_no_subscription() {
-        let (mut session, _receiver) = subscribed();
-        session.frame(
-            r#"{"type":"unsubscribed","sid":1,"msg":{"a":{}}"#.into(),
-            None,
-        );
-        assert!(session.sids.contains_key(&1));
-    }
-
-    #[tokio::test]
-    async fn malformed_replies_fail_their_command() {
-        for reply in [
-            r#"{"id":2,"type":"error","msg":{"code":"11"}}"#,
-            r#"{"id":2,"msg":{}}"#,
-            r#"{"id":2,"type":null}"#,
-            r#"{"type":"snapshot","sid":1,"seq":3,"msg":{},"id":2,"sending_ts_ms":3}"#,
-        ] {
-            let (mut session, _receiver) = subscribed();
-            let (sender, result) = oneshot::channel();
-            let targets = vec!["A".to_owned()];
-            session.command(Command::SnapshotBySid {
-                sid: 1,
-                targets,
-                reply: sender,
-            });
-            session.frame(reply.into(), None);
-            let result = tokio::time::timeout(Duration::from_secs(5), result).await;
-            assert!(
-                matches!(result, Ok(Ok(Err(ConnectionError::Invalid(_))))),
-                "{reply}: {result:?}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn frame_without_a_type_counts_in_its_sequence() {
-        let (mut session, mut receiver) = subscribed();
-        let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
-        let third = r#"{"type":"delta","sid":1,"seq":3,"msg":{}}"#;
-        for text in [first, r#"{"sid":1,"seq":2}"#, third] {
-            session.frame(text.into(), None);
-        }
-        receiver.close();
-        let mut messages = 0;
-        while let Some(item) = receiver.recv().await {
-            match item {
-                Ok(RawEvent::Message(_)) => messages += 1,
-                Ok(RawEvent::Gap { .. }) => panic!("no message is missing"),
-                _ => {}
-            }
-        }
-        assert_eq!(messages, 3);
-    }
-
-    /// The gaps that a subscribed session reports for these frames.
-    async fn gaps(frames: &[&str]) -> Vec<(u64, u64)> {
-        let (mut session, mut receiver) = subscribed();
-        for text in frames {
-            session.frame((*text).into(), None);
-        }
-        receiver.close();
-        let mut gaps = Vec::new();
-        while let Some(item) = receiver.recv().await {
-            if let Ok(RawEvent::Gap { expected, got, .. }) = item {
-                gaps.push((expected, got));
-            }
-        }
-        gaps
-    }
-
-    #[tokio::test]
-    async fn lower_number_is_a_gap() {
-        let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
-        let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
-        let second = r#"{"type":"delta","sid":1,"seq":2,"msg":{}}"#;
-        assert_eq!(gaps(&[fifth, first, second]).await, [(6, 1)]);
-    }
-
-    #[tokio::test]
-    async fn repeat_and_late_reply_to_a_snapshot_request_are_no_gaps() {
-        let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
-        let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
-        let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
-        assert!(gaps(&[fifth, fifth, sixth]).await.is_empty());
-        assert!(gaps(&[fifth, reply, sixth]).await.is_empty());
-        let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
-        assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
-    }
-
-    #[tokio::test]
-    async fn unwritten_commands_do_not_outlive_their_socket() {
-        let (main, _receiver) = EventQueue::new(Backpressure::default());
-        let mut session = Session::new(main);
-        session.connected();
-        let (reply, result) = oneshot::channel();
-        session.command(Command::Other {
-            name: "list_subscriptions".to_owned(),
-            params: None,
-            reply,
-        });
-        assert!(session.has_outgoing());
-        session.disconnected();
-        assert!(matches!(
-            result.await,
-            Ok(Err(ConnectionError::Disconnected))
-        ));
-        session.connected();
-        assert_eq!(session.next_outgoing(), None);
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use super::{
     api::WebSocketApi,
     command::{Change, Command, RawReply, ReplySender},
     control::{self, ListedSubscription},
+    driver::Options,
     error::ConnectionError,
     event::{Event, Received, SubscriptionId},
     frame::Frame,
@@ -30,14 +31,16 @@ use super::{
 pub struct ConnectionHandle<A: WebSocketApi> {
     commands: mpsc::UnboundedSender<Command>,
     timeout: Duration,
+    max_queued_bytes: usize,
     api: PhantomData<fn() -> A>,
 }
 
 impl<A: WebSocketApi> ConnectionHandle<A> {
-    pub(super) fn new(commands: mpsc::UnboundedSender<Command>, timeout: Duration) -> Self {
+    pub(super) fn new(commands: mpsc::UnboundedSender<Command>, options: &Options) -> Self {
         Self {
             commands,
-            timeout,
+            timeout: options.command_timeout,
+            max_queued_bytes: options.max_queued_bytes,
             api: PhantomData,
         }
     }
@@ -88,6 +91,62 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
             name,
             params,
             reply,
+        })
+        .await
+    }
+
+    /// Adds markets to a subscription. On channels of indices or underlyings, adds those. On a channel of order books, snapshots
+    /// follow.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn add_markets(
+        &self,
+        subscription: SubscriptionId,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        self.change(subscription, Change::Add, tickers).await
+    }
+
+    /// Removes markets from a subscription. On channels of indices or underlyings, removes those.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn remove_markets(
+        &self,
+        subscription: SubscriptionId,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        self.change(subscription, Change::Remove, tickers).await
+    }
+
+    async fn change(
+        &self,
+        subscription: SubscriptionId,
+        change: Change,
+        tickers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), ConnectionError> {
+        let targets: Vec<_> = tickers.into_iter().map(Into::into).collect();
+        self.ask(|reply| Command::Change {
+            subscription,
+            change,
+            targets,
+            reply,
+        })
+        .await
+    }
+
+    /// Ends a subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    pub async fn unsubscribe(&self, subscription: SubscriptionId) -> Result<(), ConnectionError> {
+        self.ask(|reply| Command::Unsubscribe {
+            subscription,
+            reply: Some(reply),
         })
         .await
     }
@@ -154,7 +213,12 @@ fn decode_reply<T: DeserializeOwned>(reply: &RawReply) -> Result<T, ConnectionEr
 
 impl<A: WebSocketApi> Clone for ConnectionHandle<A> {
     fn clone(&self) -> Self {
-        Self::new(self.commands.clone(), self.timeout)
+        Self {
+            commands: self.commands.clone(),
+            timeout: self.timeout,
+            max_queued_bytes: self.max_queued_bytes,
+            api: PhantomData,
+        }
     }
 }
 
@@ -251,7 +315,7 @@ impl<A: WebSocketApi> SubscribeBuilder<A> {
         self,
         backpressure: Backpressure,
     ) -> Result<SubscriptionStream<A>, ConnectionError> {
-        let (queue, receiver) = EventQueue::new(backpressure);
+        let (queue, receiver) = EventQueue::new(backpressure, self.handle.max_queued_bytes);
         let subscription = self.unsubscribe_on_drop().send_to(Some(queue)).await?;
         Ok(SubscriptionStream {
             subscription,
@@ -306,6 +370,13 @@ impl<A: WebSocketApi> Subscription<A> {
         self.id
     }
 
+    /// Returns a handle that sends commands to the connection. With [`id`](Self::id) it changes the subscription while the messages are
+    /// read.
+    #[must_use]
+    pub fn handle(&self) -> ConnectionHandle<A> {
+        self.handle.clone()
+    }
+
     /// The channel.
     #[must_use]
     pub fn channel(&self) -> &A::Channel {
@@ -321,7 +392,7 @@ impl<A: WebSocketApi> Subscription<A> {
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), ConnectionError> {
-        self.change(Change::Add, tickers).await
+        self.handle.add_markets(self.id, tickers).await
     }
 
     /// Removes markets. On channels of indices or underlyings, removes those.
@@ -333,24 +404,7 @@ impl<A: WebSocketApi> Subscription<A> {
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), ConnectionError> {
-        self.change(Change::Remove, tickers).await
-    }
-
-    async fn change(
-        &self,
-        change: Change,
-        tickers: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Result<(), ConnectionError> {
-        let targets: Vec<_> = tickers.into_iter().map(Into::into).collect();
-        let subscription = self.id;
-        self.handle
-            .ask(|reply| Command::Change {
-                subscription,
-                change,
-                targets,
-                reply,
-            })
-            .await
+        self.handle.remove_markets(self.id, tickers).await
     }
 
     /// Requests the order books of these markets. The snapshots are also delivered as messages, in their order among the changes.
@@ -372,13 +426,7 @@ impl<A: WebSocketApi> Subscription<A> {
     /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
     pub async fn unsubscribe(mut self) -> Result<(), ConnectionError> {
         self.unsubscribe_on_drop = false;
-        let subscription = self.id;
-        self.handle
-            .ask(|reply| Command::Unsubscribe {
-                subscription,
-                reply: Some(reply),
-            })
-            .await
+        self.handle.unsubscribe(self.id).await
     }
 }
 
@@ -430,7 +478,8 @@ impl<A: WebSocketApi> SubscriptionStream<A> {
         item.map(|item| item.map(Event::decode))
     }
 
-    /// The subscription, to change it.
+    /// The subscription, to change it. To do so while the stream is read, take its [`id`](Subscription::id) and
+    /// [`handle`](Subscription::handle).
     #[must_use]
     pub fn subscription(&self) -> &Subscription<A> {
         &self.subscription

@@ -135,7 +135,8 @@ impl Session {
                 reply,
             } => match self.sids.get(&sid) {
                 Some(route) => {
-                    targets.retain(|target| !route.removed.contains(target));
+                    // Others were removed: no snapshot would bring them back.
+                    targets.retain(|target| self.has_target(route, target));
                     match targets.is_empty() {
                         true => _ = reply.send(Ok(Vec::new())),
                         false => self.snapshot(sid, targets, reply),
@@ -252,10 +253,7 @@ impl Session {
     /// Returns `true` if another subscription to the channel selects the target.
     fn is_wanted(&self, id: SubscriptionId, channel: &str, target: &str) -> bool {
         self.subscriptions.iter().any(|(other, tracked)| {
-            *other != id
-                && *tracked.channel == *channel
-                && (matches!(tracked.scope, Scope::All | Scope::Ids)
-                    || tracked.selected.contains(target))
+            *other != id && *tracked.channel == *channel && tracked.selects(target)
         })
     }
 

@@ -11,7 +11,7 @@ use super::{
     queues_of,
 };
 use crate::ws::{
-    backoff::pause,
+    backoff::subscribe_pause,
     command::{Change, RawReply},
     control::{self, Control},
     envelope::Envelope,
@@ -37,6 +37,20 @@ impl Session {
             .filter(|(_, command)| command.sid == Some(sid) && !command.pending.is_abandoned());
         match (candidates.next(), candidates.next()) {
             (Some((id, _)), None) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The `sid` that the reply to a command ends: that of an unsubscription, or that of the channel that failed or overflowed.
+    pub(super) fn sid_ended_by(&self, command: &PendingCommand, control: &Control) -> Option<u64> {
+        match (&command.pending, control) {
+            (Pending::Unsubscribe(_), Control::Unsubscribed) => command.sid,
+            // The exchange does not have it.
+            (Pending::Unsubscribe(_), Control::Error(error)) if error.code == 7 => command.sid,
+            (Pending::Subscribe(id), Control::Error(error)) if error.is_terminal() => {
+                self.sid_of_channel(*id)
+            }
+            (_, Control::Error(error)) if error.is_terminal() => command.sid,
             _ => None,
         }
     }
@@ -142,10 +156,8 @@ impl Session {
         sid: Option<u64>,
     ) {
         if let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) {
-            match change {
-                Change::Add => route.removed.retain(|target| !targets.contains(target)),
-                Change::Remove => route.removed.extend(targets.iter().cloned()),
-            }
+            // Selected from here on, or removed.
+            route.extra.retain(|target| !targets.contains(target));
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
             match change {
@@ -197,7 +209,7 @@ impl Session {
         route.targets = Some(tracked.targets);
         route.subscriptions.push(id);
         route
-            .removed
+            .extra
             .retain(|target| !tracked.selected.contains(target));
         route.queues = queues_of(&self.subscriptions, &route.subscriptions);
         match reply.map(|reply| reply.send(Ok(id))) {
@@ -238,7 +250,7 @@ impl Session {
             tracked.retry_at = None;
             self.fail_waiting(id, &ConnectionError::Command(error));
         } else if error.is_transient() {
-            tracked.retry_at = Some(Instant::now() + pause(tracked.attempts));
+            tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));
             tracked.attempts += 1;
         } else {
             let event = RawEvent::Unsubscribed {

@@ -1,0 +1,310 @@
+//! Tests of the session, without a socket.
+
+use super::*;
+use crate::ws::{command::Change, queue::Backpressure};
+
+static TARGETS: Targets = Targets {
+    list: "market_tickers",
+    single: Some("market_ticker"),
+    ids: &[],
+    add: "add",
+    remove: "remove",
+    all_if_empty: true,
+    snapshot: Some("snapshot"),
+};
+
+/// A session that is subscribed to a channel as `sid` 1.
+fn subscribed() -> (Session, crate::ws::queue::Receiver) {
+    selecting(&[])
+}
+
+/// The same with these targets.
+fn selecting(targets: &[&str]) -> (Session, crate::ws::queue::Receiver) {
+    let mut params = Map::new();
+    if !targets.is_empty() {
+        params.insert("market_tickers".to_owned(), json!(targets));
+    }
+    let (main, receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
+    let mut session = Session::new(main);
+    session.connected();
+    let (reply, _kept) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "books".to_owned(),
+        targets: &TARGETS,
+        params,
+        queue: None,
+        reply,
+    });
+    session.next_outgoing();
+    let reply = r#"{"id":1,"type":"subscribed","msg":{"channel":"books","sid":1}}"#;
+    session.frame(reply.into(), Arrival::default());
+    assert!(session.sids.contains_key(&1));
+    (session, receiver)
+}
+
+#[tokio::test]
+async fn unknown_fields_of_an_envelope_do_not_hide_an_error() {
+    let terminal = r#"{"type":"error","sid":1,"seq":9,"msg":{"code":25,"msg":"lag"},"shard":3,"sending_ts_ms":5}"#;
+    let (mut session, _receiver) = subscribed();
+    session.frame(terminal.into(), Arrival::default());
+    assert!(session.sids.is_empty() && session.next_retry().is_some());
+
+    let (mut session, _receiver) = subscribed();
+    let (reply, result) = oneshot::channel();
+    let targets = vec!["A".to_owned()];
+    session.command(Command::SnapshotBySid {
+        sid: 1,
+        targets,
+        reply,
+    });
+    let without_id =
+        r#"{"type":"error","sid":1,"seq":9,"msg":{"code":14,"msg":"no"},"more":{"a":{}}}"#;
+    session.frame(without_id.into(), Arrival::default());
+    assert!(matches!(result.await, Ok(Err(ConnectionError::Command(error))) if error.code == 14));
+}
+
+#[tokio::test]
+async fn broken_frame_ends_no_subscription() {
+    let (mut session, _receiver) = subscribed();
+    session.frame(
+        r#"{"type":"unsubscribed","sid":1,"msg":{"a":{}}"#.into(),
+        Arrival::default(),
+    );
+    assert!(session.sids.contains_key(&1));
+}
+
+#[tokio::test]
+async fn malformed_replies_fail_their_command() {
+    for reply in [
+        r#"{"id":2,"type":"error","msg":{"code":"11"}}"#,
+        r#"{"id":2,"msg":{}}"#,
+        r#"{"id":2,"type":null}"#,
+        r#"{"type":"snapshot","sid":1,"seq":3,"msg":{},"id":2,"sending_ts_ms":3}"#,
+    ] {
+        let (mut session, _receiver) = subscribed();
+        let (sender, result) = oneshot::channel();
+        let targets = vec!["A".to_owned()];
+        session.command(Command::SnapshotBySid {
+            sid: 1,
+            targets,
+            reply: sender,
+        });
+        session.frame(reply.into(), Arrival::default());
+        let result = tokio::time::timeout(Duration::from_secs(5), result).await;
+        assert!(
+            matches!(result, Ok(Ok(Err(ConnectionError::Invalid(_))))),
+            "{reply}: {result:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn frame_without_a_type_counts_in_its_sequence() {
+    let (mut session, mut receiver) = subscribed();
+    let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
+    let third = r#"{"type":"delta","sid":1,"seq":3,"msg":{}}"#;
+    for text in [first, r#"{"sid":1,"seq":2}"#, third] {
+        session.frame(text.into(), Arrival::default());
+    }
+    receiver.close();
+    let mut messages = 0;
+    while let Some(item) = receiver.recv().await {
+        match item {
+            Ok(RawEvent::Message(_)) => messages += 1,
+            Ok(RawEvent::Gap { .. }) => panic!("no message is missing"),
+            _ => {}
+        }
+    }
+    assert_eq!(messages, 3);
+}
+
+#[tokio::test]
+async fn unwritten_commands_do_not_outlive_their_socket() {
+    let (main, _receiver) = EventQueue::new(Backpressure::default(), usize::MAX);
+    let mut session = Session::new(main);
+    session.connected();
+    let (reply, result) = oneshot::channel();
+    session.command(Command::Other {
+        name: "list_subscriptions".to_owned(),
+        params: None,
+        reply,
+    });
+    assert!(session.has_outgoing());
+    session.disconnected();
+    assert!(matches!(
+        result.await,
+        Ok(Err(ConnectionError::Disconnected))
+    ));
+    session.connected();
+    assert_eq!(session.next_outgoing(), None);
+}
+
+/// The id of the next command that is to be written.
+fn next_id(session: &mut Session) -> u64 {
+    let text = session.next_outgoing().unwrap_or_default();
+    let command: Value = serde_json::from_str(&text).unwrap_or_default();
+    command["id"].as_u64().unwrap_or_default()
+}
+
+fn change(session: &mut Session, change: Change, target: &str) -> u64 {
+    let (reply, _result) = oneshot::channel();
+    let subscription = SubscriptionId(1);
+    session.command(Command::Change {
+        subscription,
+        change,
+        targets: vec![target.to_owned()],
+        reply,
+    });
+    next_id(session)
+}
+
+#[tokio::test]
+async fn nothing_grows_with_markets_that_come_and_go() {
+    let (mut session, _receiver) = selecting(&["A"]);
+    for number in 0..1_000 {
+        let target = format!("M{number}");
+        for step in [Change::Add, Change::Remove] {
+            let id = change(&mut session, step, &target);
+            session.frame(
+                format!(r#"{{"id":{id},"sid":1,"type":"ok","msg":{{}}}}"#).into(),
+                Arrival::default(),
+            );
+            // Before the removal, so that it is the same market to the end.
+            if step == Change::Add {
+                session.frame(
+                    format!(
+                        r#"{{"type":"snapshot","sid":1,"msg":{{"market_ticker":"{target}"}}}}"#
+                    )
+                    .into(),
+                    Arrival::default(),
+                );
+            }
+        }
+    }
+    let route = &session.sids[&1];
+    assert!(route.extra.is_empty(), "{}", route.extra.len());
+    assert_eq!(session.subscriptions[&SubscriptionId(1)].selected.len(), 1);
+    assert!(session.pending.is_empty() && session.waiting.is_empty());
+}
+
+#[tokio::test]
+async fn ended_subscriptions_leave_no_route() {
+    let (mut session, _receiver) = subscribed();
+    for sid in 2..100 {
+        let (reply, mut result) = oneshot::channel();
+        session.command(Command::Subscribe {
+            channel: "books".to_owned(),
+            targets: &TARGETS,
+            params: Map::new(),
+            queue: None,
+            reply,
+        });
+        let id = next_id(&mut session);
+        let reply =
+            format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":"books","sid":{sid}}}}}"#);
+        session.frame(reply.into(), Arrival::default());
+        let Ok(Ok(subscription)) = result.try_recv() else {
+            panic!("not subscribed")
+        };
+        session.command(Command::Unsubscribe {
+            subscription,
+            reply: None,
+        });
+        let id = next_id(&mut session);
+        // The reply need not name the subscription.
+        session.frame(
+            format!(r#"{{"id":{id},"type":"unsubscribed"}}"#).into(),
+            Arrival::default(),
+        );
+    }
+    assert_eq!(session.sids.len(), 1);
+    assert_eq!(session.subscriptions.len(), 1);
+    assert_eq!(session.queues.len(), 1);
+}
+
+#[tokio::test]
+async fn overflow_that_answers_a_command_ends_the_subscription() {
+    for step in [Change::Add, Change::Remove] {
+        let (mut session, mut receiver) = selecting(&["A", "B"]);
+        let id = change(&mut session, step, "B");
+        session.frame(
+            format!(r#"{{"id":{id},"type":"error","msg":{{"code":25,"msg":"overflow"}}}}"#).into(),
+            Arrival::default(),
+        );
+        assert!(session.sids.is_empty() && session.next_retry().is_some());
+        receiver.close();
+        let mut sids = Vec::new();
+        while let Some(item) = receiver.recv().await {
+            if let Ok(RawEvent::Message(message)) = item {
+                sids.push(message.envelope.sid);
+            }
+        }
+        // Order books learn from it which subscription is over.
+        assert_eq!(sids, [Some(1)]);
+    }
+    // Another error rejects the command only.
+    let (mut session, _receiver) = selecting(&["A"]);
+    let id = change(&mut session, Change::Add, "B");
+    session.frame(
+        format!(r#"{{"id":{id},"type":"error","msg":{{"code":11,"msg":"no"}}}}"#).into(),
+        Arrival::default(),
+    );
+    assert!(session.sids.contains_key(&1) && session.next_retry().is_none());
+}
+
+#[tokio::test]
+async fn early_messages_are_bounded_in_bytes() {
+    let (mut session, _receiver) = subscribed();
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::Subscribe {
+        channel: "trades".to_owned(),
+        targets: &TARGETS,
+        params: Map::new(),
+        queue: None,
+        reply,
+    });
+    let text: Arc<str> = format!(
+        r#"{{"type":"trade","sid":9,"msg":{{"x":"{}"}}}}"#,
+        "x".repeat(1 << 20)
+    )
+    .into();
+    for _ in 0..100 {
+        session.frame(text.clone(), Arrival::default());
+    }
+    assert!(session.early.len() <= 16, "{}", session.early.len());
+}
+
+/// The gaps that a subscribed session reports for these frames.
+async fn gaps(frames: &[&str]) -> Vec<(u64, u64)> {
+    let (mut session, mut receiver) = subscribed();
+    for text in frames {
+        session.frame((*text).into(), Arrival::default());
+    }
+    receiver.close();
+    let mut gaps = Vec::new();
+    while let Some(item) = receiver.recv().await {
+        if let Ok(RawEvent::Gap { expected, got, .. }) = item {
+            gaps.push((expected, got));
+        }
+    }
+    gaps
+}
+
+#[tokio::test]
+async fn lower_number_is_a_gap() {
+    let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
+    let first = r#"{"type":"delta","sid":1,"seq":1,"msg":{}}"#;
+    let second = r#"{"type":"delta","sid":1,"seq":2,"msg":{}}"#;
+    assert_eq!(gaps(&[fifth, first, second]).await, [(6, 1)]);
+}
+
+#[tokio::test]
+async fn repeat_and_late_reply_to_a_snapshot_request_are_no_gaps() {
+    let fifth = r#"{"type":"delta","sid":1,"seq":5,"msg":{}}"#;
+    let sixth = r#"{"type":"delta","sid":1,"seq":6,"msg":{}}"#;
+    let reply = r#"{"type":"snapshot","id":9,"sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+    assert!(gaps(&[fifth, fifth, sixth]).await.is_empty());
+    assert!(gaps(&[fifth, reply, sixth]).await.is_empty());
+    let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
+    assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
+}

@@ -1,0 +1,716 @@
+//! Reconnecting: what is retried, how often, and what a handshake must be.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::scripted_server::{Exchange, Peer, credentials};
+use kalshi_sdk::{
+    Client, Credentials, Environment, PrivateKey,
+    auth::{FixedClock, Signature, Signer, SignerError},
+    ws::{Backpressure, BookUpdate, Channel, Connection, ConnectionError, Event, ReconnectPolicy},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::{Instant, sleep},
+};
+
+/// A policy with exact pauses.
+fn exact(first: Duration) -> ReconnectPolicy {
+    ReconnectPolicy::default()
+        .with_initial_backoff(first)
+        .with_jitter(0.0)
+}
+
+/// An open connection without subscriptions, and its other end.
+async fn connected(exchange: &Exchange, policy: ReconnectPolicy) -> (Connection, Peer) {
+    let connecting = exchange.client.websocket().reconnect(policy).connect();
+    let (connection, peer) = tokio::join!(connecting, exchange.accept());
+    let mut connection = connection.unwrap();
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    (connection, peer)
+}
+
+async fn event(connection: &mut Connection) -> Event {
+    connection.next().await.unwrap().unwrap()
+}
+
+/// The cause of the next event, which must report a failure.
+async fn failure(connection: &mut Connection) -> Arc<ConnectionError> {
+    match event(connection).await {
+        Event::Disconnected { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Reads the next handshake and sends a response as it is. Returns the request.
+async fn respond(exchange: &Exchange, response: &str) -> String {
+    let mut tcp = exchange.accept_tcp().await;
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        tcp.read_buf(&mut request).await.unwrap();
+    }
+    tcp.write_all(response.as_bytes()).await.unwrap();
+    tcp.shutdown().await.unwrap();
+    String::from_utf8(request).unwrap()
+}
+
+fn response(status: &str, date: Option<&str>, body: &str) -> String {
+    let date = date.map_or_else(String::new, |date| format!("date: {date}\r\n"));
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{date}content-length: {length}\r\n\r\n{body}")
+}
+
+const EXPIRED: &str = r#"{"error":{"code":"header_timestamp_expired"}}"#;
+const UNKNOWN_KEY: &str = r#"{"error":{"code":"authentication_error","details":"NOT_FOUND"}}"#;
+
+#[tokio::test(start_paused = true)]
+async fn every_close_code_is_retried() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange, ReconnectPolicy::default()).await;
+    for code in [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 3000, 4000, 4999,
+    ] {
+        peer.close(code).await;
+        match &*failure(&mut connection).await {
+            ConnectionError::Closed {
+                code: closed,
+                reason,
+            } => assert_eq!((*closed, reason.as_str()), (Some(code), "because")),
+            other => panic!("{other:?}"),
+        }
+        peer = exchange.accept().await;
+        assert!(matches!(event(&mut connection).await, Event::Connected));
+    }
+}
+
+#[tokio::test]
+async fn close_code_that_is_not_allowed_is_unknown() {
+    let exchange = Exchange::new().await;
+    let (mut connection, peer) = connected(&exchange, ReconnectPolicy::default()).await;
+    // 1006, which no close frame may have.
+    let mut tcp = peer.into_tcp();
+    tcp.write_all(&[0x88, 2, 0x03, 0xee]).await.unwrap();
+    let reason = failure(&mut connection).await;
+    assert!(
+        matches!(&*reason, ConnectionError::Closed { code: None, .. }),
+        "{reason:?}"
+    );
+    assert!(reason.to_string().contains("unknown code"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_rejected_handshake_is_retried_and_reported() {
+    let exchange = Exchange::new().await;
+    let (mut connection, peer) = connected(&exchange, ReconnectPolicy::default()).await;
+    drop(peer);
+    failure(&mut connection).await;
+    for (status, body) in [
+        ("401 Unauthorized", UNKNOWN_KEY),
+        ("403 Forbidden", "<html>blocked at the edge</html>"),
+        ("404 Not Found", ""),
+        ("400 Bad Request", r#"{"code":"bad_request"}"#),
+        ("409 Conflict", r#"{"code":"exchange_is_paused"}"#),
+        ("200 OK", "<html>Scheduled maintenance</html>"),
+        ("302 Found", ""),
+        ("503 Service Unavailable", ""),
+    ] {
+        respond(&exchange, &response(status, None, body)).await;
+        match &*failure(&mut connection).await {
+            ConnectionError::Rejected { error, .. } => {
+                assert_eq!(error.status().as_str(), &status[..3]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut tcp = exchange.accept_tcp().await;
+    let mut request = [0; 4_096];
+    _ = tcp.read(&mut request).await.unwrap();
+    tcp.write_all(
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
+    )
+    .await
+    .unwrap();
+    let reason = failure(&mut connection).await;
+    assert!(
+        matches!(&*reason, ConnectionError::Handshake(_)),
+        "{reason:?}"
+    );
+    let _peer = exchange.accept().await;
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+}
+
+#[tokio::test]
+async fn expired_timestamp_is_signed_again_by_the_date_of_that_response() {
+    let clock = Arc::new(FixedClock(1_700_000_000_000));
+    let exchange = Exchange::with(|builder| builder.clock(clock)).await;
+    let date = |ms: u64| httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_millis(ms));
+    // Three responses agree that the clock is right.
+    for _ in 0..3 {
+        let unavailable = response("503 No", Some(&date(1_700_000_000_000)), "");
+        let connecting = exchange.client.websocket().connect();
+        let (result, _) = tokio::join!(connecting, respond(&exchange, &unavailable));
+        result.unwrap_err();
+    }
+    let expired = response("401 No", Some(&date(1_700_000_060_000)), EXPIRED);
+    let (result, peer) = tokio::join!(exchange.client.websocket().connect(), async {
+        respond(&exchange, &expired).await;
+        exchange.accept().await
+    });
+    let _connection = result.unwrap();
+    let signed: u64 = peer.headers["kalshi-access-timestamp"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        (1_700_000_059_000..=1_700_000_061_000).contains(&signed),
+        "{signed}"
+    );
+}
+
+/// A signer outside the process that can be throttled.
+struct Throttled {
+    key: PrivateKey,
+    fails: Arc<AtomicBool>,
+}
+
+impl Signer for Throttled {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
+        match self.fails.swap(false, Ordering::Relaxed) {
+            true => Err(SignerError::signer("throttled")),
+            false => self.key.sign(text),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn signer_that_fails_once_is_retried() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let signer = Throttled {
+        key: PrivateKey::generate_ed25519().unwrap(),
+        fails: fails.clone(),
+    };
+    let credentials = Credentials::with_signer("key-1", signer).unwrap();
+    let exchange = Exchange::with(|builder| builder.credentials(credentials)).await;
+    let (mut connection, peer) = connected(&exchange, ReconnectPolicy::default()).await;
+    fails.store(true, Ordering::Relaxed);
+    drop(peer);
+    failure(&mut connection).await;
+    let reason = failure(&mut connection).await;
+    assert!(
+        matches!(&*reason, ConnectionError::Signing(_)),
+        "{reason:?}"
+    );
+    let _peer = exchange.accept().await;
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_worked_is_retried_without_a_long_pause() {
+    let exchange = Exchange::new().await;
+    let second = Duration::from_secs(1);
+    let (mut connection, mut peer) = connected(&exchange, exact(second)).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
+    // Lost every four seconds, after one ping.
+    for _ in 0..12 {
+        peer.ping().await;
+        sleep(4 * second).await;
+        drop(peer);
+        let lost = Instant::now();
+        peer = exchange.accept().await;
+        let pause = lost.elapsed();
+        assert!(pause <= second + second / 10, "{pause:?}");
+    }
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_received_nothing_does_not_reset_the_pauses() {
+    let exchange = Exchange::new().await;
+    let (mut connection, peer) = connected(&exchange, exact(Duration::from_secs(1))).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
+    drop(peer);
+    let mut pauses = VecDeque::new();
+    for _ in 0..8 {
+        let lost = Instant::now();
+        drop(exchange.accept().await);
+        pauses.push_back(lost.elapsed().as_secs_f64().round());
+    }
+    assert_eq!(pauses, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_twenty_connects_a_minute() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange, exact(Duration::ZERO)).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = connection.next().await {} });
+    let mut connects = vec![Instant::now()];
+    for _ in 0..60 {
+        peer.ping().await;
+        peer.close(1001).await;
+        drop(peer);
+        peer = exchange.accept().await;
+        connects.push(Instant::now());
+    }
+    for window in connects.windows(21) {
+        let took = window[20] - window[0];
+        assert!(took >= Duration::from_secs(59), "{took:?}");
+    }
+    // No slower than that either.
+    let all = connects[60] - connects[0];
+    assert!(all <= Duration::from_secs(190), "{all:?}");
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_ends_with_the_last_error_after_the_limit_in_time() {
+    let exchange = Exchange::new().await;
+    let policy = ReconnectPolicy::default().with_max_elapsed(Some(Duration::from_secs(30)));
+    let (mut connection, peer) = connected(&exchange, policy).await;
+    drop(peer);
+    let lost = Instant::now();
+    failure(&mut connection).await;
+    respond(&exchange, &response("503 No", None, "")).await;
+    failure(&mut connection).await;
+    // Nobody accepts any more.
+    let error = loop {
+        match connection.next().await.unwrap() {
+            Ok(Event::Disconnected { .. }) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(
+            error,
+            ConnectionError::Rejected { .. } | ConnectionError::HandshakeTimeout(_)
+        ),
+        "{error:?}"
+    );
+    let took = lost.elapsed().as_secs_f64();
+    assert!((29.9..30.5).contains(&took), "{took}");
+    assert!(connection.next().await.is_none());
+    let error = connection.handle().list_subscriptions().await;
+    assert!(matches!(error, Err(ConnectionError::Ended)), "{error:?}");
+}
+
+#[tokio::test]
+async fn policy_never_ends_with_the_first_loss() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange, ReconnectPolicy::never()).await;
+    peer.close(1001).await;
+    failure(&mut connection).await;
+    let error = connection.next().await.unwrap().unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            ConnectionError::Closed {
+                code: Some(1001),
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(connection.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_connection_is_retried_if_asked() {
+    let exchange = Exchange::new().await;
+    let unavailable = response("503 No", None, "");
+    let connecting = exchange.client.websocket().connect();
+    let (result, _) = tokio::join!(connecting, respond(&exchange, &unavailable));
+    assert!(matches!(result, Err(ConnectionError::Rejected { .. })));
+
+    let policy = ReconnectPolicy::default().with_retry_first(true);
+    let connecting = exchange.client.websocket().reconnect(policy).connect();
+    let (result, _peer) = tokio::join!(connecting, async {
+        for _ in 0..3 {
+            respond(&exchange, &unavailable).await;
+        }
+        exchange.accept().await
+    });
+    let _connection = result.unwrap();
+    // A key that is not accepted stays one.
+    let unknown_key = response("401 No", None, UNKNOWN_KEY);
+    let connecting = exchange.client.websocket().reconnect(policy).connect();
+    let (result, _) = tokio::join!(connecting, respond(&exchange, &unknown_key));
+    assert!(result.unwrap_err().is_auth());
+
+    let began = Instant::now();
+    let policy = policy.with_max_elapsed(Some(Duration::from_secs(5)));
+    let connecting = exchange.client.websocket().reconnect(policy).connect();
+    let (result, _) = tokio::join!(connecting, respond(&exchange, &unavailable));
+    result.unwrap_err();
+    let took = began.elapsed().as_secs_f64();
+    assert!((4.9..5.5).contains(&took), "{took}");
+}
+
+#[tokio::test]
+async fn redirected_handshake_is_refused() {
+    let following = reqwest::Client::new();
+    let exchange = Exchange::with(|builder| builder.http_client(following)).await;
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = elsewhere.local_addr().unwrap();
+    let found = format!(
+        "HTTP/1.1 302 Found\r\nlocation: http://{address}/trade-api/ws/v2\r\ncontent-length: 0\r\n\r\n"
+    );
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = elsewhere.accept().await.unwrap();
+        tokio_tungstenite::accept_async(tcp).await
+    });
+    let connecting = exchange.client.websocket().connect();
+    let (result, _) = tokio::join!(connecting, respond(&exchange, &found));
+    let error = result.unwrap_err();
+    assert!(matches!(error, ConnectionError::Redirected), "{error:?}");
+    serving.await.unwrap().unwrap();
+    // The client's own HTTP client does not follow.
+    let exchange = Exchange::new().await;
+    let connecting = exchange.client.websocket().connect();
+    let (result, _) = tokio::join!(connecting, respond(&exchange, &found));
+    match result.unwrap_err() {
+        ConnectionError::Rejected { error, .. } => assert_eq!(error.status().as_u16(), 302),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn plaintext_does_not_go_through_a_proxy_of_the_environment() {
+    const ALONE: &str = "KALSHI_TEST_PROXIED";
+    if std::env::var_os(ALONE).is_none() {
+        let name = "reconnect::plaintext_does_not_go_through_a_proxy_of_the_environment";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(ALONE, "1")
+            // Nothing listens there.
+            .env("http_proxy", "http://127.0.0.1:9")
+            .env("all_proxy", "http://127.0.0.1:9")
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (credentials, _) = credentials();
+    // REST is not plaintext, and so may go through a proxy.
+    let environment = Environment::custom(
+        "https://example.com/trade-api/v2",
+        &format!("ws://{address}/trade-api/ws/v2"),
+    );
+    let client = Client::builder()
+        .environment(environment.unwrap())
+        .credentials(credentials)
+        .build()
+        .unwrap();
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        tokio_tungstenite::accept_async(tcp).await
+    });
+    let _connection = client.websocket().connect().await.unwrap();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn frames_that_wait_count_before_silence() {
+    let exchange = Exchange::new().await;
+    let connecting = exchange
+        .client
+        .websocket()
+        .idle_timeout(Duration::from_secs(1));
+    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
+    let mut connection = connection.unwrap();
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    for seq in 1..=5 {
+        peer.send(crate::scripted_server::delta(1, seq, "0.40", "1.00"))
+            .await;
+    }
+    // The whole runtime is blocked past the timeout.
+    std::thread::sleep(Duration::from_millis(1_700));
+    for seq in 1..=5 {
+        match event(&mut connection).await {
+            Event::Message(received) => assert_eq!(received.frame.seq, Some(seq)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn runtime_that_was_blocked_waits_for_frames_once_more() {
+    let exchange = Exchange::new().await;
+    let connecting = exchange
+        .client
+        .websocket()
+        .idle_timeout(Duration::from_secs(1));
+    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
+    let mut connection = connection.unwrap();
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    std::thread::sleep(Duration::from_millis(2_500));
+    // What was sent while the machine slept arrives a little later.
+    sleep(Duration::from_millis(300)).await;
+    peer.send(crate::scripted_server::delta(1, 1, "0.40", "1.00"))
+        .await;
+    assert!(matches!(event(&mut connection).await, Event::Message(_)));
+    // Real silence still ends it.
+    let reason = failure(&mut connection).await;
+    assert!(matches!(&*reason, ConnectionError::Idle(_)), "{reason:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_without_pings_keep_a_connection_alive() {
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange, ReconnectPolicy::default()).await;
+    for seq in 1..=8 {
+        sleep(Duration::from_secs(20)).await;
+        peer.send(crate::scripted_server::delta(1, seq, "0.40", "1.00"))
+            .await;
+        assert!(matches!(event(&mut connection).await, Event::Message(_)));
+    }
+}
+
+#[tokio::test]
+async fn failures_are_logged_at_warn() {
+    use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+    // A subscriber is per thread, but its interest in an event is cached for the process.
+    if !crate::common::is_alone("reconnect::failures_are_logged_at_warn") {
+        return;
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<(tracing::Level, String)>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Log {
+        fn on_event(
+            &self,
+            event: &tracing::Event<'_>,
+            _: tracing_subscriber::layer::Context<'_, S>,
+        ) {
+            struct Text(String);
+            impl tracing::field::Visit for Text {
+                fn record_debug(
+                    &mut self,
+                    field: &tracing::field::Field,
+                    value: &dyn std::fmt::Debug,
+                ) {
+                    self.0.push_str(&format!("{}={value:?};", field.name()));
+                }
+            }
+            if event.metadata().target().starts_with("kalshi_core") {
+                let mut text = Text(String::new());
+                event.record(&mut text);
+                let entry = (*event.metadata().level(), text.0);
+                self.0.lock().unwrap().push(entry);
+            }
+        }
+    }
+
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry().with(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let exchange = Exchange::new().await;
+    let (mut connection, mut peer) = connected(&exchange, exact(Duration::ZERO)).await;
+    peer.close(1001).await;
+    failure(&mut connection).await;
+    respond(&exchange, &response("503 No", None, "")).await;
+    failure(&mut connection).await;
+    let log = log.0.lock().unwrap();
+    let warned = |message: &str, cause: &str| {
+        log.iter().any(|(level, text)| {
+            *level == tracing::Level::WARN && text.contains(message) && text.contains(cause)
+        })
+    };
+    assert!(warned("connection lost", "1001"), "{log:?}");
+    assert!(warned("connection attempt failed", "503"), "{log:?}");
+    let all = format!("{log:?}");
+    assert!(
+        !all.contains("key-1") && !all.contains("127.0.0.1"),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn subscription_changes_while_the_connection_is_read() {
+    let exchange = Exchange::new().await;
+    let connecting = exchange
+        .client
+        .websocket()
+        .channel(Channel::Trade)
+        .market("KXTEST-26-A");
+    let (connection, mut peer) = tokio::join!(connecting.connect(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut connection = connection.unwrap();
+    let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
+    let changing = async {
+        handle.add_markets(id, ["KXTEST-26-B"]).await.unwrap();
+        handle.remove_markets(id, ["KXTEST-26-A"]).await.unwrap();
+        handle.unsubscribe(id).await.unwrap();
+    };
+    let serving = async {
+        let mut actions = Vec::new();
+        for kind in ["ok", "ok", "unsubscribed"] {
+            let command = peer.command().await;
+            actions.push(command["params"]["action"].clone());
+            let reply = serde_json::json!({"id": command["id"], "sid": 1, "type": kind, "msg": {"market_tickers": []}});
+            peer.send(reply).await;
+        }
+        actions
+    };
+    let reading = async {
+        let mut messages = 0;
+        while messages < 3 {
+            if let Event::Message(_) = event(&mut connection).await {
+                messages += 1;
+            }
+        }
+    };
+    let ((), actions, ()) = tokio::join!(changing, serving, reading);
+    assert_eq!(
+        actions,
+        [
+            "add_markets".into(),
+            "delete_markets".into(),
+            serde_json::Value::Null
+        ]
+    );
+}
+
+#[tokio::test]
+async fn raw_text_is_kept_if_asked_and_shared_by_readers() {
+    let exchange = Exchange::new().await;
+    let text = crate::scripted_server::delta(1, 1, "0.40", "1.00").to_string();
+    for keep in [true, false] {
+        let connecting = exchange
+            .client
+            .websocket()
+            .keep_raw(keep)
+            .channel(Channel::OrderbookDelta)
+            .market("KXTEST-26-A");
+        let (connection, mut peer) = tokio::join!(connecting.connect(), async {
+            let mut peer = exchange.accept().await;
+            peer.acknowledge().await;
+            peer
+        });
+        let mut connection = connection.unwrap();
+        let joining = connection
+            .subscribe(Channel::OrderbookDelta)
+            .market("KXTEST-26-A");
+        let (other, ()) = tokio::join!(joining.open(Backpressure::default()), async {
+            let command = peer.command().await;
+            peer.send(serde_json::json!({"id": command["id"], "sid": 1, "type": "ok", "msg": {}}))
+                .await;
+        });
+        let mut other = other.unwrap();
+        let before = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros();
+        peer.send_text(text.clone()).await;
+        let mut raws = Vec::new();
+        while raws.len() < 2 {
+            let event = match raws.len() {
+                0 => event(&mut connection).await,
+                _ => other.next().await.unwrap().unwrap(),
+            };
+            if let Event::Message(received) = event
+                && received.frame.seq == Some(1)
+            {
+                raws.push(received.raw);
+            }
+        }
+        match raws.as_slice() {
+            [Some(one), Some(two)] => {
+                assert!(keep && **one.text() == *text);
+                assert!(Arc::ptr_eq(one.text(), two.text()));
+                assert_eq!(one.received_ts_us(), two.received_ts_us());
+                assert!(u128::try_from(one.received_ts_us()).unwrap() >= before);
+            }
+            other => assert!(!keep && *other == [None, None]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn unread_messages_are_bounded_in_bytes() {
+    let exchange = Exchange::new().await;
+    let connecting = exchange.client.websocket().max_queued_bytes(4 << 20);
+    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
+    let mut connection = connection.unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
+    let sending = tokio::spawn(async move {
+        for seq in 1..=100 {
+            let mut frame = crate::scripted_server::delta(1, seq, "0.40", "1.00");
+            frame["msg"]["more"] = "x".repeat(1 << 20).into();
+            peer.send(frame).await;
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        peer
+    });
+    // Until what was sent stays the same: the connection is not read.
+    let mut before = usize::MAX;
+    while sent.load(Ordering::Relaxed) != before {
+        before = sent.load(Ordering::Relaxed);
+        sleep(Duration::from_millis(300)).await;
+    }
+    // The buffers of the system hold some as well.
+    assert!((1..40).contains(&before), "{before}");
+    assert!(matches!(event(&mut connection).await, Event::Connected));
+    for seq in 1..=100 {
+        match event(&mut connection).await {
+            Event::Message(received) => assert_eq!(received.frame.seq, Some(seq)),
+            other => panic!("{other:?}"),
+        }
+    }
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn books_are_stale_after_an_overflow_that_answers_an_addition() {
+    let exchange = Exchange::new().await;
+    let market = "KXTEST-26-A";
+    let books = exchange.client.websocket().market(market);
+    let (books, mut peer) = tokio::join!(books.books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(crate::scripted_server::snapshot(1, 1)).await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let live = books.next().await.unwrap().unwrap();
+    assert!(books.live(market).is_some(), "{live:?}");
+    let connection = books.connection();
+    let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
+    let adding = tokio::spawn(async move { handle.add_markets(id, ["KXTEST-26-B"]).await });
+    let command = peer.command().await;
+    peer.send(serde_json::json!({"id": command["id"], "type": "error", "msg": {"code": 25, "msg": "overflow"}}))
+        .await;
+    let result = adding.await.unwrap();
+    assert!(matches!(result, Err(ConnectionError::Command(error)) if error.code == 25));
+    while !books.books().is_stale(market) {
+        books.next().await.unwrap().unwrap();
+    }
+    let ((params, sid), ()) = tokio::join!(peer.acknowledge(), async {
+        while !matches!(
+            books.next().await.unwrap().unwrap(),
+            BookUpdate::Connection(Event::Resubscribed { .. })
+        ) {}
+    });
+    assert_eq!(params["market_tickers"], serde_json::json!([market]));
+    peer.send(crate::scripted_server::snapshot(sid, 1)).await;
+    while books.live(market).is_none() {
+        books.next().await.unwrap().unwrap();
+    }
+}
