@@ -235,6 +235,10 @@ fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) 
         tokio::time::sleep(pause).await;
         let error = handle.send_request(&request).await.err()?;
         let sid = request.sid;
+        // The books have a timeout of their own for each snapshot.
+        if matches!(error, ConnectionError::Timeout(_)) {
+            return None;
+        }
         tracing::debug!(sid, %error, "snapshot request failed");
         let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
         if is_of_one && request.market_tickers.len() > 1 {
