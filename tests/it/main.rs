@@ -33,6 +33,8 @@ mod book_stream;
 #[cfg(feature = "ws")]
 mod books;
 #[cfg(feature = "ws")]
+mod connection;
+#[cfg(feature = "ws")]
 mod frames;
 #[cfg(feature = "ws")]
 mod order_book;
