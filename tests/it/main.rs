@@ -37,6 +37,8 @@ mod books_oracle;
 #[cfg(feature = "ws")]
 mod books_rules;
 #[cfg(feature = "ws")]
+mod connection;
+#[cfg(feature = "ws")]
 mod frames;
 #[cfg(feature = "ws")]
 mod order_book;

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use crate::scripted_server::{Exchange, Peer, credentials};
 use kalshi_sdk::{
     Client, Credentials, Environment, PrivateKey,
     auth::{FixedClock, Signature, Signer, SignerError},
-    ws::{Backpressure, BookUpdate, Channel, Connection, ConnectionError, Event, ReconnectPolicy},
+    ws::{Connection, ConnectionError, Event, ReconnectPolicy},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,14 +22,14 @@ use tokio::{
 };
 
 /// A policy with exact pauses.
-fn exact(first: Duration) -> ReconnectPolicy {
+pub(crate) fn exact(first: Duration) -> ReconnectPolicy {
     ReconnectPolicy::default()
         .with_initial_backoff(first)
         .with_jitter(0.0)
 }
 
 /// An open connection without subscriptions, and its other end.
-async fn connected(exchange: &Exchange, policy: ReconnectPolicy) -> (Connection, Peer) {
+pub(crate) async fn connected(exchange: &Exchange, policy: ReconnectPolicy) -> (Connection, Peer) {
     let connecting = exchange.client.websocket().reconnect(policy).connect();
     let (connection, peer) = tokio::join!(connecting, exchange.accept());
     let mut connection = connection.unwrap();
@@ -37,12 +37,12 @@ async fn connected(exchange: &Exchange, policy: ReconnectPolicy) -> (Connection,
     (connection, peer)
 }
 
-async fn event(connection: &mut Connection) -> Event {
+pub(crate) async fn event(connection: &mut Connection) -> Event {
     connection.next().await.unwrap().unwrap()
 }
 
 /// The cause of the next event, which must report a failure.
-async fn failure(connection: &mut Connection) -> Arc<ConnectionError> {
+pub(crate) async fn failure(connection: &mut Connection) -> Arc<ConnectionError> {
     match event(connection).await {
         Event::Disconnected { reason } => reason,
         other => panic!("{other:?}"),
@@ -423,63 +423,6 @@ async fn plaintext_does_not_go_through_a_proxy_of_the_environment() {
     serving.await.unwrap().unwrap();
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn frames_that_wait_count_before_silence() {
-    let exchange = Exchange::new().await;
-    let connecting = exchange
-        .client
-        .websocket()
-        .idle_timeout(Duration::from_secs(1));
-    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
-    let mut connection = connection.unwrap();
-    assert!(matches!(event(&mut connection).await, Event::Connected));
-    for seq in 1..=5 {
-        peer.send(crate::scripted_server::delta(1, seq, "0.40", "1.00"))
-            .await;
-    }
-    // The whole runtime is blocked past the timeout.
-    std::thread::sleep(Duration::from_millis(1_700));
-    for seq in 1..=5 {
-        match event(&mut connection).await {
-            Event::Message(received) => assert_eq!(received.frame.seq, Some(seq)),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn runtime_that_was_blocked_waits_for_frames_once_more() {
-    let exchange = Exchange::new().await;
-    let connecting = exchange
-        .client
-        .websocket()
-        .idle_timeout(Duration::from_secs(1));
-    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
-    let mut connection = connection.unwrap();
-    assert!(matches!(event(&mut connection).await, Event::Connected));
-    std::thread::sleep(Duration::from_millis(2_500));
-    // What was sent while the machine slept arrives a little later.
-    sleep(Duration::from_millis(300)).await;
-    peer.send(crate::scripted_server::delta(1, 1, "0.40", "1.00"))
-        .await;
-    assert!(matches!(event(&mut connection).await, Event::Message(_)));
-    // Real silence still ends it.
-    let reason = failure(&mut connection).await;
-    assert!(matches!(&*reason, ConnectionError::Idle(_)), "{reason:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn messages_without_pings_keep_a_connection_alive() {
-    let exchange = Exchange::new().await;
-    let (mut connection, mut peer) = connected(&exchange, ReconnectPolicy::default()).await;
-    for seq in 1..=8 {
-        sleep(Duration::from_secs(20)).await;
-        peer.send(crate::scripted_server::delta(1, seq, "0.40", "1.00"))
-            .await;
-        assert!(matches!(event(&mut connection).await, Event::Message(_)));
-    }
-}
-
 #[tokio::test]
 async fn failures_are_logged_at_warn() {
     use tracing_subscriber::{Layer, layer::SubscriberExt};
@@ -539,178 +482,4 @@ async fn failures_are_logged_at_warn() {
         !all.contains("key-1") && !all.contains("127.0.0.1"),
         "{all}"
     );
-}
-
-#[tokio::test]
-async fn subscription_changes_while_the_connection_is_read() {
-    let exchange = Exchange::new().await;
-    let connecting = exchange
-        .client
-        .websocket()
-        .channel(Channel::Trade)
-        .market("KXTEST-26-A");
-    let (connection, mut peer) = tokio::join!(connecting.connect(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer
-    });
-    let mut connection = connection.unwrap();
-    let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
-    let changing = async {
-        handle.add_markets(id, ["KXTEST-26-B"]).await.unwrap();
-        handle.remove_markets(id, ["KXTEST-26-A"]).await.unwrap();
-        handle.unsubscribe(id).await.unwrap();
-    };
-    let serving = async {
-        let mut actions = Vec::new();
-        for kind in ["ok", "ok", "unsubscribed"] {
-            let command = peer.command().await;
-            actions.push(command["params"]["action"].clone());
-            let reply = serde_json::json!({"id": command["id"], "sid": 1, "type": kind, "msg": {"market_tickers": []}});
-            peer.send(reply).await;
-        }
-        actions
-    };
-    let reading = async {
-        let mut messages = 0;
-        while messages < 3 {
-            if let Event::Message(_) = event(&mut connection).await {
-                messages += 1;
-            }
-        }
-    };
-    let ((), actions, ()) = tokio::join!(changing, serving, reading);
-    assert_eq!(
-        actions,
-        [
-            "add_markets".into(),
-            "delete_markets".into(),
-            serde_json::Value::Null
-        ]
-    );
-}
-
-#[tokio::test]
-async fn raw_text_is_kept_if_asked_and_shared_by_readers() {
-    let exchange = Exchange::new().await;
-    let text = crate::scripted_server::delta(1, 1, "0.40", "1.00").to_string();
-    for keep in [true, false] {
-        let connecting = exchange
-            .client
-            .websocket()
-            .keep_raw(keep)
-            .channel(Channel::OrderbookDelta)
-            .market("KXTEST-26-A");
-        let (connection, mut peer) = tokio::join!(connecting.connect(), async {
-            let mut peer = exchange.accept().await;
-            peer.acknowledge().await;
-            peer
-        });
-        let mut connection = connection.unwrap();
-        let joining = connection
-            .subscribe(Channel::OrderbookDelta)
-            .market("KXTEST-26-A");
-        let (other, ()) = tokio::join!(joining.open(Backpressure::default()), async {
-            let command = peer.command().await;
-            peer.send(serde_json::json!({"id": command["id"], "sid": 1, "type": "ok", "msg": {}}))
-                .await;
-        });
-        let mut other = other.unwrap();
-        let before = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros();
-        peer.send_text(text.clone()).await;
-        let mut raws = Vec::new();
-        while raws.len() < 2 {
-            let event = match raws.len() {
-                0 => event(&mut connection).await,
-                _ => other.next().await.unwrap().unwrap(),
-            };
-            if let Event::Message(received) = event
-                && received.frame.seq == Some(1)
-            {
-                raws.push(received.raw);
-            }
-        }
-        match raws.as_slice() {
-            [Some(one), Some(two)] => {
-                assert!(keep && **one.text() == *text);
-                assert!(Arc::ptr_eq(one.text(), two.text()));
-                assert_eq!(one.received_ts_us(), two.received_ts_us());
-                assert!(u128::try_from(one.received_ts_us()).unwrap() >= before);
-            }
-            other => assert!(!keep && *other == [None, None]),
-        }
-    }
-}
-
-#[tokio::test]
-async fn unread_messages_are_bounded_in_bytes() {
-    let exchange = Exchange::new().await;
-    let connecting = exchange.client.websocket().max_queued_bytes(4 << 20);
-    let (connection, mut peer) = tokio::join!(connecting.connect(), exchange.accept());
-    let mut connection = connection.unwrap();
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counter = sent.clone();
-    let sending = tokio::spawn(async move {
-        for seq in 1..=100 {
-            let mut frame = crate::scripted_server::delta(1, seq, "0.40", "1.00");
-            frame["msg"]["more"] = "x".repeat(1 << 20).into();
-            peer.send(frame).await;
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        peer
-    });
-    // Until what was sent stays the same: the connection is not read.
-    let mut before = usize::MAX;
-    while sent.load(Ordering::Relaxed) != before {
-        before = sent.load(Ordering::Relaxed);
-        sleep(Duration::from_millis(300)).await;
-    }
-    // The buffers of the system hold some as well.
-    assert!((1..40).contains(&before), "{before}");
-    assert!(matches!(event(&mut connection).await, Event::Connected));
-    for seq in 1..=100 {
-        match event(&mut connection).await {
-            Event::Message(received) => assert_eq!(received.frame.seq, Some(seq)),
-            other => panic!("{other:?}"),
-        }
-    }
-    sending.await.unwrap();
-}
-
-#[tokio::test]
-async fn books_are_stale_after_an_overflow_that_answers_an_addition() {
-    let exchange = Exchange::new().await;
-    let market = "KXTEST-26-A";
-    let books = exchange.client.websocket().market(market);
-    let (books, mut peer) = tokio::join!(books.books(), async {
-        let mut peer = exchange.accept().await;
-        peer.acknowledge().await;
-        peer.send(crate::scripted_server::snapshot(1, 1)).await;
-        peer
-    });
-    let mut books = books.unwrap();
-    let live = books.next().await.unwrap().unwrap();
-    assert!(books.live(market).is_some(), "{live:?}");
-    let connection = books.connection();
-    let (handle, id) = (connection.handle(), connection.subscriptions()[0].id());
-    let adding = tokio::spawn(async move { handle.add_markets(id, ["KXTEST-26-B"]).await });
-    let command = peer.command().await;
-    peer.send(serde_json::json!({"id": command["id"], "type": "error", "msg": {"code": 25, "msg": "overflow"}}))
-        .await;
-    let result = adding.await.unwrap();
-    assert!(matches!(result, Err(ConnectionError::Command(error)) if error.code == 25));
-    while !books.books().is_stale(market) {
-        books.next().await.unwrap().unwrap();
-    }
-    let ((params, sid), ()) = tokio::join!(peer.acknowledge(), async {
-        while !matches!(
-            books.next().await.unwrap().unwrap(),
-            BookUpdate::Connection(Event::Resubscribed { .. })
-        ) {}
-    });
-    assert_eq!(params["market_tickers"], serde_json::json!([market]));
-    peer.send(crate::scripted_server::snapshot(sid, 1)).await;
-    while books.live(market).is_none() {
-        books.next().await.unwrap().unwrap();
-    }
 }

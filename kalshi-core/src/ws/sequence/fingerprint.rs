@@ -57,7 +57,8 @@ mod tests {
         let text = "0123456789".repeat(20);
         for length in 0..text.len() {
             let text = &text[..length];
-            assert_eq!(Fingerprint::of(text), Fingerprint::of(&text.to_owned()));
+            let copy = text.to_owned();
+            assert_eq!(Fingerprint::of(text), Fingerprint::of(&copy));
             for index in 0..length {
                 let mut other = text.to_owned();
                 other.replace_range(index..=index, "x");
