@@ -84,7 +84,8 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
     /// A connection of this client, with defaults and no channels.
     ///
     /// The handshake is signed and uses the client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
-    /// exchange. Middleware does not see the handshake, and it takes no tokens.
+    /// exchange and must not follow redirects. A plaintext WebSocket does not go through a proxy of the environment, unless an HTTP
+    /// client of your own does that. Middleware does not see the handshake, and it takes no tokens.
     pub fn new(client: &A::Client) -> Self {
         Self {
             client: client.clone(),
