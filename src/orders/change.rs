@@ -348,11 +348,8 @@ impl Client {
                 Sight::Tentative(())
             })
         };
-        if !timeout.is_zero() {
-            match inquire(self, evidence.ended(), timeout, last, look).await {
-                Finding::Conclusive(()) | Finding::Fresh(()) | Finding::Open(_) => {}
-            }
-        }
+        let inquiry = inquire(self, evidence.ended(), timeout, last, look);
+        let (Finding::Conclusive(()) | Finding::Fresh(()) | Finding::Open(_)) = inquiry.await;
         let seen = std::mem::take(&mut *known());
         let outcome = |((_, rejection), sighting): (&(&OrderKey, ApiError), Option<Sighting>)| {
             Some(match sighting? {
