@@ -36,9 +36,9 @@ impl Client {
         let deadline = Instant::now() + timeout.min(MAX_TIMEOUT);
         let last_error = LastError::default();
         let mut outcomes: Vec<Option<OrderOutcome>> = conflicts.iter().map(|_| None).collect();
-        let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
         // A timer of zero could still let a fast response win.
         if !timeout.is_zero() {
+            let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
             _ = timeout_at(deadline, search).await;
         }
         let unresolved = |(conflict, outcome): (Conflict, Option<OrderOutcome>)| {
