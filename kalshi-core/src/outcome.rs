@@ -120,13 +120,6 @@ impl<T> Write<T> {
 }
 
 impl Evidence {
-    /// The same, after another write of the same thing that may have been processed.
-    #[must_use]
-    pub fn after_another(mut self) -> Self {
-        self.earlier = true;
-        self
-    }
-
     /// Returns `true` if another attempt than the one that was answered may have been processed.
     pub fn has_earlier(&self) -> bool {
         self.earlier
