@@ -155,7 +155,7 @@ fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
         BookUpdate::Book(BookEvent::Live { market_ticker }) => {
             format!("LIVE   {}", quote(books.live(market_ticker)?))
         }
-        BookUpdate::Book(BookEvent::Changed { market_ticker }) => {
+        BookUpdate::Book(BookEvent::Changed { market_ticker, .. }) => {
             format!("       {}", quote(books.live(market_ticker)?))
         }
         BookUpdate::Connection(Event::Disconnected { reason }) => {

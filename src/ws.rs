@@ -42,11 +42,12 @@ mod book_event;
 mod book_stream;
 mod books;
 pub mod messages;
+mod own_order;
 mod redundant;
 
 pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide, PriceMode};
 pub use book_event::{BookEvent, StaleReason};
-pub use book_stream::{BookStream, BookUpdate};
+pub use book_stream::{BookStream, BookUpdate, Changes};
 pub use books::Books;
 #[doc(inline)]
 pub use kalshi_core::{
@@ -57,6 +58,7 @@ pub use kalshi_core::{
     },
 };
 pub use messages::Message;
+pub use own_order::OwnOrder;
 pub use redundant::RedundantBooks;
 
 use crate::{Client, TradeApi};

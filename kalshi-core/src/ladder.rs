@@ -212,6 +212,16 @@ impl Ladder {
         self.levels().next()
     }
 
+    /// Contracts at a price; none if it is not a level.
+    #[must_use]
+    pub fn count_at(&self, price: Dollars) -> Contracts {
+        let found = self
+            .levels
+            .binary_search_by_key(&self.key(price), |(key, _)| *key);
+        let count = found.ok().and_then(|index| self.levels.get(index));
+        Contracts::from_hundredths(count.map_or(0, |(_, count)| *count))
+    }
+
     /// Number of levels.
     #[must_use]
     pub fn depth(&self) -> usize {

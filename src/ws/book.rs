@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, LadderError, Sweep},
     ws::sequence::ReplicatedBook,
@@ -30,10 +31,14 @@ use crate::{Contracts, Dollars, PriceLevel};
 /// assert_eq!((sweep.filled, sweep.cost), (Contracts::from(30), "13.60".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Books with the same levels are equal, whenever they were updated.
+#[derive(Clone, Debug)]
 pub struct OrderBook {
     yes: Ladder,
     no: Ladder,
+    /// Unix milliseconds.
+    updated_ms: Option<i64>,
 }
 
 impl Default for OrderBook {
@@ -41,9 +46,18 @@ impl Default for OrderBook {
         Self {
             yes: Ladder::bids(),
             no: Ladder::bids(),
+            updated_ms: None,
         }
     }
 }
+
+impl PartialEq for OrderBook {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.yes, &self.no) == (&other.yes, &other.no)
+    }
+}
+
+impl Eq for OrderBook {}
 
 /// What a contract pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +108,8 @@ pub struct LevelChange {
     outcome: OutcomeSide,
     price: Dollars,
     change: Contracts,
+    /// Unix milliseconds.
+    at_ms: Option<i64>,
 }
 
 impl LevelChange {
@@ -108,7 +124,14 @@ impl LevelChange {
             outcome,
             price,
             change: delta.delta_fp,
+            at_ms: delta.ts_ms,
         })
+    }
+
+    /// Sets the time at which the exchange sent the change, in case it did not say when it was made.
+    pub(super) fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
+        self.at_ms = self.at_ms.or(sent_ms);
+        self
     }
 }
 
@@ -204,7 +227,7 @@ impl From<LadderError> for BookError {
     }
 }
 
-fn complement(price: Dollars) -> Dollars {
+pub(super) fn complement(price: Dollars) -> Dollars {
     Dollars::from_micros(Dollars::ONE.micros().saturating_sub(price.micros()))
 }
 
@@ -228,6 +251,7 @@ impl OrderBook {
         Self {
             yes: Ladder::bids().with_levels(yes),
             no: Ladder::bids().with_levels(no),
+            updated_ms: None,
         }
     }
 
@@ -283,6 +307,7 @@ impl OrderBook {
         let book = Self {
             yes: Ladder::bids().with_snapshot(yes.clone())?,
             no: Ladder::bids().with_snapshot(no.clone())?,
+            updated_ms: None,
         };
         let mut levels = yes.chain(no);
         levels.try_for_each(|level| check_price(level.price))?;
@@ -297,6 +322,25 @@ impl OrderBook {
     /// All offers of an outcome, the best first: bids for the other one, seen from here.
     pub fn asks(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.side(outcome.other()).levels().map(complement_level)
+    }
+
+    /// Contracts of the bids for an outcome at one of its prices.
+    pub(super) fn count_at(&self, outcome: OutcomeSide, price: Dollars) -> Contracts {
+        self.side(outcome).count_at(price)
+    }
+
+    /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
+    /// sent the snapshot if no change came since. `None` if the exchange sent no time. To compare it with the present, use
+    /// [`BookStream::age`](super::BookStream::age).
+    #[must_use]
+    pub fn last_update(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.updated_ms?)
+    }
+
+    /// Sets the time at which the exchange sent the snapshot.
+    pub(super) fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
+        self.updated_ms = sent_ms;
+        self
     }
 
     /// The best bid.
@@ -401,7 +445,9 @@ impl ReplicatedBook for OrderBook {
     type Error = BookError;
 
     fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
-        self.add(change.outcome, change.price, change.change)
+        self.add(change.outcome, change.price, change.change)?;
+        self.updated_ms = change.at_ms;
+        Ok(())
     }
 
     fn is_crossed(&self) -> bool {

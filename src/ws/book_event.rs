@@ -14,6 +14,9 @@ pub enum BookEvent {
     Changed {
         /// Ticker of the market.
         market_ticker: Arc<str>,
+        /// The id that you gave the order behind the change. `None` if the order is not yours, if you gave it none, and if a snapshot
+        /// replaced the book.
+        client_order_id: Option<String>,
     },
     /// A book is live, for the first time or again.
     Live {
@@ -47,7 +50,7 @@ impl BookEvent {
     #[must_use]
     pub fn market_ticker(&self) -> &str {
         match self {
-            Self::Changed { market_ticker }
+            Self::Changed { market_ticker, .. }
             | Self::Live { market_ticker }
             | Self::Withheld { market_ticker }
             | Self::Stale { market_ticker, .. }
@@ -107,6 +110,8 @@ pub enum StaleReason {
     Lagged,
     /// The subscription no longer has the market, or has ended at the caller's request.
     Unsubscribed,
+    /// The market has settled, as the channel `market_lifecycle_v2` or `multivariate_market_lifecycle` reports.
+    Settled,
     /// An acknowledgement did not list the markets of the subscription, so it is unknown which it has.
     UnlistedMarkets,
     /// The subscription is read elsewhere from here on.
@@ -133,7 +138,7 @@ impl StaleReason {
     pub(super) fn is_usual(self) -> bool {
         matches!(
             self,
-            Self::Unsubscribed | Self::Detached | Self::Disconnected
+            Self::Unsubscribed | Self::Detached | Self::Disconnected | Self::Settled
         )
     }
 }

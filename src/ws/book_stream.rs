@@ -1,32 +1,59 @@
-//! Order books that keep themselves: a stream, its books, and the snapshots they ask for.
+//! Live order books over a connection: reads it, keeps the books, and requests their snapshots.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     fmt,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use chrono::{TimeDelta, Utc};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kalshi_core::ws::{BookApi, SnapshotRequest};
 use serde_json::{Map, Value};
-use tokio::time::Instant;
+use tokio::{task::unconstrained, time::Instant};
 
 use super::{
     Channel, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
     book::{OrderBook, PriceMode},
-    book_event::BookEvent,
+    book_event::{BookEvent, StaleReason},
     books::Books,
     messages::Message,
 };
-use crate::TradeApi;
+use crate::{Client, TradeApi};
 
 /// Shortest time between two requests for snapshots of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Live order books of markets, over connections that come and go.
+/// Most updates that one call of [`BookStream::changed`] takes.
+const MAX_CHANGES: usize = 10_000;
+
+/// Live order books of markets, over a connection that reconnects.
 ///
-/// It reads the stream, asks for snapshots where something was missed, and gives a book out only while it is live.
+/// It applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
+///
+/// [`changed`](Self::changed) returns the markets whose books changed since the last call, for programs that quote or draw:
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, ws::OutcomeSide};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
+/// while let Some(changes) = books.changed().await {
+///     for market_ticker in &changes?.market_tickers {
+///         match books.live(market_ticker) {
+///             Some(book) => println!("{market_ticker}: {:?}", book.best_bid(OutcomeSide::Yes)),
+///             None => println!("{market_ticker}: no book"),
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
+/// come, and each decision is later than the one before. Fills and orders of the same connection wait in the same queue.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, OutcomeSide}};
@@ -52,31 +79,75 @@ const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 pub struct BookStream {
+    client: Client,
     connection: Connection,
     handle: ConnectionHandle,
     books: Books,
-    /// What it was made for.
+    /// Markets of the first subscription, until it is known to the books.
     markets: Vec<String>,
     /// The subscription that is known to the books on this connection.
     sid: Option<u64>,
     updates: VecDeque<BookUpdate>,
     requests: FuturesUnordered<Request>,
-    /// When snapshots were last asked for, by subscription.
-    asked: HashMap<u64, Instant>,
+    /// When snapshots were last requested, by subscription of this connection.
+    requested: HashMap<u64, Instant>,
+    /// Settled markets that are still part of the subscription.
+    settled: Vec<String>,
+    is_removing: bool,
+    /// The error that ended the connection, if it is not returned yet.
+    failed: Option<ConnectionError>,
 }
 
-/// A request for snapshots in flight. Returns those that failed.
-type Request = Pin<Box<dyn Future<Output = Option<SnapshotRequest>> + Send>>;
+/// A command in flight.
+type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// How a command ended.
+enum Done {
+    /// Snapshots were requested. Has those that failed.
+    Requested(Option<SnapshotRequest>),
+    /// Settled markets were removed, or no longer can be.
+    Removed,
+}
 
 /// What a [`BookStream`] reports.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "news of the connection are rare")]
 #[non_exhaustive]
 pub enum BookUpdate {
-    /// What became of a book.
+    /// A change of a book.
     Book(BookEvent),
-    /// News of the connection, and messages that have nothing to do with books.
+    /// Any other event of the connection: messages of other channels included.
     Connection(Event),
+}
+
+/// Updates since the last call of [`BookStream::changed`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Markets whose book changed, went live or is no longer live.
+    pub market_tickers: BTreeSet<Arc<str>>,
+    /// Everything but [`BookEvent::Changed`], in the order of arrival: messages of other channels, events of the connection, and books
+    /// that went live or stale.
+    pub updates: Vec<BookUpdate>,
+}
+
+impl Changes {
+    fn push(&mut self, update: BookUpdate) {
+        if let BookUpdate::Book(event) = &update {
+            match event {
+                BookEvent::SnapshotOverdue { .. } => {}
+                BookEvent::Changed { market_ticker, .. }
+                | BookEvent::Live { market_ticker }
+                | BookEvent::Withheld { market_ticker }
+                | BookEvent::Stale { market_ticker, .. } => {
+                    self.market_tickers.insert(Arc::clone(market_ticker));
+                }
+            }
+        }
+        if !matches!(update, BookUpdate::Book(BookEvent::Changed { .. })) {
+            self.updates.push(update);
+        }
+    }
 }
 
 impl BookApi for TradeApi {
@@ -99,8 +170,10 @@ impl BookApi for TradeApi {
             builder = builder.channel(Channel::OrderbookDelta);
         }
         let markets = builder.market_tickers().to_vec();
+        let client = builder.client().clone();
         let connection = builder.connect().await?;
         Ok(BookStream {
+            client,
             handle: connection.handle(),
             markets,
             sid: None,
@@ -108,13 +181,43 @@ impl BookApi for TradeApi {
             books: Books::with_mode(PriceMode::YesPrices),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
-            asked: HashMap::new(),
+            requested: HashMap::new(),
+            settled: Vec::new(),
+            is_removing: false,
+            failed: None,
         })
     }
 }
 
 impl BookStream {
-    /// The next update, or `None` after the end. Cancel safe.
+    /// Returns the markets whose books changed since the last call, and all other updates. Waits until there is one. `None` after the
+    /// end. Cancel safe.
+    ///
+    /// It takes everything that has been received, so that a slow caller skips states of a book and misses no fill.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection ended for good. No book is live then.
+    pub async fn changed(&mut self) -> Option<Result<Changes, ConnectionError>> {
+        let mut changes = Changes::default();
+        match self.next().await? {
+            Ok(update) => changes.push(update),
+            Err(error) => return Some(Err(error)),
+        }
+        for _ in 1..MAX_CHANGES {
+            match unconstrained(self.next()).now_or_never() {
+                Some(Some(Ok(update))) => changes.push(update),
+                Some(Some(Err(error))) => {
+                    self.failed = Some(error);
+                    break;
+                }
+                Some(None) | None => break,
+            }
+        }
+        Some(Ok(changes))
+    }
+
+    /// Returns the next update, or `None` after the end. Cancel safe.
     ///
     /// # Errors
     ///
@@ -123,6 +226,9 @@ impl BookStream {
         loop {
             if let Some(update) = self.updates.pop_front() {
                 return Some(Ok(update));
+            }
+            if let Some(error) = self.failed.take() {
+                return Some(Err(error));
             }
             self.send_requests();
             let timeout = self.books.next_timeout();
@@ -135,11 +241,11 @@ impl BookStream {
                         return end.map(|error| error.map(BookUpdate::Connection));
                     }
                 },
-                Some(failed) = self.requests.next(), if !self.requests.is_empty() => {
-                    if let Some(failed) = failed {
-                        self.books.request_failed(&failed);
-                    }
-                }
+                Some(done) = self.requests.next(), if !self.requests.is_empty() => match done {
+                    Done::Requested(Some(failed)) => self.books.request_failed(&failed),
+                    Done::Requested(None) => {}
+                    Done::Removed => self.is_removing = false,
+                },
                 () = until(timeout), if timeout.is_some() => {
                     let events = self.books.poll_timeouts(Instant::now());
                     self.updates.extend(events.into_iter().map(BookUpdate::Book));
@@ -148,11 +254,29 @@ impl BookStream {
         }
     }
 
-    /// Sends the requests that are due, not more often than once in a while for each subscription.
+    /// Sends the commands that are due. Snapshots of a subscription are requested once a second at most.
     fn send_requests(&mut self) {
+        if !self.is_removing && !self.settled.is_empty() {
+            self.is_removing = true;
+            let settled = std::mem::take(&mut self.settled);
+            let own = self.connection.subscriptions().iter();
+            let own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
+            let ids: Vec<_> = own.map(super::Subscription::id).collect();
+            let handle = self.handle.clone();
+            self.requests.push(Box::pin(async move {
+                for id in ids {
+                    // The exchange sends nothing for them, so a failure does no harm.
+                    if let Err(error) = handle.remove_markets(id, settled.clone()).await {
+                        tracing::debug!(%error, "settled markets not removed");
+                    }
+                }
+                Done::Removed
+            }));
+        }
         for request in self.books.drain_snapshot_requests() {
             let now = Instant::now();
-            let since = self.asked.insert(request.sid, now).map(|asked| now - asked);
+            let before = self.requested.insert(request.sid, now);
+            let since = before.map(|before| now - before);
             let pause = since.map_or(Duration::ZERO, |since| REQUEST_PAUSE.saturating_sub(since));
             self.requests.push(ask(self.handle.clone(), request, pause));
         }
@@ -160,20 +284,28 @@ impl BookStream {
 
     /// Registers the markets of a new subscription, so that snapshots that do not come are requested.
     fn register_books(&mut self, event: &Event) {
-        let (subscription, sid) = match event {
-            Event::Disconnected { .. } => return self.sid = None,
-            Event::Resubscribed { subscription, sid } => (Some(*subscription), Some(*sid)),
-            Event::Message(received) => (received.subscription, received.frame.sid),
+        let (subscription, sid, markets) = match event {
+            Event::Disconnected { .. } => {
+                self.requested.clear();
+                self.sid = None;
+                return;
+            }
+            Event::Resubscribed {
+                subscription,
+                sid,
+                targets,
+            } => (Some(*subscription), *sid, Some(targets)),
+            Event::Message(received) if self.sid.is_none() => match received.frame.sid {
+                Some(sid) => (received.subscription, sid, None),
+                None => return,
+            },
             _ => return,
         };
         let own = self.connection.subscriptions().iter();
         let mut own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
-        if sid == self.sid || !own.any(|own| Some(own.id()) == subscription) {
-            return;
-        }
-        if let Some(sid) = sid {
-            let mut markets = std::mem::take(&mut self.markets);
-            markets.extend(self.books.market_tickers().map(str::to_owned));
+        if own.any(|own| Some(own.id()) == subscription) {
+            let first = std::mem::take(&mut self.markets);
+            let markets = markets.map_or(first.as_slice(), |targets| targets);
             self.books.register(sid, PriceMode::YesPrices, markets);
             self.sid = Some(sid);
         }
@@ -182,6 +314,15 @@ impl BookStream {
     fn take(&mut self, event: Event) {
         self.register_books(&event);
         let events = self.books.apply_event(&event);
+        for event in &events {
+            if let BookEvent::Stale {
+                market_ticker,
+                reason: StaleReason::Settled,
+            } = event
+            {
+                self.settled.push(market_ticker.to_string());
+            }
+        }
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(
@@ -203,6 +344,18 @@ impl BookStream {
     #[must_use]
     pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
         self.books.live(market_ticker)
+    }
+
+    /// Time since the last update of a live book, by the exchange's clock: see [`OrderBook::last_update`]. It grows while the market is
+    /// quiet, and is no measure of the connection.
+    ///
+    /// `None` if the book is not live or has no time of an update. The clock is that of this machine, corrected by
+    /// [`clock_skew`](Client::clock_skew) once that is known.
+    #[must_use]
+    pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
+        let updated = self.live(market_ticker)?.last_update()?;
+        let skew = self.client.clock_skew().unwrap_or_default();
+        Utc::now().checked_add_signed(skew).map(|now| now - updated)
     }
 
     /// All the books.
@@ -233,11 +386,13 @@ async fn until(timeout: Option<Instant>) {
 fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
     Box::pin(async move {
         tokio::time::sleep(pause).await;
-        let error = handle.send_request(&request).await.err()?;
+        let Err(error) = handle.send_request(&request).await else {
+            return Done::Requested(None);
+        };
         let sid = request.sid;
         // The books have a timeout of their own for each snapshot.
         if matches!(error, ConnectionError::Timeout(_)) {
-            return None;
+            return Done::Requested(None);
         }
         tracing::debug!(sid, %error, "snapshot request failed");
         let is_of_one = matches!(&error, ConnectionError::Command(error) if !error.is_transient());
@@ -251,7 +406,7 @@ fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) 
             }
             request = SnapshotRequest::new(sid, failed);
         }
-        Some(request)
+        Done::Requested(Some(request))
     })
 }
 

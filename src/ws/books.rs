@@ -6,18 +6,19 @@ mod requests;
 mod tracked;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 use kalshi_core::ws::{
     SnapshotRequest,
-    sequence::{Clock, Place, Sequence},
+    sequence::{Clock, Fingerprint, Place, Sequence},
 };
 use tokio::time::Instant;
 
 use self::{
-    evidence::{ConnectionMode, Subscription},
+    evidence::{ConnectionMode, Subscription, settled_in},
     requests::Schedule,
     tracked::TrackedBook,
 };
@@ -29,6 +30,9 @@ use super::{
 
 /// The `sid` of a book without a subscription: the exchange counts them from 1.
 const NO_SUBSCRIPTION: u64 = 0;
+
+/// Time after which a book that no subscription of the new connection has is dropped.
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The order books of any number of subscriptions to `orderbook_delta` on one connection.
 ///
@@ -90,7 +94,8 @@ impl Books {
         tracked.is_some_and(|tracked| tracked.replica.is_stale())
     }
 
-    /// Tickers of all books, in any state.
+    /// Tickers of all books, in any state. Markets that are removed from their subscription, have settled, or are not subscribed to again
+    /// after a lost connection disappear.
     pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
         self.books.keys().map(AsRef::as_ref)
     }
@@ -112,6 +117,9 @@ impl Books {
     /// back with its next change.
     pub fn apply(&mut self, frame: &Frame) -> Vec<BookEvent> {
         let mut events = Vec::new();
+        if let Some(market_ticker) = settled_in(&frame.message) {
+            self.settled(market_ticker, &mut events);
+        }
         match frame.sid {
             Some(sid) => self.apply_to(sid, frame, &mut events),
             None => self.apply_without_sid(&frame.message, &mut events),
@@ -147,11 +155,7 @@ impl Books {
     ) {
         let before = self.mode.known();
         self.mode.register(mode);
-        let new = || Subscription {
-            sequence: Sequence::from_start(),
-            ..Subscription::default()
-        };
-        self.subscriptions.entry(sid).or_insert_with(new);
+        self.start(sid, Sequence::from_start());
         for market_ticker in market_tickers {
             self.expect(sid, market_ticker.as_ref());
         }
@@ -161,6 +165,31 @@ impl Books {
                     tracked.request_now(&mut self.schedule);
                 }
             }
+        }
+    }
+
+    /// Notes a subscription that may be new. Books that none has afterwards are dropped, as nothing would ever update them.
+    fn start(&mut self, sid: u64, sequence: Sequence<Fingerprint>) {
+        let Entry::Vacant(entry) = self.subscriptions.entry(sid) else {
+            return;
+        };
+        let tickers = BTreeSet::new();
+        entry.insert(Subscription { sequence, tickers });
+        let drop_at = Instant::now() + ORPHAN_TIMEOUT;
+        for tracked in self.books.values_mut() {
+            if tracked.sid == NO_SUBSCRIPTION {
+                tracked.set_timer(&mut self.schedule, Some(drop_at));
+            }
+        }
+    }
+
+    /// The market has settled, so nothing comes for it any more.
+    fn settled(&mut self, market_ticker: &str, events: &mut Vec<BookEvent>) {
+        if let Some(tracked) = self.books.remove(market_ticker) {
+            if let Some(subscription) = self.subscriptions.get_mut(&tracked.sid) {
+                subscription.tickers.remove(market_ticker);
+            }
+            tracked.report_dropped(StaleReason::Settled, &mut self.schedule, events);
         }
     }
 
@@ -254,8 +283,12 @@ impl Books {
     pub fn poll_timeouts(&mut self, now: Instant) -> Vec<BookEvent> {
         let mut events = Vec::new();
         while let Some(ticker) = self.schedule.pop_expired(now) {
-            if let Some(tracked) = self.books.get_mut(&ticker) {
-                tracked.timer_expired(now, &mut self.schedule, &mut events);
+            match self.books.get_mut(&ticker) {
+                Some(tracked) if tracked.sid == NO_SUBSCRIPTION => {
+                    self.books.remove(&ticker);
+                }
+                Some(tracked) => tracked.timer_expired(now, &mut self.schedule, &mut events),
+                None => {}
             }
         }
         events

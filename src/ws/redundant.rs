@@ -1,9 +1,6 @@
 //! Order books fed by several connections at once, so that what one loses is not missed.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use kalshi_core::ws::{SnapshotRequest, sequence::Clock};
 use tokio::time::Instant;
@@ -60,7 +57,6 @@ use super::{
 pub struct RedundantBooks {
     connections: Vec<Books>,
     shown: HashMap<Arc<str>, Shown>,
-    without_clock: HashSet<Arc<str>>,
 }
 
 /// What was last told of a book.
@@ -77,7 +73,6 @@ impl RedundantBooks {
         Self {
             connections: vec![Books::with_mode(mode); connections],
             shown: HashMap::new(),
-            without_clock: HashSet::new(),
         }
     }
 
@@ -88,10 +83,11 @@ impl RedundantBooks {
         self.connections.get(shown.connection)?.live(market_ticker)
     }
 
-    /// Whether the exchange sent no `clock` with a market's book, so that its connections cannot be compared.
+    /// Returns `true` if the live book of a market came without a `clock`, so that the connections cannot be compared.
     #[must_use]
     pub fn has_no_clock(&self, market_ticker: &str) -> bool {
-        self.without_clock.contains(market_ticker)
+        let shown = self.shown.get(market_ticker);
+        shown.is_some_and(|shown| shown.clock.is_none())
     }
 
     /// The snapshots to ask for on a connection.
@@ -172,14 +168,16 @@ impl RedundantBooks {
 
     /// What an event of one connection means for the books of all.
     fn merged(&mut self, connection: usize, event: BookEvent) -> Option<BookEvent> {
-        let (market_ticker, reason) = match event {
-            BookEvent::Changed { market_ticker } | BookEvent::Live { market_ticker } => {
-                (market_ticker, None)
-            }
+        let (market_ticker, client_order_id, reason) = match event {
+            BookEvent::Changed {
+                market_ticker,
+                client_order_id,
+            } => (market_ticker, client_order_id, None),
+            BookEvent::Live { market_ticker } => (market_ticker, None, None),
             BookEvent::Stale {
                 market_ticker,
                 reason,
-            } => (market_ticker, Some(reason)),
+            } => (market_ticker, None, Some(reason)),
             BookEvent::Withheld { market_ticker } => {
                 let before = self.shown.get(&market_ticker).copied()?;
                 return match self.best(&market_ticker, Some(before)) {
@@ -188,7 +186,7 @@ impl RedundantBooks {
                     }
                     // Another one is live, or the book was withheld before.
                     None => None,
-                    Some(now) => self.show(connection, market_ticker, now),
+                    Some(now) => self.show(connection, market_ticker, None, now),
                 };
             }
             BookEvent::SnapshotOverdue { .. } => return Some(event),
@@ -202,7 +200,7 @@ impl RedundantBooks {
                 reason: reason.unwrap_or(StaleReason::NoSnapshot),
             });
         };
-        self.show(connection, market_ticker, now)
+        self.show(connection, market_ticker, client_order_id, now)
     }
 
     /// Shows the book of a connection, after an event of one.
@@ -210,12 +208,10 @@ impl RedundantBooks {
         &mut self,
         connection: usize,
         market_ticker: Arc<str>,
+        client_order_id: Option<String>,
         now: Shown,
     ) -> Option<BookEvent> {
         let before = self.shown.get(&market_ticker).copied();
-        if now.clock.is_none() {
-            self.without_clock.insert(Arc::clone(&market_ticker));
-        }
         self.shown.insert(Arc::clone(&market_ticker), now);
         match before {
             None => Some(BookEvent::Live { market_ticker }),
@@ -231,7 +227,10 @@ impl RedundantBooks {
             {
                 None
             }
-            Some(_) => Some(BookEvent::Changed { market_ticker }),
+            Some(_) => Some(BookEvent::Changed {
+                market_ticker,
+                client_order_id,
+            }),
         }
     }
 

@@ -305,7 +305,7 @@ fn check(
                     .to_owned();
                 *seen.reasons.entry(name).or_default() += 1;
             }
-            BookEvent::Live { market_ticker } | BookEvent::Changed { market_ticker } => {
+            BookEvent::Live { market_ticker } | BookEvent::Changed { market_ticker, .. } => {
                 assert!(books.live(market_ticker).is_some());
             }
             _ => {}

@@ -29,6 +29,7 @@ mod snapshots;
 mod spans;
 
 #[cfg(feature = "ws")]
+mod book_recovery;
 mod book_stream;
 #[cfg(feature = "ws")]
 mod books;

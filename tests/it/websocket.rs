@@ -251,7 +251,14 @@ async fn a_lost_connection_is_made_again_with_everything_on_it() {
     ));
     assert!(matches!(event(&mut stream).await, Event::Connected));
     match event(&mut stream).await {
-        Event::Resubscribed { subscription, sid } => assert_eq!((subscription, sid), (id, 7)),
+        Event::Resubscribed {
+            subscription,
+            sid,
+            targets,
+        } => {
+            assert_eq!((subscription, sid), (id, 7));
+            assert_eq!(*targets, ["KXTEST-26-A", "KXTEST-26-B"].map(str::to_owned));
+        }
         other => panic!("{other:?}"),
     }
     let Event::Message(received) = event(&mut stream).await else {
@@ -331,6 +338,7 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
             Event::Resubscribed {
                 subscription,
                 sid: new,
+                ..
             } => {
                 assert_eq!((subscription, new), (id, sid));
             }

@@ -174,6 +174,12 @@ impl<A: WebSocketApi> ConnectionBuilder<A> {
         self
     }
 
+    /// The client of the connection.
+    #[must_use]
+    pub fn client(&self) -> &A::Client {
+        &self.client
+    }
+
     /// The channels to subscribe to.
     #[must_use]
     pub fn channels(&self) -> &[A::Channel] {

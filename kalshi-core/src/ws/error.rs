@@ -265,6 +265,12 @@ impl CommandError {
         [10, 25].contains(&self.code)
     }
 
+    /// Returns `true` if the exchange's queue for the connection overflowed, because it was not read fast enough (25).
+    #[must_use]
+    pub fn is_overflow(&self) -> bool {
+        self.code == 25
+    }
+
     /// Returns `true` if the same command may succeed a little later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -29,6 +29,9 @@ pub enum Event<T> {
         subscription: SubscriptionId,
         /// The exchange's number for it on this connection.
         sid: u64,
+        /// The markets, indices or underlyings that it was made with. After an overflow these are a part of its selection; the others
+        /// are added when the snapshots of these have come.
+        targets: Arc<[String]>,
     },
     /// A subscription ended, because the exchange rejected it when it was to be made again.
     Unsubscribed {
@@ -156,7 +159,15 @@ impl<T> Event<T> {
             Self::Message(inner) => Event::Message(message(inner)),
             Self::Connected => Event::Connected,
             Self::Disconnected { reason } => Event::Disconnected { reason },
-            Self::Resubscribed { subscription, sid } => Event::Resubscribed { subscription, sid },
+            Self::Resubscribed {
+                subscription,
+                sid,
+                targets,
+            } => Event::Resubscribed {
+                subscription,
+                sid,
+                targets,
+            },
             Self::Unsubscribed {
                 subscription,
                 error,

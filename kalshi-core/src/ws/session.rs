@@ -1,6 +1,7 @@
 //! The state of one connection's subscriptions: which message goes to which reader, which reply belongs to which command, and what
 //! to subscribe to. No input or output, and no message of an API is decoded here.
 
+mod chunks;
 mod commands;
 mod pending;
 mod replies;
@@ -15,7 +16,10 @@ use std::{
 use serde_json::{Map, Value, json};
 use tokio::{sync::oneshot, time::Instant};
 
-use self::pending::{Pending, PendingCommand, sid_in};
+use self::{
+    chunks::Chunks,
+    pending::{Pending, PendingCommand, sid_in},
+};
 use super::{
     api::Targets,
     backoff::{STABLE_AFTER, subscribe_pause},
@@ -64,7 +68,10 @@ struct Tracked {
     targets: &'static Targets,
     params: Map<String, Value>,
     selected: BTreeSet<String>,
+    chunks: Chunks,
     scope: Scope,
+    /// Targets of the last command `subscribe`.
+    requested: Arc<[String]>,
     /// The first targets were added just now, and the exchange has not acknowledged them.
     is_waking: bool,
     queue: u64,
@@ -90,9 +97,20 @@ enum Scope {
 }
 
 impl Tracked {
+    /// Returns `true` if the subscription has a `sid`, and has had it for so long that it was no failure.
+    fn has_lasted(&self) -> bool {
+        let since = self.since.filter(|_| self.sid.is_some());
+        since.is_some_and(|since| since.elapsed() > STABLE_AFTER)
+    }
+
     /// Returns `true` if there is nothing to subscribe to at the moment.
     fn is_idle(&self) -> bool {
         self.scope == Scope::Targets && self.selected.is_empty()
+    }
+
+    /// Returns `true` if the target may be part of the subscription at the exchange.
+    fn has_sent(&self, target: &str) -> bool {
+        self.selects(target) && self.chunks.has_sent(target)
     }
 
     /// Returns `true` if the target may be part of the subscription.
@@ -213,17 +231,20 @@ impl Session {
             command.pending.fail(ConnectionError::Disconnected);
         }
         for tracked in self.subscriptions.values_mut() {
+            if tracked.has_lasted() {
+                tracked.chunks.grow();
+            }
+            tracked.chunks.stop();
             tracked.sid = None;
             tracked.retry_at = None;
         }
     }
 
-    /// Time of the next retry of a subscription.
+    /// Time of the next retry of a subscription, or of the rest of one.
     pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.subscriptions
-            .values()
-            .filter_map(|tracked| tracked.retry_at)
-            .min()
+        let tracked = self.subscriptions.values();
+        let times = tracked.flat_map(|tracked| [tracked.retry_at, tracked.chunks.next_at()]);
+        times.flatten().min()
     }
 
     pub(super) fn retry_due(&mut self, now: Instant) {
@@ -244,6 +265,18 @@ impl Session {
                 }
                 false => self.subscribe(id),
             }
+        }
+        let due = |(id, tracked): (&SubscriptionId, &Tracked)| {
+            let next_at = tracked.chunks.next_at()?;
+            (next_at <= now).then_some(*id)
+        };
+        for id in self
+            .subscriptions
+            .iter()
+            .filter_map(due)
+            .collect::<Vec<_>>()
+        {
+            self.send_chunk(id);
         }
     }
 
@@ -276,10 +309,14 @@ impl Session {
         // In case no usable reply comes.
         tracked.retry_at = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
         let mut params = tracked.params.clone();
-        if !tracked.selected.is_empty() {
-            let selected: Vec<_> = tracked.selected.iter().cloned().collect();
-            params.insert(tracked.targets.list.to_owned(), selected.into());
+        let targets = match tracked.targets.snapshot {
+            Some(_) => tracked.chunks.start(&tracked.selected),
+            None => tracked.selected.iter().cloned().collect(),
+        };
+        if !targets.is_empty() {
+            params.insert(tracked.targets.list.to_owned(), targets.clone().into());
         }
+        tracked.requested = targets.into();
         self.write("subscribe", Some(params.into()), Pending::Subscribe(id));
     }
 
@@ -366,6 +403,7 @@ impl Session {
         if message.envelope.id.is_none() {
             self.note_snapshot(sid, &message);
         }
+        let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
         let terminal = match &control {
             Control::Error(error) => error.is_terminal(),
             Control::Unsubscribed => true,
@@ -397,14 +435,14 @@ impl Session {
                 self.broadcast(&RawEvent::Message(message));
                 if terminal {
                     for sid in self.sids.keys().copied().collect::<Vec<_>>() {
-                        self.end(sid);
+                        self.end(sid, is_overflow);
                     }
                 }
             }
             _ => self.send(&[MAIN], RawEvent::Message(message)),
         }
         if let Some(sid) = ends {
-            self.end(sid);
+            self.end(sid, is_overflow);
         }
     }
 
@@ -439,6 +477,17 @@ impl Session {
                 .filter_map(|id| self.subscriptions.get(id));
             if !tracked.any(|tracked| tracked.selects(&target)) {
                 route.extra.insert(target.into_owned());
+                return;
+            }
+            let mut due = Vec::new();
+            for id in &route.subscriptions {
+                let tracked = self.subscriptions.get_mut(id);
+                if tracked.is_some_and(|tracked| tracked.chunks.received(&target)) {
+                    due.push(*id);
+                }
+            }
+            for id in due {
+                self.send_chunk(id);
             }
         }
     }
@@ -449,7 +498,7 @@ impl Session {
             .subscriptions
             .iter()
             .filter_map(|id| self.subscriptions.get(id));
-        route.extra.contains(target) || tracked.any(|tracked| tracked.selects(target))
+        route.extra.contains(target) || tracked.any(|tracked| tracked.has_sent(target))
     }
 
     fn is_subscribing(&self) -> bool {
@@ -490,7 +539,7 @@ impl Session {
     }
 
     /// The exchange has ended a subscription: it is made again.
-    fn end(&mut self, sid: u64) {
+    fn end(&mut self, sid: u64, is_overflow: bool) {
         let Some(route) = self.sids.remove(&sid) else {
             return;
         };
@@ -498,12 +547,13 @@ impl Session {
             let Some(tracked) = self.subscriptions.get_mut(&id) else {
                 continue;
             };
-            tracked.sid = None;
-            if tracked
-                .since
-                .is_some_and(|since| since.elapsed() > STABLE_AFTER)
-            {
+            if tracked.has_lasted() {
                 tracked.attempts = 0;
+            }
+            tracked.sid = None;
+            tracked.chunks.stop();
+            if is_overflow && !tracked.selected.is_empty() {
+                tracked.chunks.shrink(tracked.selected.len());
             }
             tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));
             tracked.attempts += 1;

@@ -2,7 +2,7 @@
 
 use kalshi_core::ws::{
     CommandError, MalformedMessage,
-    sequence::{Arrival, Place},
+    sequence::{Arrival, Place, Sequence},
 };
 
 use super::{
@@ -46,7 +46,7 @@ impl Books {
             _ => false,
         };
         if is_about_books {
-            self.subscriptions.entry(sid).or_default();
+            self.start(sid, Sequence::default());
         }
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
             return;
@@ -65,12 +65,15 @@ impl Books {
             let reason = StaleReason::Gap { expected, got: seq };
             self.lose_all(sid, place, reason, events);
         }
+        let sent_ms = frame.sending_ts_ms;
         match &frame.message {
-            Message::OrderbookDelta(delta) => self.delta(sid, place, delta, events),
+            Message::OrderbookDelta(delta) => self.delta(sid, place, delta, sent_ms, events),
             // A requested one may be of a market that is not, or no longer, subscribed to: no changes of it would come.
             Message::OrderbookSnapshot(snapshot)
                 if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
-            Message::OrderbookSnapshot(snapshot) => self.snapshot(sid, place, snapshot, events),
+            Message::OrderbookSnapshot(snapshot) => {
+                self.snapshot(sid, place, snapshot, sent_ms, events);
+            }
             // No book depends on a reply: it is requested again.
             Message::Malformed(_) if is_snapshot_reply => {}
             // An acknowledgement that cannot be decoded has no list.
@@ -109,6 +112,7 @@ impl Books {
         sid: u64,
         place: Place,
         snapshot: &OrderbookSnapshot,
+        sent_ms: Option<i64>,
         events: &mut Vec<BookEvent>,
     ) {
         let ticker = snapshot.market_ticker.as_str();
@@ -121,8 +125,9 @@ impl Books {
         };
         match book {
             Ok(book) => {
+                let book = book.sent_at(sent_ms);
                 let outcome = tracked.replica.snapshot(place, snapshot.clock, book);
-                tracked.settle(place, outcome, schedule, events);
+                tracked.settle(place, outcome, None, schedule, events);
             }
             Err(error) => {
                 let reason = StaleReason::InvalidSnapshot(error);
@@ -136,13 +141,14 @@ impl Books {
         sid: u64,
         place: Place,
         delta: &OrderbookDelta,
+        sent_ms: Option<i64>,
         events: &mut Vec<BookEvent>,
     ) {
         let ticker = delta.market_ticker.as_str();
         let Some(mode) = self.mode.known() else {
             return self.refuse_mode(sid, place, ticker, events);
         };
-        let change = LevelChange::from_delta(delta, mode);
+        let change = LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms));
         // The usual case.
         if let Some(tracked) = self.books.get_mut(ticker)
             && tracked.sid == sid
@@ -150,7 +156,8 @@ impl Books {
             return match change {
                 Ok(change) => {
                     let outcome = tracked.replica.change(place, delta.clock, &change);
-                    tracked.settle(place, outcome, &mut self.schedule, events);
+                    let own_id = delta.client_order_id.as_ref();
+                    tracked.settle(place, outcome, own_id, &mut self.schedule, events);
                 }
                 Err(error) => {
                     let reason = StaleReason::InvalidChange(error);

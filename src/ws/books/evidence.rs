@@ -8,7 +8,10 @@ use kalshi_core::ws::{
 };
 use serde::Deserialize;
 
-use crate::ws::{book::PriceMode, messages::Message};
+use crate::ws::{
+    book::PriceMode,
+    messages::{MarketLifecycleV2EventType, Message, MultivariateMarketLifecycleEventType},
+};
 
 /// A subscription to order books.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,23 @@ pub(super) fn market_of(malformed: &MalformedMessage) -> Option<String> {
         Some("orderbook_snapshot" | "orderbook_delta") => {
             let outer: Outer = serde_json::from_str(&malformed.raw).ok()?;
             Some(outer.msg.market_ticker)
+        }
+        _ => None,
+    }
+}
+
+/// The market that a message reports as settled.
+pub(super) fn settled_in(message: &Message) -> Option<&str> {
+    match message {
+        Message::MarketLifecycleV2(market)
+            if market.event_type == MarketLifecycleV2EventType::Settled =>
+        {
+            Some(&market.market_ticker)
+        }
+        Message::MultivariateMarketLifecycle(market)
+            if market.event_type == MultivariateMarketLifecycleEventType::Settled =>
+        {
+            Some(&market.market_ticker)
         }
         _ => None,
     }

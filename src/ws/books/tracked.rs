@@ -53,16 +53,17 @@ impl TrackedBook {
         self.replica.restart(since, has_loss);
     }
 
-    /// Reports what a frame did to the book.
+    /// Reports what a frame did to the book. `own_id` is the client order id of the change, if it is the user's own.
     pub(super) fn settle(
         &mut self,
         place: Place,
         outcome: Outcome<BookError>,
+        own_id: Option<&String>,
         schedule: &mut Schedule,
         events: &mut Vec<BookEvent>,
     ) {
         match outcome {
-            Outcome::Changed | Outcome::Live => self.report_live(place, schedule, events),
+            Outcome::Changed | Outcome::Live => self.report_live(place, own_id, schedule, events),
             Outcome::Withheld => {
                 self.set_timer(schedule, self.replica.crossed_until());
                 self.request = Request::None;
@@ -91,14 +92,24 @@ impl TrackedBook {
         }
     }
 
-    fn report_live(&mut self, place: Place, schedule: &mut Schedule, events: &mut Vec<BookEvent>) {
+    fn report_live(
+        &mut self,
+        place: Place,
+        own_id: Option<&String>,
+        schedule: &mut Schedule,
+        events: &mut Vec<BookEvent>,
+    ) {
         let market_ticker = Arc::clone(&self.ticker);
         if matches!(self.reported, Reported::Live | Reported::Withheld) {
             if self.reported == Reported::Withheld {
                 self.reported = Reported::Live;
                 self.set_timer(schedule, None);
             }
-            return events.push(BookEvent::Changed { market_ticker });
+            let client_order_id = own_id.cloned();
+            return events.push(BookEvent::Changed {
+                market_ticker,
+                client_order_id,
+            });
         }
         (self.reported, self.request, self.attempts) = (Reported::Live, Request::None, 0);
         self.set_timer(schedule, None);
@@ -295,7 +306,7 @@ impl TrackedBook {
         self.replica.clock().map(|clock| clock.value())
     }
 
-    fn set_timer(&mut self, schedule: &mut Schedule, at: Option<Instant>) {
+    pub(super) fn set_timer(&mut self, schedule: &mut Schedule, at: Option<Instant>) {
         schedule.set_timer(&self.ticker, &mut self.timer, at);
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     MAIN, Scope, Session, Tracked,
+    chunks::Chunks,
     pending::{Pending, done},
 };
 use crate::ws::{
@@ -48,6 +49,8 @@ impl Session {
                     targets,
                     params,
                     selected,
+                    chunks: Chunks::default(),
+                    requested: Arc::default(),
                     scope,
                     is_waking: false,
                     queue,
@@ -103,7 +106,10 @@ impl Session {
                 Some(Some(sid)) => {
                     let targets = match change {
                         Change::Add => targets,
-                        Change::Remove => self.release(subscription, targets),
+                        Change::Remove => {
+                            let targets = self.drop_unsent(subscription, targets);
+                            self.release(subscription, targets)
+                        }
                     };
                     match change == Change::Remove && targets.is_empty() {
                         true => _ = reply.send(Ok(())),
@@ -153,12 +159,52 @@ impl Session {
             _ = reply.send(Err(ConnectionError::Disconnected));
             return;
         };
+        self.write_snapshot(sid, names, targets, Vec::new(), reply);
+    }
+
+    /// Requests snapshots, as many at once as are subscribed to at once.
+    pub(super) fn write_snapshot(
+        &mut self,
+        sid: u64,
+        names: &'static Targets,
+        mut targets: Vec<String>,
+        snapshots: Vec<RawReply>,
+        reply: ReplySender<Vec<RawReply>>,
+    ) {
+        let subscriptions = self.sids.get(&sid).into_iter();
+        let ids = subscriptions.flat_map(|route| &route.subscriptions);
+        let tracked = ids.filter_map(|id| self.subscriptions.get(id));
+        let size = tracked.map(|tracked| tracked.chunks.size()).min();
+        let unsent = targets.split_off(size.unwrap_or(usize::MAX).min(targets.len()));
         let params = json!({"sids": [sid], "action": "get_snapshot", names.list: targets});
         let pending = Pending::Snapshot {
             names,
             missing: targets.into_iter().collect(),
-            snapshots: Vec::new(),
+            unsent,
+            snapshots,
             reply,
+        };
+        self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Adds the next chunk of a subscription that is made in several.
+    pub(super) fn send_chunk(&mut self, id: SubscriptionId) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        // Without a `sid` the subscription is made again from the start.
+        let Some(sid) = tracked.sid else {
+            return tracked.chunks.postpone();
+        };
+        let targets = tracked.chunks.next_chunk();
+        if targets.is_empty() {
+            return;
+        }
+        let names = tracked.targets;
+        let params = json!({"sids": [sid], "action": names.add, names.list: targets});
+        let pending = Pending::Chunk {
+            subscription: id,
+            targets,
         };
         self.write("update_subscription", Some(params), pending);
     }
@@ -214,9 +260,14 @@ impl Session {
         sid: u64,
         (subscription, channel, names): (SubscriptionId, Arc<str>, &'static Targets),
         change: Change,
-        targets: Vec<String>,
+        mut targets: Vec<String>,
         reply: Option<ReplySender<()>>,
     ) {
+        // Snapshots follow an addition.
+        let tracked = self.subscriptions.get(&subscription);
+        let size = tracked.filter(|_| change == Change::Add && names.snapshot.is_some());
+        let size = size.map_or(usize::MAX, |tracked| tracked.chunks.size());
+        let rest = targets.split_off(size.min(targets.len()));
         let action = match change {
             Change::Add => names.add,
             Change::Remove => names.remove,
@@ -227,9 +278,22 @@ impl Session {
             channel,
             change,
             targets,
+            rest,
             reply,
         };
         self.write("update_subscription", Some(params), pending);
+    }
+
+    /// Drops the targets that are selected and not requested yet. Returns the others.
+    fn drop_unsent(&mut self, id: SubscriptionId, targets: Vec<String>) -> Vec<String> {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            return targets;
+        };
+        let (unsent, sent): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| tracked.chunks.remove_unsent(target));
+        tracked.selected.retain(|target| !unsent.contains(target));
+        sent
     }
 
     /// Drops the targets that other subscriptions to the channel select as well. Returns those to remove at the exchange.

@@ -19,13 +19,22 @@ pub(super) enum Pending {
         channel: Arc<str>,
         change: Change,
         targets: Vec<String>,
+        /// Targets of further commands.
+        rest: Vec<String>,
         reply: Option<ReplySender<()>>,
     },
     Snapshot {
         names: &'static Targets,
         missing: BTreeSet<String>,
+        /// Targets that are requested when the missing ones have come.
+        unsent: Vec<String>,
         snapshots: Vec<RawReply>,
         reply: ReplySender<Vec<RawReply>>,
+    },
+    /// A part of a subscription.
+    Chunk {
+        subscription: SubscriptionId,
+        targets: Vec<String>,
     },
     Unsubscribe(Option<ReplySender<()>>),
     Other(ReplySender<RawReply>),
@@ -58,7 +67,7 @@ impl Pending {
     pub(super) fn fail(self, error: ConnectionError) {
         // The caller may have gone.
         match self {
-            Self::Subscribe(_) => {}
+            Self::Subscribe(_) | Self::Chunk { .. } => {}
             Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
                 _ = reply.map(|reply| reply.send(Err(error)));
             }

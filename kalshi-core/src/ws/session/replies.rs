@@ -70,6 +70,10 @@ impl Session {
                 Pending::Subscribe(subscription) => {
                     self.subscribe_failed(subscription, error.clone());
                 }
+                Pending::Chunk {
+                    subscription,
+                    targets,
+                } => self.chunk_failed(subscription, targets, error),
                 pending => pending.fail(ConnectionError::Command(error.clone())),
             }
             return sid;
@@ -98,6 +102,7 @@ impl Session {
                 Pending::Snapshot {
                     names,
                     mut missing,
+                    unsent,
                     mut snapshots,
                     reply,
                 },
@@ -114,12 +119,16 @@ impl Session {
                     missing.remove(target.as_ref());
                     snapshots.push(reply_of(message));
                 }
-                match missing.is_empty() {
-                    true => _ = reply.send(Ok(snapshots)),
-                    false => {
+                match (missing.is_empty(), sid) {
+                    (true, Some(sid)) if !unsent.is_empty() => {
+                        self.write_snapshot(sid, names, unsent, snapshots, reply);
+                    }
+                    (true, _) => _ = reply.send(Ok(snapshots)),
+                    (false, sid) => {
                         let pending = Pending::Snapshot {
                             names,
                             missing,
+                            unsent,
                             snapshots,
                             reply,
                         };
@@ -133,19 +142,43 @@ impl Session {
                     channel,
                     change,
                     targets,
+                    rest,
                     reply,
-                    ..
                 },
                 Control::Ok,
             ) => {
                 self.changed((subscription, &channel), change, targets, sid);
-                done(reply);
+                let tracked = self.subscriptions.get(&subscription);
+                match tracked.and_then(|tracked| tracked.sid) {
+                    Some(sid) if !rest.is_empty() => {
+                        self.change(sid, subscription, change, rest, reply);
+                    }
+                    _ => done(reply),
+                }
             }
+            // Its snapshots call for the next one.
+            (Pending::Chunk { .. }, Control::Ok) => {}
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }
         sid
+    }
+
+    /// A part of a subscription was rejected. It is requested again if that may help; its books report snapshots that do not come.
+    fn chunk_failed(&mut self, id: SubscriptionId, targets: Vec<String>, error: &CommandError) {
+        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        // A terminal error ends the subscription, and all of it is made again.
+        if error.is_transient() && !error.is_terminal() {
+            let selected = targets.into_iter();
+            let selected = selected.filter(|target| tracked.selected.contains(target));
+            tracked.chunks.return_targets(selected.collect());
+        } else {
+            let channel = &*tracked.channel;
+            tracing::warn!(%error, channel, targets = targets.len(), "part of a subscription failed");
+        }
     }
 
     fn changed(
@@ -205,6 +238,7 @@ impl Session {
         (tracked.sid, tracked.since) = (Some(sid), Some(Instant::now()));
         tracked.is_waking = false;
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
+        let requested = Arc::clone(&tracked.requested);
         let route = self.sids.entry(sid).or_default();
         route.targets = Some(tracked.targets);
         route.subscriptions.push(id);
@@ -217,8 +251,12 @@ impl Session {
             // The caller has gone.
             Some(Err(_)) => self.unsubscribe(id, None),
             None => {
-                let subscription = id;
-                self.send(&[queue], RawEvent::Resubscribed { subscription, sid });
+                let resubscribed = RawEvent::Resubscribed {
+                    subscription: id,
+                    sid,
+                    targets: requested,
+                };
+                self.send(&[queue], resubscribed);
             }
         }
         self.deliver_early(Some(sid));

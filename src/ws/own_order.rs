@@ -1,0 +1,144 @@
+//! Own orders in an order book, and an estimate of the book without them.
+
+use super::{
+    book::{OrderBook, OutcomeSide, complement},
+    messages,
+};
+use crate::{Contracts, Dollars, types};
+
+/// A resting order of your own, as it adds to an order book: a bid for one outcome.
+///
+/// It converts from an order of the REST API and from a message of the channel `user_orders`. An order that does not rest, or whose
+/// side is unknown, converts to no contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnOrder {
+    /// The outcome that the order bids for: selling YES is bidding for NO.
+    pub outcome: OutcomeSide,
+    /// Price of that outcome.
+    pub price: Dollars,
+    /// Contracts that are not filled.
+    pub remaining: Contracts,
+}
+
+impl OwnOrder {
+    /// A bid for `remaining` contracts of an outcome, at a price of that outcome.
+    #[must_use]
+    pub const fn new(outcome: OutcomeSide, price: Dollars, remaining: Contracts) -> Self {
+        Self {
+            outcome,
+            price,
+            remaining,
+        }
+    }
+
+    /// An order on the YES book.
+    fn on_yes_book(is_bid: Option<bool>, yes_price: Dollars, remaining: Contracts) -> Self {
+        let bid = Self::new(OutcomeSide::Yes, yes_price, remaining);
+        match is_bid {
+            Some(true) => bid,
+            Some(false) => Self::new(OutcomeSide::No, complement(yes_price), remaining),
+            None => Self {
+                remaining: Contracts::ZERO,
+                ..bid
+            },
+        }
+    }
+}
+
+impl From<&types::Order> for OwnOrder {
+    fn from(order: &types::Order) -> Self {
+        let is_bid = match (&order.book_side, &order.outcome_side) {
+            (Some(types::BookSide::Bid), _) | (None, Some(types::OutcomeSide::Yes)) => Some(true),
+            (Some(types::BookSide::Ask), _) | (None, Some(types::OutcomeSide::No)) => Some(false),
+            _ => None,
+        };
+        let rests = order.status == types::OrderStatus::Resting;
+        let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
+        Self::on_yes_book(is_bid.filter(|_| rests), price, remaining)
+    }
+}
+
+impl From<&messages::UserOrder> for OwnOrder {
+    fn from(order: &messages::UserOrder) -> Self {
+        let is_bid = match order.book_side {
+            messages::BookSide::Bid => Some(true),
+            messages::BookSide::Ask => Some(false),
+            messages::BookSide::Unknown(_) => None,
+        };
+        let rests = order.status == messages::UserOrderStatus::Resting;
+        let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
+        Self::on_yes_book(is_bid.filter(|_| rests), price, remaining)
+    }
+}
+
+impl OrderBook {
+    /// An estimate of the book without your own orders of this market: what others bid.
+    ///
+    /// It is an estimate because book and orders come over different channels in any order: an order may not be in the book yet, or
+    /// be gone from it already. No level gets fewer than no contracts. To know which changes are your own, read `client_order_id` of
+    /// [`BookEvent::Changed`](super::BookEvent::Changed).
+    ///
+    /// ```
+    /// use kalshi_sdk::ws::{OrderBook, OutcomeSide, OwnOrder};
+    ///
+    /// let mut book = OrderBook::new();
+    /// book.add(OutcomeSide::Yes, "0.41".parse()?, "10".parse()?)?;
+    /// book.add(OutcomeSide::Yes, "0.40".parse()?, "75".parse()?)?;
+    /// let own = [OwnOrder::new(OutcomeSide::Yes, "0.41".parse()?, "10".parse()?)];
+    /// let others = book.without(own);
+    /// assert_eq!(others.best_bid(OutcomeSide::Yes).unwrap().price, "0.40".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without(&self, own: impl IntoIterator<Item = impl Into<OwnOrder>>) -> Self {
+        let mut others = self.clone();
+        for order in own {
+            let order = order.into();
+            let here = others.count_at(order.outcome, order.price);
+            let taken = order
+                .remaining
+                .hundredths()
+                .clamp(0, here.hundredths().max(0));
+            // There are as many, and the price is one of the book's.
+            _ = others.add(
+                order.outcome,
+                order.price,
+                Contracts::from_hundredths(-taken),
+            );
+        }
+        others
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn dollars(text: &str) -> Dollars {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn own_orders_are_taken_out_of_their_levels_only() {
+        let mut book = OrderBook::new();
+        book.add(OutcomeSide::Yes, dollars("0.41"), 10.into())
+            .unwrap();
+        book.add(OutcomeSide::No, dollars("0.55"), 30.into())
+            .unwrap();
+        let own = [
+            OwnOrder::on_yes_book(Some(true), dollars("0.41"), 10.into()),
+            OwnOrder::on_yes_book(Some(false), dollars("0.45"), 12.into()),
+            // Not in the book yet.
+            OwnOrder::on_yes_book(Some(true), dollars("0.39"), 5.into()),
+            OwnOrder::on_yes_book(None, dollars("0.45"), 5.into()),
+        ];
+        let others = book.without(own);
+        assert_eq!(others.best_bid(OutcomeSide::Yes), None);
+        assert_eq!(others.best_bid(OutcomeSide::No).unwrap().count, 18.into());
+        // More than the level has, as after a fill that the orders do not show yet.
+        let more = OwnOrder::new(OutcomeSide::No, dollars("0.55"), 99.into());
+        assert!(others.without([more]).is_empty());
+    }
+}
