@@ -234,8 +234,9 @@ async fn deep_nesting_is_an_error_in_linear_time() {
     assert!(path.chars().count() <= 256);
     assert_eq!(error.body().unwrap().len(), 4_000_011);
     assert!(error.to_string().len() < 1_000 && format!("{error:?}").len() < 1_500);
+    // A search in quadratic time takes an hour.
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(60),
         "{:?}",
         started.elapsed()
     );
@@ -325,8 +326,9 @@ mod websocket {
             assert!(malformed.path.chars().count() <= 256 + "$.msg".len());
             assert!(malformed.reason.chars().count() <= 200);
         }
+        // A search in quadratic time takes half an hour.
         assert!(
-            started.elapsed() < Duration::from_secs(10),
+            started.elapsed() < Duration::from_secs(120),
             "{:?}",
             started.elapsed()
         );
