@@ -286,7 +286,7 @@ async fn invalid_sizes_of_requests_for_quote_are_rejected() {
     }
     let rich = id(ask(
         &requester,
-        json!({ "target_cost_dollars": "9000000000000" }),
+        json!({ "target_cost_dollars": "900000000000" }),
     )
     .await);
     assert_eq!(
