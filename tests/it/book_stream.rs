@@ -272,3 +272,21 @@ async fn book_that_stays_crossed_is_stale_without_another_frame() {
         "{events:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn change_of_another_subscription_does_not_take_a_book_away() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    peer.send(of(snapshot(1, 2), BAD)).await;
+    peer.send(delta(7, 1, "0.40", "1.00")).await;
+    peer.send(of(delta(1, 3, "0.40", "2.00"), BAD)).await;
+    let mut changed = false;
+    while !changed {
+        let update = books.next().await.unwrap().unwrap();
+        changed = matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
+    }
+    let best = |market| books.live(market).unwrap().best_bid(OutcomeSide::Yes);
+    let counts = [GOOD, BAD].map(|market| best(market).unwrap().count.hundredths());
+    assert_eq!(counts, [1_000, 1_200]);
+}
