@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{
     Channel, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
     book::{OrderBook, PriceMode},
-    book_event::BookEvent,
+    book_event::{BookEvent, StaleReason},
     books::Books,
     messages::Message,
 };
@@ -196,12 +196,28 @@ impl BookStream {
             && frame.sid != self.sid
     }
 
+    /// Expects snapshots of the books that an acknowledgement without a list has ended. The connection knows which markets are still
+    /// subscribed to, and requests no snapshots of others.
+    fn expect_unlisted(&mut self, events: &[BookEvent]) {
+        let unlisted = events.iter().filter_map(|event| match event {
+            BookEvent::Stale {
+                market_ticker,
+                reason: StaleReason::UnlistedMarkets,
+            } => Some(market_ticker),
+            _ => None,
+        });
+        if let Some(sid) = self.sid {
+            self.books.register(sid, PriceMode::YesPrices, unlisted);
+        }
+    }
+
     fn take(&mut self, event: Event) {
         self.register_books(&event);
         let events = match self.is_stray(&event) {
             true => Vec::new(),
             false => self.books.apply_event(&event),
         };
+        self.expect_unlisted(&events);
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(

@@ -290,3 +290,33 @@ async fn change_of_another_subscription_does_not_take_a_book_away() {
     let counts = [GOOD, BAD].map(|market| best(market).unwrap().count.hundredths());
     assert_eq!(counts, [1_000, 1_200]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        peer.send(json!({"type": "ok", "sid": 1, "seq": 3, "msg": {}}))
+            .await;
+        // Neither of them changes.
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+        for (seq, market) in [(4, GOOD), (5, BAD)] {
+            let mut frame = of(snapshot(1, seq), market);
+            frame["id"] = command["id"].clone();
+            peer.send(frame).await;
+        }
+    };
+    let reading = async {
+        let mut lives = 0;
+        while lives < 4 {
+            let update = books.next().await.unwrap().unwrap();
+            lives += usize::from(matches!(update, BookUpdate::Book(BookEvent::Live { .. })));
+        }
+    };
+    tokio::join!(reading, playing);
+    assert!(books.live(GOOD).is_some() && books.live(BAD).is_some());
+}
