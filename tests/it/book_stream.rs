@@ -320,3 +320,28 @@ async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
     tokio::join!(reading, playing);
     assert!(books.live(GOOD).is_some() && books.live(BAD).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn malformed_message_before_an_acknowledgement_makes_earlier_snapshots_stale() {
+    let exchange = Exchange::new().await;
+    let (books, mut peer) = tokio::join!(exchange.client.websocket().market(GOOD).books(), async {
+        let mut peer = exchange.accept().await;
+        let command = peer.command().await;
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        // It may have been a change.
+        peer.send_text(r#"{"type":"orderbook_delta","sid"#.to_owned())
+            .await;
+        peer.send(json!({"type": "subscribed", "id": command["id"], "msg": {"channel": "orderbook_delta", "sid": 1}}))
+            .await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let playing = async {
+        let began = Instant::now();
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    };
+    play(&mut books, playing).await;
+    assert_eq!(books.live(GOOD), None);
+}
