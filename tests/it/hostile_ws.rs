@@ -13,9 +13,11 @@ mod commands;
 mod frames;
 mod handshake;
 mod kind;
+mod mock;
 mod model;
 mod oracle;
 mod peer;
+mod seeds;
 mod server;
 mod transport;
 mod wire;
@@ -23,15 +25,8 @@ mod wire;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    env,
     ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    thread,
     time::Duration,
 };
 
@@ -76,14 +71,17 @@ async fn tick(shared: Rc<Shared>) {
     }
 }
 
-async fn run(seed: u64) -> (Result<Seen, String>, Tally) {
+async fn run(seed: u64) -> Result<(Seen, Tally), String> {
     // Pauses between connections are random, too.
     fastrand::seed(seed);
     let mut random = fastrand::Rng::with_seed(seed);
     let plan = plan(seed, &mut random);
-    let needs_clock = plan
-        .last()
-        .is_some_and(|kind| matches!(kind.occasion(), Occasion::Clock | Occasion::ClockReply));
+    let needs_clock = plan.last().is_some_and(|kind| {
+        matches!(
+            kind.occasion(),
+            Occasion::Clock | Occasion::ClockReply | Occasion::ClockSubscribe
+        )
+    });
     let has_clock = needs_clock || random.u8(..4) > 0;
     let shared = Rc::new(Shared {
         model: RefCell::new(Model::new(seed, has_clock)),
@@ -100,55 +98,29 @@ async fn run(seed: u64) -> (Result<Seen, String>, Tally) {
         () = tick(shared.clone()) => Err("the clock ended".to_owned()),
     };
     let tally = shared.model.borrow().fired.clone();
-    (result, tally)
-}
-
-/// Runs a seed on this thread.
-fn run_alone(seed: u64) -> (Result<Seen, String>, Tally) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let run = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed))));
-    run.unwrap_or_else(|_| (Err("panicked".to_owned()), Tally::new()))
+    result.map(|seen| (seen, tally))
 }
 
 #[test]
 fn live_books_equal_those_of_a_hostile_exchange() {
-    let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
-    let seeds: Range<u64> = match number("KALSHI_TEST_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("KALSHI_TEST_SEEDS").unwrap_or(500),
-    };
-    let (next, ended) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let seed = next.fetch_add(1, Relaxed)
-                    && seeds.contains(&seed)
-                {
-                    let (result, tally) = run_alone(seed);
-                    ended.lock().unwrap().push((seed, result, tally));
-                }
-            });
-        }
-    });
+    let seeds = seeds::chosen();
+    let results = seeds::run_all(&seeds, run);
     let mut tally: Tally = Kind::ALL.iter().map(|kind| (*kind, 0)).collect();
     let (mut total, mut failures) = (Seen::default(), Vec::new());
-    for (seed, result, counts) in ended.into_inner().unwrap() {
+    for result in results {
+        let (seen, counts) = match result {
+            Ok(run) => run,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
         for (kind, count) in counts {
             *tally.entry(kind).or_default() += count;
         }
-        match result {
-            Ok(seen) => {
-                total.compared += seen.compared;
-                total.at_marks += seen.at_marks;
-                total.recovery = total.recovery.max(seen.recovery);
-            }
-            Err(error) => failures.push(format!("KALSHI_TEST_SEED={seed}: {error}")),
-        }
+        total.compared += seen.compared;
+        total.at_marks += seen.at_marks;
+        total.recovery = total.recovery.max(seen.recovery);
     }
     for (kind, count) in &tally {
         println!("{count:7} {kind:?}: {}", kind.description());
@@ -159,7 +131,7 @@ fn live_books_equal_those_of_a_hostile_exchange() {
         "{} failed: {failures:#?}",
         failures.len()
     );
-    if seeds.end - seeds.start >= 500 {
+    if seeds::are_all(&seeds) {
         let missing: Vec<_> = tally.iter().filter(|(_, count)| **count == 0).collect();
         assert!(missing.is_empty(), "these did not happen: {missing:?}");
         assert!(total.at_marks > 0);

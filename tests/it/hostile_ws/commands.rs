@@ -6,10 +6,13 @@ use serde_json::Value;
 
 use super::{
     kind::{Kind, Occasion},
-    model::{Envelope, Model, QUIET, market_of, snapshot, ticker},
+    model::{Envelope, Model, QUIET, State, market_of, snapshot, ticker},
     peer::{Mute, Peer},
     server::Server,
 };
+
+/// More changes than a stale book buffers.
+const BURST: usize = 10_050;
 
 impl Server {
     pub fn command(&mut self, command: &Value) {
@@ -44,7 +47,7 @@ impl Server {
     }
 
     fn subscribe(&mut self, id: Option<u64>, markets: BTreeSet<usize>) {
-        let fault = self.take(&[Occasion::Subscribe]);
+        let fault = self.take(&[Occasion::Subscribe, Occasion::ClockSubscribe]);
         let shared = self.shared.clone();
         let model = &mut *shared.model.borrow_mut();
         let Some(peer) = &mut self.peer else { return };
@@ -84,6 +87,7 @@ impl Server {
                 Some(Kind::NoSnapshots) => {}
                 Some(Kind::MergedWithoutSnapshots) => _ = peer.lose(),
                 Some(Kind::FirstSnapshotLost) if at == 0 => _ = peer.lose(),
+                Some(Kind::FirstSnapshotsOld) => peer.send_old_snapshot(model, *market, None),
                 _ => peer.send_snapshot(model, *market, None),
             }
         }
@@ -205,14 +209,23 @@ fn send_faulty_reply(
     match kind {
         Kind::ReplyLost | Kind::ReplyIncomplete => {}
         Kind::ReplyUnnumbered | Kind::ReplyLate => {
-            let subscription = peer.subscription();
-            let envelope = Envelope::numbered(subscription.sid, subscription.seq).with_id(id);
+            let envelope = peer.last_envelope().with_id(id);
             let (book, clock) = (&model.markets[market].book, model.clock(market));
             let text = snapshot(envelope, market, book, clock, [&[], &[]]);
             match kind {
                 Kind::ReplyLate => peer.late.push(text),
                 _ => peer.texts.push(text),
             }
+        }
+        Kind::BufferOverflow => {
+            let envelope = peer.last_envelope().with_id(id);
+            let (book, clock) = (&model.markets[market].book, model.clock(market));
+            let text = snapshot(envelope, market, book, clock, [&[], &[]]);
+            for _ in 0..BURST {
+                let change = model.single(market);
+                peer.send_change(&change);
+            }
+            peer.texts.push(text);
         }
         Kind::ReplyTwice => {
             peer.send_snapshot(model, market, id);
@@ -233,6 +246,21 @@ fn send_faulty_reply(
         }
         Kind::ReplyOfOtherMarket => peer.send_snapshot(model, QUIET, id),
         Kind::ReplyWithLowerClock => peer.send_old_snapshot(model, market, id),
+        Kind::ReplyFromBeforeLoss => {
+            let before = model.markets[market].history.len() - 1;
+            model.single(market);
+            peer.lose();
+            peer.act(model, market);
+            let State { book, clock } = &model.markets[market].history[before];
+            peer.numbered(|envelope| {
+                snapshot(envelope.with_id(id), market, book, *clock, [&[], &[]])
+            });
+        }
+        Kind::ReplyAfterClockFell => {
+            peer.act(model, market);
+            peer.lower_clock(model, market);
+            peer.send_snapshot(model, market, id);
+        }
         _ => unreachable!("{kind:?}"),
     }
 }

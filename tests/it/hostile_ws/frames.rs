@@ -9,9 +9,6 @@ use super::{
     server::Server,
 };
 
-/// More changes than a stale book buffers.
-const BURST: usize = 10_050;
-
 impl Server {
     pub fn break_frames(&mut self, kind: Kind) {
         let crossing_until = Instant::now() + self.random_ms(30..2_500);
@@ -127,7 +124,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
         Kind::RestartAtOne => peer.restart(0),
         Kind::RestartLower => peer.restart(model.random.u64(..=seq)),
         Kind::RestartHigher => peer.restart(seq + model.random.u64(1..1_000)),
-        Kind::MissingSeq => odd(peer, model, market, |envelope| Envelope {
+        Kind::MissingSeq => extra(peer, model, market, |envelope| Envelope {
             seq: None,
             ..envelope
         }),
@@ -135,7 +132,7 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             sid: Some(1_000),
             ..envelope
         }),
-        Kind::MissingSid => odd(peer, model, market, |envelope| Envelope {
+        Kind::MissingSid => extra(peer, model, market, |envelope| Envelope {
             sid: None,
             ..envelope
         }),
@@ -148,9 +145,10 @@ fn break_numbers(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             peer.misnumbered(seq);
         }
         Kind::NegativeSeq => {
-            let change = model.single(market);
-            let text = delta(peer.lose(), &change);
-            peer.texts.push(text.replacen(r#""seq":"#, r#""seq":-"#, 1));
+            extra(peer, model, market, |envelope| envelope);
+            if let Some(text) = peer.texts.last_mut() {
+                *text = text.replacen(r#""seq":"#, r#""seq":-"#, 1);
+            }
         }
         Kind::EndedSid => {
             if peer.ended.is_none() {
@@ -177,15 +175,24 @@ fn odd(
     peer.texts.push(text);
 }
 
+/// Sends a change in another envelope than the one that it should have. The next frame has its number.
+fn extra(
+    peer: &mut Peer,
+    model: &mut Model,
+    market: usize,
+    envelope: impl FnOnce(Envelope) -> Envelope,
+) {
+    let change = model.single(market);
+    let subscription = peer.subscription();
+    let own = Envelope::numbered(subscription.sid, subscription.seq + 1);
+    peer.texts.push(delta(envelope(own), &change));
+}
+
 fn break_clocks(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) {
     match kind {
         Kind::ClocksVanish => model.drop_clocks(),
         Kind::ClockFalls => {
-            let clock = model.markets[market].clock;
-            let clock = model.random.i64(1..=clock);
-            model.set_clock(market, clock);
-            // A clock that falls to between the buffered changes of a book shows in the next change only.
-            peer.act(model, market);
+            peer.lower_clock(model, market);
         }
         Kind::ClocksRestart => {
             for market in 0..model.markets.len() {
@@ -269,13 +276,24 @@ fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
     let text = |body: String| move |envelope: Envelope| envelope.frame("orderbook_delta", &body);
     match kind {
         Kind::UnknownType => {
+            model.single(market);
             peer.numbered(|envelope| envelope.frame("orderbook_summary", r#"{"levels":1}"#));
         }
+        Kind::UnknownTypeWithoutSeq => {
+            model.single(market);
+            let sid = Some(peer.subscription().sid);
+            let envelope = Envelope {
+                sid,
+                ..Envelope::default()
+            };
+            peer.texts
+                .push(envelope.frame("orderbook_summary", r#"{"levels":1}"#));
+        }
         Kind::BrokenJson => {
-            let change = model.single(market);
-            let mut text = delta(peer.lose(), &change);
-            text.truncate(model.random.usize(1..text.len()));
-            peer.texts.push(text);
+            extra(peer, model, market, |envelope| envelope);
+            if let Some(text) = peer.texts.last_mut() {
+                text.truncate(model.random.usize(1..text.len()));
+            }
         }
         Kind::EmptyText => peer.texts.push(String::new()),
         Kind::NotAnObject => peer.texts.push("[1,2]".to_owned()),
@@ -329,14 +347,6 @@ fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             let mut changes = model.cross(market);
             changes.extend(model.uncross(market));
             peer.send(&changes);
-        }
-        Kind::BufferOverflow => {
-            model.single(market);
-            peer.lose();
-            for _ in 0..BURST {
-                let change = model.single(market);
-                peer.send(&[change]);
-            }
         }
         Kind::UnrequestedOk => {
             peer.numbered(|envelope| envelope.frame("ok", "{}"));

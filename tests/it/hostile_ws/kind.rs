@@ -17,6 +17,8 @@ pub enum Occasion {
     Reply,
     /// As `Reply`, if the exchange sends clocks.
     ClockReply,
+    /// As `Subscribe`, if the exchange sends clocks.
+    ClockSubscribe,
     /// The next `add_markets`, which the client is asked for.
     Addition,
 }
@@ -200,8 +202,10 @@ kinds! {
         EmptyBook,
         /// A snapshot with fields that cannot be decoded.
         MalformedSnapshot,
-        /// A numbered message of an unknown type.
+        /// A numbered message of an unknown type instead of a change.
         UnknownType,
+        /// A message of an unknown type, without a number, instead of a change.
+        UnknownTypeWithoutSeq,
         /// A text that ends too early.
         BrokenJson,
         /// An empty text.
@@ -228,8 +232,6 @@ kinds! {
         TransientCrossing,
         /// A book that stays crossed for a while.
         LastingCrossing,
-        /// More changes than a stale book buffers.
-        BufferOverflow,
         /// An `ok` for no command, without a list.
         UnrequestedOk,
         /// Error 25 for the subscription.
@@ -281,6 +283,10 @@ kinds! {
         /// Snapshots overflow the subscription if more are requested than it has markets.
         SnapshotBurst,
     }
+    ClockSubscribe {
+        /// Changes come before the snapshots, which are older.
+        FirstSnapshotsOld,
+    }
     Reply {
         /// A snapshot is not sent.
         ReplyLost,
@@ -288,6 +294,8 @@ kinds! {
         ReplyUnnumbered,
         /// A requested snapshot comes late, numbered when it was made.
         ReplyLate,
+        /// More changes than a stale book buffers, and then a snapshot from before them.
+        BufferOverflow,
         /// A requested snapshot comes twice.
         ReplyTwice,
         /// A requested snapshot names another command.
@@ -316,6 +324,10 @@ kinds! {
     ClockReply {
         /// A requested snapshot is older than the last change.
         ReplyWithLowerClock,
+        /// A requested snapshot is older than a change that was lost.
+        ReplyFromBeforeLoss,
+        /// The clock of a market falls before its requested snapshot.
+        ReplyAfterClockFell,
     }
     Addition {
         /// Error 25 replies to the addition, without the subscription.

@@ -177,7 +177,8 @@ impl Model {
 
     /// Removes all levels.
     pub fn clear(&mut self, market: usize) -> Vec<Change> {
-        self.markets[market].clock += 1;
+        let clock = self.markets[market].clock + 1;
+        self.set_clock(market, clock);
         let mut changes = Vec::new();
         for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
             let levels: Vec<_> = self.markets[market].book.bids(outcome).collect();

@@ -22,7 +22,10 @@ use crate::scripted_server::credentials;
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Time within which every book has to be live after the last fault.
-pub const BOUND: Duration = Duration::from_secs(120);
+pub const BOUND: Duration = Duration::from_secs(60);
+
+/// Time within which all faults have to be over.
+const LONGEST: Duration = Duration::from_secs(1_800);
 
 /// Pause before a command or a first connection is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -108,6 +111,15 @@ impl Oracle {
     }
 }
 
+/// Without a connection no book is live.
+fn check_disconnected(model: &Model, books: &BookStream) -> Result<(), String> {
+    let mut markets = 0..model.markets.len();
+    match markets.find(|market| books.live(&ticker(*market)).is_some()) {
+        Some(market) => Err(format!("{} is live without a connection", ticker(market))),
+        None => Ok(()),
+    }
+}
+
 /// The position of a mark, if an update is one.
 fn mark_of(update: &BookUpdate) -> Option<u64> {
     let BookUpdate::Connection(Event::Message(received)) = update else {
@@ -155,6 +167,7 @@ pub async fn read(
     shared: Rc<Shared>,
     mut wishes: UnboundedReceiver<Wish>,
 ) -> Result<Seen, String> {
+    let begun = Instant::now();
     let mut books = connect(&client).await;
     let mut oracle = Oracle::new(shared.model.borrow().markets.len());
     let mut wanted: BTreeSet<usize> = (0..FIRST).collect();
@@ -167,7 +180,7 @@ pub async fn read(
             change = Some(attempt(&books, next, Duration::ZERO));
         }
         let calm_since = shared.calm_since.get();
-        let deadline = calm_since.map(|since| since + BOUND);
+        let deadline = calm_since.map_or(begun + LONGEST, |since| since + BOUND);
         tokio::select! {
             update = books.next() => {
                 shared.is_busy.set(true);
@@ -177,6 +190,9 @@ pub async fn read(
                 };
                 let model = &mut *shared.model.borrow_mut();
                 oracle.check(model, &books)?;
+                if matches!(update, BookUpdate::Connection(Event::Disconnected { .. })) {
+                    check_disconnected(model, &books)?;
+                }
                 if let Some(mark) = mark_of(&update)
                     && oracle.check_mark(model, &books, mark, &wanted)?
                     && change.is_none()
@@ -199,13 +215,14 @@ pub async fn read(
             }
             () = sleep(Duration::from_millis(500)) => {}
         }
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+        if Instant::now() > deadline {
             let are_live =
                 (0..=EXTRA).map(|market| (market, books.live(&ticker(market)).is_some()));
             let are_live: Vec<_> = are_live.collect();
-            return Err(format!(
-                "not live within {BOUND:?}: {are_live:?}, of {wanted:?}"
-            ));
+            return Err(match calm_since {
+                Some(_) => format!("not live within {BOUND:?}: {are_live:?}, of {wanted:?}"),
+                None => format!("a fault does not end: {are_live:?}, of {wanted:?}"),
+            });
         }
     }
 }

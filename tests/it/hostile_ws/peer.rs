@@ -218,6 +218,21 @@ impl Peer {
         self.numbered(|envelope| snapshot(envelope.with_id(id), market, book, *clock, [&[], &[]]));
     }
 
+    /// Lowers the clock of a market.
+    pub fn lower_clock(&mut self, model: &mut Model, market: usize) {
+        let clock = model.markets[market].clock;
+        let clock = model.random.i64(1..=clock);
+        model.set_clock(market, clock);
+        // A clock that falls to between the buffered changes of a book shows in the next change only.
+        self.act(model, market);
+    }
+
+    /// The envelope of the last frame.
+    pub fn last_envelope(&mut self) -> Envelope {
+        let subscription = self.subscription();
+        Envelope::numbered(subscription.sid, subscription.seq)
+    }
+
     /// The body of an acknowledgement.
     pub fn list(&self) -> String {
         let tickers: Vec<_> = self.markets().into_iter().map(ticker).collect();

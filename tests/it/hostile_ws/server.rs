@@ -232,7 +232,8 @@ impl Server {
             return;
         };
         match kind.occasion() {
-            Occasion::Clock | Occasion::ClockReply if !self.shared.model.borrow().has_clock => {}
+            Occasion::Clock | Occasion::ClockReply | Occasion::ClockSubscribe
+                if !self.shared.model.borrow().has_clock => {}
             Occasion::Handshake => {
                 self.armed.push(kind);
                 self.peer = None;
@@ -245,7 +246,7 @@ impl Server {
                 self.shared.model.borrow_mut().count(kind);
                 self.break_frames(kind);
             }
-            Occasion::Subscribe => {
+            Occasion::Subscribe | Occasion::ClockSubscribe => {
                 self.armed.push(kind);
                 if let Some(peer) = &mut self.peer {
                     peer.fail(None, true, 10);
