@@ -29,7 +29,10 @@ mod snapshots;
 mod spans;
 
 #[cfg(feature = "ws")]
+mod backfill;
+#[cfg(feature = "ws")]
 mod book_recovery;
+#[cfg(feature = "ws")]
 mod book_stream;
 #[cfg(feature = "ws")]
 mod books;
