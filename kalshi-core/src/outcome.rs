@@ -88,10 +88,13 @@ impl<T> Write<T> {
     ///
     /// After such a response, and after any that is not the exchange's, the connections are replaced: a server or proxy that sent
     /// one response too many answers every later request with the response of the one before.
-    pub fn judge(self, about: impl FnOnce(&T) -> Result<(), String>) -> Outcome<ResponseValue<T>> {
+    pub fn judge(
+        self,
+        about: impl FnOnce(StatusCode, &T) -> Result<(), String>,
+    ) -> Outcome<ResponseValue<T>> {
         let Self { result, evidence } = self;
         let error = match result {
-            Ok(response) => match about(&response) {
+            Ok(response) => match about(response.status(), &response) {
                 Ok(()) => return Outcome::Done(response),
                 Err(message) => {
                     return Outcome::Unknown(evidence.unexpected(response.status(), message));

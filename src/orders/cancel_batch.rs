@@ -62,7 +62,7 @@ impl CancelOrders {
         let request = client.batch_cancel_orders_v2().body(body).into_request();
         let write = rt::write(&client.core, operation, request, false).await;
         let evidence: Evidence = write.evidence();
-        let about = |response: &BatchCancelOrdersV2Response| match response.orders.len() {
+        let about = |_, response: &BatchCancelOrdersV2Response| match response.orders.len() {
             found if found == keys.len() => Ok(()),
             found => Err(format!(
                 "{} cancels were sent, and the response is about {found}",

@@ -86,7 +86,7 @@ impl<T: DeserializeOwned + Send + 'static> ChangeRequest<T> {
         let client = &self.client;
         let write: Write<T> = rt::write(&client.core, self.operation, Ok(request), false).await;
         let evidence: Evidence = write.evidence();
-        let (error, rejection) = match write.judge(about) {
+        let (error, rejection) = match write.judge(|_, response| about(response)) {
             Outcome::Done(response) => return Ok(ChangeOutcome::Done(response.into_inner())),
             Outcome::NotProcessed(error) => return Err(error),
             Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kalshi_core::rt;
+use reqwest::StatusCode;
 
 use super::{OrderKey, UnknownOutcome};
 use crate::{
@@ -154,13 +155,27 @@ pub(super) struct Identity<'a> {
 
 impl Identity<'_> {
     /// Returns what is wrong if the response cannot be about the request.
-    pub(super) fn check(&self, request: &CreateOrderV2Request) -> Result<(), String> {
+    pub(super) fn check(
+        &self,
+        status: StatusCode,
+        request: &CreateOrderV2Request,
+    ) -> Result<(), String> {
         if self.order_id.is_empty() {
             return Err("the order has no id".to_owned());
         }
-        let client_order_id = self.client_order_id.filter(|id| !id.is_empty());
-        if client_order_id.is_some() && client_order_id != request.client_order_id.as_deref() {
-            return Err("the response is about an order with another client order id".to_owned());
+        match self.client_order_id.filter(|id| !id.is_empty()) {
+            Some(id) if Some(id) != request.client_order_id.as_deref() => {
+                return Err(
+                    "the response is about an order with another client order id".to_owned(),
+                );
+            }
+            // The response to an amendment looks the same, but for the status.
+            None if status != StatusCode::CREATED => {
+                return Err(format!(
+                    "the response names no client order id, and has status {status} instead of 201"
+                ));
+            }
+            _ => {}
         }
         check_counts(self.fill_count, self.remaining_count, request.count)
     }

@@ -60,14 +60,14 @@ impl Client {
         let request: Result<Request, Error> = self.create_order_v2().body(body).into_request();
         let write = rt::write(&self.core, operation::CREATE_ORDER_V2, request, earlier).await;
         let evidence: Evidence = write.evidence();
-        let about = |response: &CreateOrderV2Response| {
+        let about = |status, response: &CreateOrderV2Response| {
             let identity = Identity {
                 order_id: &response.order_id,
                 client_order_id: response.client_order_id.as_deref(),
                 fill_count: response.fill_count,
                 remaining_count: response.remaining_count,
             };
-            identity.check(&order.request)
+            identity.check(status, &order.request)
         };
         let conflict = match write.judge(about) {
             Outcome::Done(response) => {
@@ -168,7 +168,7 @@ impl Client {
         let write = rt::write(&self.core, operation, request, false).await;
         let evidence = write.evidence();
         let expected = orders.len();
-        let about = |response: &BatchCreateOrdersV2Response| match response.orders.len() {
+        let about = |_, response: &BatchCreateOrdersV2Response| match response.orders.len() {
             found if found == expected => Ok(()),
             found => Err(format!(
                 "{expected} orders were sent, and the response is about {found}"
@@ -308,7 +308,7 @@ fn judge_items(
                     fill_count,
                     remaining_count,
                 };
-                match identity.check(&order.request) {
+                match identity.check(status, &order.request) {
                     Ok(()) => {
                         return Judgement::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,

@@ -181,6 +181,32 @@ async fn shifted_order_is_unknown_and_its_connection_is_not_used_again() {
     );
 }
 
+/// The response to an amendment has all fields that the response to an order needs.
+#[tokio::test]
+async fn shifted_amendment_is_not_a_placed_order() {
+    let case = Case::new(|request, model| {
+        let is_batch = request.path.ends_with("batched");
+        (request.method == "POST").then(|| {
+            model.handle(request);
+            let amended = json!({ "order_id": "order-1-1", "fill_count": "0.00", "remaining_count": "8.00", "ts_ms": 1 });
+            match is_batch {
+                true => Reply::json(200, &json!({ "orders": [amended] })),
+                false => Reply::json(200, &amended),
+            }
+        })
+    })
+    .await;
+    let single = case.unknown(order("single")).await;
+    let batch = case.client.place_orders(vec![order("batch")]).await;
+    let batch = unknown(batch.unwrap().pop().unwrap());
+    for (outcome, id) in [(single, "single"), (batch, "batch")] {
+        let Reconciliation::Placed(found) = outcome.reconcile(LONG).await else {
+            panic!()
+        };
+        assert_eq!(found.order_id, case.model.placed(id).unwrap().id);
+    }
+}
+
 #[tokio::test]
 async fn shifted_cancel_is_unknown_and_its_connection_is_not_used_again() {
     let case = Case::new(|request, model| {
