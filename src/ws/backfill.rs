@@ -237,6 +237,15 @@ impl Backfill {
             .extend(private.map(|subscription| (subscription.id(), true)));
     }
 
+    /// Notes that no event of the connection will be observed any more: it ended for good, or the program stops. What happens from now on
+    /// is missed. [`fetch`](Self::fetch) returns what happened until its call.
+    pub fn disconnected(&mut self) {
+        self.subscriptions
+            .values_mut()
+            .for_each(|live| *live = false);
+        self.hole = Some(Hole { end: None });
+    }
+
     /// Continues with another connection, after the first one ended for good. A fetch is due then.
     pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
         self.subscriptions.clear();
@@ -271,10 +280,7 @@ impl Backfill {
         match event {
             Event::Message(received) => self.observe_message(received),
             Event::Disconnected { .. } => {
-                self.subscriptions
-                    .values_mut()
-                    .for_each(|live| *live = false);
-                self.hole = Some(Hole { end: None });
+                self.disconnected();
                 Observation::Other
             }
             Event::Resubscribed { subscription, .. } => {
@@ -387,7 +393,8 @@ impl Backfill {
     }
 
     /// Returns a future that waits until reads are up to date with the new subscriptions, and reads the fills and orders since the last
-    /// messages before the hole. If no fetch is due, reads must be up to date with this call.
+    /// messages before the hole. If no fetch is due, reads must be up to date
+    /// with this call, and what happened until then is read.
     ///
     /// It costs one request or more for `GET /exchange/user_data_timestamp`, one for `GET /historical/cutoff`, one for each page of
     /// fills, of resting orders and of recent orders, and one for each order that ended and was placed before.

@@ -949,6 +949,28 @@ async fn private_channel_is_subscribed_to_as_a_whole_after_an_overflow() {
     }
 }
 
+/// The end of a hole that was not fetched does not count for a program that stops.
+#[tokio::test]
+async fn last_fetch_reads_everything_until_its_call() {
+    let mut world = World::new().await;
+    world.reconnect().await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    world.backfill.disconnected();
+    assert!(!world.backfill.is_due());
+    let began = Instant::now();
+    _ = world.backfill.fetch().await.unwrap();
+    assert!(
+        began.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        began.elapsed()
+    );
+    // A message that is observed nevertheless counts.
+    world.backfill.disconnected();
+    let late = fill_message("late", "o", Utc::now());
+    assert_eq!(world.deliver(late).await, Observation::New);
+    world.reconnect().await;
+}
+
 #[tokio::test]
 async fn other_connection_continues_the_count() {
     let mut world = World::new().await;
