@@ -196,7 +196,7 @@ pub(crate) async fn walk_up_to<T: ItemPage>(
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_row() => walk.skipped.push(error),
-            Some(Err(error)) if is_local_wait(&error) || rt::may_retry(&error) => {
+            Some(Err(error)) if may_pass(&error) => {
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;
                 items.resume();
@@ -207,9 +207,27 @@ pub(crate) async fn walk_up_to<T: ItemPage>(
     }
 }
 
-/// Returns `true` if the request was rate limited locally and may be sent after a wait.
-fn is_local_wait(error: &Error) -> bool {
-    error
+/// Sends a read again after errors that may pass, like [`walk`].
+#[cfg(feature = "ws")]
+pub(crate) async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match send().await {
+            Err(error) if may_pass(&error) => {
+                last_error.set(error);
+                sleep(PAGE_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Returns `true` if the same read may succeed later: also one that was rate limited locally and may be sent after a wait.
+fn may_pass(error: &Error) -> bool {
+    let is_local_wait = error
         .local_rate_limit()
-        .is_some_and(|limit| limit.wait().is_some())
+        .is_some_and(|limit| limit.wait().is_some());
+    is_local_wait || rt::may_retry(error)
 }

@@ -52,7 +52,13 @@ const OVERLAP: Duration = Duration::from_secs(600);
 ///             }
 ///         }
 ///         Observation::FetchDue => {
-///             let missed = backfill.fetch().await?;
+///             let missed = loop {
+///                 match backfill.fetch().await {
+///                     Ok(missed) => break missed,
+///                     // Nothing was counted: try again.
+///                     Err(error) => eprintln!("{error}"),
+///                 }
+///             };
 ///             for fill in &missed.fills {
 ///                 println!("filled {} of {}", fill.count_fp, fill.order_id);
 ///             }
@@ -144,7 +150,8 @@ pub struct Missed {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackfillError {
-    /// Reads were not known to be up to date with the new subscriptions in time.
+    /// Reads were not known to be up to date with the new subscriptions in time. A clock of this machine that is ahead of the exchange's
+    /// adds to the wait.
     #[error(
         "reads were not known to be up to date within {} ms: fetch again, or set a longer timeout",
         .timeout.as_millis()

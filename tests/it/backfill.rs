@@ -639,6 +639,7 @@ async fn order_is_never_taken_back() {
         ("newer", resting("0.00", "10.00", early)),
         ("ended", executed),
         ("filled", resting("6.00", "4.00", early)),
+        ("tied", resting("0.00", "7.00", late)),
     ] {
         assert_eq!(
             world.deliver(order_message(order_id, state)).await,
@@ -657,11 +658,19 @@ async fn order_is_never_taken_back() {
             ),
             order_row("filled", resting("5.00", "5.00", late)),
             order_row("unknown", canceled),
+            // Of one millisecond: a read counts more than what came before it, and less than what came after.
+            order_row("tied", resting("0.00", "6.00", late)),
+            order_row("tied later", resting("0.00", "7.00", late)),
         ];
     });
     world.reconnect().await;
+    let later = order_message("tied later", resting("0.00", "6.00", late));
+    assert_eq!(world.deliver(later).await, Observation::New);
     let missed = world.backfill.fetch().await.unwrap();
-    assert_eq!(ids(&missed.orders), BTreeSet::from(["newer", "unknown"]));
+    assert_eq!(
+        ids(&missed.orders),
+        BTreeSet::from(["newer", "tied", "unknown"])
+    );
     // Messages that come after the fetch, of before and of after it.
     for (order_id, state, expected) in [
         ("newer", resting("0.00", "10.00", early), Observation::Known),
@@ -823,6 +832,20 @@ async fn fills_of_before_the_backfill_are_not_returned() {
         (now.timestamp() - 120..now.timestamp()).contains(&since),
         "{since}"
     );
+}
+
+/// Messages may come after those of later fills.
+#[tokio::test]
+async fn fill_of_before_the_last_message_is_found() {
+    let mut world = World::new().await;
+    let before = Utc::now();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let last = fill_message("last", "o", Utc::now());
+    assert_eq!(world.deliver(last).await, Observation::New);
+    world.held(|held| held.fills = vec![fill_row("a", "o", before)]);
+    world.reconnect().await;
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["a"]);
 }
 
 #[tokio::test]

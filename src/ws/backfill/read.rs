@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use kalshi_core::{
     Id,
     rt::{self, Moment},
@@ -17,12 +18,15 @@ use super::{
 };
 use crate::{
     Client, Error, operation,
-    orders::inquiry::{Finding, LastError, Sight, Walk, inquire, walk_up_to},
+    orders::inquiry::{Finding, LastError, Sight, Walk, inquire, persist, walk_up_to},
     types::{Fill, Order},
 };
 
 /// Rows of a page.
 const PAGE: i64 = 1_000;
+
+/// Orders that are looked up one by one, at a time.
+const LOOKUPS: usize = 16;
 
 /// Most markets that the filter of a list of fills takes.
 const MAX_TICKERS: usize = 100;
@@ -151,18 +155,24 @@ impl Plan {
             wanted.remove(order.order_id.as_str());
         }
         let mut unfound = Vec::new();
-        for order_id in wanted {
-            match self.single_order(client, &order_id).await {
+        let look_up = |order_id: Id| async move {
+            let order = single_order(client, &order_id, last_error).await;
+            (order_id, order)
+        };
+        let mut looked_up = stream::iter(wanted).map(look_up).buffer_unordered(LOOKUPS);
+        while let Some((order_id, order)) = looked_up.next().await {
+            match order {
                 Ok(Some(order)) => orders.kept.push(order),
                 Ok(None) => unfound.push(order_id),
-                Err(error) if error.is_decode() && !rt::may_retry(&error) => {
-                    orders.skipped.push(error);
-                }
+                Err(error) if error.is_decode() => orders.skipped.push(error),
                 Err(error) => return Err(error),
             }
         }
         // Read after the lists: rows that moved into the archive while they were read are older than it.
-        let cutoff = client.get_historical_cutoff().send().await?;
+        let cutoff = persist(last_error, async || {
+            client.get_historical_cutoff().send().await
+        });
+        let cutoff = cutoff.await?;
         if cutoff.trades_created_ts.timestamp_millis() > self.fills_from {
             add(&mut fills, self.archived_fills(client, last_error).await?);
         }
@@ -282,23 +292,28 @@ impl Plan {
         };
         walk_up_to(usize::MAX, list.by_item(), last_error, |_| true, keep).await
     }
+}
 
-    /// Reads one order, or `None` if the exchange does not have it.
-    async fn single_order(&self, client: &Client, order_id: &Id) -> Result<Option<Order>, Error> {
-        let response = match client.get_order().order_id(order_id).send().await {
-            Ok(response) => response,
-            Err(error) if error.is_not_found() && rt::is_rejection(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if *order_id != response.order.order_id {
-            return Err(rt::unexpected_response(
-                operation::GET_ORDER,
-                response.status(),
-                "the response is about another order".to_owned(),
-            ));
-        }
-        Ok(Some(response.into_inner().order))
+/// Reads one order, or `None` if the exchange does not have it.
+async fn single_order(
+    client: &Client,
+    order_id: &Id,
+    last_error: &LastError,
+) -> Result<Option<Order>, Error> {
+    let send = || client.get_order().order_id(order_id).send();
+    let response = match persist(last_error, send).await {
+        Ok(response) => response,
+        Err(error) if error.is_not_found() && rt::is_rejection(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if *order_id != response.order.order_id {
+        return Err(rt::unexpected_response(
+            operation::GET_ORDER,
+            response.status(),
+            "the response is about another order".to_owned(),
+        ));
     }
+    Ok(Some(response.into_inner().order))
 }
 
 /// The newest state of each order. Of two of the same millisecond, the one that was read later.
