@@ -1,10 +1,13 @@
-//! Frames of a stream: reading one, and keeping a book by it, each beside a program written by hand.
+//! Frames of a WebSocket connection: parsing one, and keeping order books by them, each beside a program written by hand.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
-use std::{collections::BTreeMap, hint::black_box};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hint::black_box,
+};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kalshi_sdk::ws::{Books, Frame, Message, OrderBook, PriceMode};
 use serde::Deserialize;
 
@@ -82,13 +85,13 @@ fn fixed_point<'de, D: serde::Deserializer<'de>, const PARTS: i64>(
     Ok(sign * (number(whole).map_err(serde::de::Error::custom)? * PARTS + parts))
 }
 
-/// Deltas of one market: bids of both sides that come and go.
-fn deltas() -> Vec<String> {
+/// Deltas of some markets: bids of both sides that come and go.
+fn deltas(markets: usize) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut held: BTreeMap<(bool, i64), i64> = BTreeMap::new();
-    let delta = |seq: usize| {
-        let (yes, cents) = (random.bool(), random.i64(1..50));
-        let level = held.entry((yes, cents)).or_default();
+    let mut held: BTreeMap<(usize, bool, i64), i64> = BTreeMap::new();
+    let delta = |index: usize| {
+        let (market, yes, cents) = (random.usize(..markets), random.bool(), random.i64(1..50));
+        let level = held.entry((market, yes, cents)).or_default();
         let count = if *level > 0 && random.bool() {
             -*level
         } else {
@@ -102,8 +105,10 @@ fn deltas() -> Vec<String> {
         };
         let side = if yes { "yes" } else { "no" };
         format!(
-            r#"{{"type":"orderbook_delta","sid":1,"seq":{},"msg":{{"market_ticker":"KXBENCH-26NOV24-T100.99","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","price_dollars":"0.{cents:02}00","delta_fp":"{sign}{}.{:02}","side":"{side}","ts":"2026-11-24T15:04:05.123Z","ts_ms":1795532645123}}}}"#,
-            seq + 2,
+            r#"{{"type":"orderbook_delta","sid":1,"seq":{},"msg":{{"market_ticker":"{}","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","clock":{},"price_dollars":"0.{cents:02}00","delta_fp":"{sign}{}.{:02}","side":"{side}","ts":"2026-11-24T15:04:05.123Z","ts_ms":1795532645123}}}}"#,
+            markets + index + 1,
+            ticker(market),
+            1_000_000 + index,
             size / 100,
             size % 100,
         )
@@ -111,10 +116,24 @@ fn deltas() -> Vec<String> {
     (0..10_000).map(delta).collect()
 }
 
-const SNAPSHOT: &str = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXBENCH-26NOV24-T100.99","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922"}}"#;
+fn ticker(market: usize) -> String {
+    format!("KXBENCH-26NOV24-T{market}.99")
+}
+
+/// An empty book of each market.
+fn snapshots(markets: usize) -> Vec<String> {
+    let snapshot = |market| {
+        format!(
+            r#"{{"type":"orderbook_snapshot","sid":1,"seq":{},"msg":{{"market_ticker":"{}","market_id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","clock":1}}}}"#,
+            market + 1,
+            ticker(market),
+        )
+    };
+    (0..markets).map(snapshot).collect()
+}
 
 fn frames(criterion: &mut Criterion) {
-    let deltas = deltas();
+    let deltas = deltas(1);
     let mut group = criterion.benchmark_group("frames");
     group.throughput(Throughput::Elements(deltas.len() as u64));
     group.bench_function("read, by hand", |bencher| {
@@ -170,17 +189,60 @@ fn frames(criterion: &mut Criterion) {
             black_box(book)
         });
     });
-    group.bench_function("read and feed, books that heal", |bencher| {
-        bencher.iter(|| {
-            let mut books = Books::with_mode(PriceMode::NoPrices);
-            books.apply(&Frame::parse(SNAPSHOT));
-            for text in &deltas {
-                black_box(books.apply(&Frame::parse(text)));
-            }
-        });
-    });
     group.finish();
 }
 
-criterion_group!(benches, frames);
+/// The book of a market, by side and price.
+type RawBook = BTreeMap<(RawSide, i64), i64>;
+
+/// Books of many markets that notice gaps, beside maps with a sequence check. Both have all their markets before.
+fn books(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("books");
+    for markets in [1, 100, 1_000, 10_000] {
+        let deltas = deltas(markets);
+        group.throughput(Throughput::Elements(deltas.len() as u64));
+        let tickers = || (0..markets).map(ticker);
+        group.bench_function(BenchmarkId::new("by hand", markets), |bencher| {
+            let books: HashMap<String, RawBook> =
+                tickers().map(|ticker| (ticker, RawBook::new())).collect();
+            bencher.iter_batched_ref(
+                || books.clone(),
+                |books| {
+                    let mut last = markets as u64;
+                    for text in &deltas {
+                        let Raw { seq, msg, .. } = serde_json::from_str(text).unwrap();
+                        assert_eq!(seq, last + 1);
+                        last = seq;
+                        let book = books.get_mut(&msg.market_ticker).unwrap();
+                        let level = book.entry((msg.side, msg.price_dollars)).or_default();
+                        *level += msg.delta_fp;
+                        if *level == 0 {
+                            book.remove(&(msg.side, msg.price_dollars));
+                        }
+                    }
+                },
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function(BenchmarkId::new("resynchronising", markets), |bencher| {
+            let mut books = Books::with_mode(PriceMode::NoPrices);
+            for text in snapshots(markets) {
+                books.apply(&Frame::parse(&text));
+            }
+            bencher.iter_batched_ref(
+                || books.clone(),
+                |books| {
+                    for text in &deltas {
+                        black_box(books.apply(&Frame::parse(text)));
+                    }
+                },
+                BatchSize::PerIteration,
+            );
+            assert!(tickers().all(|ticker| books.live(&ticker).is_some()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, frames, books);
 criterion_main!(benches);

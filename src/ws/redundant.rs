@@ -6,7 +6,7 @@ use kalshi_core::ws::{SnapshotRequest, sequence::Clock};
 use tokio::time::Instant;
 
 use super::{
-    Event,
+    Event, Frame,
     book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
     books::Books,
@@ -150,7 +150,14 @@ impl RedundantBooks {
         self.merge(connection, events)
     }
 
-    /// Takes in an event of one connection's stream, counted from 0, and tells what became of which books.
+    /// Applies a frame of one connection, counted from 0, and returns what happened to which books.
+    pub fn apply(&mut self, connection: usize, frame: &Frame) -> Vec<BookEvent> {
+        let books = self.connections.get_mut(connection);
+        let events = books.map(|books| books.apply(frame)).unwrap_or_default();
+        self.merge(connection, events)
+    }
+
+    /// Applies an event of one connection, counted from 0, and returns what happened to which books: see [`Books::apply_event`].
     pub fn apply_event(&mut self, connection: usize, event: &Event) -> Vec<BookEvent> {
         let books = self.connections.get_mut(connection);
         let events = books

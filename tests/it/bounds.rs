@@ -8,7 +8,7 @@ use std::{
 use crate::common::{
     KEY_ID,
     exchange::{Exchange, Received, Reply},
-    key,
+    key, peak_memory,
 };
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy, auth::FixedClock, limits::RateLimits,
@@ -137,16 +137,6 @@ async fn announced_length_allocates_nothing() {
     }
 }
 
-/// Bytes of memory that this process has held at most.
-fn peak() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: usize = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 #[tokio::test]
 async fn bodies_that_never_end_take_bounded_memory() {
     if !crate::common::is_alone("bounds::bodies_that_never_end_take_bounded_memory") {
@@ -161,12 +151,12 @@ async fn bodies_that_never_end_take_bounded_memory() {
         .retry(RetryPolicy::none())
         .build()
         .unwrap();
-    let before = peak();
+    let before = peak_memory();
     let started = Instant::now();
     for _ in 0..6 {
         client.get_balance().send().await.unwrap_err();
     }
-    let Some((before, after)) = before.zip(peak()) else {
+    let Some((before, after)) = before.zip(peak_memory()) else {
         println!("this system does not report the memory of a process: skipped");
         return;
     };
@@ -215,7 +205,7 @@ async fn limit_counts_after_decompression() {
     })
     .await;
     let client = client(&exchange);
-    let before = peak();
+    let before = peak_memory();
     let error = client.get_balance().send().await.unwrap_err();
     assert!(error.is_body_too_large(), "{error:?}");
     let error = client.get_balance().send().await.unwrap_err();
@@ -223,7 +213,7 @@ async fn limit_counts_after_decompression() {
         (error.status().unwrap().as_u16(), error.code()),
         (400, None)
     );
-    if let Some((before, after)) = before.zip(peak()) {
+    if let Some((before, after)) = before.zip(peak_memory()) {
         assert!(after - before < 128 * MIB, "{} MiB", (after - before) / MIB);
     }
 }
@@ -244,8 +234,9 @@ async fn deep_nesting_is_an_error_in_linear_time() {
     assert!(path.chars().count() <= 256);
     assert_eq!(error.body().unwrap().len(), 4_000_011);
     assert!(error.to_string().len() < 1_000 && format!("{error:?}").len() < 1_500);
+    // A search in quadratic time takes an hour.
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(60),
         "{:?}",
         started.elapsed()
     );
@@ -335,8 +326,9 @@ mod websocket {
             assert!(malformed.path.chars().count() <= 256 + "$.msg".len());
             assert!(malformed.reason.chars().count() <= 200);
         }
+        // A search in quadratic time takes half an hour.
         assert!(
-            started.elapsed() < Duration::from_secs(10),
+            started.elapsed() < Duration::from_secs(120),
             "{:?}",
             started.elapsed()
         );

@@ -32,3 +32,13 @@ pub fn is_alone(name: &str) -> bool {
     assert!(text.contains("1 passed"), "{text}");
     false
 }
+
+/// Bytes of memory that this process has held at most.
+pub fn peak_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: usize = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

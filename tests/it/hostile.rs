@@ -5,6 +5,7 @@ mod changes;
 mod flow;
 mod front;
 mod lookups;
+mod memory;
 mod model;
 mod outcomes;
 

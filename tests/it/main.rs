@@ -31,6 +31,8 @@ mod spans;
 #[cfg(feature = "ws")]
 mod backfill;
 #[cfg(feature = "ws")]
+mod book_events;
+#[cfg(feature = "ws")]
 mod book_recovery;
 #[cfg(feature = "ws")]
 mod book_stream;

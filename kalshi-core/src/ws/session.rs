@@ -282,16 +282,16 @@ impl Session {
 
     fn write(&mut self, name: &str, params: Option<Value>, pending: Pending) {
         self.last_id += 1;
-        self.pending
-            .retain(|_, command| !command.pending.is_abandoned());
+        self.pending.retain(|_, command| !command.is_over());
         let sid = params.as_ref().and_then(sid_in);
         let mut command = json!({"id": self.last_id, "cmd": name});
         if let (Some(params), Some(fields)) = (params, command.as_object_mut()) {
             fields.insert("params".to_owned(), params);
         }
         self.outgoing.push_back(command.to_string());
+        let sent = Instant::now();
         self.pending
-            .insert(self.last_id, PendingCommand { sid, pending });
+            .insert(self.last_id, PendingCommand { sid, pending, sent });
     }
 
     fn subscribe(&mut self, id: SubscriptionId) {

@@ -32,16 +32,11 @@ url = "2"
 wiremock = "0.6"
 "#;
 
-/// The workspace that the crates are members of, with the profile of this one, so that dependencies are built once.
+/// The workspace that the crates are members of. It gets the profile of this one, so that dependencies are built once.
 const WORKSPACE: &str = r#"[workspace]
 members = ["crates/*"]
 resolver = "3"
 
-[profile.dev]
-debug = "line-tables-only"
-
-[profile.dev.package."*"]
-debug = false
 "#;
 
 fn root() -> PathBuf {
@@ -149,7 +144,15 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&workspace);
     fs::create_dir_all(&workspace).unwrap();
-    fs::write(workspace.join("Cargo.toml"), WORKSPACE).unwrap();
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let profile = manifest
+        .find("[profile.dev]")
+        .map_or("", |at| &manifest[at..]);
+    fs::write(
+        workspace.join("Cargo.toml"),
+        format!("{WORKSPACE}{profile}"),
+    )
+    .unwrap();
     fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock")).unwrap();
     for spec in specs {
         let crate_name = crate_name(spec, folder);

@@ -1,8 +1,9 @@
 //! Commands that wait for their reply.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::ws::{
     api::Targets,
@@ -10,6 +11,9 @@ use crate::ws::{
     error::ConnectionError,
     event::SubscriptionId,
 };
+
+/// Time after which no reply comes any more.
+const MAX_REPLY_TIME: Duration = Duration::from_secs(600);
 
 /// A command without a reply so far.
 pub(super) enum Pending {
@@ -44,6 +48,15 @@ pub(super) enum Pending {
 pub(super) struct PendingCommand {
     pub(super) sid: Option<u64>,
     pub(super) pending: Pending,
+    pub(super) sent: Instant,
+}
+
+impl PendingCommand {
+    /// Returns `true` if nothing depends on the reply, or none can come.
+    pub(super) fn is_over(&self) -> bool {
+        self.pending.is_abandoned()
+            || !self.pending.has_caller() && self.sent.elapsed() > MAX_REPLY_TIME
+    }
 }
 
 /// The only `sid` that the parameters of a command name.
@@ -61,6 +74,19 @@ impl Pending {
             Self::Snapshot { reply, .. } => reply.is_closed(),
             Self::Other(reply) => reply.is_closed(),
             _ => false,
+        }
+    }
+
+    /// Returns `true` if a caller waits for the reply, or the subscription itself does.
+    fn has_caller(&self) -> bool {
+        match self {
+            Self::Subscribe(_) => true,
+            Self::Chunk { .. } => false,
+            Self::Change { reply, .. } | Self::Unsubscribe(reply) => {
+                reply.as_ref().is_some_and(|reply| !reply.is_closed())
+            }
+            Self::Snapshot { reply, .. } => !reply.is_closed(),
+            Self::Other(reply) => !reply.is_closed(),
         }
     }
 

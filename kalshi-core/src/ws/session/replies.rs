@@ -92,8 +92,7 @@ impl Session {
             (Pending::Subscribe(subscription), _) => {
                 tracing::warn!(kind, "unexpected reply to `subscribe`");
                 let pending = Pending::Subscribe(subscription);
-                self.pending
-                    .insert(id, PendingCommand { sid: None, pending });
+                self.wait_longer(id, None, pending);
             }
             (Pending::Snapshot { reply, .. }, Control::Malformed) => {
                 _ = reply.send(Err(ConnectionError::unexpected_reply(kind)));
@@ -132,7 +131,7 @@ impl Session {
                             snapshots,
                             reply,
                         };
-                        self.pending.insert(id, PendingCommand { sid, pending });
+                        self.wait_longer(id, sid, pending);
                     }
                 }
             }
@@ -163,6 +162,13 @@ impl Session {
             (pending, _) => pending.fail(ConnectionError::unexpected_reply(kind)),
         }
         sid
+    }
+
+    /// Waits for another reply to a command.
+    fn wait_longer(&mut self, id: u64, sid: Option<u64>, pending: Pending) {
+        let sent = Instant::now();
+        self.pending
+            .insert(id, PendingCommand { sid, pending, sent });
     }
 
     /// A part of a subscription was rejected. It is requested again if that may help; its books report snapshots that do not come.

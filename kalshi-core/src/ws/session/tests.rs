@@ -308,3 +308,29 @@ async fn repeat_and_late_reply_to_a_snapshot_request_are_no_gaps() {
     let unsolicited = r#"{"type":"snapshot","sid":1,"seq":5,"msg":{"market_ticker":"A"}}"#;
     assert_eq!(gaps(&[fifth, unsolicited, sixth]).await, [(6, 5)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn commands_without_a_reply_are_forgotten() {
+    let (mut session, _receiver) = selecting(&["A", "B"]);
+    for change in [Change::Add, Change::Remove] {
+        for _ in 0..20 {
+            let (reply, _) = oneshot::channel();
+            session.command(Command::Change {
+                subscription: SubscriptionId(1),
+                change,
+                targets: vec!["A".to_owned()],
+                reply,
+            });
+        }
+    }
+    // A late reply still changes what is selected.
+    assert_eq!(session.pending.len(), 40);
+    tokio::time::advance(Duration::from_secs(700)).await;
+    let (reply, _result) = oneshot::channel();
+    session.command(Command::SnapshotBySid {
+        sid: 1,
+        targets: vec!["A".to_owned()],
+        reply,
+    });
+    assert_eq!(session.pending.len(), 1);
+}

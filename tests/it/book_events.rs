@@ -1,0 +1,201 @@
+//! What is reported of order books: log events of transitions, and events of books that several connections keep.
+
+use std::sync::{Arc, Mutex};
+
+use kalshi_sdk::ws::{BookEvent, Books, Frame, OutcomeSide, PriceMode, RedundantBooks};
+use serde_json::json;
+use tokio::time::{Duration, Instant};
+use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+use crate::common::is_alone;
+
+const MARKET: &str = "KXTEST-26-A";
+
+fn snapshot(seq: u64, clock: i64, no_price: &str) -> String {
+    json!({"type": "orderbook_snapshot", "sid": 7, "seq": seq, "msg": {"market_ticker": MARKET, "market_id": "m", "clock": clock,
+        "yes_dollars_fp": [["0.4000", "10.00"]], "no_dollars_fp": [[no_price, "10.00"]]}})
+    .to_string()
+}
+
+fn delta(seq: u64, clock: i64, side: &str, price: &str, count: &str) -> String {
+    json!({"type": "orderbook_delta", "sid": 7, "seq": seq, "msg": {"market_ticker": MARKET, "market_id": "m", "clock": clock,
+        "price_dollars": price, "delta_fp": count, "side": side}})
+    .to_string()
+}
+
+/// A log event: level, message and fields.
+type Logged = (tracing::Level, String);
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<Logged>>>);
+
+impl Log {
+    fn take(&self) -> Vec<Logged> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[derive(Default)]
+struct Fields(String);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.push_str(&format!(" {}={value:?}", field.name()));
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let logged = (*event.metadata().level(), fields.0.trim().to_owned());
+        self.0.lock().unwrap().push(logged);
+    }
+}
+
+#[test]
+fn each_transition_is_logged_with_its_numbers() {
+    // A subscriber is per thread, but its interest in an event is cached for the process.
+    if !is_alone("book_events::each_transition_is_logged_with_its_numbers") {
+        return;
+    }
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry().with(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    let mut logged = |text: String| {
+        books.apply(&Frame::parse(&text));
+        log.take()
+    };
+    use tracing::Level;
+    let debug = |text: &str| vec![(Level::DEBUG, text.to_owned())];
+    let warn = |text: &str| vec![(Level::WARN, text.to_owned())];
+    assert_eq!(
+        logged(snapshot(1, 50, "0.5000")),
+        debug(&format!(
+            "message=order book live sid=7 market={MARKET:?} seq=1 clock=50"
+        ))
+    );
+    assert_eq!(logged(delta(2, 51, "yes", "0.4100", "1.00")), []);
+    assert_eq!(
+        logged(delta(3, 52, "yes", "0.5500", "1.00")),
+        debug(&format!(
+            "message=order book withheld sid=7 market={MARKET:?} seq=3 clock=52"
+        ))
+    );
+    assert_eq!(logged(delta(4, 52, "yes", "0.5500", "-1.00")), []);
+    assert_eq!(
+        logged(delta(6, 53, "yes", "0.4100", "1.00")),
+        warn(&format!(
+            "message=order book stale sid=7 market={MARKET:?} reason=Gap {{ expected: 5, got: 6 }} expected=5 got=6 clock=52"
+        ))
+    );
+    // The reason that it stays stale.
+    assert_eq!(
+        logged(snapshot(7, 40, "0.5000")),
+        debug(&format!(
+            "message=order book still stale sid=7 market={MARKET:?} reason=EarlierSnapshot {{ expected: 53, got: 40 }} expected=53 got=40 clock=52"
+        ))
+    );
+    assert_eq!(
+        logged(snapshot(8, 60, "0.5000")),
+        debug(&format!(
+            "message=order book live sid=7 market={MARKET:?} seq=8 clock=60"
+        ))
+    );
+    assert_eq!(
+        logged(delta(9, 59, "yes", "0.4100", "1.00")),
+        warn(&format!(
+            "message=order book stale sid=7 market={MARKET:?} reason=ClockFell {{ last: 60, got: 59 }} expected=60 got=59 clock=60"
+        ))
+    );
+}
+
+fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> Vec<BookEvent> {
+    books.apply(connection, &Frame::parse(text))
+}
+
+#[tokio::test(start_paused = true)]
+async fn book_that_one_connection_withholds_is_live_on_the_other() {
+    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
+    for connection in 0..2 {
+        apply(&mut books, connection, &snapshot(1, 50, "0.5000"));
+    }
+    let crossing = delta(2, 51, "yes", "0.5500", "1.00");
+    // The other connection's book is older, and not crossed.
+    let events = apply(&mut books, 0, &crossing);
+    assert!(
+        matches!(events[..], [] | [BookEvent::Changed { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(
+        books
+            .live(MARKET)
+            .unwrap()
+            .best_bid(OutcomeSide::Yes)
+            .unwrap()
+            .price,
+        "0.40".parse().unwrap()
+    );
+    let events = apply(&mut books, 1, &crossing);
+    assert!(
+        matches!(events[..], [BookEvent::Withheld { .. }]),
+        "{events:?}"
+    );
+    assert!(books.live(MARKET).is_none());
+    // The rest of the action.
+    let rest = delta(3, 51, "yes", "0.5500", "-1.00");
+    let events = apply(&mut books, 1, &rest);
+    assert!(
+        matches!(
+            events[..],
+            [BookEvent::Live { .. } | BookEvent::Changed { .. }]
+        ),
+        "{events:?}"
+    );
+    assert!(books.live(MARKET).is_some());
+    // It does not come on the first connection, whose book is stale after 50 ms; the other one stays live.
+    let timeout = books.next_timeout().unwrap();
+    assert!(timeout <= Instant::now() + Duration::from_millis(50));
+    let events = books.poll_timeouts(timeout);
+    assert!(events.is_empty(), "{events:?}");
+    assert!(books.live(MARKET).is_some());
+    assert_eq!(books.drain_snapshot_requests(0)[0].market_tickers, [MARKET]);
+    assert!(books.drain_snapshot_requests(1).is_empty());
+    // Without the other one it is stale.
+    let events = books.disconnected(1);
+    assert!(
+        matches!(events[..], [BookEvent::Stale { .. }]),
+        "{events:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshots_are_requested_on_the_connection_that_misses_them() {
+    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
+    for connection in 0..2 {
+        books.register(connection, 7, PriceMode::NoPrices, [MARKET]);
+    }
+    let events = apply(&mut books, 1, &snapshot(1, 50, "0.5000"));
+    assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");
+    let mut requested = 0;
+    let mut overdue = 0;
+    while overdue == 0 {
+        let at = books.next_timeout().unwrap();
+        tokio::time::sleep_until(at).await;
+        let events = books.poll_timeouts(at);
+        overdue += events
+            .iter()
+            .filter(|event| matches!(event, BookEvent::SnapshotOverdue { .. }))
+            .count();
+        for request in books.drain_snapshot_requests(0) {
+            requested += 1;
+            if requested == 2 {
+                books.request_failed(0, &request);
+            }
+        }
+        assert!(books.drain_snapshot_requests(1).is_empty());
+        assert!(books.live(MARKET).is_some());
+    }
+    assert!(requested >= 5, "{requested}");
+}
