@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use kalshi_gen::{FixupMode, Options};
 
 /// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 15] = [
     "AmendOrderV2",
     "BatchCancelOrdersV2",
     "BatchCreateOrdersV2",
@@ -14,6 +14,9 @@ const OPERATIONS: [&str; 12] = [
     "DecreaseOrderV2",
     "GetAccountApiLimits",
     "GetAccountEndpointCosts",
+    "GetFills",
+    "GetFillsHistorical",
+    "GetHistoricalCutoff",
     "GetHistoricalOrders",
     "GetOrder",
     "GetOrders",
@@ -21,7 +24,7 @@ const OPERATIONS: [&str; 12] = [
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 16] = [
+const REST_FIELDS: [(&str, &[&str]); 18] = [
     (
         "AmendOrderV2Request",
         &[
@@ -98,6 +101,21 @@ const REST_FIELDS: [(&str, &[&str]); 16] = [
     ),
     ("DecreaseOrderV2Response", &["order_id", "remaining_count"]),
     ("EndpointTokenCost", &["cost", "method", "path"]),
+    (
+        "Fill",
+        &[
+            "created_time",
+            "order_id",
+            "subaccount_number",
+            "ticker",
+            "trade_id",
+            "ts",
+        ],
+    ),
+    (
+        "GetHistoricalCutoffResponse",
+        &["orders_updated_ts", "trades_created_ts"],
+    ),
     ("GetUserDataTimestampResponse", &["as_of_time"]),
     ("Market", &["price_ranges"]),
     (
@@ -110,6 +128,7 @@ const REST_FIELDS: [(&str, &[&str]); 16] = [
             "expiration_time",
             "fill_count_fp",
             "initial_count_fp",
+            "last_update_time",
             "order_id",
             "outcome_side",
             "remaining_count_fp",
@@ -123,11 +142,12 @@ const REST_FIELDS: [(&str, &[&str]); 16] = [
 ];
 
 /// Fields of WebSocket messages and commands that hand-written modules use.
-const WEBSOCKET_FIELDS: [(&str, &[&str]); 5] = [
+const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
     (
         "ErrorReply",
         &["code", "market_ticker", "market_tickers", "msg"],
     ),
+    ("Fill", &["order_id", "trade_id", "ts_ms"]),
     ("OkReply", &["market_tickers"]),
     (
         "OrderbookDelta",
@@ -146,6 +166,22 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 5] = [
     (
         "SubscribeParams",
         &["channels", "skip_ticker_ack", "use_yes_price"],
+    ),
+    (
+        "UserOrder",
+        &[
+            "created_time",
+            "created_ts_ms",
+            "fill_count_fp",
+            "last_update_time",
+            "last_updated_ts_ms",
+            "order_id",
+            "remaining_count_fp",
+            "status",
+            "subaccount_number",
+            "ticker",
+            "yes_price_dollars",
+        ],
     ),
 ];
 

@@ -64,7 +64,7 @@ mod cancel_batch;
 mod change;
 mod conflict;
 mod grid;
-mod inquiry;
+pub(crate) mod inquiry;
 mod key;
 mod outcome;
 mod place;
@@ -74,6 +74,8 @@ mod sighting;
 mod unknown_change;
 mod unknown_order;
 
+#[cfg(feature = "ws")]
+pub(crate) use self::sighting::has_ended;
 pub use self::{
     cancel_batch::CancelOrders,
     change::{ChangeOutcome, ChangeRequest},

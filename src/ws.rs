@@ -2,7 +2,7 @@
 //!
 //! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again, as a
 //! [`ReconnectPolicy`] says, and everything is subscribed to again; what happens to the connection is reported as an [`Event`] between
-//! the messages. [`BookStream`] keeps order books.
+//! the messages. [`BookStream`] keeps order books, and [`Backfill`] reads the fills and orders that a lost connection did not deliver.
 //!
 //! ```no_run
 //! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};
@@ -37,6 +37,7 @@
 //! ```
 
 mod api;
+mod backfill;
 mod book;
 mod book_event;
 mod book_stream;
@@ -45,6 +46,7 @@ pub mod messages;
 mod own_order;
 mod redundant;
 
+pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide, PriceMode};
 pub use book_event::{BookEvent, StaleReason};
 pub use book_stream::{BookStream, BookUpdate, Changes};

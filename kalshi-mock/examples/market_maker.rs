@@ -1,60 +1,83 @@
-//! A small two-sided market maker on a local exchange.
+//! A market maker on a local exchange: three markets, fills and orders by WebSocket, an order group as kill switch, and faults.
 //!
-//! It quotes around the middle of the book and leans against what it holds. Its orders are in an order group: should they trade
-//! too much within 15 seconds, the exchange itself takes them away, and the maker stands aside for a while. In a terminal it draws
-//! book, orders and profit until `q` is pressed; piped, it prints a line a step.
+//! It quotes both sides around the middle of each book and leans against what it holds. One connection delivers books, fills and
+//! orders. While that connection is lost, or fills may be missing, the order group is triggered, which cancels all quotes, and no new
+//! ones are sent. A `Backfill` reads the fills that were missed. An order whose outcome is unknown is looked up and never sent twice.
+//!
+//! The exchange loses connections, frames and responses, as `--seed` says. At the end the inventory, counted from fills, is compared
+//! with the positions of the exchange; the exit code is 1 if they differ.
 //!
 //! `cargo run -p kalshi-mock --example market_maker -- [--steps N] [--seed N]`
 
 #![allow(missing_docs, reason = "an example")]
 
+#[path = "market_maker/account.rs"]
+mod account;
 #[path = "market_maker/display.rs"]
-mod display;
+pub(crate) mod display;
+#[path = "market_maker/group.rs"]
+mod group;
+#[path = "market_maker/maker.rs"]
+mod maker;
+#[path = "market_maker/quotes.rs"]
+mod quotes;
+#[path = "market_maker/report.rs"]
+pub(crate) mod report;
+#[path = "market_maker/world.rs"]
+mod world;
 
 use std::{
     env,
-    error::Error,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
 
-use display::{Lines, Screen, Show, View};
-use kalshi_mock::{Market, MockExchange};
+use kalshi_mock::MockExchange;
 use kalshi_sdk::{
-    Client, Contracts, Dollars, PriceLevel,
     limits::Tier,
-    orders::{ChangeOutcome, OrderOutcome, PlacedOrder},
-    types::{
-        AmendOrderV2Request, BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce,
-    },
+    ws::{Channel, ReconnectPolicy},
 };
 
-const TICKER: &str = "KXEXAMPLE-26-MAKER";
-/// Contracts a quote.
-const SIZE: i32 = 10;
-/// Contracts that the exchange lets trade in any 15 seconds.
-const GROUP_LIMIT: i32 = 60;
-/// How far from the middle, in cents.
-const HALF_SPREAD: i64 = 2;
-/// Contracts held for each cent that the quotes lean.
-const LEAN: i64 = 15;
-/// A step.
+use display::{Lines, Screen, Show};
+use maker::Maker;
+use report::Report;
+use world::World;
+
+/// The markets that are quoted.
+const TICKERS: [&str; 3] = ["KXEXAMPLE-26-LOW", "KXEXAMPLE-26-MID", "KXEXAMPLE-26-HIGH"];
+
+/// Time between two decisions. Changes of the books in between are decided on together.
 const PACE: Duration = Duration::from_millis(150);
 
-struct Options {
-    steps: Option<u32>,
-    seed: u64,
+/// An error that the maker cannot handle.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) struct Options {
+    /// Number of decisions, or `None` to go on until the user ends it.
+    pub(crate) steps: Option<u32>,
+    pub(crate) seed: u64,
+    /// Time between two decisions.
+    pub(crate) pace: Duration,
 }
+
+const HELP: &str = "market_maker [--steps N] [--seed N]
+
+Quotes three markets on a local exchange that loses connections, frames and responses.
+Ctrl-C cancels the quotes and compares the inventory with the exchange's; in a terminal, q does too.
+
+  --steps N  end after N decisions (60 unless standard output is a terminal)
+  --seed N   seed of the crowd and of the faults (1)
+
+Exit code: 0, or 1 if the inventory differs from the exchange's or something failed.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let options = match options() {
+    let mut options = match options() {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!(
-                "market_maker [--steps N] [--seed N]\n\nQuotes both sides of a market on a local exchange. In a terminal, q ends it."
-            );
+            println!("{HELP}");
             return ExitCode::SUCCESS;
         }
         Err(message) => {
@@ -62,15 +85,25 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match run(&options).await {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the lines has seen enough.
-        Err(error)
-            if error
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            ExitCode::SUCCESS
+    let screen = match io::stdout().is_terminal() {
+        true => Screen::new().map(|screen| Box::new(screen) as Box<dyn Show>),
+        false => {
+            options.steps = options.steps.or(Some(60));
+            Ok(Box::new(Lines) as Box<dyn Show>)
+        }
+    };
+    let result = match screen {
+        Ok(show) => run(&options, show, interrupted()).await,
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(report) => {
+            // Whoever reads the output may have seen enough.
+            _ = writeln!(io::stdout(), "{report}");
+            match report.agrees() {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            }
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -79,20 +112,28 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Completes on ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process.
+        std::future::pending::<()>().await;
+    }
+}
+
 fn options() -> Result<Option<Options>, String> {
     let mut options = Options {
         steps: None,
         seed: 1,
+        pace: PACE,
     };
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || {
-            let value = arguments
-                .next()
-                .ok_or(format!("{argument} wants a number"))?;
+            let value = arguments.next();
+            let value = value.ok_or(format!("{argument} needs a number"))?;
             value
                 .parse::<u32>()
-                .map_err(|_| format!("{argument} wants a number, not {value:?}"))
+                .map_err(|_| format!("{argument} needs a number, not {value:?}"))
         };
         match argument.as_str() {
             "--steps" => options.steps = Some(number()?),
@@ -104,275 +145,63 @@ fn options() -> Result<Option<Options>, String> {
     Ok(Some(options))
 }
 
-async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+/// Quotes until the steps are done, the user has seen enough, or `stop` completes.
+pub(crate) async fn run(
+    options: &Options,
+    mut show: Box<dyn Show>,
+    stop: impl Future<Output = ()>,
+) -> Result<Report, Error> {
     let exchange = MockExchange::builder()
         .with_tier(Tier::Premier)
         .with_seed(options.seed)
         .start()
         .await?;
-    let mut crowd = Crowd::new(exchange.market(TICKER), options.seed);
-    let mut maker = Maker::new(
-        exchange
-            .client_builder()?
-            .rate_limits(Tier::Premier)
-            .build()?,
-    )
-    .await?;
-    let (mut show, steps): (Box<dyn Show>, u32) = match io::stdout().is_terminal() {
-        true => (Box::new(Screen::new()?), options.steps.unwrap_or(u32::MAX)),
-        false => (Box::new(Lines), options.steps.unwrap_or(60)),
-    };
-    for step in 1..=steps {
-        crowd.trade();
-        let view = maker.step(step).await?;
-        if show.show(&view)? {
-            break;
-        }
-        tokio::time::sleep(PACE).await;
-    }
-    maker.stop().await
-}
+    let mut world = World::new(&exchange, options.seed);
+    let client = exchange
+        .client_builder()?
+        .rate_limits(Tier::Premier)
+        .timeout(Duration::from_secs(2))
+        .build()?;
 
-/// Everybody else: quotes far from the middle, and hits the maker's quotes now and then.
-struct Crowd {
-    market: Market,
-    middle: i64,
-    random: fastrand::Rng,
-}
+    // One connection for everything: books, fills and orders wait in the same queue.
+    let mut books = client
+        .websocket()
+        .channel(Channel::OrderbookDelta)
+        .channel(Channel::Fill)
+        .channel(Channel::UserOrders)
+        .markets(TICKERS)
+        .reconnect(ReconnectPolicy::default().with_initial_backoff(Duration::from_millis(100)))
+        .books()
+        .await?;
+    let subscriptions = books.connection().subscriptions();
+    let mut maker = Maker::new(client, &TICKERS, subscriptions).await?;
 
-impl Crowd {
-    fn new(market: Market, seed: u64) -> Self {
-        Self {
-            market,
-            middle: 50,
-            random: fastrand::Rng::with_seed(seed),
-        }
-    }
-
-    fn trade(&mut self) {
-        self.middle = (self.middle + self.random.i64(-1..=1)).clamp(20, 80);
-        let count = self.random.i32(1..=15);
-        match self.random.u8(0..10) {
-            0..=2 => _ = self.market.bid(cents(self.middle + 3), count),
-            3..=5 => _ = self.market.ask(cents(self.middle - 3), count),
-            _ => {}
-        }
-        // What did not trade goes, and the quotes move with the middle.
-        self.market.clear();
-        for level in 0..5 {
-            let away = 4 + 2 * level;
-            self.market
-                .bid(cents(self.middle - away), 25)
-                .ask(cents(self.middle + away), 25);
-        }
-    }
-}
-
-struct Maker {
-    client: Client,
-    group: String,
-    bid: Option<Quote>,
-    ask: Option<Quote>,
-    /// What it had in the beginning.
-    start: Dollars,
-    profits: Vec<f64>,
-    stands_aside: u32,
-}
-
-/// An order that rests, as far as is known.
-struct Quote {
-    order: PlacedOrder,
-    price: Dollars,
-}
-
-impl Maker {
-    async fn new(client: Client) -> Result<Self, Box<dyn Error>> {
-        let limit = Contracts::from(GROUP_LIMIT);
-        let group = client
-            .create_order_group()
-            .body_map(|body| body.contracts_limit_fp(limit))
-            .send()
-            .await?;
-        let start = client.get_balance().send().await?.balance_dollars;
-        Ok(Self {
-            group: group.into_inner().order_group_id,
-            client,
-            bid: None,
-            ask: None,
-            start,
-            profits: Vec::new(),
-            stands_aside: 0,
-        })
-    }
-
-    /// Looks, thinks, quotes.
-    async fn step(&mut self, step: u32) -> Result<View, Box<dyn Error>> {
-        let book = self
-            .client
-            .get_market_orderbook()
-            .ticker(TICKER)
-            .send()
-            .await?
-            .into_inner()
-            .orderbook_fp;
-        let market = self
-            .client
-            .get_market()
-            .ticker(TICKER)
-            .send()
-            .await?
-            .into_inner()
-            .market;
-        let positions = self
-            .client
-            .get_positions()
-            .ticker(TICKER)
-            .send()
-            .await?
-            .into_inner()
-            .market_positions;
-        let (position, exposure, realized, fees) =
-            positions.first().map_or_else(Default::default, |position| {
-                (
-                    position.position_fp,
-                    position.market_exposure_dollars,
-                    position.realized_pnl_dollars,
-                    position.fees_paid_dollars,
-                )
-            });
-        let middle = (market.yes_bid_dollars.micros() + market.yes_ask_dollars.micros()) / 2;
-        // What the position would fetch at the middle, less what it cost.
-        let unit = if position.is_negative() {
-            1_000_000 - middle
-        } else {
-            middle
-        };
-        let worth = unit * position.hundredths().abs() / 100;
-        let profit =
-            Dollars::from_micros(worth - exposure.micros() + realized.micros() - fees.micros());
-        self.profits.push(profit.micros() as f64 / 1e6);
-
-        let armed = self
-            .client
-            .get_order_group()
-            .order_group_id(&self.group)
-            .send()
-            .await?
-            .is_auto_cancel_enabled;
-        if !armed {
-            (self.bid, self.ask) = (None, None);
-            self.stands_aside += 1;
-            // The exchange has stopped us: look on for a while before going back.
-            if self.stands_aside > 20 {
-                self.client
-                    .reset_order_group()
-                    .order_group_id(&self.group)
-                    .send()
-                    .await?;
-                self.stands_aside = 0;
-            }
-        } else {
-            let lean = position.hundredths() / 100 / LEAN;
-            let fair = middle / 10_000 - lean;
-            self.bid = self
-                .quote(BookSide::Bid, self.bid.as_ref(), cents(fair - HALF_SPREAD))
-                .await?;
-            self.ask = self
-                .quote(BookSide::Ask, self.ask.as_ref(), cents(fair + HALF_SPREAD))
-                .await?;
-        }
-        let asks = book.no_dollars.iter().filter_map(|level| {
-            Some(PriceLevel {
-                price: Dollars::ONE.checked_sub(level.price)?,
-                count: level.count,
-            })
-        });
-        Ok(View {
-            step,
-            bids: book.yes_dollars.iter().rev().copied().collect(),
-            asks: asks.rev().collect(),
-            own: [self.bid.as_ref(), self.ask.as_ref()].map(|quote| quote.map(|quote| quote.price)),
-            position,
-            profit,
-            profits: self.profits.clone(),
-            armed,
-            balance: self.start,
-        })
-    }
-
-    /// Puts a quote where it belongs: amends the one that rests, or places one.
-    async fn quote(
-        &self,
-        side: BookSide,
-        resting: Option<&Quote>,
-        price: Dollars,
-    ) -> Result<Option<Quote>, Box<dyn Error>> {
-        if let Some(quote) = resting {
-            let order = self
-                .client
-                .get_order()
-                .order_id(&quote.order.order_id)
-                .send()
-                .await?
-                .into_inner()
-                .order;
-            let whole = Contracts::from(SIZE)
-                .checked_add(order.fill_count_fp)
-                .unwrap_or(order.fill_count_fp);
-            if order.remaining_count_fp == Contracts::from(SIZE) && quote.price == price {
-                return Ok(Some(Quote {
-                    order: quote.order.clone(),
-                    price,
-                }));
-            }
-            let amendment = AmendOrderV2Request::builder()
-                .ticker(TICKER)
-                .side(side.clone())
-                .price(price)
-                .count(whole);
-            match self
-                .client
-                .amend_order(&quote.order, amendment.try_into()?)
-                .await?
-            {
-                ChangeOutcome::Done(_) => {
-                    return Ok(Some(Quote {
-                        order: quote.order.clone(),
-                        price,
-                    }));
+    let mut stop = pin!(stop);
+    let mut pace = tokio::time::interval(options.pace);
+    let mut step = 0;
+    loop {
+        tokio::select! {
+            // Whatever has been received since the last call: a slow maker skips states of a book, and no fill.
+            changes = books.changed() => match changes {
+                Some(changes) => maker.observe(changes?),
+                None => return Err("the connection has ended".into()),
+            },
+            Some(done) = maker.next_done() => maker.finish_request(done?),
+            _ = pace.tick() => {
+                step += 1;
+                world.step(step);
+                maker.decide(&books)?;
+                let has_seen_enough = show.show(&maker.view(step, &books))?;
+                if has_seen_enough || options.steps.is_some_and(|steps| step >= steps) {
+                    break;
                 }
-                // Filled meanwhile: place another.
-                ChangeOutcome::AlreadyGone(_) => {}
-                other => return Err(format!("the quote is in an unknown state: {other:?}").into()),
             }
-        }
-        let order = CreateOrderV2Request::builder()
-            .ticker(TICKER)
-            .side(side)
-            .price(price)
-            .count(SIZE)
-            .time_in_force(TimeInForce::GoodTillCanceled)
-            .self_trade_prevention_type(SelfTradePreventionType::Maker)
-            .order_group_id(&self.group);
-        match self.client.place_order(order.try_into()?).await? {
-            OrderOutcome::Placed(order) => Ok(Some(Quote { order, price })),
-            // The group has triggered since we looked, or there is no money: the next step sees.
-            OrderOutcome::Rejected(_) => Ok(None),
-            other => Err(format!("the quote is in an unknown state: {other:?}").into()),
+            () = &mut stop => break,
         }
     }
-
-    /// Takes everything back.
-    async fn stop(self) -> Result<(), Box<dyn Error>> {
-        self.client
-            .delete_order_group()
-            .order_group_id(&self.group)
-            .send()
-            .await?;
-        Ok(())
-    }
-}
-
-fn cents(cents: i64) -> Dollars {
-    Dollars::from_micros(cents.clamp(1, 99) * 10_000)
+    // A terminal is restored before the report is printed.
+    drop(show);
+    let report = maker.stop().await?;
+    books.shutdown().await;
+    Ok(report)
 }

@@ -32,10 +32,10 @@ const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_sec
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A timeout that is as good as none. More cannot be added to an `Instant` safely.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// What one look at the exchange shows.
-pub(super) enum Sight<T> {
+pub(crate) enum Sight<T> {
     /// Proof, whether reads are up to date or not.
     Conclusive(T),
     /// Proof only if reads were up to date with the write.
@@ -43,7 +43,7 @@ pub(super) enum Sight<T> {
 }
 
 /// How an inquiry ended.
-pub(super) enum Finding<T> {
+pub(crate) enum Finding<T> {
     /// The last look was conclusive.
     Conclusive(T),
     /// The last look was tentative, and reads were up to date.
@@ -54,14 +54,14 @@ pub(super) enum Finding<T> {
 
 /// The last error of an inquiry, which continues after errors that may pass.
 #[derive(Default)]
-pub(super) struct LastError(Mutex<Option<Error>>);
+pub(crate) struct LastError(Mutex<Option<Error>>);
 
 impl LastError {
-    pub(super) fn set(&self, error: Error) {
+    pub(crate) fn set(&self, error: Error) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    pub(super) fn take(&self) -> Option<Arc<Error>> {
+    pub(crate) fn take(&self) -> Option<Arc<Error>> {
         let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.map(Arc::new)
     }
@@ -71,7 +71,7 @@ impl LastError {
 ///
 /// `look` is told whether reads are up to date. The first look uses the client's connections. Each request of a later one has a
 /// connection of its own, over which no response to another request can come.
-pub(super) async fn inquire<T, F>(
+pub(crate) async fn inquire<T, F>(
     client: &Client,
     since: Moment,
     timeout: Duration,
@@ -141,14 +141,14 @@ impl Client {
     }
 }
 
-/// Most items that a walk keeps.
+/// Most items that a walk for a single one keeps.
 const MAX_KEPT: usize = 1_000;
 
 /// Items that a walk through a list kept.
-pub(super) struct Walk<T> {
-    pub(super) kept: Vec<T>,
-    /// The error of a row that does not decode. The list may hold what was looked for, unread.
-    pub(super) skipped: Option<Error>,
+pub(crate) struct Walk<T> {
+    pub(crate) kept: Vec<T>,
+    /// The errors of rows that do not decode. The list may hold what was looked for, unread.
+    pub(crate) skipped: Vec<Error>,
 }
 
 /// Walks through a whole list and keeps some of its items. `is_ours` returns `false` for an item that the request excluded: the
@@ -156,6 +156,18 @@ pub(super) struct Walk<T> {
 ///
 /// A list may be long and the exchange failing, so an error that may pass does not send the walk back to the first page.
 pub(super) async fn walk<T: ItemPage>(
+    items: Items<T>,
+    last_error: &LastError,
+    is_ours: impl Fn(&T::Item) -> bool,
+    keep: impl Fn(&T::Item) -> bool,
+) -> Result<Walk<T::Item>, Error> {
+    // Several candidates prove nothing, however many there are.
+    walk_up_to(MAX_KEPT, items, last_error, is_ours, keep).await
+}
+
+/// The same as [`walk`], up to a number of kept items.
+pub(crate) async fn walk_up_to<T: ItemPage>(
+    max_kept: usize,
     mut items: Items<T>,
     last_error: &LastError,
     is_ours: impl Fn(&T::Item) -> bool,
@@ -164,7 +176,7 @@ pub(super) async fn walk<T: ItemPage>(
     let operation = items.operation();
     let mut walk = Walk {
         kept: Vec::new(),
-        skipped: None,
+        skipped: Vec::new(),
     };
     loop {
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
@@ -178,14 +190,13 @@ pub(super) async fn walk<T: ItemPage>(
             }
             Some(Ok(item)) if keep(&item) => {
                 walk.kept.push(item);
-                // Several candidates prove nothing, however many there are.
-                if walk.kept.len() >= MAX_KEPT {
+                if walk.kept.len() >= max_kept {
                     return Ok(walk);
                 }
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) if error.is_row() => walk.skipped = Some(error),
-            Some(Err(error)) if is_local_wait(&error) || rt::may_retry(&error) => {
+            Some(Err(error)) if error.is_row() => walk.skipped.push(error),
+            Some(Err(error)) if may_pass(&error) => {
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;
                 items.resume();
@@ -196,9 +207,27 @@ pub(super) async fn walk<T: ItemPage>(
     }
 }
 
-/// Returns `true` if the request was rate limited locally and may be sent after a wait.
-fn is_local_wait(error: &Error) -> bool {
-    error
+/// Sends a read again after errors that may pass, like [`walk`].
+#[cfg(feature = "ws")]
+pub(crate) async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match send().await {
+            Err(error) if may_pass(&error) => {
+                last_error.set(error);
+                sleep(PAGE_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Returns `true` if the same read may succeed later: also one that was rate limited locally and may be sent after a wait.
+fn may_pass(error: &Error) -> bool {
+    let is_local_wait = error
         .local_rate_limit()
-        .is_some_and(|limit| limit.wait().is_some())
+        .is_some_and(|limit| limit.wait().is_some());
+    is_local_wait || rt::may_retry(error)
 }

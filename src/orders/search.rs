@@ -62,9 +62,9 @@ impl Client {
             let seconds = since_ms.saturating_sub(MARGIN_MS) / 1_000;
             live = live.min_ts(i64::try_from(seconds).unwrap_or_default());
         }
-        let found = walk(live.by_item(), last_error, is_ours, keep).await?;
+        let mut found = walk(live.by_item(), last_error, is_ours, keep).await?;
         let mut rows = Rows::default();
-        rows.add(found.kept, found.skipped);
+        rows.add(found.kept, found.skipped.pop());
         if search.archive {
             let mut archive = self.get_historical_orders().limit(1000);
             if let Some(ticker) = search.ticker {
@@ -73,8 +73,8 @@ impl Client {
             if let Some(subaccount) = search.subaccount {
                 archive = archive.subaccount(subaccount);
             }
-            let found = walk(archive.by_item(), last_error, is_ours, keep).await?;
-            rows.add(found.kept, found.skipped);
+            let mut found = walk(archive.by_item(), last_error, is_ours, keep).await?;
+            rows.add(found.kept, found.skipped.pop());
         }
         Ok(rows)
     }

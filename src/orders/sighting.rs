@@ -67,9 +67,9 @@ impl Client {
         if found.kept.is_empty() && is_fresh {
             let archived = walk(archive.by_item(), last_error, is_ours, keep).await?;
             found.kept = archived.kept;
-            found.skipped = found.skipped.or(archived.skipped);
+            found.skipped.extend(archived.skipped);
         }
-        match (found.kept.pop(), found.skipped) {
+        match (found.kept.pop(), found.skipped.pop()) {
             (Some(order), _) => Ok(Sighting::new(key, order)),
             // The row that does not decode may be the order.
             (None, Some(error)) => Err(error),
@@ -148,6 +148,6 @@ impl Sighting {
 }
 
 /// Returns `true` if an order has ended for good. An order of an unknown status may not have.
-pub(super) fn has_ended(order: &Order) -> bool {
+pub(crate) fn has_ended(order: &Order) -> bool {
     matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed)
 }

@@ -22,6 +22,12 @@ static MARKETS: Targets = Targets {
     snapshot: Some("orderbook_snapshot"),
 };
 
+/// Markets of a channel without snapshots.
+static MARKETS_WITHOUT_SNAPSHOTS: Targets = Targets {
+    snapshot: None,
+    ..MARKETS
+};
+
 /// Indices of CF Benchmarks.
 static INDICES: Targets = Targets {
     list: "index_ids",
@@ -75,8 +81,10 @@ impl WebSocketApi for TradeApi {
             &INDICES
         } else if channel.starts_with("pyth") {
             &UNDERLYINGS
-        } else {
+        } else if channel == SubscribeParamsChannels::OrderbookDelta.as_str() {
             &MARKETS
+        } else {
+            &MARKETS_WITHOUT_SNAPSHOTS
         }
     }
 }

@@ -5,10 +5,10 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kalshi_core::ws::{BookApi, SnapshotRequest};
 use serde_json::{Map, Value};
@@ -391,7 +391,9 @@ impl BookStream {
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
         let skew = self.client.clock_skew().unwrap_or_default();
-        Utc::now().checked_add_signed(skew).map(|now| now - updated)
+        // chrono reads the clock only with a feature that this crate does not need.
+        let now = DateTime::<Utc>::from(SystemTime::now());
+        now.checked_add_signed(skew).map(|now| now - updated)
     }
 
     /// All the books.

@@ -29,6 +29,8 @@ mod snapshots;
 mod spans;
 
 #[cfg(feature = "ws")]
+mod backfill;
+#[cfg(feature = "ws")]
 mod book_events;
 #[cfg(feature = "ws")]
 mod book_recovery;

@@ -1,79 +1,112 @@
 //! What the market maker shows: a screen in a terminal, lines elsewhere.
 
-use std::io::{self, Write};
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    time::Duration,
+};
 
-use kalshi_sdk::{Contracts, Dollars, PriceLevel};
+use kalshi_sdk::{Contracts, Dollars};
 use ratatui::{
     DefaultTerminal, Frame,
     crossterm::event::{self, Event, KeyCode, KeyModifiers},
     layout::{Constraint, Layout, Rect},
-    style::{Color, Style, Stylize},
+    style::Stylize,
     text::Line,
     widgets::{Block, Paragraph, Row, Sparkline, Table},
 };
 
-/// How things stand after a step.
+/// Notes on the screen.
+const MAX_NOTES: usize = 6;
+
+/// The state after a decision.
 pub(crate) struct View {
     pub(crate) step: u32,
-    /// The best price first, on both sides.
-    pub(crate) bids: Vec<PriceLevel>,
-    pub(crate) asks: Vec<PriceLevel>,
-    /// The maker's own bid and ask.
-    pub(crate) own: [Option<Dollars>; 2],
+    pub(crate) markets: Vec<MarketView>,
+    /// In millionths of a dollar, decision by decision.
+    pub(crate) profits: Vec<i64>,
+    /// What the maker does.
+    pub(crate) state: &'static str,
+    /// What happened since the last decision.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One market. Prices are of YES, and `None` if there is none.
+pub(crate) struct MarketView {
+    pub(crate) ticker: String,
+    pub(crate) bid: Option<Dollars>,
+    pub(crate) ask: Option<Dollars>,
+    pub(crate) own_bid: Option<Dollars>,
+    pub(crate) own_ask: Option<Dollars>,
     pub(crate) position: Contracts,
-    pub(crate) profit: Dollars,
-    /// In dollars, step by step.
-    pub(crate) profits: Vec<f64>,
-    /// Whether the order group takes orders.
-    pub(crate) armed: bool,
-    pub(crate) balance: Dollars,
+}
+
+impl View {
+    fn profit(&self) -> Dollars {
+        Dollars::from_micros(self.profits.last().copied().unwrap_or_default())
+    }
+}
+
+fn text(price: Option<Dollars>) -> String {
+    price.map_or_else(|| "-".to_owned(), |price| price.to_string())
 }
 
 /// A way to show it.
 pub(crate) trait Show {
-    /// Shows a step, and tells whether the user has had enough.
+    /// Shows a state. Returns `true` if the user has seen enough.
     fn show(&mut self, view: &View) -> io::Result<bool>;
 }
 
-/// A line a step.
+/// A line for each decision, and one for each note.
 pub(crate) struct Lines;
 
 impl Show for Lines {
     fn show(&mut self, view: &View) -> io::Result<bool> {
-        let price = |price: Option<Dollars>| {
-            price.map_or_else(|| "-".to_owned(), |price| price.to_string())
-        };
-        let best = |levels: &[PriceLevel]| price(levels.first().map(|level| level.price));
+        match self.write(view) {
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+            result => result.map(|()| false),
+        }
+    }
+}
+
+impl Lines {
+    fn write(&self, view: &View) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        for note in &view.notes {
+            writeln!(out, "          {note}")?;
+        }
+        write!(out, "step {:>4}", view.step)?;
+        for market in &view.markets {
+            write!(
+                out,
+                "  {} / {} {:>7}",
+                text(market.own_bid),
+                text(market.own_ask),
+                market.position.to_string()
+            )?;
+        }
         writeln!(
-            io::stdout(),
-            "step {:>3}  book {} / {}  quotes {} / {}  position {:>7}  profit {:>8}  {}",
-            view.step,
-            best(&view.bids),
-            best(&view.asks),
-            price(view.own[0]),
-            price(view.own[1]),
-            view.position.to_string(),
-            view.profit.to_string(),
-            group(view),
-        )?;
-        Ok(false)
+            out,
+            "  profit {:>8}  {}",
+            view.profit().to_string(),
+            view.state
+        )
     }
 }
 
-fn group(view: &View) -> &'static str {
-    if view.armed {
-        "group armed"
-    } else {
-        "group triggered: standing aside"
-    }
+/// A screen, which is restored when this is dropped.
+pub(crate) struct Screen {
+    terminal: DefaultTerminal,
+    notes: VecDeque<String>,
 }
-
-/// A screen, which is given back when this is dropped.
-pub(crate) struct Screen(DefaultTerminal);
 
 impl Screen {
     pub(crate) fn new() -> io::Result<Self> {
-        ratatui::try_init().map(Self)
+        Ok(Self {
+            terminal: ratatui::try_init()?,
+            notes: VecDeque::new(),
+        })
     }
 }
 
@@ -85,9 +118,19 @@ impl Drop for Screen {
 
 impl Show for Screen {
     fn show(&mut self, view: &View) -> io::Result<bool> {
-        self.0.draw(|frame| draw(frame, view))?;
-        while event::poll(std::time::Duration::ZERO)? {
+        let notes = view
+            .notes
+            .iter()
+            .map(|note| format!("{:>4}  {note}", view.step));
+        self.notes.extend(notes);
+        while self.notes.len() > MAX_NOTES {
+            self.notes.pop_front();
+        }
+        let notes = &self.notes;
+        self.terminal.draw(|frame| draw(frame, view, notes))?;
+        while event::poll(Duration::ZERO)? {
             if let Event::Key(key) = event::read()? {
+                // A terminal in raw mode sends no signal.
                 let interrupted =
                     key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
                 if interrupted || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
@@ -99,92 +142,64 @@ impl Show for Screen {
     }
 }
 
-fn draw(frame: &mut Frame<'_>, view: &View) {
-    let [head, body] =
-        Layout::vertical([Constraint::Length(4), Constraint::Min(8)]).areas(frame.area());
-    let [book, chart] =
-        Layout::horizontal([Constraint::Length(34), Constraint::Min(20)]).areas(body);
+fn draw(frame: &mut Frame<'_>, view: &View, notes: &VecDeque<String>) {
+    let [head, markets, chart, log] = Layout::vertical([
+        Constraint::Length(4),
+        Constraint::Length(6),
+        Constraint::Min(4),
+        Constraint::Length(8),
+    ])
+    .areas(frame.area());
     draw_head(frame, head, view);
-    draw_book(frame, book, view);
+    draw_markets(frame, markets, view);
     draw_chart(frame, chart, view);
+    let notes: Vec<_> = notes.iter().map(|note| Line::from(note.as_str())).collect();
+    frame.render_widget(
+        Paragraph::new(notes).block(Block::bordered().title("Events")),
+        log,
+    );
 }
 
 fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View) {
-    let state = if view.armed {
-        group(view).green()
-    } else {
-        group(view).red().bold()
+    let state = match view.state {
+        "quoting" => view.state.green(),
+        other => other.red().bold(),
     };
     let lines = vec![
         Line::from(vec![
-            format!(
-                "step {}   position {}   profit {}   began with {}   ",
-                view.step, view.position, view.profit, view.balance
-            )
-            .into(),
+            format!("step {}   profit {}   ", view.step, view.profit()).into(),
             state,
         ]),
         Line::from("q ends it").dim(),
     ];
-    frame.render_widget(
-        Paragraph::new(lines).block(Block::bordered().title("Market maker on a local exchange")),
-        area,
-    );
+    let block = Block::bordered().title("Market maker on a local exchange");
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn draw_book(frame: &mut Frame<'_>, area: Rect, view: &View) {
-    let row = |level: &PriceLevel, own: Option<Dollars>, color: Color| {
-        let mark = if own == Some(level.price) {
-            "<- quote"
-        } else {
-            ""
-        };
-        let cells = [
-            level.price.to_string(),
-            format!("{:>8}", level.count.to_string()),
-            mark.to_owned(),
-        ];
-        Row::new(cells).style(Style::new().fg(color))
+fn draw_markets(frame: &mut Frame<'_>, area: Rect, view: &View) {
+    let head = Row::new(["market", "bid", "ask", "own bid", "own ask", "position"]).bold();
+    let row = |market: &MarketView| {
+        let prices = [market.bid, market.ask, market.own_bid, market.own_ask].map(text);
+        let position = format!("{:>9}", market.position.to_string());
+        Row::new([vec![market.ticker.clone()], prices.into(), vec![position]].concat())
     };
-    let depth = usize::from(area.height.saturating_sub(2) / 2);
-    let asks = view
-        .asks
-        .iter()
-        .take(depth)
-        .rev()
-        .map(|level| row(level, view.own[1], Color::Red));
-    let bids = view
-        .bids
-        .iter()
-        .take(depth)
-        .map(|level| row(level, view.own[0], Color::Green));
-    let widths = [
-        Constraint::Length(8),
-        Constraint::Length(10),
-        Constraint::Length(9),
-    ];
-    frame.render_widget(
-        Table::new(asks.chain(bids), widths).block(Block::bordered().title("Book, YES")),
-        area,
-    );
+    let widths = [20, 8, 8, 8, 8, 10].map(Constraint::Length);
+    let table = Table::new(view.markets.iter().map(row), widths).header(head);
+    frame.render_widget(table.block(Block::bordered().title("Prices of YES")), area);
 }
 
 fn draw_chart(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let width = usize::from(area.width.saturating_sub(2)).max(1);
     let shown = &view.profits[view.profits.len().saturating_sub(width)..];
-    let lowest = shown.iter().copied().fold(f64::INFINITY, f64::min);
-    let highest = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // Bars begin at the lowest; in cents, as bars are whole numbers.
+    let lowest = shown.iter().copied().min().unwrap_or_default();
+    let highest = shown.iter().copied().max().unwrap_or_default();
+    // Bars are whole numbers from the lowest on: cents.
     let bars: Vec<u64> = shown
         .iter()
-        .map(|profit| ((profit - lowest) * 100.0) as u64 + 1)
+        .map(|profit| (profit - lowest).unsigned_abs() / 10_000 + 1)
         .collect();
-    let title = format!("Profit, {lowest:.2} to {highest:.2} dollars");
-    frame.render_widget(
-        Sparkline::default()
-            .data(&bars)
-            .block(Block::bordered().title(title))
-            .cyan(),
-        area,
-    );
+    let (lowest, highest) = (Dollars::from_micros(lowest), Dollars::from_micros(highest));
+    let title = format!("Profit, {lowest} to {highest} dollars");
+    let chart = Sparkline::default().data(&bars).cyan();
+    frame.render_widget(chart.block(Block::bordered().title(title)), area);
 }

@@ -12,6 +12,7 @@ mod every_operation;
 mod faults;
 mod lifecycle;
 mod lists;
+mod market_maker;
 mod order_groups;
 mod orders;
 mod pipeline;

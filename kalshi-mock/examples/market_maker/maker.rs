@@ -1,0 +1,331 @@
+//! The maker: takes events in, decides, and sends requests.
+
+mod outcomes;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use kalshi_sdk::{
+    Client, Contracts, Dollars,
+    types::OrderStatus,
+    ws::{
+        Backfill, BookStream, BookUpdate, Changes, Event, Message, Missed, Observation,
+        OutcomeSide, Subscription, messages::UserOrderStatus,
+    },
+};
+use tokio::task::{JoinError, JoinSet};
+
+use super::{
+    Error,
+    account::Fill,
+    display::{MarketView, View},
+    group::Group,
+    quotes::{Action, Order, Quotes},
+    report::{Counts, Report},
+};
+use outcomes::Done;
+
+/// Time to cancel everything at the end.
+const STOP: Duration = Duration::from_secs(90);
+
+pub(crate) struct Maker {
+    client: Client,
+    markets: BTreeMap<String, Quotes>,
+    group: Group,
+    backfill: Backfill,
+    /// `false` from the loss of the connection until its subscriptions are back.
+    is_connected: bool,
+    is_reading: bool,
+    /// Requests in flight. Events are handled while they are answered.
+    requests: JoinSet<Done>,
+    id_prefix: String,
+    counts: Counts,
+    profits: Vec<i64>,
+    notes: VecDeque<String>,
+}
+
+impl Maker {
+    pub(crate) async fn new(
+        client: Client,
+        tickers: &[&str],
+        subscriptions: &[Subscription],
+    ) -> Result<Self, Error> {
+        // Ids never become free again, so those of another run must differ.
+        let started = UNIX_EPOCH.elapsed()?.as_millis();
+        let markets = tickers
+            .iter()
+            .map(|ticker| ((*ticker).to_owned(), Quotes::new()));
+        Ok(Self {
+            markets: markets.collect(),
+            group: Group::create(&client).await?,
+            backfill: Backfill::new(&client)
+                .subscriptions(subscriptions)
+                .markets(tickers.iter().copied()),
+            is_connected: true,
+            is_reading: false,
+            requests: JoinSet::new(),
+            id_prefix: format!("maker-{started:x}"),
+            counts: Counts::default(),
+            profits: Vec::new(),
+            notes: VecDeque::new(),
+            client,
+        })
+    }
+
+    fn note(&mut self, note: String) {
+        self.notes.push_back(note);
+    }
+
+    /// `true` while fills may be missing: inventory and quotes cannot be trusted.
+    fn is_blind(&self) -> bool {
+        !self.is_connected || self.backfill.is_due()
+    }
+
+    /// Takes in what the connection delivered. Decides nothing yet.
+    pub(crate) fn observe(&mut self, changes: Changes) {
+        for update in &changes.updates {
+            // Every event of the connection goes to the backfill, in order.
+            if let BookUpdate::Connection(event) = update {
+                let observation = self.backfill.observe(event);
+                self.observe_event(event, observation);
+            }
+        }
+        for ticker in &changes.market_tickers {
+            if let Some(quotes) = self.markets.get_mut(&**ticker) {
+                quotes.has_changed = true;
+            }
+        }
+    }
+
+    fn observe_event(&mut self, event: &Event, observation: Observation) {
+        match (observation, event) {
+            (Observation::New, Event::Message(received)) => match &received.frame.message {
+                Message::Fill(fill) => self.add_fill(&Fill::from(&**fill)),
+                Message::UserOrder(order) => {
+                    let has_ended = order.status != UserOrderStatus::Resting;
+                    let remaining = order.remaining_count_fp;
+                    self.update_order(
+                        &order.client_order_id,
+                        &order.order_id,
+                        remaining,
+                        has_ended,
+                    );
+                }
+                _ => {}
+            },
+            (_, Event::Disconnected { reason }) => {
+                if self.is_connected {
+                    self.counts.outages += 1;
+                    self.note(format!("connection lost ({reason}): standing aside"));
+                }
+                self.is_connected = false;
+                // Does not wait for the next decision: quotes are open to everyone now.
+                self.send_group_request();
+            }
+            (Observation::FetchDue, _) => {
+                self.is_connected = true;
+                self.note("messages were lost: reading fills and orders".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn add_fill(&mut self, fill: &Fill) {
+        if let Some(quotes) = self.markets.get_mut(&fill.ticker) {
+            self.counts.fills += 1;
+            quotes.account.add(fill);
+            quotes.has_changed = true;
+        }
+    }
+
+    /// Changes the order with that id, if it is still one of the quotes. `change` returns `false` if the order has ended.
+    fn with_order(&mut self, client_order_id: &str, change: impl FnOnce(&mut Order) -> bool) {
+        for quotes in self.markets.values_mut() {
+            for quote in quotes.sides() {
+                let order = quote.order.as_mut();
+                if let Some(order) = order.filter(|order| order.client_order_id == client_order_id)
+                {
+                    if !change(order) {
+                        quote.order = None;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn update_order(
+        &mut self,
+        client_order_id: &str,
+        order_id: &str,
+        remaining: Contracts,
+        has_ended: bool,
+    ) {
+        self.with_order(client_order_id, |order| {
+            order.order_id = Some(order_id.to_owned());
+            order.remaining = remaining;
+            !has_ended
+        });
+    }
+
+    fn add_missed(&mut self, missed: Missed) {
+        self.counts.missed_fills += missed.fills.len();
+        self.note(format!(
+            "backfill: {} fills and {} orders were missed",
+            missed.fills.len(),
+            missed.orders.len()
+        ));
+        for fill in &missed.fills {
+            self.add_fill(&Fill::from(fill));
+        }
+        for order in &missed.orders {
+            let has_ended = order.status != OrderStatus::Resting;
+            let remaining = order.remaining_count_fp;
+            self.update_order(
+                &order.client_order_id,
+                &order.order_id,
+                remaining,
+                has_ended,
+            );
+        }
+        if let Some(error) = missed.skipped.first() {
+            self.note(format!(
+                "a row could not be read, and the inventory may be wrong: {error}"
+            ));
+        }
+    }
+
+    /// Decides on all markets that changed since the last time, and sends what that needs in two batches.
+    pub(crate) fn decide(&mut self, books: &BookStream) -> Result<(), Error> {
+        self.group.rest();
+        self.send_group_request();
+        if self.backfill.is_due() && !self.is_reading {
+            self.is_reading = true;
+            let read = self.backfill.read();
+            self.requests.spawn(async { Done::Read(read.await) });
+        }
+        let may_quote = self.group.is_armed() && !self.is_blind();
+        let (mut cancels, mut placements) = (Vec::new(), Vec::new());
+        let mut profit = 0;
+        for (ticker, quotes) in &mut self.markets {
+            quotes.decide(books.live(ticker));
+            profit += quotes.profit().micros();
+            if !may_quote {
+                continue;
+            }
+            for quote in quotes.sides() {
+                let new_id = || {
+                    self.counts.orders += 1;
+                    format!("{}-{}", self.id_prefix, self.counts.orders)
+                };
+                match quote.act(ticker, self.group.id(), new_id)? {
+                    Some(Action::Cancel(id, key)) => cancels.push((id, key)),
+                    Some(Action::Place(id, request)) => placements.push((id, *request)),
+                    None => {}
+                }
+            }
+        }
+        self.profits.push(profit);
+        if !cancels.is_empty() {
+            let (ids, keys): (Vec<_>, Vec<_>) = cancels.into_iter().unzip();
+            let client = self.client.clone();
+            self.requests
+                .spawn(async move { Done::Cancelled(ids, client.cancel_orders(&keys).await) });
+        }
+        if !placements.is_empty() {
+            let (ids, orders): (Vec<_>, Vec<_>) = placements.into_iter().unzip();
+            let client = self.client.clone();
+            self.requests
+                .spawn(async move { Done::Placed(ids, client.place_orders(orders).await) });
+        }
+        Ok(())
+    }
+
+    fn send_group_request(&mut self) {
+        if let Some(request) = self.group.next_request(self.is_blind()) {
+            let sent = self.group.send(&self.client, request);
+            self.requests
+                .spawn(async move { Done::Group(request, sent.await) });
+        }
+    }
+
+    /// Waits for the end of a request. `None` if there is none.
+    pub(crate) async fn next_done(&mut self) -> Option<Result<Done, JoinError>> {
+        self.requests.join_next().await
+    }
+
+    pub(crate) fn view(&mut self, step: u32, books: &BookStream) -> View {
+        let market = |(ticker, quotes): (&String, &Quotes)| {
+            let book = books.live(ticker);
+            let best = |price: Option<kalshi_sdk::PriceLevel>| price.map(|level| level.price);
+            MarketView {
+                ticker: ticker.clone(),
+                bid: best(book.and_then(|book| book.best_bid(OutcomeSide::Yes))),
+                ask: best(book.and_then(|book| book.best_ask(OutcomeSide::Yes))),
+                own_bid: quotes.bid.price(),
+                own_ask: quotes.ask.price(),
+                position: quotes.account.position,
+            }
+        };
+        let state = match (self.is_blind(), self.group.is_armed()) {
+            (true, _) => "blind: standing aside",
+            (false, false) => "group triggered: standing aside",
+            (false, true) => "quoting",
+        };
+        View {
+            step,
+            markets: self.markets.iter().map(market).collect(),
+            profits: self.profits.clone(),
+            state,
+            notes: std::mem::take(&mut self.notes).into(),
+        }
+    }
+
+    /// Cancels everything, counts the last fills and compares the inventory with the exchange's.
+    pub(crate) async fn stop(self) -> Result<Report, Error> {
+        match tokio::time::timeout(STOP, self.cancel_and_compare()).await {
+            Ok(report) => report,
+            Err(_) => Err("the exchange could not be asked in time: orders may rest".into()),
+        }
+    }
+
+    async fn cancel_and_compare(mut self) -> Result<Report, Error> {
+        // Also cancels orders whose placement is unknown, and rejects those that arrive later.
+        self.group.trigger(&self.client).await?;
+        while let Some(done) = self.requests.join_next().await {
+            self.finish_request(done?);
+        }
+        self.group.delete(&self.client).await?;
+        // Nothing trades any more, and the connection is no longer read: fills that were not observed yet are missed.
+        self.backfill.disconnected();
+        let missed = loop {
+            match self.backfill.fetch().await {
+                Ok(missed) => break missed,
+                Err(error) => eprintln!("{error}"),
+            }
+        };
+        self.add_missed(missed);
+        let positions = self.client.get_positions().limit(100).send().await?;
+        let resting = self.client.get_orders().status("resting");
+        let resting = resting.collect_all(usize::MAX).await?.len();
+        let row = |(ticker, quotes): (&String, &Quotes)| {
+            let mut positions = positions.market_positions.iter();
+            let position = positions.find(|position| position.ticker == *ticker);
+            let position = position.map_or(Contracts::ZERO, |position| position.position_fp);
+            (ticker.clone(), quotes.account.position, position)
+        };
+        Ok(Report {
+            inventory: self.markets.iter().map(row).collect(),
+            profit: Dollars::from_micros(
+                self.markets
+                    .values()
+                    .map(|quotes| quotes.profit().micros())
+                    .sum(),
+            ),
+            counts: self.counts,
+            resting,
+        })
+    }
+}

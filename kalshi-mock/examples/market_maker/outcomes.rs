@@ -1,0 +1,153 @@
+//! What became of the maker's requests. An order or cancel whose outcome is unknown is looked up, and not sent again before.
+
+use std::time::Duration;
+
+use kalshi_sdk::{
+    orders::{
+        ChangeOutcome, ChangeReconciliation, OrderOutcome, PlacedOrder, Reconciliation,
+        UnknownChange, UnknownOutcome,
+    },
+    types::{BatchCancelOrdersV2ResponseOrders, OrderStatus},
+    ws::{BackfillError, BackfillRows},
+};
+
+use super::{super::group::GroupRequest, Maker};
+
+/// Time to find out what became of a request.
+const RECONCILE: Duration = Duration::from_secs(20);
+
+/// How a request ended.
+pub(crate) enum Done {
+    Placed(Vec<String>, Result<Vec<OrderOutcome>, kalshi_sdk::Error>),
+    Cancelled(Vec<String>, Result<Vec<CancelOutcome>, kalshi_sdk::Error>),
+    PlacementFound(Box<UnknownOutcome>, Reconciliation),
+    CancelFound(String, Box<UnknownChange>, ChangeReconciliation),
+    Read(Result<BackfillRows, BackfillError>),
+    Group(GroupRequest, Result<bool, kalshi_sdk::Error>),
+}
+
+type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
+
+impl Maker {
+    pub(crate) fn finish_request(&mut self, done: Done) {
+        match done {
+            Done::Placed(ids, Ok(outcomes)) => {
+                for (id, outcome) in ids.iter().zip(outcomes) {
+                    self.finish_placement(id, outcome);
+                }
+            }
+            // Certainly not processed.
+            Done::Placed(ids, Err(error)) => {
+                self.note(format!("no order was sent: {error}"));
+                for id in &ids {
+                    self.with_order(id, |_| false);
+                }
+            }
+            Done::Cancelled(ids, Ok(outcomes)) => {
+                for (id, outcome) in ids.into_iter().zip(outcomes) {
+                    self.finish_cancel(id, outcome);
+                }
+            }
+            Done::Cancelled(ids, Err(error)) => {
+                self.note(format!("no order was cancelled: {error}"));
+                for id in &ids {
+                    self.release(id);
+                }
+            }
+            Done::PlacementFound(unknown, found) => match found {
+                Reconciliation::Placed(placed) => self.add_placed(&placed),
+                Reconciliation::NotFound => self.with_order(unknown.client_order_id(), |_| false),
+                // It may rest. Sending another one could double the position.
+                _ => self.find_placement(unknown),
+            },
+            Done::CancelFound(id, unknown, found) => match found {
+                ChangeReconciliation::Done(_) | ChangeReconciliation::NotFound => {
+                    self.with_order(&id, |_| false);
+                }
+                ChangeReconciliation::NotDone(order) | ChangeReconciliation::Unclear(order) => {
+                    let is_resting = order.status == OrderStatus::Resting;
+                    self.with_order(&id, |_| is_resting);
+                    self.release(&id);
+                }
+                _ => self.find_cancel(id, unknown),
+            },
+            Done::Read(Ok(rows)) => {
+                self.is_reading = false;
+                let missed = self.backfill.merge(rows);
+                self.add_missed(missed);
+            }
+            // Nothing was counted: the next decision reads again.
+            Done::Read(Err(error)) => {
+                self.is_reading = false;
+                self.note(error.to_string());
+            }
+            Done::Group(request, result) => {
+                if let Some(note) = self.group.finish(request, result) {
+                    self.note(note);
+                }
+            }
+        }
+    }
+
+    fn finish_placement(&mut self, id: &str, outcome: OrderOutcome) {
+        match outcome {
+            OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => {
+                self.add_placed(&placed);
+            }
+            // The order would have traded immediately, or the group has triggered.
+            OrderOutcome::Rejected(_) => self.with_order(id, |_| false),
+            OrderOutcome::Unknown(unknown) => {
+                self.counts.unknown += 1;
+                self.find_placement(unknown);
+            }
+            _ => {}
+        }
+    }
+
+    /// The exchange has the order. It may have ended in the meantime, and then it is no longer one of the quotes.
+    fn add_placed(&mut self, placed: &PlacedOrder) {
+        self.with_order(&placed.client_order_id, |order| {
+            order.is_busy = false;
+            if order.order_id.is_none() {
+                order.order_id = Some(placed.order_id.clone());
+                order.remaining = placed.remaining_count;
+            }
+            !order.remaining.is_zero()
+        });
+    }
+
+    fn finish_cancel(&mut self, id: String, outcome: CancelOutcome) {
+        match outcome {
+            ChangeOutcome::Done(_) | ChangeOutcome::AlreadyGone(_) => {
+                self.with_order(&id, |_| false);
+            }
+            ChangeOutcome::Unknown(unknown) => {
+                self.counts.unknown += 1;
+                self.find_cancel(id, unknown);
+            }
+            // It rests: the next decision cancels it again.
+            _ => self.release(&id),
+        }
+    }
+
+    fn release(&mut self, id: &str) {
+        self.with_order(id, |order| {
+            order.is_busy = false;
+            true
+        });
+    }
+
+    fn find_placement(&mut self, unknown: Box<UnknownOutcome>) {
+        self.requests.spawn(async move {
+            let found = unknown.reconcile(RECONCILE).await;
+            Done::PlacementFound(unknown, found)
+        });
+    }
+
+    fn find_cancel(&mut self, id: String, unknown: Box<UnknownChange>) {
+        self.requests.spawn(async move {
+            let found = unknown.reconcile(RECONCILE).await;
+            Done::CancelFound(id, unknown, found)
+        });
+    }
+}

@@ -1,0 +1,175 @@
+//! The quotes of one market: the prices that are wanted, and the order that stands for each.
+
+use kalshi_sdk::{
+    Contracts, Dollars,
+    orders::OrderKey,
+    types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
+    ws::{OrderBook, OutcomeSide, OwnOrder},
+};
+
+use super::{Error, account::Account};
+
+/// Contracts of a quote.
+pub(crate) const SIZE: i32 = 10;
+
+/// Distance of a quote from the fair price, in cents.
+const HALF_SPREAD: i64 = 2;
+
+/// Contracts held for each cent that the quotes lean.
+const LEAN: i64 = 15;
+
+/// An order that rests or may rest.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// Known before the order is sent, so that messages about it can be told from others before its placement is acknowledged.
+    pub(crate) client_order_id: String,
+    /// The exchange's id. `None` until it is known.
+    pub(crate) order_id: Option<String>,
+    price: Dollars,
+    pub(crate) remaining: Contracts,
+    /// `true` while a request about it is in flight or its outcome is unknown. Nothing is sent about it then.
+    pub(crate) is_busy: bool,
+}
+
+/// One side of a market.
+#[derive(Debug)]
+pub(crate) struct Quote {
+    side: BookSide,
+    pub(crate) wanted: Option<Dollars>,
+    pub(crate) order: Option<Order>,
+}
+
+/// What to send for a quote.
+pub(crate) enum Action {
+    Cancel(String, OrderKey),
+    Place(String, Box<CreateOrderV2Request>),
+}
+
+impl Quote {
+    fn new(side: BookSide) -> Self {
+        Self {
+            side,
+            wanted: None,
+            order: None,
+        }
+    }
+
+    /// Price of the order that rests.
+    pub(crate) fn price(&self) -> Option<Dollars> {
+        self.order.as_ref().map(|order| order.price)
+    }
+
+    /// The order as it adds to the book.
+    fn own_order(&self) -> Option<OwnOrder> {
+        let order = self.order.as_ref()?;
+        let (outcome, price) = match self.side {
+            BookSide::Ask => (OutcomeSide::No, Dollars::ONE.checked_sub(order.price)?),
+            _ => (OutcomeSide::Yes, order.price),
+        };
+        Some(OwnOrder::new(outcome, price, order.remaining))
+    }
+
+    /// Returns what to send so that the order is as wanted, and marks the order as busy.
+    pub(crate) fn act(
+        &mut self,
+        ticker: &str,
+        group: &str,
+        new_id: impl FnOnce() -> String,
+    ) -> Result<Option<Action>, Error> {
+        let enough = Contracts::from(SIZE / 2);
+        match (&mut self.order, self.wanted) {
+            (Some(order), _) if order.is_busy => Ok(None),
+            (Some(order), Some(wanted)) if order.price == wanted && order.remaining >= enough => {
+                Ok(None)
+            }
+            (Some(order), _) => {
+                let Some(order_id) = &order.order_id else {
+                    return Ok(None);
+                };
+                order.is_busy = true;
+                let key = OrderKey::new(order_id).with_market(ticker);
+                Ok(Some(Action::Cancel(order.client_order_id.clone(), key)))
+            }
+            (None, Some(price)) => {
+                let client_order_id = new_id();
+                let request = CreateOrderV2Request::builder()
+                    .ticker(ticker)
+                    .side(self.side.clone())
+                    .price(price)
+                    .count(SIZE)
+                    .client_order_id(client_order_id.clone())
+                    .time_in_force(TimeInForce::GoodTillCanceled)
+                    .self_trade_prevention_type(SelfTradePreventionType::Maker)
+                    .post_only(true)
+                    .order_group_id(group.to_owned());
+                let request = Box::new(request.try_into()?);
+                self.order = Some(Order {
+                    client_order_id: client_order_id.clone(),
+                    order_id: None,
+                    price,
+                    remaining: SIZE.into(),
+                    is_busy: true,
+                });
+                Ok(Some(Action::Place(client_order_id, request)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// One market of the maker.
+#[derive(Debug)]
+pub(crate) struct Quotes {
+    pub(crate) account: Account,
+    pub(crate) bid: Quote,
+    pub(crate) ask: Quote,
+    /// Middle of the book without own orders, as it was last seen.
+    middle: Option<Dollars>,
+    /// `true` if the book or the position changed since the last decision.
+    pub(crate) has_changed: bool,
+}
+
+impl Quotes {
+    pub(crate) fn new() -> Self {
+        Self {
+            account: Account::default(),
+            bid: Quote::new(BookSide::Bid),
+            ask: Quote::new(BookSide::Ask),
+            middle: None,
+            has_changed: true,
+        }
+    }
+
+    /// Profit if the position were closed at the middle of the book.
+    pub(crate) fn profit(&self) -> Dollars {
+        self.account.profit(self.middle.unwrap_or_default())
+    }
+
+    pub(crate) fn sides(&mut self) -> [&mut Quote; 2] {
+        [&mut self.bid, &mut self.ask]
+    }
+
+    /// Decides on the prices by the book, or on none if the book is not live.
+    pub(crate) fn decide(&mut self, book: Option<&OrderBook>) {
+        if !std::mem::take(&mut self.has_changed) {
+            return;
+        }
+        // Own orders would pull the middle towards themselves.
+        let own = [&self.bid, &self.ask]
+            .into_iter()
+            .filter_map(Quote::own_order);
+        let middle = book.and_then(|book| book.without(own).mid(OutcomeSide::Yes));
+        self.middle = middle.or(self.middle);
+        let lean = self.account.position.hundredths() / 100 / LEAN;
+        let fair = middle.map(|middle| middle.micros() / 10_000 - lean);
+        self.bid.wanted = fair.and_then(|fair| cents(fair - HALF_SPREAD));
+        self.ask.wanted = fair.and_then(|fair| cents(fair + HALF_SPREAD));
+    }
+}
+
+/// A price, or `None` if it is not above 0 and below 1 dollar.
+fn cents(cents: i64) -> Option<Dollars> {
+    (1..=99)
+        .contains(&cents)
+        .then(|| Dollars::from_micros(cents * 10_000))
+}

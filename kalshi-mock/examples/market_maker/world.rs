@@ -1,0 +1,114 @@
+//! The world around the maker: a crowd that quotes and trades, and an exchange that fails.
+
+use std::time::Duration;
+
+use kalshi_mock::{Fault, Market, MockExchange, Streams};
+use kalshi_sdk::{Dollars, operation};
+
+use super::TICKERS;
+
+/// Steps between two faults of the WebSocket connection.
+const STEPS_BETWEEN_FAULTS: u32 = 30;
+
+/// Steps for which a connection is silent before it is lost: fills of this time are not delivered.
+const SILENT_STEPS: u32 = 3;
+
+pub(crate) struct World {
+    crowds: Vec<Crowd>,
+    streams: Streams,
+    random: fastrand::Rng,
+    /// Step at which a silent connection is lost.
+    lost_at: Option<u32>,
+}
+
+impl World {
+    pub(crate) fn new(exchange: &MockExchange, seed: u64) -> Self {
+        // Reads lag behind writes, responses are late or lost, and requests are executed although they seem to fail.
+        exchange.fault(Fault::StaleReads(Duration::from_millis(300)));
+        let latency = Fault::Latency(Duration::from_millis(80));
+        exchange.fault(latency.with_probability(0.2).with_seed(seed));
+        for (fault, operation, probability) in [
+            (Fault::DropAfter, operation::BATCH_CREATE_ORDERS_V2, 0.05),
+            (Fault::DropBefore, operation::BATCH_CREATE_ORDERS_V2, 0.05),
+            (
+                Fault::ServerErrorAfter(502),
+                operation::BATCH_CREATE_ORDERS_V2,
+                0.05,
+            ),
+            (Fault::DropAfter, operation::BATCH_CANCEL_ORDERS_V2, 0.05),
+            (
+                Fault::ServerError(503),
+                operation::BATCH_CANCEL_ORDERS_V2,
+                0.05,
+            ),
+            (Fault::TooManyRequests, operation::GET_ORDERS, 0.1),
+            (Fault::DropAfter, operation::TRIGGER_ORDER_GROUP, 0.2),
+        ] {
+            let rule = fault.on(operation).with_probability(probability);
+            exchange.fault(rule.with_seed(seed));
+        }
+        let crowd = |(number, ticker): (usize, &&str)| Crowd {
+            market: exchange.market(ticker),
+            middle: 35 + 15 * i32::try_from(number).unwrap_or_default(),
+            random: fastrand::Rng::with_seed(seed + number as u64),
+        };
+        Self {
+            crowds: TICKERS.iter().enumerate().map(crowd).collect(),
+            streams: exchange.streams(),
+            random: fastrand::Rng::with_seed(seed),
+            lost_at: None,
+        }
+    }
+
+    /// The crowd trades, and something may fail.
+    pub(crate) fn step(&mut self, step: u32) {
+        for crowd in &mut self.crowds {
+            crowd.trade();
+        }
+        if self.lost_at.is_some_and(|lost_at| step >= lost_at) {
+            self.lost_at = None;
+            self.streams.reset();
+        } else if step % STEPS_BETWEEN_FAULTS == STEPS_BETWEEN_FAULTS / 2 {
+            match self.random.u8(0..5) {
+                0 | 1 => {
+                    self.streams.silence();
+                    self.lost_at = Some(step + SILENT_STEPS);
+                }
+                2 => {
+                    self.streams.refuse_handshakes(503, 2);
+                    self.streams.reset();
+                }
+                3 => self.streams.end_subscriptions(25),
+                _ => self.streams.drop_frames(3),
+            }
+        }
+    }
+}
+
+/// Everybody else in one market: quotes away from the middle, and hits the maker's quotes.
+struct Crowd {
+    market: Market,
+    /// In cents. It wanders.
+    middle: i32,
+    random: fastrand::Rng,
+}
+
+impl Crowd {
+    fn trade(&mut self) {
+        self.middle = (self.middle + self.random.i32(-1..=1)).clamp(15, 85);
+        let count = self.random.i32(1..=6);
+        match self.random.u8(0..10) {
+            0 | 1 => _ = self.market.bid(Dollars::from_cents(self.middle + 3), count),
+            2 | 3 => _ = self.market.ask(Dollars::from_cents(self.middle - 3), count),
+            _ => {}
+        }
+        // What did not trade is cancelled, and the quotes follow the middle.
+        self.market.clear();
+        for level in 0..5 {
+            let away = 4 + 2 * level;
+            self.market
+                .bid(Dollars::from_cents(self.middle - away), 25)
+                .ask(Dollars::from_cents(self.middle + away), 25);
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! Fills and orders that a WebSocket connection missed: read again after it is back, and nothing counted twice.
+
+mod memory;
+mod read;
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use kalshi_core::{Id, rt::Moment, ws::SubscriptionId};
+
+pub use self::read::BackfillRows;
+use self::{
+    memory::{Fills, OrderState, Orders, time_of_fill},
+    read::{Plan, Scope},
+};
+use super::{
+    Channel, Event, Received, Subscription,
+    messages::{self, Message},
+};
+use crate::{
+    Client, Error,
+    orders::inquiry::MAX_TIMEOUT,
+    types::{Fill, Order},
+};
+
+/// Timeout of a read, unless set.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time between a fill and its message, unless set.
+const OVERLAP: Duration = Duration::from_secs(600);
+
+/// Reads the fills and orders that the channels `fill` and `user_orders` did not deliver, and counts nothing twice.
+///
+/// The exchange does not repeat private messages: what happens between a lost connection and the new subscriptions is not delivered.
+/// A backfill observes every event of the connection. Once the subscriptions are back,
+/// [`observe`](Self::observe) returns [`Observation::FetchDue`], and [`fetch`](Self::fetch) reads what was missed over REST.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, ws::{Backfill, Channel, Event, Message, Observation}};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut connection =
+///     client.websocket().channel(Channel::Fill).channel(Channel::UserOrders).connect().await?;
+/// let mut backfill = Backfill::new(&client).subscriptions(connection.subscriptions());
+/// while let Some(event) = connection.next().await {
+///     let event = event?;
+///     match backfill.observe(&event) {
+///         Observation::New => {
+///             if let Event::Message(received) = &event
+///                 && let Message::Fill(fill) = &received.frame.message
+///             {
+///                 println!("filled {} of {}", fill.count_fp, fill.order_id);
+///             }
+///         }
+///         Observation::FetchDue => {
+///             let missed = loop {
+///                 match backfill.fetch().await {
+///                     Ok(missed) => break missed,
+///                     // Nothing was counted: try again.
+///                     Err(error) => eprintln!("{error}"),
+///                 }
+///             };
+///             for fill in &missed.fills {
+///                 println!("filled {} of {}", fill.count_fp, fill.order_id);
+///             }
+///         }
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # When reads count
+///
+/// Reads of the exchange lag behind its trades. A read counts only if `GET /exchange/user_data_timestamp` is later than the moment at
+/// which the subscriptions were back, by every plausible reading of the clocks. That takes at least a second. A program that must
+/// not wait reads in a task: [`read`](Self::read) returns a future of its own, and [`merge`](Self::merge) takes its result. Both see
+/// to it that a fill that the WebSocket delivers in the meantime is not returned.
+///
+/// # What is returned
+///
+/// - Each fill since the backfill was made, unless it was observed or returned before. Fills are joined by `trade_id` and `order_id`,
+///   because both fills of a trade with oneself have one `trade_id`.
+/// - Each order that changed, in its newest state, unless a later state was observed or returned before: the one with the later
+///   `last_update_time`. An order that has ended does not rest again, and its filled count does not fall.
+///
+/// An order that was placed before the backfill was made, and was never observed, is unknown to it. If it ends unfilled while the
+/// connection is lost, it is returned only if an earlier [`fetch`](Self::fetch) saw it rest. A program that starts with resting orders calls
+/// [`fetch`](Self::fetch) once after it connects.
+///
+/// # Memory
+///
+/// A fill is remembered as long as it can come again: until the newest fill that was delivered without a hole, or the newest complete
+/// read, is later than it by the [`overlap`](Self::overlap). A hole that is not fetched keeps what came before it. An order is
+/// remembered while it rests, and then as long as a fill.
+pub struct Backfill {
+    client: Client,
+    scope: Scope,
+    timeout: Duration,
+    /// The subscriptions to private channels, and `true` for those that deliver. Empty unless they are named.
+    subscriptions: BTreeMap<SubscriptionId, bool>,
+    are_named: bool,
+    made: Moment,
+    /// Earliest time at which it may have been made, in Unix milliseconds of the exchange's clock.
+    start: i64,
+    /// Counts the moments that reads must be up to date with.
+    epoch: u64,
+    hole: Option<Hole>,
+    fills: Fills,
+    orders: Orders,
+}
+
+/// A time of which messages may be missing.
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    /// The moment after which messages come again, with its epoch. `None` while they do not.
+    end: Option<(Moment, u64)>,
+}
+
+/// What an event means for the fills and orders of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a fill that is already known must not be counted again"]
+#[non_exhaustive]
+pub enum Observation {
+    /// A fill, or a state of an order, that was not reported before.
+    New,
+    /// A fill that was reported before, or a state of an order older than one that was: ignore the message.
+    Known,
+    /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`].
+    FetchDue,
+    /// Neither fill nor order, and no reason to fetch now.
+    Other,
+}
+
+/// The fills and orders that the WebSocket did not deliver.
+#[derive(Debug, Default)]
+#[must_use = "fills in it are not returned again"]
+#[non_exhaustive]
+pub struct Missed {
+    /// Fills that were not reported before, oldest first.
+    pub fills: Vec<Fill>,
+    /// Orders that changed, each in its newest state and once, in the order of their last change.
+    pub orders: Vec<Order>,
+    /// Errors of rows that do not decode. If there are any, fills or orders may be missing: compare positions and orders with those of
+    /// the exchange.
+    pub skipped: Vec<Error>,
+}
+
+/// Why a read does not fill a hole. Nothing was marked as reported: try again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackfillError {
+    /// Reads were not known to be up to date with the new subscriptions in time. A clock of this machine that is ahead of the exchange's
+    /// adds to the wait.
+    #[error(
+        "reads were not known to be up to date within {} ms: fetch again, or set a longer timeout",
+        .timeout.as_millis()
+    )]
+    Stale {
+        /// The timeout.
+        timeout: Duration,
+        /// The last error, or `None` if the exchange replied and its reads lag behind.
+        source: Option<Arc<Error>>,
+    },
+    /// Reads were up to date, and the lists could not be read completely in time.
+    #[error(
+        "fills and orders could not be read completely within {} ms: fetch again, or set a longer timeout",
+        .timeout.as_millis()
+    )]
+    Incomplete {
+        /// The timeout.
+        timeout: Duration,
+        /// The last error, or `None` if only the time was too short.
+        source: Option<Arc<Error>>,
+    },
+}
+
+impl Backfill {
+    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read.
+    #[must_use]
+    pub fn new(client: &Client) -> Self {
+        let overlap = millis(OVERLAP);
+        Self {
+            client: client.clone(),
+            scope: Scope::default(),
+            timeout: TIMEOUT,
+            subscriptions: BTreeMap::new(),
+            are_named: false,
+            made: Moment::now(&client.core),
+            start: i64::MAX,
+            epoch: 0,
+            hole: None,
+            fills: Fills::new(overlap),
+            orders: Orders::new(overlap),
+        }
+    }
+
+    /// Names the subscriptions of the connection; those to other channels than `fill` and `user_orders` are ignored. A fetch is due once
+    /// all of them are back. If none
+    /// are named, a fetch is due after every [`Event::Resubscribed`], [`Event::Unsubscribed`] and [`Event::Gap`].
+    #[must_use]
+    pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
+        self.track(subscriptions);
+        self
+    }
+
+    /// Restricts reads to one subaccount, 0 for the primary account. Defaults to all that the key may read.
+    #[must_use]
+    pub fn subaccount(mut self, subaccount: i64) -> Self {
+        self.scope.subaccount = Some(subaccount);
+        self
+    }
+
+    /// Restricts reads to these markets, which should be those of the subscriptions. Defaults to all.
+    #[must_use]
+    pub fn markets(mut self, tickers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let tickers = tickers.into_iter().map(Into::into);
+        self.scope.market_tickers.extend(tickers);
+        self
+    }
+
+    /// Sets the timeout of a read. Defaults to 30 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.min(MAX_TIMEOUT);
+        self
+    }
+
+    /// Sets the longest time between a fill or change of an order and its message. Defaults to 10 minutes. Reads begin that much before the
+    /// last message, and fills are remembered that much longer.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Duration) -> Self {
+        self.fills.window.set_overlap(millis(overlap));
+        self.orders.window.set_overlap(millis(overlap));
+        self
+    }
+
+    fn track(&mut self, subscriptions: &[Subscription]) {
+        self.are_named = true;
+        let private = subscriptions.iter().filter(|subscription| {
+            matches!(subscription.channel(), Channel::Fill | Channel::UserOrders)
+        });
+        self.subscriptions
+            .extend(private.map(|subscription| (subscription.id(), true)));
+    }
+
+    /// Notes that no event of the connection will be observed any more: it ended for good, or the program stops. What happens from now on
+    /// is missed. [`fetch`](Self::fetch) returns what happened until its call.
+    pub fn disconnected(&mut self) {
+        self.subscriptions
+            .values_mut()
+            .for_each(|live| *live = false);
+        self.hole = Some(Hole { end: None });
+    }
+
+    /// Continues with another connection, after the first one ended for good. A fetch is due then.
+    pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
+        self.subscriptions.clear();
+        self.track(subscriptions);
+        self.end_hole();
+    }
+
+    /// `true` if messages may have been lost and later ones are delivered: [`fetch`](Self::fetch) has something to do. It stays so until a fetch
+    /// succeeds.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.hole.is_some_and(|hole| hole.end.is_some())
+    }
+
+    /// Number of fills that are remembered.
+    #[must_use]
+    pub fn remembered_fills(&self) -> usize {
+        self.fills.len()
+    }
+
+    /// Number of orders that are remembered.
+    #[must_use]
+    pub fn remembered_orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Observes an event. Call it for every event of the connection, in order, before the event is used.
+    ///
+    /// After [`Event::Unsubscribed`] and [`Event::Detached`] of a private channel its messages no longer come. A fetch is due then, and
+    /// after it [`fetch`](Self::fetch) has to be called from time to time.
+    pub fn observe(&mut self, event: &Event) -> Observation {
+        match event {
+            Event::Message(received) => self.observe_message(received),
+            Event::Disconnected { .. } => {
+                self.disconnected();
+                Observation::Other
+            }
+            Event::Resubscribed { subscription, .. } => {
+                if !self.concerns(Some(*subscription)) {
+                    return Observation::Other;
+                }
+                if let Some(live) = self.subscriptions.get_mut(subscription) {
+                    *live = true;
+                }
+                self.resume()
+            }
+            Event::Unsubscribed { subscription, .. } | Event::Detached { subscription, .. } => {
+                if !self.concerns(Some(*subscription)) {
+                    return Observation::Other;
+                }
+                self.subscriptions.remove(subscription);
+                self.resume()
+            }
+            Event::Gap { subscription, .. } if self.concerns(*subscription) => self.resume(),
+            // Any message may have been dropped.
+            Event::Lagged { .. } => self.resume(),
+            _ => Observation::Other,
+        }
+    }
+
+    /// Returns `true` if a subscription may be one to a private channel.
+    fn concerns(&self, subscription: Option<SubscriptionId>) -> bool {
+        !self.are_named || subscription.is_some_and(|id| self.subscriptions.contains_key(&id))
+    }
+
+    /// Ends the hole if all private channels deliver.
+    fn resume(&mut self) -> Observation {
+        if !self.subscriptions.values().all(|live| *live) {
+            // The messages that were lost are in the hole that is still open.
+            return Observation::Other;
+        }
+        self.end_hole();
+        Observation::FetchDue
+    }
+
+    fn end_hole(&mut self) {
+        self.epoch += 1;
+        let end = (Moment::now(&self.client.core), self.epoch);
+        self.hole = Some(Hole { end: Some(end) });
+    }
+
+    fn observe_message(&mut self, received: &Received) -> Observation {
+        let is_new = match &received.frame.message {
+            Message::Fill(fill) => self.observe_fill(fill, received),
+            Message::UserOrder(order) => self.observe_order(order, received),
+            Message::Malformed(message) => {
+                let is_private = match message.kind.as_deref() {
+                    Some(kind) => ["fill", "user_order"].contains(&kind),
+                    None => self.concerns(received.subscription),
+                };
+                return match is_private {
+                    true => self.resume(),
+                    false => Observation::Other,
+                };
+            }
+            _ => return Observation::Other,
+        };
+        // A subscription that was made later.
+        if let Some(subscription) = received.subscription.filter(|_| self.are_named) {
+            self.subscriptions.entry(subscription).or_insert(true);
+        }
+        match is_new {
+            true => Observation::New,
+            false => Observation::Known,
+        }
+    }
+
+    fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
+        let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
+        let is_new = self.fills.report(trade_id, order_id, fill.ts_ms);
+        // While there is a hole, later fills do not prove that earlier ones came.
+        if self.hole.is_none() {
+            self.fills.window.advance(not_future(fill.ts_ms, received));
+            self.fills.drop_old();
+        }
+        is_new
+    }
+
+    fn observe_order(&mut self, order: &messages::UserOrder, received: &Received) -> bool {
+        if !self.scope.covers(&order.ticker, order.subaccount_number) {
+            return true;
+        }
+        let state = OrderState::from(order);
+        let updated = state.updated;
+        let is_new = self
+            .orders
+            .report_message(&order.order_id, state, self.epoch);
+        if let (None, Some(updated)) = (self.hole, updated) {
+            self.orders.window.advance(not_future(updated, received));
+            self.orders.drop_old();
+        }
+        is_new
+    }
+
+    /// Reads what was missed and returns what was not reported before: [`read`](Self::read) and [`merge`](Self::merge) in one. Events
+    /// wait in the connection meanwhile. Dropping the future marks nothing as reported.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if reads are not known to be up to date, or not complete, before the timeout. Nothing is marked as
+    /// reported then, and a later fetch returns it.
+    pub async fn fetch(&mut self) -> Result<Missed, BackfillError> {
+        let rows = self.read().await?;
+        Ok(self.merge(rows))
+    }
+
+    /// Returns a future that waits until reads are up to date with the new subscriptions, and reads the fills and orders since the last
+    /// messages before the hole. If no fetch is due, reads must be up to date
+    /// with this call, and what happened until then is read.
+    ///
+    /// It costs one request or more for `GET /exchange/user_data_timestamp`, one for `GET /historical/cutoff`, one for each page of
+    /// fills, of resting orders and of recent orders, and one for each order that ended and was placed before.
+    ///
+    /// # Errors
+    ///
+    /// The future returns an error if reads are not known to be up to date, or not complete, before the timeout. It can be called
+    /// again.
+    pub fn read(
+        &mut self,
+    ) -> impl Future<Output = Result<BackfillRows, BackfillError>> + Send + use<> {
+        let end = self.hole.and_then(|hole| hole.end);
+        let (since, epoch) = end.unwrap_or_else(|| {
+            self.epoch += 1;
+            (Moment::now(&self.client.core), self.epoch)
+        });
+        let made = self.made.earliest_ms(&self.client.core);
+        self.start = self.start.min(i64::try_from(made).unwrap_or(i64::MAX));
+        let plan = Plan {
+            since,
+            epoch,
+            fills_from: self
+                .start
+                .max(self.fills.window.start().unwrap_or(i64::MIN)),
+            orders_from: self
+                .start
+                .max(self.orders.window.start().unwrap_or(i64::MIN)),
+            open_orders: self.orders.open(),
+            scope: self.scope.clone(),
+            timeout: self.timeout,
+        };
+        read::read(self.client.clone(), plan)
+    }
+
+    /// Returns the rows that were not reported before, and marks them as reported.
+    pub fn merge(&mut self, rows: BackfillRows) -> Missed {
+        let known_until = rows.since.earliest_ms(&self.client.core);
+        let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
+        let fills_from = self.fills.window.start();
+        let orders_from = self
+            .orders
+            .window
+            .start()
+            .unwrap_or(self.start)
+            .max(self.start);
+        let mut missed = Missed {
+            skipped: rows.skipped,
+            ..Missed::default()
+        };
+        for fill in rows.fills {
+            let time = time_of_fill(&fill);
+            let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
+            let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
+            let time = time.unwrap_or(known_until);
+            if !is_old && self.fills.report(trade_id, order_id, time) {
+                missed.fills.push(fill);
+            }
+        }
+        for order in rows.orders {
+            let state = OrderState::from(&order);
+            let is_old = state.updated.is_some_and(|time| time < orders_from);
+            let was_known = self.orders.knows(&order.order_id);
+            // An old order that has ended would be forgotten immediately.
+            if is_old && !was_known && state.has_ended {
+                continue;
+            }
+            let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
+            if is_new && (was_known || !is_old) {
+                missed.orders.push(order);
+            }
+        }
+        for order_id in rows.unfound {
+            tracing::warn!(%order_id, "the exchange does not have an order that was reported");
+            self.orders.forget(&order_id);
+        }
+        // Lists have the newest row first.
+        missed.fills.reverse();
+        missed.fills.sort_by_key(|fill| {
+            let created = fill.created_time.map(|time| time.timestamp_micros());
+            created.or(time_of_fill(fill).map(|time| time.saturating_mul(1_000)))
+        });
+        missed
+            .orders
+            .sort_by_key(|order| order.last_update_time.or(order.created_time));
+        if let Some(Hole {
+            end: Some((_, epoch)),
+        }) = self.hole
+            && epoch <= rows.epoch
+        {
+            self.hole = None;
+        }
+        self.fills.window.advance(known_until);
+        self.orders.window.advance(known_until);
+        self.fills.drop_old();
+        self.orders.drop_old();
+        missed
+    }
+}
+
+/// The time of a message, but not later than its arrival: one wrong time must not hide what happens before it.
+fn not_future(time: i64, received: &Received) -> i64 {
+    received
+        .received_ts_ms
+        .map_or(time, |arrival| time.min(arrival))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Debug for Backfill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backfill")
+            .field("subscriptions", &self.subscriptions)
+            .field("is_due", &self.is_due())
+            .field("remembered_fills", &self.remembered_fills())
+            .field("remembered_orders", &self.remembered_orders())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,335 @@
+//! Reads the fills and orders of a hole, once reads are known to be up to date.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use kalshi_core::{
+    Id,
+    rt::{self, Moment},
+};
+
+use super::{
+    BackfillError,
+    memory::{OrderState, time_of_fill},
+};
+use crate::{
+    Client, Error, operation,
+    orders::inquiry::{Finding, LastError, Sight, Walk, inquire, persist, walk_up_to},
+    types::{Fill, Order},
+};
+
+/// Rows of a page.
+const PAGE: i64 = 1_000;
+
+/// Orders that are looked up one by one, at a time.
+const LOOKUPS: usize = 16;
+
+/// Most markets that the filter of a list of fills takes.
+const MAX_TICKERS: usize = 100;
+
+/// Subtracted from the time that lists are filtered by, because the exchange's filters are of whole seconds.
+const FILTER_MARGIN_MS: i64 = 60_000;
+
+/// The fills and orders that [`Backfill::read`](super::Backfill::read) found, for [`Backfill::merge`](super::Backfill::merge).
+#[derive(Debug)]
+#[must_use = "the rows count once they are merged"]
+pub struct BackfillRows {
+    pub(super) since: Moment,
+    pub(super) epoch: u64,
+    pub(super) fills: Vec<Fill>,
+    pub(super) orders: Vec<Order>,
+    /// Orders that neither the exchange nor its archive has.
+    pub(super) unfound: Vec<Id>,
+    /// Errors of rows that do not decode.
+    pub(super) skipped: Vec<Error>,
+}
+
+/// The subaccount and the markets that are read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    /// `None` for all that the key may read.
+    pub(super) subaccount: Option<i64>,
+    /// Empty for all.
+    pub(super) market_tickers: BTreeSet<String>,
+}
+
+impl Scope {
+    pub(super) fn covers(&self, ticker: &str, subaccount: Option<i64>) -> bool {
+        let has_market = self.market_tickers.is_empty() || self.market_tickers.contains(ticker);
+        let has_subaccount = match (self.subaccount, subaccount) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => true,
+        };
+        has_market && has_subaccount
+    }
+
+    /// The market, if there is only one.
+    fn only_market(&self) -> Option<&str> {
+        match self.market_tickers.len() {
+            1 => self.market_tickers.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// The markets for the filter of a list of fills, if it takes that many.
+    fn joined_markets(&self) -> Option<String> {
+        let tickers: Vec<&str> = self.market_tickers.iter().map(String::as_str).collect();
+        (1..=MAX_TICKERS)
+            .contains(&tickers.len())
+            .then(|| tickers.join(","))
+    }
+}
+
+/// What to read. Times are in Unix milliseconds of the exchange's clock.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Reads must be up to date with this moment.
+    pub(super) since: Moment,
+    pub(super) epoch: u64,
+    pub(super) fills_from: i64,
+    pub(super) orders_from: i64,
+    /// Orders that have not ended, as far as is known.
+    pub(super) open_orders: Vec<Id>,
+    pub(super) scope: Scope,
+    pub(super) timeout: Duration,
+}
+
+/// Carries out a plan.
+pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, BackfillError> {
+    let last_error = LastError::default();
+    let are_fresh = AtomicBool::new(false);
+    let finding = inquire(
+        &client,
+        plan.since,
+        plan.timeout,
+        &last_error,
+        |client, is_fresh| {
+            let (plan, last_error, are_fresh) = (&plan, &last_error, &are_fresh);
+            async move {
+                if !is_fresh {
+                    return Ok(Sight::Tentative(None));
+                }
+                are_fresh.store(true, Ordering::Relaxed);
+                let rows = plan.read_rows(&client, last_error).await?;
+                Ok(Sight::Conclusive(Some(rows)))
+            }
+        },
+    )
+    .await;
+    let (timeout, source) = match finding {
+        Finding::Conclusive(Some(rows)) | Finding::Fresh(Some(rows)) => return Ok(rows),
+        Finding::Conclusive(None) | Finding::Fresh(None) => (plan.timeout, None),
+        Finding::Open(source) => (plan.timeout, source),
+    };
+    Err(match are_fresh.into_inner() {
+        true => BackfillError::Incomplete { timeout, source },
+        false => BackfillError::Stale { timeout, source },
+    })
+}
+
+/// Unix seconds for the filter of a list of what happened later than `millis`.
+fn filter_seconds(millis: i64) -> i64 {
+    millis.saturating_sub(FILTER_MARGIN_MS).max(0) / 1_000
+}
+
+fn add<T>(to: &mut Walk<T>, found: Walk<T>) {
+    to.kept.extend(found.kept);
+    to.skipped.extend(found.skipped);
+}
+
+impl Plan {
+    async fn read_rows(
+        &self,
+        client: &Client,
+        last_error: &LastError,
+    ) -> Result<BackfillRows, Error> {
+        let mut fills = self.live_fills(client, last_error).await?;
+        let mut orders = self.live_orders(client, last_error).await?;
+        let mut wanted: HashSet<Id> = self.open_orders.iter().cloned().collect();
+        wanted.extend(fills.kept.iter().map(|fill| Id::from(&fill.order_id)));
+        for order in &orders.kept {
+            wanted.remove(order.order_id.as_str());
+        }
+        let mut unfound = Vec::new();
+        let look_up = |order_id: Id| async move {
+            let order = single_order(client, &order_id, last_error).await;
+            (order_id, order)
+        };
+        let mut looked_up = stream::iter(wanted).map(look_up).buffer_unordered(LOOKUPS);
+        while let Some((order_id, order)) = looked_up.next().await {
+            match order {
+                Ok(Some(order)) => orders.kept.push(order),
+                Ok(None) => unfound.push(order_id),
+                Err(error) if error.is_decode() => orders.skipped.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        // Read after the lists: rows that moved into the archive while they were read are older than it.
+        let cutoff = persist(last_error, async || {
+            client.get_historical_cutoff().send().await
+        });
+        let cutoff = cutoff.await?;
+        if cutoff.trades_created_ts.timestamp_millis() > self.fills_from {
+            add(&mut fills, self.archived_fills(client, last_error).await?);
+        }
+        if cutoff.orders_updated_ts.timestamp_millis() > self.orders_from {
+            let archived = self.archived_orders(client, last_error, &unfound).await?;
+            unfound.retain(|id| archived.kept.iter().all(|order| *id != order.order_id));
+            add(&mut orders, archived);
+        }
+        let mut skipped = fills.skipped;
+        skipped.extend(orders.skipped);
+        Ok(BackfillRows {
+            since: self.since,
+            epoch: self.epoch,
+            fills: fills.kept,
+            orders: newest(orders.kept),
+            unfound,
+            skipped,
+        })
+    }
+
+    fn keeps_fill(&self, fill: &Fill) -> bool {
+        self.scope.covers(&fill.ticker, fill.subaccount_number)
+            && time_of_fill(fill).is_none_or(|time| time >= self.fills_from)
+    }
+
+    fn keeps_order(&self, order: &Order) -> bool {
+        self.scope.covers(&order.ticker, order.subaccount_number)
+    }
+
+    async fn live_fills(
+        &self,
+        client: &Client,
+        last_error: &LastError,
+    ) -> Result<Walk<Fill>, Error> {
+        let mut list = client.get_fills().limit(PAGE);
+        list = list.min_ts(filter_seconds(self.fills_from));
+        let markets = self.scope.joined_markets();
+        if let Some(markets) = &markets {
+            list = list.ticker(markets);
+        }
+        if let Some(subaccount) = self.scope.subaccount {
+            list = list.subaccount(subaccount);
+        }
+        let is_ours = |fill: &Fill| {
+            markets.is_none() || self.scope.market_tickers.contains(fill.ticker.as_str())
+        };
+        let keep = |fill: &Fill| self.keeps_fill(fill);
+        walk_up_to(usize::MAX, list.by_item(), last_error, is_ours, keep).await
+    }
+
+    async fn archived_fills(
+        &self,
+        client: &Client,
+        last_error: &LastError,
+    ) -> Result<Walk<Fill>, Error> {
+        let mut list = client.get_fills_historical().limit(PAGE);
+        list = list.min_ts(filter_seconds(self.fills_from));
+        let market = self.scope.only_market();
+        if let Some(market) = market {
+            list = list.ticker(market);
+        }
+        if let Some(subaccount) = self.scope.subaccount {
+            list = list.subaccount(subaccount);
+        }
+        let is_ours = |fill: &Fill| market.is_none_or(|market| fill.ticker == market);
+        let keep = |fill: &Fill| self.keeps_fill(fill);
+        walk_up_to(usize::MAX, list.by_item(), last_error, is_ours, keep).await
+    }
+
+    /// Reads the orders that rest, and those that were placed since. The filter by time may be one of creation, so an earlier order
+    /// that ended since is in neither list.
+    async fn live_orders(
+        &self,
+        client: &Client,
+        last_error: &LastError,
+    ) -> Result<Walk<Order>, Error> {
+        let market = self.scope.only_market();
+        let list = || {
+            let mut list = client.get_orders().limit(PAGE);
+            if let Some(market) = market {
+                list = list.ticker(market);
+            }
+            if let Some(subaccount) = self.scope.subaccount {
+                list = list.subaccount(subaccount);
+            }
+            list
+        };
+        let is_ours = |order: &Order| market.is_none_or(|market| order.ticker == market);
+        let keep = |order: &Order| self.keeps_order(order);
+        let resting = list().status("resting").by_item();
+        let mut orders = walk_up_to(usize::MAX, resting, last_error, is_ours, keep).await?;
+        let recent = list().min_ts(filter_seconds(self.orders_from)).by_item();
+        let recent = walk_up_to(usize::MAX, recent, last_error, is_ours, keep).await?;
+        add(&mut orders, recent);
+        Ok(orders)
+    }
+
+    /// Reads the archived orders that ended since, and those that were not found elsewhere.
+    async fn archived_orders(
+        &self,
+        client: &Client,
+        last_error: &LastError,
+        unfound: &[Id],
+    ) -> Result<Walk<Order>, Error> {
+        let mut list = client.get_historical_orders().limit(PAGE);
+        if unfound.is_empty() {
+            list = list.min_ts(filter_seconds(self.orders_from));
+        }
+        if let Some(subaccount) = self.scope.subaccount {
+            list = list.subaccount(subaccount);
+        }
+        let keep = |order: &Order| {
+            let updated = OrderState::from(order).updated;
+            self.keeps_order(order)
+                && (updated.is_none_or(|time| time >= self.orders_from)
+                    || unfound.iter().any(|id| *id == order.order_id))
+        };
+        walk_up_to(usize::MAX, list.by_item(), last_error, |_| true, keep).await
+    }
+}
+
+/// Reads one order, or `None` if the exchange does not have it.
+async fn single_order(
+    client: &Client,
+    order_id: &Id,
+    last_error: &LastError,
+) -> Result<Option<Order>, Error> {
+    let send = || client.get_order().order_id(order_id).send();
+    let response = match persist(last_error, send).await {
+        Ok(response) => response,
+        Err(error) if error.is_not_found() && rt::is_rejection(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if *order_id != response.order.order_id {
+        return Err(rt::unexpected_response(
+            operation::GET_ORDER,
+            response.status(),
+            "the response is about another order".to_owned(),
+        ));
+    }
+    Ok(Some(response.into_inner().order))
+}
+
+/// The newest state of each order. Of two of the same millisecond, the one that was read later.
+fn newest(orders: Vec<Order>) -> Vec<Order> {
+    let mut newest: HashMap<Id, Order> = HashMap::new();
+    for order in orders {
+        match newest.entry(Id::from(&order.order_id)) {
+            Entry::Vacant(entry) => {
+                entry.insert(order);
+            }
+            Entry::Occupied(mut entry) => {
+                if OrderState::from(&order).follows(&OrderState::from(entry.get()), true) {
+                    entry.insert(order);
+                }
+            }
+        }
+    }
+    newest.into_values().collect()
+}
