@@ -1201,7 +1201,7 @@ async fn account_is_the_exchanges_after_every_outage() {
                 exchange.streams().refuse_handshakes(503, 2);
                 exchange.streams().reset();
             }
-            let cents = random.i32(45..=55);
+            let cents = random.i64(45..=55);
             let count = Contracts::from(random.i32(1..=9));
             if random.bool() {
                 let order = CreateOrderV2Request::builder()
