@@ -14,7 +14,7 @@ use super::seeds;
 use crate::stress::{History, Seen, take, truth};
 
 const MARKETS: usize = 4;
-const STEPS: usize = 30;
+const STEPS: usize = 20;
 
 /// Time within which every book has to be live after the last fault.
 const BOUND: Duration = Duration::from_secs(60);

@@ -25,7 +25,7 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 pub const BOUND: Duration = Duration::from_secs(60);
 
 /// Time within which all faults have to be over.
-const LONGEST: Duration = Duration::from_secs(1_800);
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Pause before a command or a first connection is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
