@@ -19,7 +19,9 @@ proptest! {
         let amount = Dollars::from_micros(units);
         let text = amount.to_string();
         prop_assert_eq!(text.parse::<Dollars>(), Ok(amount));
-        prop_assert_eq!(serde_json::from_str::<Dollars>(&format!("\"{text}\"")).unwrap(), amount);
+        let is_decoded = units.unsigned_abs() <= 1_000_000_000_000_000_000;
+        let decoded = serde_json::from_str::<Dollars>(&format!("\"{text}\"")).ok();
+        prop_assert_eq!(decoded, is_decoded.then_some(amount));
         prop_assert_eq!(serde_json::to_string(&amount).unwrap(), format!("\"{text}\""));
     }
 
