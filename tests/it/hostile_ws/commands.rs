@@ -56,8 +56,15 @@ impl Server {
             Some(Kind::SubscribeOverflowed) => return peer.fail(id, false, 25),
             _ => {}
         }
+        if fault == Some(Kind::SnapshotBurst) {
+            self.max_burst = 1;
+        }
+        let overflows = markets.len() > self.max_burst;
         if peer.subscription.is_some() {
-            return extend(peer, model, id, markets);
+            return match overflows {
+                true => peer.fail(id, false, 25),
+                false => extend(peer, model, id, markets),
+            };
         }
         let sid = peer.start(markets.clone());
         if peer.mute != Mute::Nothing {
@@ -97,10 +104,8 @@ impl Server {
             }
             peer.texts.push(ack);
         }
-        if fault == Some(Kind::SnapshotBurst) {
-            self.is_near_overflow = true;
-            peer.lose();
-            peer.reveal_losses(model);
+        if overflows {
+            peer.fail(None, true, 25);
         }
     }
 
@@ -116,7 +121,7 @@ impl Server {
         let fault = self.take(&[Occasion::Reply, Occasion::ClockReply]);
         let model = &mut *shared.model.borrow_mut();
         let Some(peer) = &mut self.peer else { return };
-        if std::mem::take(&mut self.is_near_overflow) {
+        if markets.len() > self.max_burst {
             return peer.fail(id, false, 25);
         }
         // A reply with an earlier number shows no loss.
@@ -148,6 +153,9 @@ impl Server {
         let shared = self.shared.clone();
         let model = &mut *shared.model.borrow_mut();
         let Some(peer) = &mut self.peer else { return };
+        if markets.len() > self.max_burst {
+            return peer.fail(id, false, 25);
+        }
         match fault {
             Some(Kind::AdditionOverflowed) => return peer.fail(id, false, 25),
             Some(Kind::AdditionTimedOut) => return peer.send_error(id, None, 18),

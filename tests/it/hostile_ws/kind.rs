@@ -280,7 +280,7 @@ kinds! {
         NoSnapshots,
         /// Changes come before the snapshots.
         FirstSnapshotsLate,
-        /// Snapshots overflow the subscription if more are requested than it has markets.
+        /// From now on, more than one snapshot at once overflows the subscription.
         SnapshotBurst,
     }
     ClockSubscribe {

@@ -55,8 +55,8 @@ pub struct Server {
     pub crossing: Option<(usize, Instant)>,
     /// A change that follows after a pause with the same clock.
     pub second_half: Option<usize>,
-    /// More snapshots than the subscription has markets overflow it.
-    pub is_near_overflow: bool,
+    /// More snapshots at once overflow the subscription, also after the last fault.
+    pub max_burst: usize,
     wishes: UnboundedSender<Wish>,
     has_extra: bool,
     /// Markets change after the last fault.
@@ -86,7 +86,7 @@ impl Server {
             no_pings_until: None,
             crossing: None,
             second_half: None,
-            is_near_overflow: false,
+            max_burst: usize::MAX,
             wishes,
             has_extra: false,
             is_busy_when_calm,
@@ -289,7 +289,6 @@ impl Server {
         if self.has_extra && self.random_ms(0..2).is_zero() {
             self.wish(Wish::RemoveMarket);
         }
-        self.is_near_overflow = false;
         let model = &mut *self.shared.model.borrow_mut();
         if let Some(peer) = &mut self.peer {
             // No reply shows a loss.
