@@ -70,10 +70,7 @@ impl fmt::Debug for Multiplier {
 /// ```
 #[must_use]
 pub fn cost(price: Dollars, count: Contracts) -> Option<Dollars> {
-    let product = i128::from(price.micros()).checked_mul(i128::from(count.hundredths()))?;
-    (product % 100 == 0)
-        .then_some(product / 100)
-        .and_then(dollars)
+    price.checked_mul(count)
 }
 
 /// The fee of a taker: `price` is what is paid for a contract of the side that is bought, so for NO one dollar less the price of YES.

@@ -1,5 +1,7 @@
 //! Exact money: dollars and contracts as fixed-point numbers, encoded as decimal strings.
 
+mod arithmetic;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
@@ -66,10 +68,26 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     }
 }
 
-/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed.
+/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed, or with as many as the precision
+/// says.
 fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> fmt::Result {
     let scale = 10_u64.pow(decimals);
     let magnitude = value.unsigned_abs();
+    if let Some(places) = f.precision() {
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let magnitude = round_half_even(magnitude, 10_u64.pow(decimals.saturating_sub(places)));
+        let (whole, fraction) = (magnitude / scale, magnitude % scale);
+        let digits = format!("{fraction:0width$}", width = decimals as usize);
+        let kept = digits
+            .get(..places.min(decimals) as usize)
+            .unwrap_or_default();
+        let text = match places {
+            0 => whole.to_string(),
+            _ => format!("{whole}.{kept:0<width$}", width = places as usize),
+        };
+        // What rounds to zero has no sign.
+        return f.pad_integral(value >= 0 || magnitude == 0, "", &text);
+    }
     let (whole, mut fraction) = (magnitude / scale, magnitude % scale);
     let mut width = decimals;
     if fraction % 10_u64.pow(decimals - shown) == 0 {
@@ -80,8 +98,15 @@ fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> f
     f.pad_integral(value >= 0, "", &text)
 }
 
+/// The nearest multiple of a power of ten, the even one of two.
+fn round_half_even(value: u64, unit: u64) -> u64 {
+    let (count, rest) = (value / unit, value % unit);
+    let is_up = rest * 2 > unit || rest * 2 == unit && count % 2 == 1;
+    (count + u64::from(is_up)).saturating_mul(unit)
+}
+
 macro_rules! fixed_point {
-    ($name:ident, $decimals:literal, $shown:literal, $from_units:ident, $units:ident, $unit:literal, $one:literal) => {
+    ($name:ident, $decimals:literal, $shown:literal, $from_units:ident, $units:ident, $unit:literal, $one:literal, $max:literal) => {
         impl $name {
             /// Zero.
             pub const ZERO: Self = Self(0);
@@ -100,36 +125,6 @@ macro_rules! fixed_point {
             #[must_use]
             pub const fn $units(self) -> i64 {
                 self.0
-            }
-
-            /// The sum, or `None` on overflow.
-            #[must_use]
-            pub const fn checked_add(self, other: Self) -> Option<Self> {
-                match self.0.checked_add(other.0) {
-                    Some(units) => Some(Self(units)),
-                    None => None,
-                }
-            }
-
-            /// The difference, or `None` on overflow.
-            #[must_use]
-            pub const fn checked_sub(self, other: Self) -> Option<Self> {
-                match self.0.checked_sub(other.0) {
-                    Some(units) => Some(Self(units)),
-                    None => None,
-                }
-            }
-
-            /// Returns `true` if the amount is zero.
-            #[must_use]
-            pub const fn is_zero(self) -> bool {
-                self.0 == 0
-            }
-
-            /// Returns `true` if the amount is below zero.
-            #[must_use]
-            pub const fn is_negative(self) -> bool {
-                self.0 < 0
             }
         }
 
@@ -157,6 +152,7 @@ macro_rules! fixed_point {
             }
         }
 
+        /// Writes all decimal places that are needed. With a precision, rounds to so many, half to even: `{:.2}` writes 0.125 as `0.12`.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write(f, self.0, $decimals, $shown)
@@ -176,6 +172,7 @@ macro_rules! fixed_point {
         }
 
         impl<'de> Deserialize<'de> for $name {
+            /// Bounded, so that adding two decoded amounts does not overflow.
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;
 
@@ -191,7 +188,13 @@ macro_rules! fixed_point {
                     }
 
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                        text.parse().map_err(|error| {
+                        let is_bounded = |amount: &$name| amount.0.unsigned_abs() <= $max;
+                        let amount = text.parse::<$name>().and_then(|amount| {
+                            Some(amount)
+                                .filter(is_bounded)
+                                .ok_or(MoneyError::OutOfRange)
+                        });
+                        amount.map_err(|error| {
                             let start: String = text.chars().take(40).collect();
                             E::custom(format_args!("{start:?} is {error}"))
                         })
@@ -232,7 +235,10 @@ macro_rules! fixed_point {
 /// dollars.
 ///
 /// It is encoded as a decimal string with up to six decimal places: four, as the exchange writes prices, or six if four do not
-/// suffice.
+/// suffice. Decoding accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
+///
+/// Operators panic on overflow, as those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from a
+/// whole number, which could be cents or dollars: see [`from_cents`](Self::from_cents).
 ///
 /// ```
 /// # use kalshi_core::Dollars;
@@ -253,20 +259,16 @@ fixed_point!(
     from_micros,
     micros,
     "millionths of a dollar",
-    1_000_000
+    1_000_000,
+    1_000_000_000_000_000_000
 );
-
-impl Dollars {
-    /// Creates an amount from a number of cents.
-    #[must_use]
-    pub const fn from_cents(cents: i32) -> Self {
-        Self(cents as i64 * 10_000)
-    }
-}
 
 /// An exact number of contracts, in hundredths.
 ///
-/// It is encoded as a decimal string with two decimal places. Positions and order book deltas may be negative.
+/// It is encoded as a decimal string with two decimal places. Positions and order book deltas may be negative. Decoding accepts at most
+/// 10^15 contracts, so that adding two decoded amounts cannot overflow.
+///
+/// Operators panic on overflow, as those of [`std::time::Duration`]; the `checked_*` methods do not.
 ///
 /// ```
 /// # use kalshi_core::Contracts;
@@ -285,20 +287,9 @@ fixed_point!(
     from_hundredths,
     hundredths,
     "hundredths of a contract",
-    100
+    100,
+    100_000_000_000_000_000
 );
-
-impl From<i32> for Contracts {
-    fn from(whole: i32) -> Self {
-        Self(i64::from(whole) * 100)
-    }
-}
-
-impl From<u32> for Contracts {
-    fn from(whole: u32) -> Self {
-        Self(i64::from(whole) * 100)
-    }
-}
 
 /// One level of an order book: a price and the contracts resting at it. Encoded as a pair of decimal strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -354,6 +345,44 @@ mod tests {
             let amount = Dollars::from_micros(units);
             assert_eq!(amount.to_string().parse(), Ok(amount));
         }
+    }
+
+    #[test]
+    fn precision_rounds_half_to_even() {
+        let text = |micros, places: usize| format!("{:.places$}", Dollars::from_micros(micros));
+        for (micros, places, expected) in [
+            (125_000, 2, "0.12"),
+            (135_000, 2, "0.14"),
+            (-125_001, 2, "-0.13"),
+            (999_999, 2, "1.00"),
+            (500_000, 0, "0"),
+            (1_500_000, 0, "2"),
+            (1_000, 2, "0.00"),
+            (-1_000, 2, "0.00"),
+            (1, 6, "0.000001"),
+            (1, 8, "0.00000100"),
+        ] {
+            assert_eq!(text(micros, places), expected);
+        }
+        assert_eq!(format!("{:8.1}", Dollars::from_cents(-256)), "    -2.6");
+        assert_eq!(format!("{:+.2}", Contracts::from(3)), "+3.00");
+        assert_eq!(text(i64::MIN, 0), "-9223372036855");
+    }
+
+    #[test]
+    fn decoded_amounts_are_bounded() {
+        let dollars = |text: &str| serde_json::from_str::<Dollars>(&format!("{text:?}"));
+        assert!(dollars("1000000000000").is_ok() && dollars("-1000000000000").is_ok());
+        for text in ["1000000000000.000001", "-1000000000000.01"] {
+            let error = dollars(text).map(|_| ()).map_err(|error| error.to_string());
+            assert!(
+                error.is_err_and(|error| error.contains("out of range")),
+                "{text}"
+            );
+        }
+        let contracts = |text: &str| serde_json::from_str::<Contracts>(&format!("{text:?}"));
+        assert!(contracts("1000000000000000").is_ok());
+        assert!(contracts("1000000000000000.01").is_err());
     }
 
     #[test]

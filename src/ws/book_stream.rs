@@ -311,9 +311,44 @@ impl BookStream {
         }
     }
 
+    /// Returns `true` if an event is a message about a book of a subscription that does not exist on this connection, such as one that
+    /// has ended. It would move the book to a subscription that no snapshot can be requested from.
+    fn is_stray(&self, event: &Event) -> bool {
+        let Event::Message(received) = event else {
+            return false;
+        };
+        let frame = &received.frame;
+        let may_be_about_books = matches!(
+            frame.message,
+            Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) | Message::Malformed(_)
+        );
+        may_be_about_books
+            && received.subscription.is_none()
+            && frame.sid.is_some()
+            && frame.sid != self.sid
+    }
+
+    /// Expects snapshots of the books that an acknowledgement without a list has ended. The connection knows which markets are still
+    /// subscribed to, and requests no snapshots of others.
+    fn expect_unlisted(&mut self, events: &[BookEvent]) {
+        let unlisted = events.iter().filter_map(|event| match event {
+            BookEvent::Stale {
+                market_ticker,
+                reason: StaleReason::UnlistedMarkets,
+            } => Some(market_ticker),
+            _ => None,
+        });
+        if let Some(sid) = self.sid {
+            self.books.register(sid, PriceMode::YesPrices, unlisted);
+        }
+    }
+
     fn take(&mut self, event: Event) {
         self.register_books(&event);
-        let events = self.books.apply_event(&event);
+        let events = match self.is_stray(&event) {
+            true => Vec::new(),
+            false => self.books.apply_event(&event),
+        };
         for event in &events {
             if let BookEvent::Stale {
                 market_ticker,
@@ -323,6 +358,7 @@ impl BookStream {
                 self.settled.push(market_ticker.to_string());
             }
         }
+        self.expect_unlisted(&events);
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(

@@ -272,3 +272,76 @@ async fn book_that_stays_crossed_is_stale_without_another_frame() {
         "{events:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn change_of_another_subscription_does_not_take_a_book_away() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(of(snapshot(1, 1), GOOD)).await;
+    peer.send(of(snapshot(1, 2), BAD)).await;
+    peer.send(delta(7, 1, "0.40", "1.00")).await;
+    peer.send(of(delta(1, 3, "0.40", "2.00"), BAD)).await;
+    let mut changed = false;
+    while !changed {
+        let update = books.next().await.unwrap().unwrap();
+        changed = matches!(update, BookUpdate::Book(BookEvent::Changed { .. }));
+    }
+    let best = |market| books.live(market).unwrap().best_bid(OutcomeSide::Yes);
+    let counts = [GOOD, BAD].map(|market| best(market).unwrap().count.hundredths());
+    assert_eq!(counts, [1_000, 1_200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quiet_books_are_live_again_after_an_acknowledgement_without_a_list() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    let playing = async {
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        peer.send(of(snapshot(1, 2), BAD)).await;
+        peer.send(json!({"type": "ok", "sid": 1, "seq": 3, "msg": {}}))
+            .await;
+        // Neither of them changes.
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+        assert_eq!(command["params"]["market_tickers"], json!([GOOD, BAD]));
+        for (seq, market) in [(4, GOOD), (5, BAD)] {
+            let mut frame = of(snapshot(1, seq), market);
+            frame["id"] = command["id"].clone();
+            peer.send(frame).await;
+        }
+    };
+    let reading = async {
+        let mut lives = 0;
+        while lives < 4 {
+            let update = books.next().await.unwrap().unwrap();
+            lives += usize::from(matches!(update, BookUpdate::Book(BookEvent::Live { .. })));
+        }
+    };
+    tokio::join!(reading, playing);
+    assert!(books.live(GOOD).is_some() && books.live(BAD).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_message_before_an_acknowledgement_makes_earlier_snapshots_stale() {
+    let exchange = Exchange::new().await;
+    let (books, mut peer) = tokio::join!(exchange.client.websocket().market(GOOD).books(), async {
+        let mut peer = exchange.accept().await;
+        let command = peer.command().await;
+        peer.send(of(snapshot(1, 1), GOOD)).await;
+        // It may have been a change.
+        peer.send_text(r#"{"type":"orderbook_delta","sid"#.to_owned())
+            .await;
+        peer.send(json!({"type": "subscribed", "id": command["id"], "msg": {"channel": "orderbook_delta", "sid": 1}}))
+            .await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let playing = async {
+        let began = Instant::now();
+        let command = peer.command().await;
+        assert_eq!(command["params"]["action"], "get_snapshot", "{command}");
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    };
+    play(&mut books, playing).await;
+    assert_eq!(books.live(GOOD), None);
+}

@@ -47,6 +47,8 @@ mod connection;
 #[cfg(feature = "ws")]
 mod frames;
 #[cfg(feature = "ws")]
+mod hostile_ws;
+#[cfg(feature = "ws")]
 mod order_book;
 #[cfg(feature = "ws")]
 mod reconnect;

@@ -21,10 +21,10 @@ const VERSIONS: usize = 200;
 
 /// What the exchange's books were, by their clocks.
 #[derive(Default)]
-struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
+pub(crate) struct History(HashMap<String, VecDeque<(i64, OrderBook)>>);
 
 impl History {
-    fn note(&mut self, market: &Market) {
+    pub(crate) fn note(&mut self, market: &Market) {
         let (clock, book) = truth(market);
         let versions = self.0.entry(market.ticker().to_owned()).or_default();
         if versions.back().is_none_or(|(last, _)| *last != clock) {
@@ -37,7 +37,7 @@ impl History {
 }
 
 /// The exchange's book, and its clock.
-fn truth(market: &Market) -> (i64, OrderBook) {
+pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
     let book = market.order_book();
     let no = book.asks.iter().map(|level| {
         let mut level = *level;
@@ -51,8 +51,8 @@ fn truth(market: &Market) -> (i64, OrderBook) {
 
 /// What was seen.
 #[derive(Debug, Default)]
-struct Seen {
-    compared: u64,
+pub(crate) struct Seen {
+    pub(crate) compared: u64,
     stale: u64,
     live: u64,
     gaps: u64,
@@ -62,7 +62,7 @@ struct Seen {
     books: HashMap<String, (i64, OrderBook)>,
 }
 
-fn take(update: &BookUpdate, books: &BookStream, history: &History, seen: &mut Seen) {
+pub(crate) fn take(update: &BookUpdate, books: &BookStream, history: &History, seen: &mut Seen) {
     let event = match update {
         BookUpdate::Book(event) => event,
         BookUpdate::Connection(event) => {

@@ -432,6 +432,14 @@ impl Session {
             _ if own_sid.is_none()
                 && (terminal || matches!(control, Control::Data | Control::Malformed)) =>
             {
+                let is_numbered = message.envelope.seq.is_some();
+                if (control == Control::Malformed || (is_numbered && !terminal))
+                    && !self.early.is_empty()
+                    && self.has_early_room()
+                {
+                    // It may concern these messages: their readers get it behind them as well.
+                    self.early.push((message.clone(), control));
+                }
                 self.broadcast(&RawEvent::Message(message));
                 if terminal {
                     for sid in self.sids.keys().copied().collect::<Vec<_>>() {

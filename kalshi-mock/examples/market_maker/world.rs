@@ -49,7 +49,7 @@ impl World {
         }
         let crowd = |(number, ticker): (usize, &&str)| Crowd {
             market: exchange.market(ticker),
-            middle: 35 + 15 * i32::try_from(number).unwrap_or_default(),
+            middle: 35 + 15 * i64::try_from(number).unwrap_or_default(),
             random: fastrand::Rng::with_seed(seed + number as u64),
         };
         Self {
@@ -89,13 +89,13 @@ impl World {
 struct Crowd {
     market: Market,
     /// In cents. It wanders.
-    middle: i32,
+    middle: i64,
     random: fastrand::Rng,
 }
 
 impl Crowd {
     fn trade(&mut self) {
-        self.middle = (self.middle + self.random.i32(-1..=1)).clamp(15, 85);
+        self.middle = (self.middle + self.random.i64(-1..=1)).clamp(15, 85);
         let count = self.random.i32(1..=6);
         match self.random.u8(0..10) {
             0 | 1 => _ = self.market.bid(Dollars::from_cents(self.middle + 3), count),

@@ -284,11 +284,7 @@ async fn invalid_sizes_of_requests_for_quote_are_rejected() {
     ] {
         assert_eq!(ask(&requester, size.clone()).await.0, 400, "{size}");
     }
-    let rich = id(ask(
-        &requester,
-        json!({ "target_cost_dollars": "9000000000000" }),
-    )
-    .await);
+    let rich = id(ask(&requester, json!({ "target_cost_dollars": "900000000000" })).await);
     assert_eq!(
         offer(&maker, &rich, "0.9999", "0.0001").await.1["error"]["code"],
         "insufficient_balance"

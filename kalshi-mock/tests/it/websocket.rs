@@ -458,7 +458,7 @@ async fn replay(seed: u64) {
     let mut placed: Vec<(usize, String)> = Vec::new();
     for step in 0..150 {
         let market = &markets[random.usize(..2)];
-        let price = Dollars::from_cents(random.i32(1..100));
+        let price = Dollars::from_cents(random.i64(1..100));
         let count = random.i32(1..40);
         let user = random.usize(..2);
         match random.u8(..12) {

@@ -269,11 +269,12 @@ impl Session {
         self.resume_waiting();
     }
 
-    /// Routes the messages that waited for an acknowledgement: those of this subscription, or all if no other can come.
+    /// Routes the messages that waited for an acknowledgement: those of this subscription and of none, or all if no other can come.
     pub(super) fn deliver_early(&mut self, sid: Option<u64>) {
         let still_early = self.is_subscribing();
         for (message, control) in std::mem::take(&mut self.early) {
-            match message.envelope.sid == sid || !still_early {
+            let own_sid = message.envelope.sid;
+            match own_sid.is_none() || own_sid == sid || !still_early {
                 true => self.route(message, control),
                 false => self.early.push((message, control)),
             }

@@ -1,0 +1,313 @@
+//! Arithmetic of amounts: operators that panic on overflow, as those of `std::time::Duration`, and checked methods beside them.
+
+use std::{
+    iter::Sum,
+    ops::{Add, AddAssign, Neg, Sub, SubAssign},
+};
+
+use super::{Contracts, Dollars, MoneyError};
+
+macro_rules! arithmetic {
+    ($name:ident) => {
+        impl $name {
+            /// The sum, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_add(self, other: Self) -> Option<Self> {
+                match self.0.checked_add(other.0) {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// The difference, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_sub(self, other: Self) -> Option<Self> {
+                match self.0.checked_sub(other.0) {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// The negative amount, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_neg(self) -> Option<Self> {
+                match self.0.checked_neg() {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// The amount without its sign, or `None` on overflow.
+            #[must_use]
+            pub const fn checked_abs(self) -> Option<Self> {
+                match self.0.checked_abs() {
+                    Some(units) => Some(Self(units)),
+                    None => None,
+                }
+            }
+
+            /// The sum of all amounts, or `None` if the result overflows. The order does not matter.
+            #[must_use]
+            pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+                let units = amounts
+                    .into_iter()
+                    .try_fold(0_i128, |sum, amount| sum.checked_add(i128::from(amount.0)))?;
+                i64::try_from(units).ok().map(Self)
+            }
+
+            /// The amount without its sign.
+            ///
+            /// # Panics
+            ///
+            /// Panics on overflow: only the lowest amount has no positive counterpart. [`checked_abs`](Self::checked_abs) does not
+            /// panic.
+            #[must_use]
+            #[track_caller]
+            #[allow(
+                clippy::expect_used,
+                reason = "documented, as for the operators of std"
+            )]
+            pub const fn abs(self) -> Self {
+                self.checked_abs()
+                    .expect("overflow of an amount without its sign")
+            }
+
+            /// Returns `true` if the amount is zero.
+            #[must_use]
+            pub const fn is_zero(self) -> bool {
+                self.0 == 0
+            }
+
+            /// Returns `true` if the amount is below zero.
+            #[must_use]
+            pub const fn is_negative(self) -> bool {
+                self.0 < 0
+            }
+        }
+
+        /// Panics on overflow; `checked_add` does not.
+        #[allow(clippy::expect_used, reason = "as std does for Duration")]
+        impl Add for $name {
+            type Output = Self;
+
+            #[track_caller]
+            fn add(self, other: Self) -> Self {
+                self.checked_add(other)
+                    .expect("overflow when adding amounts")
+            }
+        }
+
+        /// Panics on overflow; `checked_sub` does not.
+        #[allow(clippy::expect_used, reason = "as std does for Duration")]
+        impl Sub for $name {
+            type Output = Self;
+
+            #[track_caller]
+            fn sub(self, other: Self) -> Self {
+                self.checked_sub(other)
+                    .expect("overflow when subtracting amounts")
+            }
+        }
+
+        /// Panics on overflow; `checked_neg` does not.
+        #[allow(clippy::expect_used, reason = "as std does for Duration")]
+        impl Neg for $name {
+            type Output = Self;
+
+            #[track_caller]
+            fn neg(self) -> Self {
+                self.checked_neg()
+                    .expect("overflow when negating an amount")
+            }
+        }
+
+        impl AddAssign for $name {
+            #[track_caller]
+            fn add_assign(&mut self, other: Self) {
+                *self = *self + other;
+            }
+        }
+
+        impl SubAssign for $name {
+            #[track_caller]
+            fn sub_assign(&mut self, other: Self) {
+                *self = *self - other;
+            }
+        }
+
+        /// Panics if the result overflows; `checked_sum` does not.
+        #[allow(clippy::expect_used, reason = "as std does for Duration")]
+        impl Sum for $name {
+            #[track_caller]
+            fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+                Self::checked_sum(amounts).expect("overflow when summing amounts")
+            }
+        }
+
+        /// Panics if the result overflows; `checked_sum` does not.
+        impl<'a> Sum<&'a Self> for $name {
+            #[track_caller]
+            fn sum<I: Iterator<Item = &'a Self>>(amounts: I) -> Self {
+                amounts.copied().sum()
+            }
+        }
+    };
+}
+
+arithmetic!(Dollars);
+arithmetic!(Contracts);
+
+impl Dollars {
+    /// Creates an amount from a number of cents.
+    ///
+    /// # Panics
+    ///
+    /// Panics on overflow, beyond 922 trillion cents. [`checked_from_cents`](Self::checked_from_cents) does not panic.
+    #[must_use]
+    #[track_caller]
+    #[allow(
+        clippy::expect_used,
+        reason = "documented, as for the operators of std"
+    )]
+    pub const fn from_cents(cents: i64) -> Self {
+        Self::checked_from_cents(cents).expect("overflow of an amount in cents")
+    }
+
+    /// Creates an amount from a number of cents, or returns `None` on overflow.
+    #[must_use]
+    pub const fn checked_from_cents(cents: i64) -> Option<Self> {
+        match cents.checked_mul(10_000) {
+            Some(micros) => Some(Self(micros)),
+            None => None,
+        }
+    }
+
+    /// The price of the other outcome: one dollar less this price. Both outcomes of a market pay one dollar together.
+    ///
+    /// # Panics
+    ///
+    /// Panics on overflow, far from any price. [`checked_complement`](Self::checked_complement) does not panic.
+    ///
+    /// ```
+    /// # use kalshi_core::Dollars;
+    /// assert_eq!(Dollars::from_cents(56).complement(), Dollars::from_cents(44));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    #[allow(
+        clippy::expect_used,
+        reason = "documented, as for the operators of std"
+    )]
+    pub const fn complement(self) -> Self {
+        self.checked_complement()
+            .expect("overflow of the complement of a price")
+    }
+
+    /// One dollar less this price, or `None` on overflow.
+    #[must_use]
+    pub const fn checked_complement(self) -> Option<Self> {
+        Self::ONE.checked_sub(self)
+    }
+
+    /// Price times contracts. `None` on overflow, and if the result has more than six decimal places: amounts are never rounded.
+    ///
+    /// ```
+    /// # use kalshi_core::{Contracts, Dollars};
+    /// let price = Dollars::from_cents(56);
+    /// assert_eq!(price.checked_mul("2.50".parse()?), Some("1.40".parse()?));
+    /// # Ok::<(), kalshi_core::MoneyError>(())
+    /// ```
+    #[must_use]
+    pub fn checked_mul(self, count: Contracts) -> Option<Self> {
+        let product = i128::from(self.0) * i128::from(count.0);
+        if product % 100 != 0 {
+            return None;
+        }
+        i64::try_from(product / 100).ok().map(Self)
+    }
+}
+
+/// Whole contracts of the types that always fit.
+macro_rules! whole_contracts {
+    ($($integer:ty),*) => {
+        $(impl From<$integer> for Contracts {
+            fn from(whole: $integer) -> Self {
+                Self(i64::from(whole) * 100)
+            }
+        })*
+    };
+}
+
+whole_contracts!(i32, u32);
+
+/// Whole contracts of the types that may not fit.
+macro_rules! many_contracts {
+    ($($integer:ty),*) => {
+        $(impl TryFrom<$integer> for Contracts {
+            type Error = MoneyError;
+
+            fn try_from(whole: $integer) -> Result<Self, MoneyError> {
+                let whole = i64::try_from(whole).ok();
+                let units = whole.and_then(|whole| whole.checked_mul(100));
+                units.map(Self).ok_or(MoneyError::OutOfRange)
+            }
+        })*
+    };
+}
+
+many_contracts!(i64, u64, isize, usize, i128, u128);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dollars(text: &str) -> Dollars {
+        text.parse().unwrap_or_default()
+    }
+
+    #[test]
+    fn sums_overflow_only_in_their_result() {
+        let max = Dollars::from_micros(i64::MAX);
+        assert_eq!([max, max, -max].iter().sum::<Dollars>(), max);
+        assert_eq!(Dollars::checked_sum([max, max, -max]), Some(max));
+        assert_eq!(Dollars::checked_sum([max, max]), None);
+        let mut total = dollars("1.50");
+        total += dollars("0.25");
+        total -= dollars("2");
+        assert_eq!(total, dollars("-0.25"));
+        assert_eq!(total.abs(), dollars("0.25"));
+    }
+
+    #[test]
+    fn lowest_amount_has_no_counterpart() {
+        let min = Contracts::from_hundredths(i64::MIN);
+        assert_eq!((min.checked_neg(), min.checked_abs()), (None, None));
+        assert_eq!(Dollars::from_micros(i64::MIN).checked_complement(), None);
+        assert_eq!(Dollars::checked_from_cents(i64::MAX), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "overflow when adding amounts")]
+    fn addition_panics_on_overflow() {
+        let max = Dollars::from_micros(i64::MAX);
+        assert!(max + Dollars::from_micros(1) < max);
+    }
+
+    #[test]
+    fn product_is_exact_or_nothing() {
+        let count = Contracts::from_hundredths(33);
+        assert_eq!(dollars("0.01").checked_mul(count), Some(dollars("0.0033")));
+        assert_eq!(dollars("0.000001").checked_mul(count), None);
+        assert_eq!(dollars("-0.5").checked_mul(4.into()), Some(dollars("-2")));
+        let max = Dollars::from_micros(i64::MAX);
+        assert_eq!(max.checked_mul(2.into()), None);
+    }
+
+    #[test]
+    fn contracts_come_from_any_integer_that_fits() {
+        assert_eq!(Contracts::try_from(3_usize), Ok(Contracts::from(3)));
+        assert_eq!(Contracts::try_from(-3_i64), Ok(Contracts::from(-3)));
+        assert_eq!(Contracts::try_from(u64::MAX), Err(MoneyError::OutOfRange));
+        assert_eq!(Contracts::try_from(i64::MAX), Err(MoneyError::OutOfRange));
+    }
+}

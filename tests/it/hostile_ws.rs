@@ -1,0 +1,139 @@
+//! Live books against an exchange behind a hostile server, over real connections.
+//!
+//! Each seed has an exchange of its own, whose server breaks handshakes, connections, frames and replies in the ways of [`Kind`]. Every
+//! live book is compared with the exchange's, and every book has to be live again within [`BOUND`](oracle::BOUND) after the last fault.
+//! Time is virtual, so that timeouts cost nothing.
+//!
+//! Faults that nothing in a frame shows are not part of it: a lost frame whose number is used again, a reply as the first frame after a
+//! restart of the count, and clocks that fall without a change of the market.
+//!
+//! 500 seeds by default. `KALSHI_TEST_SEEDS` sets their number, `KALSHI_TEST_SEED` runs one.
+
+mod commands;
+mod frames;
+mod handshake;
+mod kind;
+mod mock;
+mod model;
+mod oracle;
+mod peer;
+mod seeds;
+mod server;
+mod transport;
+mod wire;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    ops::Range,
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::mpsc, time::sleep};
+
+use self::{
+    kind::{Kind, Occasion},
+    model::Model,
+    oracle::Seen,
+    server::{Server, Shared},
+};
+
+/// Shortest and longest step of the clock while nothing happens.
+const TICKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(128)];
+
+/// Faults of a seed.
+const FAULTS: Range<usize> = 3..8;
+
+type Tally = BTreeMap<Kind, u64>;
+
+/// The faults of a seed, the first one last. Each kind begins the plan of some seed.
+fn plan(seed: u64, random: &mut fastrand::Rng) -> Vec<Kind> {
+    let first = usize::try_from(seed).unwrap() % Kind::ALL.len();
+    let mut plan: Vec<_> = (0..random.usize(FAULTS))
+        .filter_map(|_| random.choice(Kind::ALL).copied())
+        // Ten thousand changes take as long as a hundred seeds without them.
+        .filter(|kind| *kind != Kind::BufferOverflow)
+        .collect();
+    plan.push(Kind::ALL[first]);
+    plan
+}
+
+/// Lets time pass in small steps while bytes are on their way, as the paused clock does not wait for them.
+async fn tick(shared: Rc<Shared>) {
+    let mut pause = TICKS[0];
+    loop {
+        sleep(pause).await;
+        pause = match shared.is_busy.take() {
+            true => TICKS[0],
+            false => (pause * 2).min(TICKS[1]),
+        };
+    }
+}
+
+async fn run(seed: u64) -> Result<(Seen, Tally), String> {
+    // Pauses between connections are random, too.
+    fastrand::seed(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let plan = plan(seed, &mut random);
+    let needs_clock = plan.last().is_some_and(|kind| {
+        matches!(
+            kind.occasion(),
+            Occasion::Clock | Occasion::ClockReply | Occasion::ClockSubscribe
+        )
+    });
+    let has_clock = needs_clock || random.u8(..4) > 0;
+    let shared = Rc::new(Shared {
+        model: RefCell::new(Model::new(seed, has_clock)),
+        calm_since: Cell::new(None),
+        is_busy: Cell::new(false),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = oracle::client(listener.local_addr().unwrap());
+    let (wishes, wished) = mpsc::unbounded_channel();
+    let server = Server::new(listener, shared.clone(), plan, wishes);
+    let result = tokio::select! {
+        result = oracle::read(client, shared.clone(), wished) => result,
+        () = server.run() => Err("the server ended".to_owned()),
+        () = tick(shared.clone()) => Err("the clock ended".to_owned()),
+    };
+    let tally = shared.model.borrow().fired.clone();
+    result.map(|seen| (seen, tally))
+}
+
+#[test]
+fn live_books_equal_those_of_a_hostile_exchange() {
+    let seeds = seeds::chosen();
+    let results = seeds::run_all(&seeds, run);
+    let mut tally: Tally = Kind::ALL.iter().map(|kind| (*kind, 0)).collect();
+    let (mut total, mut failures) = (Seen::default(), Vec::new());
+    for result in results {
+        let (seen, counts) = match result {
+            Ok(run) => run,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        for (kind, count) in counts {
+            *tally.entry(kind).or_default() += count;
+        }
+        total.compared += seen.compared;
+        total.at_marks += seen.at_marks;
+        total.recovery = total.recovery.max(seen.recovery);
+    }
+    for (kind, count) in &tally {
+        println!("{count:7} {kind:?}: {}", kind.description());
+    }
+    println!("{} kinds, {seeds:?}, {total:?}", Kind::ALL.len());
+    assert!(
+        failures.is_empty(),
+        "{} failed: {failures:#?}",
+        failures.len()
+    );
+    if seeds::are_all(&seeds) {
+        let missing: Vec<_> = tally.iter().filter(|(_, count)| **count == 0).collect();
+        assert!(missing.is_empty(), "these did not happen: {missing:?}");
+        assert!(total.at_marks > 0);
+    }
+}

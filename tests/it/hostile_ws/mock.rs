@@ -1,0 +1,153 @@
+//! Live books against `kalshi-mock`, with the faults that its connections have.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use kalshi_mock::{Market, MockExchange, Streams};
+use kalshi_sdk::{
+    Dollars,
+    ws::{BookStream, ReconnectPolicy},
+};
+use tokio::time::{Instant, timeout};
+
+use super::seeds;
+use crate::stress::{History, Seen, take, truth};
+
+const MARKETS: usize = 4;
+const STEPS: usize = 30;
+
+/// Time within which every book has to be live after the last fault.
+const BOUND: Duration = Duration::from_secs(60);
+
+fn change(market: &Market, random: &mut Rng) {
+    let price = |cents: i64| Dollars::from_micros(cents * 10_000);
+    match random.u32(0..100) {
+        0 => _ = market.clear(),
+        1..50 => _ = market.bid(price(random.i64(1..60)), random.i32(1..500)),
+        _ => _ = market.ask(price(random.i64(40..100)), random.i32(1..500)),
+    }
+}
+
+fn disturb(streams: &Streams, random: &mut Rng) {
+    match random.u32(0..60) {
+        0..3 => streams.drop_frames(random.u32(1..4)),
+        3..6 => streams.repeat_frame(),
+        6..9 => streams.swap_frames(),
+        9 => streams.end_subscriptions(10),
+        10 => streams.end_subscriptions(25),
+        11 => streams.reset(),
+        12 => streams.reset_in_frame(),
+        13 => streams.close(
+            *random
+                .choice(&[1000, 1001, 1011, 1012, 4000])
+                .unwrap_or(&1000),
+            "hostile",
+        ),
+        14 => streams.send_raw(r#"{"type":"orderbook_delta","sid":1,"seq":"#),
+        15 => streams.send_raw(r#"{"type":"orderbook_summary","sid":1,"msg":{}}"#),
+        16 => streams.send_raw(""),
+        17 => streams.silence(),
+        18..22 => streams.resume(),
+        22 => {
+            let status = *random
+                .choice(&[401, 403, 404, 429, 500, 503])
+                .unwrap_or(&503);
+            streams.refuse_handshakes(status, random.u32(1..3));
+            streams.reset();
+        }
+        _ => {}
+    }
+}
+
+async fn read(books: &mut BookStream, pause: Duration, history: &History, seen: &mut Seen) -> bool {
+    match timeout(pause, books.next()).await {
+        Ok(Some(Ok(update))) => {
+            take(&update, books, history, seen);
+            true
+        }
+        Ok(end) => panic!("the stream ended: {end:?}"),
+        Err(_) => false,
+    }
+}
+
+async fn run(seed: u64) -> Result<u64, String> {
+    fastrand::seed(seed);
+    let mut random = Rng::with_seed(seed);
+    let exchange = MockExchange::builder()
+        .without_universe()
+        .with_seed(seed)
+        .start()
+        .await
+        .unwrap();
+    let streams = exchange.streams();
+    let markets: Vec<_> = (0..MARKETS)
+        .map(|number| exchange.market(&format!("KXHOSTILE-26NOV28-T{number}")))
+        .collect();
+    let (mut history, mut seen) = (History::default(), Seen::default());
+    markets.iter().for_each(|market| history.note(market));
+    let policy = ReconnectPolicy::default().with_max_backoff(Duration::from_secs(4));
+    let client = exchange.client().unwrap();
+    let builder = client.websocket().reconnect(policy);
+    let builder = builder.markets(markets.iter().map(Market::ticker));
+    let mut books = builder.books().await.unwrap();
+    for _ in 0..STEPS {
+        for _ in 0..random.usize(1..8) {
+            let market = &markets[random.usize(..MARKETS)];
+            change(market, &mut random);
+            history.note(market);
+        }
+        disturb(&streams, &mut random);
+        let pause = Duration::from_millis(random.u64(1..200));
+        for _ in 0..random.usize(1..30) {
+            if !read(&mut books, pause, &history, &mut seen).await {
+                break;
+            }
+        }
+    }
+    streams.resume();
+    for market in &markets {
+        // The next change shows what was lost, behind a frame that is held back or dropped.
+        for _ in 0..5 {
+            change(market, &mut random);
+            history.note(market);
+        }
+    }
+    let deadline = Instant::now() + BOUND;
+    let is_right = |books: &BookStream, market: &Market| {
+        books
+            .live(market.ticker())
+            .is_some_and(|book| *book == truth(market).1)
+    };
+    while !markets.iter().all(|market| is_right(&books, market)) {
+        if Instant::now() > deadline {
+            let are_live: Vec<_> = markets
+                .iter()
+                .map(|market| is_right(&books, market))
+                .collect();
+            return Err(format!("not live within {BOUND:?}: {are_live:?}"));
+        }
+        read(&mut books, Duration::from_secs(1), &history, &mut seen).await;
+    }
+    books.shutdown().await;
+    exchange.shut_down().await;
+    Ok(seen.compared)
+}
+
+#[test]
+fn live_books_equal_those_of_the_mock() {
+    let seeds = seeds::chosen();
+    let (mut compared, mut failures) = (0, Vec::new());
+    for result in seeds::run_all(&seeds, run) {
+        match result {
+            Ok(books) => compared += books,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    println!("{compared} live books compared, {seeds:?}");
+    assert!(
+        failures.is_empty(),
+        "{} failed: {failures:#?}",
+        failures.len()
+    );
+    assert!(compared > 0);
+}

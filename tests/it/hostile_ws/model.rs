@@ -1,0 +1,346 @@
+//! The exchange behind the hostile server: its markets, with the book at every change, and the frames about them.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use kalshi_sdk::{
+    Contracts, Dollars,
+    ws::{OrderBook, OutcomeSide},
+};
+
+use super::kind::Kind;
+
+/// Markets that the client subscribes to.
+pub const FIRST: usize = 3;
+
+/// The market that the client adds and removes.
+pub const EXTRA: usize = 3;
+
+/// A market that never changes and is never subscribed to.
+pub const QUIET: usize = 4;
+
+pub fn ticker(market: usize) -> String {
+    format!("KXTEST-26-{market}")
+}
+
+pub fn market_of(ticker: &str) -> usize {
+    ticker.rsplit('-').next().unwrap().parse().unwrap()
+}
+
+/// A book after a change, and the clock of the change. `None` if the frame had none.
+pub struct State {
+    pub book: OrderBook,
+    pub clock: Option<i64>,
+}
+
+pub struct Market {
+    pub book: OrderBook,
+    pub clock: i64,
+    pub history: Vec<State>,
+}
+
+/// A change of one level.
+#[derive(Clone, Copy)]
+pub struct Change {
+    pub market: usize,
+    pub outcome: OutcomeSide,
+    pub price: Dollars,
+    /// Hundredths of contracts.
+    pub count: i64,
+    pub clock: Option<i64>,
+}
+
+pub struct Model {
+    pub random: Rng,
+    pub markets: Vec<Market>,
+    pub has_clock: bool,
+    /// The books of all markets where a mark was sent.
+    pub marks: BTreeMap<u64, Vec<OrderBook>>,
+    last_mark: u64,
+    /// How often each kind of fault happened.
+    pub fired: BTreeMap<Kind, u64>,
+}
+
+impl Model {
+    pub fn new(seed: u64, has_clock: bool) -> Self {
+        let markets = (0..=QUIET).map(|_| Market {
+            book: OrderBook::new(),
+            clock: 1_000,
+            history: Vec::new(),
+        });
+        let mut model = Self {
+            random: Rng::with_seed(seed),
+            markets: markets.collect(),
+            has_clock,
+            marks: BTreeMap::new(),
+            last_mark: 0,
+            fired: BTreeMap::new(),
+        };
+        for market in 0..=QUIET {
+            model.note(market);
+            for _ in 0..3 {
+                model.act(market);
+            }
+        }
+        model
+    }
+
+    fn note(&mut self, market: usize) {
+        let clock = self.clock(market);
+        let market = &mut self.markets[market];
+        let book = market.book.clone();
+        market.history.push(State { book, clock });
+    }
+
+    /// The clock that frames of a market have.
+    pub fn clock(&self, market: usize) -> Option<i64> {
+        self.has_clock.then(|| self.markets[market].clock)
+    }
+
+    /// Sets the clock of a market without a change.
+    pub fn set_clock(&mut self, market: usize, clock: i64) {
+        self.markets[market].clock = clock;
+        self.note(market);
+    }
+
+    /// One action: some changes with one clock. It crosses the book at most in between.
+    pub fn act(&mut self, market: usize) -> Vec<Change> {
+        self.markets[market].clock += self.random.i64(1..4);
+        let mut changes = Vec::new();
+        for _ in 0..self.random.usize(1..4) {
+            let outcome = match self.random.bool() {
+                true => OutcomeSide::Yes,
+                false => OutcomeSide::No,
+            };
+            let levels: Vec<_> = self.markets[market].book.bids(outcome).collect();
+            let (price, count) = match levels.is_empty() || self.random.bool() {
+                true => (self.price(), self.random.i64(1..100_000)),
+                false => {
+                    let level = levels[self.random.usize(..levels.len())];
+                    let all = level.count.hundredths();
+                    let is_all = self.random.bool();
+                    let count = if is_all {
+                        all
+                    } else {
+                        self.random.i64(1..=all)
+                    };
+                    (level.price, -count)
+                }
+            };
+            changes.push(self.change(market, outcome, price, count));
+        }
+        changes.extend(self.uncross(market));
+        changes
+    }
+
+    fn price(&mut self) -> Dollars {
+        Dollars::from_micros(self.random.i64(1..60) * 10_000)
+    }
+
+    /// Takes out the YES bids that cross.
+    pub fn uncross(&mut self, market: usize) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while self.markets[market].book.is_crossed() {
+            let best = self.markets[market].book.best_bid(OutcomeSide::Yes);
+            let best = best.unwrap();
+            let count = -best.count.hundredths();
+            changes.push(self.change(market, OutcomeSide::Yes, best.price, count));
+        }
+        changes
+    }
+
+    /// Adds a YES bid that crosses the book, and a NO bid for it to cross.
+    pub fn cross(&mut self, market: usize) -> Vec<Change> {
+        self.markets[market].clock += 1;
+        let price = Dollars::from_micros(600_000);
+        let counts = [self.random.i64(1..100_000), self.random.i64(1..100_000)];
+        let no = self.change(market, OutcomeSide::No, price, counts[0]);
+        let yes = self.change(market, OutcomeSide::Yes, price, counts[1]);
+        vec![no, yes]
+    }
+
+    /// An action that uncrosses the book, if no other one has.
+    pub fn end_crossing(&mut self, market: usize) -> Vec<Change> {
+        if self.markets[market].book.is_crossed() {
+            self.markets[market].clock += 1;
+        }
+        self.uncross(market)
+    }
+
+    /// From here on frames have no clock.
+    pub fn drop_clocks(&mut self) {
+        self.has_clock = false;
+        for market in 0..self.markets.len() {
+            self.note(market);
+        }
+    }
+
+    /// Removes all levels.
+    pub fn clear(&mut self, market: usize) -> Vec<Change> {
+        let clock = self.markets[market].clock + 1;
+        self.set_clock(market, clock);
+        let mut changes = Vec::new();
+        for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
+            let levels: Vec<_> = self.markets[market].book.bids(outcome).collect();
+            for level in levels {
+                let count = -level.count.hundredths();
+                changes.push(self.change(market, outcome, level.price, count));
+            }
+        }
+        changes
+    }
+
+    pub fn change(
+        &mut self,
+        market: usize,
+        outcome: OutcomeSide,
+        price: Dollars,
+        count: i64,
+    ) -> Change {
+        let contracts = Contracts::from_hundredths(count);
+        let book = &mut self.markets[market].book;
+        book.add(outcome, price, contracts).unwrap();
+        self.note(market);
+        Change {
+            market,
+            outcome,
+            price,
+            count,
+            clock: self.clock(market),
+        }
+    }
+
+    /// An action of one change, which does not cross the book.
+    pub fn single(&mut self, market: usize) -> Change {
+        self.markets[market].clock += 1;
+        self.with_same_clock(market)
+    }
+
+    /// One more change of the last action.
+    pub fn with_same_clock(&mut self, market: usize) -> Change {
+        let outcome = match self.random.bool() {
+            true => OutcomeSide::Yes,
+            false => OutcomeSide::No,
+        };
+        let price = Dollars::from_micros(self.random.i64(1..30) * 10_000);
+        let count = self.random.i64(1..100_000);
+        self.change(market, outcome, price, count)
+    }
+
+    /// A change like those of the market, which it has not made.
+    pub fn sample(&self, market: usize) -> Change {
+        Change {
+            market,
+            outcome: OutcomeSide::Yes,
+            price: Dollars::from_micros(120_000),
+            count: 100,
+            clock: self.clock(market),
+        }
+    }
+
+    /// A message that shows the client's reader which frames were sent before it.
+    pub fn mark(&mut self) -> String {
+        self.last_mark += 1;
+        let books = self.markets.iter().map(|market| market.book.clone());
+        self.marks.insert(self.last_mark, books.collect());
+        format!(
+            r#"{{"type":"mark","msg":{{"position":{}}}}}"#,
+            self.last_mark
+        )
+    }
+
+    pub fn count(&mut self, kind: Kind) {
+        *self.fired.entry(kind).or_default() += 1;
+    }
+}
+
+/// The envelope of a frame.
+#[derive(Clone, Copy, Default)]
+pub struct Envelope {
+    pub id: Option<u64>,
+    pub sid: Option<u64>,
+    pub seq: Option<u64>,
+}
+
+impl Envelope {
+    pub fn numbered(sid: u64, seq: u64) -> Self {
+        Self {
+            id: None,
+            sid: Some(sid),
+            seq: Some(seq),
+        }
+    }
+
+    pub fn with_id(self, id: Option<u64>) -> Self {
+        Self { id, ..self }
+    }
+
+    /// A frame with this body.
+    pub fn frame(self, kind: &str, body: &str) -> String {
+        let field = |name, value: Option<u64>| match value {
+            Some(value) => format!(r#","{name}":{value}"#),
+            None => String::new(),
+        };
+        let (id, sid) = (field("id", self.id), field("sid", self.sid));
+        let seq = field("seq", self.seq);
+        format!(r#"{{"type":"{kind}"{id}{sid}{seq},"msg":{body}}}"#)
+    }
+}
+
+fn clock_field(clock: Option<i64>) -> String {
+    clock.map_or_else(String::new, |clock| format!(r#","clock":{clock}"#))
+}
+
+/// NO prices are quoted as YES prices.
+fn quoted(outcome: OutcomeSide, price: Dollars) -> Dollars {
+    match outcome {
+        OutcomeSide::Yes => price,
+        OutcomeSide::No => Dollars::ONE.checked_sub(price).unwrap(),
+    }
+}
+
+/// The body of a change.
+pub fn delta_body(change: &Change) -> String {
+    let (ticker, clock) = (ticker(change.market), clock_field(change.clock));
+    let price = quoted(change.outcome, change.price);
+    let count = Contracts::from_hundredths(change.count);
+    let side = match change.outcome {
+        OutcomeSide::Yes => "yes",
+        OutcomeSide::No => "no",
+    };
+    format!(
+        r#"{{"market_ticker":"{ticker}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}"#
+    )
+}
+
+pub fn delta(envelope: Envelope, change: &Change) -> String {
+    envelope.frame("orderbook_delta", &delta_body(change))
+}
+
+/// A snapshot, with some more YES and NO levels that the book does not have.
+pub fn snapshot(
+    envelope: Envelope,
+    market: usize,
+    book: &OrderBook,
+    clock: Option<i64>,
+    more: [&[&str]; 2],
+) -> String {
+    let side = |name, outcome, more: &[&str]| {
+        let levels = book.bids(outcome).map(|level| {
+            let price = quoted(outcome, level.price);
+            format!(r#"["{price}","{}"]"#, level.count)
+        });
+        let levels: Vec<_> = levels
+            .chain(more.iter().map(|level| (*level).to_owned()))
+            .collect();
+        match levels.is_empty() {
+            true => String::new(),
+            false => format!(r#","{name}":[{}]"#, levels.join(",")),
+        }
+    };
+    let yes = side("yes_dollars_fp", OutcomeSide::Yes, more[0]);
+    let no = side("no_dollars_fp", OutcomeSide::No, more[1]);
+    let (ticker, clock) = (ticker(market), clock_field(clock));
+    let body = format!(r#"{{"market_ticker":"{ticker}","market_id":"m"{clock}{yes}{no}}}"#);
+    envelope.frame("orderbook_snapshot", &body)
+}
