@@ -34,6 +34,9 @@ use crate::{
 
 const MARKET: &str = "KXTEST-26-A";
 
+/// Longer than anything takes here.
+const LONG: Duration = Duration::from_secs(10);
+
 /// What the exchange has, for reads over REST.
 #[derive(Default)]
 struct Held {
@@ -265,7 +268,8 @@ impl World {
     }
 
     async fn next(&mut self) -> Event {
-        self.connection.next().await.unwrap().unwrap()
+        let event = tokio::time::timeout(LONG, self.connection.next()).await;
+        event.expect("an event").unwrap().unwrap()
     }
 
     /// Sends a message and observes it.
@@ -964,7 +968,9 @@ async fn private_channel_is_subscribed_to_as_a_whole_after_an_overflow() {
     let mut backfill = Backfill::new(&server.client).subscriptions(connection.subscriptions());
     peer.send(json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}}))
         .await;
-    let (params, _) = peer.acknowledge().await;
+    let (params, _) = tokio::time::timeout(LONG, peer.acknowledge())
+        .await
+        .expect("a subscription");
     assert_eq!(params["market_tickers"], json!(markets));
     while !backfill.is_due() {
         let event = connection.next().await.unwrap().unwrap();

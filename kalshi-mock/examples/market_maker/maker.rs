@@ -22,7 +22,7 @@ use super::{
     account::Fill,
     display::{MarketView, View},
     group::Group,
-    quotes::{Action, Order, Quotes},
+    quotes::{Action, Order, Quote, Quotes},
     report::{Counts, Report},
 };
 use outcomes::Done;
@@ -215,17 +215,21 @@ impl Maker {
             if !may_quote {
                 continue;
             }
-            for quote in quotes.sides() {
+            let mut act = |quote: &mut Quote, opposite: &Quote| -> Result<(), Error> {
                 let new_id = || {
                     self.counts.orders += 1;
                     format!("{}-{}", self.id_prefix, self.counts.orders)
                 };
-                match quote.act(ticker, self.group.id(), new_id)? {
+                match quote.act(opposite, ticker, self.group.id(), new_id)? {
                     Some(Action::Cancel(id, key)) => cancels.push((id, key)),
                     Some(Action::Place(id, request)) => placements.push((id, *request)),
                     None => {}
                 }
-            }
+                Ok(())
+            };
+            let [bid, ask] = quotes.sides();
+            act(bid, ask)?;
+            act(ask, bid)?;
         }
         self.profits.push(profit);
         if !cancels.is_empty() {

@@ -59,6 +59,14 @@ impl Quote {
         self.order.as_ref().map(|order| order.price)
     }
 
+    /// Returns `true` if an order at a price would trade with an own order on the other side.
+    fn meets(&self, price: Dollars, opposite: Dollars) -> bool {
+        match self.side {
+            BookSide::Ask => price <= opposite,
+            _ => price >= opposite,
+        }
+    }
+
     /// The order as it adds to the book.
     fn own_order(&self) -> Option<OwnOrder> {
         let order = self.order.as_ref()?;
@@ -69,14 +77,18 @@ impl Quote {
         Some(OwnOrder::new(outcome, price, order.remaining))
     }
 
-    /// Returns what to send so that the order is as wanted, and marks the order as busy.
+    /// Returns what to send so that the order is as wanted, and marks the order as busy. An order that would meet the one on the other
+    /// side waits: that one may still rest at an old price.
     pub(crate) fn act(
         &mut self,
+        opposite: &Self,
         ticker: &str,
         group: &str,
         new_id: impl FnOnce() -> String,
     ) -> Result<Option<Action>, Error> {
         let enough = Contracts::from(SIZE / 2);
+        let prices = self.wanted.zip(opposite.price());
+        let must_wait = prices.is_some_and(|(wanted, other)| self.meets(wanted, other));
         match (&mut self.order, self.wanted) {
             (Some(order), _) if order.is_busy => Ok(None),
             (Some(order), Some(wanted)) if order.price == wanted && order.remaining >= enough => {
@@ -90,6 +102,7 @@ impl Quote {
                 let key = OrderKey::new(order_id).with_market(ticker);
                 Ok(Some(Action::Cancel(order.client_order_id.clone(), key)))
             }
+            (None, Some(_)) if must_wait => Ok(None),
             (None, Some(price)) => {
                 let client_order_id = new_id();
                 let request = CreateOrderV2Request::builder()
