@@ -6,7 +6,14 @@
 
 use std::fmt;
 
-use crate::{Contracts, Dollars, MoneyError};
+use crate::{
+    Contracts, Dollars, MoneyError,
+    types::{EventData, Series},
+};
+
+const TAKER_QUARTERS: i128 = 4;
+const MAKER_QUARTERS: i128 = 1;
+const COMBO_MAKER_QUARTERS: i128 = 2;
 
 /// A series' or an event's `fee_multiplier`, exact to a millionth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,19 +94,99 @@ pub fn cost(price: Dollars, count: Contracts) -> Option<Dollars> {
 /// ```
 #[must_use]
 pub fn taker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
-    fee(price, count, multiplier, 4)
+    fee(price, count, multiplier, TAKER_QUARTERS)
 }
 
 /// The fee of a maker in a series with maker fees (`quadratic_with_maker_fees`): a quarter of a taker's. Elsewhere a maker pays none.
 #[must_use]
 pub fn maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
-    fee(price, count, multiplier, 1)
+    fee(price, count, multiplier, MAKER_QUARTERS)
 }
 
 /// The fee of a maker of combos (`quadratic_with_combo_maker_fees`): half of a taker's.
 #[must_use]
 pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> Option<Dollars> {
-    fee(price, count, multiplier, 2)
+    fee(price, count, multiplier, COMBO_MAKER_QUARTERS)
+}
+
+/// How the markets of an event charge fees.
+///
+/// The series names a fee type and a multiplier; an event may override either.
+///
+/// ```no_run
+/// # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use kalshi_sdk::fees::FeeSchedule;
+///
+/// let series = client.get_series().series_ticker("KXTEST").send().await?.into_inner().series;
+/// let event = client.get_event().event_ticker("KXTEST-26").send().await?.into_inner().event;
+/// let fees = FeeSchedule::of(&series, Some(&event))?;
+/// println!("{:?}", fees.taker("0.56".parse()?, 10.into()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeeSchedule {
+    /// What a maker pays, in quarters of a taker's fee.
+    maker_quarters: i128,
+    multiplier: Multiplier,
+}
+
+/// The fees of a market cannot be computed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeeError {
+    /// The fee type is `flat`: its fees are in the exchange's table of specific fees, and no formula gives them.
+    #[error("fees of type `flat` are listed by the exchange and cannot be computed")]
+    Flat,
+    /// The fee type is not one that this version knows.
+    #[error("the fee type `{0}` is unknown: update this crate, or read the fees of fills")]
+    UnknownType(String),
+    /// The multiplier is negative, too large or has more than six decimal places.
+    #[error("the fee multiplier {0} is invalid")]
+    Multiplier(String, #[source] MoneyError),
+}
+
+impl FeeSchedule {
+    /// Returns the fee schedule of an event's markets. Without the event, an override by it is not considered.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the fee type is `flat` or unknown, or the multiplier is invalid.
+    pub fn of(series: &Series, event: Option<&EventData>) -> Result<Self, FeeError> {
+        let fee_type = event.and_then(|event| event.fee_type_override.as_deref());
+        let maker_quarters = match fee_type.unwrap_or(series.fee_type.as_str()) {
+            "quadratic" => 0,
+            "quadratic_with_maker_fees" => MAKER_QUARTERS,
+            "quadratic_with_combo_maker_fees" => COMBO_MAKER_QUARTERS,
+            "flat" => return Err(FeeError::Flat),
+            other => return Err(FeeError::UnknownType(other.to_owned())),
+        };
+        let multiplier = event.and_then(|event| event.fee_multiplier_override);
+        let multiplier = multiplier.unwrap_or(series.fee_multiplier);
+        let multiplier = Multiplier::try_from(multiplier)
+            .map_err(|error| FeeError::Multiplier(multiplier.to_string(), error))?;
+        Ok(Self {
+            maker_quarters,
+            multiplier,
+        })
+    }
+
+    /// The fee of a taker: see [`taker`].
+    #[must_use]
+    pub fn taker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
+        taker(price, count, self.multiplier)
+    }
+
+    /// The fee of a maker, which is zero if the fee type has no maker fees. `None` as for [`taker`].
+    #[must_use]
+    pub fn maker(&self, price: Dollars, count: Contracts) -> Option<Dollars> {
+        let fee = fee(price, count, self.multiplier, self.maker_quarters)?;
+        // No fee is not rounded up.
+        Some(match self.maker_quarters {
+            0 => Dollars::ZERO,
+            _ => fee,
+        })
+    }
 }
 
 /// Rounded up so that price and fee together are whole hundredths of a cent.

@@ -212,7 +212,7 @@ impl Ladder {
         self.levels().next()
     }
 
-    /// Contracts at a price; none if it is not a level.
+    /// Contracts resting at a price; zero if the ladder has no such level.
     #[must_use]
     pub fn count_at(&self, price: Dollars) -> Contracts {
         let found = self

@@ -85,7 +85,7 @@ fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> f
             0 => whole.to_string(),
             _ => format!("{whole}.{kept:0<width$}", width = places as usize),
         };
-        // What rounds to zero has no sign.
+        // A value that rounds to zero has no sign.
         return f.pad_integral(value >= 0 || magnitude == 0, "", &text);
     }
     let (whole, mut fraction) = (magnitude / scale, magnitude % scale);
@@ -98,7 +98,7 @@ fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> f
     f.pad_integral(value >= 0, "", &text)
 }
 
-/// The nearest multiple of a power of ten, the even one of two.
+/// Rounds to the nearest multiple of a power of ten, ties to even.
 fn round_half_even(value: u64, unit: u64) -> u64 {
     let (count, rest) = (value / unit, value % unit);
     let is_up = rest * 2 > unit || rest * 2 == unit && count % 2 == 1;
@@ -152,7 +152,7 @@ macro_rules! fixed_point {
             }
         }
 
-        /// Writes all decimal places that are needed. With a precision, rounds to so many, half to even: `{:.2}` writes 0.125 as `0.12`.
+        /// Writes all decimal places that are needed. With a precision, rounds to that many, half to even: `{:.2}` writes 0.125 as `0.12`.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write(f, self.0, $decimals, $shown)
@@ -237,7 +237,7 @@ macro_rules! fixed_point {
 /// It is encoded as a decimal string with up to six decimal places: four, as the exchange writes prices, or six if four do not
 /// suffice. Decoding accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
 ///
-/// Operators panic on overflow, as those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from a
+/// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from a
 /// whole number, which could be cents or dollars: see [`from_cents`](Self::from_cents).
 ///
 /// ```
@@ -268,7 +268,7 @@ fixed_point!(
 /// It is encoded as a decimal string with two decimal places. Positions and order book deltas may be negative. Decoding accepts at most
 /// 10^15 contracts, so that adding two decoded amounts cannot overflow.
 ///
-/// Operators panic on overflow, as those of [`std::time::Duration`]; the `checked_*` methods do not.
+/// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not.
 ///
 /// ```
 /// # use kalshi_core::Contracts;

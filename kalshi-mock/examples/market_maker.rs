@@ -98,7 +98,7 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(report) => {
-            // Whoever reads the output may have seen enough.
+            // The reader may have closed the pipe.
             _ = writeln!(io::stdout(), "{report}");
             match report.agrees() {
                 true => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Fills and orders that a WebSocket connection missed: read again after it is back, and nothing counted twice.
+//! Reads the fills and orders that a WebSocket connection missed, and counts each once.
 
 mod memory;
 mod read;
@@ -73,14 +73,14 @@ const OVERLAP: Duration = Duration::from_secs(600);
 /// # When reads count
 ///
 /// Reads of the exchange lag behind its trades. A read counts only if `GET /exchange/user_data_timestamp` is later than the moment at
-/// which the subscriptions were back, by every plausible reading of the clocks. That takes at least a second. A program that must
-/// not wait reads in a task: [`read`](Self::read) returns a future of its own, and [`merge`](Self::merge) takes its result. Both see
-/// to it that a fill that the WebSocket delivers in the meantime is not returned.
+/// which the subscriptions were back, with a margin for clock error. That takes at least a second. A program that must
+/// not wait reads in a task: [`read`](Self::read) returns a future of its own, and [`merge`](Self::merge) takes its result and omits
+/// the fills that the WebSocket delivered in the meantime.
 ///
 /// # What is returned
 ///
 /// - Each fill since the backfill was made, unless it was observed or returned before. Fills are joined by `trade_id` and `order_id`,
-///   because both fills of a trade with oneself have one `trade_id`.
+///   because both fills of a self-trade have the same `trade_id`.
 /// - Each order that changed, in its newest state, unless a later state was observed or returned before: the one with the later
 ///   `last_update_time`. An order that has ended does not rest again, and its filled count does not fall.
 ///
@@ -90,8 +90,8 @@ const OVERLAP: Duration = Duration::from_secs(600);
 ///
 /// # Memory
 ///
-/// A fill is remembered as long as it can come again: until the newest fill that was delivered without a hole, or the newest complete
-/// read, is later than it by the [`overlap`](Self::overlap). A hole that is not fetched keeps what came before it. An order is
+/// A fill is remembered as long as it can come again: until the newest fill delivered while nothing was missing, or the newest complete
+/// read, is later than it by the [`overlap`](Self::overlap). Until missed messages are fetched, nothing older is dropped. An order is
 /// remembered while it rests, and then as long as a fill.
 pub struct Backfill {
     client: Client,
@@ -117,14 +117,14 @@ struct Hole {
     end: Option<(Moment, u64)>,
 }
 
-/// What an event means for the fills and orders of a program.
+/// Effect of an event on a program's fills and orders, as returned by [`Backfill::observe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a fill that is already known must not be counted again"]
 #[non_exhaustive]
 pub enum Observation {
     /// A fill, or a state of an order, that was not reported before.
     New,
-    /// A fill that was reported before, or a state of an order older than one that was: ignore the message.
+    /// A fill that was reported before, or a state of an order that is not newer than a reported one: ignore the message.
     Known,
     /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`].
     FetchDue,
@@ -146,7 +146,7 @@ pub struct Missed {
     pub skipped: Vec<Error>,
 }
 
-/// Why a read does not fill a hole. Nothing was marked as reported: try again.
+/// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackfillError {
@@ -195,9 +195,9 @@ impl Backfill {
         }
     }
 
-    /// Names the subscriptions of the connection; those to other channels than `fill` and `user_orders` are ignored. A fetch is due once
+    /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is due once
     /// all of them are back. If none
-    /// are named, a fetch is due after every [`Event::Resubscribed`], [`Event::Unsubscribed`] and [`Event::Gap`].
+    /// are named, a fetch is due after every [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`].
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -260,7 +260,7 @@ impl Backfill {
         self.end_hole();
     }
 
-    /// `true` if messages may have been lost and later ones are delivered: [`fetch`](Self::fetch) has something to do. It stays so until a fetch
+    /// Returns `true` if messages may have been lost and later ones are delivered. Remains so until the connection is lost again or a fetch
     /// succeeds.
     #[must_use]
     pub fn is_due(&self) -> bool {
@@ -404,11 +404,11 @@ impl Backfill {
     /// with this call, and what happened until then is read.
     ///
     /// It costs one request or more for `GET /exchange/user_data_timestamp`, one for `GET /historical/cutoff`, one for each page of
-    /// fills, of resting orders and of recent orders, and one for each order that ended and was placed before.
+    /// fills and of resting, recent and archived orders, and one for each other order that was open before or has a new fill.
     ///
     /// # Errors
     ///
-    /// The future returns an error if reads are not known to be up to date, or not complete, before the timeout. It can be called
+    /// The future returns an error if reads are not known to be up to date, or not complete, before the timeout. Call `read`
     /// again.
     pub fn read(
         &mut self,

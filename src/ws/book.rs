@@ -32,7 +32,7 @@ use crate::{Contracts, Dollars, PriceLevel};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Books with the same levels are equal, whenever they were updated.
+/// Books with the same levels are equal, regardless of [`last_update`](Self::last_update).
 #[derive(Clone, Debug)]
 pub struct OrderBook {
     yes: Ladder,
@@ -330,7 +330,7 @@ impl OrderBook {
     }
 
     /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
-    /// sent the snapshot if no change came since. `None` if the exchange sent no time. To compare it with the present, use
+    /// sent the message if it has none. `None` if the exchange sent no time. To compare it with the present, use
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {

@@ -14,7 +14,7 @@ pub enum BookEvent {
     Changed {
         /// Ticker of the market.
         market_ticker: Arc<str>,
-        /// The id that you gave the order behind the change. `None` if the order is not yours, if you gave it none, and if a snapshot
+        /// Client order id of your order behind the change. `None` if the order is not yours or has no such id, or if a snapshot
         /// replaced the book.
         client_order_id: Option<String>,
     },

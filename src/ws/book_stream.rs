@@ -33,7 +33,7 @@ const MAX_CHANGES: usize = 10_000;
 ///
 /// It applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
 ///
-/// [`changed`](Self::changed) returns the markets whose books changed since the last call, for programs that quote or draw:
+/// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and for display:
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::OutcomeSide};
@@ -53,7 +53,7 @@ const MAX_CHANGES: usize = 10_000;
 /// ```
 ///
 /// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
-/// come, and each decision is later than the one before. Fills and orders of the same connection wait in the same queue.
+/// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
 ///
 /// ```no_run
 /// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, OutcomeSide}};
@@ -193,7 +193,7 @@ impl BookStream {
     /// Returns the markets whose books changed since the last call, and all other updates. Waits until there is one. `None` after the
     /// end. Cancel safe.
     ///
-    /// It takes everything that has been received, so that a slow caller skips states of a book and misses no fill.
+    /// It takes up to 10,000 updates that have been received: a slow caller skips intermediate states of a book, but misses no fill.
     ///
     /// # Errors
     ///
@@ -383,7 +383,7 @@ impl BookStream {
     }
 
     /// Time since the last update of a live book, by the exchange's clock: see [`OrderBook::last_update`]. It grows while the market is
-    /// quiet, and is no measure of the connection.
+    /// quiet, so it does not measure the delay of the connection.
     ///
     /// `None` if the book is not live or has no time of an update. The clock is that of this machine, corrected by
     /// [`clock_skew`](Client::clock_skew) once that is known.

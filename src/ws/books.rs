@@ -94,8 +94,8 @@ impl Books {
         tracked.is_some_and(|tracked| tracked.replica.is_stale())
     }
 
-    /// Tickers of all books, in any state. Markets that are removed from their subscription, have settled, or are not subscribed to again
-    /// after a lost connection disappear.
+    /// Tickers of all books, in any state. Omits markets that were removed from their subscription, have settled, or were not resubscribed
+    /// within a minute after a lost connection was restored.
     pub fn market_tickers(&self) -> impl Iterator<Item = &str> {
         self.books.keys().map(AsRef::as_ref)
     }
@@ -168,7 +168,7 @@ impl Books {
         }
     }
 
-    /// Notes a subscription that may be new. Books that none has afterwards are dropped, as nothing would ever update them.
+    /// Records a subscription that may be new. Books that no subscription includes are dropped later, as nothing would update them.
     fn start(&mut self, sid: u64, sequence: Sequence<Fingerprint>) {
         let Entry::Vacant(entry) = self.subscriptions.entry(sid) else {
             return;

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{Contracts, Dollars, types};
 
-/// A resting order of your own, as it adds to an order book: a bid for one outcome.
+/// Your own resting order as it appears in an order book: a bid for one outcome.
 ///
 /// It converts from an order of the REST API and from a message of the channel `user_orders`. An order that does not rest, or whose
-/// side is unknown, converts to no contracts.
+/// side is unknown, converts to an order with zero `remaining`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnOrder {
@@ -76,7 +76,7 @@ impl OrderBook {
     /// An estimate of the book without your own orders of this market: what others bid.
     ///
     /// It is an estimate because book and orders come over different channels in any order: an order may not be in the book yet, or
-    /// be gone from it already. No level gets fewer than no contracts. To know which changes are your own, read `client_order_id` of
+    /// be gone from it already. No count falls below zero. To know which changes are your own, read `client_order_id` of
     /// [`BookEvent::Changed`](super::BookEvent::Changed).
     ///
     /// ```
@@ -100,7 +100,7 @@ impl OrderBook {
                 .remaining
                 .hundredths()
                 .clamp(0, here.hundredths().max(0));
-            // There are as many, and the price is one of the book's.
+            // Removes at most what the level has, and nothing from a level that does not exist.
             _ = others.add(
                 order.outcome,
                 order.price,

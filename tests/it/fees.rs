@@ -1,6 +1,7 @@
 //! Fees of trades.
 
 use kalshi_sdk::{Contracts, Dollars, fees::*};
+use serde_json::json;
 
 #[test]
 fn fees_are_those_of_recorded_fills() {
@@ -79,4 +80,77 @@ fn what_cannot_be_is_nothing() {
         assert!(Multiplier::try_from(bad).is_err(), "{bad}");
     }
     assert_eq!(Multiplier::try_from(5.5).unwrap().millionths(), 5_500_000);
+}
+
+fn schedule(
+    series: (&str, f64),
+    event: (Option<&str>, Option<f64>),
+) -> Result<FeeSchedule, FeeError> {
+    let series = json!({
+        "ticker": "KXTEST", "frequency": "daily", "title": "Test", "category": "Tests", "tags": [], "settlement_sources": [],
+        "contract_url": "", "contract_terms_url": "", "fee_type": series.0, "fee_multiplier": series.1,
+        "additional_prohibitions": [],
+    });
+    let event = json!({
+        "event_ticker": "KXTEST-26", "series_ticker": "KXTEST", "sub_title": "", "title": "Test",
+        "collateral_return_type": "", "mutually_exclusive": false, "available_on_brokers": true,
+        "fee_type_override": event.0, "fee_multiplier_override": event.1,
+    });
+    let series = serde_json::from_value(series).unwrap();
+    FeeSchedule::of(&series, Some(&serde_json::from_value(event).unwrap()))
+}
+
+#[test]
+fn schedule_is_that_of_the_series_unless_the_event_overrides_it() {
+    let (price, count) = ("0.5000".parse().unwrap(), "100".parse().unwrap());
+    let none = (None, None);
+    for (series, event, taker, maker) in [
+        (("quadratic", 1.0), none, "1.75", "0"),
+        (("quadratic_with_maker_fees", 1.0), none, "1.75", "0.4375"),
+        (
+            ("quadratic_with_combo_maker_fees", 0.5),
+            none,
+            "0.875",
+            "0.4375",
+        ),
+        (
+            ("quadratic", 1.0),
+            (Some("quadratic_with_maker_fees"), Some(0.5)),
+            "0.875",
+            "0.2188",
+        ),
+        (("flat", 1.0), (Some("quadratic"), None), "1.75", "0"),
+        (("quadratic", 1.0), (None, Some(2.0)), "3.50", "0"),
+    ] {
+        let fees = schedule(series, event).unwrap();
+        let expected = [taker, maker].map(|text| Some(text.parse().unwrap()));
+        assert_eq!(
+            [fees.taker(price, count), fees.maker(price, count)],
+            expected,
+            "{series:?} {event:?}"
+        );
+    }
+    // No maker fee is zero also where the price of all has more digits.
+    let fees = schedule(("quadratic", 1.0), none).unwrap();
+    let fee = fees.maker("0.0010".parse().unwrap(), "0.27".parse().unwrap());
+    assert_eq!(fee, Some(Dollars::ZERO));
+    assert_eq!(fees.maker("1.01".parse().unwrap(), 1.into()), None);
+}
+
+#[test]
+fn fees_of_other_types_are_an_error() {
+    let none = (None, None);
+    assert_eq!(schedule(("flat", 1.0), none), Err(FeeError::Flat));
+    assert_eq!(
+        schedule(("quadratic", 1.0), (Some("flat"), None)),
+        Err(FeeError::Flat)
+    );
+    assert_eq!(
+        schedule(("cubic", 1.0), none),
+        Err(FeeError::UnknownType("cubic".to_owned()))
+    );
+    for multiplier in [-1.0, 5_000.0, 0.000_000_1] {
+        let error = schedule(("quadratic", multiplier), none).unwrap_err();
+        assert!(matches!(error, FeeError::Multiplier(..)), "{error:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Arithmetic of amounts: operators that panic on overflow, as those of `std::time::Duration`, and checked methods beside them.
+//! Arithmetic of amounts: operators that panic on overflow, like those of `std::time::Duration`, and checked methods beside them.
 
 use std::{
     iter::Sum,
@@ -28,7 +28,7 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The negative amount, or `None` on overflow.
+            /// The negated amount, or `None` on overflow.
             #[must_use]
             pub const fn checked_neg(self) -> Option<Self> {
                 match self.0.checked_neg() {
@@ -37,7 +37,7 @@ macro_rules! arithmetic {
                 }
             }
 
-            /// The amount without its sign, or `None` on overflow.
+            /// The absolute value, or `None` on overflow.
             #[must_use]
             pub const fn checked_abs(self) -> Option<Self> {
                 match self.0.checked_abs() {
@@ -69,7 +69,7 @@ macro_rules! arithmetic {
             )]
             pub const fn abs(self) -> Self {
                 self.checked_abs()
-                    .expect("overflow of an amount without its sign")
+                    .expect("overflow when taking the absolute value")
             }
 
             /// Returns `true` if the amount is zero.
@@ -186,7 +186,7 @@ impl Dollars {
     ///
     /// # Panics
     ///
-    /// Panics on overflow, far from any price. [`checked_complement`](Self::checked_complement) does not panic.
+    /// Panics on overflow, which no valid price causes. [`checked_complement`](Self::checked_complement) does not panic.
     ///
     /// ```
     /// # use kalshi_core::Dollars;

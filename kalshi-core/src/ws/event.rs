@@ -29,8 +29,8 @@ pub enum Event<T> {
         subscription: SubscriptionId,
         /// The exchange's number for it on this connection.
         sid: u64,
-        /// The markets, indices or underlyings that it was made with. After an overflow these are a part of its selection; the others
-        /// are added when the snapshots of these have come.
+        /// The requested markets, indices or underlyings. After an overflow they are the first chunk of the selection; the others
+        /// are added once the snapshots of that chunk have arrived.
         targets: Arc<[String]>,
     },
     /// A subscription ended, because the exchange rejected it when it was to be made again.

@@ -97,7 +97,7 @@ enum Scope {
 }
 
 impl Tracked {
-    /// Returns `true` if the subscription has a `sid`, and has had it for so long that it was no failure.
+    /// Returns `true` if the subscription has had its `sid` for long enough to count as stable.
     fn has_lasted(&self) -> bool {
         let since = self.since.filter(|_| self.sid.is_some());
         since.is_some_and(|since| since.elapsed() > STABLE_AFTER)
@@ -437,7 +437,7 @@ impl Session {
                     && !self.early.is_empty()
                     && self.has_early_room()
                 {
-                    // It may concern these messages: their readers get it behind them as well.
+                    // It may concern these waiting messages, so their readers also get it after them.
                     self.early.push((message.clone(), control));
                 }
                 self.broadcast(&RawEvent::Message(message));

@@ -113,7 +113,7 @@ impl Group {
         }
     }
 
-    /// Takes in the end of a request. A request that failed is due again. Returns what the user should know.
+    /// Records the result of a request. A failed request is due again. Returns a note for the user.
     pub(crate) fn finish(
         &mut self,
         request: GroupRequest,
@@ -123,7 +123,7 @@ impl Group {
         let was_armed = self.is_armed;
         match result {
             Ok(is_armed) => self.is_armed = is_armed,
-            Err(error) => return Some(format!("the order group was not reached: {error}")),
+            Err(error) => return Some(format!("the order group request failed: {error}")),
         }
         self.until_read = READ_INTERVAL;
         match request {

@@ -291,7 +291,7 @@ impl Maker {
     pub(crate) async fn stop(self) -> Result<Report, Error> {
         match tokio::time::timeout(STOP, self.cancel_and_compare()).await {
             Ok(report) => report,
-            Err(_) => Err("the exchange could not be asked in time: orders may rest".into()),
+            Err(_) => Err("shutdown did not finish in time: orders may still rest".into()),
         }
     }
 

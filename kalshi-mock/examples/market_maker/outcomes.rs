@@ -1,4 +1,4 @@
-//! What became of the maker's requests. An order or cancel whose outcome is unknown is looked up, and not sent again before.
+//! What became of the maker's requests. An order or cancel with an unknown outcome is looked up before anything is sent again.
 
 use std::time::Duration;
 

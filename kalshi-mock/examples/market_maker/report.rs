@@ -42,12 +42,12 @@ impl fmt::Display for Report {
             "{orders} orders, {fills} fills, {missed_fills} of them by backfill, profit {}",
             self.profit
         )?;
-        writeln!(f, "{outages} outages, {unknown} unknown outcomes found out")?;
+        writeln!(f, "{outages} outages, {unknown} unknown outcomes resolved")?;
         match self.agrees() {
             true => f.write_str("the inventory is the exchange's, and no order rests"),
             false => write!(
                 f,
-                "the inventory differs from the exchange's, or orders rest: {}",
+                "the inventory differs from the exchange's, or orders still rest ({} resting)",
                 self.resting
             ),
         }

@@ -57,7 +57,7 @@ impl Window {
     }
 }
 
-/// One side of a trade. The two sides of a trade with oneself share the trade, and differ in the order.
+/// Trade id and order id. Both fills of a self-trade have the same trade id.
 type FillKey = (Id, Id);
 
 /// The fills that were reported.
@@ -101,7 +101,7 @@ pub(super) fn time_of_fill(fill: &Fill) -> Option<i64> {
         .map(|seconds| seconds.saturating_mul(1_000).saturating_add(999)))
 }
 
-/// What is compared of an order.
+/// The fields by which states of an order are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderState {
     /// When it changed last. `None` if the exchange does not say.

@@ -36,7 +36,7 @@ const FILTER_MARGIN_MS: i64 = 60_000;
 
 /// The fills and orders that [`Backfill::read`](super::Backfill::read) found, for [`Backfill::merge`](super::Backfill::merge).
 #[derive(Debug)]
-#[must_use = "the rows count once they are merged"]
+#[must_use = "pass the rows to `Backfill::merge`"]
 pub struct BackfillRows {
     pub(super) since: Moment,
     pub(super) epoch: u64,
@@ -168,7 +168,7 @@ impl Plan {
                 Err(error) => return Err(error),
             }
         }
-        // Read after the lists: rows that moved into the archive while they were read are older than it.
+        // Read after the lists, so that it is later than every row that was archived in the meantime.
         let cutoff = persist(last_error, async || {
             client.get_historical_cutoff().send().await
         });

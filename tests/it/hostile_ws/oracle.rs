@@ -75,7 +75,7 @@ impl Oracle {
             let Some(later) = same else {
                 let last = &model.markets[market].book;
                 return Err(format!(
-                    "{ticker} at clock {clock:?} was never like that since state {cursor}: {book:?}, and is {last:?}"
+                    "{ticker} at clock {clock:?} matches no state from {cursor} on: {book:?}, and the last state is {last:?}"
                 ));
             };
             *cursor += later;

@@ -115,7 +115,7 @@ impl Peer {
         let is_mute = self.mute != Mute::Nothing;
         let subscription = self.subscription();
         if has_hidden_loss && subscription.seq == subscription.received {
-            // A loss that no number shows is none that anyone can see.
+            // A loss that no sequence number reveals could not be detected.
             subscription.seq += 1;
         }
         subscription.seq += 1;
@@ -138,7 +138,7 @@ impl Peer {
         envelope
     }
 
-    /// Notes that the count of the client is another one now. Nothing but the next frame shows that.
+    /// Records that the client now has this sequence number. Only the next frame reveals the difference.
     pub fn misnumbered(&mut self, received: u64) {
         self.subscription().received = received;
         self.has_hidden_loss = true;

@@ -1,17 +1,17 @@
 //! Subscribing to many targets in chunks, so that the snapshots that follow do not overflow the exchange's queue once more.
 //!
-//! A subscription is made with all of its targets at once, until the exchange reports an overflow. Then it is made with a part of them,
-//! and the others are added part by part, each when the snapshots of the one before have come. Every overflow makes the parts smaller;
+//! A subscription is made with all of its targets at once, until the exchange reports an overflow. Then it is made with a first chunk,
+//! and each further chunk is added when the snapshots of the one before have arrived. Every overflow makes the chunks smaller;
 //! a subscription that lasted makes the next ones larger.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-/// What the size of a chunk is divided by after an overflow.
+/// Divisor of the chunk size after an overflow.
 const SHRINK: usize = 4;
 
-/// What it is multiplied by after a subscription that lasted.
+/// Multiplier of the chunk size after a subscription that lasted.
 const GROW: usize = 2;
 
 /// Time after which the next chunk is sent although snapshots of the one before are missing.
@@ -78,7 +78,7 @@ impl Chunks {
         self.awaited.remove(target) && self.awaited.is_empty()
     }
 
-    /// Requests targets of a chunk that failed again, with the next one.
+    /// Puts back the targets of a rejected chunk, to be requested with the next one.
     pub(super) fn return_targets(&mut self, targets: Vec<String>) {
         self.unsent.extend(targets);
         self.next_at = Some(Instant::now() + CHUNK_TIMEOUT);
@@ -104,12 +104,12 @@ impl Chunks {
         self.size
     }
 
-    /// Returns `true` if the target has been requested, as far as it is selected.
+    /// Returns `true` unless the target still has to be requested. Assumes that the target is selected.
     pub(super) fn has_sent(&self, target: &str) -> bool {
         !self.unsent.contains(target)
     }
 
-    /// The queue of the exchange overflowed, with this number of targets selected.
+    /// Shrinks chunks after an overflow of the exchange's queue with this number of targets selected.
     pub(super) fn shrink(&mut self, selected: usize) {
         self.size = (self.size.min(selected) / SHRINK).max(1);
     }

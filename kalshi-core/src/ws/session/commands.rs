@@ -162,7 +162,7 @@ impl Session {
         self.write_snapshot(sid, names, targets, Vec::new(), reply);
     }
 
-    /// Requests snapshots, as many at once as are subscribed to at once.
+    /// Requests snapshots in chunks of the same size as those of the subscription.
     pub(super) fn write_snapshot(
         &mut self,
         sid: u64,

@@ -12,7 +12,7 @@ use crate::ws::{
     event::SubscriptionId,
 };
 
-/// Time after which no reply comes any more.
+/// Time after which a reply is no longer expected.
 const MAX_REPLY_TIME: Duration = Duration::from_secs(600);
 
 /// A command without a reply so far.

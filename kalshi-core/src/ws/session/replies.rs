@@ -155,7 +155,7 @@ impl Session {
                     _ => done(reply),
                 }
             }
-            // Its snapshots call for the next one.
+            // The next chunk is sent when the snapshots of this one have arrived.
             (Pending::Chunk { .. }, Control::Ok) => {}
             (Pending::Unsubscribe(reply), Control::Unsubscribed) => done(reply),
             (Pending::Other(reply), _) => _ = reply.send(Ok(reply_of(message))),
@@ -171,7 +171,7 @@ impl Session {
             .insert(id, PendingCommand { sid, pending, sent });
     }
 
-    /// A part of a subscription was rejected. It is requested again if that may help; its books report snapshots that do not come.
+    /// A chunk was rejected. It is requested again if the error is transient; otherwise the books report the missing snapshots.
     fn chunk_failed(&mut self, id: SubscriptionId, targets: Vec<String>, error: &CommandError) {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
@@ -183,7 +183,7 @@ impl Session {
             tracked.chunks.return_targets(selected.collect());
         } else {
             let channel = &*tracked.channel;
-            tracing::warn!(%error, channel, targets = targets.len(), "part of a subscription failed");
+            tracing::warn!(%error, channel, targets = targets.len(), "subscription chunk rejected");
         }
     }
 
@@ -269,7 +269,7 @@ impl Session {
         self.resume_waiting();
     }
 
-    /// Routes the messages that waited for an acknowledgement: those of this subscription and of none, or all if no other can come.
+    /// Routes the messages that waited for an acknowledgement: those of this subscription or without `sid`, or all if none is pending.
     pub(super) fn deliver_early(&mut self, sid: Option<u64>) {
         let still_early = self.is_subscribing();
         for (message, control) in std::mem::take(&mut self.early) {
