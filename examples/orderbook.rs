@@ -166,9 +166,10 @@ fn told(update: &BookUpdate, books: &BookStream) -> Option<String> {
         }
         BookUpdate::Connection(Event::Connected) => "CONNECTED".to_owned(),
         BookUpdate::Connection(Event::Resubscribed { .. }) => "SUBSCRIBED again".to_owned(),
-        BookUpdate::Connection(Event::Unsubscribed { error, .. }) => {
-            format!("OVER   {error}")
-        }
+        BookUpdate::Connection(Event::Unsubscribed { error, .. }) => match error {
+            Some(error) => format!("OVER   {error}"),
+            None => "OVER".to_owned(),
+        },
         _ => return None,
     })
 }

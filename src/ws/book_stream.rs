@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 use tokio::{task::unconstrained, time::Instant};
 
 use super::{
-    Channel, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
+    Channel, CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
+    Received,
     book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
     books::Books,
@@ -28,6 +29,9 @@ const REQUEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Most updates that one call of [`BookStream::changed`] takes.
 const MAX_CHANGES: usize = 10_000;
+
+/// Bytes of messages after which it takes no more.
+const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Live order books of markets, over a connection that reconnects.
 ///
@@ -105,8 +109,8 @@ type Request = Pin<Box<dyn Future<Output = Done> + Send>>;
 enum Done {
     /// Snapshots were requested. Has those that failed.
     Requested(Option<SnapshotRequest>),
-    /// Settled markets were removed, or no longer can be.
-    Removed,
+    /// Settled markets were removed, but for these.
+    Removed(Vec<String>),
 }
 
 /// What a [`BookStream`] reports.
@@ -204,7 +208,11 @@ impl BookStream {
             Ok(update) => changes.push(update),
             Err(error) => return Some(Err(error)),
         }
+        let before = self.connection.bytes_taken();
         for _ in 1..MAX_CHANGES {
+            if self.connection.bytes_taken().wrapping_sub(before) > MAX_CHANGE_BYTES {
+                break;
+            }
             match unconstrained(self.next()).now_or_never() {
                 Some(Some(Ok(update))) => changes.push(update),
                 Some(Some(Err(error))) => {
@@ -244,7 +252,10 @@ impl BookStream {
                 Some(done) = self.requests.next(), if !self.requests.is_empty() => match done {
                     Done::Requested(Some(failed)) => self.books.request_failed(&failed),
                     Done::Requested(None) => {}
-                    Done::Removed => self.is_removing = false,
+                    Done::Removed(failed) => {
+                        self.is_removing = false;
+                        self.settled.extend(failed);
+                    }
                 },
                 () = until(timeout), if timeout.is_some() => {
                     let events = self.books.poll_timeouts(Instant::now());
@@ -264,13 +275,21 @@ impl BookStream {
             let ids: Vec<_> = own.map(super::Subscription::id).collect();
             let handle = self.handle.clone();
             self.requests.push(Box::pin(async move {
+                let mut failed = Vec::new();
                 for id in ids {
-                    // The exchange sends nothing for them, so a failure does no harm.
-                    if let Err(error) = handle.remove_markets(id, settled.clone()).await {
-                        tracing::debug!(%error, "settled markets not removed");
+                    let Err(error) = handle.remove_markets(id, settled.clone()).await else {
+                        continue;
+                    };
+                    tracing::debug!(%error, "settled markets not removed");
+                    // Otherwise they would be subscribed to again after every reconnect.
+                    if matches!(
+                        error,
+                        ConnectionError::Disconnected | ConnectionError::Timeout(_)
+                    ) {
+                        failed.clone_from(&settled);
                     }
                 }
-                Done::Removed
+                Done::Removed(failed)
             }));
         }
         for request in self.books.drain_snapshot_requests() {
@@ -295,6 +314,14 @@ impl BookStream {
                 sid,
                 targets,
             } => (Some(*subscription), *sid, Some(targets)),
+            Event::Detached { sid, .. } if self.sid == Some(*sid) => {
+                self.sid = None;
+                return;
+            }
+            Event::Message(received) if ends_subscription(received, self.sid) => {
+                self.sid = None;
+                return;
+            }
             Event::Message(received) if self.sid.is_none() => match received.frame.sid {
                 Some(sid) => (received.subscription, sid, None),
                 None => return,
@@ -338,7 +365,8 @@ impl BookStream {
             } => Some(market_ticker),
             _ => None,
         });
-        if let Some(sid) = self.sid {
+        let mut unlisted = unlisted.peekable();
+        if let Some(sid) = self.sid.filter(|_| unlisted.peek().is_some()) {
             self.books.register(sid, PriceMode::YesPrices, unlisted);
         }
     }
@@ -411,6 +439,16 @@ impl BookStream {
     pub async fn shutdown(self) {
         self.connection.shutdown().await;
     }
+}
+
+/// Returns `true` if a message ends the subscription with this number.
+fn ends_subscription(received: &Received, sid: Option<u64>) -> bool {
+    let is_terminal = match &received.frame.message {
+        Message::ErrorReply(error) => CommandError::new(error.code).is_terminal(),
+        Message::UnsubscribedReply => received.frame.sid.is_some(),
+        _ => false,
+    };
+    is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
 }
 
 /// Waits for a time, if there is one.

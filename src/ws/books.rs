@@ -32,7 +32,7 @@ use super::{
 const NO_SUBSCRIPTION: u64 = 0;
 
 /// Time after which a book that no subscription of the new connection has is dropped.
-const ORPHAN_TIMEOUT: Duration = Duration::from_secs(60);
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The order books of any number of subscriptions to `orderbook_delta` on one connection.
 ///

@@ -360,6 +360,7 @@ async fn a_subscription_that_the_exchange_ended_is_made_again() {
             error,
         } => {
             assert_eq!(subscription, id);
+            let error = error.unwrap();
             assert!(matches!(&*error, ConnectionError::Command(error) if error.code == 8));
         }
         other => panic!("{other:?}"),

@@ -341,6 +341,13 @@ impl<A: WebSocketApi> Connection<A> {
         self.handle.clone()
     }
 
+    /// Bytes of all messages that were read. Wraps around.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn bytes_taken(&self) -> usize {
+        self.receiver.bytes_taken()
+    }
+
     /// The subscriptions that [`ConnectionBuilder::channel`] made, in that order. To change one while the connection is read, take its
     /// [`id`](Subscription::id) and a [`handle`](Self::handle).
     #[must_use]

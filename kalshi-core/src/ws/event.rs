@@ -33,10 +33,20 @@ pub enum Event<T> {
         /// are added once the snapshots of that chunk have arrived.
         targets: Arc<[String]>,
     },
-    /// A subscription ended, because the exchange rejected it when it was to be made again.
+    /// A subscription ended: the program ended it, or the exchange rejected it when it was to be made again.
     Unsubscribed {
         /// The subscription.
         subscription: SubscriptionId,
+        /// The exchange's error, or `None` if the program ended the subscription.
+        error: Option<Arc<ConnectionError>>,
+    },
+    /// The exchange rejected markets, indices or underlyings when a subscription was made again in chunks. They are no longer part of
+    /// it; the others are.
+    TargetsRejected {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// What was rejected.
+        targets: Arc<[String]>,
         /// The exchange's error.
         error: Arc<ConnectionError>,
     },
@@ -173,6 +183,15 @@ impl<T> Event<T> {
                 error,
             } => Event::Unsubscribed {
                 subscription,
+                error,
+            },
+            Self::TargetsRejected {
+                subscription,
+                targets,
+                error,
+            } => Event::TargetsRejected {
+                subscription,
+                targets,
                 error,
             },
             Self::Detached { subscription, sid } => Event::Detached { subscription, sid },

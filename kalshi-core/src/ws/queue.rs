@@ -50,6 +50,7 @@ impl Default for Backpressure {
 pub(super) struct Receiver {
     items: mpsc::Receiver<RawItem>,
     ready: Arc<Ready>,
+    bytes_taken: usize,
 }
 
 /// Bytes of the messages in the channel.
@@ -81,12 +82,18 @@ impl Receiver {
         let item = self.items.poll_recv(context);
         if let Poll::Ready(Some(item)) = &item {
             let bytes = bytes_of(item);
+            self.bytes_taken = self.bytes_taken.wrapping_add(bytes);
             if bytes > 0 {
                 self.ready.bytes.fetch_sub(bytes, SeqCst);
                 self.ready.waker.wake();
             }
         }
         item
+    }
+
+    /// Bytes of all messages that were read. Wraps around.
+    pub(super) fn bytes_taken(&self) -> usize {
+        self.bytes_taken
     }
 
     pub(super) fn close(&mut self) {
@@ -148,6 +155,7 @@ impl EventQueue {
         let receiver = Receiver {
             items: receiver,
             ready,
+            bytes_taken: 0,
         };
         (queue, receiver)
     }

@@ -97,10 +97,18 @@ enum Scope {
 }
 
 impl Tracked {
-    /// Returns `true` if the subscription has had its `sid` for long enough to count as stable.
-    fn has_lasted(&self) -> bool {
+    /// Time that the subscription has had its `sid`, if that is long enough to count as stable.
+    fn lasted(&self) -> Option<Duration> {
         let since = self.since.filter(|_| self.sid.is_some());
-        since.is_some_and(|since| since.elapsed() > STABLE_AFTER)
+        let lasted = since.map(|since| since.elapsed());
+        lasted.filter(|lasted| *lasted > STABLE_AFTER)
+    }
+
+    /// Shrinks chunks after an overflow.
+    fn overflowed(&mut self) {
+        if !self.selected.is_empty() {
+            self.chunks.shrink(self.selected.len());
+        }
     }
 
     /// Returns `true` if there is nothing to subscribe to at the moment.
@@ -231,8 +239,8 @@ impl Session {
             command.pending.fail(ConnectionError::Disconnected);
         }
         for tracked in self.subscriptions.values_mut() {
-            if tracked.has_lasted() {
-                tracked.chunks.grow();
+            if let Some(lasted) = tracked.lasted() {
+                tracked.chunks.grow(lasted);
             }
             tracked.chunks.stop();
             tracked.sid = None;
@@ -442,6 +450,13 @@ impl Session {
                 }
                 self.broadcast(&RawEvent::Message(message));
                 if terminal {
+                    if is_overflow {
+                        // Of those whose acknowledgement has not come.
+                        let waiting = self.subscriptions.values_mut();
+                        waiting
+                            .filter(|tracked| tracked.sid.is_none())
+                            .for_each(Tracked::overflowed);
+                    }
                     for sid in self.sids.keys().copied().collect::<Vec<_>>() {
                         self.end(sid, is_overflow);
                     }
@@ -555,13 +570,14 @@ impl Session {
             let Some(tracked) = self.subscriptions.get_mut(&id) else {
                 continue;
             };
-            if tracked.has_lasted() {
+            if let Some(lasted) = tracked.lasted() {
                 tracked.attempts = 0;
+                tracked.chunks.grow(lasted);
             }
             tracked.sid = None;
             tracked.chunks.stop();
-            if is_overflow && !tracked.selected.is_empty() {
-                tracked.chunks.shrink(tracked.selected.len());
+            if is_overflow {
+                tracked.overflowed();
             }
             tracked.retry_at = Some(Instant::now() + subscribe_pause(tracked.attempts));
             tracked.attempts += 1;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// Divisor of the chunk size after an overflow.
 const SHRINK: usize = 4;
 
-/// Multiplier of the chunk size after a subscription that lasted.
-const GROW: usize = 2;
+/// Time that a subscription has to last to double the chunk size, and to double it again.
+const GROW_TIME: Duration = Duration::from_secs(60);
 
 /// Time after which the next chunk is sent although snapshots of the one before are missing.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,6 +24,8 @@ pub(super) struct Chunks {
     size: usize,
     /// Targets that are not requested yet.
     unsent: BTreeSet<String>,
+    /// Targets of a rejected chunk, which are requested one by one to find out which is at fault.
+    alone: BTreeSet<String>,
     /// Targets of the last chunk without a snapshot so far.
     awaited: BTreeSet<String>,
     /// Time at which the next chunk is sent in any case.
@@ -35,6 +37,7 @@ impl Default for Chunks {
         Self {
             size: usize::MAX,
             unsent: BTreeSet::new(),
+            alone: BTreeSet::new(),
             awaited: BTreeSet::new(),
             next_at: None,
         }
@@ -55,21 +58,26 @@ impl Chunks {
     /// Forgets what is not requested yet: the socket is lost, or the subscription.
     pub(super) fn stop(&mut self) {
         self.unsent.clear();
+        self.alone.clear();
         self.awaited.clear();
         self.next_at = None;
     }
 
     /// Takes the next chunk.
     pub(super) fn next_chunk(&mut self) -> Vec<String> {
-        let chunk: Vec<_> = self.unsent.iter().take(self.size).cloned().collect();
+        let chunk: Vec<_> = match self.alone.pop_first() {
+            Some(target) => vec![target],
+            None => self.unsent.iter().take(self.size).cloned().collect(),
+        };
         for target in &chunk {
             self.unsent.remove(target);
         }
-        self.awaited = match self.unsent.is_empty() {
+        let is_last = self.unsent.is_empty() && self.alone.is_empty();
+        self.awaited = match is_last {
             true => BTreeSet::new(),
             false => chunk.iter().cloned().collect(),
         };
-        self.next_at = (!self.unsent.is_empty()).then(|| Instant::now() + CHUNK_TIMEOUT);
+        self.next_at = (!is_last).then(|| Instant::now() + CHUNK_TIMEOUT);
         chunk
     }
 
@@ -84,9 +92,20 @@ impl Chunks {
         self.next_at = Some(Instant::now() + CHUNK_TIMEOUT);
     }
 
-    /// Leaves out a target that is no longer selected. Returns `false` if it has been requested.
+    /// Sends the next chunk now: no snapshot of the last one will come.
+    pub(super) fn skip(&mut self) {
+        self.next_at = self.next_at.map(|_| Instant::now());
+    }
+
+    /// Requests the targets of a rejected chunk one by one, beginning now.
+    pub(super) fn isolate(&mut self, targets: Vec<String>) {
+        self.alone.extend(targets);
+        self.next_at = Some(Instant::now());
+    }
+
+    /// Leaves out a target that is no longer selected, or was requested otherwise. Returns `false` if it has been requested.
     pub(super) fn remove_unsent(&mut self, target: &str) -> bool {
-        self.unsent.remove(target)
+        self.unsent.remove(target) | self.alone.remove(target)
     }
 
     /// Waits for the next chunk once more.
@@ -106,7 +125,7 @@ impl Chunks {
 
     /// Returns `true` unless the target still has to be requested. Assumes that the target is selected.
     pub(super) fn has_sent(&self, target: &str) -> bool {
-        !self.unsent.contains(target)
+        !self.unsent.contains(target) && !self.alone.contains(target)
     }
 
     /// Shrinks chunks after an overflow of the exchange's queue with this number of targets selected.
@@ -114,9 +133,11 @@ impl Chunks {
         self.size = (self.size.min(selected) / SHRINK).max(1);
     }
 
-    /// The subscription lasted.
-    pub(super) fn grow(&mut self) {
-        self.size = self.size.saturating_mul(GROW);
+    /// Enlarges chunks after a subscription that lasted.
+    pub(super) fn grow(&mut self, lasted: Duration) {
+        let minutes = lasted.as_secs() / GROW_TIME.as_secs();
+        let doublings = u32::try_from(minutes).unwrap_or(u32::MAX).saturating_add(1);
+        self.size = self.size.saturating_mul(2_usize.saturating_pow(doublings));
     }
 }
 
@@ -152,9 +173,9 @@ mod tests {
         assert_eq!(sizes(&mut chunks, &targets), [150; 4]);
         chunks.shrink(600);
         assert_eq!(sizes(&mut chunks, &targets).first(), Some(&37));
-        for _ in 0..5 {
-            chunks.grow();
-        }
+        chunks.grow(Duration::from_secs(11));
+        assert_eq!(sizes(&mut chunks, &targets).first(), Some(&74));
+        chunks.grow(Duration::from_secs(86_400));
         assert_eq!(sizes(&mut chunks, &targets), [600]);
         for _ in 0..9 {
             chunks.shrink(600);

@@ -13,7 +13,7 @@ use crate::ws::{
     api::Targets,
     command::{Change, Command, RawReply, ReplySender},
     error::ConnectionError,
-    event::SubscriptionId,
+    event::{RawEvent, SubscriptionId},
 };
 
 impl Session {
@@ -189,11 +189,12 @@ impl Session {
 
     /// Adds the next chunk of a subscription that is made in several.
     pub(super) fn send_chunk(&mut self, id: SubscriptionId) {
+        let is_full = self.is_full();
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
-        // Without a `sid` the subscription is made again from the start.
-        let Some(sid) = tracked.sid else {
+        // Without a `sid` the subscription is made again from the start. While the reader is behind, more snapshots would only wait.
+        let Some(sid) = tracked.sid.filter(|_| !is_full) else {
             return tracked.chunks.postpone();
         };
         let targets = tracked.chunks.next_chunk();
@@ -204,6 +205,7 @@ impl Session {
         let params = json!({"sids": [sid], "action": names.add, names.list: targets});
         let pending = Pending::Chunk {
             subscription: id,
+            sid,
             targets,
         };
         self.write("update_subscription", Some(params), pending);
@@ -268,6 +270,13 @@ impl Session {
         let size = tracked.filter(|_| change == Change::Add && names.snapshot.is_some());
         let size = size.map_or(usize::MAX, |tracked| tracked.chunks.size());
         let rest = targets.split_off(size.min(targets.len()));
+        if let Some(tracked) = self.subscriptions.get_mut(&subscription)
+            && change == Change::Add
+        {
+            for target in &targets {
+                tracked.chunks.remove_unsent(target);
+            }
+        }
         let action = match change {
             Change::Add => names.add,
             Change::Remove => names.remove,
@@ -335,6 +344,36 @@ impl Session {
         }
     }
 
+    /// Completes the commands that wait to add targets to a subscription that was just made with them.
+    pub(super) fn complete_waiting(&mut self, id: SubscriptionId) {
+        let Some(tracked) = self.subscriptions.get(&id) else {
+            return;
+        };
+        let is_done = |command: &Command| match command {
+            Command::Change {
+                subscription,
+                change: Change::Add,
+                targets,
+                ..
+            } => {
+                *subscription == id
+                    && targets
+                        .iter()
+                        .all(|target| tracked.selected.contains(target))
+            }
+            _ => false,
+        };
+        let (completed, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(is_done);
+        self.waiting = waiting;
+        for command in completed {
+            if let Command::Change { reply, .. } = command {
+                _ = reply.send(Ok(()));
+            }
+        }
+    }
+
     /// Fails the commands that wait to add targets to a subscription.
     pub(super) fn fail_waiting(&mut self, id: SubscriptionId, error: &ConnectionError) {
         for command in std::mem::take(&mut self.waiting) {
@@ -351,10 +390,17 @@ impl Session {
     }
 
     pub(super) fn unsubscribe(&mut self, id: SubscriptionId, reply: Option<ReplySender<()>>) {
-        let Some((tracked, sid)) = self.remove(id).and_then(|tracked| {
-            let sid = tracked.sid?;
-            Some((tracked, sid))
-        }) else {
+        let Some(tracked) = self.remove(id) else {
+            return done(reply);
+        };
+        if tracked.queue == MAIN {
+            let ended = RawEvent::Unsubscribed {
+                subscription: id,
+                error: None,
+            };
+            self.send(&[MAIN], ended);
+        }
+        let Some(sid) = tracked.sid else {
             return done(reply);
         };
         let route = self.sids.get(&sid);
@@ -365,6 +411,7 @@ impl Session {
         // Others share it: remove only what no other selects.
         let targets = tracked.selected.into_iter();
         let targets: Vec<_> = targets
+            .filter(|target| tracked.chunks.has_sent(target))
             .filter(|target| !self.is_wanted(id, &tracked.channel, target))
             .collect();
         match targets.is_empty() {

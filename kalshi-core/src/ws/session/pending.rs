@@ -38,6 +38,7 @@ pub(super) enum Pending {
     /// A part of a subscription.
     Chunk {
         subscription: SubscriptionId,
+        sid: u64,
         targets: Vec<String>,
     },
     Unsubscribe(Option<ReplySender<()>>),

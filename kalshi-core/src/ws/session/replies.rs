@@ -72,8 +72,9 @@ impl Session {
                 }
                 Pending::Chunk {
                     subscription,
+                    sid,
                     targets,
-                } => self.chunk_failed(subscription, targets, error),
+                } => self.chunk_failed((subscription, sid), targets, error),
                 pending => pending.fail(ConnectionError::Command(error.clone())),
             }
             return sid;
@@ -149,10 +150,13 @@ impl Session {
                 self.changed((subscription, &channel), change, targets, sid);
                 let tracked = self.subscriptions.get(&subscription);
                 match tracked.and_then(|tracked| tracked.sid) {
-                    Some(sid) if !rest.is_empty() => {
-                        self.change(sid, subscription, change, rest, reply);
+                    _ if rest.is_empty() => done(reply),
+                    Some(sid) => self.change(sid, subscription, change, rest, reply),
+                    // It ended in the middle of the addition.
+                    None => {
+                        let error = Err(ConnectionError::Disconnected);
+                        _ = reply.map(|reply| reply.send(error));
                     }
-                    _ => done(reply),
                 }
             }
             // The next chunk is sent when the snapshots of this one have arrived.
@@ -171,20 +175,40 @@ impl Session {
             .insert(id, PendingCommand { sid, pending, sent });
     }
 
-    /// A chunk was rejected. It is requested again if the error is transient; otherwise the books report the missing snapshots.
-    fn chunk_failed(&mut self, id: SubscriptionId, targets: Vec<String>, error: &CommandError) {
-        let Some(tracked) = self.subscriptions.get_mut(&id) else {
+    /// A chunk was rejected. It is requested again if the error is transient. Otherwise its targets are requested one by one, and the
+    /// rejected ones are no longer selected.
+    fn chunk_failed(
+        &mut self,
+        (id, sid): (SubscriptionId, u64),
+        mut targets: Vec<String>,
+        error: &CommandError,
+    ) {
+        // A terminal error ends the subscription, and all of it is made again.
+        let Some(tracked) = self
+            .subscriptions
+            .get_mut(&id)
+            .filter(|tracked| tracked.sid == Some(sid) && !error.is_terminal())
+        else {
             return;
         };
-        // A terminal error ends the subscription, and all of it is made again.
-        if error.is_transient() && !error.is_terminal() {
-            let selected = targets.into_iter();
-            let selected = selected.filter(|target| tracked.selected.contains(target));
-            tracked.chunks.return_targets(selected.collect());
-        } else {
-            let channel = &*tracked.channel;
-            tracing::warn!(%error, channel, targets = targets.len(), "subscription chunk rejected");
+        targets.retain(|target| tracked.selected.contains(target));
+        if error.is_transient() {
+            return tracked.chunks.return_targets(targets);
         }
+        if targets.len() > 1 {
+            return tracked.chunks.isolate(targets);
+        }
+        for target in &targets {
+            tracked.selected.remove(target);
+        }
+        tracked.chunks.skip();
+        let queue = tracked.queue;
+        let event = RawEvent::TargetsRejected {
+            subscription: id,
+            targets: targets.into(),
+            error: Arc::new(ConnectionError::Command(error.clone())),
+        };
+        self.send(&[queue], event);
     }
 
     fn changed(
@@ -199,6 +223,11 @@ impl Session {
             route.extra.retain(|target| !targets.contains(target));
         }
         if let Some(tracked) = self.subscriptions.get_mut(&id) {
+            if change == Change::Remove {
+                for target in &targets {
+                    tracked.chunks.remove_unsent(target);
+                }
+            }
             match change {
                 Change::Add if tracked.scope == Scope::All => {}
                 Change::Add => tracked.selected.extend(targets.iter().cloned()),
@@ -242,7 +271,8 @@ impl Session {
             return self.deliver_early(Some(sid));
         }
         (tracked.sid, tracked.since) = (Some(sid), Some(Instant::now()));
-        tracked.is_waking = false;
+        let was_waking = std::mem::take(&mut tracked.is_waking);
+        let is_in_chunks = tracked.chunks.next_at().is_some();
         let (reply, queue) = (tracked.reply.take(), tracked.queue);
         let requested = Arc::clone(&tracked.requested);
         let route = self.sids.entry(sid).or_default();
@@ -265,6 +295,10 @@ impl Session {
                 self.send(&[queue], resubscribed);
             }
         }
+        if was_waking && is_in_chunks {
+            // Adding all targets now would be what the chunks avoid.
+            self.complete_waiting(id);
+        }
         self.deliver_early(Some(sid));
         self.resume_waiting();
     }
@@ -285,6 +319,9 @@ impl Session {
         let Some(tracked) = self.subscriptions.get_mut(&id) else {
             return;
         };
+        if error.is_overflow() {
+            tracked.overflowed();
+        }
         if let Some(reply) = tracked.reply.take() {
             _ = reply.send(Err(ConnectionError::Command(error)));
             self.remove(id);
@@ -292,6 +329,7 @@ impl Session {
             // The first targets were rejected: the subscription is empty again.
             tracked.is_waking = false;
             tracked.selected.clear();
+            tracked.chunks.stop();
             tracked.retry_at = None;
             self.fail_waiting(id, &ConnectionError::Command(error));
         } else if error.is_transient() {
@@ -300,7 +338,7 @@ impl Session {
         } else {
             let event = RawEvent::Unsubscribed {
                 subscription: id,
-                error: Arc::new(ConnectionError::Command(error)),
+                error: Some(Arc::new(ConnectionError::Command(error))),
             };
             let queue = tracked.queue;
             self.send(&[queue], event);

@@ -334,3 +334,97 @@ async fn commands_without_a_reply_are_forgotten() {
     });
     assert_eq!(session.pending.len(), 1);
 }
+
+/// A session of the targets A to H that overflowed, and is made again in chunks of two as `sid` 2.
+fn in_chunks() -> (Session, crate::ws::queue::Receiver) {
+    let (mut session, receiver) = selecting(&["A", "B", "C", "D", "E", "F", "G", "H"]);
+    let overflow = r#"{"type":"error","sid":1,"seq":1,"msg":{"code":25,"msg":"lag"}}"#;
+    session.frame(overflow.into(), Arrival::default());
+    session.retry_due(Instant::now() + Duration::from_secs(60));
+    let command = session.next_outgoing().unwrap_or_default();
+    assert!(
+        command.contains(r#""market_tickers":["A","B"]"#),
+        "{command}"
+    );
+    let reply = r#"{"id":2,"type":"subscribed","msg":{"channel":"books","sid":2}}"#;
+    session.frame(reply.into(), Arrival::default());
+    (session, receiver)
+}
+
+fn changed(session: &mut Session, change: Change, target: &str) -> Option<String> {
+    let (reply, _) = oneshot::channel();
+    session.command(Command::Change {
+        subscription: SubscriptionId(1),
+        change,
+        targets: vec![target.to_owned()],
+        reply,
+    });
+    session.next_outgoing()
+}
+
+#[tokio::test]
+async fn target_that_was_added_alone_is_not_part_of_a_chunk() {
+    let (mut session, _receiver) = in_chunks();
+    // Not requested yet, so the exchange does not have it.
+    assert_eq!(changed(&mut session, Change::Remove, "H"), None);
+    let added = changed(&mut session, Change::Add, "G").unwrap_or_default();
+    assert!(added.contains(r#""action":"add""#), "{added}");
+    let ok = r#"{"id":3,"type":"ok","sid":2,"seq":1,"msg":{}}"#;
+    session.frame(ok.into(), Arrival::default());
+    // Now the exchange has it.
+    let removed = changed(&mut session, Change::Remove, "G").unwrap_or_default();
+    assert!(removed.contains(r#""action":"remove""#), "{removed}");
+    let mut sent = String::new();
+    for _ in 0..3 {
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        sent += &session.next_outgoing().unwrap_or_default();
+    }
+    assert!(
+        sent.contains(r#"["C","D"]"#) && sent.contains(r#"["E","F"]"#),
+        "{sent}"
+    );
+    assert!(
+        !sent.contains(r#""G""#) && !sent.contains(r#""H""#),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
+async fn target_removed_while_its_chunk_fails_is_not_requested_again() {
+    let (mut session, _receiver) = in_chunks();
+    session.retry_due(Instant::now() + Duration::from_secs(60));
+    let chunk = session.next_outgoing().unwrap_or_default();
+    assert!(chunk.contains(r#"["C","D"]"#), "{chunk}");
+    let removed = changed(&mut session, Change::Remove, "C").unwrap_or_default();
+    assert!(removed.contains(r#""action":"remove""#), "{removed}");
+    for reply in [
+        r#"{"id":3,"type":"error","msg":{"code":27,"msg":"slow down"}}"#,
+        r#"{"id":4,"type":"ok","sid":2,"seq":1,"msg":{}}"#,
+    ] {
+        session.frame(reply.into(), Arrival::default());
+    }
+    let mut sent = String::new();
+    for _ in 0..4 {
+        session.retry_due(Instant::now() + Duration::from_secs(60));
+        sent += &session.next_outgoing().unwrap_or_default();
+    }
+    assert!(
+        sent.contains(r#""D""#) && !sent.contains(r#""C""#),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
+async fn deliberate_end_of_a_subscription_is_reported() {
+    let (mut session, mut receiver) = subscribed();
+    session.command(Command::Unsubscribe {
+        subscription: SubscriptionId(1),
+        reply: None,
+    });
+    receiver.close();
+    let mut ended = 0;
+    while let Some(Ok(event)) = receiver.recv().await {
+        ended += usize::from(matches!(event, RawEvent::Unsubscribed { error: None, .. }));
+    }
+    assert_eq!(ended, 1);
+}
