@@ -3,7 +3,12 @@
 mod memory;
 mod read;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use kalshi_core::{Id, rt::Moment, ws::SubscriptionId};
 
@@ -13,7 +18,7 @@ use self::{
     read::{Plan, Scope},
 };
 use super::{
-    Channel, Event, Received, Subscription,
+    Channel, CommandError, Event, Received, Subscription,
     messages::{self, Message},
 };
 use crate::{
@@ -97,8 +102,10 @@ pub struct Backfill {
     client: Client,
     scope: Scope,
     timeout: Duration,
-    /// The subscriptions to private channels, and `true` for those that deliver. Empty unless they are named.
+    /// The named subscriptions to private channels, and `true` for those that deliver.
     subscriptions: BTreeMap<SubscriptionId, bool>,
+    /// Named subscriptions that no private message comes from: those to other channels, and those that ended.
+    ignored: BTreeSet<SubscriptionId>,
     are_named: bool,
     made: Moment,
     /// Earliest time at which it may have been made, in Unix milliseconds of the exchange's clock.
@@ -185,6 +192,7 @@ impl Backfill {
             scope: Scope::default(),
             timeout: TIMEOUT,
             subscriptions: BTreeMap::new(),
+            ignored: BTreeSet::new(),
             are_named: false,
             made: Moment::now(&client.core),
             start: i64::MAX,
@@ -196,8 +204,11 @@ impl Backfill {
     }
 
     /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is due once
-    /// all of them are back. If none
-    /// are named, a fetch is due after every [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`].
+    /// all of them are back, or have ended.
+    ///
+    /// A subscription that is not named, such as one made later, may be one to a private channel: a fetch is due after each of its
+    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], and no fetch waits for it. The same
+    /// holds for all subscriptions if none are named.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -237,25 +248,51 @@ impl Backfill {
 
     fn track(&mut self, subscriptions: &[Subscription]) {
         self.are_named = true;
-        let private = subscriptions.iter().filter(|subscription| {
-            matches!(subscription.channel(), Channel::Fill | Channel::UserOrders)
-        });
-        self.subscriptions
-            .extend(private.map(|subscription| (subscription.id(), true)));
+        for subscription in subscriptions {
+            match subscription.channel() {
+                Channel::Fill | Channel::UserOrders => {
+                    self.subscriptions.insert(subscription.id(), true);
+                }
+                _ => {
+                    self.ignored.insert(subscription.id());
+                }
+            }
+        }
     }
 
     /// Notes that no event of the connection will be observed any more: it ended for good, or the program stops. What happens from now on
     /// is missed. [`fetch`](Self::fetch) returns what happened until its call.
     pub fn disconnected(&mut self) {
-        self.subscriptions
-            .values_mut()
-            .for_each(|live| *live = false);
+        self.lose(|_| true);
+    }
+
+    /// Opens a hole that ends once the subscriptions that match are back.
+    fn lose(&mut self, is_lost: impl Fn(SubscriptionId) -> bool) {
+        for (id, live) in &mut self.subscriptions {
+            *live &= !is_lost(*id);
+        }
         self.hole = Some(Hole { end: None });
+    }
+
+    /// Notes that a subscription ended whose events are not observed, because its messages are read elsewhere. Without this call, no
+    /// fetch is due after the next loss of the connection, because the subscription does not come back. A subscription that the
+    /// connection reads needs no call: [`Event::Unsubscribed`] and [`Event::Detached`] report its end.
+    ///
+    /// Returns [`Observation::FetchDue`] if the subscription was named, is one to a private channel, and all others deliver.
+    pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
+        if !self.concerns(Some(subscription)) {
+            return Observation::Other;
+        }
+        if self.subscriptions.remove(&subscription).is_some() {
+            self.ignored.insert(subscription);
+        }
+        self.resume()
     }
 
     /// Continues with another connection, after the first one ended for good. A fetch is due then.
     pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
         self.subscriptions.clear();
+        self.ignored.clear();
         self.track(subscriptions);
         self.end_hole();
     }
@@ -265,6 +302,15 @@ impl Backfill {
     #[must_use]
     pub fn is_due(&self) -> bool {
         self.hole.is_some_and(|hole| hole.end.is_some())
+    }
+
+    /// Returns `true` while messages may be missing: from the first sign of it, such as a lost connection, until a fetch has returned what
+    /// was missed. Positions and orders that are counted from messages may be wrong then.
+    ///
+    /// A subscription that ended for good does not count, once what it missed until its end was fetched.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.hole.is_some()
     }
 
     /// Number of fills that are remembered.
@@ -300,28 +346,32 @@ impl Backfill {
                 self.resume()
             }
             Event::Unsubscribed { subscription, .. } | Event::Detached { subscription, .. } => {
-                if !self.concerns(Some(*subscription)) {
-                    return Observation::Other;
-                }
-                self.subscriptions.remove(subscription);
-                self.resume()
+                self.unsubscribed(*subscription)
             }
-            Event::Gap { subscription, .. } if self.concerns(*subscription) => self.resume(),
+            Event::Gap { subscription, .. } if self.concerns(*subscription) => self.lost_some(),
             // Any message may have been dropped.
-            Event::Lagged { .. } => self.resume(),
+            Event::Lagged { .. } => self.lost_some(),
             _ => Observation::Other,
         }
     }
 
     /// Returns `true` if a subscription may be one to a private channel.
     fn concerns(&self, subscription: Option<SubscriptionId>) -> bool {
-        !self.are_named || subscription.is_some_and(|id| self.subscriptions.contains_key(&id))
+        !self.are_named || subscription.is_some_and(|id| !self.ignored.contains(&id))
+    }
+
+    /// Messages were lost, and later ones are delivered.
+    fn lost_some(&mut self) -> Observation {
+        match self.hole {
+            // They are in the hole that is still open.
+            Some(Hole { end: None }) => Observation::Other,
+            _ => self.resume(),
+        }
     }
 
     /// Ends the hole if all private channels deliver.
     fn resume(&mut self) -> Observation {
         if !self.subscriptions.values().all(|live| *live) {
-            // The messages that were lost are in the hole that is still open.
             return Observation::Other;
         }
         self.end_hole();
@@ -344,19 +394,31 @@ impl Backfill {
                     None => self.concerns(received.subscription),
                 };
                 return match is_private {
-                    true => self.resume(),
+                    true => self.lost_some(),
                     false => Observation::Other,
                 };
             }
+            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
+                self.observe_end(received);
+                return Observation::Other;
+            }
             _ => return Observation::Other,
         };
-        // A subscription that was made later.
-        if let Some(subscription) = received.subscription.filter(|_| self.are_named) {
-            self.subscriptions.entry(subscription).or_insert(true);
-        }
         match is_new {
             true => Observation::New,
             false => Observation::Known,
+        }
+    }
+
+    /// The exchange ended a subscription. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered until then.
+    fn observe_end(&mut self, received: &Received) {
+        match received.subscription {
+            Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
+                self.lose(|id| id == ended);
+            }
+            // It ended all of them.
+            None if received.frame.sid.is_none() => self.lose(|_| true),
+            _ => {}
         }
     }
 

@@ -436,6 +436,124 @@ async fn fetch_is_due_once_all_private_channels_are_back() {
     assert_eq!(observed[1..], [Observation::FetchDue; 3]);
 }
 
+/// The end of a subscription that is read elsewhere is not an event of the connection.
+#[tokio::test]
+async fn ended_subscription_does_not_block_a_fetch() {
+    let mut world = World::new().await;
+    let ended = world.connection.subscriptions()[1].id();
+    assert_eq!(world.backfill.unsubscribed(ended), Observation::FetchDue);
+    _ = world.backfill.fetch().await.unwrap();
+    // Noted twice: nothing is missed again.
+    assert_eq!(world.backfill.unsubscribed(ended), Observation::Other);
+    world.lose().await;
+    let observed = world.resubscribe().await;
+    // The subscription that is left comes first, and nothing is waited for after it.
+    assert_eq!(
+        observed[1..],
+        [Observation::FetchDue, Observation::Other],
+        "{observed:?}"
+    );
+    // While others are awaited, the last one that ends lets a fetch be due.
+    let mut world = World::new().await;
+    let subscriptions = world.connection.subscriptions().iter();
+    let ids: Vec<_> = subscriptions.map(|one| one.id()).collect();
+    world.lose().await;
+    assert_eq!(world.backfill.unsubscribed(ids[0]), Observation::Other);
+    assert_eq!(world.backfill.unsubscribed(ids[1]), Observation::FetchDue);
+}
+
+/// A subscription made later is unsubscribed without an event, and must not be awaited.
+#[tokio::test]
+async fn unnamed_subscription_does_not_block_a_fetch_and_makes_one_due() {
+    let mut world = World::new().await;
+    let later = world.connection.subscribe(Channel::Fill);
+    let (later, ()) = tokio::join!(later.send(), async {
+        world.peer.acknowledge().await;
+    });
+    let later = later.unwrap();
+    let mut message = fill_message("a", "o", Utc::now());
+    message["sid"] = json!(3);
+    assert_eq!(world.deliver(message).await, Observation::New);
+    let (ended, ()) = tokio::join!(later.unsubscribe(), async {
+        let command = world.peer.command().await;
+        let reply = json!({"id": command["id"], "sid": 3, "seq": 2, "type": "unsubscribed"});
+        world.peer.send(reply).await;
+    });
+    ended.unwrap();
+    drop(std::mem::replace(
+        &mut world.peer,
+        Peer::over(unconnected().await).await,
+    ));
+    let mut is_lost = false;
+    while !is_lost {
+        let event = world.next().await;
+        is_lost = matches!(event, Event::Disconnected { .. });
+        _ = world.backfill.observe(&event);
+    }
+    let accepting = async {
+        let mut peer = world.server.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    };
+    let reading = async {
+        while !world.backfill.is_due() {
+            let event = world.connection.next().await.unwrap().unwrap();
+            _ = world.backfill.observe(&event);
+        }
+    };
+    let (_peer, ()) = tokio::time::timeout(LONG, async { tokio::join!(accepting, reading) })
+        .await
+        .expect("a fetch is due");
+}
+
+/// Messages are missing from the error on, not from the new subscription on.
+#[tokio::test]
+async fn ended_subscription_blinds_until_what_it_missed_is_fetched() {
+    // With the subscription that ended, and without.
+    for sid in [json!(1), Value::Null] {
+        let mut world = World::new().await;
+        assert!(!world.backfill.is_blind());
+        let mut ended = json!({"type": "error", "msg": {"code": 25, "msg": "overflow"}});
+        let mut renewed = 2;
+        if !sid.is_null() {
+            ended["sid"] = sid;
+            renewed = 1;
+        }
+        assert_eq!(world.deliver(ended).await, Observation::Other);
+        assert!(world.backfill.is_blind() && !world.backfill.is_due());
+        // A sign of other lost messages does not end the hole.
+        let mut broken = order_message("o", resting("0.00", "10.00", Utc::now()));
+        broken["msg"]["fill_count_fp"] = json!("many");
+        if renewed == 1 {
+            assert_eq!(world.deliver(broken).await, Observation::Other);
+        }
+        for _ in 0..renewed {
+            world.peer.acknowledge().await;
+        }
+        for left in (0..renewed).rev() {
+            let event = world.next().await;
+            assert!(matches!(event, Event::Resubscribed { .. }), "{event:?}");
+            let expected = match left {
+                0 => Observation::FetchDue,
+                _ => Observation::Other,
+            };
+            assert_eq!(world.backfill.observe(&event), expected);
+            assert!(world.backfill.is_blind());
+        }
+        _ = world.backfill.fetch().await.unwrap();
+        assert!(!world.backfill.is_blind());
+    }
+}
+
+#[tokio::test]
+async fn error_of_another_channel_does_not_blind() {
+    let mut world = World::with(&[Channel::Trade, Channel::Fill], |client| client).await;
+    let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}});
+    assert_eq!(world.deliver(ended).await, Observation::Other);
+    assert!(!world.backfill.is_blind());
+}
+
 #[tokio::test]
 async fn stale_reads_are_waited_for() {
     let mut world = World::new().await;
