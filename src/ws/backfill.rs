@@ -96,8 +96,8 @@ const OVERLAP: Duration = Duration::from_secs(600);
 /// # Memory
 ///
 /// A fill is remembered as long as it can come again: until the newest fill delivered while nothing was missing, or the newest complete
-/// read, is later than it by the [`overlap`](Self::overlap). Until missed messages are fetched, nothing older is dropped. An order is
-/// remembered while it rests, and then as long as a fill.
+/// read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it rests, and then as long
+/// as a fill.
 pub struct Backfill {
     client: Client,
     scope: Scope,
@@ -238,7 +238,7 @@ impl Backfill {
     }
 
     /// Sets the longest time between a fill or change of an order and its message. Defaults to 10 minutes. Reads begin that much before the
-    /// last message, and fills are remembered that much longer.
+    /// last message, and fills are remembered that much longer, and a minute more because the times of messages and rows differ.
     #[must_use]
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.fills.window.set_overlap(millis(overlap));
@@ -424,7 +424,9 @@ impl Backfill {
 
     fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
         let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
-        let is_new = self.fills.report(trade_id, order_id, fill.ts_ms);
+        // A time that is too early must not make it forgotten while its row may still be read.
+        let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
+        let is_new = self.fills.report(trade_id, order_id, remembered);
         // While there is a hole, later fills do not prove that earlier ones came.
         if self.hole.is_none() {
             self.fills.window.advance(not_future(fill.ts_ms, received));
@@ -439,9 +441,10 @@ impl Backfill {
         }
         let state = OrderState::from(order);
         let updated = state.updated;
+        let arrival = received.received_ts_ms;
         let is_new = self
             .orders
-            .report_message(&order.order_id, state, self.epoch);
+            .report_message(&order.order_id, state, self.epoch, arrival);
         if let (None, Some(updated)) = (self.hole, updated) {
             self.orders.window.advance(not_future(updated, received));
             self.orders.drop_old();

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -1142,10 +1145,32 @@ async fn other_connection_continues_the_count() {
     assert_eq!(trades(&missed.fills), ["b"]);
 }
 
+/// A clock that is set by hand, or the real one while it is at 0.
+#[derive(Debug, Default)]
+struct SetClock(AtomicU64);
+
+impl SetClock {
+    fn set(&self, time: DateTime<Utc>) {
+        let millis = time.timestamp_millis().try_into().unwrap();
+        self.0.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ahead(Duration::ZERO).now_ms(),
+            millis => Ok(millis),
+        }
+    }
+}
+
 /// Ten days with a fill and an order every few seconds.
 #[tokio::test]
 async fn memory_is_bounded_and_late_messages_are_still_known() {
-    let mut world = World::new().await;
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
     let overlap = TimeDelta::minutes(10);
     let begin = Utc::now() - TimeDelta::days(11);
     let step = TimeDelta::seconds(43);
@@ -1153,6 +1178,7 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
     let (mut fills, mut orders) = (0, 0);
     for number in 0..20_000 {
         now += step;
+        clock.set(now);
         let order_id = format!("o{number}");
         let state = State {
             status: "executed",
@@ -1171,8 +1197,9 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
         fills = fills.max(world.backfill.remembered_fills());
         orders = orders.max(world.backfill.remembered_orders());
     }
-    // What happened in the overlap, and a quarter more because it is dropped at intervals.
-    let most = usize::try_from(overlap.num_seconds() * 5 / 4 / step.num_seconds()).unwrap() + 2;
+    // What happened in the overlap and the minute before it, and a quarter more because it is dropped at intervals.
+    let kept = overlap.num_seconds() + 60;
+    let most = usize::try_from(kept * 5 / 4 / step.num_seconds()).unwrap() + 2;
     assert!(fills <= most && orders <= most, "{fills} {orders} {most}");
     let late = 19_999 - overlap.num_seconds() / step.num_seconds() + 1;
     let time = begin + step * i32::try_from(late + 1).unwrap();
@@ -1180,7 +1207,9 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
     assert_eq!(world.deliver(late).await, Observation::Known);
 
     // A hole that is not fetched keeps what a fetch would return.
+    clock.0.store(0, Ordering::Relaxed);
     world.reconnect().await;
+    clock.set(now);
     let before = world.backfill.remembered_fills();
     for number in 0..100 {
         now += step;
@@ -1192,8 +1221,43 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
         );
     }
     assert_eq!(world.backfill.remembered_fills(), before + 100);
+    clock.0.store(0, Ordering::Relaxed);
     _ = world.backfill.fetch().await.unwrap();
     assert_eq!(world.backfill.remembered_fills(), 0);
+}
+
+/// The row of a fill has another time than its message: it is accepted although the message is before the window.
+#[tokio::test]
+async fn fill_at_the_edge_of_the_window_is_counted_once() {
+    let mut world = World::new().await;
+    world.backfill = world.backfill.overlap(Duration::from_secs(1));
+    let begin = Utc::now();
+    // Two that are delivered before the window, one by its message's time and one without a time of its own.
+    let first = begin + TimeDelta::milliseconds(50);
+    // One with a time that is far too early.
+    let wrong = DateTime::UNIX_EPOCH;
+    for (trade, time) in [("edge", first), ("second", first), ("wrong", wrong)] {
+        let message = fill_message(trade, "o", time);
+        assert_eq!(world.deliver(message).await, Observation::New);
+    }
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    let last = Utc::now();
+    let message = fill_message("last", "o", last);
+    assert_eq!(world.deliver(message).await, Observation::New);
+    world.held(|held| {
+        let untimed = json!({ "created_time": null, "ts": last.timestamp() });
+        held.fills = vec![
+            fill_row("edge", "o", last),
+            merge(fill_row("second", "o", last), untimed),
+            fill_row("wrong", "o", last),
+            fill_row("missed", "o", last),
+        ];
+    });
+    for expected in [vec!["missed"], vec![], vec![]] {
+        world.reconnect().await;
+        let missed = world.backfill.fetch().await.unwrap();
+        assert_eq!(trades(&missed.fills), expected);
+    }
 }
 
 /// A message of the future does not hide what happens before it.

@@ -2,7 +2,7 @@
 //!
 //! All times are Unix milliseconds of the exchange's clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use kalshi_core::{Contracts, Dollars, Id};
 
@@ -10,6 +10,9 @@ use crate::{
     types::{Fill, Order},
     ws::messages::{self, UserOrderStatus},
 };
+
+/// Time for which entries are remembered beyond the window, because the times of a fill's message and of its row differ.
+const MARGIN_MS: i64 = 60_000;
 
 /// The time up to which everything is known, and how far before it something may still come again.
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +49,16 @@ impl Window {
             .map(|time| time.saturating_sub(self.overlap))
     }
 
-    /// The start of the window if entries before it are to be dropped now. Dropping looks at every entry, so it is done rarely.
+    /// The time before which entries are to be dropped now: a margin before the start of the window, so that no row that is accepted
+    /// was forgotten. Dropping looks at every entry, so it is done rarely.
     fn drop_until(&mut self) -> Option<i64> {
-        let start = self.start()?;
-        if start.saturating_sub(self.dropped_until) < self.overlap / 4 {
+        let until = self.start()?.saturating_sub(MARGIN_MS);
+        let interval = self.overlap.saturating_add(MARGIN_MS) / 4;
+        if until.saturating_sub(self.dropped_until) < interval {
             return None;
         }
-        self.dropped_until = start;
-        Some(start)
+        self.dropped_until = until;
+        Some(until)
     }
 }
 
@@ -82,7 +87,17 @@ impl Fills {
 
     /// Reports a fill. Returns `false` if it was reported before.
     pub(super) fn report(&mut self, trade_id: Id, order_id: Id, time: i64) -> bool {
-        self.reported.insert((trade_id, order_id), time).is_none()
+        match self.reported.entry((trade_id, order_id)) {
+            Entry::Vacant(entry) => {
+                entry.insert(time);
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                *known = time.max(*known);
+                false
+            }
+        }
     }
 
     pub(super) fn drop_old(&mut self) {
@@ -167,6 +182,8 @@ struct KnownOrder {
     state: OrderState,
     /// Number of the last subscription or read that began before the state was received.
     epoch: u64,
+    /// The later of its last change and its arrival. `None` if neither is known.
+    time: Option<i64>,
 }
 
 /// The newest states of orders that were reported.
@@ -198,14 +215,20 @@ impl Orders {
     }
 
     /// Reports a state from a message. Returns `false` if a later one is known.
-    pub(super) fn report_message(&mut self, id: &Id, state: OrderState, epoch: u64) -> bool {
+    pub(super) fn report_message(
+        &mut self,
+        id: &Id,
+        state: OrderState,
+        epoch: u64,
+        arrival: Option<i64>,
+    ) -> bool {
         // Messages come in order: of two in one millisecond the second is the later one.
-        self.report(id.clone(), state, epoch, |_| true)
+        self.report(id.clone(), state, epoch, arrival, |_| true)
     }
 
     /// Reports a state that was read in an epoch. Returns `false` if a later one is known.
     pub(super) fn report_row(&mut self, id: &str, state: OrderState, epoch: u64) -> bool {
-        self.report(id.into(), state, epoch, |known| known.epoch < epoch)
+        self.report(id.into(), state, epoch, None, |known| known.epoch < epoch)
     }
 
     fn report(
@@ -213,6 +236,7 @@ impl Orders {
         id: Id,
         state: OrderState,
         epoch: u64,
+        arrival: Option<i64>,
         breaks_ties: impl Fn(&KnownOrder) -> bool,
     ) -> bool {
         if let Some(known) = self.known.get(&id)
@@ -220,7 +244,8 @@ impl Orders {
         {
             return false;
         }
-        self.known.insert(id, KnownOrder { state, epoch });
+        let time = state.updated.max(arrival);
+        self.known.insert(id, KnownOrder { state, epoch, time });
         true
     }
 
@@ -237,7 +262,7 @@ impl Orders {
     pub(super) fn drop_old(&mut self) {
         if let Some(start) = self.window.drop_until() {
             self.known.retain(|_, known| {
-                !known.state.has_ended || known.state.updated.is_none_or(|time| time >= start)
+                !known.state.has_ended || known.time.is_none_or(|time| time >= start)
             });
         }
     }
