@@ -112,6 +112,10 @@ pub struct Backfill {
     start: i64,
     /// Counts the moments that reads must be up to date with.
     epoch: u64,
+    /// Number of the last read.
+    reads: u64,
+    /// Number of the last read whose rows were merged.
+    merged: u64,
     hole: Option<Hole>,
     fills: Fills,
     orders: Orders,
@@ -197,6 +201,8 @@ impl Backfill {
             made: Moment::now(&client.core),
             start: i64::MAX,
             epoch: 0,
+            reads: 0,
+            merged: 0,
             hole: None,
             fills: Fills::new(overlap),
             orders: Orders::new(overlap),
@@ -485,7 +491,9 @@ impl Backfill {
         });
         let made = self.made.earliest_ms(&self.client.core);
         self.start = self.start.min(i64::try_from(made).unwrap_or(i64::MAX));
+        self.reads += 1;
         let plan = Plan {
+            number: self.reads,
             since,
             epoch,
             fills_from: self
@@ -501,8 +509,13 @@ impl Backfill {
         read::read(self.client.clone(), plan)
     }
 
-    /// Returns the rows that were not reported before, and marks them as reported.
+    /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
+    /// already: those had everything that these have, and orders in these may have changed since.
     pub fn merge(&mut self, rows: BackfillRows) -> Missed {
+        if rows.number < self.merged {
+            return Missed::default();
+        }
+        self.merged = rows.number;
         let known_until = rows.since.earliest_ms(&self.client.core);
         let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
         let fills_from = self.fills.window.start();

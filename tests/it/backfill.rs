@@ -895,6 +895,47 @@ async fn order_that_the_exchange_no_longer_has_is_forgotten() {
 }
 
 #[tokio::test]
+async fn rows_read_before_a_later_merge_are_not_merged() {
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
+    let now = Utc::now();
+    let state = resting("0.00", "10.00", now);
+    assert_eq!(
+        world.deliver(order_message("o", state)).await,
+        Observation::New
+    );
+    world.held(|held| held.orders = vec![order_row("o", state)]);
+    let early = world.backfill.read().await.unwrap();
+    let canceled = State {
+        status: "canceled",
+        ..state
+    };
+    assert_eq!(
+        world.deliver(order_message("o", canceled)).await,
+        Observation::New
+    );
+    world.held(|held| held.orders = vec![order_row("o", canceled)]);
+    let late = world.backfill.read().await.unwrap();
+    assert!(world.backfill.merge(late).orders.is_empty());
+    // A message of much later: the order is forgotten.
+    let later = now + TimeDelta::hours(1);
+    clock.set(later);
+    let last = order_message(
+        "last",
+        State {
+            status: "canceled",
+            ..resting("0.00", "0.00", later)
+        },
+    );
+    assert_eq!(world.deliver(last).await, Observation::New);
+    assert_eq!(world.backfill.remembered_orders(), 1);
+    let missed = world.backfill.merge(early);
+    assert!(missed.orders.is_empty(), "{missed:?}");
+    assert_eq!(world.backfill.remembered_orders(), 1);
+}
+
+#[tokio::test]
 async fn archive_is_read_if_the_hole_may_reach_it() {
     let mut world = World::new().await;
     let now = Utc::now();

@@ -38,6 +38,8 @@ const FILTER_MARGIN_MS: i64 = 60_000;
 #[derive(Debug)]
 #[must_use = "pass the rows to `Backfill::merge`"]
 pub struct BackfillRows {
+    /// Number of the read. Later reads have higher numbers.
+    pub(super) number: u64,
     pub(super) since: Moment,
     pub(super) epoch: u64,
     pub(super) fills: Vec<Fill>,
@@ -87,6 +89,8 @@ impl Scope {
 /// What to read. Times are in Unix milliseconds of the exchange's clock.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// Number of the read.
+    pub(super) number: u64,
     /// Reads must be up to date with this moment.
     pub(super) since: Moment,
     pub(super) epoch: u64,
@@ -184,6 +188,7 @@ impl Plan {
         let mut skipped = fills.skipped;
         skipped.extend(orders.skipped);
         Ok(BackfillRows {
+            number: self.number,
             since: self.since,
             epoch: self.epoch,
             fills: fills.kept,
