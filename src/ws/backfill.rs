@@ -33,6 +33,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time between a fill and its message, unless set.
 const OVERLAP: Duration = Duration::from_secs(600);
 
+/// Most fills, and most orders, that a read keeps, unless set.
+const MAX_ROWS: usize = 200_000;
+
+/// Most fills, and most orders that ended, that are remembered, unless set.
+const MAX_REMEMBERED: usize = 500_000;
+
 /// Reads the fills and orders that the channels `fill` and `user_orders` did not deliver, and counts nothing twice.
 ///
 /// The exchange does not repeat private messages: what happens between a lost connection and the new subscriptions is not delivered.
@@ -97,11 +103,13 @@ const OVERLAP: Duration = Duration::from_secs(600);
 ///
 /// A fill is remembered as long as it can come again: until the newest fill delivered while nothing was missing, or the newest complete
 /// read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it rests, and then as long
-/// as a fill.
+/// as a fill. While missed messages are not fetched, nothing is dropped by age, but only beyond
+/// [`max_remembered`](Self::max_remembered). Orders that rest are not limited.
 pub struct Backfill {
     client: Client,
     scope: Scope,
     timeout: Duration,
+    max_rows: usize,
     /// The named subscriptions to private channels, and `true` for those that deliver.
     subscriptions: BTreeMap<SubscriptionId, bool>,
     /// Named subscriptions that no private message comes from: those to other channels, and those that ended.
@@ -152,9 +160,15 @@ pub struct Missed {
     pub fills: Vec<Fill>,
     /// Orders that changed, each in its newest state and once, in the order of their last change.
     pub orders: Vec<Order>,
-    /// Errors of rows that do not decode. If there are any, fills or orders may be missing: compare positions and orders with those of
-    /// the exchange.
+    /// Errors of rows that do not decode, at most 16 of them. If there are any, fills or orders may be missing: compare positions and
+    /// orders with those of the exchange.
     pub skipped: Vec<Error>,
+    /// Number of rows that do not decode.
+    pub skipped_count: usize,
+    /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
+    /// [`Backfill::max_remembered`]. They may have been reported or not. If it is not 0, compare positions and orders with those of the
+    /// exchange.
+    pub uncertain: usize,
 }
 
 /// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
@@ -184,6 +198,14 @@ pub enum BackfillError {
         /// The last error, or `None` if only the time was too short.
         source: Option<Arc<Error>>,
     },
+    /// There are more rows than a read may keep. Reading again does not help.
+    #[error(
+        "more than {max_rows} fills or orders were missed: set a larger `max_rows`, or restrict the markets or the subaccount"
+    )]
+    TooManyRows {
+        /// The limit.
+        max_rows: usize,
+    },
 }
 
 impl Backfill {
@@ -195,6 +217,7 @@ impl Backfill {
             client: client.clone(),
             scope: Scope::default(),
             timeout: TIMEOUT,
+            max_rows: MAX_ROWS,
             subscriptions: BTreeMap::new(),
             ignored: BTreeSet::new(),
             are_named: false,
@@ -204,8 +227,8 @@ impl Backfill {
             reads: 0,
             merged: 0,
             hole: None,
-            fills: Fills::new(overlap),
-            orders: Orders::new(overlap),
+            fills: Fills::new(overlap, MAX_REMEMBERED),
+            orders: Orders::new(overlap, MAX_REMEMBERED),
         }
     }
 
@@ -240,6 +263,24 @@ impl Backfill {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(MAX_TIMEOUT);
+        self
+    }
+
+    /// Sets how many fills, and how many orders, a read may return; more are [`BackfillError::TooManyRows`]. Defaults to 200,000, which may
+    /// take some 300 MB.
+    #[must_use]
+    pub fn max_rows(mut self, max_rows: usize) -> Self {
+        self.max_rows = max_rows;
+        self
+    }
+
+    /// Sets how many fills, and how many orders that ended, are remembered. Defaults to 500,000. If there are more, usually because missed
+    /// messages are never fetched, the older half is forgotten. A later merge cannot tell rows of that time from reported ones: it does
+    /// not return them, and counts them in [`Missed::uncertain`].
+    #[must_use]
+    pub fn max_remembered(mut self, max_remembered: usize) -> Self {
+        self.fills.set_max(max_remembered);
+        self.orders.set_max(max_remembered);
         self
     }
 
@@ -438,6 +479,7 @@ impl Backfill {
             self.fills.window.advance(not_future(fill.ts_ms, received));
             self.fills.drop_old();
         }
+        self.fills.limit();
         is_new
     }
 
@@ -455,6 +497,7 @@ impl Backfill {
             self.orders.window.advance(not_future(updated, received));
             self.orders.drop_old();
         }
+        self.orders.limit();
         is_new
     }
 
@@ -505,6 +548,7 @@ impl Backfill {
             open_orders: self.orders.open(),
             scope: self.scope.clone(),
             timeout: self.timeout,
+            max_rows: self.max_rows,
         };
         read::read(self.client.clone(), plan)
     }
@@ -527,28 +571,39 @@ impl Backfill {
             .max(self.start);
         let mut missed = Missed {
             skipped: rows.skipped,
+            skipped_count: rows.skipped_count,
             ..Missed::default()
         };
         for fill in rows.fills {
             let time = time_of_fill(&fill);
             let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
             let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
-            let time = time.unwrap_or(known_until);
-            if !is_old && self.fills.report(trade_id, order_id, time) {
-                missed.fills.push(fill);
+            if is_old || self.fills.knows(&trade_id, &order_id) {
+                continue;
             }
+            if self.fills.is_forgotten(time) {
+                missed.uncertain += 1;
+                continue;
+            }
+            let time = time.unwrap_or(known_until);
+            _ = self.fills.report(trade_id, order_id, time);
+            missed.fills.push(fill);
         }
         for order in rows.orders {
             let state = OrderState::from(&order);
             let is_old = state.updated.is_some_and(|time| time < orders_from);
             let was_known = self.orders.knows(&order.order_id);
+            let is_uncertain = !was_known && self.orders.is_forgotten(state.updated);
             // An old order that has ended would be forgotten immediately.
             if is_old && !was_known && state.has_ended {
                 continue;
             }
             let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
             if is_new && (was_known || !is_old) {
-                missed.orders.push(order);
+                match is_uncertain {
+                    true => missed.uncertain += 1,
+                    false => missed.orders.push(order),
+                }
             }
         }
         for order_id in rows.unfound {
@@ -575,6 +630,9 @@ impl Backfill {
         self.orders.window.advance(known_until);
         self.fills.drop_old();
         self.orders.drop_old();
+        // Not before: what is reported must not make rows of the same merge uncertain.
+        self.fills.limit();
+        self.orders.limit();
         missed
     }
 }

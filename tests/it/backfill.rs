@@ -1071,6 +1071,106 @@ async fn row_that_does_not_decode_is_reported_and_the_others_count() {
 }
 
 #[tokio::test]
+async fn errors_of_rows_are_bounded_and_counted() {
+    let mut world = World::new().await;
+    let now = Utc::now();
+    world.held(|held| {
+        let broken = json!({ "count_fp": null });
+        held.fills = (0..100)
+            .map(|number| merge(fill_row(&format!("t{number}"), "o", now), broken.clone()))
+            .collect();
+        held.fills.push(fill_row("a", "o", now));
+        let broken = json!({ "fill_count_fp": null });
+        held.orders = vec![merge(order_row("o", resting("0.00", "10.00", now)), broken)];
+    });
+    world.reconnect().await;
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["a"]);
+    // The order is in two lists, and looked up.
+    assert_eq!((missed.skipped.len(), missed.skipped_count), (16, 103));
+}
+
+#[tokio::test]
+async fn more_rows_than_allowed_are_an_error() {
+    let mut world = World::new().await;
+    let now = Utc::now();
+    world.backfill = world.backfill.max_rows(3);
+    world.held(|held| {
+        held.page = 1;
+        held.fills = (0..10)
+            .map(|number| fill_row(&format!("t{number}"), "o", now))
+            .collect();
+    });
+    world.reconnect().await;
+    let began = Instant::now();
+    let error = world.backfill.fetch().await.unwrap_err();
+    assert!(
+        matches!(error, BackfillError::TooManyRows { max_rows: 3 }),
+        "{error:?}"
+    );
+    // It is neither repeated nor read to the end.
+    assert!(began.elapsed() < LONG);
+    assert_eq!(world.requests("/portfolio/fills").len(), 4);
+    assert!(world.backfill.is_due() && world.backfill.remembered_fills() == 0);
+    world.held(|held| held.fills.truncate(3));
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(missed.fills.len(), 3);
+}
+
+/// What was forgotten is neither counted twice nor lost without notice.
+#[tokio::test]
+async fn memory_is_bounded_while_a_hole_is_not_fetched() {
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
+    world.backfill = world.backfill.max_remembered(100);
+    world.reconnect().await;
+    let begin = Utc::now();
+    let at = |number: i32| begin + TimeDelta::seconds(10) * number;
+    let ended = |number| State {
+        status: "executed",
+        ..resting("10.00", "0.00", at(number))
+    };
+    for number in 0..250 {
+        clock.set(at(number));
+        let name = format!("t{number}");
+        let message = fill_message(&name, "o", at(number));
+        assert_eq!(world.deliver(message).await, Observation::New);
+        let message = order_message(&name, ended(number));
+        assert_eq!(world.deliver(message).await, Observation::New);
+        let most = world.backfill.remembered_fills();
+        assert!(most <= 100 && world.backfill.remembered_orders() <= 100);
+    }
+    let message = order_message("resting", resting("0.00", "10.00", at(0)));
+    assert_eq!(world.deliver(message).await, Observation::New);
+    clock.0.store(0, Ordering::Relaxed);
+    world.held(|held| {
+        for number in 0..250 {
+            let name = format!("t{number}");
+            held.fills.push(fill_row(&name, "o", at(number)));
+            held.orders.push(order_row(&name, ended(number)));
+        }
+        // Missed, of a time that is forgotten and of one that is not.
+        held.fills.push(fill_row("early", "o", at(10)));
+        held.fills.push(fill_row("late", "o", at(240)));
+        held.orders.push(order_row("late", ended(240)));
+        let rests = resting("0.00", "10.00", at(0));
+        held.orders.push(order_row("resting", rests));
+        held.orders.push(order_row("o", ended(249)));
+    });
+    let remembered = (
+        world.backfill.remembered_fills(),
+        world.backfill.remembered_orders(),
+    );
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["late"]);
+    assert_eq!(ids(&missed.orders), BTreeSet::from(["late", "o"]));
+    // All that is not remembered. The order that rests is.
+    let (fills, orders) = (251 - remembered.0, 251 - remembered.1);
+    assert_eq!(missed.uncertain, fills + orders, "{remembered:?}");
+}
+
+#[tokio::test]
 async fn messages_that_do_not_reach_the_reader_make_a_fetch_due() {
     let mut world = World::new().await;
     let now = Utc::now();

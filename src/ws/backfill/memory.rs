@@ -62,6 +62,42 @@ impl Window {
     }
 }
 
+/// What was forgotten because too much was remembered.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    max: usize,
+    /// Number of entries at which the limit is checked. Checking looks at every entry.
+    check_at: usize,
+    /// The latest time of an entry that was forgotten.
+    forgotten_until: Option<i64>,
+}
+
+impl Limit {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            check_at: max,
+            forgotten_until: None,
+        }
+    }
+
+    /// Returns `true` if what a row of this time reports may be forgotten. The time of a row differs from that of its message.
+    fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.forgotten_until
+            .is_some_and(|until| time.is_none_or(|time| time <= until.saturating_add(MARGIN_MS)))
+    }
+
+    /// Returns the time until which entries are to be forgotten, so that half of the limit is left. `unlimited` entries do not count.
+    fn forget(&mut self, mut times: Vec<i64>, unlimited: usize) -> Option<i64> {
+        self.check_at = self.max.saturating_add(unlimited);
+        times.sort_unstable();
+        let index = times.len().checked_sub(self.max / 2 + 1)?;
+        let until = *times.get(index)?;
+        self.forgotten_until = self.forgotten_until.max(Some(until));
+        Some(until)
+    }
+}
+
 /// Trade id and order id. Both fills of a self-trade have the same trade id.
 type FillKey = (Id, Id);
 
@@ -71,13 +107,39 @@ pub(super) struct Fills {
     pub(super) window: Window,
     /// The time of each.
     reported: HashMap<FillKey, i64>,
+    limit: Limit,
 }
 
 impl Fills {
-    pub(super) fn new(overlap: i64) -> Self {
+    pub(super) fn new(overlap: i64, max: usize) -> Self {
         Self {
             window: Window::new(overlap),
             reported: HashMap::new(),
+            limit: Limit::new(max),
+        }
+    }
+
+    pub(super) fn set_max(&mut self, max: usize) {
+        self.limit = Limit::new(max);
+    }
+
+    pub(super) fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.limit.is_forgotten(time)
+    }
+
+    pub(super) fn knows(&self, trade_id: &Id, order_id: &Id) -> bool {
+        let key = (trade_id.clone(), order_id.clone());
+        self.reported.contains_key(&key)
+    }
+
+    /// Forgets the older fills if there are too many.
+    pub(super) fn limit(&mut self) {
+        if self.reported.len() > self.limit.check_at
+            && let Some(until) = self
+                .limit
+                .forget(self.reported.values().copied().collect(), 0)
+        {
+            self.reported.retain(|_, time| *time > until);
         }
     }
 
@@ -191,13 +253,38 @@ struct KnownOrder {
 pub(super) struct Orders {
     pub(super) window: Window,
     known: HashMap<Id, KnownOrder>,
+    limit: Limit,
 }
 
 impl Orders {
-    pub(super) fn new(overlap: i64) -> Self {
+    pub(super) fn new(overlap: i64, max: usize) -> Self {
         Self {
             window: Window::new(overlap),
             known: HashMap::new(),
+            limit: Limit::new(max),
+        }
+    }
+
+    pub(super) fn set_max(&mut self, max: usize) {
+        self.limit = Limit::new(max);
+    }
+
+    pub(super) fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.limit.is_forgotten(time)
+    }
+
+    /// Forgets the older orders that ended, if there are too many.
+    pub(super) fn limit(&mut self) {
+        if self.known.len() <= self.limit.check_at {
+            return;
+        }
+        let ended = self.known.values().filter(|known| known.state.has_ended);
+        let times: Vec<_> = ended.map(|known| known.time.unwrap_or(i64::MIN)).collect();
+        let resting = self.known.len() - times.len();
+        if let Some(until) = self.limit.forget(times, resting) {
+            self.known.retain(|_, known| {
+                !known.state.has_ended || known.time.is_some_and(|time| time > until)
+            });
         }
     }
 
