@@ -90,10 +90,30 @@ const MAX_REMEMBERED: usize = 500_000;
 ///
 /// # What is returned
 ///
-/// - Each fill since the backfill was made, unless it was observed or returned before. Fills are joined by `trade_id` and `order_id`,
-///   because both fills of a self-trade have the same `trade_id`.
+/// - Each fill since the backfill was made, unless it was observed or returned before, and possibly some of before: see
+///   [below](#positions-at-the-start). Fills are joined by `trade_id` and `order_id`, because both fills of a self-trade have the same
+///   `trade_id`.
 /// - Each order that changed, in its newest state, unless a later state was observed or returned before: the one with the later
 ///   `last_update_time`. An order that has ended does not rest again, and its filled count does not fall.
+///
+/// # Positions at the start
+///
+/// Fills are filtered by the exchange's time, and the backfill's start is known by clocks only. The start is therefore the earliest time
+/// that the exchange's clock may have shown when the backfill was made, by this machine's clock and by the `Date` of recent responses.
+/// No fill after it is omitted. Fills from that time on are returned although they are older than the backfill: those of about a second
+/// if this machine's clock is right, and those of an hour if it is an hour behind. A program that has already read its positions would
+/// count them twice.
+///
+/// A program that adds fills to positions therefore reads the positions after a first fetch, and adds only fills that it learns of later:
+///
+/// 1. Connect, make the backfill, and call [`fetch`](Self::fetch). Ignore its fills: the positions contain them.
+/// 2. Read the positions.
+/// 3. Call [`fetch`](Self::fetch) again. If it returns fills, or fills were observed since the first fetch, the positions may contain some
+///    of them: ignore them and continue with step 2.
+///
+/// If there are none, the positions contain each fill until then and none that follows. Events that wait in the connection meanwhile are
+/// observed later, and fills among them that a fetch returned are [`Observation::Known`]. Without resting orders nothing fills, and step 3
+/// succeeds the first time.
 ///
 /// An order that was placed before the backfill was made, and was never observed, is unknown to it. If it ends unfilled while the
 /// connection is lost, it is returned only if an earlier [`fetch`](Self::fetch) saw it rest. A program that starts with resting orders calls
@@ -209,7 +229,8 @@ pub enum BackfillError {
 }
 
 impl Backfill {
-    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read.
+    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read. If this machine's
+    /// clock is behind, the first fetch also returns fills of before: see [positions at the start](Self#positions-at-the-start).
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let overlap = millis(OVERLAP);

@@ -1000,6 +1000,47 @@ async fn fills_of_before_the_backfill_are_not_returned() {
     );
 }
 
+/// A clock that is behind the exchange's.
+#[derive(Debug)]
+struct Behind(Duration);
+
+impl Clock for Behind {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap() - self.0;
+        Ok(u64::try_from(now.as_millis()).unwrap())
+    }
+}
+
+/// Fills since the earliest time at which the backfill may have been made are returned, and only by the first fetch.
+#[tokio::test]
+async fn first_fetch_separates_fills_of_before_a_clock_that_is_behind() {
+    let behind = Arc::new(Behind(Duration::from_secs(3_600)));
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(behind)).await;
+    let now = Utc::now();
+    let before = |minutes| now - TimeDelta::minutes(minutes);
+    world.held(|held| {
+        // What the clock shows: anything later would be in its future.
+        held.lag = Some(TimeDelta::hours(1));
+        held.fills = vec![
+            fill_row("too old", "o", before(62)),
+            fill_row("before", "o", before(58)),
+        ];
+    });
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["before"]);
+    // The fill comes between the fetches, so positions read in between may contain it.
+    world.held(|held| held.fills.push(fill_row("between", "o", now)));
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["between"]);
+    assert_eq!(
+        world.deliver(fill_message("between", "o", now)).await,
+        Observation::Known
+    );
+    let missed = world.backfill.fetch().await.unwrap();
+    assert!(missed.fills.is_empty(), "{missed:?}");
+}
+
 /// Messages may come after those of later fills.
 #[tokio::test]
 async fn fill_of_before_the_last_message_is_found() {
