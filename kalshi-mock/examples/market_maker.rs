@@ -12,7 +12,7 @@
 #![allow(missing_docs, reason = "an example")]
 
 #[path = "market_maker/account.rs"]
-mod account;
+pub(crate) mod account;
 #[path = "market_maker/display.rs"]
 pub(crate) mod display;
 #[path = "market_maker/group.rs"]
@@ -179,28 +179,36 @@ pub(crate) async fn run(
     let mut stop = pin!(stop);
     let mut pace = tokio::time::interval(options.pace);
     let mut step = 0;
-    loop {
-        tokio::select! {
-            // Whatever has been received since the last call: a slow maker skips states of a book, and no fill.
-            changes = books.changed() => match changes {
-                Some(changes) => maker.observe(changes?),
-                None => return Err("the connection has ended".into()),
-            },
-            Some(done) = maker.next_done() => maker.finish_request(done?),
-            _ = pace.tick() => {
-                step += 1;
-                world.step(step);
-                maker.decide(&books)?;
-                let has_seen_enough = show.show(&maker.view(step, &books))?;
-                if has_seen_enough || options.steps.is_some_and(|steps| step >= steps) {
-                    break;
+    let quoting = async {
+        loop {
+            tokio::select! {
+                // Whatever has been received since the last call: a slow maker skips states of a book, and no fill.
+                changes = books.changed() => match changes {
+                    Some(changes) => maker.observe(changes?)?,
+                    None => return Err("the connection has ended".into()),
+                },
+                Some(done) = maker.next_done() => maker.finish_request(done?)?,
+                _ = pace.tick() => {
+                    step += 1;
+                    world.step(step);
+                    maker.decide(&books)?;
+                    let has_seen_enough = show.show(&maker.view(step, &books))?;
+                    if has_seen_enough || options.steps.is_some_and(|steps| step >= steps) {
+                        return Ok(());
+                    }
                 }
+                () = &mut stop => return Ok(()),
             }
-            () = &mut stop => break,
         }
-    }
+    };
+    let quoted: Result<(), Error> = quoting.await;
     // A terminal is restored before the report is printed.
     drop(show);
+    if let Err(error) = quoted {
+        // No quote may rest without a maker.
+        maker.cancel_all().await?;
+        return Err(error);
+    }
     let report = maker.stop().await?;
     books.shutdown().await;
     Ok(report)

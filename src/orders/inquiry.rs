@@ -144,11 +144,26 @@ impl Client {
 /// Most items that a walk for a single one keeps.
 const MAX_KEPT: usize = 1_000;
 
+/// Most errors of rows that a walk keeps.
+pub(crate) const MAX_SKIPPED: usize = 16;
+
 /// Items that a walk through a list kept.
 pub(crate) struct Walk<T> {
     pub(crate) kept: Vec<T>,
-    /// The errors of rows that do not decode. The list may hold what was looked for, unread.
+    /// The last errors of rows that do not decode, [`MAX_SKIPPED`] at most. The list may hold what was looked for, unread.
     pub(crate) skipped: Vec<Error>,
+    /// Number of rows that do not decode.
+    pub(crate) skipped_count: usize,
+}
+
+impl<T> Walk<T> {
+    pub(crate) fn skip(&mut self, error: Error) {
+        self.skipped_count += 1;
+        if self.skipped.len() >= MAX_SKIPPED {
+            self.skipped.remove(0);
+        }
+        self.skipped.push(error);
+    }
 }
 
 /// Walks through a whole list and keeps some of its items. `is_ours` returns `false` for an item that the request excluded: the
@@ -177,6 +192,7 @@ pub(crate) async fn walk_up_to<T: ItemPage>(
     let mut walk = Walk {
         kept: Vec::new(),
         skipped: Vec::new(),
+        skipped_count: 0,
     };
     loop {
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
@@ -195,7 +211,7 @@ pub(crate) async fn walk_up_to<T: ItemPage>(
                 }
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) if error.is_row() => walk.skipped.push(error),
+            Some(Err(error)) if error.is_row() => walk.skip(error),
             Some(Err(error)) if may_pass(&error) => {
                 last_error.set(error);
                 sleep(PAGE_PAUSE).await;

@@ -3,7 +3,12 @@
 mod memory;
 mod read;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use kalshi_core::{Id, rt::Moment, ws::SubscriptionId};
 
@@ -13,7 +18,7 @@ use self::{
     read::{Plan, Scope},
 };
 use super::{
-    Channel, Event, Received, Subscription,
+    Channel, CommandError, Event, Received, Subscription,
     messages::{self, Message},
 };
 use crate::{
@@ -27,6 +32,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest time between a fill and its message, unless set.
 const OVERLAP: Duration = Duration::from_secs(600);
+
+/// Most fills, and most orders, that a read keeps, unless set.
+const MAX_ROWS: usize = 200_000;
+
+/// Most fills, and most orders that ended, that are remembered, unless set.
+const MAX_REMEMBERED: usize = 500_000;
 
 /// Reads the fills and orders that the channels `fill` and `user_orders` did not deliver, and counts nothing twice.
 ///
@@ -79,10 +90,30 @@ const OVERLAP: Duration = Duration::from_secs(600);
 ///
 /// # What is returned
 ///
-/// - Each fill since the backfill was made, unless it was observed or returned before. Fills are joined by `trade_id` and `order_id`,
-///   because both fills of a self-trade have the same `trade_id`.
+/// - Each fill since the backfill was made, unless it was observed or returned before, and possibly some of before: see
+///   [below](#positions-at-the-start). Fills are joined by `trade_id` and `order_id`, because both fills of a self-trade have the same
+///   `trade_id`.
 /// - Each order that changed, in its newest state, unless a later state was observed or returned before: the one with the later
 ///   `last_update_time`. An order that has ended does not rest again, and its filled count does not fall.
+///
+/// # Positions at the start
+///
+/// Fills are filtered by the exchange's time, and the backfill's start is known by clocks only. The start is therefore the earliest time
+/// that the exchange's clock may have shown when the backfill was made, by this machine's clock and by the `Date` of recent responses.
+/// No fill after it is omitted. Fills from that time on are returned although they are older than the backfill: those of about a second
+/// if this machine's clock is right, and those of an hour if it is an hour behind. A program that has already read its positions would
+/// count them twice.
+///
+/// A program that adds fills to positions therefore reads the positions after a first fetch, and adds only fills that it learns of later:
+///
+/// 1. Connect, make the backfill, and call [`fetch`](Self::fetch). Ignore its fills: the positions contain them.
+/// 2. Read the positions.
+/// 3. Call [`fetch`](Self::fetch) again. If it returns fills, or fills were observed since the first fetch, the positions may contain some
+///    of them: ignore them and continue with step 2.
+///
+/// If there are none, the positions contain each fill until then and none that follows. Events that wait in the connection meanwhile are
+/// observed later, and fills among them that a fetch returned are [`Observation::Known`]. Without resting orders nothing fills, and step 3
+/// succeeds the first time.
 ///
 /// An order that was placed before the backfill was made, and was never observed, is unknown to it. If it ends unfilled while the
 /// connection is lost, it is returned only if an earlier [`fetch`](Self::fetch) saw it rest. A program that starts with resting orders calls
@@ -91,20 +122,28 @@ const OVERLAP: Duration = Duration::from_secs(600);
 /// # Memory
 ///
 /// A fill is remembered as long as it can come again: until the newest fill delivered while nothing was missing, or the newest complete
-/// read, is later than it by the [`overlap`](Self::overlap). Until missed messages are fetched, nothing older is dropped. An order is
-/// remembered while it rests, and then as long as a fill.
+/// read, is later than its message by the [`overlap`](Self::overlap) and a minute. An order is remembered while it rests, and then as long
+/// as a fill. While missed messages are not fetched, nothing is dropped by age, but only beyond
+/// [`max_remembered`](Self::max_remembered). Orders that rest are not limited.
 pub struct Backfill {
     client: Client,
     scope: Scope,
     timeout: Duration,
-    /// The subscriptions to private channels, and `true` for those that deliver. Empty unless they are named.
+    max_rows: usize,
+    /// The named subscriptions to private channels, and `true` for those that deliver.
     subscriptions: BTreeMap<SubscriptionId, bool>,
+    /// Named subscriptions that no private message comes from: those to other channels, and those that ended.
+    ignored: BTreeSet<SubscriptionId>,
     are_named: bool,
     made: Moment,
     /// Earliest time at which it may have been made, in Unix milliseconds of the exchange's clock.
     start: i64,
     /// Counts the moments that reads must be up to date with.
     epoch: u64,
+    /// Number of the last read.
+    reads: u64,
+    /// Number of the last read whose rows were merged.
+    merged: u64,
     hole: Option<Hole>,
     fills: Fills,
     orders: Orders,
@@ -141,9 +180,15 @@ pub struct Missed {
     pub fills: Vec<Fill>,
     /// Orders that changed, each in its newest state and once, in the order of their last change.
     pub orders: Vec<Order>,
-    /// Errors of rows that do not decode. If there are any, fills or orders may be missing: compare positions and orders with those of
-    /// the exchange.
+    /// Errors of rows that do not decode, at most 16 of them. If there are any, fills or orders may be missing: compare positions and
+    /// orders with those of the exchange.
     pub skipped: Vec<Error>,
+    /// Number of rows that do not decode.
+    pub skipped_count: usize,
+    /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
+    /// [`Backfill::max_remembered`]. They may have been reported or not. If it is not 0, compare positions and orders with those of the
+    /// exchange.
+    pub uncertain: usize,
 }
 
 /// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
@@ -173,10 +218,19 @@ pub enum BackfillError {
         /// The last error, or `None` if only the time was too short.
         source: Option<Arc<Error>>,
     },
+    /// There are more rows than a read may keep. Reading again does not help.
+    #[error(
+        "more than {max_rows} fills or orders were missed: set a larger `max_rows`, or restrict the markets or the subaccount"
+    )]
+    TooManyRows {
+        /// The limit.
+        max_rows: usize,
+    },
 }
 
 impl Backfill {
-    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read.
+    /// Returns a backfill of everything that happens from now on, in all markets and subaccounts that the key may read. If this machine's
+    /// clock is behind, the first fetch also returns fills of before: see [positions at the start](Self#positions-at-the-start).
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let overlap = millis(OVERLAP);
@@ -184,20 +238,27 @@ impl Backfill {
             client: client.clone(),
             scope: Scope::default(),
             timeout: TIMEOUT,
+            max_rows: MAX_ROWS,
             subscriptions: BTreeMap::new(),
+            ignored: BTreeSet::new(),
             are_named: false,
             made: Moment::now(&client.core),
             start: i64::MAX,
             epoch: 0,
+            reads: 0,
+            merged: 0,
             hole: None,
-            fills: Fills::new(overlap),
-            orders: Orders::new(overlap),
+            fills: Fills::new(overlap, MAX_REMEMBERED),
+            orders: Orders::new(overlap, MAX_REMEMBERED),
         }
     }
 
     /// Names the subscriptions of the connection; those to channels other than `fill` and `user_orders` are ignored. A fetch is due once
-    /// all of them are back. If none
-    /// are named, a fetch is due after every [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`].
+    /// all of them are back, or have ended.
+    ///
+    /// A subscription that is not named, such as one made later, may be one to a private channel: a fetch is due after each of its
+    /// [`Event::Resubscribed`], [`Event::Unsubscribed`], [`Event::Detached`] and [`Event::Gap`], and no fetch waits for it. The same
+    /// holds for all subscriptions if none are named.
     #[must_use]
     pub fn subscriptions(mut self, subscriptions: &[Subscription]) -> Self {
         self.track(subscriptions);
@@ -226,8 +287,26 @@ impl Backfill {
         self
     }
 
+    /// Sets how many fills, and how many orders, a read may return; more are [`BackfillError::TooManyRows`]. Defaults to 200,000, which may
+    /// take some 300 MB.
+    #[must_use]
+    pub fn max_rows(mut self, max_rows: usize) -> Self {
+        self.max_rows = max_rows;
+        self
+    }
+
+    /// Sets how many fills, and how many orders that ended, are remembered. Defaults to 500,000. If there are more, usually because missed
+    /// messages are never fetched, the older half is forgotten. A later merge cannot tell rows of that time from reported ones: it does
+    /// not return them, and counts them in [`Missed::uncertain`].
+    #[must_use]
+    pub fn max_remembered(mut self, max_remembered: usize) -> Self {
+        self.fills.set_max(max_remembered);
+        self.orders.set_max(max_remembered);
+        self
+    }
+
     /// Sets the longest time between a fill or change of an order and its message. Defaults to 10 minutes. Reads begin that much before the
-    /// last message, and fills are remembered that much longer.
+    /// last message, and fills are remembered that much longer, and a minute more because the times of messages and rows differ.
     #[must_use]
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.fills.window.set_overlap(millis(overlap));
@@ -237,25 +316,51 @@ impl Backfill {
 
     fn track(&mut self, subscriptions: &[Subscription]) {
         self.are_named = true;
-        let private = subscriptions.iter().filter(|subscription| {
-            matches!(subscription.channel(), Channel::Fill | Channel::UserOrders)
-        });
-        self.subscriptions
-            .extend(private.map(|subscription| (subscription.id(), true)));
+        for subscription in subscriptions {
+            match subscription.channel() {
+                Channel::Fill | Channel::UserOrders => {
+                    self.subscriptions.insert(subscription.id(), true);
+                }
+                _ => {
+                    self.ignored.insert(subscription.id());
+                }
+            }
+        }
     }
 
     /// Notes that no event of the connection will be observed any more: it ended for good, or the program stops. What happens from now on
     /// is missed. [`fetch`](Self::fetch) returns what happened until its call.
     pub fn disconnected(&mut self) {
-        self.subscriptions
-            .values_mut()
-            .for_each(|live| *live = false);
+        self.lose(|_| true);
+    }
+
+    /// Opens a hole that ends once the subscriptions that match are back.
+    fn lose(&mut self, is_lost: impl Fn(SubscriptionId) -> bool) {
+        for (id, live) in &mut self.subscriptions {
+            *live &= !is_lost(*id);
+        }
         self.hole = Some(Hole { end: None });
+    }
+
+    /// Notes that a subscription ended whose events are not observed, because its messages are read elsewhere. Without this call, no
+    /// fetch is due after the next loss of the connection, because the subscription does not come back. A subscription that the
+    /// connection reads needs no call: [`Event::Unsubscribed`] and [`Event::Detached`] report its end.
+    ///
+    /// Returns [`Observation::FetchDue`] if the subscription was named, is one to a private channel, and all others deliver.
+    pub fn unsubscribed(&mut self, subscription: SubscriptionId) -> Observation {
+        if !self.concerns(Some(subscription)) {
+            return Observation::Other;
+        }
+        if self.subscriptions.remove(&subscription).is_some() {
+            self.ignored.insert(subscription);
+        }
+        self.resume()
     }
 
     /// Continues with another connection, after the first one ended for good. A fetch is due then.
     pub fn replace_connection(&mut self, subscriptions: &[Subscription]) {
         self.subscriptions.clear();
+        self.ignored.clear();
         self.track(subscriptions);
         self.end_hole();
     }
@@ -265,6 +370,15 @@ impl Backfill {
     #[must_use]
     pub fn is_due(&self) -> bool {
         self.hole.is_some_and(|hole| hole.end.is_some())
+    }
+
+    /// Returns `true` while messages may be missing: from the first sign of it, such as a lost connection, until a fetch has returned what
+    /// was missed. Positions and orders that are counted from messages may be wrong then.
+    ///
+    /// A subscription that ended for good does not count, once what it missed until its end was fetched.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.hole.is_some()
     }
 
     /// Number of fills that are remembered.
@@ -300,28 +414,32 @@ impl Backfill {
                 self.resume()
             }
             Event::Unsubscribed { subscription, .. } | Event::Detached { subscription, .. } => {
-                if !self.concerns(Some(*subscription)) {
-                    return Observation::Other;
-                }
-                self.subscriptions.remove(subscription);
-                self.resume()
+                self.unsubscribed(*subscription)
             }
-            Event::Gap { subscription, .. } if self.concerns(*subscription) => self.resume(),
+            Event::Gap { subscription, .. } if self.concerns(*subscription) => self.lost_some(),
             // Any message may have been dropped.
-            Event::Lagged { .. } => self.resume(),
+            Event::Lagged { .. } => self.lost_some(),
             _ => Observation::Other,
         }
     }
 
     /// Returns `true` if a subscription may be one to a private channel.
     fn concerns(&self, subscription: Option<SubscriptionId>) -> bool {
-        !self.are_named || subscription.is_some_and(|id| self.subscriptions.contains_key(&id))
+        !self.are_named || subscription.is_some_and(|id| !self.ignored.contains(&id))
+    }
+
+    /// Messages were lost, and later ones are delivered.
+    fn lost_some(&mut self) -> Observation {
+        match self.hole {
+            // They are in the hole that is still open.
+            Some(Hole { end: None }) => Observation::Other,
+            _ => self.resume(),
+        }
     }
 
     /// Ends the hole if all private channels deliver.
     fn resume(&mut self) -> Observation {
         if !self.subscriptions.values().all(|live| *live) {
-            // The messages that were lost are in the hole that is still open.
             return Observation::Other;
         }
         self.end_hole();
@@ -344,30 +462,45 @@ impl Backfill {
                     None => self.concerns(received.subscription),
                 };
                 return match is_private {
-                    true => self.resume(),
+                    true => self.lost_some(),
                     false => Observation::Other,
                 };
             }
+            Message::ErrorReply(error) if CommandError::from(error).is_terminal() => {
+                self.observe_end(received);
+                return Observation::Other;
+            }
             _ => return Observation::Other,
         };
-        // A subscription that was made later.
-        if let Some(subscription) = received.subscription.filter(|_| self.are_named) {
-            self.subscriptions.entry(subscription).or_insert(true);
-        }
         match is_new {
             true => Observation::New,
             false => Observation::Known,
         }
     }
 
+    /// The exchange ended a subscription. `Event::Resubscribed` or `Event::Unsubscribed` follows; nothing is delivered until then.
+    fn observe_end(&mut self, received: &Received) {
+        match received.subscription {
+            Some(ended) if !self.are_named || self.subscriptions.contains_key(&ended) => {
+                self.lose(|id| id == ended);
+            }
+            // It ended all of them.
+            None if received.frame.sid.is_none() => self.lose(|_| true),
+            _ => {}
+        }
+    }
+
     fn observe_fill(&mut self, fill: &messages::Fill, received: &Received) -> bool {
         let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
-        let is_new = self.fills.report(trade_id, order_id, fill.ts_ms);
+        // A time that is too early must not make it forgotten while its row may still be read.
+        let remembered = fill.ts_ms.max(received.received_ts_ms.unwrap_or(i64::MIN));
+        let is_new = self.fills.report(trade_id, order_id, remembered);
         // While there is a hole, later fills do not prove that earlier ones came.
         if self.hole.is_none() {
             self.fills.window.advance(not_future(fill.ts_ms, received));
             self.fills.drop_old();
         }
+        self.fills.limit();
         is_new
     }
 
@@ -377,13 +510,15 @@ impl Backfill {
         }
         let state = OrderState::from(order);
         let updated = state.updated;
+        let arrival = received.received_ts_ms;
         let is_new = self
             .orders
-            .report_message(&order.order_id, state, self.epoch);
+            .report_message(&order.order_id, state, self.epoch, arrival);
         if let (None, Some(updated)) = (self.hole, updated) {
             self.orders.window.advance(not_future(updated, received));
             self.orders.drop_old();
         }
+        self.orders.limit();
         is_new
     }
 
@@ -420,7 +555,9 @@ impl Backfill {
         });
         let made = self.made.earliest_ms(&self.client.core);
         self.start = self.start.min(i64::try_from(made).unwrap_or(i64::MAX));
+        self.reads += 1;
         let plan = Plan {
+            number: self.reads,
             since,
             epoch,
             fills_from: self
@@ -432,12 +569,18 @@ impl Backfill {
             open_orders: self.orders.open(),
             scope: self.scope.clone(),
             timeout: self.timeout,
+            max_rows: self.max_rows,
         };
         read::read(self.client.clone(), plan)
     }
 
-    /// Returns the rows that were not reported before, and marks them as reported.
+    /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
+    /// already: those had everything that these have, and orders in these may have changed since.
     pub fn merge(&mut self, rows: BackfillRows) -> Missed {
+        if rows.number < self.merged {
+            return Missed::default();
+        }
+        self.merged = rows.number;
         let known_until = rows.since.earliest_ms(&self.client.core);
         let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
         let fills_from = self.fills.window.start();
@@ -449,28 +592,39 @@ impl Backfill {
             .max(self.start);
         let mut missed = Missed {
             skipped: rows.skipped,
+            skipped_count: rows.skipped_count,
             ..Missed::default()
         };
         for fill in rows.fills {
             let time = time_of_fill(&fill);
             let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
             let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
-            let time = time.unwrap_or(known_until);
-            if !is_old && self.fills.report(trade_id, order_id, time) {
-                missed.fills.push(fill);
+            if is_old || self.fills.knows(&trade_id, &order_id) {
+                continue;
             }
+            if self.fills.is_forgotten(time) {
+                missed.uncertain += 1;
+                continue;
+            }
+            let time = time.unwrap_or(known_until);
+            _ = self.fills.report(trade_id, order_id, time);
+            missed.fills.push(fill);
         }
         for order in rows.orders {
             let state = OrderState::from(&order);
             let is_old = state.updated.is_some_and(|time| time < orders_from);
             let was_known = self.orders.knows(&order.order_id);
+            let is_uncertain = !was_known && self.orders.is_forgotten(state.updated);
             // An old order that has ended would be forgotten immediately.
             if is_old && !was_known && state.has_ended {
                 continue;
             }
             let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
             if is_new && (was_known || !is_old) {
-                missed.orders.push(order);
+                match is_uncertain {
+                    true => missed.uncertain += 1,
+                    false => missed.orders.push(order),
+                }
             }
         }
         for order_id in rows.unfound {
@@ -497,6 +651,9 @@ impl Backfill {
         self.orders.window.advance(known_until);
         self.fills.drop_old();
         self.orders.drop_old();
+        // Not before: what is reported must not make rows of the same merge uncertain.
+        self.fills.limit();
+        self.orders.limit();
         missed
     }
 }

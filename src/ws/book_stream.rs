@@ -131,7 +131,8 @@ pub struct Changes {
     /// Markets whose book changed, went live or is no longer live.
     pub market_tickers: BTreeSet<Arc<str>>,
     /// Everything but [`BookEvent::Changed`], in the order of arrival: messages of other channels, events of the connection, and books
-    /// that went live or stale.
+    /// that went live or stale. The `client_order_id` of a [`BookEvent::Changed`] is therefore not in it, and a change that made a book
+    /// [`Withheld`](BookEvent::Withheld) or [`Live`](BookEvent::Live) has none.
     pub updates: Vec<BookUpdate>,
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -436,6 +439,124 @@ async fn fetch_is_due_once_all_private_channels_are_back() {
     assert_eq!(observed[1..], [Observation::FetchDue; 3]);
 }
 
+/// The end of a subscription that is read elsewhere is not an event of the connection.
+#[tokio::test]
+async fn ended_subscription_does_not_block_a_fetch() {
+    let mut world = World::new().await;
+    let ended = world.connection.subscriptions()[1].id();
+    assert_eq!(world.backfill.unsubscribed(ended), Observation::FetchDue);
+    _ = world.backfill.fetch().await.unwrap();
+    // Noted twice: nothing is missed again.
+    assert_eq!(world.backfill.unsubscribed(ended), Observation::Other);
+    world.lose().await;
+    let observed = world.resubscribe().await;
+    // The subscription that is left comes first, and nothing is waited for after it.
+    assert_eq!(
+        observed[1..],
+        [Observation::FetchDue, Observation::Other],
+        "{observed:?}"
+    );
+    // While others are awaited, the last one that ends lets a fetch be due.
+    let mut world = World::new().await;
+    let subscriptions = world.connection.subscriptions().iter();
+    let ids: Vec<_> = subscriptions.map(|one| one.id()).collect();
+    world.lose().await;
+    assert_eq!(world.backfill.unsubscribed(ids[0]), Observation::Other);
+    assert_eq!(world.backfill.unsubscribed(ids[1]), Observation::FetchDue);
+}
+
+/// A subscription made later is unsubscribed without an event, and must not be awaited.
+#[tokio::test]
+async fn unnamed_subscription_does_not_block_a_fetch_and_makes_one_due() {
+    let mut world = World::new().await;
+    let later = world.connection.subscribe(Channel::Fill);
+    let (later, ()) = tokio::join!(later.send(), async {
+        world.peer.acknowledge().await;
+    });
+    let later = later.unwrap();
+    let mut message = fill_message("a", "o", Utc::now());
+    message["sid"] = json!(3);
+    assert_eq!(world.deliver(message).await, Observation::New);
+    let (ended, ()) = tokio::join!(later.unsubscribe(), async {
+        let command = world.peer.command().await;
+        let reply = json!({"id": command["id"], "sid": 3, "seq": 2, "type": "unsubscribed"});
+        world.peer.send(reply).await;
+    });
+    ended.unwrap();
+    drop(std::mem::replace(
+        &mut world.peer,
+        Peer::over(unconnected().await).await,
+    ));
+    let mut is_lost = false;
+    while !is_lost {
+        let event = world.next().await;
+        is_lost = matches!(event, Event::Disconnected { .. });
+        _ = world.backfill.observe(&event);
+    }
+    let accepting = async {
+        let mut peer = world.server.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    };
+    let reading = async {
+        while !world.backfill.is_due() {
+            let event = world.connection.next().await.unwrap().unwrap();
+            _ = world.backfill.observe(&event);
+        }
+    };
+    let (_peer, ()) = tokio::time::timeout(LONG, async { tokio::join!(accepting, reading) })
+        .await
+        .expect("a fetch is due");
+}
+
+/// Messages are missing from the error on, not from the new subscription on.
+#[tokio::test]
+async fn ended_subscription_blinds_until_what_it_missed_is_fetched() {
+    // With the subscription that ended, and without.
+    for sid in [json!(1), Value::Null] {
+        let mut world = World::new().await;
+        assert!(!world.backfill.is_blind());
+        let mut ended = json!({"type": "error", "msg": {"code": 25, "msg": "overflow"}});
+        let mut renewed = 2;
+        if !sid.is_null() {
+            ended["sid"] = sid;
+            renewed = 1;
+        }
+        assert_eq!(world.deliver(ended).await, Observation::Other);
+        assert!(world.backfill.is_blind() && !world.backfill.is_due());
+        // A sign of other lost messages does not end the hole.
+        let mut broken = order_message("o", resting("0.00", "10.00", Utc::now()));
+        broken["msg"]["fill_count_fp"] = json!("many");
+        if renewed == 1 {
+            assert_eq!(world.deliver(broken).await, Observation::Other);
+        }
+        for _ in 0..renewed {
+            world.peer.acknowledge().await;
+        }
+        for left in (0..renewed).rev() {
+            let event = world.next().await;
+            assert!(matches!(event, Event::Resubscribed { .. }), "{event:?}");
+            let expected = match left {
+                0 => Observation::FetchDue,
+                _ => Observation::Other,
+            };
+            assert_eq!(world.backfill.observe(&event), expected);
+            assert!(world.backfill.is_blind());
+        }
+        _ = world.backfill.fetch().await.unwrap();
+        assert!(!world.backfill.is_blind());
+    }
+}
+
+#[tokio::test]
+async fn error_of_another_channel_does_not_blind() {
+    let mut world = World::with(&[Channel::Trade, Channel::Fill], |client| client).await;
+    let ended = json!({"type": "error", "sid": 1, "msg": {"code": 25, "msg": "overflow"}});
+    assert_eq!(world.deliver(ended).await, Observation::Other);
+    assert!(!world.backfill.is_blind());
+}
+
 #[tokio::test]
 async fn stale_reads_are_waited_for() {
     let mut world = World::new().await;
@@ -774,6 +895,47 @@ async fn order_that_the_exchange_no_longer_has_is_forgotten() {
 }
 
 #[tokio::test]
+async fn rows_read_before_a_later_merge_are_not_merged() {
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
+    let now = Utc::now();
+    let state = resting("0.00", "10.00", now);
+    assert_eq!(
+        world.deliver(order_message("o", state)).await,
+        Observation::New
+    );
+    world.held(|held| held.orders = vec![order_row("o", state)]);
+    let early = world.backfill.read().await.unwrap();
+    let canceled = State {
+        status: "canceled",
+        ..state
+    };
+    assert_eq!(
+        world.deliver(order_message("o", canceled)).await,
+        Observation::New
+    );
+    world.held(|held| held.orders = vec![order_row("o", canceled)]);
+    let late = world.backfill.read().await.unwrap();
+    assert!(world.backfill.merge(late).orders.is_empty());
+    // A message of much later: the order is forgotten.
+    let later = now + TimeDelta::hours(1);
+    clock.set(later);
+    let last = order_message(
+        "last",
+        State {
+            status: "canceled",
+            ..resting("0.00", "0.00", later)
+        },
+    );
+    assert_eq!(world.deliver(last).await, Observation::New);
+    assert_eq!(world.backfill.remembered_orders(), 1);
+    let missed = world.backfill.merge(early);
+    assert!(missed.orders.is_empty(), "{missed:?}");
+    assert_eq!(world.backfill.remembered_orders(), 1);
+}
+
+#[tokio::test]
 async fn archive_is_read_if_the_hole_may_reach_it() {
     let mut world = World::new().await;
     let now = Utc::now();
@@ -836,6 +998,47 @@ async fn fills_of_before_the_backfill_are_not_returned() {
         (now.timestamp() - 120..now.timestamp()).contains(&since),
         "{since}"
     );
+}
+
+/// A clock that is behind the exchange's.
+#[derive(Debug)]
+struct Behind(Duration);
+
+impl Clock for Behind {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap() - self.0;
+        Ok(u64::try_from(now.as_millis()).unwrap())
+    }
+}
+
+/// Fills since the earliest time at which the backfill may have been made are returned, and only by the first fetch.
+#[tokio::test]
+async fn first_fetch_separates_fills_of_before_a_clock_that_is_behind() {
+    let behind = Arc::new(Behind(Duration::from_secs(3_600)));
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(behind)).await;
+    let now = Utc::now();
+    let before = |minutes| now - TimeDelta::minutes(minutes);
+    world.held(|held| {
+        // What the clock shows: anything later would be in its future.
+        held.lag = Some(TimeDelta::hours(1));
+        held.fills = vec![
+            fill_row("too old", "o", before(62)),
+            fill_row("before", "o", before(58)),
+        ];
+    });
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["before"]);
+    // The fill comes between the fetches, so positions read in between may contain it.
+    world.held(|held| held.fills.push(fill_row("between", "o", now)));
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["between"]);
+    assert_eq!(
+        world.deliver(fill_message("between", "o", now)).await,
+        Observation::Known
+    );
+    let missed = world.backfill.fetch().await.unwrap();
+    assert!(missed.fills.is_empty(), "{missed:?}");
 }
 
 /// Messages may come after those of later fills.
@@ -906,6 +1109,106 @@ async fn row_that_does_not_decode_is_reported_and_the_others_count() {
         matches!(missed.skipped.as_slice(), [error] if Error::is_row(error)),
         "{missed:?}"
     );
+}
+
+#[tokio::test]
+async fn errors_of_rows_are_bounded_and_counted() {
+    let mut world = World::new().await;
+    let now = Utc::now();
+    world.held(|held| {
+        let broken = json!({ "count_fp": null });
+        held.fills = (0..100)
+            .map(|number| merge(fill_row(&format!("t{number}"), "o", now), broken.clone()))
+            .collect();
+        held.fills.push(fill_row("a", "o", now));
+        let broken = json!({ "fill_count_fp": null });
+        held.orders = vec![merge(order_row("o", resting("0.00", "10.00", now)), broken)];
+    });
+    world.reconnect().await;
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["a"]);
+    // The order is in two lists, and looked up.
+    assert_eq!((missed.skipped.len(), missed.skipped_count), (16, 103));
+}
+
+#[tokio::test]
+async fn more_rows_than_allowed_are_an_error() {
+    let mut world = World::new().await;
+    let now = Utc::now();
+    world.backfill = world.backfill.max_rows(3);
+    world.held(|held| {
+        held.page = 1;
+        held.fills = (0..10)
+            .map(|number| fill_row(&format!("t{number}"), "o", now))
+            .collect();
+    });
+    world.reconnect().await;
+    let began = Instant::now();
+    let error = world.backfill.fetch().await.unwrap_err();
+    assert!(
+        matches!(error, BackfillError::TooManyRows { max_rows: 3 }),
+        "{error:?}"
+    );
+    // It is neither repeated nor read to the end.
+    assert!(began.elapsed() < LONG);
+    assert_eq!(world.requests("/portfolio/fills").len(), 4);
+    assert!(world.backfill.is_due() && world.backfill.remembered_fills() == 0);
+    world.held(|held| held.fills.truncate(3));
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(missed.fills.len(), 3);
+}
+
+/// What was forgotten is neither counted twice nor lost without notice.
+#[tokio::test]
+async fn memory_is_bounded_while_a_hole_is_not_fetched() {
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
+    world.backfill = world.backfill.max_remembered(100);
+    world.reconnect().await;
+    let begin = Utc::now();
+    let at = |number: i32| begin + TimeDelta::seconds(10) * number;
+    let ended = |number| State {
+        status: "executed",
+        ..resting("10.00", "0.00", at(number))
+    };
+    for number in 0..250 {
+        clock.set(at(number));
+        let name = format!("t{number}");
+        let message = fill_message(&name, "o", at(number));
+        assert_eq!(world.deliver(message).await, Observation::New);
+        let message = order_message(&name, ended(number));
+        assert_eq!(world.deliver(message).await, Observation::New);
+        let most = world.backfill.remembered_fills();
+        assert!(most <= 100 && world.backfill.remembered_orders() <= 100);
+    }
+    let message = order_message("resting", resting("0.00", "10.00", at(0)));
+    assert_eq!(world.deliver(message).await, Observation::New);
+    clock.0.store(0, Ordering::Relaxed);
+    world.held(|held| {
+        for number in 0..250 {
+            let name = format!("t{number}");
+            held.fills.push(fill_row(&name, "o", at(number)));
+            held.orders.push(order_row(&name, ended(number)));
+        }
+        // Missed, of a time that is forgotten and of one that is not.
+        held.fills.push(fill_row("early", "o", at(10)));
+        held.fills.push(fill_row("late", "o", at(240)));
+        held.orders.push(order_row("late", ended(240)));
+        let rests = resting("0.00", "10.00", at(0));
+        held.orders.push(order_row("resting", rests));
+        held.orders.push(order_row("o", ended(249)));
+    });
+    let remembered = (
+        world.backfill.remembered_fills(),
+        world.backfill.remembered_orders(),
+    );
+    let missed = world.backfill.fetch().await.unwrap();
+    assert_eq!(trades(&missed.fills), ["late"]);
+    assert_eq!(ids(&missed.orders), BTreeSet::from(["late", "o"]));
+    // All that is not remembered. The order that rests is.
+    let (fills, orders) = (251 - remembered.0, 251 - remembered.1);
+    assert_eq!(missed.uncertain, fills + orders, "{remembered:?}");
 }
 
 #[tokio::test]
@@ -1024,10 +1327,32 @@ async fn other_connection_continues_the_count() {
     assert_eq!(trades(&missed.fills), ["b"]);
 }
 
+/// A clock that is set by hand, or the real one while it is at 0.
+#[derive(Debug, Default)]
+struct SetClock(AtomicU64);
+
+impl SetClock {
+    fn set(&self, time: DateTime<Utc>) {
+        let millis = time.timestamp_millis().try_into().unwrap();
+        self.0.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now_ms(&self) -> Result<u64, ClockError> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ahead(Duration::ZERO).now_ms(),
+            millis => Ok(millis),
+        }
+    }
+}
+
 /// Ten days with a fill and an order every few seconds.
 #[tokio::test]
 async fn memory_is_bounded_and_late_messages_are_still_known() {
-    let mut world = World::new().await;
+    let clock = Arc::new(SetClock::default());
+    let channels = [Channel::Fill, Channel::UserOrders];
+    let mut world = World::with(&channels, |client| client.clock(clock.clone())).await;
     let overlap = TimeDelta::minutes(10);
     let begin = Utc::now() - TimeDelta::days(11);
     let step = TimeDelta::seconds(43);
@@ -1035,6 +1360,7 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
     let (mut fills, mut orders) = (0, 0);
     for number in 0..20_000 {
         now += step;
+        clock.set(now);
         let order_id = format!("o{number}");
         let state = State {
             status: "executed",
@@ -1053,8 +1379,9 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
         fills = fills.max(world.backfill.remembered_fills());
         orders = orders.max(world.backfill.remembered_orders());
     }
-    // What happened in the overlap, and a quarter more because it is dropped at intervals.
-    let most = usize::try_from(overlap.num_seconds() * 5 / 4 / step.num_seconds()).unwrap() + 2;
+    // What happened in the overlap and the minute before it, and a quarter more because it is dropped at intervals.
+    let kept = overlap.num_seconds() + 60;
+    let most = usize::try_from(kept * 5 / 4 / step.num_seconds()).unwrap() + 2;
     assert!(fills <= most && orders <= most, "{fills} {orders} {most}");
     let late = 19_999 - overlap.num_seconds() / step.num_seconds() + 1;
     let time = begin + step * i32::try_from(late + 1).unwrap();
@@ -1062,7 +1389,9 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
     assert_eq!(world.deliver(late).await, Observation::Known);
 
     // A hole that is not fetched keeps what a fetch would return.
+    clock.0.store(0, Ordering::Relaxed);
     world.reconnect().await;
+    clock.set(now);
     let before = world.backfill.remembered_fills();
     for number in 0..100 {
         now += step;
@@ -1074,8 +1403,43 @@ async fn memory_is_bounded_and_late_messages_are_still_known() {
         );
     }
     assert_eq!(world.backfill.remembered_fills(), before + 100);
+    clock.0.store(0, Ordering::Relaxed);
     _ = world.backfill.fetch().await.unwrap();
     assert_eq!(world.backfill.remembered_fills(), 0);
+}
+
+/// The row of a fill has another time than its message: it is accepted although the message is before the window.
+#[tokio::test]
+async fn fill_at_the_edge_of_the_window_is_counted_once() {
+    let mut world = World::new().await;
+    world.backfill = world.backfill.overlap(Duration::from_secs(1));
+    let begin = Utc::now();
+    // Two that are delivered before the window, one by its message's time and one without a time of its own.
+    let first = begin + TimeDelta::milliseconds(50);
+    // One with a time that is far too early.
+    let wrong = DateTime::UNIX_EPOCH;
+    for (trade, time) in [("edge", first), ("second", first), ("wrong", wrong)] {
+        let message = fill_message(trade, "o", time);
+        assert_eq!(world.deliver(message).await, Observation::New);
+    }
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    let last = Utc::now();
+    let message = fill_message("last", "o", last);
+    assert_eq!(world.deliver(message).await, Observation::New);
+    world.held(|held| {
+        let untimed = json!({ "created_time": null, "ts": last.timestamp() });
+        held.fills = vec![
+            fill_row("edge", "o", last),
+            merge(fill_row("second", "o", last), untimed),
+            fill_row("wrong", "o", last),
+            fill_row("missed", "o", last),
+        ];
+    });
+    for expected in [vec!["missed"], vec![], vec![]] {
+        world.reconnect().await;
+        let missed = world.backfill.fetch().await.unwrap();
+        assert_eq!(trades(&missed.fills), expected);
+    }
 }
 
 /// A message of the future does not hide what happens before it.

@@ -6,6 +6,8 @@ use kalshi_sdk::{
     ws::messages,
 };
 
+use super::Error;
+
 /// A fill, delivered by the WebSocket or read by a backfill.
 pub(crate) struct Fill {
     pub(crate) ticker: String,
@@ -15,28 +17,45 @@ pub(crate) struct Fill {
     fee: Dollars,
 }
 
-impl From<&messages::Fill> for Fill {
-    fn from(fill: &messages::Fill) -> Self {
-        Self {
+impl TryFrom<&messages::Fill> for Fill {
+    type Error = Error;
+
+    fn try_from(fill: &messages::Fill) -> Result<Self, Error> {
+        Ok(Self {
             ticker: fill.market_ticker.clone(),
-            is_bid: fill.book_side == Some(messages::BookSide::Bid),
+            is_bid: match &fill.book_side {
+                Some(messages::BookSide::Bid) => true,
+                Some(messages::BookSide::Ask) => false,
+                other => return Err(unknown_side(&fill.trade_id, other)),
+            },
             price: fill.yes_price_dollars,
             count: fill.count_fp,
             fee: fill.fee_cost,
-        }
+        })
     }
 }
 
-impl From<&types::Fill> for Fill {
-    fn from(fill: &types::Fill) -> Self {
-        Self {
+impl TryFrom<&types::Fill> for Fill {
+    type Error = Error;
+
+    fn try_from(fill: &types::Fill) -> Result<Self, Error> {
+        Ok(Self {
             ticker: fill.ticker.clone(),
-            is_bid: fill.book_side == Some(BookSide::Bid),
+            is_bid: match &fill.book_side {
+                Some(BookSide::Bid) => true,
+                Some(BookSide::Ask) => false,
+                other => return Err(unknown_side(&fill.trade_id, other)),
+            },
             price: fill.yes_price_dollars,
             count: fill.count_fp,
             fee: fill.fee_cost,
-        }
+        })
     }
+}
+
+/// The position cannot be counted without the side of every fill.
+fn unknown_side(trade_id: &str, side: &impl std::fmt::Debug) -> Error {
+    format!("the fill of trade {trade_id} has no known book side: {side:?}").into()
 }
 
 /// Contracts held, and what they cost.

@@ -35,8 +35,6 @@ pub(crate) struct Maker {
     markets: BTreeMap<String, Quotes>,
     group: Group,
     backfill: Backfill,
-    /// `false` from the loss of the connection until its subscriptions are back.
-    is_connected: bool,
     is_reading: bool,
     /// Requests in flight. Events are handled while they are answered.
     requests: JoinSet<Done>,
@@ -63,7 +61,6 @@ impl Maker {
             backfill: Backfill::new(&client)
                 .subscriptions(subscriptions)
                 .markets(tickers.iter().copied()),
-            is_connected: true,
             is_reading: false,
             requests: JoinSet::new(),
             id_prefix: format!("maker-{started:x}"),
@@ -78,18 +75,17 @@ impl Maker {
         self.notes.push_back(note);
     }
 
-    /// `true` while fills may be missing: inventory and quotes cannot be trusted.
-    fn is_blind(&self) -> bool {
-        !self.is_connected || self.backfill.is_due()
-    }
-
     /// Takes in what the connection delivered. Decides nothing yet.
-    pub(crate) fn observe(&mut self, changes: Changes) {
+    pub(crate) fn observe(&mut self, changes: Changes) -> Result<(), Error> {
         for update in &changes.updates {
             // Every event of the connection goes to the backfill, in order.
             if let BookUpdate::Connection(event) = update {
+                let was_blind = self.backfill.is_blind();
                 let observation = self.backfill.observe(event);
-                self.observe_event(event, observation);
+                if self.backfill.is_blind() && !was_blind {
+                    self.go_blind(event);
+                }
+                self.observe_event(event, observation)?;
             }
         }
         for ticker in &changes.market_tickers {
@@ -97,12 +93,24 @@ impl Maker {
                 quotes.has_changed = true;
             }
         }
+        Ok(())
     }
 
-    fn observe_event(&mut self, event: &Event, observation: Observation) {
+    /// Fills may be missing: inventory and quotes cannot be trusted.
+    fn go_blind(&mut self, event: &Event) {
+        self.counts.outages += 1;
+        self.note(match event {
+            Event::Disconnected { reason } => format!("connection lost ({reason}): standing aside"),
+            _ => "messages may be missing: standing aside".to_owned(),
+        });
+        // Does not wait for the next decision: quotes are open to everyone now.
+        self.send_group_request();
+    }
+
+    fn observe_event(&mut self, event: &Event, observation: Observation) -> Result<(), Error> {
         match (observation, event) {
             (Observation::New, Event::Message(received)) => match &received.frame.message {
-                Message::Fill(fill) => self.add_fill(&Fill::from(&**fill)),
+                Message::Fill(fill) => self.add_fill(&Fill::try_from(&**fill)?),
                 Message::UserOrder(order) => {
                     let has_ended = order.status != UserOrderStatus::Resting;
                     let remaining = order.remaining_count_fp;
@@ -115,21 +123,12 @@ impl Maker {
                 }
                 _ => {}
             },
-            (_, Event::Disconnected { reason }) => {
-                if self.is_connected {
-                    self.counts.outages += 1;
-                    self.note(format!("connection lost ({reason}): standing aside"));
-                }
-                self.is_connected = false;
-                // Does not wait for the next decision: quotes are open to everyone now.
-                self.send_group_request();
-            }
             (Observation::FetchDue, _) => {
-                self.is_connected = true;
                 self.note("messages were lost: reading fills and orders".to_owned());
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn add_fill(&mut self, fill: &Fill) {
@@ -170,7 +169,7 @@ impl Maker {
         });
     }
 
-    fn add_missed(&mut self, missed: Missed) {
+    fn add_missed(&mut self, missed: &Missed) -> Result<(), Error> {
         self.counts.missed_fills += missed.fills.len();
         self.note(format!(
             "backfill: {} fills and {} orders were missed",
@@ -178,7 +177,7 @@ impl Maker {
             missed.orders.len()
         ));
         for fill in &missed.fills {
-            self.add_fill(&Fill::from(fill));
+            self.add_fill(&Fill::try_from(fill)?);
         }
         for order in &missed.orders {
             let has_ended = order.status != OrderStatus::Resting;
@@ -195,6 +194,13 @@ impl Maker {
                 "a row could not be read, and the inventory may be wrong: {error}"
             ));
         }
+        if missed.uncertain > 0 {
+            self.note(format!(
+                "{} rows are too old to tell if they were counted, and the inventory may be wrong",
+                missed.uncertain
+            ));
+        }
+        Ok(())
     }
 
     /// Decides on all markets that changed since the last time, and sends what that needs in two batches.
@@ -206,7 +212,7 @@ impl Maker {
             let read = self.backfill.read();
             self.requests.spawn(async { Done::Read(read.await) });
         }
-        let may_quote = self.group.is_armed() && !self.is_blind();
+        let may_quote = self.group.is_armed() && !self.backfill.is_blind();
         let (mut cancels, mut placements) = (Vec::new(), Vec::new());
         let mut profit = 0;
         for (ticker, quotes) in &mut self.markets {
@@ -248,7 +254,7 @@ impl Maker {
     }
 
     fn send_group_request(&mut self) {
-        if let Some(request) = self.group.next_request(self.is_blind()) {
+        if let Some(request) = self.group.next_request(self.backfill.is_blind()) {
             let sent = self.group.send(&self.client, request);
             self.requests
                 .spawn(async move { Done::Group(request, sent.await) });
@@ -273,7 +279,7 @@ impl Maker {
                 position: quotes.account.position,
             }
         };
-        let state = match (self.is_blind(), self.group.is_armed()) {
+        let state = match (self.backfill.is_blind(), self.group.is_armed()) {
             (true, _) => "blind: standing aside",
             (false, false) => "group triggered: standing aside",
             (false, true) => "quoting",
@@ -285,6 +291,11 @@ impl Maker {
             state,
             notes: std::mem::take(&mut self.notes).into(),
         }
+    }
+
+    /// Cancels all orders and rejects those that arrive later, after an error that ends the maker.
+    pub(crate) async fn cancel_all(&mut self) -> Result<(), Error> {
+        self.group.trigger(&self.client).await
     }
 
     /// Cancels everything, counts the last fills and compares the inventory with the exchange's.
@@ -299,7 +310,7 @@ impl Maker {
         // Also cancels orders whose placement is unknown, and rejects those that arrive later.
         self.group.trigger(&self.client).await?;
         while let Some(done) = self.requests.join_next().await {
-            self.finish_request(done?);
+            self.finish_request(done?)?;
         }
         self.group.delete(&self.client).await?;
         // Nothing trades any more, and the connection is no longer read: fills that were not observed yet are missed.
@@ -310,7 +321,7 @@ impl Maker {
                 Err(error) => eprintln!("{error}"),
             }
         };
-        self.add_missed(missed);
+        self.add_missed(&missed)?;
         let positions = self.client.get_positions().limit(100).send().await?;
         let resting = self.client.get_orders().status("resting");
         let resting = resting.collect_all(usize::MAX).await?.len();

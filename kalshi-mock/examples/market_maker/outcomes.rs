@@ -11,7 +11,7 @@ use kalshi_sdk::{
     ws::{BackfillError, BackfillRows},
 };
 
-use super::{super::group::GroupRequest, Maker};
+use super::{super::group::GroupRequest, Error, Maker};
 
 /// Time to find out what became of a request.
 const RECONCILE: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ pub(crate) enum Done {
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
 impl Maker {
-    pub(crate) fn finish_request(&mut self, done: Done) {
+    pub(crate) fn finish_request(&mut self, done: Done) -> Result<(), Error> {
         match done {
             Done::Placed(ids, Ok(outcomes)) => {
                 for (id, outcome) in ids.iter().zip(outcomes) {
@@ -74,7 +74,7 @@ impl Maker {
             Done::Read(Ok(rows)) => {
                 self.is_reading = false;
                 let missed = self.backfill.merge(rows);
-                self.add_missed(missed);
+                self.add_missed(&missed)?;
             }
             // Nothing was counted: the next decision reads again.
             Done::Read(Err(error)) => {
@@ -87,6 +87,7 @@ impl Maker {
                 }
             }
         }
+        Ok(())
     }
 
     fn finish_placement(&mut self, id: &str, outcome: OrderOutcome) {

@@ -8,6 +8,7 @@ use std::{io, time::Duration};
 
 use example::{
     Options,
+    account::Fill,
     display::{Show, View},
     report::Report,
     run,
@@ -61,4 +62,20 @@ async fn interruption_cancels_all_orders_and_counts_the_last_fills() {
     let stop = tokio::time::sleep(Duration::from_secs(3));
     let report = maker(5, None, stop).await;
     assert!(report.counts.orders > 0, "{report}");
+}
+
+/// A side that is guessed would make up a position.
+#[test]
+fn fill_of_unknown_side_is_an_error() {
+    for (side, is_known) in [("bid", true), ("ask", true), ("middle", false), ("", false)] {
+        let fill = serde_json::json!({
+            "fill_id": "t", "trade_id": "t", "order_id": "o", "exchange_index": 0, "ticker": "KXEXAMPLE-26-LOW",
+            "market_ticker": "KXEXAMPLE-26-LOW", "outcome_side": "yes", "book_side": side, "count_fp": "1.00",
+            "yes_price_dollars": "0.4000", "no_price_dollars": "0.6000", "is_taker": false, "fee_cost": "0.000000",
+        });
+        let mut row: kalshi_sdk::types::Fill = serde_json::from_value(fill).unwrap();
+        assert_eq!(Fill::try_from(&row).is_ok(), is_known, "{side}");
+        row.book_side = None;
+        assert!(Fill::try_from(&row).is_err());
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! All times are Unix milliseconds of the exchange's clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use kalshi_core::{Contracts, Dollars, Id};
 
@@ -10,6 +10,9 @@ use crate::{
     types::{Fill, Order},
     ws::messages::{self, UserOrderStatus},
 };
+
+/// Time for which entries are remembered beyond the window, because the times of a fill's message and of its row differ.
+const MARGIN_MS: i64 = 60_000;
 
 /// The time up to which everything is known, and how far before it something may still come again.
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +49,52 @@ impl Window {
             .map(|time| time.saturating_sub(self.overlap))
     }
 
-    /// The start of the window if entries before it are to be dropped now. Dropping looks at every entry, so it is done rarely.
+    /// The time before which entries are to be dropped now: a margin before the start of the window, so that no row that is accepted
+    /// was forgotten. Dropping looks at every entry, so it is done rarely.
     fn drop_until(&mut self) -> Option<i64> {
-        let start = self.start()?;
-        if start.saturating_sub(self.dropped_until) < self.overlap / 4 {
+        let until = self.start()?.saturating_sub(MARGIN_MS);
+        let interval = self.overlap.saturating_add(MARGIN_MS) / 4;
+        if until.saturating_sub(self.dropped_until) < interval {
             return None;
         }
-        self.dropped_until = start;
-        Some(start)
+        self.dropped_until = until;
+        Some(until)
+    }
+}
+
+/// What was forgotten because too much was remembered.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    max: usize,
+    /// Number of entries at which the limit is checked. Checking looks at every entry.
+    check_at: usize,
+    /// The latest time of an entry that was forgotten.
+    forgotten_until: Option<i64>,
+}
+
+impl Limit {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            check_at: max,
+            forgotten_until: None,
+        }
+    }
+
+    /// Returns `true` if what a row of this time reports may be forgotten. The time of a row differs from that of its message.
+    fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.forgotten_until
+            .is_some_and(|until| time.is_none_or(|time| time <= until.saturating_add(MARGIN_MS)))
+    }
+
+    /// Returns the time until which entries are to be forgotten, so that half of the limit is left. `unlimited` entries do not count.
+    fn forget(&mut self, mut times: Vec<i64>, unlimited: usize) -> Option<i64> {
+        self.check_at = self.max.saturating_add(unlimited);
+        times.sort_unstable();
+        let index = times.len().checked_sub(self.max / 2 + 1)?;
+        let until = *times.get(index)?;
+        self.forgotten_until = self.forgotten_until.max(Some(until));
+        Some(until)
     }
 }
 
@@ -66,13 +107,39 @@ pub(super) struct Fills {
     pub(super) window: Window,
     /// The time of each.
     reported: HashMap<FillKey, i64>,
+    limit: Limit,
 }
 
 impl Fills {
-    pub(super) fn new(overlap: i64) -> Self {
+    pub(super) fn new(overlap: i64, max: usize) -> Self {
         Self {
             window: Window::new(overlap),
             reported: HashMap::new(),
+            limit: Limit::new(max),
+        }
+    }
+
+    pub(super) fn set_max(&mut self, max: usize) {
+        self.limit = Limit::new(max);
+    }
+
+    pub(super) fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.limit.is_forgotten(time)
+    }
+
+    pub(super) fn knows(&self, trade_id: &Id, order_id: &Id) -> bool {
+        let key = (trade_id.clone(), order_id.clone());
+        self.reported.contains_key(&key)
+    }
+
+    /// Forgets the older fills if there are too many.
+    pub(super) fn limit(&mut self) {
+        if self.reported.len() > self.limit.check_at
+            && let Some(until) = self
+                .limit
+                .forget(self.reported.values().copied().collect(), 0)
+        {
+            self.reported.retain(|_, time| *time > until);
         }
     }
 
@@ -82,7 +149,17 @@ impl Fills {
 
     /// Reports a fill. Returns `false` if it was reported before.
     pub(super) fn report(&mut self, trade_id: Id, order_id: Id, time: i64) -> bool {
-        self.reported.insert((trade_id, order_id), time).is_none()
+        match self.reported.entry((trade_id, order_id)) {
+            Entry::Vacant(entry) => {
+                entry.insert(time);
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                *known = time.max(*known);
+                false
+            }
+        }
     }
 
     pub(super) fn drop_old(&mut self) {
@@ -167,6 +244,8 @@ struct KnownOrder {
     state: OrderState,
     /// Number of the last subscription or read that began before the state was received.
     epoch: u64,
+    /// The later of its last change and its arrival. `None` if neither is known.
+    time: Option<i64>,
 }
 
 /// The newest states of orders that were reported.
@@ -174,13 +253,38 @@ struct KnownOrder {
 pub(super) struct Orders {
     pub(super) window: Window,
     known: HashMap<Id, KnownOrder>,
+    limit: Limit,
 }
 
 impl Orders {
-    pub(super) fn new(overlap: i64) -> Self {
+    pub(super) fn new(overlap: i64, max: usize) -> Self {
         Self {
             window: Window::new(overlap),
             known: HashMap::new(),
+            limit: Limit::new(max),
+        }
+    }
+
+    pub(super) fn set_max(&mut self, max: usize) {
+        self.limit = Limit::new(max);
+    }
+
+    pub(super) fn is_forgotten(&self, time: Option<i64>) -> bool {
+        self.limit.is_forgotten(time)
+    }
+
+    /// Forgets the older orders that ended, if there are too many.
+    pub(super) fn limit(&mut self) {
+        if self.known.len() <= self.limit.check_at {
+            return;
+        }
+        let ended = self.known.values().filter(|known| known.state.has_ended);
+        let times: Vec<_> = ended.map(|known| known.time.unwrap_or(i64::MIN)).collect();
+        let resting = self.known.len() - times.len();
+        if let Some(until) = self.limit.forget(times, resting) {
+            self.known.retain(|_, known| {
+                !known.state.has_ended || known.time.is_some_and(|time| time > until)
+            });
         }
     }
 
@@ -198,14 +302,20 @@ impl Orders {
     }
 
     /// Reports a state from a message. Returns `false` if a later one is known.
-    pub(super) fn report_message(&mut self, id: &Id, state: OrderState, epoch: u64) -> bool {
+    pub(super) fn report_message(
+        &mut self,
+        id: &Id,
+        state: OrderState,
+        epoch: u64,
+        arrival: Option<i64>,
+    ) -> bool {
         // Messages come in order: of two in one millisecond the second is the later one.
-        self.report(id.clone(), state, epoch, |_| true)
+        self.report(id.clone(), state, epoch, arrival, |_| true)
     }
 
     /// Reports a state that was read in an epoch. Returns `false` if a later one is known.
     pub(super) fn report_row(&mut self, id: &str, state: OrderState, epoch: u64) -> bool {
-        self.report(id.into(), state, epoch, |known| known.epoch < epoch)
+        self.report(id.into(), state, epoch, None, |known| known.epoch < epoch)
     }
 
     fn report(
@@ -213,6 +323,7 @@ impl Orders {
         id: Id,
         state: OrderState,
         epoch: u64,
+        arrival: Option<i64>,
         breaks_ties: impl Fn(&KnownOrder) -> bool,
     ) -> bool {
         if let Some(known) = self.known.get(&id)
@@ -220,7 +331,8 @@ impl Orders {
         {
             return false;
         }
-        self.known.insert(id, KnownOrder { state, epoch });
+        let time = state.updated.max(arrival);
+        self.known.insert(id, KnownOrder { state, epoch, time });
         true
     }
 
@@ -237,7 +349,7 @@ impl Orders {
     pub(super) fn drop_old(&mut self) {
         if let Some(start) = self.window.drop_until() {
             self.known.retain(|_, known| {
-                !known.state.has_ended || known.state.updated.is_none_or(|time| time >= start)
+                !known.state.has_ended || known.time.is_none_or(|time| time >= start)
             });
         }
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Client, Error, operation,
-    orders::inquiry::{Finding, LastError, Sight, Walk, inquire, persist, walk_up_to},
+    orders::inquiry::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
     types::{Fill, Order},
 };
 
@@ -38,6 +38,8 @@ const FILTER_MARGIN_MS: i64 = 60_000;
 #[derive(Debug)]
 #[must_use = "pass the rows to `Backfill::merge`"]
 pub struct BackfillRows {
+    /// Number of the read. Later reads have higher numbers.
+    pub(super) number: u64,
     pub(super) since: Moment,
     pub(super) epoch: u64,
     pub(super) fills: Vec<Fill>,
@@ -46,6 +48,7 @@ pub struct BackfillRows {
     pub(super) unfound: Vec<Id>,
     /// Errors of rows that do not decode.
     pub(super) skipped: Vec<Error>,
+    pub(super) skipped_count: usize,
 }
 
 /// The subaccount and the markets that are read.
@@ -87,6 +90,8 @@ impl Scope {
 /// What to read. Times are in Unix milliseconds of the exchange's clock.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// Number of the read.
+    pub(super) number: u64,
     /// Reads must be up to date with this moment.
     pub(super) since: Moment,
     pub(super) epoch: u64,
@@ -96,6 +101,8 @@ pub(super) struct Plan {
     pub(super) open_orders: Vec<Id>,
     pub(super) scope: Scope,
     pub(super) timeout: Duration,
+    /// Most fills, and most orders, that are kept.
+    pub(super) max_rows: usize,
 }
 
 /// Carries out a plan.
@@ -114,14 +121,19 @@ pub(super) async fn read(client: Client, plan: Plan) -> Result<BackfillRows, Bac
                     return Ok(Sight::Tentative(None));
                 }
                 are_fresh.store(true, Ordering::Relaxed);
-                let rows = plan.read_rows(&client, last_error).await?;
-                Ok(Sight::Conclusive(Some(rows)))
+                Ok(Sight::Conclusive(Some(
+                    plan.read_rows(&client, last_error).await?,
+                )))
             }
         },
     )
     .await;
     let (timeout, source) = match finding {
-        Finding::Conclusive(Some(rows)) | Finding::Fresh(Some(rows)) => return Ok(rows),
+        Finding::Conclusive(Some(read)) | Finding::Fresh(Some(read)) => {
+            return read.ok_or(BackfillError::TooManyRows {
+                max_rows: plan.max_rows,
+            });
+        }
         Finding::Conclusive(None) | Finding::Fresh(None) => (plan.timeout, None),
         Finding::Open(source) => (plan.timeout, source),
     };
@@ -139,16 +151,25 @@ fn filter_seconds(millis: i64) -> i64 {
 fn add<T>(to: &mut Walk<T>, found: Walk<T>) {
     to.kept.extend(found.kept);
     to.skipped.extend(found.skipped);
+    to.skipped.truncate(MAX_SKIPPED);
+    to.skipped_count += found.skipped_count;
 }
 
 impl Plan {
+    /// Reads everything. Returns `None` if there are more rows than may be kept.
     async fn read_rows(
         &self,
         client: &Client,
         last_error: &LastError,
-    ) -> Result<BackfillRows, Error> {
+    ) -> Result<Option<BackfillRows>, Error> {
         let mut fills = self.live_fills(client, last_error).await?;
+        if fills.kept.len() > self.max_rows {
+            return Ok(None);
+        }
         let mut orders = self.live_orders(client, last_error).await?;
+        if orders.kept.len() > self.max_rows {
+            return Ok(None);
+        }
         let mut wanted: HashSet<Id> = self.open_orders.iter().cloned().collect();
         wanted.extend(fills.kept.iter().map(|fill| Id::from(&fill.order_id)));
         for order in &orders.kept {
@@ -164,7 +185,7 @@ impl Plan {
             match order {
                 Ok(Some(order)) => orders.kept.push(order),
                 Ok(None) => unfound.push(order_id),
-                Err(error) if error.is_decode() => orders.skipped.push(error),
+                Err(error) if error.is_decode() => orders.skip(error),
                 Err(error) => return Err(error),
             }
         }
@@ -181,16 +202,27 @@ impl Plan {
             unfound.retain(|id| archived.kept.iter().all(|order| *id != order.order_id));
             add(&mut orders, archived);
         }
+        if fills.kept.len().max(orders.kept.len()) > self.max_rows {
+            return Ok(None);
+        }
         let mut skipped = fills.skipped;
         skipped.extend(orders.skipped);
-        Ok(BackfillRows {
+        skipped.truncate(MAX_SKIPPED);
+        Ok(Some(BackfillRows {
+            number: self.number,
             since: self.since,
             epoch: self.epoch,
             fills: fills.kept,
             orders: newest(orders.kept),
             unfound,
             skipped,
-        })
+            skipped_count: fills.skipped_count + orders.skipped_count,
+        }))
+    }
+
+    /// One more than may be kept shows that there are too many.
+    fn row_limit(&self) -> usize {
+        self.max_rows.saturating_add(1)
     }
 
     fn keeps_fill(&self, fill: &Fill) -> bool {
@@ -220,7 +252,7 @@ impl Plan {
             markets.is_none() || self.scope.market_tickers.contains(fill.ticker.as_str())
         };
         let keep = |fill: &Fill| self.keeps_fill(fill);
-        walk_up_to(usize::MAX, list.by_item(), last_error, is_ours, keep).await
+        walk_up_to(self.row_limit(), list.by_item(), last_error, is_ours, keep).await
     }
 
     async fn archived_fills(
@@ -239,7 +271,7 @@ impl Plan {
         }
         let is_ours = |fill: &Fill| market.is_none_or(|market| fill.ticker == market);
         let keep = |fill: &Fill| self.keeps_fill(fill);
-        walk_up_to(usize::MAX, list.by_item(), last_error, is_ours, keep).await
+        walk_up_to(self.row_limit(), list.by_item(), last_error, is_ours, keep).await
     }
 
     /// Reads the orders that rest, and those that were placed since. The filter by time may be one of creation, so an earlier order
@@ -263,9 +295,9 @@ impl Plan {
         let is_ours = |order: &Order| market.is_none_or(|market| order.ticker == market);
         let keep = |order: &Order| self.keeps_order(order);
         let resting = list().status("resting").by_item();
-        let mut orders = walk_up_to(usize::MAX, resting, last_error, is_ours, keep).await?;
+        let mut orders = walk_up_to(self.row_limit(), resting, last_error, is_ours, keep).await?;
         let recent = list().min_ts(filter_seconds(self.orders_from)).by_item();
-        let recent = walk_up_to(usize::MAX, recent, last_error, is_ours, keep).await?;
+        let recent = walk_up_to(self.row_limit(), recent, last_error, is_ours, keep).await?;
         add(&mut orders, recent);
         Ok(orders)
     }
@@ -290,7 +322,7 @@ impl Plan {
                 && (updated.is_none_or(|time| time >= self.orders_from)
                     || unfound.iter().any(|id| *id == order.order_id))
         };
-        walk_up_to(usize::MAX, list.by_item(), last_error, |_| true, keep).await
+        walk_up_to(self.row_limit(), list.by_item(), last_error, |_| true, keep).await
     }
 }
 
