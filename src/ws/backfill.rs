@@ -1,31 +1,31 @@
 //! Reads the fills and orders that a WebSocket connection missed, and counts each once.
 
 mod memory;
+mod merge;
+mod missed;
 mod read;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
     time::Duration,
 };
 
-use kalshi_core::{Id, rt::Moment, ws::SubscriptionId};
+use kalshi_core::{rt::Moment, ws::SubscriptionId};
 
-pub use self::read::BackfillRows;
 use self::{
-    memory::{Fills, OrderState, Orders, time_of_fill},
+    memory::{Fills, OrderState, Orders},
     read::{Plan, Scope},
+};
+pub use self::{
+    missed::{BackfillError, Missed, Observation},
+    read::BackfillRows,
 };
 use super::{
     Channel, CommandError, Event, Received, Subscription,
     messages::{self, Message},
 };
-use crate::{
-    Client, Error,
-    orders::inquiry::MAX_TIMEOUT,
-    types::{Fill, Order},
-};
+use crate::{Client, orders::inquiry::MAX_TIMEOUT};
 
 /// Timeout of a read, unless set.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -154,78 +154,6 @@ pub struct Backfill {
 struct Hole {
     /// The moment after which messages come again, with its epoch. `None` while they do not.
     end: Option<(Moment, u64)>,
-}
-
-/// Effect of an event on a program's fills and orders, as returned by [`Backfill::observe`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a fill that is already known must not be counted again"]
-#[non_exhaustive]
-pub enum Observation {
-    /// A fill, or a state of an order, that was not reported before.
-    New,
-    /// A fill that was reported before, or a state of an order that is not newer than a reported one: ignore the message.
-    Known,
-    /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`].
-    FetchDue,
-    /// Neither fill nor order, and no reason to fetch now.
-    Other,
-}
-
-/// The fills and orders that the WebSocket did not deliver.
-#[derive(Debug, Default)]
-#[must_use = "fills in it are not returned again"]
-#[non_exhaustive]
-pub struct Missed {
-    /// Fills that were not reported before, oldest first.
-    pub fills: Vec<Fill>,
-    /// Orders that changed, each in its newest state and once, in the order of their last change.
-    pub orders: Vec<Order>,
-    /// Errors of rows that do not decode, at most 16 of them. If there are any, fills or orders may be missing: compare positions and
-    /// orders with those of the exchange.
-    pub skipped: Vec<Error>,
-    /// Number of rows that do not decode.
-    pub skipped_count: usize,
-    /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
-    /// [`Backfill::max_remembered`]. They may have been reported or not. If it is not 0, compare positions and orders with those of the
-    /// exchange.
-    pub uncertain: usize,
-}
-
-/// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BackfillError {
-    /// Reads were not known to be up to date with the new subscriptions in time. A clock of this machine that is ahead of the exchange's
-    /// adds to the wait.
-    #[error(
-        "reads were not known to be up to date within {} ms: fetch again, or set a longer timeout",
-        .timeout.as_millis()
-    )]
-    Stale {
-        /// The timeout.
-        timeout: Duration,
-        /// The last error, or `None` if the exchange replied and its reads lag behind.
-        source: Option<Arc<Error>>,
-    },
-    /// Reads were up to date, and the lists could not be read completely in time.
-    #[error(
-        "fills and orders could not be read completely within {} ms: fetch again, or set a longer timeout",
-        .timeout.as_millis()
-    )]
-    Incomplete {
-        /// The timeout.
-        timeout: Duration,
-        /// The last error, or `None` if only the time was too short.
-        source: Option<Arc<Error>>,
-    },
-    /// There are more rows than a read may keep. Reading again does not help.
-    #[error(
-        "more than {max_rows} fills or orders were missed: set a larger `max_rows`, or restrict the markets or the subaccount"
-    )]
-    TooManyRows {
-        /// The limit.
-        max_rows: usize,
-    },
 }
 
 impl Backfill {
@@ -572,89 +500,6 @@ impl Backfill {
             max_rows: self.max_rows,
         };
         read::read(self.client.clone(), plan)
-    }
-
-    /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
-    /// already: those had everything that these have, and orders in these may have changed since.
-    pub fn merge(&mut self, rows: BackfillRows) -> Missed {
-        if rows.number < self.merged {
-            return Missed::default();
-        }
-        self.merged = rows.number;
-        let known_until = rows.since.earliest_ms(&self.client.core);
-        let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
-        let fills_from = self.fills.window.start();
-        let orders_from = self
-            .orders
-            .window
-            .start()
-            .unwrap_or(self.start)
-            .max(self.start);
-        let mut missed = Missed {
-            skipped: rows.skipped,
-            skipped_count: rows.skipped_count,
-            ..Missed::default()
-        };
-        for fill in rows.fills {
-            let time = time_of_fill(&fill);
-            let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
-            let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
-            if is_old || self.fills.knows(&trade_id, &order_id) {
-                continue;
-            }
-            if self.fills.is_forgotten(time) {
-                missed.uncertain += 1;
-                continue;
-            }
-            let time = time.unwrap_or(known_until);
-            _ = self.fills.report(trade_id, order_id, time);
-            missed.fills.push(fill);
-        }
-        for order in rows.orders {
-            let state = OrderState::from(&order);
-            let is_old = state.updated.is_some_and(|time| time < orders_from);
-            let was_known = self.orders.knows(&order.order_id);
-            let is_uncertain = !was_known && self.orders.is_forgotten(state.updated);
-            // An old order that has ended would be forgotten immediately.
-            if is_old && !was_known && state.has_ended {
-                continue;
-            }
-            let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
-            if is_new && (was_known || !is_old) {
-                match is_uncertain {
-                    true => missed.uncertain += 1,
-                    false => missed.orders.push(order),
-                }
-            }
-        }
-        for order_id in rows.unfound {
-            tracing::warn!(%order_id, "the exchange does not have an order that was reported");
-            self.orders.forget(&order_id);
-        }
-        // Lists have the newest row first.
-        missed.fills.reverse();
-        missed.fills.sort_by_key(|fill| {
-            let created = fill.created_time.map(|time| time.timestamp_micros());
-            created.or(time_of_fill(fill).map(|time| time.saturating_mul(1_000)))
-        });
-        missed
-            .orders
-            .sort_by_key(|order| order.last_update_time.or(order.created_time));
-        if let Some(Hole {
-            end: Some((_, epoch)),
-        }) = self.hole
-            && epoch <= rows.epoch
-        {
-            self.hole = None;
-        }
-        self.fills.window.advance(known_until);
-        self.orders.window.advance(known_until);
-        self.fills.drop_old();
-        self.orders.drop_old();
-        // Not before: what is reported must not make rows of the same merge uncertain.
-        self.fills.limit();
-        self.orders.limit();
-        missed
     }
 }
 

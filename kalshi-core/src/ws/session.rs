@@ -5,6 +5,7 @@ mod chunks;
 mod commands;
 mod pending;
 mod replies;
+mod routing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -24,12 +25,11 @@ use super::{
     api::Targets,
     backoff::{STABLE_AFTER, subscribe_pause},
     command::{Command, ReplySender},
-    control::{self, Control},
-    envelope::Envelope,
+    control::Control,
     error::ConnectionError,
-    event::{Arrival, RawEvent, RawMessage, SubscriptionId},
+    event::{RawEvent, RawMessage, SubscriptionId},
     queue::EventQueue,
-    sequence::{self, Sequence},
+    sequence::Sequence,
 };
 
 /// The queue of the connection itself.
@@ -349,216 +349,6 @@ impl Session {
             self.ending.push(queue);
         }
         Some(tracked)
-    }
-
-    /// A frame was received.
-    pub(super) fn frame(&mut self, text: Arc<str>, arrival: Arrival) {
-        let envelope = match Envelope::parse(&text) {
-            // Not checked up to its end, which is enough for a message of a channel: its reader checks it.
-            Ok(envelope) if envelope.is_usual && !self.is_command_reply(&text, &envelope) => {
-                Ok(envelope)
-            }
-            _ => Envelope::parse_any(&text),
-        };
-        let (envelope, control) = match envelope {
-            Ok(envelope) => {
-                let control = Control::of(&text, &envelope);
-                (envelope, control)
-            }
-            Err(_) => (Envelope::parse_lenient(&text), Control::Malformed),
-        };
-        let message = RawMessage {
-            subscription: None,
-            envelope,
-            text,
-            arrival,
-        };
-        self.route(message, control);
-    }
-
-    /// Returns `true` if a frame may be a reply to a command, so that all of its envelope counts.
-    fn is_command_reply(&self, text: &str, envelope: &Envelope) -> bool {
-        let kind = envelope.kind(text);
-        !self.pending.is_empty() || control::is_control(kind) || kind.contains('\\')
-    }
-
-    fn route(&mut self, mut message: RawMessage, control: Control) {
-        let is_numbered = self.check_sequence(&message);
-        let mut own_sid = message.envelope.sid;
-        let id = message
-            .envelope
-            .id
-            .or_else(|| self.command_that_failed(&message.envelope, &control));
-        let mut ended_sid = None;
-        let (sid, was_reply) = match id.and_then(|id| Some((id, self.pending.remove(&id)?))) {
-            Some((id, command)) => {
-                ended_sid = self.sid_ended_by(&command, &control);
-                if own_sid.is_none() && ended_sid.is_some() && matches!(control, Control::Error(_))
-                {
-                    // An overflow that answers a command ends the subscription like one that comes alone.
-                    message.envelope.sid = ended_sid;
-                }
-                let sid = self.replied(id, command.pending, &message, &control);
-                // The reply may have made the route in which it is numbered.
-                if !is_numbered {
-                    self.check_sequence(&message);
-                }
-                own_sid = message.envelope.sid;
-                (sid, true)
-            }
-            None => (own_sid, false),
-        };
-        if message.envelope.id.is_none() {
-            self.note_snapshot(sid, &message);
-        }
-        let is_overflow = matches!(&control, Control::Error(error) if error.is_overflow());
-        let terminal = match &control {
-            Control::Error(error) => error.is_terminal(),
-            Control::Unsubscribed => true,
-            _ => false,
-        };
-        let ends = own_sid.filter(|_| terminal).or(ended_sid);
-        let route = sid.and_then(|sid| self.sids.get(&sid));
-        // Of several subscriptions the same one on every socket.
-        message.subscription = route.and_then(|route| route.subscriptions.iter().min().copied());
-        match route {
-            Some(route) if own_sid.is_some() && !route.queues.is_empty() => {
-                match *route.queues.as_slice() {
-                    // The usual case.
-                    [queue] => self.send(&[queue], RawEvent::Message(message)),
-                    ref queues => {
-                        let queues = queues.to_vec();
-                        self.send(&queues, RawEvent::Message(message));
-                    }
-                }
-            }
-            _ if was_reply && own_sid.is_none() => {}
-            None if own_sid.is_some() && self.has_early_room() && self.is_subscribing() => {
-                self.early.push((message, control));
-            }
-            // Without a `sid` it could concern any subscription.
-            _ if own_sid.is_none()
-                && (terminal || matches!(control, Control::Data | Control::Malformed)) =>
-            {
-                let is_numbered = message.envelope.seq.is_some();
-                if (control == Control::Malformed || (is_numbered && !terminal))
-                    && !self.early.is_empty()
-                    && self.has_early_room()
-                {
-                    // It may concern these waiting messages, so their readers also get it after them.
-                    self.early.push((message.clone(), control));
-                }
-                self.broadcast(&RawEvent::Message(message));
-                if terminal {
-                    if is_overflow {
-                        // Of those whose acknowledgement has not come.
-                        let waiting = self.subscriptions.values_mut();
-                        waiting
-                            .filter(|tracked| tracked.sid.is_none())
-                            .for_each(Tracked::overflowed);
-                    }
-                    for sid in self.sids.keys().copied().collect::<Vec<_>>() {
-                        self.end(sid, is_overflow);
-                    }
-                }
-            }
-            _ => self.send(&[MAIN], RawEvent::Message(message)),
-        }
-        if let Some(sid) = ends {
-            self.end(sid, is_overflow);
-        }
-    }
-
-    fn has_early_room(&self) -> bool {
-        let bytes = |(message, _): &(RawMessage, Control)| message.text.len();
-        self.early.len() < MAX_EARLY
-            && self.early.iter().map(bytes).sum::<usize>() < MAX_EARLY_BYTES
-    }
-
-    /// A target with a snapshot belongs to the subscription, whoever added it.
-    fn note_snapshot(&mut self, sid: Option<u64>, message: &RawMessage) {
-        let Some(route) = sid.and_then(|sid| self.sids.get_mut(&sid)) else {
-            return;
-        };
-        let kind = message.envelope.kind(&message.text);
-        if route
-            .targets
-            .is_none_or(|targets| targets.snapshot != Some(kind))
-        {
-            return;
-        }
-        // All of the envelope counts.
-        let Ok(envelope) = Envelope::parse_any(&message.text) else {
-            return;
-        };
-        let single = route.targets.and_then(|targets| targets.single);
-        let target = single.and_then(|name| control::field(&message.text, &envelope, name));
-        if let Some(target) = target {
-            let mut tracked = route
-                .subscriptions
-                .iter()
-                .filter_map(|id| self.subscriptions.get(id));
-            if !tracked.any(|tracked| tracked.selects(&target)) {
-                route.extra.insert(target.into_owned());
-                return;
-            }
-            let mut due = Vec::new();
-            for id in &route.subscriptions {
-                let tracked = self.subscriptions.get_mut(id);
-                if tracked.is_some_and(|tracked| tracked.chunks.received(&target)) {
-                    due.push(*id);
-                }
-            }
-            for id in due {
-                self.send_chunk(id);
-            }
-        }
-    }
-
-    /// Returns `true` if a snapshot of the target may be requested.
-    fn has_target(&self, route: &Route, target: &str) -> bool {
-        let mut tracked = route
-            .subscriptions
-            .iter()
-            .filter_map(|id| self.subscriptions.get(id));
-        route.extra.contains(target) || tracked.any(|tracked| tracked.has_sent(target))
-    }
-
-    fn is_subscribing(&self) -> bool {
-        self.pending
-            .values()
-            .any(|command| matches!(&command.pending, Pending::Subscribe(id) if self.subscriptions.contains_key(id)))
-    }
-
-    /// Checks the sequence number of a message and reports a gap. Returns `false` if the message belongs to no numbered route.
-    fn check_sequence(&mut self, message: &RawMessage) -> bool {
-        let envelope = &message.envelope;
-        let (Some(sid), Some(got)) = (envelope.sid, envelope.seq) else {
-            return false;
-        };
-        let Some(route) = self.sids.get_mut(&sid) else {
-            return false;
-        };
-        let snapshot = route.targets.and_then(|targets| targets.snapshot);
-        let is_snapshot_reply =
-            envelope.id.is_some() && snapshot == Some(envelope.kind(&message.text));
-        let text = Arc::clone(&message.text);
-        if let sequence::Arrival::Gap { expected, .. } =
-            route.sequence.advance(got, text, is_snapshot_reply)
-        {
-            tracing::warn!(sid, expected, got, "sequence gap");
-            let (subscription, queues) = (
-                route.subscriptions.iter().min().copied(),
-                route.queues.clone(),
-            );
-            let event = RawEvent::Gap {
-                subscription,
-                expected,
-                got,
-            };
-            self.send(&queues, event);
-        }
-        true
     }
 
     /// The exchange has ended a subscription: it is made again.

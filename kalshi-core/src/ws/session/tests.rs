@@ -1,7 +1,7 @@
 //! Tests of the session, without a socket.
 
 use super::*;
-use crate::ws::{command::Change, queue::Backpressure};
+use crate::ws::{command::Change, event::Arrival, queue::Backpressure};
 
 static TARGETS: Targets = Targets {
     list: "market_tickers",

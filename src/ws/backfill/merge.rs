@@ -1,0 +1,93 @@
+//! Joins the rows that were read with what was observed.
+
+use kalshi_core::Id;
+
+use super::{
+    Backfill, BackfillRows, Hole, Missed,
+    memory::{OrderState, time_of_fill},
+};
+
+impl Backfill {
+    /// Returns the rows that were not reported before, and marks them as reported. Returns nothing if rows of a later read were merged
+    /// already: those had everything that these have, and orders in these may have changed since.
+    pub fn merge(&mut self, rows: BackfillRows) -> Missed {
+        if rows.number < self.merged {
+            return Missed::default();
+        }
+        self.merged = rows.number;
+        let known_until = rows.since.earliest_ms(&self.client.core);
+        let known_until = i64::try_from(known_until).unwrap_or(i64::MAX);
+        let fills_from = self.fills.window.start();
+        let orders_from = self
+            .orders
+            .window
+            .start()
+            .unwrap_or(self.start)
+            .max(self.start);
+        let mut missed = Missed {
+            skipped: rows.skipped,
+            skipped_count: rows.skipped_count,
+            ..Missed::default()
+        };
+        for fill in rows.fills {
+            let time = time_of_fill(&fill);
+            let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
+            let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
+            if is_old || self.fills.knows(&trade_id, &order_id) {
+                continue;
+            }
+            if self.fills.is_forgotten(time) {
+                missed.uncertain += 1;
+                continue;
+            }
+            let time = time.unwrap_or(known_until);
+            _ = self.fills.report(trade_id, order_id, time);
+            missed.fills.push(fill);
+        }
+        for order in rows.orders {
+            let state = OrderState::from(&order);
+            let is_old = state.updated.is_some_and(|time| time < orders_from);
+            let was_known = self.orders.knows(&order.order_id);
+            let is_uncertain = !was_known && self.orders.is_forgotten(state.updated);
+            // An old order that has ended would be forgotten immediately.
+            if is_old && !was_known && state.has_ended {
+                continue;
+            }
+            let is_new = self.orders.report_row(&order.order_id, state, rows.epoch);
+            if is_new && (was_known || !is_old) {
+                match is_uncertain {
+                    true => missed.uncertain += 1,
+                    false => missed.orders.push(order),
+                }
+            }
+        }
+        for order_id in rows.unfound {
+            tracing::warn!(%order_id, "the exchange does not have an order that was reported");
+            self.orders.forget(&order_id);
+        }
+        // Lists have the newest row first.
+        missed.fills.reverse();
+        missed.fills.sort_by_key(|fill| {
+            let created = fill.created_time.map(|time| time.timestamp_micros());
+            created.or(time_of_fill(fill).map(|time| time.saturating_mul(1_000)))
+        });
+        missed
+            .orders
+            .sort_by_key(|order| order.last_update_time.or(order.created_time));
+        if let Some(Hole {
+            end: Some((_, epoch)),
+        }) = self.hole
+            && epoch <= rows.epoch
+        {
+            self.hole = None;
+        }
+        self.fills.window.advance(known_until);
+        self.orders.window.advance(known_until);
+        self.fills.drop_old();
+        self.orders.drop_old();
+        // Not before: what is reported must not make rows of the same merge uncertain.
+        self.fills.limit();
+        self.orders.limit();
+        missed
+    }
+}

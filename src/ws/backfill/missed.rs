@@ -1,0 +1,80 @@
+//! What a backfill reports: observations, the fills and orders that were missed, and errors.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Error,
+    types::{Fill, Order},
+};
+
+/// Effect of an event on a program's fills and orders, as returned by [`Backfill::observe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a fill that is already known must not be counted again"]
+#[non_exhaustive]
+pub enum Observation {
+    /// A fill, or a state of an order, that was not reported before.
+    New,
+    /// A fill that was reported before, or a state of an order that is not newer than a reported one: ignore the message.
+    Known,
+    /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`].
+    FetchDue,
+    /// Neither fill nor order, and no reason to fetch now.
+    Other,
+}
+
+/// The fills and orders that the WebSocket did not deliver.
+#[derive(Debug, Default)]
+#[must_use = "fills in it are not returned again"]
+#[non_exhaustive]
+pub struct Missed {
+    /// Fills that were not reported before, oldest first.
+    pub fills: Vec<Fill>,
+    /// Orders that changed, each in its newest state and once, in the order of their last change.
+    pub orders: Vec<Order>,
+    /// Errors of rows that do not decode, at most 16 of them. If there are any, fills or orders may be missing: compare positions and
+    /// orders with those of the exchange.
+    pub skipped: Vec<Error>,
+    /// Number of rows that do not decode.
+    pub skipped_count: usize,
+    /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
+    /// [`Backfill::max_remembered`]. They may have been reported or not. If it is not 0, compare positions and orders with those of the
+    /// exchange.
+    pub uncertain: usize,
+}
+
+/// Error of a read of missed fills and orders. Nothing was marked as reported: read again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackfillError {
+    /// Reads were not known to be up to date with the new subscriptions in time. A clock of this machine that is ahead of the exchange's
+    /// adds to the wait.
+    #[error(
+        "reads were not known to be up to date within {} ms: fetch again, or set a longer timeout",
+        .timeout.as_millis()
+    )]
+    Stale {
+        /// The timeout.
+        timeout: Duration,
+        /// The last error, or `None` if the exchange replied and its reads lag behind.
+        source: Option<Arc<Error>>,
+    },
+    /// Reads were up to date, and the lists could not be read completely in time.
+    #[error(
+        "fills and orders could not be read completely within {} ms: fetch again, or set a longer timeout",
+        .timeout.as_millis()
+    )]
+    Incomplete {
+        /// The timeout.
+        timeout: Duration,
+        /// The last error, or `None` if only the time was too short.
+        source: Option<Arc<Error>>,
+    },
+    /// There are more rows than a read may keep. Reading again does not help.
+    #[error(
+        "more than {max_rows} fills or orders were missed: set a larger `max_rows`, or restrict the markets or the subaccount"
+    )]
+    TooManyRows {
+        /// The limit.
+        max_rows: usize,
+    },
+}
