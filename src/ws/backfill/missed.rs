@@ -7,7 +7,7 @@ use crate::{
     types::{Fill, Order},
 };
 
-/// Effect of an event on a program's fills and orders, as returned by [`Backfill::observe`].
+/// Effect of an event on a program's fills and orders, as returned by [`Backfill::observe`](super::Backfill::observe).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a fill that is already known must not be counted again"]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub enum Observation {
     New,
     /// A fill that was reported before, or a state of an order that is not newer than a reported one: ignore the message.
     Known,
-    /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`].
+    /// Messages may have been lost, and later ones are delivered: call [`Backfill::fetch`](super::Backfill::fetch).
     FetchDue,
     /// Neither fill nor order, and no reason to fetch now.
     Other,
@@ -37,7 +37,7 @@ pub struct Missed {
     /// Number of rows that do not decode.
     pub skipped_count: usize,
     /// Number of fills and orders that were read and not returned, because they are of a time that is forgotten: see
-    /// [`Backfill::max_remembered`]. They may have been reported or not. If it is not 0, compare positions and orders with those of the
+    /// [`Backfill::max_remembered`](super::Backfill::max_remembered). They may have been reported or not. If it is not 0, compare positions and orders with those of the
     /// exchange.
     pub uncertain: usize,
 }
