@@ -96,11 +96,12 @@ impl<A: WebSocketApi> ConnectionHandle<A> {
     }
 
     /// Adds markets to a subscription. On channels of indices or underlyings, adds those. On a channel of order books, snapshots
-    /// follow.
+    /// follow. After an overflow, order books are added by several commands.
     ///
     /// # Errors
     ///
-    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    /// Returns an error if the exchange rejects a command, does not reply in time, or the connection is lost before it replies. Some of
+    /// the markets may have been added then.
     pub async fn add_markets(
         &self,
         subscription: SubscriptionId,
@@ -383,11 +384,12 @@ impl<A: WebSocketApi> Subscription<A> {
         &self.channel
     }
 
-    /// Adds markets. On channels of indices or underlyings, adds those. On a channel of order books, snapshots follow.
+    /// Adds markets: see [`ConnectionHandle::add_markets`].
     ///
     /// # Errors
     ///
-    /// Returns an error if the exchange rejects the command, does not reply in time, or the connection is lost before it replies.
+    /// Returns an error if the exchange rejects a command, does not reply in time, or the connection is lost before it replies. Some of
+    /// the markets may have been added then.
     pub async fn add_markets(
         &self,
         tickers: impl IntoIterator<Item = impl Into<String>>,
