@@ -63,6 +63,8 @@ pub struct Books {
     mode: ConnectionMode,
     books: HashMap<Arc<str>, TrackedBook>,
     subscriptions: BTreeMap<u64, Subscription>,
+    /// Subscriptions of this connection that ended. A late frame of one must not make a book live that gets no more changes.
+    ended: BTreeSet<u64>,
     schedule: Schedule,
 }
 
@@ -137,6 +139,7 @@ impl Books {
             // A new connection also says that the one before is gone.
             Event::Disconnected { .. } | Event::Connected => return self.disconnected(),
             Event::Lagged { .. } => self.lose_everything(StaleReason::Lagged, &mut events),
+            Event::Resubscribed { sid, .. } => _ = self.ended.remove(sid),
             _ => {}
         }
         events
@@ -155,6 +158,7 @@ impl Books {
     ) {
         let before = self.mode.known();
         self.mode.register(mode);
+        self.ended.remove(&sid);
         self.start(sid, Sequence::from_start());
         for market_ticker in market_tickers {
             self.expect(sid, market_ticker.as_ref());
@@ -224,6 +228,7 @@ impl Books {
         for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
             self.end(sid, StaleReason::Disconnected, &mut events);
         }
+        self.ended.clear();
         self.mode.disconnected();
         events
     }
@@ -407,6 +412,7 @@ impl Books {
         if self.subscriptions.remove(&sid).is_none() {
             return;
         }
+        self.ended.insert(sid);
         let books = self.books.values_mut();
         for tracked in books.filter(|tracked| tracked.sid == sid) {
             // The next connection may use the same number for another subscription.

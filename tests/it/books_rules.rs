@@ -496,3 +496,27 @@ fn each_cause_has_its_reason() {
         );
     }
 }
+
+#[test]
+fn late_frame_of_an_ended_subscription_makes_no_book_live() {
+    for end in [
+        r#"{"type":"error","sid":1,"seq":3,"msg":{"code":25,"msg":"overflow"}}"#,
+        r#"{"type":"unsubscribed","id":4,"sid":1,"seq":3}"#,
+    ] {
+        let mut books = Books::with_mode(PriceMode::NoPrices);
+        books.apply(&snapshot(1, 50, "5.00"));
+        assert!(books.live("A").is_some());
+        books.apply(&Frame::parse(end));
+        for late in [
+            snapshot(4, 51, "5.00"),
+            delta(5, 52, "1.00"),
+            snapshot(6, 53, "5.00"),
+        ] {
+            assert_eq!(books.apply(&late), []);
+            assert!(books.live("A").is_none(), "{end}");
+        }
+        // A new subscription with the same number counts from 1.
+        books.apply(&snapshot(1, 60, "7.00"));
+        assert!(books.live("A").is_some(), "{end}");
+    }
+}

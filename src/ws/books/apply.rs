@@ -41,11 +41,17 @@ impl Books {
                 return self.end(sid, StaleReason::SubscriptionEnded, events);
             }
             Message::UnsubscribedReply => {
+                self.ended.insert(sid);
                 return self.forget(sid, StaleReason::Unsubscribed, events);
             }
             _ => false,
         };
+        // The number may be that of a new subscription, which counts from 1.
+        if self.ended.contains(&sid) && frame.seq != Some(1) {
+            return;
+        }
         if is_about_books {
+            self.ended.remove(&sid);
             self.start(sid, Sequence::default());
         }
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
