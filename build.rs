@@ -185,13 +185,24 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
     ),
 ];
 
+/// Values of the enums that `OutcomeSide` stands for.
+const OUTCOMES: [&str; 2] = ["yes", "no"];
+
+/// Values of the enums that `BookSide` stands for.
+const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
+
 fn main() -> ExitCode {
     let rest = Options::new()
         .marker("TradeApi")
-        .require_operations(OPERATIONS);
+        .require_operations(OPERATIONS)
+        .enum_type("OutcomeSide", &OUTCOMES, "crate::OutcomeSide")
+        .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
     let mut specs = vec![("openapi.yaml", "kalshi.rs", requiring(rest, &REST_FIELDS))];
     if env::var_os("CARGO_FEATURE_WS").is_some() {
-        let websocket = requiring(Options::new(), &WEBSOCKET_FIELDS);
+        let websocket = Options::new()
+            .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
+            .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
+        let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
         specs.push(("asyncapi.yaml", "websocket.rs", websocket));
     }
     for (spec, output, options) in specs {

@@ -19,8 +19,8 @@ use std::{
 
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
-    Client, Dollars, PriceLevel,
-    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook, OutcomeSide},
+    Client, Dollars, OutcomeSide, PriceLevel,
+    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook},
 };
 use ratatui::{
     DefaultTerminal, Frame,

@@ -86,7 +86,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
         .time_in_force(TimeInForce::ImmediateOrCancel)
         .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
         .order_group_id(&group.order_group_id);
-    match client.place_order(order.try_into()?).await? {
+    match client.orders().place(order).await? {
         OrderOutcome::Placed(placed) => {
             let fee = placed.average_fee_paid.unwrap_or_default();
             say!("  filled {} for a fee of {fee} each", placed.fill_count);
@@ -105,7 +105,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
         .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
         .post_only(true)
         .order_group_id(&group.order_group_id);
-    if let OrderOutcome::Placed(placed) = client.place_order(order.try_into()?).await? {
+    if let OrderOutcome::Placed(placed) = client.orders().place(order).await? {
         let ahead = client
             .get_order_queue_position()
             .order_id(&placed.order_id)
@@ -116,7 +116,7 @@ async fn local() -> Result<(), Box<dyn Error>> {
             placed.remaining_count,
             ahead.queue_position_fp
         );
-        if let ChangeOutcome::Done(cancelled) = client.cancel_order(&placed).await? {
+        if let ChangeOutcome::Done(cancelled) = client.orders().cancel(&placed).await? {
             say!("  cancelled {}", cancelled.reduced_by);
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod generated;
 pub mod limits;
 pub mod operation;
 pub mod orders;
+mod outcome_side;
 pub mod pages;
 #[cfg(feature = "ws")]
 pub mod ws;
@@ -19,7 +20,10 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, ClockCorrection, ConfigError, Contracts, Credentials, Dollars, Error, ErrorResponse,
-    Id, MoneyError, Operation, PriceLevel, PrivateKey, ResponseValue, RetryPolicy, Secret,
+    ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
+    Dollars, Error, ErrorResponse, Id, MoneyError, Operation, OrderGroupId, OrderId,
+    ParseValueError, PriceLevel, PrivateKey, ResponseValue, RetryPolicy, Secret, SubaccountNumber,
+    TradeId, UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
+pub use outcome_side::OutcomeSide;

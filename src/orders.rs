@@ -1,26 +1,20 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Client::place_order`](crate::Client::place_order) never reports
-//! such an order as rejected and never sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and
-//! [`UnknownOutcome::reconcile`] finds out what became of it by its client order id.
+//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never
+//! sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] finds out what became of it by
+//! its client order id.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //! use kalshi_sdk::{
-//!     orders::{OrderOutcome, Reconciliation},
-//!     types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
+//!     Dollars, OutcomeSide,
+//!     orders::{NewOrder, OrderOutcome, Reconciliation},
 //! };
 //!
-//! let order = CreateOrderV2Request::builder()
-//!     .ticker("KXHIGHNY-26DEC01-T45")
-//!     .side(BookSide::Bid)
-//!     .price("0.5600")
-//!     .count("10")
-//!     .time_in_force(TimeInForce::GoodTillCanceled)
-//!     .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross)
-//!     .try_into()?;
-//! match client.place_order(order).await? {
+//! // Buys 10 YES for at most 56 cents each.
+//! let order = NewOrder::buy("KXHIGHNY-26DEC01-T45", OutcomeSide::Yes, Dollars::from_cents(56), 10);
+//! match client.orders().place(order).await? {
 //!     OrderOutcome::Placed(placed) => println!("{} rests {}", placed.order_id, placed.remaining_count),
 //!     OrderOutcome::Rejected(rejection) => println!("rejected: {rejection}"),
 //!     OrderOutcome::Unknown(unknown) => match unknown.reconcile(Duration::from_secs(60)).await {
@@ -57,15 +51,17 @@
 //!
 //! # Restarts
 //!
-//! Choose the client order id yourself and save it before the order is sent. After a restart,
-//! [`Client::find_order`](crate::Client::find_order) tells whether it was placed.
+//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether it was
+//! placed.
 
+mod amendment;
 mod cancel_batch;
 mod change;
 mod conflict;
 mod grid;
 pub(crate) mod inquiry;
-mod key;
+mod new_order;
+mod order_ref;
 mod outcome;
 mod place;
 mod rules;
@@ -77,13 +73,34 @@ mod unknown_order;
 #[cfg(feature = "ws")]
 pub(crate) use self::sighting::has_ended;
 pub use self::{
-    cancel_batch::CancelOrders,
+    amendment::{Amendment, Decrease},
+    cancel_batch::CancelBatch,
     change::{ChangeOutcome, ChangeRequest},
     grid::{OffGrid, PriceGrid},
-    key::OrderKey,
+    new_order::NewOrder,
+    order_ref::OrderRef,
     outcome::{OrderOutcome, PlacedOrder, Rejection},
     rules::{InvalidOrder, OrderGroupKey, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},
     unknown_order::{Reconciliation, UnknownOutcome},
 };
+
+use crate::Client;
+
+/// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    client: Client,
+}
+
+impl Client {
+    /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
+    /// each outcome is proven or unknown.
+    #[must_use]
+    pub fn orders(&self) -> Orders {
+        Orders {
+            client: self.clone(),
+        }
+    }
+}

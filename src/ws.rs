@@ -47,7 +47,7 @@ mod own_order;
 mod redundant;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
-pub use book::{BookError, LevelDifference, OrderBook, OutcomeSide, PriceMode};
+pub use book::{BookError, LevelDifference, OrderBook, PriceMode};
 pub use book_event::{BookEvent, StaleReason};
 pub use book_stream::{BookStream, BookUpdate, Changes};
 pub use books::Books;

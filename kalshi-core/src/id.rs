@@ -1,178 +1,273 @@
-//! An id assigned by the exchange, stored without an allocation.
+//! Ids: one type for each kind, cheap to clone and comparable with `&str`.
 
-use std::{borrow::Borrow, fmt, hash, ops::Deref};
+use std::{borrow::Borrow, convert::Infallible, fmt, hash, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-/// Length of a UUID in text form.
-const UUID: usize = 36;
+use crate::inline_text::InlineText;
 
-/// An id that the spec declares as a UUID, such as that of a market, an order or a trade.
-///
-/// It keeps the string as received and derefs to `str`. A string of a UUID's length is stored inline, so decoding one does not
-/// allocate; any other is kept too, so that ids of a new format are not an error.
-///
-/// ```
-/// # use kalshi_core::Id;
-///
-/// let id = Id::from("943fcfe7-68a7-48aa-84b0-9b5ed2d5b922");
-/// assert_eq!(id, "943fcfe7-68a7-48aa-84b0-9b5ed2d5b922");
-/// assert!(id.starts_with("943fcfe7"));
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct Id(Form);
+/// Defines a kind of id.
+macro_rules! id {
+    ($(#[$attribute:meta])* $name:ident) => {
+        $(#[$attribute])*
+        ///
+        /// It keeps the string as received and derefs to `str`. Strings of up to 38 bytes, UUIDs among them, are stored without an
+        /// allocation, and clones of longer ones share it.
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(InlineText);
 
-#[derive(Clone, PartialEq, Eq)]
-enum Form {
-    /// Every string of this length, so that equal ids have equal forms.
-    Inline([u8; UUID]),
-    Boxed(Box<str>),
-}
-
-impl Id {
-    /// The id as a string.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            // Made from a `str`.
-            Form::Inline(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
-            Form::Boxed(text) => text,
+        impl $name {
+            /// Returns the id as a string.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
         }
-    }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(InlineText::new(text))
+            }
+        }
+
+        impl From<&String> for $name {
+            fn from(text: &String) -> Self {
+                text.as_str().into()
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                text.as_str().into()
+            }
+        }
+
+        impl From<&Self> for $name {
+            fn from(id: &Self) -> Self {
+                id.clone()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.as_str().to_owned()
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(id: &$name) -> Self {
+                id.as_str().to_owned()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Infallible> {
+                Ok(text.into())
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self
+            }
+        }
+
+        impl hash::Hash for $name {
+            /// Hashes like `str`, so that a map keyed by ids can be searched by `&str`.
+            fn hash<H: hash::Hasher>(&self, state: &mut H) {
+                self.as_str().hash(state);
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                self.as_str().cmp(other)
+            }
+        }
+
+        equals_text!($name: str, &str, String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text).map(Self)
+            }
+        }
+    };
 }
 
-impl From<&str> for Id {
-    fn from(text: &str) -> Self {
-        Self(match text.as_bytes().try_into() {
-            Ok(bytes) => Form::Inline(bytes),
-            Err(_) => Form::Boxed(text.into()),
-        })
-    }
-}
-
-impl From<&String> for Id {
-    fn from(text: &String) -> Self {
-        text.as_str().into()
-    }
-}
-
-impl From<String> for Id {
-    fn from(text: String) -> Self {
-        text.as_str().into()
-    }
-}
-
-impl From<&Self> for Id {
-    fn from(id: &Self) -> Self {
-        id.clone()
-    }
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.as_str().to_owned()
-    }
-}
-
-impl From<&Id> for String {
-    fn from(id: &Id) -> Self {
-        id.as_str().to_owned()
-    }
-}
-
-impl Deref for Id {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl AsRef<str> for Id {
-    fn as_ref(&self) -> &str {
-        self
-    }
-}
-
-impl Borrow<str> for Id {
-    fn borrow(&self) -> &str {
-        self
-    }
-}
-
-impl hash::Hash for Id {
-    /// Hashes like `str`, so that a map keyed by ids can be searched by `&str`.
-    fn hash<H: hash::Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
-impl PartialOrd for Id {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Id {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_str().cmp(other)
-    }
-}
-
-/// Ids and texts are compared as texts, on either side.
+/// Implements comparison with strings, on either side.
 macro_rules! equals_text {
-    ($($text:ty),+) => {$(
-        impl PartialEq<$text> for Id {
+    ($name:ident: $($text:ty),+) => {$(
+        impl PartialEq<$text> for $name {
             fn eq(&self, text: &$text) -> bool {
                 self.as_str() == &text[..]
             }
         }
 
-        impl PartialEq<Id> for $text {
-            fn eq(&self, id: &Id) -> bool {
+        impl PartialEq<$name> for $text {
+            fn eq(&self, id: &$name) -> bool {
                 id == self
             }
         }
     )+};
 }
 
-equals_text!(str, &str, String);
+struct Text;
 
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self)
+impl Visitor<'_> for Text {
+    type Value = InlineText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id as a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<InlineText, E> {
+        Ok(InlineText::new(text))
     }
 }
 
-impl fmt::Debug for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+id! {
+    /// A UUID of the exchange that has no type of its own, such as the id of a market or a user.
+    ///
+    /// ```
+    /// # use kalshi_core::Id;
+    ///
+    /// let id = Id::from("943fcfe7-68a7-48aa-84b0-9b5ed2d5b922");
+    /// assert_eq!(id, "943fcfe7-68a7-48aa-84b0-9b5ed2d5b922");
+    /// assert!(id.starts_with("943fcfe7"));
+    /// ```
+    Id
+}
+
+id! {
+    /// The exchange's id of an order.
+    OrderId
+}
+
+id! {
+    /// An id that the client gave an order, unique among its orders; empty if it gave none. The exchange advises letters, digits, `-`
+    /// and `_`.
+    ClientOrderId
+}
+
+id! {
+    /// The exchange's id of a trade, which a fill shares with the public trade it is part of.
+    TradeId
+}
+
+id! {
+    /// The exchange's id of an order group.
+    OrderGroupId
+}
+
+/// The number of a subaccount: 0 is the primary account.
+///
+/// ```
+/// # use kalshi_core::SubaccountNumber;
+///
+/// assert_eq!(SubaccountNumber::default(), SubaccountNumber::PRIMARY);
+/// assert_eq!(SubaccountNumber::from(3), 3);
+/// assert_eq!(SubaccountNumber::from(3).to_string(), "3");
+/// ```
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct SubaccountNumber(i64);
+
+impl SubaccountNumber {
+    /// The primary account.
+    pub const PRIMARY: Self = Self(0);
+
+    /// Returns the number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
     }
 }
 
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id as text")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Id, E> {
-                Ok(text.into())
+/// Implements conversion from an integer type, and comparison with it.
+macro_rules! from_integer {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for SubaccountNumber {
+            fn from(number: $integer) -> Self {
+                Self(i64::from(number))
             }
         }
 
-        deserializer.deserialize_str(Text)
+        impl PartialEq<$integer> for SubaccountNumber {
+            fn eq(&self, number: &$integer) -> bool {
+                self.0 == i64::from(*number)
+            }
+        }
+
+        impl PartialEq<SubaccountNumber> for $integer {
+            fn eq(&self, number: &SubaccountNumber) -> bool {
+                number == self
+            }
+        }
+    )+};
+}
+
+from_integer!(i64, i32, u32, u8);
+
+impl From<SubaccountNumber> for i64 {
+    fn from(number: SubaccountNumber) -> Self {
+        number.0
+    }
+}
+
+impl FromStr for SubaccountNumber {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for SubaccountNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -181,15 +276,16 @@ impl<'de> Deserialize<'de> for Id {
 mod tests {
     use std::collections::{BTreeMap, HashMap};
 
-    use super::Id;
+    use super::{Id, OrderId};
 
-    /// Texts of every length around that of a UUID, of one and of several bytes a character.
+    /// Strings of every length around the longest that is stored inline, of one and of several bytes a character.
     fn texts() -> impl Iterator<Item = String> {
-        (0..80).flat_map(|length| ["7", " ", "é", "€"].map(|character| character.repeat(length)))
+        (0..80)
+            .flat_map(|length| ["7", " ", "\0", "é", "€"].map(|character| character.repeat(length)))
     }
 
     #[test]
-    fn every_text_stays_what_it_is() {
+    fn strings_survive_every_conversion() {
         for text in texts() {
             let id = Id::from(&text);
             assert_eq!(id, text);
@@ -206,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_of_ids_are_asked_with_texts() {
+    fn maps_of_ids_are_searched_by_str() {
         let hashed: HashMap<Id, String> = texts().map(|text| (Id::from(&text), text)).collect();
         let sorted: BTreeMap<Id, String> = texts().map(|text| (Id::from(&text), text)).collect();
         for text in texts() {
@@ -216,7 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_little_larger_than_its_text() {
+    fn clone_of_a_long_id_shares_its_string() {
+        let id = OrderId::from("7".repeat(1_000));
+        assert_eq!(id.as_str().as_ptr(), id.clone().as_str().as_ptr());
+    }
+
+    #[test]
+    fn id_is_little_larger_than_its_string() {
         assert_eq!(size_of::<Option<Id>>(), 40);
     }
 }

@@ -8,15 +8,18 @@
 //! - [`Error`], [`ApiError`], [`ConfigError`]: what can go wrong.
 //! - [`pages`]: paginated lists as streams.
 //! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact money. [`ladder`]: one side of an order book.
+//! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 mod api_error;
 mod body;
+mod book_side;
 mod client;
 mod client_builder;
 mod config_error;
+mod copy_enum;
 mod de;
 mod decode_error;
 mod endpoint;
@@ -24,6 +27,7 @@ mod error;
 mod excerpt;
 mod http_options;
 mod id;
+mod inline_text;
 mod json_path;
 pub mod ladder;
 pub mod limits;
@@ -44,12 +48,14 @@ pub mod ws;
 
 pub use api::{Api, Environment};
 pub use api_error::{ApiError, ErrorResponse};
+pub use book_side::BookSide;
 pub use client::{Core, Discovery};
 pub use client_builder::ClientBuilder;
 pub use config_error::ConfigError;
+pub use copy_enum::{ParseValueError, UnknownValue};
 pub use endpoint::{check_endpoint, parse_endpoint, redacted};
 pub use error::Error;
-pub use id::Id;
+pub use id::{ClientOrderId, Id, OrderGroupId, OrderId, SubaccountNumber, TradeId};
 pub use kalshi_auth as auth;
 pub use kalshi_auth::{Credentials, PrivateKey};
 pub use money::{Contracts, Dollars, MoneyError, PriceLevel};

@@ -4,10 +4,10 @@ use progenitor_impl::{
     GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl,
 };
 
-use crate::{error::Error, normalize::Normalized, scalars::SCALARS};
+use crate::{error::Error, normalize::Normalized, options::EnumType, scalars::SCALARS};
 
 /// Runs progenitor: builder style, tags merged, hooks expected.
-pub(crate) fn generate(spec: &Normalized) -> Result<syn::File, Error> {
+pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn::File, Error> {
     let openapi = spec.openapi()?;
     let mut settings = GenerationSettings::new();
     settings
@@ -19,6 +19,15 @@ pub(crate) fn generate(spec: &Normalized) -> Result<syn::File, Error> {
         .with_derive("PartialEq");
     for (component, rust) in SCALARS {
         settings.with_replacement(component, rust, std::iter::empty::<TypeImpl>());
+    }
+    for enum_type in enum_types {
+        spec.check_enum(enum_type)?;
+        enum_type.syn_path()?;
+        settings.with_replacement(
+            &enum_type.name,
+            &enum_type.path,
+            std::iter::empty::<TypeImpl>(),
+        );
     }
     // The checks before this stage reject what progenitor cannot do; should one be missing, its panic is an error too.
     let generated =

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     error::Error,
     options::FixupMode,
-    scalars::{CONTRACTS, DOLLARS, PRICE_LEVEL, REFUSAL},
+    scalars::{CONTRACTS, DOLLARS, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL},
 };
 
 /// The specs that the exchange publishes. All but one have the same title, so they are told apart by their paths.
@@ -54,11 +54,12 @@ const REPAIRS: [Fixup; 2] = [
 ];
 
 /// The fixups, in the order they are applied.
-const FIXUPS: [Fixup; 17] = [
+const FIXUPS: [Fixup; 18] = [
     fixup!(fixed_point_texts_are_money, Spec::Trade, Spec::Perps),
     fixup!(price_levels_are_pairs, Spec::Trade, Spec::Perps),
     fixup!(quote_bids_are_dollars),
     fixup!(price_ranges_are_dollars),
+    fixup!(order_groups_have_typed_ids, Spec::Trade, Spec::Perps),
     fixup!(market_settlement_bounds_are_new),
     fixup!(market_sub_titles_may_be_missing),
     fixup!(mutual_exclusion_of_events_may_be_missing),
@@ -175,6 +176,14 @@ fn quote_bids_are_dollars(document: &mut Value) -> bool {
 fn price_ranges_are_dollars(document: &mut Value) -> bool {
     ["start", "end", "step"].map(|name| mark(member(document, "PriceRange", name), DOLLARS))
         == [true; 3]
+}
+
+/// The ids of an order group and of its orders have names that do not say so.
+fn order_groups_have_typed_ids(document: &mut Value) -> bool {
+    let group = mark(member(document, "OrderGroup", "id"), ORDER_GROUP_ID);
+    let orders = member(document, "GetOrderGroupResponse", "orders");
+    let order = mark(orders.and_then(|list| list.get_mut("items")), ORDER_ID);
+    group && order
 }
 
 /// Required since 3.31 (2026-09-29); markets recorded before lack it.

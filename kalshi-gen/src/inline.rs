@@ -169,9 +169,12 @@ impl Inline {
             .collect();
         let mut taken: BTreeMap<String, Value> = BTreeMap::new();
         for ((owner, member), schema) in &self.places {
-            let same = named_enums
-                .iter()
-                .filter(|(_, set)| schema.get("enum").is_some() && *set == values(schema));
+            // Equal values do not make a `result` a side: the names must agree too.
+            let same = named_enums.iter().filter(|(name, set)| {
+                schema.get("enum").is_some()
+                    && *set == values(schema)
+                    && names::last_word(name) == names::last_word(member)
+            });
             let mut same = same.map(|(name, _)| (*name).clone());
             let name = match (same.next(), same.next()) {
                 (Some(name), None) => name,

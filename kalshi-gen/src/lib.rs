@@ -67,13 +67,13 @@ pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     options.marker_ident()?;
     let mut document = yaml::parse(spec)?;
     let mut warnings = check::keywords::remove_stray(&mut document);
-    let (mode, document) = (options.fixup_mode(), stages::checked(document)?);
+    let document = stages::checked(document)?;
     let generated = match Protocol::from_document(&document) {
         Protocol::Rest => Generated::from_rest(&stages::rest(document, options)?, warnings),
         Protocol::Streams => {
             warnings.extend(asyncapi::ignored(&document));
             let operations = generated::stream_operations(&document);
-            Generated::from_streams(&stages::streams(document, mode)?, operations, warnings)
+            Generated::from_streams(&stages::streams(document, options)?, operations, warnings)
         }
     };
     generated.require(options)?;

@@ -98,6 +98,12 @@ pub fn member_type(owner: &str, member: &str) -> String {
     }
 }
 
+/// The last word of a name in snake case: `side` for `OutcomeSide` and `taker_side`.
+pub fn last_word(name: &str) -> String {
+    let name = name.to_snake_case();
+    name.rsplit('_').next().unwrap_or_default().to_owned()
+}
+
 /// Whether `name` has several words, and so says by itself what it is.
 pub fn is_compound(name: &str) -> bool {
     name.to_snake_case().contains('_')

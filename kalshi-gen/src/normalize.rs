@@ -10,8 +10,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     compose,
     error::{Error, JsonPath},
-    inline, names, operations, paths, reserved,
-    scalars::{SCALARS, scalar},
+    inline, names, operations,
+    options::EnumType,
+    paths, reserved,
+    scalars::{SCALARS, SUBACCOUNT, scalar},
     spec::{self, schema_name},
     visit::for_each_schema,
 };
@@ -41,6 +43,24 @@ impl Normalized {
         }
         serde_json::from_value(tree)
             .map_err(|error| Error::document(format!("no OpenAPI 3.0 document: {error}")))
+    }
+
+    /// Returns an error if the spec lacks the enum that a hand-written type stands for, or has other values for it.
+    pub(crate) fn check_enum(&self, expected: &EnumType) -> Result<(), Error> {
+        let EnumType { name, values, .. } = expected;
+        let mut schemas = spec::schemas(&self.tree).into_iter().flatten();
+        let found = schemas.find(|(schema, _)| names::pascal(schema) == *name);
+        let found = found.and_then(|(_, schema)| schema.get("enum"));
+        match found {
+            Some(found) if *found == json!(values) => Ok(()),
+            Some(found) => Err(Error::document(format!(
+                "enum `{name}` has the values {found}, and the hand-written type knows {}",
+                json!(values)
+            ))),
+            None => Err(Error::document(format!(
+                "enum `{name}` is not in the spec, and a hand-written type stands for it"
+            ))),
+        }
     }
 }
 
@@ -303,7 +323,12 @@ fn scalars(tree: &mut Value) {
         node.insert("allOf".into(), reference(&kind));
     });
     for (kind, _) in SCALARS {
-        tree["components"]["schemas"][kind] = json!({ "type": "string" });
+        let base = if kind == SUBACCOUNT {
+            "integer"
+        } else {
+            "string"
+        };
+        tree["components"]["schemas"][kind] = json!({ "type": base });
     }
 }
 

@@ -25,6 +25,25 @@ pub struct Options {
     operations: Vec<String>,
     fields: Vec<(String, Vec<String>)>,
     variants: Vec<(String, Vec<String>)>,
+    enum_types: Vec<EnumType>,
+}
+
+/// A hand-written type that stands for an enum of the spec.
+#[derive(Clone, Debug)]
+pub(crate) struct EnumType {
+    /// The name of the enum in Rust if it were generated.
+    pub(crate) name: String,
+    /// The values that the hand-written type knows.
+    pub(crate) values: Vec<String>,
+    /// The path of the hand-written type.
+    pub(crate) path: String,
+}
+
+impl EnumType {
+    pub(crate) fn syn_path(&self) -> Result<syn::Path, Error> {
+        let path = &self.path;
+        syn::parse_str(path).map_err(|_| Error::document(format!("{path:?} is not a path of Rust")))
+    }
 }
 
 impl Options {
@@ -81,6 +100,24 @@ impl Options {
         self
     }
 
+    /// Uses a hand-written type for an enum of the spec, by the name that the generated one would have, and re-exports it under its
+    /// own name beside the generated types. `values` are those that the type knows. [`generate`](crate::generate) fails if the spec
+    /// lacks the enum or has other values for it, or if `path` is not a path of Rust.
+    #[must_use]
+    pub fn enum_type(
+        mut self,
+        name: impl Into<String>,
+        values: &[&str],
+        path: impl Into<String>,
+    ) -> Self {
+        self.enum_types.push(EnumType {
+            name: name.into(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            path: path.into(),
+        });
+        self
+    }
+
     /// Returns an error if the name of the marker type is not an identifier, or the name of something in the generated code.
     pub(crate) fn marker_ident(&self) -> Result<syn::Ident, Error> {
         let name = self.marker.as_deref().unwrap_or(DEFAULT_MARKER);
@@ -99,6 +136,10 @@ impl Options {
 
     pub(crate) fn fixup_mode(&self) -> FixupMode {
         self.fixups
+    }
+
+    pub(crate) fn enum_types(&self) -> &[EnumType] {
+        &self.enum_types
     }
 
     pub(crate) fn required_operations(&self) -> &[String] {

@@ -10,7 +10,10 @@ use crate::{
     error::Error,
     names, operations,
     options::{FixupMode, Options},
-    scalars::{CONTRACTS, DOLLARS, ID, PRICE_LEVEL, REFUSAL, SECRET},
+    scalars::{
+        CLIENT_ORDER_ID, CONTRACTS, DOLLARS, ID, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL,
+        SECRET, SUBACCOUNT, TRADE_ID,
+    },
     spec::{self, resolve, text},
     stages::{self, Rest},
     surface, yaml,
@@ -302,7 +305,10 @@ impl Samples {
                 Some(DOLLARS) => json!("0.5625"),
                 Some(CONTRACTS) => json!("12.50"),
                 Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),
-                Some(ID) => json!("5f0c2a1e-7d43-4b8a-9c16-2e8f3d70b5a9"),
+                Some(ID | ORDER_ID | CLIENT_ORDER_ID | TRADE_ID | ORDER_GROUP_ID) => {
+                    json!("5f0c2a1e-7d43-4b8a-9c16-2e8f3d70b5a9")
+                }
+                Some(SUBACCOUNT) => json!(7),
                 Some(SECRET) => json!("sample secret"),
                 Some(REFUSAL) => {
                     json!({ "code": "sample_code", "message": "sample message", "details": "sample details", "service": "sample" })

@@ -1,5 +1,7 @@
 //! Drives the stages in their order: parse, check, fixups, normalise, progenitor, refine.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
@@ -11,7 +13,7 @@ use crate::{
     fixups,
     normalize::{self, Normalized},
     operations::{self, Operation},
-    options::{FixupMode, Options},
+    options::{EnumType, FixupMode, Options},
     protocol::Protocol,
     refine,
 };
@@ -55,12 +57,20 @@ pub fn checked(mut document: Value) -> Result<Value, Error> {
 pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
     let normalized = normalized_rest(document, options.fixup_mode())?;
     let operations = operations::list(&normalized.tree)?;
-    let refined = refine::refine(
-        client::generate(&normalized)?,
+    let mut refined = refine::refine(
+        client::generate(&normalized, options.enum_types())?,
         &normalized,
         &operations,
         &options.marker_ident()?,
     )?;
+    for item in &mut refined.items {
+        if let Item::Mod(module) = item
+            && module.ident == "types"
+            && let Some((_, items)) = &mut module.content
+        {
+            items.extend(reexports(options.enum_types())?);
+        }
+    }
     Ok(Rest {
         refined,
         normalized,
@@ -69,9 +79,10 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
 }
 
 /// Runs all stages for a checked AsyncAPI spec.
-pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error> {
-    let (messages, normalized) = normalized_streams(document, mode)?;
-    let module = refine::types_of(client::generate(&normalized)?, &normalized)?;
+pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Error> {
+    let (messages, normalized) = normalized_streams(document, options.fixup_mode())?;
+    let enum_types = options.enum_types();
+    let module = refine::types_of(client::generate(&normalized, enum_types)?, &normalized)?;
     let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
     // A body that is a list of lists, a map or the like has no type of its own.
     let is_type = |item: &Item, name: &str| match item {
@@ -89,11 +100,25 @@ pub(crate) fn streams(document: Value, mode: FixupMode) -> Result<Streams, Error
         ));
     }
     let emitted = asyncapi::emit::messages(&messages);
+    let reexports = reexports(enum_types)?;
     let refined = parse_quote! {
         #(#items)*
+        #(#reexports)*
         #emitted
     };
     Ok(Streams { refined })
+}
+
+/// Re-exports of the hand-written types beside the generated ones, each once.
+fn reexports(enum_types: &[EnumType]) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::new();
+    let paths: BTreeMap<&str, &EnumType> =
+        enum_types.iter().map(|it| (it.path.as_str(), it)).collect();
+    for enum_type in paths.into_values() {
+        let path = enum_type.syn_path()?;
+        items.push(parse_quote! { #[doc(inline)] pub use #path; });
+    }
+    Ok(items)
 }
 
 /// Normalises a checked spec of either protocol.

@@ -40,7 +40,7 @@ pub fn defaulted_fields(spec: &str, fixups: FixupMode) -> Result<Vec<String>, Er
     let document = stages::checked(yaml::parse(spec)?)?;
     let refined = match Protocol::from_document(&document) {
         Protocol::Rest => stages::rest(document, &Options::new().fixups(fixups))?.refined,
-        Protocol::Streams => stages::streams(document, fixups)?.refined,
+        Protocol::Streams => stages::streams(document, &Options::new().fixups(fixups))?.refined,
     };
     let mut out = Vec::new();
     collect_defaulted(&refined.items, &mut out);

@@ -6,7 +6,7 @@ use kalshi_core::rt::{self, Evidence, Outcome};
 use reqwest::StatusCode;
 
 use super::{
-    ChangeOutcome, OrderKey,
+    ChangeOutcome, OrderRef, Orders,
     change::{CONFIRM, check_order_id},
     unknown_change::Wanted,
 };
@@ -21,30 +21,33 @@ use crate::{
 /// The outcome of one cancel of a batch.
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
-/// A batch of cancels, made by [`Client::cancel_orders`]. Awaiting it gives the outcome of each cancel, in the same order.
+/// A batch of cancels, made by [`Orders::cancel_batch`]. Awaiting it gives the outcome of each cancel, in the same order.
 #[must_use = "a batch does nothing until it is awaited"]
-pub struct CancelOrders {
+pub struct CancelBatch {
     client: Client,
-    keys: Vec<OrderKey>,
+    keys: Vec<OrderRef>,
     confirm: Duration,
 }
 
-impl Client {
+impl Orders {
     /// Cancels several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
     ///
     /// # Errors
     ///
-    /// The request returns an error if no cancel was processed: see [`place_order`](Self::place_order).
-    pub fn cancel_orders(&self, orders: &[OrderKey]) -> CancelOrders {
-        CancelOrders {
-            client: self.clone(),
-            keys: orders.to_vec(),
+    /// The request returns an error if no cancel was processed: see [`place`](Self::place).
+    pub fn cancel_batch(
+        &self,
+        orders: impl IntoIterator<Item = impl Into<OrderRef>>,
+    ) -> CancelBatch {
+        CancelBatch {
+            client: self.client.clone(),
+            keys: orders.into_iter().map(Into::into).collect(),
             confirm: CONFIRM,
         }
     }
 }
 
-impl CancelOrders {
+impl CancelBatch {
     /// Sets how long to look for proof of what became of orders that the exchange does not find: see
     /// [`ChangeRequest::confirm`](super::ChangeRequest::confirm). Defaults to 2 s for all of them together.
     pub fn confirm(mut self, timeout: Duration) -> Self {
@@ -69,7 +72,7 @@ impl CancelOrders {
                 keys.len()
             )),
         };
-        let unknown = |key: &OrderKey, error: Arc<Error>| {
+        let unknown = |key: &OrderRef, error: Arc<Error>| {
             ChangeOutcome::Unknown(client.unknown_change(key, Wanted::Cancelled, error, &evidence))
         };
         let judgements: Vec<Judgement> = match write.judge(about) {
@@ -78,7 +81,7 @@ impl CancelOrders {
                 let status = response.status();
                 let items = response.into_inner().orders;
                 // An item about another order shows that the response belongs to another request.
-                let is_foreign = |(key, item): (&OrderKey, &BatchCancelOrdersV2ResponseOrders)| {
+                let is_foreign = |(key, item): (&OrderRef, &BatchCancelOrdersV2ResponseOrders)| {
                     !item.order_id.is_empty() && item.order_id != key.order_id
                 };
                 let is_suspect = keys.iter().zip(&items).any(is_foreign);
@@ -115,7 +118,7 @@ impl CancelOrders {
             changes => client.prove(changes, &evidence, self.confirm).await,
         }
         .into_iter();
-        let outcome = |(key, judgement): (&OrderKey, Judgement)| match judgement {
+        let outcome = |(key, judgement): (&OrderRef, Judgement)| match judgement {
             Judgement::Outcome(outcome) => outcome,
             Judgement::Unknown(error) => unknown(key, error),
             Judgement::NotFound(rejection) => proved
@@ -127,7 +130,7 @@ impl CancelOrders {
     }
 }
 
-impl IntoFuture for CancelOrders {
+impl IntoFuture for CancelBatch {
     type Output = Result<Vec<CancelOutcome>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -136,9 +139,9 @@ impl IntoFuture for CancelOrders {
     }
 }
 
-impl fmt::Debug for CancelOrders {
+impl fmt::Debug for CancelBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelOrders")
+        f.debug_struct("CancelBatch")
             .field("orders", &self.keys)
             .field("confirm", &self.confirm)
             .finish_non_exhaustive()
@@ -154,7 +157,7 @@ enum Judgement {
 }
 
 fn judge_item(
-    key: &OrderKey,
+    key: &OrderRef,
     item: BatchCancelOrdersV2ResponseOrders,
     status: StatusCode,
     is_suspect: bool,
@@ -193,7 +196,7 @@ fn judge_item(
     }
 }
 
-fn body(keys: &[OrderKey]) -> Result<BatchCancelOrdersV2Request, ConversionError> {
+fn body(keys: &[OrderRef]) -> Result<BatchCancelOrdersV2Request, ConversionError> {
     let items = keys.iter().map(|key| {
         let mut item = BatchCancelOrdersV2RequestOrders::builder().order_id(&key.order_id);
         if let Some(ticker) = &key.market_ticker {

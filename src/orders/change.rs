@@ -7,7 +7,7 @@ use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::{
-    InvalidOrder, OrderKey, UnknownChange,
+    Amendment, Decrease, InvalidOrder, OrderRef, Orders, UnknownChange,
     inquiry::{Finding, LastError, Sight, inquire},
     outcome::check_counts,
     sighting::Sighting,
@@ -16,8 +16,8 @@ use super::{
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
     types::{
-        AmendOrderV2Request, AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Request,
-        DecreaseOrderV2Response, ExchangeIndex, Order, OrderStatus,
+        AmendOrderV2Response, CancelOrderV2Response, DecreaseOrderV2Response, ExchangeIndex, Order,
+        OrderStatus,
     },
 };
 
@@ -43,13 +43,13 @@ pub enum ChangeOutcome<T> {
     Unknown(Box<UnknownChange>),
 }
 
-/// A change of an order, made by [`Client::cancel_order`], [`Client::amend_order`] or [`Client::decrease_order`].
+/// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
 /// Awaiting it sends it and gives a [`ChangeOutcome`].
 #[must_use = "a change does nothing until it is awaited"]
 pub struct ChangeRequest<T> {
     client: Client,
-    key: OrderKey,
+    key: OrderRef,
     operation: &'static Operation,
     prepared: Result<Prepared<T>, Error>,
     confirm: Duration,
@@ -132,15 +132,15 @@ impl<T> fmt::Debug for ChangeRequest<T> {
     }
 }
 
-impl Client {
+impl Orders {
     /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
     ///
     /// # Errors
     ///
-    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
-    pub fn cancel_order(&self, order: impl Into<OrderKey>) -> ChangeRequest<CancelOrderV2Response> {
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn cancel(&self, order: impl Into<OrderRef>) -> ChangeRequest<CancelOrderV2Response> {
         let key = order.into();
-        let mut request = self.cancel_order_v2().order_id(&key.order_id);
+        let mut request = self.client.cancel_order_v2().order_id(&key.order_id);
         if let Some(ticker) = &key.market_ticker {
             request = request.market_ticker(ticker);
         }
@@ -159,34 +159,68 @@ impl Client {
                 check_not_negative(response.reduced_by)
             }),
         });
-        self.change(key, operation::CANCEL_ORDER_V2, prepared)
+        self.client
+            .change(key, operation::CANCEL_ORDER_V2, prepared)
     }
 
-    /// Changes the price and the size of an order and returns what became of it.
+    /// Changes the price, the size and the expiry of an order and returns what became of it.
+    ///
+    /// The order keeps its place in the queue if its price stays and its size does not grow. The market must be known, by the order or
+    /// by a generated request.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::Order) -> Result<(), kalshi_sdk::Error> {
+    /// use kalshi_sdk::{Dollars, OutcomeSide, orders::Amendment};
+    ///
+    /// // The order buys NO; its new price is 41 cents for NO.
+    /// let amendment = Amendment::buy(OutcomeSide::No, Dollars::from_cents(41), 10);
+    /// let outcome = client.orders().amend(&order, amendment).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
-    pub fn amend_order(
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn amend(
         &self,
-        order: impl Into<OrderKey>,
-        change: AmendOrderV2Request,
+        order: impl Into<OrderRef>,
+        amendment: impl Into<Amendment>,
     ) -> ChangeRequest<AmendOrderV2Response> {
         let mut key = order.into();
-        // The exchange routes an amend by the market in its body.
-        key.market_ticker
-            .get_or_insert_with(|| change.ticker.clone());
-        let prepared = self.prepare_amend(&key, change);
-        self.change(key, operation::AMEND_ORDER_V2, prepared)
+        let prepared = self.client.prepare_amend(&mut key, amendment.into());
+        self.client.change(key, operation::AMEND_ORDER_V2, prepared)
     }
 
+    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn decrease(
+        &self,
+        order: impl Into<OrderRef>,
+        decrease: Decrease,
+    ) -> ChangeRequest<DecreaseOrderV2Response> {
+        let key = order.into();
+        let prepared = self.client.prepare_decrease(&key, decrease);
+        self.client
+            .change(key, operation::DECREASE_ORDER_V2, prepared)
+    }
+}
+
+impl Client {
     fn prepare_amend(
         &self,
-        key: &OrderKey,
-        mut change: AmendOrderV2Request,
+        key: &mut OrderRef,
+        amendment: Amendment,
     ) -> Result<Prepared<AmendOrderV2Response>, Error> {
         let invalid =
             |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
+        let change = amendment.into_request(key).map_err(invalid)?;
+        // The exchange routes an amend by the market in its body.
+        key.market_ticker
+            .get_or_insert_with(|| change.ticker.clone());
         if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
             return Err(invalid(InvalidOrder::Price(change.price)));
         }
@@ -202,9 +236,6 @@ impl Client {
                 .clone()
                 .filter(|id| !id.is_empty()),
         };
-        change.exchange_index = change
-            .exchange_index
-            .or(key.exchange_index.map(ExchangeIndex));
         let (order_id, count) = (key.order_id.clone(), change.count);
         let client_order_ids = [
             change.client_order_id.clone(),
@@ -242,38 +273,24 @@ impl Client {
         })
     }
 
-    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
-    ///
-    /// # Errors
-    ///
-    /// The request returns an error if it was certainly not processed: see [`place_order`](Self::place_order).
-    pub fn decrease_order(
-        &self,
-        order: impl Into<OrderKey>,
-        change: DecreaseOrderV2Request,
-    ) -> ChangeRequest<DecreaseOrderV2Response> {
-        let mut key = order.into();
-        if key.market_ticker.is_none() {
-            key.market_ticker.clone_from(&change.market_ticker);
-        }
-        let prepared = self.prepare_decrease(&key, change);
-        self.change(key, operation::DECREASE_ORDER_V2, prepared)
-    }
-
     fn prepare_decrease(
         &self,
-        key: &OrderKey,
-        mut change: DecreaseOrderV2Request,
+        key: &OrderRef,
+        decrease: Decrease,
     ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
-        if change.reduce_by.is_some() == change.reduce_to.is_some() {
-            let message = "a decrease needs exactly one of `reduce_by` and `reduce_to`";
-            return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
-        }
-        let reduce_to = change.reduce_to;
-        change.exchange_index = change
-            .exchange_index
-            .or(key.exchange_index.map(ExchangeIndex));
-        change.market_ticker = change.market_ticker.or_else(|| key.market_ticker.clone());
+        let reduce_to = match decrease {
+            Decrease::By(count) if count <= Contracts::ZERO => {
+                let message =
+                    format!("a decrease by {count} contracts takes nothing off the order");
+                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
+            }
+            Decrease::To(count) if count < Contracts::ZERO => {
+                let message = format!("an order cannot be decreased to {count} contracts");
+                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
+            }
+            Decrease::By(_) => None,
+            Decrease::To(count) => Some(count),
+        };
         let order_id = key.order_id.clone();
         let about = move |response: &DecreaseOrderV2Response| {
             check_order_id(&order_id, &response.order_id)?;
@@ -286,7 +303,7 @@ impl Client {
         let mut request = self
             .decrease_order_v2()
             .order_id(&key.order_id)
-            .body(change);
+            .body(decrease.into_request(key));
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
@@ -299,7 +316,7 @@ impl Client {
 
     fn change<T>(
         &self,
-        key: OrderKey,
+        key: OrderRef,
         operation: &'static Operation,
         prepared: Result<Prepared<T>, Error>,
     ) -> ChangeRequest<T> {
@@ -316,7 +333,7 @@ impl Client {
     /// that is not proved.
     pub(super) async fn prove<T>(
         &self,
-        changes: &[(&OrderKey, ApiError)],
+        changes: &[(&OrderRef, ApiError)],
         evidence: &Evidence,
         timeout: Duration,
     ) -> Vec<Option<ChangeOutcome<T>>> {
@@ -351,7 +368,7 @@ impl Client {
         let inquiry = inquire(self, evidence.ended(), timeout, last, look);
         let (Finding::Conclusive(()) | Finding::Fresh(()) | Finding::Open(_)) = inquiry.await;
         let seen = std::mem::take(&mut *known());
-        let outcome = |((_, rejection), sighting): (&(&OrderKey, ApiError), Option<Sighting>)| {
+        let outcome = |((_, rejection), sighting): (&(&OrderRef, ApiError), Option<Sighting>)| {
             Some(match sighting? {
                 Sighting::Ended(order) => ChangeOutcome::AlreadyGone(Box::new(order)),
                 Sighting::Elsewhere(order) => ChangeOutcome::NotApplied(Box::new(order)),

@@ -5,9 +5,9 @@ use std::fmt;
 use kalshi_core::rt;
 use reqwest::StatusCode;
 
-use super::{OrderKey, UnknownOutcome};
+use super::UnknownOutcome;
 use crate::{
-    ApiError, Contracts, Dollars,
+    ApiError, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
     types::{CreateOrderV2Request, Order},
 };
 
@@ -83,15 +83,15 @@ impl std::error::Error for Rejection {}
 #[non_exhaustive]
 pub struct PlacedOrder {
     /// The exchange's id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The market.
     pub ticker: String,
     /// The subaccount that the request named, or `None` if it named none.
-    pub subaccount: Option<i64>,
+    pub subaccount: Option<SubaccountNumber>,
     /// The shard that the request named, or `None` if the order was routed by its market.
     pub exchange_index: Option<i64>,
-    /// Your own id, given or made by [`Client::place_order`](crate::Client::place_order).
-    pub client_order_id: String,
+    /// Your own id, given or made by [`Orders::place`](super::Orders::place).
+    pub client_order_id: ClientOrderId,
     /// Contracts filled: immediately, or by the time the order was found.
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
@@ -116,7 +116,7 @@ impl PlacedOrder {
     }
 
     /// The order of a request, with its id on the exchange.
-    pub(super) fn new(request: &CreateOrderV2Request, order_id: String) -> Self {
+    pub(super) fn new(request: &CreateOrderV2Request, order_id: OrderId) -> Self {
         let shard = request.exchange_index.as_ref().map(|index| index.0);
         Self {
             order_id,
@@ -124,23 +124,12 @@ impl PlacedOrder {
             subaccount: request.subaccount,
             // A negative index asks for routing.
             exchange_index: shard.filter(|shard| *shard >= 0),
-            client_order_id: request.client_order_id.clone().unwrap_or_default(),
+            client_order_id: request.client_order_id.clone().unwrap_or_else(|| "".into()),
             fill_count: Contracts::ZERO,
             remaining_count: Contracts::ZERO,
             average_fill_price: None,
             average_fee_paid: None,
             order: None,
-        }
-    }
-}
-
-impl From<&PlacedOrder> for OrderKey {
-    fn from(order: &PlacedOrder) -> Self {
-        Self {
-            order_id: order.order_id.clone(),
-            market_ticker: Some(order.ticker.clone()),
-            subaccount: order.subaccount,
-            exchange_index: order.exchange_index,
         }
     }
 }

@@ -1,55 +1,125 @@
 //! Placing orders, one or many.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use kalshi_core::rt::{self, Evidence, Moment, Outcome};
 use reqwest::{Request, StatusCode};
 use uuid::Uuid;
 
 use super::{
-    OrderOutcome, OrderRules, PlacedOrder, Rejection,
+    OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection,
     conflict::Conflict,
     outcome::{Identity, is_conflict, is_duplicate},
     unknown_order::SentOrder,
 };
 use crate::{
-    Client, Error, operation,
+    Client, ClientOrderId, Error, OrderId, operation,
     types::{
         BatchCreateOrdersV2Request, BatchCreateOrdersV2Response, BatchCreateOrdersV2ResponseOrders,
         CreateOrderV2Request, CreateOrderV2Response, error::ConversionError,
     },
 };
 
-impl Client {
-    /// Places an order and returns what became of it.
+impl Orders {
+    /// Places an order and returns what became of it. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`] or
+    /// its builder.
     ///
-    /// An order without a `client_order_id` gets a random UUID, the same in all attempts. The order is sent again only if the
-    /// exchange certainly did not process it. An order that is visibly wrong is not sent: see [`OrderRules`], which also checks an
-    /// order against the price grid of its market.
+    /// An order without a client order id gets a random UUID, the same in all attempts. The order is sent again only if the exchange
+    /// certainly did not process it. An order that is visibly wrong is not sent: see [`OrderRules`].
     ///
     /// # Errors
     ///
     /// Returns an error if the order was certainly not processed: it is invalid, could not be signed or sent, or was rate limited.
-    pub async fn place_order(&self, order: CreateOrderV2Request) -> Result<OrderOutcome, Error> {
-        self.place_order_with(order, &OrderRules::default()).await
+    pub async fn place<O>(&self, order: O) -> Result<OrderOutcome, Error>
+    where
+        O: TryInto<CreateOrderV2Request, Error: fmt::Display>,
+    {
+        self.place_with(order, &OrderRules::default()).await
     }
 
-    /// Places an order after checking it against more rules.
+    /// Places an order after checking it against more rules, such as the price grid of its market.
     ///
     /// # Errors
     ///
-    /// Returns an error if a rule is broken, and for the reasons of [`place_order`](Self::place_order).
-    pub async fn place_order_with(
-        &self,
-        order: CreateOrderV2Request,
-        rules: &OrderRules,
-    ) -> Result<OrderOutcome, Error> {
-        let order = SentOrder::new(self, order);
-        self.check_order(&order.request, rules)
-            .map_err(|error| rt::invalid(operation::CREATE_ORDER_V2, error.to_string()))?;
-        self.send_order(order, false).await
+    /// Returns an error if a rule is broken, and for the reasons of [`place`](Self::place).
+    pub async fn place_with<O>(&self, order: O, rules: &OrderRules) -> Result<OrderOutcome, Error>
+    where
+        O: TryInto<CreateOrderV2Request, Error: fmt::Display>,
+    {
+        let client = &self.client;
+        let invalid = |message| rt::invalid(operation::CREATE_ORDER_V2, message);
+        let order = order
+            .try_into()
+            .map_err(|error| invalid(error.to_string()))?;
+        let order = SentOrder::new(client, order);
+        client
+            .check_order(&order.request, rules)
+            .map_err(|error| invalid(error.to_string()))?;
+        client.send_order(order, false).await
     }
 
+    /// Places several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
+    ///
+    /// Takes what [`place`](Self::place) takes. Each order takes as many tokens as a single one, so the write bucket limits the size of
+    /// a batch.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if none of the orders was processed: see [`place`](Self::place).
+    pub async fn place_batch<O>(
+        &self,
+        orders: impl IntoIterator<Item = O>,
+    ) -> Result<Vec<OrderOutcome>, Error>
+    where
+        O: TryInto<CreateOrderV2Request, Error: fmt::Display>,
+    {
+        self.place_batch_with(orders, |_| OrderRules::default())
+            .await
+    }
+
+    /// Places several orders after checking each against more rules.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a rule is broken, and for the reasons of [`place_batch`](Self::place_batch).
+    pub async fn place_batch_with<O>(
+        &self,
+        orders: impl IntoIterator<Item = O>,
+        rules: impl Fn(&CreateOrderV2Request) -> OrderRules,
+    ) -> Result<Vec<OrderOutcome>, Error>
+    where
+        O: TryInto<CreateOrderV2Request, Error: fmt::Display>,
+    {
+        let mut checked: Vec<SentOrder> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, order) in orders.into_iter().enumerate() {
+            let invalid = |message: String| {
+                let message = format!("order {index}: {message}");
+                rt::invalid(operation::BATCH_CREATE_ORDERS_V2, message)
+            };
+            let order = order
+                .try_into()
+                .map_err(|error| invalid(error.to_string()))?;
+            let order = SentOrder::new(&self.client, order);
+            self.client
+                .check_order(&order.request, &rules(&order.request))
+                .map_err(|error| invalid(error.to_string()))?;
+            if !seen.insert(order.client_order_id().to_owned()) {
+                return Err(invalid(format!(
+                    "another order of the batch has the client order id `{}` too",
+                    order.client_order_id()
+                )));
+            }
+            checked.push(order);
+        }
+        if checked.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.client.send_batch(checked).await
+    }
+}
+
+impl Client {
     /// Sends an order. With `earlier`, it has been sent before and may have been placed.
     pub(super) async fn send_order(
         &self,
@@ -107,53 +177,9 @@ impl Client {
             .ok_or_else(|| rt::invalid(operation::CREATE_ORDER_V2, "no outcome"))
     }
 
-    /// Places several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
-    ///
-    /// Each order takes as many tokens as a single one, so the write bucket limits the size of a batch. Orders without a
-    /// `client_order_id` get one.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if none of the orders was processed: see [`place_order`](Self::place_order).
-    pub async fn place_orders(
-        &self,
-        orders: Vec<CreateOrderV2Request>,
-    ) -> Result<Vec<OrderOutcome>, Error> {
-        self.place_orders_with(orders, |_| OrderRules::default())
-            .await
-    }
-
-    /// Places several orders after checking each against more rules.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a rule is broken, and for the reasons of [`place_orders`](Self::place_orders).
-    pub async fn place_orders_with(
-        &self,
-        orders: Vec<CreateOrderV2Request>,
-        rules: impl Fn(&CreateOrderV2Request) -> OrderRules,
-    ) -> Result<Vec<OrderOutcome>, Error> {
+    /// Sends orders that were checked in one request.
+    async fn send_batch(&self, orders: Vec<SentOrder>) -> Result<Vec<OrderOutcome>, Error> {
         let operation = operation::BATCH_CREATE_ORDERS_V2;
-        if orders.is_empty() {
-            return Ok(Vec::new());
-        }
-        let orders: Vec<_> = orders
-            .into_iter()
-            .map(|order| SentOrder::new(self, order))
-            .collect();
-        let mut seen = BTreeSet::new();
-        for (index, order) in orders.iter().enumerate() {
-            let invalid =
-                |message: String| rt::invalid(operation, format!("order {index}: {message}"));
-            self.check_order(&order.request, &rules(&order.request))
-                .map_err(|error| invalid(error.to_string()))?;
-            let id = order.client_order_id();
-            if !seen.insert(id) {
-                return Err(invalid(format!(
-                    "another order of the batch has the client order id `{id}` too"
-                )));
-            }
-        }
         let body: Result<BatchCreateOrdersV2Request, ConversionError> =
             BatchCreateOrdersV2Request::builder()
                 .orders(
@@ -275,7 +301,7 @@ fn judge_items(
             let message = "the response is about other orders".to_owned();
             return unknown(Arc::new(evidence.unexpected(status, message)), order);
         }
-        let order_id = item.order_id.clone().unwrap_or_default();
+        let order_id = item.order_id.clone().unwrap_or_else(|| "".into());
         let error = item.error.clone().filter(rt::is_set);
         let message = match (error, item.fill_count, item.remaining_count) {
             (Some(error), fill_count, remaining_count)
@@ -329,13 +355,12 @@ fn judge_items(
 }
 
 /// The order ids that several items have.
-fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<String> {
+fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> {
     let mut seen = BTreeSet::new();
     items
         .iter()
-        .filter_map(|item| item.order_id.as_deref().filter(|id| !id.is_empty()))
-        .filter(|id| !seen.insert(*id))
-        .map(str::to_owned)
+        .filter_map(|item| item.order_id.clone().filter(|id| !id.is_empty()))
+        .filter(|id| !seen.insert(id.clone()))
         .collect()
 }
 
@@ -344,7 +369,7 @@ impl SentOrder {
     fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
         let given = request.client_order_id.take().filter(|id| !id.is_empty());
         let has_made_id = given.is_none();
-        let id = given.unwrap_or_else(|| Uuid::new_v4().to_string());
+        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
             tracing::warn!(

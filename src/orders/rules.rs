@@ -7,7 +7,7 @@ use std::{
 
 use super::{OffGrid, PriceGrid};
 use crate::{
-    Client, Contracts, Dollars,
+    Client, Contracts, Dollars, OrderGroupId, OutcomeSide, SubaccountNumber,
     types::{CreateOrderV2Request, TimeInForce},
 };
 use kalshi_core::rt::Moment;
@@ -24,7 +24,7 @@ use kalshi_core::rt::Moment;
 ///
 /// let market = client.get_market().ticker(&order.ticker).send().await?;
 /// let rules = OrderRules::new().with_grid(PriceGrid::from(&market.market));
-/// let outcome = client.place_order_with(order, &rules).await?;
+/// let outcome = client.orders().place_with(order, &rules).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -42,21 +42,21 @@ pub struct OrderRules {
 #[non_exhaustive]
 pub struct OrderGroupKey {
     /// The exchange's id of the order group.
-    pub order_group_id: String,
+    pub order_group_id: OrderGroupId,
     /// Shard of the group. Defaults to 0.
     pub exchange_index: i64,
     /// Subaccount of the group. Defaults to 0, the primary account.
-    pub subaccount: i64,
+    pub subaccount: SubaccountNumber,
 }
 
 impl OrderGroupKey {
     /// Returns a group of the primary account on shard 0.
     #[must_use]
-    pub fn new(order_group_id: impl Into<String>) -> Self {
+    pub fn new(order_group_id: impl Into<OrderGroupId>) -> Self {
         Self {
             order_group_id: order_group_id.into(),
             exchange_index: 0,
-            subaccount: 0,
+            subaccount: SubaccountNumber::PRIMARY,
         }
     }
 
@@ -69,8 +69,8 @@ impl OrderGroupKey {
 
     /// Sets the subaccount.
     #[must_use]
-    pub fn with_subaccount(mut self, subaccount: i64) -> Self {
-        self.subaccount = subaccount;
+    pub fn with_subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
+        self.subaccount = subaccount.into();
         self
     }
 }
@@ -97,11 +97,15 @@ pub enum InvalidOrder {
     /// The `expiration_time` cannot be in Unix seconds: it is in milliseconds or a smaller unit. Has the number.
     ExpiryUnit(i64),
     /// The order names another order group than the rules. Has the group of the order.
-    OtherGroup(Option<String>),
+    OtherGroup(Option<OrderGroupId>),
     /// The order is on another shard than its group. Has both: an order of a group is not routed by its market.
     GroupShard(Option<i64>, i64),
     /// The order is of another subaccount than its group. Has both.
-    GroupSubaccount(i64, i64),
+    GroupSubaccount(SubaccountNumber, SubaccountNumber),
+    /// The outcome that the order buys or sells is unknown: it was decoded, and this version does not know it.
+    Outcome(OutcomeSide),
+    /// An amendment for which no market is known.
+    NoMarket,
 }
 
 impl fmt::Display for InvalidOrder {
@@ -140,6 +144,10 @@ impl fmt::Display for InvalidOrder {
             Self::GroupSubaccount(own, group) => write!(
                 f,
                 "the order is of subaccount {own}, and its group of {group}"
+            ),
+            Self::Outcome(outcome) => write!(f, "the outcome {:?} is unknown", outcome.as_str()),
+            Self::NoMarket => f.write_str(
+                "an amendment needs the market of its order: use `OrderRef::with_market`",
             ),
         }
     }

@@ -4,10 +4,13 @@ use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
 use kalshi_core::rt::{self, Moment};
 
-use super::inquiry::{Finding, LastError, Sight, inquire, walk};
+use super::{
+    Orders,
+    inquiry::{Finding, LastError, Sight, inquire, walk},
+};
 use crate::{
-    Client, Error, operation,
-    types::{BookSide, CreateOrderV2Request, Order, OutcomeSide},
+    BookSide, Client, ClientOrderId, Error, OutcomeSide, SubaccountNumber, operation,
+    types::{CreateOrderV2Request, Order},
 };
 
 /// Subtracted from the time from which orders are searched for: the exchange's filter need not be exact.
@@ -23,7 +26,7 @@ pub(super) struct Search<'a> {
     /// The market, or all markets.
     pub(super) ticker: Option<&'a str>,
     /// The subaccount, or those that the exchange lists.
-    pub(super) subaccount: Option<i64>,
+    pub(super) subaccount: Option<SubaccountNumber>,
     /// Unix time in milliseconds before which no order of interest was created.
     pub(super) since_ms: Option<u64>,
     /// Search the archive too. It has orders that ended weeks ago.
@@ -78,7 +81,9 @@ impl Client {
         }
         Ok(rows)
     }
+}
 
+impl Orders {
     /// Looks up an order by its client order id: among the account's orders of any status, then in the archive.
     ///
     /// An amend may have given the order another client order id; look that up then.
@@ -90,7 +95,7 @@ impl Client {
     /// use kalshi_sdk::orders::OrderLookup;
     ///
     /// for (client_order_id, ticker) in &saved {
-    ///     match client.find_order(client_order_id).ticker(ticker).await {
+    ///     match client.orders().find(client_order_id.as_str()).ticker(ticker).await {
     ///         OrderLookup::Found(order) => println!("{client_order_id} is {}", order.status),
     ///         OrderLookup::NotFound => println!("{client_order_id} was never placed"),
     ///         other => println!("{client_order_id} needs another look: {other:?}"),
@@ -99,9 +104,9 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn find_order(&self, client_order_id: impl Into<String>) -> FindOrder {
+    pub fn find(&self, client_order_id: impl Into<ClientOrderId>) -> FindOrder {
         FindOrder {
-            client: self.clone(),
+            client: self.client.clone(),
             client_order_id: client_order_id.into(),
             ticker: None,
             subaccount: None,
@@ -143,13 +148,11 @@ pub(super) fn compare(
     order: &Order,
     since_ms: Option<u64>,
 ) -> Likeness {
-    let side = order.book_side.clone().or(match &order.outcome_side {
-        Some(OutcomeSide::Yes) => Some(BookSide::Bid),
-        Some(OutcomeSide::No) => Some(BookSide::Ask),
-        _ => None,
-    });
+    let side = order
+        .book_side
+        .or(order.outcome_side.and_then(OutcomeSide::book_side));
     let has_other_side = matches!(
-        (&side, &request.side),
+        (side, request.side),
         (Some(BookSide::Bid), BookSide::Ask) | (Some(BookSide::Ask), BookSide::Bid)
     );
     // Without a subaccount, a request is of the primary account, but of another one if the key is locked to that.
@@ -168,7 +171,7 @@ pub(super) fn compare(
         return Likeness::Other;
     }
     let expiry = order.expiration_time.map(|time| time.timestamp());
-    let is_same = side.as_ref() == Some(&request.side)
+    let is_same = side == Some(request.side)
         && request.subaccount.unwrap_or_default() == order.subaccount_number.unwrap_or_default()
         && order.yes_price_dollars == request.price
         && order.initial_count_fp == request.count
@@ -200,14 +203,14 @@ fn agree<T: PartialEq + ?Sized>(requested: &T, shown: Option<&T>) -> bool {
     shown.is_none_or(|shown| shown == requested)
 }
 
-/// A look-up by client order id, made by [`Client::find_order`]. Awaiting it gives an [`OrderLookup`].
+/// A look-up by client order id, made by [`Orders::find`]. Awaiting it gives an [`OrderLookup`].
 #[derive(Clone, Debug)]
 #[must_use = "a look-up does nothing until it is awaited"]
 pub struct FindOrder {
     client: Client,
-    client_order_id: String,
+    client_order_id: ClientOrderId,
     ticker: Option<String>,
-    subaccount: Option<i64>,
+    subaccount: Option<SubaccountNumber>,
     timeout: Duration,
 }
 
@@ -219,8 +222,8 @@ impl FindOrder {
     }
 
     /// Searches one subaccount only. Defaults to what the exchange lists: all subaccounts that the key may read.
-    pub fn subaccount(mut self, subaccount: i64) -> Self {
-        self.subaccount = Some(subaccount);
+    pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
+        self.subaccount = Some(subaccount.into());
         self
     }
 
@@ -289,7 +292,7 @@ impl IntoFuture for FindOrder {
     }
 }
 
-/// The result of [`Client::find_order`].
+/// The result of [`Orders::find`].
 #[derive(Clone, Debug)]
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]

@@ -3,7 +3,7 @@
 use kalshi_core::rt;
 
 use super::{
-    OrderKey,
+    OrderRef,
     inquiry::{LastError, walk},
 };
 use crate::{
@@ -32,7 +32,7 @@ impl Client {
     /// in all lists and the archive.
     pub(super) async fn sight(
         &self,
-        key: &OrderKey,
+        key: &OrderRef,
         is_fresh: bool,
         last_error: &LastError,
     ) -> Result<Sighting, Error> {
@@ -85,7 +85,7 @@ impl Client {
     /// Returns the last error after it has looked for all orders.
     pub(super) async fn sight_all(
         &self,
-        keys: &[&OrderKey],
+        keys: &[&OrderRef],
         is_fresh: bool,
         last_error: &LastError,
         report: impl Fn(usize, Sighting),
@@ -119,7 +119,7 @@ impl Client {
 }
 
 impl Sighting {
-    fn new(key: &OrderKey, order: Order) -> Self {
+    fn new(key: &OrderRef, order: Order) -> Self {
         if has_ended(&order) {
             return Self::Ended(order);
         }
@@ -132,7 +132,9 @@ impl Sighting {
             (None, None) => Some(0),
             (sought, _) => sought,
         };
-        let differs = |wanted: Option<i64>, found: Option<i64>| matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found);
+        fn differs<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+            matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found)
+        }
         let is_elsewhere = key
             .market_ticker
             .as_ref()

@@ -5,12 +5,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use kalshi_core::rt::{Evidence, Moment};
 
 use super::{
-    OrderKey,
+    OrderRef,
     inquiry::{Finding, LastError, Sight, inquire},
     sighting::{Sighting, has_ended},
 };
 use crate::{
-    Client, Contracts, Dollars, Error,
+    Client, ClientOrderId, Contracts, Dollars, Error,
     types::{Order, OrderStatus},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone)]
 pub struct UnknownChange {
     client: Client,
-    key: OrderKey,
+    key: OrderRef,
     wanted: Wanted,
     error: Arc<Error>,
     /// When the change was answered or given up.
@@ -37,7 +37,7 @@ pub(super) enum Wanted {
         /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
         expiry: Option<i64>,
         /// The new client order id, or `None` if the change left it as it was.
-        client_order_id: Option<String>,
+        client_order_id: Option<ClientOrderId>,
     },
     /// At most this many contracts rest.
     Remaining(Contracts),
@@ -147,7 +147,7 @@ impl fmt::Debug for UnknownChange {
 impl Client {
     pub(super) fn unknown_change(
         &self,
-        key: &OrderKey,
+        key: &OrderRef,
         wanted: Wanted,
         error: Arc<Error>,
         evidence: &Evidence,

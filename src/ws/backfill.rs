@@ -25,7 +25,7 @@ use super::{
     Channel, CommandError, Event, Received, Subscription,
     messages::{self, Message},
 };
-use crate::{Client, orders::inquiry::MAX_TIMEOUT};
+use crate::{Client, SubaccountNumber, orders::inquiry::MAX_TIMEOUT};
 
 /// Timeout of a read, unless set.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -195,8 +195,8 @@ impl Backfill {
 
     /// Restricts reads to one subaccount, 0 for the primary account. Defaults to all that the key may read.
     #[must_use]
-    pub fn subaccount(mut self, subaccount: i64) -> Self {
-        self.scope.subaccount = Some(subaccount);
+    pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
+        self.scope.subaccount = Some(subaccount.into());
         self
     }
 

@@ -8,8 +8,8 @@ use kalshi_core::{
     ws::sequence::ReplicatedBook,
 };
 
-use super::messages::{MarketSide, OrderbookDelta, OrderbookSnapshot};
-use crate::{Contracts, Dollars, PriceLevel};
+use super::messages::{OrderbookDelta, OrderbookSnapshot};
+use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 
 /// The bids of one market, for YES and for NO. There are no asks on the exchange: a bid for NO at 0.40 is an ask for YES at 0.60.
 ///
@@ -17,7 +17,7 @@ use crate::{Contracts, Dollars, PriceLevel};
 /// price, which is at the end, and little is moved.
 ///
 /// ```
-/// use kalshi_sdk::{Contracts, Dollars, ws::{OrderBook, OutcomeSide}};
+/// use kalshi_sdk::{Contracts, Dollars, OutcomeSide, ws::OrderBook};
 ///
 /// let mut book = OrderBook::new();
 /// book.add(OutcomeSide::Yes, "0.40".parse()?, "100".parse()?)?;
@@ -59,26 +59,6 @@ impl PartialEq for OrderBook {
 
 impl Eq for OrderBook {}
 
-/// What a contract pays for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutcomeSide {
-    /// That it happens.
-    Yes,
-    /// That it does not.
-    No,
-}
-
-impl OutcomeSide {
-    /// The other one.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Yes => Self::No,
-            Self::No => Self::Yes,
-        }
-    }
-}
-
 /// Prices at which a subscription to `orderbook_delta` quotes NO levels: its parameter `use_yes_price`.
 ///
 /// Nothing in a frame tells the modes apart, so whoever subscribes has to say which one was asked for. The exchange has announced
@@ -114,14 +94,14 @@ pub struct LevelChange {
 
 impl LevelChange {
     pub(super) fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
-        let (outcome, price) = match delta.side {
-            MarketSide::Yes => (OutcomeSide::Yes, delta.price_dollars),
-            MarketSide::No => (OutcomeSide::No, mode.no_price(delta.price_dollars)),
-            _ => return Err(BookError::UnknownSide),
+        let price = match delta.side {
+            OutcomeSide::Yes => delta.price_dollars,
+            OutcomeSide::No => mode.no_price(delta.price_dollars),
+            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
         };
         check_price(price)?;
         Ok(Self {
-            outcome,
+            outcome: delta.side,
             price,
             change: delta.delta_fp,
             at_ms: delta.ts_ms,
@@ -255,10 +235,12 @@ impl OrderBook {
         }
     }
 
-    fn side(&self, outcome: OutcomeSide) -> &Ladder {
+    /// Bids for an outcome; `None` if it is unknown.
+    fn side(&self, outcome: OutcomeSide) -> Option<&Ladder> {
         match outcome {
-            OutcomeSide::Yes => &self.yes,
-            OutcomeSide::No => &self.no,
+            OutcomeSide::Yes => Some(&self.yes),
+            OutcomeSide::No => Some(&self.no),
+            OutcomeSide::Unknown(_) => None,
         }
     }
 
@@ -266,8 +248,8 @@ impl OrderBook {
     ///
     /// # Errors
     ///
-    /// Returns an error if more contracts are removed than there are, or if the price is not above zero and below one dollar. The book
-    /// is unchanged then.
+    /// Returns an error if more contracts are removed than there are, if the price is not above zero and below one dollar, or if the
+    /// outcome is unknown. The book is unchanged then.
     pub fn add(
         &mut self,
         outcome: OutcomeSide,
@@ -277,6 +259,7 @@ impl OrderBook {
         let levels = match outcome {
             OutcomeSide::Yes => &mut self.yes,
             OutcomeSide::No => &mut self.no,
+            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
         };
         check_price(price)?;
         levels.add(price, change).map_err(BookError::from)
@@ -286,7 +269,7 @@ impl OrderBook {
     ///
     /// # Errors
     ///
-    /// Returns an error as [`add`](Self::add) does, and if the side is neither YES nor NO.
+    /// Returns an error as [`add`](Self::add) does.
     pub fn apply(&mut self, delta: &OrderbookDelta, mode: PriceMode) -> Result<(), BookError> {
         self.apply_change(&LevelChange::from_delta(delta, mode)?)
     }
@@ -314,19 +297,20 @@ impl OrderBook {
         Ok(book)
     }
 
-    /// All bids for an outcome, the best first.
+    /// All bids for an outcome, the best first. Empty for an unknown outcome.
     pub fn bids(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome).levels()
+        self.side(outcome).into_iter().flat_map(Ladder::levels)
     }
 
     /// All offers of an outcome, the best first: bids for the other one, seen from here.
     pub fn asks(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome.other()).levels().map(complement_level)
+        self.bids(outcome.opposite()).map(complement_level)
     }
 
     /// Contracts of the bids for an outcome at one of its prices.
     pub(super) fn count_at(&self, outcome: OutcomeSide, price: Dollars) -> Contracts {
-        self.side(outcome).count_at(price)
+        self.side(outcome)
+            .map_or(Contracts::ZERO, |side| side.count_at(price))
     }
 
     /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
@@ -430,7 +414,7 @@ impl OrderBook {
     /// How many levels an outcome's bids have.
     #[must_use]
     pub fn depth(&self, outcome: OutcomeSide) -> usize {
-        self.side(outcome).depth()
+        self.side(outcome).map_or(0, Ladder::depth)
     }
 
     /// What buying `count` contracts of an outcome takes from the book. An amount that cannot be held is cut off before.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kalshi_core::ws::sequence::StaleCause;
+use kalshi_core::{ClientOrderId, ws::sequence::StaleCause};
 
 use super::book::BookError;
 
@@ -16,7 +16,7 @@ pub enum BookEvent {
         market_ticker: Arc<str>,
         /// Client order id of your order behind the change. `None` if the order is not yours or has no such id, or if a snapshot
         /// replaced the book.
-        client_order_id: Option<String>,
+        client_order_id: Option<ClientOrderId>,
     },
     /// A book is live, for the first time or again.
     Live {

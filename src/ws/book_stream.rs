@@ -40,7 +40,7 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 /// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and for display:
 ///
 /// ```no_run
-/// use kalshi_sdk::{Client, ws::OutcomeSide};
+/// use kalshi_sdk::{Client, OutcomeSide};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
@@ -60,7 +60,7 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 /// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
 ///
 /// ```no_run
-/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate, OutcomeSide}};
+/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate}};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut books = client.websocket().market("KXTEST-26-A").books().await?;

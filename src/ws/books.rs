@@ -49,7 +49,7 @@ const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 /// as the exchange has announced to change its default.
 ///
 /// ```
-/// use kalshi_sdk::ws::{Books, Frame, OutcomeSide, PriceMode};
+/// use kalshi_sdk::{OutcomeSide, ws::{Books, Frame, PriceMode}};
 ///
 /// let mut books = Books::with_mode(PriceMode::YesPrices);
 /// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;

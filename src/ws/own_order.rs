@@ -1,10 +1,10 @@
 //! Own orders in an order book, and an estimate of the book without them.
 
 use super::{
-    book::{OrderBook, OutcomeSide, complement},
+    book::{OrderBook, complement},
     messages,
 };
-use crate::{Contracts, Dollars, types};
+use crate::{BookSide, Contracts, Dollars, OutcomeSide, types};
 
 /// Your own resting order as it appears in an order book: a bid for one outcome.
 ///
@@ -33,42 +33,31 @@ impl OwnOrder {
     }
 
     /// An order on the YES book.
-    fn on_yes_book(is_bid: Option<bool>, yes_price: Dollars, remaining: Contracts) -> Self {
-        let bid = Self::new(OutcomeSide::Yes, yes_price, remaining);
-        match is_bid {
-            Some(true) => bid,
-            Some(false) => Self::new(OutcomeSide::No, complement(yes_price), remaining),
-            None => Self {
-                remaining: Contracts::ZERO,
-                ..bid
-            },
+    fn on_yes_book(side: Option<BookSide>, yes_price: Dollars, remaining: Contracts) -> Self {
+        match side {
+            Some(BookSide::Bid) => Self::new(OutcomeSide::Yes, yes_price, remaining),
+            Some(BookSide::Ask) => Self::new(OutcomeSide::No, complement(yes_price), remaining),
+            _ => Self::new(OutcomeSide::Yes, yes_price, Contracts::ZERO),
         }
     }
 }
 
 impl From<&types::Order> for OwnOrder {
     fn from(order: &types::Order) -> Self {
-        let is_bid = match (&order.book_side, &order.outcome_side) {
-            (Some(types::BookSide::Bid), _) | (None, Some(types::OutcomeSide::Yes)) => Some(true),
-            (Some(types::BookSide::Ask), _) | (None, Some(types::OutcomeSide::No)) => Some(false),
-            _ => None,
-        };
+        let side = order
+            .book_side
+            .or(order.outcome_side.and_then(OutcomeSide::book_side));
         let rests = order.status == types::OrderStatus::Resting;
         let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
-        Self::on_yes_book(is_bid.filter(|_| rests), price, remaining)
+        Self::on_yes_book(side.filter(|_| rests), price, remaining)
     }
 }
 
 impl From<&messages::UserOrder> for OwnOrder {
     fn from(order: &messages::UserOrder) -> Self {
-        let is_bid = match order.book_side {
-            messages::BookSide::Bid => Some(true),
-            messages::BookSide::Ask => Some(false),
-            messages::BookSide::Unknown(_) => None,
-        };
         let rests = order.status == messages::UserOrderStatus::Resting;
         let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
-        Self::on_yes_book(is_bid.filter(|_| rests), price, remaining)
+        Self::on_yes_book(Some(order.book_side).filter(|_| rests), price, remaining)
     }
 }
 
@@ -80,7 +69,7 @@ impl OrderBook {
     /// [`BookEvent::Changed`](super::BookEvent::Changed).
     ///
     /// ```
-    /// use kalshi_sdk::ws::{OrderBook, OutcomeSide, OwnOrder};
+    /// use kalshi_sdk::{OutcomeSide, ws::{OrderBook, OwnOrder}};
     ///
     /// let mut book = OrderBook::new();
     /// book.add(OutcomeSide::Yes, "0.41".parse()?, "10".parse()?)?;
@@ -128,10 +117,10 @@ mod tests {
         book.add(OutcomeSide::No, dollars("0.55"), 30.into())
             .unwrap();
         let own = [
-            OwnOrder::on_yes_book(Some(true), dollars("0.41"), 10.into()),
-            OwnOrder::on_yes_book(Some(false), dollars("0.45"), 12.into()),
+            OwnOrder::on_yes_book(Some(BookSide::Bid), dollars("0.41"), 10.into()),
+            OwnOrder::on_yes_book(Some(BookSide::Ask), dollars("0.45"), 12.into()),
             // Not in the book yet.
-            OwnOrder::on_yes_book(Some(true), dollars("0.39"), 5.into()),
+            OwnOrder::on_yes_book(Some(BookSide::Bid), dollars("0.39"), 5.into()),
             OwnOrder::on_yes_book(None, dollars("0.45"), 5.into()),
         ];
         let others = book.without(own);

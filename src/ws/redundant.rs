@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kalshi_core::ws::{SnapshotRequest, sequence::Clock};
+use kalshi_core::{
+    ClientOrderId,
+    ws::{SnapshotRequest, sequence::Clock},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -215,7 +218,7 @@ impl RedundantBooks {
         &mut self,
         connection: usize,
         market_ticker: Arc<str>,
-        client_order_id: Option<String>,
+        client_order_id: Option<ClientOrderId>,
         now: Shown,
     ) -> Option<BookEvent> {
         let before = self.shown.get(&market_ticker).copied();

@@ -1475,7 +1475,7 @@ impl Account {
         let status = order.status.to_string();
         let counts = (order.fill_count_fp, order.remaining_count_fp);
         self.orders
-            .insert(order.order_id.clone(), (status, counts.0, counts.1));
+            .insert(order.order_id.to_string(), (status, counts.0, counts.1));
     }
 
     fn message(&mut self, message: &Message) {
@@ -1585,7 +1585,7 @@ async fn account_is_the_exchanges_after_every_outage() {
                     .count(count)
                     .time_in_force(TimeInForce::GoodTillCanceled)
                     .self_trade_prevention_type(SelfTradePreventionType::Maker);
-                _ = client.place_order(order.try_into().unwrap()).await.unwrap();
+                _ = client.orders().place(order).await.unwrap();
             } else if random.bool() {
                 market.bid(Dollars::from_cents(cents), count);
             } else {

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use kalshi_sdk::ws::{BookEvent, Books, Frame, OutcomeSide, PriceMode, RedundantBooks};
+use kalshi_sdk::OutcomeSide;
+use kalshi_sdk::ws::{BookEvent, Books, Frame, PriceMode, RedundantBooks};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 use tracing_subscriber::{Layer, layer::SubscriberExt};

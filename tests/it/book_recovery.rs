@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
-use kalshi_sdk::ws::{
-    BookEvent, BookStream, BookUpdate, Channel, Event, OutcomeSide, OwnOrder, StaleReason,
-};
+use kalshi_sdk::OutcomeSide;
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Channel, Event, OwnOrder, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 

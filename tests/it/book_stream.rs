@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
-use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, OutcomeSide, StaleReason};
+use kalshi_sdk::OutcomeSide;
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -10,11 +10,8 @@ use std::{
 };
 
 use kalshi_sdk::{
-    Contracts, Dollars,
-    ws::{
-        BookEvent, Books, Frame, Message, OrderBook, OutcomeSide, PriceMode, SnapshotRequest,
-        StaleReason,
-    },
+    Contracts, Dollars, OutcomeSide,
+    ws::{BookEvent, Books, Frame, Message, OrderBook, PriceMode, SnapshotRequest, StaleReason},
 };
 
 /// The exchange: its books, and the frames of one subscription.

@@ -8,8 +8,8 @@
 use std::{collections::VecDeque, env, ops::Range};
 
 use kalshi_sdk::{
-    Contracts, Dollars,
-    ws::{Books, Frame, OrderBook, OutcomeSide, PriceMode},
+    Contracts, Dollars, OutcomeSide,
+    ws::{Books, Frame, OrderBook, PriceMode},
 };
 
 const MARKETS: usize = 3;
@@ -114,10 +114,7 @@ impl Exchange {
         self.books[market].add(outcome, price, count).unwrap();
         self.seq += 1;
         self.has_hidden_loss = false;
-        let side = match outcome {
-            OutcomeSide::Yes => "yes",
-            OutcomeSide::No => "no",
-        };
+        let side = outcome.as_str();
         let (seq, clock, price) = (self.seq, self.clock(market), self.quoted(outcome, price));
         self.send(format!(
             r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"M{market}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kalshi_sdk::{
-    Dollars,
-    ws::{BookError, BookEvent, Books, Frame, OutcomeSide, PriceMode, StaleReason},
+    Dollars, OutcomeSide,
+    ws::{BookError, BookEvent, Books, Frame, PriceMode, StaleReason},
 };
 use tokio::time::Instant;
 

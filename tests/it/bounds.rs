@@ -88,7 +88,7 @@ async fn write_with_a_body_over_the_limit_has_an_unknown_outcome() {
         .self_trade_prevention_type(types::SelfTradePreventionType::TakerAtCross)
         .client_order_id("mine");
     let order = types::CreateOrderV2Request::try_from(order).unwrap();
-    let OrderOutcome::Unknown(unknown) = client.place_order(order).await.unwrap() else {
+    let OrderOutcome::Unknown(unknown) = client.orders().place(order).await.unwrap() else {
         panic!("the exchange may have placed it")
     };
     let text = unknown.error().to_string();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kalshi_sdk::{
-    Contracts, Dollars,
-    ws::{OrderBook, OutcomeSide, Sweep},
+    Contracts, Dollars, OutcomeSide,
+    ws::{OrderBook, Sweep},
 };
 
 use proptest::prelude::*;

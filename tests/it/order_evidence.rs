@@ -18,7 +18,7 @@ use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
     limits::RateLimits,
     orders::{
-        ChangeOutcome, ChangeReconciliation, OrderKey, OrderLookup, OrderOutcome, Reconciliation,
+        ChangeOutcome, ChangeReconciliation, OrderLookup, OrderOutcome, OrderRef, Reconciliation,
     },
     reqwest::{Request, Response},
     reqwest_middleware::{self, Middleware, Next},
@@ -89,7 +89,7 @@ fn page(rows: &[Value]) -> Reply {
 }
 
 async fn place(client: &Client, fields: Value) -> OrderOutcome {
-    client.place_order(order(fields)).await.unwrap()
+    client.orders().place(order(fields)).await.unwrap()
 }
 
 async fn reconcile(outcome: OrderOutcome, timeout: Duration) -> Reconciliation {
@@ -117,7 +117,8 @@ async fn incomplete_or_cached_page_does_not_prove_absence() {
             let found = reconcile(place(&client, json!({})).await, timeout).await;
             assert!(matches!(found, Reconciliation::Unknown(_)), "{found:?}");
             let found = client
-                .find_order("mine")
+                .orders()
+                .find("mine")
                 .ticker(TICKER)
                 .timeout(timeout)
                 .await;
@@ -264,7 +265,8 @@ async fn wanted_state_in_a_lagging_read_is_not_done() {
     let as_wanted = row(json!({}));
     let exchange = lagging(as_wanted, row(json!({ "yes_price_dollars": "0.6000" }))).await;
     let client = builder(&exchange).build().unwrap();
-    let ChangeOutcome::Unknown(unknown) = client.amend_order("o1", amend(json!({}))).await.unwrap()
+    let ChangeOutcome::Unknown(unknown) =
+        client.orders().amend("o1", amend(json!({}))).await.unwrap()
     else {
         panic!()
     };
@@ -282,7 +284,7 @@ async fn amend_that_renames_is_done_under_the_new_id_only() {
         let exchange = lagging(shown.clone(), shown).await;
         let client = builder(&exchange).build().unwrap();
         let change = amend(json!({ "client_order_id": "mine", "updated_client_order_id": "new" }));
-        let ChangeOutcome::Unknown(unknown) = client.amend_order("o1", change).await.unwrap()
+        let ChangeOutcome::Unknown(unknown) = client.orders().amend("o1", change).await.unwrap()
         else {
             panic!()
         };
@@ -308,7 +310,10 @@ async fn batch_items_that_contradict_themselves_are_unknown() {
         let reply = body.clone();
         let exchange = exchange(move |_| Reply::json(200, &reply), |_| page(&[])).await;
         let client = builder(&exchange).build().unwrap();
-        let cancel = client.cancel_orders(&[OrderKey::new("o1")]).confirm(LONG);
+        let cancel = client
+            .orders()
+            .cancel_batch(&[OrderRef::new("o1")])
+            .confirm(LONG);
         let outcome = cancel.await.unwrap().remove(0);
         assert!(
             matches!(outcome, ChangeOutcome::Unknown(_)),
@@ -322,8 +327,8 @@ async fn batch_items_that_contradict_themselves_are_unknown() {
     ] });
     let exchange = exchange(move |_| Reply::json(200, &body), |_| page(&[])).await;
     let client = builder(&exchange).build().unwrap();
-    let keys = [OrderKey::new("o1"), OrderKey::new("o2")];
-    for outcome in client.cancel_orders(&keys).await.unwrap() {
+    let keys = [OrderRef::new("o1"), OrderRef::new("o2")];
+    for outcome in client.orders().cancel_batch(&keys).await.unwrap() {
         assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
     }
 }
@@ -346,7 +351,7 @@ async fn two_items_with_one_order_id_are_unknown() {
         order(json!({})),
         order(json!({ "client_order_id": "other" })),
     ];
-    for outcome in client.place_orders(orders).await.unwrap() {
+    for outcome in client.orders().place_batch(orders).await.unwrap() {
         assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
     }
 }
@@ -364,9 +369,10 @@ async fn proof_of_a_batch_is_kept_order_by_order() {
     })
     .await;
     let client = builder(&exchange).build().unwrap();
-    let keys = [OrderKey::new("bad"), OrderKey::new("o1")];
+    let keys = [OrderRef::new("bad"), OrderRef::new("o1")];
     let outcomes = client
-        .cancel_orders(&keys)
+        .orders()
+        .cancel_batch(&keys)
         .confirm(Duration::from_millis(600))
         .await;
     let outcomes = outcomes.unwrap();
@@ -398,7 +404,7 @@ impl Middleware for Forgetful {
 async fn request_whose_attempts_cannot_be_counted_is_not_sent() {
     let exchange = exchange(|_| Reply::status(500), |_| page(&[])).await;
     let client = builder(&exchange).middleware(Forgetful).build().unwrap();
-    let error = client.place_order(order(json!({}))).await.unwrap_err();
+    let error = client.orders().place(order(json!({}))).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(
         source.contains("extensions") && error.was_not_processed(),

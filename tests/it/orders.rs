@@ -15,16 +15,15 @@ use crate::common::{
     key,
 };
 use kalshi_sdk::{
-    Client, ClientBuilder, Credentials, Id, RetryPolicy,
+    Client, ClientBuilder, Contracts, Credentials, RetryPolicy,
     auth::FixedClock,
     limits::RateLimits,
     orders::{
-        ChangeOutcome, ChangeReconciliation, InvalidOrder, OrderGroupKey, OrderKey, OrderOutcome,
-        OrderRules, PriceGrid, Reconciliation, UnknownOutcome,
+        ChangeOutcome, ChangeReconciliation, Decrease, InvalidOrder, OrderGroupKey, OrderOutcome,
+        OrderRef, OrderRules, PriceGrid, Reconciliation, UnknownOutcome,
     },
     types::{
-        AmendOrderV2Request, BookSide, CreateOrderV2Request, DecreaseOrderV2Request,
-        SelfTradePreventionType, TimeInForce,
+        AmendOrderV2Request, BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce,
     },
 };
 use kalshi_sdk::{
@@ -356,7 +355,7 @@ async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
     assert_eq!(
@@ -370,13 +369,13 @@ async fn an_order_is_placed_with_an_id_of_its_own_or_yours() {
         id.as_str()
     );
     let mut mine = order();
-    mine.client_order_id = Some("mine".to_owned());
-    let OrderOutcome::Placed(placed) = client.place_order(mine.clone()).await.unwrap() else {
+    mine.client_order_id = Some("mine".into());
+    let OrderOutcome::Placed(placed) = client.orders().place(mine.clone()).await.unwrap() else {
         panic!()
     };
     assert_eq!(placed.client_order_id, "mine");
     // The id is taken, by the same order.
-    let OrderOutcome::AlreadyExists(existing) = client.place_order(mine).await.unwrap() else {
+    let OrderOutcome::AlreadyExists(existing) = client.orders().place(mine).await.unwrap() else {
         panic!()
     };
     assert_eq!(existing.order_id, placed.order_id);
@@ -391,7 +390,7 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
             .timeout(patience(Fault::After(fault)))
             .build()
             .unwrap();
-        let unknown = unknown(client.place_order(order()).await.unwrap());
+        let unknown = unknown(client.orders().place(order()).await.unwrap());
         assert!(
             unknown.error().may_have_reached_exchange() && !unknown.error().was_not_processed(),
             "{fault:?}"
@@ -405,8 +404,12 @@ async fn what_may_have_been_done_is_unknown_and_found_out() {
         };
         let held = held(&orders, unknown.client_order_id()).unwrap();
         assert_eq!(
-            (placed.order_id, placed.client_order_id.as_str(), held.times),
-            (held.id, unknown.client_order_id(), 1),
+            (
+                placed.order_id.as_str(),
+                placed.client_order_id.as_str(),
+                held.times
+            ),
+            (held.id.as_str(), unknown.client_order_id(), 1),
             "{fault:?}"
         );
         assert!(placed.order.is_some());
@@ -417,7 +420,7 @@ async fn absence_is_found_out(fault: Fault) {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(fault)).await;
     let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap());
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
     // Reads are not up to date yet.
     let early = unknown.reconcile(Duration::from_millis(50)).await;
     assert!(
@@ -454,7 +457,7 @@ async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
     })
     .await;
     let client = builder(&exchange).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap());
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
     let Reconciliation::Unknown(unresolved) = unknown.reconcile(Duration::from_millis(400)).await
     else {
         panic!()
@@ -480,7 +483,8 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
         let OrderOutcome::Rejected(refusal) = builder(&exchange)
             .build()
             .unwrap()
-            .place_order(order())
+            .orders()
+            .place(order())
             .await
             .unwrap()
         else {
@@ -495,7 +499,8 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
         builder(&busy)
             .build()
             .unwrap()
-            .place_order(order())
+            .orders()
+            .place(order())
             .await
             .unwrap(),
     );
@@ -503,7 +508,8 @@ async fn refusals_are_refusals_and_nothing_processed_is_an_error() {
     let error = builder(&busy)
         .build()
         .unwrap()
-        .place_order(order())
+        .orders()
+        .place(order())
         .await
         .unwrap_err();
     assert!(error.is_rate_limited() && error.was_not_processed());
@@ -531,7 +537,7 @@ async fn a_conflict_with_our_own_order_is_resolved() {
         .await
     };
     let client = builder(&exchange).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
     assert_eq!(
@@ -547,10 +553,15 @@ async fn a_batch_is_told_item_by_item() {
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
     let mut taken = order();
-    taken.client_order_id = Some("taken".to_owned());
-    client.place_orders(vec![taken.clone()]).await.unwrap();
+    taken.client_order_id = Some("taken".into());
+    client
+        .orders()
+        .place_batch(vec![taken.clone()])
+        .await
+        .unwrap();
     let outcomes = client
-        .place_orders(vec![order(), taken, order()])
+        .orders()
+        .place_batch(vec![order(), taken, order()])
         .await
         .unwrap();
     let OrderOutcome::Placed(first) = &outcomes[0] else {
@@ -567,7 +578,11 @@ async fn a_batch_is_told_item_by_item() {
         let orders = Orders::default();
         let exchange = exchange(&orders, of_writes(fault)).await;
         let client = builder(&exchange).build().unwrap();
-        let outcomes = client.place_orders(vec![order(), order()]).await.unwrap();
+        let outcomes = client
+            .orders()
+            .place_batch(vec![order(), order()])
+            .await
+            .unwrap();
         for outcome in outcomes {
             match (fault, unknown(outcome).reconcile(LONG).await) {
                 (Fault::After(_), Reconciliation::Placed(_))
@@ -587,21 +602,29 @@ async fn a_batch_is_told_item_by_item() {
     // Nothing that can be seen to be wrong is sent.
     let before = calm.count();
     let mut twice = order();
-    twice.client_order_id = Some("twice".to_owned());
+    twice.client_order_id = Some("twice".into());
     let error = client
-        .place_orders(vec![twice.clone(), twice])
+        .orders()
+        .place_batch(vec![twice.clone(), twice])
         .await
         .unwrap_err();
     assert!(
         error.to_string().contains("client order id `twice` too") && error.is_invalid_request(),
         "{error}"
     );
-    assert!(client.place_orders(Vec::new()).await.unwrap().is_empty());
+    assert!(
+        client
+            .orders()
+            .place_batch(Vec::<CreateOrderV2Request>::new())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(calm.count(), before);
 }
 
 /// An order that rests, and the exchange it rests on, which breaks as told once that is set.
-async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderKey) {
+async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderRef) {
     let orders = Orders::default();
     let breaks = Arc::new(AtomicBool::new(false));
     let broken = breaks.clone();
@@ -610,11 +633,11 @@ async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderKey) {
     })
     .await;
     let client = builder(&exchange).timeout(patience(fault)).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
     breaks.store(true, Relaxed);
-    let key = OrderKey::from(&placed)
+    let key = OrderRef::from(&placed)
         .with_market(TICKER)
         .with_subaccount(0);
     (orders, exchange, client, key)
@@ -630,10 +653,6 @@ fn amend() -> AmendOrderV2Request {
         .unwrap()
 }
 
-fn decrease(member: &str, count: &str) -> DecreaseOrderV2Request {
-    serde_json::from_value(json!({ member: count })).unwrap()
-}
-
 fn unsure<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::UnknownChange {
     match outcome {
         ChangeOutcome::Unknown(unknown) => *unknown,
@@ -646,33 +665,36 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
     let orders = Orders::default();
     let exchange = exchange(&orders, |_| None).await;
     let client = builder(&exchange).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
-    let ChangeOutcome::Done(cancelled) = client.cancel_order(&placed).await.unwrap() else {
+    let ChangeOutcome::Done(cancelled) = client.orders().cancel(&placed).await.unwrap() else {
         panic!()
     };
     assert_eq!(cancelled.order_id, placed.order_id);
     assert!(matches!(
-        client.cancel_order(placed.order_id.as_str()).await.unwrap(),
+        client
+            .orders()
+            .cancel(placed.order_id.as_str())
+            .await
+            .unwrap(),
         ChangeOutcome::AlreadyGone(_)
     ));
-    // As a message of a stream names it.
-    let id = Id::from(&placed.order_id);
+    let id = placed.order_id.clone();
     assert!(matches!(
-        client.cancel_order(&id).await.unwrap(),
+        client.orders().cancel(&id).await.unwrap(),
         ChangeOutcome::AlreadyGone(_)
     ));
-    let key = OrderKey::new(&placed.order_id)
+    let key = OrderRef::new(&placed.order_id)
         .with_market(TICKER)
         .with_exchange_index(2)
         .with_subaccount(3);
     assert!(matches!(
-        client.amend_order(key.clone(), amend()).await.unwrap(),
+        client.orders().amend(key.clone(), amend()).await.unwrap(),
         ChangeOutcome::AlreadyGone(_)
     ));
     assert!(matches!(
-        client.cancel_order(key).await.unwrap(),
+        client.orders().cancel(key).await.unwrap(),
         ChangeOutcome::AlreadyGone(_)
     ));
     let sent = exchange.received();
@@ -695,7 +717,8 @@ async fn a_cancel_of_what_is_gone_is_as_good() {
 async fn cancels_of_a_batch_are_told_item_by_item() {
     let (orders, _exchange, client, key) = resting(Fault::After(Break::Drop)).await;
     let unknown = client
-        .cancel_orders(&[key.clone(), OrderKey::new("gone")])
+        .orders()
+        .cancel_batch(&[key.clone(), OrderRef::new("gone")])
         .await
         .unwrap();
     let mut found = Vec::new();
@@ -714,13 +737,14 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
     );
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(order()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
     let outcomes = client
-        .cancel_orders(&[
+        .orders()
+        .cancel_batch(&[
             key,
-            OrderKey::from(&placed)
+            OrderRef::from(&placed)
                 .with_market(TICKER)
                 .with_exchange_index(1)
                 .with_subaccount(2),
@@ -744,7 +768,14 @@ async fn cancels_of_a_batch_are_told_item_by_item() {
         sent["orders"][1],
         json!({ "order_id": placed.order_id, "market_ticker": TICKER, "exchange_index": 1, "subaccount": 2 })
     );
-    assert!(client.cancel_orders(&[]).await.unwrap().is_empty());
+    assert!(
+        client
+            .orders()
+            .cancel_batch(&[] as &[OrderRef])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// A middleware that sends a request a second time: what the second try was refused for says nothing of the first.
@@ -776,7 +807,7 @@ async fn a_refusal_does_not_speak_for_an_attempt_before_it() {
     })
     .await;
     let client = builder(&exchange).middleware(Twice).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap());
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
     assert_eq!(unknown.error().status().unwrap(), 400);
     assert!(matches!(
         unknown.reconcile(LONG).await,
@@ -793,13 +824,14 @@ async fn change_is_found_out(fault: Fault, done: bool) {
             (ChangeReconciliation::Done(_), true) | (ChangeReconciliation::NotDone(_), false)
         )
     };
-    let found = unsure(client.amend_order(key.clone(), amend()).await.unwrap())
+    let found = unsure(client.orders().amend(key.clone(), amend()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(is(&found), "amend {fault:?} {found:?}");
     let found = unsure(
         client
-            .decrease_order(key.clone(), decrease("reduce_to", "3"))
+            .orders()
+            .decrease(key.clone(), Decrease::To(3.into()))
             .await
             .unwrap(),
     )
@@ -808,7 +840,8 @@ async fn change_is_found_out(fault: Fault, done: bool) {
     assert!(is(&found), "decrease {fault:?} {found:?}");
     let found = unsure(
         client
-            .decrease_order(key.clone(), decrease("reduce_by", "1"))
+            .orders()
+            .decrease(key.clone(), Decrease::By(1.into()))
             .await
             .unwrap(),
     )
@@ -818,7 +851,7 @@ async fn change_is_found_out(fault: Fault, done: bool) {
         matches!(found, ChangeReconciliation::Unclear(_)),
         "decrease by {fault:?} {found:?}"
     );
-    let found = unsure(client.cancel_order(key.clone()).await.unwrap())
+    let found = unsure(client.orders().cancel(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(is(&found), "cancel {fault:?} {found:?}");
@@ -835,7 +868,7 @@ async fn changes_that_may_have_been_done_are_found_out() {
     }
     cases.join_all().await;
     let (_orders, exchange, client, _) = resting(Fault::Before(Break::Drop)).await;
-    let found = unsure(client.cancel_order("never was").await.unwrap())
+    let found = unsure(client.orders().cancel("never was").await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(matches!(found, ChangeReconciliation::NotFound), "{found:?}");
@@ -871,9 +904,9 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
     );
     let none = OrderRules::new();
     let grouped = |order: &mut CreateOrderV2Request| {
-        order.order_group_id = Some("g".to_owned());
+        order.order_group_id = Some("g".into());
         order.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(1));
-        order.subaccount = Some(2);
+        order.subaccount = Some(2.into());
     };
     let wrong: [(CreateOrderV2Request, &OrderRules, &str); 15] = [
         (
@@ -931,12 +964,12 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         ),
         (order(), &group, "the rules another one"),
         (
-            change(&|order| order.order_group_id = Some("h".to_owned())),
+            change(&|order| order.order_group_id = Some("h".into())),
             &group,
             "the rules another one",
         ),
         (
-            change(&|order| order.order_group_id = Some("g".to_owned())),
+            change(&|order| order.order_group_id = Some("g".into())),
             &group,
             "its group is on 1",
         ),
@@ -958,7 +991,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         ),
     ];
     for (order, rules, expected) in wrong {
-        let error = client.place_order_with(order, rules).await.unwrap_err();
+        let error = client.orders().place_with(order, rules).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert!(error.is_invalid_request() && !error.may_have_reached_exchange());
     }
@@ -979,7 +1012,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
     ];
     for (order, rules) in fine {
         assert!(matches!(
-            client.place_order_with(order, rules).await.unwrap(),
+            client.orders().place_with(order, rules).await.unwrap(),
             OrderOutcome::Placed(_)
         ));
     }
@@ -1066,18 +1099,22 @@ async fn no_order_is_lost_or_doubled_by_an_exchange_that_fails() {
         tasks.spawn(async move {
             let id = format!("order {number}");
             let mut order = order();
-            order.client_order_id = Some(id.clone());
+            order.client_order_id = Some(id.as_str().into());
             order.ticker = format!("KXTEST-26-T{}", number % 100);
-            match client.place_order(order).await {
+            match client.orders().place(order).await {
                 // Certainly not there.
                 Err(error) => {
                     assert!(error.was_not_processed(), "{error}");
                     Err(id)
                 }
-                Ok(OrderOutcome::Placed(placed)) => Ok((placed.client_order_id, true, false)),
+                Ok(OrderOutcome::Placed(placed)) => {
+                    Ok((placed.client_order_id.to_string(), true, false))
+                }
                 Ok(OrderOutcome::Rejected(_)) => Ok((id, false, false)),
                 Ok(outcome) => match unknown(outcome).reconcile(Duration::from_secs(60)).await {
-                    Reconciliation::Placed(placed) => Ok((placed.client_order_id, true, true)),
+                    Reconciliation::Placed(placed) => {
+                        Ok((placed.client_order_id.to_string(), true, true))
+                    }
                     Reconciliation::NotFound => Ok((id, false, true)),
                     other => panic!("{id} is not known after all: {other:?}"),
                 },
@@ -1121,7 +1158,12 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
         json!({ "code": "", "message": "" }),
     ] {
         let (_, _exchange, client) = answering(201, item(unset.clone())).await;
-        let outcome = client.place_orders(vec![order()]).await.unwrap().remove(0);
+        let outcome = client
+            .orders()
+            .place_batch(vec![order()])
+            .await
+            .unwrap()
+            .remove(0);
         assert!(
             matches!(outcome, OrderOutcome::Placed(_)),
             "{unset} {outcome:?}"
@@ -1139,7 +1181,14 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
         json!({ "orders": [], "error": refused }),
     ] {
         let (_, _exchange, client) = answering(201, body.clone()).await;
-        let unknown = unknown(client.place_orders(vec![order()]).await.unwrap().remove(0));
+        let unknown = unknown(
+            client
+                .orders()
+                .place_batch(vec![order()])
+                .await
+                .unwrap()
+                .remove(0),
+        );
         // Nobody may take it for something that can be sent again.
         assert!(
             unknown.error().may_have_reached_exchange() && !unknown.error().was_not_processed(),
@@ -1147,11 +1196,12 @@ async fn an_error_beside_an_order_is_not_taken_for_a_refusal() {
         );
     }
     let (_, _exchange, client) = answering(201, json!({ "order_id": "o", "error": refused })).await;
-    unknown(client.place_order(order()).await.unwrap());
+    unknown(client.orders().place(order()).await.unwrap());
     let (_, _exchange, client) = answering(200, json!({ "orders": [{ "order_id": "o", "reduced_by": "0.00", "error": { "code": "gateway_timeout" } }] })).await;
     unsure(
         client
-            .cancel_orders(&[OrderKey::new("o")])
+            .orders()
+            .cancel_batch(&[OrderRef::new("o")])
             .await
             .unwrap()
             .remove(0),
@@ -1175,13 +1225,14 @@ async fn an_order_that_rests_is_not_called_gone() {
     };
     let client = builder(&exchange).build().unwrap();
     let mut routed = order();
-    routed.subaccount = Some(3);
+    routed.subaccount = Some(3.into());
     routed.exchange_index = Some(kalshi_sdk::types::ExchangeIndex(2));
-    let OrderOutcome::Placed(placed) = client.place_order(routed).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(routed).await.unwrap() else {
         panic!()
     };
     let outcome = client
-        .cancel_order(placed.order_id.as_str())
+        .orders()
+        .cancel(placed.order_id.as_str())
         .confirm(LONG)
         .await
         .unwrap();
@@ -1189,14 +1240,15 @@ async fn an_order_that_rests_is_not_called_gone() {
         matches!(&outcome, ChangeOutcome::NotApplied(order) if order.exchange_index == Some(kalshi_sdk::types::ExchangeIndex(2))),
         "{outcome:?}"
     );
-    let amended = client.amend_order(&placed, amend()).await.unwrap();
+    let amended = client.orders().amend(&placed, amend()).await.unwrap();
     assert!(matches!(amended, ChangeOutcome::Done(_)));
     assert_eq!(
         exchange.received().pop().unwrap().json()["exchange_index"],
         2
     );
     let decreased = client
-        .decrease_order(&placed, decrease("reduce_by", "1"))
+        .orders()
+        .decrease(&placed, Decrease::By(1.into()))
         .await
         .unwrap();
     assert!(matches!(decreased, ChangeOutcome::Done(_)));
@@ -1209,7 +1261,7 @@ async fn an_order_that_rests_is_not_called_gone() {
         (&json!(2), &json!(TICKER))
     );
     assert!(matches!(
-        client.cancel_order(&placed).await.unwrap(),
+        client.orders().cancel(&placed).await.unwrap(),
         ChangeOutcome::Done(_)
     ));
     let query = exchange.received().pop().unwrap().query;
@@ -1225,20 +1277,16 @@ async fn an_order_that_rests_is_not_called_gone() {
     let (_, _exchange, client) =
         answering(404, json!({ "error": { "code": "user_not_found" } })).await;
     assert!(matches!(
-        client.cancel_order(&placed).confirm(LONG).await.unwrap(),
+        client.orders().cancel(&placed).confirm(LONG).await.unwrap(),
         ChangeOutcome::Rejected(_)
     ));
-    for wrong in [decrease("reduce_by", "1"), decrease("reduce_to", "1")] {
-        let mut both = wrong;
-        both.reduce_by = Some(1.into());
-        both.reduce_to = Some(1.into());
-        assert!(
-            client
-                .decrease_order(&placed, both)
-                .await
-                .unwrap_err()
-                .is_invalid_request()
-        );
+    for wrong in [
+        Decrease::By(Contracts::ZERO),
+        Decrease::By((-1).into()),
+        Decrease::To((-1).into()),
+    ] {
+        let error = client.orders().decrease(&placed, wrong).await.unwrap_err();
+        assert!(error.is_invalid_request(), "{wrong:?}: {error}");
     }
 }
 
@@ -1280,7 +1328,7 @@ async fn an_order_is_found_whatever_our_clock_says() {
         builder(&exchange).clock(Arc::new(right)),
     ] {
         let client = client.build().unwrap();
-        let unknown = unknown(client.place_order(order()).await.unwrap());
+        let unknown = unknown(client.orders().place(order()).await.unwrap());
         assert!(matches!(
             unknown.reconcile(LONG).await,
             Reconciliation::Placed(_)
@@ -1294,15 +1342,15 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
     let orders = Orders::default();
     let calm = exchange(&orders, |_| None).await;
     let mut mine = order();
-    mine.client_order_id = Some("mine".to_owned());
+    mine.client_order_id = Some("mine".into());
     let client = builder(&calm).build().unwrap();
-    let OrderOutcome::Placed(placed) = client.place_order(mine.clone()).await.unwrap() else {
+    let OrderOutcome::Placed(placed) = client.orders().place(mine.clone()).await.unwrap() else {
         panic!()
     };
     // The order that has the id differs in its price: it may be ours, amended since.
     let mut other = mine.clone();
     other.price = "0.1000".parse().unwrap();
-    let outcome = client.place_order(other).await.unwrap();
+    let outcome = client.orders().place(other).await.unwrap();
     assert!(
         matches!(&outcome, OrderOutcome::Unknown(unknown) if unknown.candidates().len() == 1),
         "{outcome:?}"
@@ -1310,13 +1358,13 @@ async fn an_order_of_before_with_the_same_id_is_not_this_one() {
     // It differs in its side: the id belongs to another order.
     let mut other = mine.clone();
     other.side = BookSide::Ask;
-    let outcome = client.place_order(other).await.unwrap();
+    let outcome = client.orders().place(other).await.unwrap();
     assert!(
         matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.existing().is_some_and(|order| order.order_id == placed.order_id)),
         "{outcome:?}"
     );
     // It is the same: a program that restarted may have placed it.
-    let outcome = client.place_order(mine).await.unwrap();
+    let outcome = client.orders().place(mine).await.unwrap();
     assert!(
         matches!(&outcome, OrderOutcome::AlreadyExists(existing) if existing.order_id == placed.order_id),
         "{outcome:?}"
@@ -1331,7 +1379,7 @@ async fn what_a_change_wanted_is_compared_in_full() {
         "ticker": TICKER, "side": "bid", "price": "0.5600", "count": "10.00", "expiration_time": 1_900_000_000,
     }))
     .unwrap();
-    let found = unsure(client.amend_order(key.clone(), expiry).await.unwrap())
+    let found = unsure(client.orders().amend(key.clone(), expiry).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(
@@ -1339,8 +1387,8 @@ async fn what_a_change_wanted_is_compared_in_full() {
         "{found:?}"
     );
     let (amended, cancelled) = (
-        client.amend_order(key.clone(), amend()).await.unwrap(),
-        client.cancel_order(key).await.unwrap(),
+        client.orders().amend(key.clone(), amend()).await.unwrap(),
+        client.orders().cancel(key).await.unwrap(),
     );
     orders
         .lock()
@@ -1368,7 +1416,7 @@ async fn a_status_of_tomorrow_tells_nothing() {
         .unwrap()
         .values_mut()
         .for_each(|held| held.status = "pending");
-    let found = unsure(client.cancel_order(key.clone()).await.unwrap())
+    let found = unsure(client.orders().cancel(key.clone()).await.unwrap())
         .reconcile(LONG)
         .await;
     assert!(
@@ -1378,7 +1426,7 @@ async fn a_status_of_tomorrow_tells_nothing() {
     // Nor is it gone because a cancel by its id alone does not find it.
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
-    let cancel = client.cancel_order(key.order_id.as_str()).confirm(LONG);
+    let cancel = client.orders().cancel(key.order_id.as_str()).confirm(LONG);
     unsure(cancel.await.unwrap());
 }
 
@@ -1387,7 +1435,7 @@ async fn no_time_is_too_long() {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(Fault::After(Break::Drop))).await;
     let client = builder(&exchange).build().unwrap();
-    let unknown = unknown(client.place_order(order()).await.unwrap());
+    let unknown = unknown(client.orders().place(order()).await.unwrap());
     assert!(matches!(
         unknown.reconcile(Duration::MAX).await,
         Reconciliation::Placed(_)

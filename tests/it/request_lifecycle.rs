@@ -11,7 +11,7 @@ use crate::common::{
     key,
 };
 use kalshi_sdk::{
-    Client, ClientBuilder, ClockCorrection, Credentials, Error, RetryPolicy,
+    Client, ClientBuilder, ClockCorrection, Credentials, Error, OrderGroupId, RetryPolicy,
     limits::{AccountLimits, BucketLimit, RateLimiter, RateLimits, Tier},
     types,
 };
@@ -43,7 +43,7 @@ async fn read(client: &Client) -> Result<i64, Error> {
     Ok(client.get_balance().send().await?.balance)
 }
 
-async fn write(client: &Client) -> Result<String, Error> {
+async fn write(client: &Client) -> Result<OrderGroupId, Error> {
     let body = types::CreateOrderGroupRequest::builder().contracts_limit(1);
     Ok(client
         .create_order_group()

@@ -10,8 +10,8 @@ use std::{
 
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
-    Dollars,
-    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook, OutcomeSide},
+    Dollars, OutcomeSide,
+    ws::{BookEvent, BookStream, BookUpdate, Event, OrderBook},
 };
 
 const MARKETS: usize = 1_000;

@@ -11,10 +11,10 @@ use std::{
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::{
-    Contracts, Dollars, PriceLevel,
+    Contracts, Dollars, OutcomeSide, PriceLevel,
     ws::{
-        BookEvent, BookUpdate, Channel, Connection, ConnectionError, Event, OrderBook, OutcomeSide,
-        PriceMode, RedundantBooks, StaleReason,
+        BookEvent, BookUpdate, Channel, Connection, ConnectionError, Event, OrderBook, PriceMode,
+        RedundantBooks, StaleReason,
     },
 };
 use serde_json::json;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kalshi_sdk::{Client, Contracts};
+use kalshi_sdk::{Client, Contracts, OrderGroupId};
 
 use super::Error;
 
@@ -22,7 +22,7 @@ const READ_INTERVAL: u32 = 5;
 const ATTEMPTS: u32 = 10;
 
 pub(crate) struct Group {
-    id: String,
+    id: OrderGroupId,
     /// `true` if the group takes orders, as far as is known.
     is_armed: bool,
     /// One request is in flight at a time.
@@ -58,7 +58,7 @@ impl Group {
         })
     }
 
-    pub(crate) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &OrderGroupId {
         &self.id
     }
 

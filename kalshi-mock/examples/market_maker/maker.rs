@@ -8,11 +8,11 @@ use std::{
 };
 
 use kalshi_sdk::{
-    Client, Contracts, Dollars,
+    Client, Contracts, Dollars, OrderId, OutcomeSide,
     types::OrderStatus,
     ws::{
         Backfill, BookStream, BookUpdate, Changes, Event, Message, Missed, Observation,
-        OutcomeSide, Subscription, messages::UserOrderStatus,
+        Subscription, messages::UserOrderStatus,
     },
 };
 use tokio::task::{JoinError, JoinSet};
@@ -158,12 +158,12 @@ impl Maker {
     fn update_order(
         &mut self,
         client_order_id: &str,
-        order_id: &str,
+        order_id: &OrderId,
         remaining: Contracts,
         has_ended: bool,
     ) {
         self.with_order(client_order_id, |order| {
-            order.order_id = Some(order_id.to_owned());
+            order.order_id = Some(order_id.clone());
             order.remaining = remaining;
             !has_ended
         });
@@ -224,7 +224,7 @@ impl Maker {
             let mut act = |quote: &mut Quote, opposite: &Quote| -> Result<(), Error> {
                 let new_id = || {
                     self.counts.orders += 1;
-                    format!("{}-{}", self.id_prefix, self.counts.orders)
+                    format!("{}-{}", self.id_prefix, self.counts.orders).into()
                 };
                 match quote.act(opposite, ticker, self.group.id(), new_id)? {
                     Some(Action::Cancel(id, key)) => cancels.push((id, key)),
@@ -241,14 +241,15 @@ impl Maker {
         if !cancels.is_empty() {
             let (ids, keys): (Vec<_>, Vec<_>) = cancels.into_iter().unzip();
             let client = self.client.clone();
-            self.requests
-                .spawn(async move { Done::Cancelled(ids, client.cancel_orders(&keys).await) });
+            self.requests.spawn(async move {
+                Done::Cancelled(ids, client.orders().cancel_batch(&keys).await)
+            });
         }
         if !placements.is_empty() {
             let (ids, orders): (Vec<_>, Vec<_>) = placements.into_iter().unzip();
             let client = self.client.clone();
             self.requests
-                .spawn(async move { Done::Placed(ids, client.place_orders(orders).await) });
+                .spawn(async move { Done::Placed(ids, client.orders().place_batch(orders).await) });
         }
         Ok(())
     }

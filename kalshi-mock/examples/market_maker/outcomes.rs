@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kalshi_sdk::{
+    ClientOrderId,
     orders::{
         ChangeOutcome, ChangeReconciliation, OrderOutcome, PlacedOrder, Reconciliation,
         UnknownChange, UnknownOutcome,
@@ -18,10 +19,16 @@ const RECONCILE: Duration = Duration::from_secs(20);
 
 /// How a request ended.
 pub(crate) enum Done {
-    Placed(Vec<String>, Result<Vec<OrderOutcome>, kalshi_sdk::Error>),
-    Cancelled(Vec<String>, Result<Vec<CancelOutcome>, kalshi_sdk::Error>),
+    Placed(
+        Vec<ClientOrderId>,
+        Result<Vec<OrderOutcome>, kalshi_sdk::Error>,
+    ),
+    Cancelled(
+        Vec<ClientOrderId>,
+        Result<Vec<CancelOutcome>, kalshi_sdk::Error>,
+    ),
     PlacementFound(Box<UnknownOutcome>, Reconciliation),
-    CancelFound(String, Box<UnknownChange>, ChangeReconciliation),
+    CancelFound(ClientOrderId, Box<UnknownChange>, ChangeReconciliation),
     Read(Result<BackfillRows, BackfillError>),
     Group(GroupRequest, Result<bool, kalshi_sdk::Error>),
 }
@@ -117,7 +124,7 @@ impl Maker {
         });
     }
 
-    fn finish_cancel(&mut self, id: String, outcome: CancelOutcome) {
+    fn finish_cancel(&mut self, id: ClientOrderId, outcome: CancelOutcome) {
         match outcome {
             ChangeOutcome::Done(_) | ChangeOutcome::AlreadyGone(_) => {
                 self.with_order(&id, |_| false);
@@ -145,7 +152,7 @@ impl Maker {
         });
     }
 
-    fn find_cancel(&mut self, id: String, unknown: Box<UnknownChange>) {
+    fn find_cancel(&mut self, id: ClientOrderId, unknown: Box<UnknownChange>) {
         self.requests.spawn(async move {
             let found = unknown.reconcile(RECONCILE).await;
             Done::CancelFound(id, unknown, found)

@@ -1,10 +1,10 @@
 //! The quotes of one market: the prices that are wanted, and the order that stands for each.
 
 use kalshi_sdk::{
-    Contracts, Dollars,
-    orders::OrderKey,
-    types::{BookSide, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
-    ws::{OrderBook, OutcomeSide, OwnOrder},
+    BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, OrderId, OutcomeSide,
+    orders::{NewOrder, OrderRef},
+    types::SelfTradePreventionType,
+    ws::{OrderBook, OwnOrder},
 };
 
 use super::{Error, account::Account};
@@ -22,9 +22,9 @@ const LEAN: i64 = 15;
 #[derive(Debug)]
 pub(crate) struct Order {
     /// Known before the order is sent, so that messages about it can be told from others before its placement is acknowledged.
-    pub(crate) client_order_id: String,
+    pub(crate) client_order_id: ClientOrderId,
     /// The exchange's id. `None` until it is known.
-    pub(crate) order_id: Option<String>,
+    pub(crate) order_id: Option<OrderId>,
     price: Dollars,
     pub(crate) remaining: Contracts,
     /// `true` while a request about it is in flight or its outcome is unknown. Nothing is sent about it then.
@@ -41,8 +41,8 @@ pub(crate) struct Quote {
 
 /// What to send for a quote.
 pub(crate) enum Action {
-    Cancel(String, OrderKey),
-    Place(String, Box<CreateOrderV2Request>),
+    Cancel(ClientOrderId, OrderRef),
+    Place(ClientOrderId, Box<NewOrder>),
 }
 
 impl Quote {
@@ -71,7 +71,7 @@ impl Quote {
     fn own_order(&self) -> Option<OwnOrder> {
         let order = self.order.as_ref()?;
         let (outcome, price) = match self.side {
-            BookSide::Ask => (OutcomeSide::No, Dollars::ONE.checked_sub(order.price)?),
+            BookSide::Ask => (OutcomeSide::No, order.price.complement()),
             _ => (OutcomeSide::Yes, order.price),
         };
         Some(OwnOrder::new(outcome, price, order.remaining))
@@ -83,8 +83,8 @@ impl Quote {
         &mut self,
         opposite: &Self,
         ticker: &str,
-        group: &str,
-        new_id: impl FnOnce() -> String,
+        group: &OrderGroupId,
+        new_id: impl FnOnce() -> ClientOrderId,
     ) -> Result<Option<Action>, Error> {
         let enough = Contracts::from(SIZE / 2);
         let prices = self.wanted.zip(opposite.price());
@@ -99,23 +99,21 @@ impl Quote {
                     return Ok(None);
                 };
                 order.is_busy = true;
-                let key = OrderKey::new(order_id).with_market(ticker);
+                let key = OrderRef::new(order_id).with_market(ticker);
                 Ok(Some(Action::Cancel(order.client_order_id.clone(), key)))
             }
             (None, Some(_)) if must_wait => Ok(None),
             (None, Some(price)) => {
                 let client_order_id = new_id();
-                let request = CreateOrderV2Request::builder()
-                    .ticker(ticker)
-                    .side(self.side.clone())
-                    .price(price)
-                    .count(SIZE)
-                    .client_order_id(client_order_id.clone())
-                    .time_in_force(TimeInForce::GoodTillCanceled)
-                    .self_trade_prevention_type(SelfTradePreventionType::Maker)
-                    .post_only(true)
-                    .order_group_id(group.to_owned());
-                let request = Box::new(request.try_into()?);
+                let order = match self.side {
+                    BookSide::Ask => NewOrder::sell(ticker, OutcomeSide::Yes, price, SIZE),
+                    _ => NewOrder::buy(ticker, OutcomeSide::Yes, price, SIZE),
+                };
+                let order = order
+                    .client_order_id(&client_order_id)
+                    .self_trade_prevention(SelfTradePreventionType::Maker)
+                    .post_only()
+                    .group(group);
                 self.order = Some(Order {
                     client_order_id: client_order_id.clone(),
                     order_id: None,
@@ -123,7 +121,7 @@ impl Quote {
                     remaining: SIZE.into(),
                     is_busy: true,
                 });
-                Ok(Some(Action::Place(client_order_id, request)))
+                Ok(Some(Action::Place(client_order_id, Box::new(order))))
             }
             (None, None) => Ok(None),
         }

@@ -121,7 +121,11 @@ async fn lost_response_is_reconciled_without_a_second_order() {
         (Fault::ServerErrorAfter(500), true),
     ] {
         exchange.fault(fault.clone().on(operation::CREATE_ORDER_V2).times(1));
-        let outcome = client.place_order(order(Bid, "0.40", "1")).await.unwrap();
+        let outcome = client
+            .orders()
+            .place(order(Bid, "0.40", "1"))
+            .await
+            .unwrap();
         let OrderOutcome::Unknown(unknown) = outcome else {
             panic!("{fault:?}: {outcome:?}");
         };

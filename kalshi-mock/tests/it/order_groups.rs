@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
 use kalshi_mock::Fault;
 use kalshi_sdk::{
-    Client, Contracts,
+    Client, Contracts, OrderGroupId,
     types::{BookSide::Bid, CreateOrderV2Request, GetOrderGroupResponse},
 };
 use serde_json::json;
 
-async fn group(client: &Client, limit: &str) -> String {
+async fn group(client: &Client, limit: &str) -> OrderGroupId {
     let limit = contracts(limit);
     client
         .create_order_group()
@@ -33,7 +33,7 @@ async fn read_group(client: &Client, id: &str) -> GetOrderGroupResponse {
 }
 
 fn in_group(mut order: CreateOrderV2Request, group: &str) -> CreateOrderV2Request {
-    order.order_group_id = Some(group.to_owned());
+    order.order_group_id = Some(group.into());
     order
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order};
 use kalshi_mock::MockExchange;
 use kalshi_sdk::{
-    Client, Contracts, Error,
+    Client, Contracts, Error, OrderId,
     types::{
         BookSide::{Ask, Bid},
         CreateOrderV2Request, CreateOrderV2Response, Order, OrderStatus, SelfTradePreventionType,
@@ -112,7 +112,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
         .await
         .unwrap()
         .order_id;
-    let ahead = |client: Client, id: String| async move {
+    let ahead = |client: Client, id: OrderId| async move {
         client
             .get_order_queue_position()
             .order_id(id)
@@ -394,7 +394,7 @@ async fn client_order_id_is_unique() {
     exchange.market(TICKER);
     let client = once(&exchange);
     let mut named = order(Bid, "0.40", "1");
-    named.client_order_id = Some("mine".to_owned());
+    named.client_order_id = Some("mine".into());
     let id = place(&client, named.clone()).await.unwrap().order_id;
     let error = place(&client, named.clone()).await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 409);
@@ -554,7 +554,7 @@ async fn batches_respond_item_by_item() {
     assert_eq!(created.status(), 201);
     let created = created.into_inner().orders;
     assert!(created[1].error.is_some() && created[1].order_id.is_none());
-    let ids: Vec<String> = created
+    let ids: Vec<OrderId> = created
         .iter()
         .filter_map(|item| item.order_id.clone())
         .collect();

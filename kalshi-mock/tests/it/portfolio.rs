@@ -176,7 +176,7 @@ async fn subaccounts_have_separate_money_and_orders() {
         .subaccount_number;
     assert_eq!(number, 1);
     let mut in_one = order(Bid, "0.50", "10");
-    in_one.subaccount = Some(1);
+    in_one.subaccount = Some(1.into());
     let refused = client
         .create_order_v2()
         .body(in_one.clone())
@@ -215,7 +215,7 @@ async fn subaccounts_have_separate_money_and_orders() {
         .subaccount_balances;
     let shown: Vec<_> = balances
         .iter()
-        .map(|balance| (balance.subaccount_number, balance.balance))
+        .map(|balance| (balance.subaccount_number.get(), balance.balance))
         .collect();
     assert_eq!(shown, [(0, dollars("9980")), (1, dollars("20"))]);
 
@@ -261,7 +261,7 @@ async fn subaccounts_have_separate_money_and_orders() {
         0
     );
     let mut nowhere = order(Bid, "0.10", "1");
-    nowhere.subaccount = Some(2);
+    nowhere.subaccount = Some(2.into());
     assert!(
         client
             .create_order_v2()

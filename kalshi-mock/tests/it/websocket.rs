@@ -7,7 +7,7 @@ use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use futures_util::SinkExt;
 use kalshi_mock::{MockExchange, Outcome};
 use kalshi_sdk::{
-    Client, Dollars,
+    Client, Dollars, OrderId,
     types::{BookSide, BookSide::Ask, BookSide::Bid, SelfTradePreventionType, TimeInForce},
 };
 use serde_json::{Value, json};
@@ -412,7 +412,7 @@ async fn changes_of_one_action_share_a_clock() {
         .await;
     let before = listener.next().await["msg"]["clock"].as_u64().unwrap();
     let mut sweep = order(Bid, "0.42", "3");
-    sweep.client_order_id = Some("mine".to_owned());
+    sweep.client_order_id = Some("mine".into());
     place(&once(&exchange), sweep).await;
     let frames = listener.take(3).await;
     let clocks: Vec<_> = frames
@@ -455,7 +455,7 @@ async fn replay(seed: u64) {
         once(&exchange),
         exchange.add_user().unwrap().client().unwrap(),
     ];
-    let mut placed: Vec<(usize, String)> = Vec::new();
+    let mut placed: Vec<(usize, OrderId)> = Vec::new();
     for step in 0..150 {
         let market = &markets[random.usize(..2)];
         let price = Dollars::from_cents(random.i64(1..100));

@@ -94,7 +94,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
     }
     let client = once(&exchange);
     let mut bid = order(Bid, "0.40", "5");
-    bid.client_order_id = Some("mine".to_owned());
+    bid.client_order_id = Some("mine".into());
     let placed = place(&client, bid).await;
     let frames = own.so_far().await;
     assert_eq!(
@@ -202,7 +202,7 @@ async fn own_orders_are_marked_in_the_book() {
         listener.next().await;
     }
     let mut ask = order(Ask, "0.40", "5");
-    ask.client_order_id = Some("mine".to_owned());
+    ask.client_order_id = Some("mine".into());
     place(&once(&exchange), ask).await;
     let (mine, its) = (own.next().await, foreign.next().await);
     assert_eq!(mine["msg"]["client_order_id"], "mine");

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use kalshi_core::{Contracts, Dollars, Id};
+use kalshi_core::{Contracts, Dollars, OrderId, TradeId};
 
 use crate::{
     types::{Fill, Order},
@@ -99,7 +99,7 @@ impl Limit {
 }
 
 /// Trade id and order id. Both fills of a self-trade have the same trade id.
-type FillKey = (Id, Id);
+type FillKey = (TradeId, OrderId);
 
 /// The fills that were reported.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Fills {
         self.limit.is_forgotten(time)
     }
 
-    pub(super) fn knows(&self, trade_id: &Id, order_id: &Id) -> bool {
+    pub(super) fn knows(&self, trade_id: &TradeId, order_id: &OrderId) -> bool {
         let key = (trade_id.clone(), order_id.clone());
         self.reported.contains_key(&key)
     }
@@ -148,7 +148,7 @@ impl Fills {
     }
 
     /// Reports a fill. Returns `false` if it was reported before.
-    pub(super) fn report(&mut self, trade_id: Id, order_id: Id, time: i64) -> bool {
+    pub(super) fn report(&mut self, trade_id: TradeId, order_id: OrderId, time: i64) -> bool {
         match self.reported.entry((trade_id, order_id)) {
             Entry::Vacant(entry) => {
                 entry.insert(time);
@@ -252,7 +252,7 @@ struct KnownOrder {
 #[derive(Debug)]
 pub(super) struct Orders {
     pub(super) window: Window,
-    known: HashMap<Id, KnownOrder>,
+    known: HashMap<OrderId, KnownOrder>,
     limit: Limit,
 }
 
@@ -293,7 +293,7 @@ impl Orders {
     }
 
     /// Orders that have not ended, as far as is known.
-    pub(super) fn open(&self) -> Vec<Id> {
+    pub(super) fn open(&self) -> Vec<OrderId> {
         let open = self
             .known
             .iter()
@@ -304,7 +304,7 @@ impl Orders {
     /// Reports a state from a message. Returns `false` if a later one is known.
     pub(super) fn report_message(
         &mut self,
-        id: &Id,
+        id: &OrderId,
         state: OrderState,
         epoch: u64,
         arrival: Option<i64>,
@@ -320,7 +320,7 @@ impl Orders {
 
     fn report(
         &mut self,
-        id: Id,
+        id: OrderId,
         state: OrderState,
         epoch: u64,
         arrival: Option<i64>,
@@ -341,7 +341,7 @@ impl Orders {
     }
 
     /// Drops an order that reads do not have.
-    pub(super) fn forget(&mut self, id: &Id) {
+    pub(super) fn forget(&mut self, id: &OrderId) {
         self.known.remove(id);
     }
 

@@ -1,7 +1,5 @@
 //! Joins the rows that were read with what was observed.
 
-use kalshi_core::Id;
-
 use super::{
     Backfill, BackfillRows, Hole, Missed,
     memory::{OrderState, time_of_fill},
@@ -32,7 +30,7 @@ impl Backfill {
         for fill in rows.fills {
             let time = time_of_fill(&fill);
             let is_old = matches!((time, fills_from), (Some(time), Some(from)) if time < from);
-            let (trade_id, order_id) = (Id::from(&fill.trade_id), Id::from(&fill.order_id));
+            let (trade_id, order_id) = (fill.trade_id.clone(), fill.order_id.clone());
             if is_old || self.fills.knows(&trade_id, &order_id) {
                 continue;
             }

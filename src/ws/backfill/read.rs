@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use kalshi_core::{
-    Id,
+    OrderId,
     rt::{self, Moment},
 };
 
@@ -17,7 +17,7 @@ use super::{
     memory::{OrderState, time_of_fill},
 };
 use crate::{
-    Client, Error, operation,
+    Client, Error, SubaccountNumber, operation,
     orders::inquiry::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
     types::{Fill, Order},
 };
@@ -45,7 +45,7 @@ pub struct BackfillRows {
     pub(super) fills: Vec<Fill>,
     pub(super) orders: Vec<Order>,
     /// Orders that neither the exchange nor its archive has.
-    pub(super) unfound: Vec<Id>,
+    pub(super) unfound: Vec<OrderId>,
     /// Errors of rows that do not decode.
     pub(super) skipped: Vec<Error>,
     pub(super) skipped_count: usize,
@@ -55,13 +55,13 @@ pub struct BackfillRows {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     /// `None` for all that the key may read.
-    pub(super) subaccount: Option<i64>,
+    pub(super) subaccount: Option<SubaccountNumber>,
     /// Empty for all.
     pub(super) market_tickers: BTreeSet<String>,
 }
 
 impl Scope {
-    pub(super) fn covers(&self, ticker: &str, subaccount: Option<i64>) -> bool {
+    pub(super) fn covers(&self, ticker: &str, subaccount: Option<SubaccountNumber>) -> bool {
         let has_market = self.market_tickers.is_empty() || self.market_tickers.contains(ticker);
         let has_subaccount = match (self.subaccount, subaccount) {
             (Some(wanted), Some(found)) => wanted == found,
@@ -98,7 +98,7 @@ pub(super) struct Plan {
     pub(super) fills_from: i64,
     pub(super) orders_from: i64,
     /// Orders that have not ended, as far as is known.
-    pub(super) open_orders: Vec<Id>,
+    pub(super) open_orders: Vec<OrderId>,
     pub(super) scope: Scope,
     pub(super) timeout: Duration,
     /// Most fills, and most orders, that are kept.
@@ -170,13 +170,13 @@ impl Plan {
         if orders.kept.len() > self.max_rows {
             return Ok(None);
         }
-        let mut wanted: HashSet<Id> = self.open_orders.iter().cloned().collect();
-        wanted.extend(fills.kept.iter().map(|fill| Id::from(&fill.order_id)));
+        let mut wanted: HashSet<OrderId> = self.open_orders.iter().cloned().collect();
+        wanted.extend(fills.kept.iter().map(|fill| fill.order_id.clone()));
         for order in &orders.kept {
             wanted.remove(order.order_id.as_str());
         }
         let mut unfound = Vec::new();
-        let look_up = |order_id: Id| async move {
+        let look_up = |order_id: OrderId| async move {
             let order = single_order(client, &order_id, last_error).await;
             (order_id, order)
         };
@@ -307,7 +307,7 @@ impl Plan {
         &self,
         client: &Client,
         last_error: &LastError,
-        unfound: &[Id],
+        unfound: &[OrderId],
     ) -> Result<Walk<Order>, Error> {
         let mut list = client.get_historical_orders().limit(PAGE);
         if unfound.is_empty() {
@@ -329,7 +329,7 @@ impl Plan {
 /// Reads one order, or `None` if the exchange does not have it.
 async fn single_order(
     client: &Client,
-    order_id: &Id,
+    order_id: &OrderId,
     last_error: &LastError,
 ) -> Result<Option<Order>, Error> {
     let send = || client.get_order().order_id(order_id).send();
@@ -350,9 +350,9 @@ async fn single_order(
 
 /// The newest state of each order. Of two of the same millisecond, the one that was read later.
 fn newest(orders: Vec<Order>) -> Vec<Order> {
-    let mut newest: HashMap<Id, Order> = HashMap::new();
+    let mut newest: HashMap<OrderId, Order> = HashMap::new();
     for order in orders {
-        match newest.entry(Id::from(&order.order_id)) {
+        match newest.entry(order.order_id.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(order);
             }

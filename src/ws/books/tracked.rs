@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kalshi_core::ws::sequence::{Outcome, Place, Replica};
+use kalshi_core::{
+    ClientOrderId,
+    ws::sequence::{Outcome, Place, Replica},
+};
 use tokio::time::Instant;
 
 use super::requests::{OVERDUE_ATTEMPTS, Request, Schedule, pause, timeout};
@@ -58,7 +61,7 @@ impl TrackedBook {
         &mut self,
         place: Place,
         outcome: Outcome<BookError>,
-        own_id: Option<&String>,
+        own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
         events: &mut Vec<BookEvent>,
     ) {
@@ -95,7 +98,7 @@ impl TrackedBook {
     fn report_live(
         &mut self,
         place: Place,
-        own_id: Option<&String>,
+        own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
         events: &mut Vec<BookEvent>,
     ) {

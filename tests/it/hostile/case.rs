@@ -6,7 +6,7 @@ use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
     limits::RateLimits,
     orders::{OrderOutcome, PlacedOrder, UnknownOutcome},
-    types::{AmendOrderV2Request, CreateOrderV2Request, DecreaseOrderV2Request},
+    types::{AmendOrderV2Request, CreateOrderV2Request},
 };
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl Case {
 
     /// Places an order that rests.
     pub async fn placed(&self, order: CreateOrderV2Request) -> PlacedOrder {
-        match self.client.place_order(order).await.unwrap() {
+        match self.client.orders().place(order).await.unwrap() {
             OrderOutcome::Placed(placed) => placed,
             other => panic!("{other:?}"),
         }
@@ -72,7 +72,7 @@ impl Case {
 
     /// Places an order whose outcome is unknown.
     pub async fn unknown(&self, order: CreateOrderV2Request) -> UnknownOutcome {
-        unknown(self.client.place_order(order).await.unwrap())
+        unknown(self.client.orders().place(order).await.unwrap())
     }
 }
 
@@ -119,10 +119,6 @@ pub fn amend(fields: Value) -> AmendOrderV2Request {
     };
     amend.extend(fields);
     serde_json::from_value(amend.into()).unwrap()
-}
-
-pub fn decrease(field: &str, count: &str) -> DecreaseOrderV2Request {
-    serde_json::from_value(json!({ field: count })).unwrap()
 }
 
 /// Replies to every write alike, without processing it.

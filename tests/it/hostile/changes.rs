@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kalshi_sdk::{
-    orders::{ChangeOutcome, OrderKey},
+    orders::{ChangeOutcome, OrderRef},
     types::{ExchangeIndex, OrderStatus},
 };
 use serde_json::json;
@@ -23,11 +23,12 @@ async fn not_found_of_nginx_is_unknown() {
     .await;
     let placed = case.placed(order("a")).await;
     case.model.execute(&placed.order_id);
-    let outcome = case.client.cancel_order(&placed).await.unwrap();
+    let outcome = case.client.orders().cancel(&placed).await.unwrap();
     assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
     let outcome = case
         .client
-        .cancel_orders(&[OrderKey::from(&placed)])
+        .orders()
+        .cancel_batch(&[OrderRef::from(&placed)])
         .await
         .unwrap();
     assert!(
@@ -46,24 +47,30 @@ async fn order_in_another_subaccount_is_not_applied_and_says_where() {
             json!({ "client_order_id": "a", "subaccount": 3 }),
         ))
         .await;
-    let key = OrderKey::from(&placed).with_subaccount(2);
-    let outcome = case.client.cancel_order(key.clone()).await.unwrap();
+    let key = OrderRef::from(&placed).with_subaccount(2);
+    let outcome = case.client.orders().cancel(key.clone()).await.unwrap();
     assert!(
-        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3.into())),
         "{outcome:?}"
     );
-    let outcome = case.client.cancel_orders(&[key]).await.unwrap();
+    let outcome = case.client.orders().cancel_batch(&[key]).await.unwrap();
     assert!(
-        matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        matches!(&outcome[0], ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3.into())),
         "{outcome:?}"
     );
     // One read suffices, because an order stays where it is.
     assert_eq!(case.count("GET", "user_data_timestamp"), 0);
     // Without a subaccount the order is sought in the primary one.
-    let key = OrderKey::new(&placed.order_id).with_market(ticker(0, 'A'));
-    let outcome = case.client.cancel_order(key).confirm(LONG).await.unwrap();
+    let key = OrderRef::new(&placed.order_id).with_market(ticker(0, 'A'));
+    let outcome = case
+        .client
+        .orders()
+        .cancel(key)
+        .confirm(LONG)
+        .await
+        .unwrap();
     assert!(
-        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3)),
+        matches!(&outcome, ChangeOutcome::NotApplied(order) if order.subaccount_number == Some(3.into())),
         "{outcome:?}"
     );
     assert!(case.model.order(&placed.order_id).unwrap().rests());
@@ -80,17 +87,17 @@ async fn order_on_another_shard_is_not_applied_and_says_where() {
         ))
         .await;
     for key in [
-        OrderKey::new(&placed.order_id),
-        OrderKey::from(&placed).with_exchange_index(2),
+        OrderRef::new(&placed.order_id),
+        OrderRef::from(&placed).with_exchange_index(2),
     ] {
-        let outcome = case.client.cancel_order(key).await.unwrap();
+        let outcome = case.client.orders().cancel(key).await.unwrap();
         assert!(
             matches!(&outcome, ChangeOutcome::NotApplied(order) if order.exchange_index == Some(ExchangeIndex(1))),
             "{outcome:?}"
         );
     }
     assert_eq!(case.count("GET", "user_data_timestamp"), 0);
-    let outcome = case.client.cancel_order(&placed).await.unwrap();
+    let outcome = case.client.orders().cancel(&placed).await.unwrap();
     assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
 }
 
@@ -104,14 +111,15 @@ async fn executed_order_is_already_gone_with_its_fills() {
         assert_eq!(order.status, OrderStatus::Executed);
         assert_eq!(order.fill_count_fp, 10.into());
     };
-    let cancelled = case.client.cancel_order(&placed).await.unwrap();
+    let cancelled = case.client.orders().cancel(&placed).await.unwrap();
     gone(&|| match &cancelled {
         ChangeOutcome::AlreadyGone(order) => Some((**order).clone()),
         _ => None,
     });
     let amended = case
         .client
-        .amend_order(&placed, amend(json!({})))
+        .orders()
+        .amend(&placed, amend(json!({})))
         .await
         .unwrap();
     gone(&|| match &amended {
@@ -127,15 +135,17 @@ async fn confirm_of_zero_is_unknown_without_a_read() {
     case.model.execute(&placed.order_id);
     let outcome = case
         .client
-        .cancel_order(&placed)
+        .orders()
+        .cancel(&placed)
         .confirm(Duration::ZERO)
         .await
         .unwrap();
     assert!(matches!(outcome, ChangeOutcome::Unknown(_)), "{outcome:?}");
-    let keys = [OrderKey::from(&placed)];
+    let keys = [OrderRef::from(&placed)];
     let outcome = case
         .client
-        .cancel_orders(&keys)
+        .orders()
+        .cancel_batch(&keys)
         .confirm(Duration::ZERO)
         .await
         .unwrap();
@@ -156,7 +166,8 @@ async fn resting_order_of_a_lagging_read_proves_nothing() {
     let short = Duration::from_millis(500);
     let outcome = case
         .client
-        .cancel_order(&placed)
+        .orders()
+        .cancel(&placed)
         .confirm(short)
         .await
         .unwrap();
@@ -164,7 +175,8 @@ async fn resting_order_of_a_lagging_read_proves_nothing() {
     assert!(case.count("GET", &placed.order_id) > 0);
     let outcome = case
         .client
-        .cancel_order(&placed)
+        .orders()
+        .cancel(&placed)
         .confirm(LONG)
         .await
         .unwrap();
@@ -181,9 +193,9 @@ async fn batch_cancel_of_gone_orders_reads_one_page() {
     for index in 0..8 {
         let placed = case.placed(order(&format!("a{index}"))).await;
         case.model.execute(&placed.order_id);
-        keys.push(OrderKey::from(&placed));
+        keys.push(OrderRef::from(&placed));
     }
-    let outcomes = case.client.cancel_orders(&keys).await.unwrap();
+    let outcomes = case.client.orders().cancel_batch(&keys).await.unwrap();
     assert!(
         outcomes
             .iter()
@@ -212,7 +224,7 @@ async fn amend_that_returns_the_new_client_order_id_is_done() {
         .await;
         let placed = case.placed(order("a")).await;
         let change = amend(json!({ "client_order_id": "a", "updated_client_order_id": "new" }));
-        let outcome = case.client.amend_order(&placed, change).await.unwrap();
+        let outcome = case.client.orders().amend(&placed, change).await.unwrap();
         assert_eq!(
             matches!(outcome, ChangeOutcome::Done(_)),
             is_done,

@@ -150,7 +150,8 @@ impl Flow {
             });
         }
         let id = order.client_order_id.as_deref()?;
-        let (side, subaccount) = (order.side.as_str(), order.subaccount.unwrap_or_default());
+        let side = order.side.as_str();
+        let subaccount = order.subaccount.unwrap_or_default().get();
         let other_side = if side == "bid" { "ask" } else { "bid" };
         let other_market = ticker(self.number, 'C');
         let (ticker, side, subaccount) = match self.random.u32(0..20) {
@@ -182,7 +183,8 @@ impl Flow {
         let request = self.request(0);
         let taken = self.add_old(&request);
         let bound = TIMEOUT + self.lookup_timeout;
-        let call = self.client.place_order(request.clone());
+        let orders = self.client.orders();
+        let call = orders.place(request.clone());
         let outcome = self.timed("place", bound, call).await;
         match outcome {
             Ok(outcome) => {
@@ -203,7 +205,8 @@ impl Flow {
             .map(|request| self.add_old(request))
             .collect();
         let bound = TIMEOUT + self.lookup_timeout;
-        let call = self.client.place_orders(requests.clone());
+        let orders = self.client.orders();
+        let call = orders.place_batch(requests.clone());
         match self.timed("batch place", bound, call).await {
             Ok(outcomes) => {
                 let mut random = self.random.fork();
@@ -253,9 +256,9 @@ impl Flow {
         let mut resends = 0;
         let mut outcome = outcome;
         let id = match (&outcome, &request.client_order_id) {
-            (_, Some(id)) => Some(id.clone()),
+            (_, Some(id)) => Some(id.to_string()),
             (OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed), None) => {
-                Some(placed.client_order_id.clone())
+                Some(placed.client_order_id.to_string())
             }
             (OrderOutcome::Unknown(unknown), None) => Some(unknown.client_order_id().to_owned()),
             _ => None,
@@ -412,7 +415,7 @@ impl Flow {
             let market = orders
                 .first()
                 .map_or(market.clone(), |order| order.ticker.clone());
-            let mut lookup = client.find_order(id).timeout(RECONCILE);
+            let mut lookup = client.orders().find(id).timeout(RECONCILE);
             // Without the market, all orders are read.
             if self.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
                 lookup = lookup.ticker(&market);

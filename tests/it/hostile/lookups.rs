@@ -71,7 +71,7 @@ async fn row_that_does_not_decode_prevents_not_found() {
         panic!("{found:?}")
     };
     assert!(unresolved.error().unwrap().is_row());
-    let found = case.client.find_order("a").ticker(&market).await;
+    let found = case.client.orders().find("a").ticker(&market).await;
     assert!(matches!(found, OrderLookup::Unknown(_)), "{found:?}");
     is_spoilt.store(false, Relaxed);
     let found = unknown.reconcile(LONG).await;
@@ -120,7 +120,7 @@ async fn clock_set_back_after_sending_does_not_lose_a_resting_order() {
             .clock(Arc::new(clock.clone()))
             .build()
             .unwrap();
-        let unknown = unknown(client.place_order(order(id)).await.unwrap());
+        let unknown = unknown(client.orders().place(order(id)).await.unwrap());
         clock.0.store(after, Relaxed);
         let found = unknown.reconcile(LONG).await;
         assert!(matches!(found, Reconciliation::Placed(_)), "{id} {found:?}");
@@ -141,7 +141,8 @@ async fn one_wrong_date_does_not_block_an_expiring_order() {
     let sent = case.server.count();
     let error = case
         .client
-        .place_order(expiring(in_ten_minutes * 1_000))
+        .orders()
+        .place(expiring(in_ten_minutes * 1_000))
         .await
         .unwrap_err();
     assert!(error.is_invalid_request(), "{error}");
@@ -159,11 +160,11 @@ async fn find_order_finds_live_and_archived_orders() {
     let case = Case::new(|_, _| None).await;
     let market = ticker(0, 'A');
     let archived = case.model.add_old(&old("archived", &market, true));
-    let live = case.placed(order("live")).await.order_id;
+    let live = case.placed(order("live")).await.order_id.to_string();
     for (id, expected) in [("archived", archived), ("live", live)] {
         for lookup in [
-            case.client.find_order(id),
-            case.client.find_order(id).ticker(&market),
+            case.client.orders().find(id),
+            case.client.orders().find(id).ticker(&market),
         ] {
             let found = lookup.await;
             assert!(
@@ -187,7 +188,7 @@ async fn find_order_proves_absence_only_by_reads_that_are_up_to_date() {
         })
     })
     .await;
-    let lookup = case.client.find_order("never").ticker(ticker(0, 'A'));
+    let lookup = case.client.orders().find("never").ticker(ticker(0, 'A'));
     let found = lookup.clone().timeout(Duration::from_millis(2_500)).await;
     assert!(
         matches!(&found, OrderLookup::Unknown(unresolved) if unresolved.candidates().is_empty()),
@@ -201,7 +202,7 @@ async fn find_order_proves_absence_only_by_reads_that_are_up_to_date() {
 #[tokio::test]
 async fn absent_order_is_not_found_only_after_the_lag() {
     let case = Case::with_lag(Duration::from_millis(1_200), to_writes(Reply::Drop)).await;
-    let outcome = case.client.place_order(order("a")).await.unwrap();
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
     let OrderOutcome::Unknown(absent) = outcome else {
         panic!("{outcome:?}")
     };

@@ -70,7 +70,7 @@ async fn memory_stays_within_the_bodies_in_flight() {
         let client = client.clone();
         running.spawn(async move {
             let order = order(&format!("order-{number}"));
-            client.place_order(order).await.is_ok()
+            client.orders().place(order).await.is_ok()
         });
     }
     while let Some(placed) = running.join_next().await {

@@ -10,15 +10,13 @@ use std::{
 
 use chrono::TimeDelta;
 use kalshi_sdk::orders::{
-    ChangeOutcome, ChangeReconciliation, OrderKey, OrderOutcome, Reconciliation,
+    ChangeOutcome, ChangeReconciliation, Decrease, OrderOutcome, OrderRef, Reconciliation,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    case::{
-        Case, LONG, after_writes, amend, builder, decrease, order, order_with, to_writes, unknown,
-    },
+    case::{Case, LONG, after_writes, amend, builder, order, order_with, to_writes, unknown},
     front::{NGINX, UNCERTAIN_CODES},
     model::{OldOrder, ticker},
 };
@@ -47,11 +45,12 @@ fn has_order(outcome: &OrderOutcome) -> &'static str {
 /// Sends a write of each kind to an exchange that replies alike to all, and checks each outcome.
 async fn every_write_is(wanted: &str, reply: Reply) {
     let case = Case::new(to_writes(reply.clone())).await;
-    let (client, key) = (&case.client, OrderKey::new("order-0-0"));
-    let placed = client.place_order(order("single")).await.unwrap();
+    let (client, key) = (&case.client, OrderRef::new("order-0-0"));
+    let placed = client.orders().place(order("single")).await.unwrap();
     assert_eq!(has_order(&placed), wanted, "place {reply:?}");
     for outcome in client
-        .place_orders(vec![order("a"), order("b")])
+        .orders()
+        .place_batch(vec![order("a"), order("b")])
         .await
         .unwrap()
     {
@@ -59,13 +58,15 @@ async fn every_write_is(wanted: &str, reply: Reply) {
     }
     let zero = Duration::ZERO;
     let cancel = client
-        .cancel_order(key.clone())
+        .orders()
+        .cancel(key.clone())
         .confirm(zero)
         .await
         .unwrap();
     assert_eq!(has(&cancel), wanted, "cancel {reply:?}");
     for outcome in client
-        .cancel_orders(&[key.clone(), OrderKey::new("b")])
+        .orders()
+        .cancel_batch(&[key.clone(), OrderRef::new("b")])
         .confirm(zero)
         .await
         .unwrap()
@@ -73,11 +74,13 @@ async fn every_write_is(wanted: &str, reply: Reply) {
         assert_eq!(has(&outcome), wanted, "batch cancel {reply:?}");
     }
     let amended = client
-        .amend_order(key.clone(), amend(json!({})))
+        .orders()
+        .amend(key.clone(), amend(json!({})))
         .confirm(zero);
     assert_eq!(has(&amended.await.unwrap()), wanted, "amend {reply:?}");
     let decreased = client
-        .decrease_order(key, decrease("reduce_by", "1"))
+        .orders()
+        .decrease(key, Decrease::By(1.into()))
         .confirm(zero);
     assert_eq!(has(&decreased.await.unwrap()), wanted, "decrease {reply:?}");
 }
@@ -124,11 +127,17 @@ async fn codes_of_failures_in_items_are_unknown() {
             _ => None,
         })
         .await;
-        let placed = case.client.place_orders(vec![order("a")]).await.unwrap();
-        let keys = [OrderKey::new("order-0-0")];
+        let placed = case
+            .client
+            .orders()
+            .place_batch(vec![order("a")])
+            .await
+            .unwrap();
+        let keys = [OrderRef::new("order-0-0")];
         let cancelled = case
             .client
-            .cancel_orders(&keys)
+            .orders()
+            .cancel_batch(&keys)
             .confirm(Duration::ZERO)
             .await
             .unwrap();
@@ -197,7 +206,7 @@ async fn shifted_amendment_is_not_a_placed_order() {
     })
     .await;
     let single = case.unknown(order("single")).await;
-    let batch = case.client.place_orders(vec![order("batch")]).await;
+    let batch = case.client.orders().place_batch(vec![order("batch")]).await;
     let batch = unknown(batch.unwrap().pop().unwrap());
     for (outcome, id) in [(single, "single"), (batch, "batch")] {
         let Reconciliation::Placed(found) = outcome.reconcile(LONG).await else {
@@ -221,7 +230,8 @@ async fn shifted_cancel_is_unknown_and_its_connection_is_not_used_again() {
     .await;
     case.placed(order("first")).await;
     let second = case.placed(order("second")).await;
-    let ChangeOutcome::Unknown(unknown) = case.client.cancel_order(&second).await.unwrap() else {
+    let ChangeOutcome::Unknown(unknown) = case.client.orders().cancel(&second).await.unwrap()
+    else {
         panic!()
     };
     let shifted = case.server.received().pop().unwrap().connection;
@@ -255,7 +265,12 @@ async fn counts_that_cannot_be_are_unknown() {
         single.unknown(order("a")).await;
         let batch = json!({ "orders": [item("a")] });
         let batch = Case::new(to_writes(Reply::json(201, &batch))).await;
-        let outcomes = batch.client.place_orders(vec![order("a")]).await.unwrap();
+        let outcomes = batch
+            .client
+            .orders()
+            .place_batch(vec![order("a")])
+            .await
+            .unwrap();
         assert_eq!(has_order(&outcomes[0]), "unknown", "{counts:?}");
     }
     let changed = |fields: Value| async move {
@@ -271,24 +286,28 @@ async fn counts_that_cannot_be_are_unknown() {
                 .then(|| Reply::json(200, if is_batch { &items } else { &response }))
         })
         .await;
-        let (client, key) = (&case.client, OrderKey::new("order-0-0"));
+        let (client, key) = (&case.client, OrderRef::new("order-0-0"));
         let batch = client
-            .cancel_orders(std::slice::from_ref(&key))
+            .orders()
+            .cancel_batch(std::slice::from_ref(&key))
             .await
             .unwrap();
         [
-            has(&client.cancel_order(key.clone()).await.unwrap()),
+            has(&client.orders().cancel(key.clone()).await.unwrap()),
             has(&batch[0]),
             has(&client
-                .amend_order(key.clone(), amend(json!({})))
+                .orders()
+                .amend(key.clone(), amend(json!({})))
                 .await
                 .unwrap()),
             has(&client
-                .decrease_order(key.clone(), decrease("reduce_by", "1"))
+                .orders()
+                .decrease(key.clone(), Decrease::By(1.into()))
                 .await
                 .unwrap()),
             has(&client
-                .decrease_order(key, decrease("reduce_to", "1"))
+                .orders()
+                .decrease(key, Decrease::To(1.into()))
                 .await
                 .unwrap()),
         ]
@@ -317,7 +336,7 @@ async fn counts_that_cannot_be_are_unknown() {
 async fn fill_or_kill_rejection_needs_no_look_up() {
     let code = "fill_or_kill_insufficient_resting_volume";
     let case = Case::new(to_writes(coded(409, code))).await;
-    let outcome = case.client.place_order(order("a")).await.unwrap();
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
     assert!(
         matches!(&outcome, OrderOutcome::Rejected(rejection) if rejection.code() == Some(code)),
         "{outcome:?}"
@@ -333,7 +352,7 @@ async fn look_up_of_a_conflict_ends_at_its_timeout_and_says_so() {
         .build()
         .unwrap();
     let begun = Instant::now();
-    let unknown = unknown(client.place_order(order("a")).await.unwrap());
+    let unknown = unknown(client.orders().place(order("a")).await.unwrap());
     let taken = begun.elapsed();
     assert!(
         taken >= Duration::from_millis(700) && taken < Duration::from_millis(1_700),
@@ -436,10 +455,10 @@ async fn order_of_another_subaccount_is_not_ours() {
 async fn rejection_of_the_exchange_keeps_the_connections() {
     let case = Case::new(to_writes(coded(400, "insufficient_balance"))).await;
     for id in ["a", "b"] {
-        let outcome = case.client.place_order(order(id)).await.unwrap();
+        let outcome = case.client.orders().place(order(id)).await.unwrap();
         assert_eq!(has_order(&outcome), "rejected");
     }
-    let cancelled = case.client.cancel_order("order-0-0").await.unwrap();
+    let cancelled = case.client.orders().cancel("order-0-0").await.unwrap();
     assert_eq!(has(&cancelled), "rejected");
     let received = case.server.received();
     assert!(received.iter().all(|request| request.connection == 0));

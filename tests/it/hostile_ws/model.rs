@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use kalshi_sdk::{
-    Contracts, Dollars,
-    ws::{OrderBook, OutcomeSide},
-};
+use kalshi_sdk::{Contracts, Dollars, OutcomeSide, ws::OrderBook};
 
 use super::kind::Kind;
 
@@ -294,8 +291,8 @@ fn clock_field(clock: Option<i64>) -> String {
 /// NO prices are quoted as YES prices.
 fn quoted(outcome: OutcomeSide, price: Dollars) -> Dollars {
     match outcome {
-        OutcomeSide::Yes => price,
-        OutcomeSide::No => Dollars::ONE.checked_sub(price).unwrap(),
+        OutcomeSide::No => price.complement(),
+        _ => price,
     }
 }
 
@@ -304,10 +301,7 @@ pub fn delta_body(change: &Change) -> String {
     let (ticker, clock) = (ticker(change.market), clock_field(change.clock));
     let price = quoted(change.outcome, change.price);
     let count = Contracts::from_hundredths(change.count);
-    let side = match change.outcome {
-        OutcomeSide::Yes => "yes",
-        OutcomeSide::No => "no",
-    };
+    let side = change.outcome.as_str();
     format!(
         r#"{{"market_ticker":"{ticker}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}"#
     )

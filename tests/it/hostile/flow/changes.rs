@@ -4,9 +4,10 @@ use std::{fmt::Debug, time::Duration};
 
 use kalshi_sdk::{
     Contracts, Error,
-    orders::{ChangeOutcome, ChangeReconciliation, OrderKey},
-    types::{AmendOrderV2Request, DecreaseOrderV2Request},
+    orders::{ChangeOutcome, ChangeReconciliation, Decrease, OrderRef},
+    types::AmendOrderV2Request,
 };
+
 use serde_json::json;
 
 use super::{Flow, RECONCILE};
@@ -39,20 +40,20 @@ impl Change {
 }
 
 impl Flow {
-    fn key(&mut self, id: &str) -> OrderKey {
+    fn key(&mut self, id: &str) -> OrderRef {
         let Some(order) = self.run.front.model.order(id) else {
-            return OrderKey::new(id);
+            return OrderRef::new(id);
         };
-        let full = OrderKey::new(id)
+        let full = OrderRef::new(id)
             .with_market(&order.ticker)
             .with_subaccount(order.subaccount)
             .with_exchange_index(order.shard);
         match self.random.u32(0..10) {
-            0..2 => OrderKey::new(id),
-            2 => OrderKey::new(id).with_market(&order.ticker),
+            0..2 => OrderRef::new(id),
+            2 => OrderRef::new(id).with_market(&order.ticker),
             3 => full.with_subaccount(order.subaccount + 1),
             4 => full.with_exchange_index((order.shard + 1) % 3),
-            5 if order.shard == shard_of(&order.ticker) => OrderKey::new(id)
+            5 if order.shard == shard_of(&order.ticker) => OrderRef::new(id)
                 .with_market(&order.ticker)
                 .with_subaccount(order.subaccount),
             _ => full,
@@ -82,7 +83,7 @@ impl Flow {
             let client = self.client.clone();
             match self.random.u32(0..10) {
                 0..5 => {
-                    let call = client.cancel_order(key.clone()).confirm(confirm);
+                    let call = client.orders().cancel(key.clone()).confirm(confirm);
                     let outcome = self.timed("cancel", bound, call.into_future()).await;
                     self.settle_change("cancel", &Change::Cancel, &key, before, outcome)
                         .await;
@@ -94,7 +95,7 @@ impl Flow {
                         json!({ "ticker": market, "side": "bid", "price": price, "count": count }),
                     )
                     .unwrap();
-                    let call = client.amend_order(key.clone(), amend).confirm(confirm);
+                    let call = client.orders().amend(key.clone(), amend).confirm(confirm);
                     let outcome = self.timed("amend", bound, call.into_future()).await;
                     let wanted = Change::Amend(price, count);
                     self.settle_change("amend", &wanted, &key, before, outcome)
@@ -102,15 +103,14 @@ impl Flow {
                 }
                 _ => {
                     let by: Contracts = "0.50".parse().unwrap();
-                    let (field, wanted) = if self.random.bool() {
-                        ("reduce_by", Change::DecreaseBy(by))
+                    let (decrease, wanted) = if self.random.bool() {
+                        (Decrease::By(by), Change::DecreaseBy(by))
                     } else {
-                        ("reduce_to", Change::DecreaseTo(by))
+                        (Decrease::To(by), Change::DecreaseTo(by))
                     };
-                    let decrease: DecreaseOrderV2Request =
-                        serde_json::from_value(json!({ field: by })).unwrap();
                     let call = client
-                        .decrease_order(key.clone(), decrease)
+                        .orders()
+                        .decrease(key.clone(), decrease)
                         .confirm(confirm);
                     let outcome = self.timed("decrease", bound, call.into_future()).await;
                     self.settle_change("decrease", &wanted, &key, before, outcome)
@@ -129,7 +129,7 @@ impl Flow {
         let confirm = self.confirm();
         let model = &self.run.front.model;
         let before: Vec<_> = ids.iter().map(|id| model.order(id)).collect();
-        let call = self.client.cancel_orders(&keys).confirm(confirm);
+        let call = self.client.orders().cancel_batch(&keys).confirm(confirm);
         let bound = TIMEOUT + confirm;
         match self.timed("batch cancel", bound, call.into_future()).await {
             Ok(outcomes) => {
@@ -161,7 +161,7 @@ impl Flow {
         &self,
         name: &str,
         wanted: &Change,
-        key: &OrderKey,
+        key: &OrderRef,
         before: Option<Order>,
         outcome: Result<ChangeOutcome<T>, Error>,
     ) {

@@ -1,0 +1,127 @@
+//! Changes of resting orders: a new price, size or expiry, or fewer contracts.
+
+use chrono::{DateTime, Utc};
+
+use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
+use crate::{
+    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide,
+    types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
+};
+
+/// A new price and size of a resting order, in terms of the outcome that it buys or sells.
+///
+/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell), and the outcome, as the order was placed. A
+/// generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an amendment does nothing until it is sent"]
+pub struct Amendment {
+    /// `None` if the request has side and price.
+    price: Option<OutcomePrice>,
+    request: AmendOrderV2Request,
+}
+
+impl Amendment {
+    /// Returns an amendment of an order that buys an outcome, to `price` and to `count` contracts including those that are filled.
+    pub fn buy(outcome: OutcomeSide, price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(OutcomePrice::buy(outcome, price), count.into())
+    }
+
+    /// Returns an amendment of an order that sells an outcome, to `price` and to `count` contracts including those that are filled.
+    pub fn sell(outcome: OutcomeSide, price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(OutcomePrice::sell(outcome, price), count.into())
+    }
+
+    /// Sets the expiry, in whole seconds: a fraction is cut off. Takes a `SystemTime` too. Defaults to the present expiry.
+    pub fn expires_at(mut self, time: impl Into<DateTime<Utc>>) -> Self {
+        self.request.expiration_time = Some(time.into().timestamp());
+        self
+    }
+
+    /// Removes the expiry.
+    pub fn never_expires(mut self) -> Self {
+        self.request.expiration_time = Some(0);
+        self
+    }
+
+    /// Sets your own id that the order has now. A response about an order with another one is not believed.
+    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
+        self.request.client_order_id = Some(id.into());
+        self
+    }
+
+    /// Gives the order another client order id.
+    pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
+        self.request.updated_client_order_id = Some(id.into());
+        self
+    }
+
+    fn new(price: OutcomePrice, count: Contracts) -> Self {
+        Self {
+            price: Some(price),
+            request: AmendOrderV2Request {
+                count,
+                // Set by `into_request`.
+                ticker: String::new(),
+                side: BookSide::Bid,
+                price: Dollars::ZERO,
+                client_order_id: None,
+                exchange_index: None,
+                expiration_time: None,
+                updated_client_order_id: None,
+            },
+        }
+    }
+
+    /// The request for an order, whose market and shard it has unless it names others.
+    pub(super) fn into_request(
+        self,
+        order: &OrderRef,
+    ) -> Result<AmendOrderV2Request, InvalidOrder> {
+        let mut request = self.request;
+        if let Some(price) = self.price {
+            (request.side, request.price) = price.on_yes_book()?;
+        }
+        if request.ticker.is_empty() {
+            let ticker = order.market_ticker.clone();
+            request.ticker = ticker.ok_or(InvalidOrder::NoMarket)?;
+        }
+        let index = order.exchange_index.map(ExchangeIndex);
+        request.exchange_index = request.exchange_index.or(index);
+        Ok(request)
+    }
+}
+
+impl From<AmendOrderV2Request> for Amendment {
+    fn from(request: AmendOrderV2Request) -> Self {
+        Self {
+            price: None,
+            request,
+        }
+    }
+}
+
+/// How far to decrease a resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decrease {
+    /// Takes this many contracts off those that rest.
+    By(Contracts),
+    /// Leaves at most this many contracts resting. Zero cancels the order.
+    To(Contracts),
+}
+
+impl Decrease {
+    /// The request for an order, whose market and shard it has.
+    pub(super) fn into_request(self, order: &OrderRef) -> DecreaseOrderV2Request {
+        let (reduce_by, reduce_to) = match self {
+            Self::By(count) => (Some(count), None),
+            Self::To(count) => (None, Some(count)),
+        };
+        DecreaseOrderV2Request {
+            exchange_index: order.exchange_index.map(ExchangeIndex),
+            market_ticker: order.market_ticker.clone(),
+            reduce_by,
+            reduce_to,
+        }
+    }
+}
