@@ -12,6 +12,7 @@ pub mod operation;
 pub mod orders;
 mod outcome_side;
 pub mod pages;
+pub mod positions;
 #[cfg(feature = "ws")]
 pub mod ws;
 

@@ -35,7 +35,7 @@ impl fmt::Display for OffGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the price {} is not on the market's grid; next to it ",
+            "the YES price {} is not on the market's grid; next to it ",
             self.price
         )?;
         match (self.below, self.above) {

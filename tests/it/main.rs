@@ -16,6 +16,7 @@ mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
 mod hostile;
+mod new_order;
 mod operations;
 mod order_evidence;
 mod order_groups;

@@ -1,0 +1,169 @@
+//! Cost and value of positions in exact money.
+//!
+//! A position is a number of contracts: positive for YES, negative for NO, as in `position_fp` of `GET /portfolio/positions` and in
+//! [`Fill::signed_count`](crate::types::Fill::signed_count).
+//!
+//! ```no_run
+//! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
+//! use kalshi_sdk::{Dollars, positions};
+//!
+//! let page = client.get_positions().send().await?;
+//! for position in &page.market_positions {
+//!     let market = client.get_market().ticker(&position.ticker).send().await?.into_inner().market;
+//!     let mark = positions::mark(position.position_fp, market.yes_bid_dollars, market.yes_ask_dollars);
+//!     if let Some(mark) = mark {
+//!         println!("{} {}: worth {mark:.2}", position.ticker, position.position_fp);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::{BookSide, Contracts, Dollars, OutcomeSide, types};
+
+/// Returns what a position costs at a price of YES, without fees: the price for each YES contract, one dollar less the price for each NO
+/// contract.
+///
+/// `None` if the price is not between 0 and 1 dollar, if the result is not a whole number of millionths of a dollar, or on overflow.
+///
+/// ```
+/// use kalshi_sdk::{Contracts, Dollars, positions};
+///
+/// let price = Dollars::from_cents(56);
+/// assert_eq!(positions::cost(Contracts::from(10), price), Some("5.60".parse()?));
+/// assert_eq!(positions::cost(Contracts::from(-10), price), Some("4.40".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn cost(position: Contracts, yes_price: Dollars) -> Option<Dollars> {
+    if yes_price < Dollars::ZERO || yes_price > Dollars::ONE {
+        return None;
+    }
+    let price = match position < Contracts::ZERO {
+        true => yes_price.checked_complement()?,
+        false => yes_price,
+    };
+    price.checked_mul(position.checked_abs()?)
+}
+
+/// Returns what a position would bring at the best prices, without fees: YES is sold at the bid, NO at one dollar less the ask.
+///
+/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar: nothing can be sold there, and the
+/// position is worth 0. The best level may hold fewer contracts than the position; [`OrderBook::sweep`](crate::ws::OrderBook::sweep)
+/// considers the whole book.
+///
+/// `None` for the reasons of [`cost`].
+#[must_use]
+pub fn mark(position: Contracts, yes_bid: Dollars, yes_ask: Dollars) -> Option<Dollars> {
+    let price = match position < Contracts::ZERO {
+        true => yes_ask,
+        false => yes_bid,
+    };
+    cost(position, price)
+}
+
+/// Returns a count with the sign of its side.
+fn signed(
+    side: Option<BookSide>,
+    outcome: Option<OutcomeSide>,
+    count: Contracts,
+) -> Option<Contracts> {
+    match side.or(outcome.and_then(OutcomeSide::book_side))? {
+        BookSide::Bid => Some(count),
+        BookSide::Ask => count.checked_neg(),
+        _ => None,
+    }
+}
+
+impl types::Fill {
+    /// Returns the change of the position in the market: positive if the fill bought YES or sold NO, negative if it bought NO or sold
+    /// YES. `None` if the exchange sent no side, or one that is unknown.
+    #[must_use]
+    pub fn signed_count(&self) -> Option<Contracts> {
+        signed(self.book_side, self.outcome_side, self.count_fp)
+    }
+}
+
+#[cfg(feature = "ws")]
+impl crate::ws::messages::Fill {
+    /// Returns the change of the position in the market: positive if the fill bought YES or sold NO, negative if it bought NO or sold
+    /// YES. `None` if the exchange sent no side, or one that is unknown.
+    #[must_use]
+    pub fn signed_count(&self) -> Option<Contracts> {
+        signed(self.book_side, self.outcome_side, self.count_fp)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn dollars(text: &str) -> Dollars {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn yes_and_no_are_worth_a_dollar_together() {
+        for (count, price, expected) in [
+            ("10", "0.56", "5.60"),
+            ("-10", "0.56", "4.40"),
+            ("0.01", "0.0001", "0.000001"),
+            ("-2.50", "0.9999", "0.00025"),
+            ("0", "0.50", "0"),
+            ("7", "0", "0"),
+            ("-7", "1", "0"),
+        ] {
+            let count: Contracts = count.parse().unwrap();
+            assert_eq!(
+                cost(count, dollars(price)),
+                Some(dollars(expected)),
+                "{count}"
+            );
+            let other = cost(count.checked_neg().unwrap(), dollars(price)).unwrap();
+            let both = dollars(expected).checked_add(other);
+            assert_eq!(both, Dollars::ONE.checked_mul(count.abs()), "{count}");
+        }
+        assert_eq!(cost(1.into(), dollars("1.01")), None);
+        assert_eq!(cost(1.into(), dollars("-0.01")), None);
+        // A third of a cent of a hundredth contract is no amount.
+        assert_eq!(cost("0.01".parse().unwrap(), dollars("0.00333")), None);
+        assert_eq!(
+            cost(Contracts::from_hundredths(i64::MIN), Dollars::ONE),
+            None
+        );
+    }
+
+    #[test]
+    fn position_is_closed_at_the_other_side_of_the_book() {
+        let (bid, ask) = (dollars("0.40"), dollars("0.45"));
+        assert_eq!(mark(10.into(), bid, ask), Some(dollars("4.00")));
+        assert_eq!(mark((-10).into(), bid, ask), Some(dollars("5.50")));
+        // Nobody bids.
+        assert_eq!(mark(10.into(), Dollars::ZERO, ask), Some(Dollars::ZERO));
+        assert_eq!(mark((-10).into(), bid, Dollars::ONE), Some(Dollars::ZERO));
+    }
+
+    #[test]
+    fn fills_are_signed_by_their_side() {
+        let fill = |fields: serde_json::Value| -> types::Fill {
+            let mut json = serde_json::json!({
+                "fill_id": "f", "trade_id": "f", "order_id": "o", "ticker": "T", "market_ticker": "T", "is_taker": true,
+                "count_fp": "2.50", "yes_price_dollars": "0.40", "no_price_dollars": "0.60", "fee_cost": "0.01",
+            });
+            let object = json.as_object_mut().unwrap();
+            object.extend(fields.as_object().unwrap().clone());
+            serde_json::from_value(json).unwrap()
+        };
+        let count = |text: &str| Some(text.parse::<Contracts>().unwrap());
+        for (fields, expected) in [
+            (serde_json::json!({ "book_side": "bid" }), count("2.50")),
+            (serde_json::json!({ "book_side": "ask" }), count("-2.50")),
+            (serde_json::json!({ "outcome_side": "no" }), count("-2.50")),
+            (serde_json::json!({ "book_side": "both" }), None),
+            (serde_json::json!({}), None),
+        ] {
+            assert_eq!(fill(fields.clone()).signed_count(), expected, "{fields}");
+        }
+    }
+}
