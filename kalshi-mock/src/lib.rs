@@ -29,7 +29,7 @@ pub use exchange::{MockExchange, MockExchangeBuilder};
 pub use fault::{Fault, FaultRule, ParseFaultError};
 pub use market::{Market, OrderBook};
 pub use requests::ReceivedRequest;
-pub use state::Outcome;
+pub use state::Settlement;
 pub use streams::Streams;
 pub use time::Time;
 pub use user::User;

@@ -7,7 +7,7 @@ use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 
 use crate::{
     shared::Shared,
-    state::{self, MarketIndex, Outcome, Side, State, Step},
+    state::{self, MarketIndex, Settlement, Side, State, Step},
 };
 
 /// A market of the exchange.
@@ -117,7 +117,7 @@ impl Market {
     }
 
     /// Settles the market: cancels its orders and pays out positions.
-    pub fn settle(&self, outcome: Outcome) -> Self {
+    pub fn settle(&self, outcome: Settlement) -> Self {
         self.act(|state, index| state.settle(index, outcome))
     }
 

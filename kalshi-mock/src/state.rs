@@ -37,8 +37,8 @@ pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{Order, SelfTrade, Status};
 pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
 pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
-pub use settlement::Outcome;
-pub(crate) use settlement::Settlement;
+pub(crate) use settlement::Payout;
+pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
 pub(crate) use trade::{Fill, Trade};
 pub(crate) use transfers::{Deposit, ShardTransfer, SubaccountTransfer};
@@ -81,7 +81,7 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<Uuid, Group>,
     pub(crate) trades: BTreeMap<u64, Trade>,
     pub(crate) fills: BTreeMap<u64, Fill>,
-    pub(crate) settlements: BTreeMap<u64, Settlement>,
+    pub(crate) settlements: BTreeMap<u64, Payout>,
     pub(crate) rfqs: BTreeMap<u64, Rfq>,
     pub(crate) quotes: BTreeMap<u64, Quote>,
     pub(crate) deposits: BTreeMap<u64, Deposit>,

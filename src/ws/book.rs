@@ -207,8 +207,10 @@ impl From<LadderError> for BookError {
     }
 }
 
+/// One dollar less a price. Levels given to [`OrderBook::from_bids`] are not checked, so any price is possible.
 pub(super) fn complement(price: Dollars) -> Dollars {
-    Dollars::from_micros(Dollars::ONE.micros().saturating_sub(price.micros()))
+    let max = Dollars::from_micros(i64::MAX);
+    price.checked_complement().unwrap_or(max)
 }
 
 fn complement_level(level: PriceLevel) -> PriceLevel {

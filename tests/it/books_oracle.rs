@@ -75,7 +75,7 @@ impl Exchange {
 
     fn quoted(&self, outcome: OutcomeSide, price: Dollars) -> Dollars {
         match (outcome, self.mode) {
-            (OutcomeSide::No, PriceMode::YesPrices) => Dollars::ONE.checked_sub(price).unwrap(),
+            (OutcomeSide::No, PriceMode::YesPrices) => price.complement(),
             _ => price,
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn truth(market: &Market) -> (i64, OrderBook) {
     let book = market.order_book();
     let no = book.asks.iter().map(|level| {
         let mut level = *level;
-        level.price = Dollars::ONE.checked_sub(level.price).unwrap();
+        level.price = level.price.complement();
         level
     });
     let no: Vec<_> = no.collect();

@@ -6,5 +6,6 @@ mod docs;
 mod generate;
 mod names;
 mod rejected;
+mod scalars;
 mod stray_keys;
 mod streams;

@@ -9,7 +9,9 @@ use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
     Rejection,
     call::{Call, Order, six_digits, without_nulls},
-    state::{Fees, Market, MarketStatus, Outcome, Series, SeriesEvent, Side, State, Trade, cost},
+    state::{
+        Fees, Market, MarketStatus, Series, SeriesEvent, Settlement, Side, State, Trade, cost,
+    },
     time::{Micros, SECOND, rfc3339, seconds},
 };
 
@@ -118,7 +120,7 @@ fn show(state: &State, market: &Market) -> Value {
         "last_price_dollars": last,
         "volume_fp": market.volume,
         "volume_24h_fp": market.volume_of_a_day(state.now),
-        "result": market.settled.map_or("", |(_, value)| Outcome::word(value)),
+        "result": market.settled.map_or("", |(_, value)| Settlement::word(value)),
         "can_close_early": true,
         "open_interest_fp": market.open_interest,
         "notional_value_dollars": Dollars::ONE,

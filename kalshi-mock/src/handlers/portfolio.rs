@@ -8,7 +8,7 @@ use serde_json::json;
 use super::common::{HandlerResult, LIVE_WINDOW};
 use crate::{
     call::{Call, Order, six_digits, without_nulls},
-    state::{Fill, Holding, Market, Outcome, Settlement, Shard, Side, State, cost},
+    state::{Fill, Holding, Market, Payout, Settlement, Shard, Side, State, cost},
     time::{rfc3339, seconds},
 };
 
@@ -186,7 +186,7 @@ pub(super) fn fills(state: &State, call: &Call<'_>) -> HandlerResult {
 
 pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
-    let market = |settlement: &Settlement| state.markets.get(settlement.market);
+    let market = |settlement: &Payout| state.markets.get(settlement.market);
     let rows = state
         .settlements
         .iter()
@@ -205,7 +205,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
                     .is_none_or(|event| market(row).is_some_and(|market| market.event == event))
                 && call.within("min_ts", "max_ts", row.at)
         });
-    let show = |row: &Settlement| {
+    let show = |row: &Payout| {
         let (yes, no) = (row.position.max(0), (-row.position).max(0));
         let cost_of = |count: i64| six_digits(if count > 0 { row.cost } else { 0 });
         let market = market(row);
@@ -213,7 +213,7 @@ pub(super) fn settlements(state: &State, call: &Call<'_>) -> HandlerResult {
             "ticker": market.map(|market| market.ticker.as_str()),
             "event_ticker": market.map(|market| market.event.as_str()),
             "exchange_index": market.map_or(0, |market| market.shard),
-            "market_result": Outcome::word(row.value),
+            "market_result": Settlement::word(row.value),
             "yes_count_fp": Contracts::from_hundredths(yes),
             "yes_total_cost_dollars": cost_of(yes),
             "no_count_fp": Contracts::from_hundredths(no),

@@ -9,7 +9,7 @@ use super::{
     event::Event,
     order::{MAX_COUNT, Order},
     quote::{Quote, QuoteStatus, Rfq},
-    side::{Side, complement},
+    side::Side,
 };
 use crate::{
     Rejection,
@@ -141,7 +141,7 @@ impl State {
             let price = if side == Side::Bid {
                 bid
             } else {
-                complement(bid)
+                bid.complement()
             };
             let count = rfq.contracts_at(bid, &market.fees);
             bid.is_zero() || self.can_trade(quote.creator, (side, price, count), rfq.market, false)
@@ -250,7 +250,7 @@ impl State {
         let price = if side == Side::Bid {
             bid
         } else {
-            complement(bid)
+            bid.complement()
         };
         let place = self
             .markets

@@ -169,7 +169,7 @@ pub(crate) fn cash_of(position: i64, side: Side, unit: Dollars, count: Contracts
     let closes = closing(position, side).min(count.hundredths());
     let opens = count.hundredths() - closes;
     let cost = |unit, hundredths| side::cost(unit, Contracts::from_hundredths(hundredths));
-    cost(side::complement(unit), closes) - cost(unit, opens)
+    cost(unit.complement(), closes) - cost(unit, opens)
 }
 
 /// Returns how many hundredths of contracts bought on `side` close the position.
@@ -282,7 +282,7 @@ impl Ledger {
             let gone = i64::try_from(share).unwrap_or(holding.cost);
             holding.cost -= gone;
             holding.realized +=
-                side::cost(side::complement(unit), Contracts::from_hundredths(closes)) - gone;
+                side::cost(unit.complement(), Contracts::from_hundredths(closes)) - gone;
         }
         holding.cost += side::cost(unit, Contracts::from_hundredths(opens));
         holding.traded += side::cost(unit, count);
@@ -327,7 +327,7 @@ impl Ledger {
         let unit = if before.position >= 0 {
             value
         } else {
-            side::complement(value)
+            value.complement()
         };
         let revenue = side::cost(unit, Contracts::from_hundredths(before.position.abs()));
         holding.realized += revenue - before.cost;

@@ -10,7 +10,7 @@ use super::{
     book::{Book, Rank},
     event::Step,
     fees::Fees,
-    side::{Side, complement},
+    side::Side,
 };
 use crate::{
     Rejection,
@@ -149,7 +149,7 @@ impl State {
     pub(crate) fn no_bids(&self, market: &Market) -> Vec<(Dollars, Contracts)> {
         let asks = self.levels(market, Side::Ask);
         asks.into_iter()
-            .map(|(price, count)| (complement(price), count))
+            .map(|(price, count)| (price.complement(), count))
             .collect()
     }
 

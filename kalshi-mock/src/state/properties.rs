@@ -269,7 +269,7 @@ impl Bench {
             Command::Settle { market, cents } => {
                 self.state.settle(
                     market,
-                    Outcome::Scalar(Dollars::from_micros(cents * 10_000)),
+                    Settlement::Scalar(Dollars::from_micros(cents * 10_000)),
                 );
             }
         }
@@ -346,7 +346,7 @@ proptest! {
         }
         // After settlement, all money is cash and fees.
         for market in 0..MARKETS.len() {
-            bench.state.settle(market, Outcome::Yes);
+            bench.state.settle(market, Settlement::Yes);
             bench.check();
         }
     }

@@ -9,7 +9,7 @@ use super::{
     account::Account,
     fees::Fees,
     order::MAX_COUNT,
-    side::{Side, complement, cost},
+    side::{Side, cost},
 };
 use crate::time::{Micros, SECOND};
 
@@ -112,7 +112,7 @@ impl Rfq {
         if let Some(contracts) = self.contracts {
             return contracts;
         }
-        let unit = complement(bid);
+        let unit = bid.complement();
         let target = self.target_cost.map_or(0, Dollars::micros);
         let fits = |hundredths: i64| {
             let count = Contracts::from_hundredths(hundredths);

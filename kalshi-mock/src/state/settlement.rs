@@ -5,10 +5,10 @@ use kalshi_sdk::Dollars;
 use super::{Account, MarketIndex, MarketStatus, State, Step, remember};
 use crate::time::Micros;
 
-/// Settlement result of a market.
+/// Result that a market is settled to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Settlement {
     /// YES pays a dollar.
     Yes,
     /// NO pays a dollar.
@@ -17,7 +17,7 @@ pub enum Outcome {
     Scalar(Dollars),
 }
 
-impl Outcome {
+impl Settlement {
     /// Returns the value of a YES contract.
     pub(crate) fn value(self) -> Dollars {
         match self {
@@ -39,7 +39,7 @@ impl Outcome {
 
 /// Payout of one account in a market.
 #[derive(Clone, Debug)]
-pub(crate) struct Settlement {
+pub(crate) struct Payout {
     pub(crate) account: Account,
     pub(crate) market: MarketIndex,
     pub(crate) value: Dollars,
@@ -53,7 +53,7 @@ pub(crate) struct Settlement {
 
 impl State {
     /// Settles a market: cancels its resting orders and pays out its positions.
-    pub(crate) fn settle(&mut self, index: MarketIndex, outcome: Outcome) {
+    pub(crate) fn settle(&mut self, index: MarketIndex, outcome: Settlement) {
         let now = self.now;
         let Some(market) = self.markets.get_mut(index) else {
             return;
@@ -85,7 +85,7 @@ impl State {
             }
             self.emit_position(account, index);
             let number = self.next();
-            let settlement = Settlement {
+            let settlement = Payout {
                 account,
                 market: index,
                 value,

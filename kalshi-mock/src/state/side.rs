@@ -25,7 +25,7 @@ impl Side {
     pub(crate) fn unit(self, price: Dollars) -> Dollars {
         match self {
             Self::Bid => price,
-            Self::Ask => complement(price),
+            Self::Ask => price.complement(),
         }
     }
 
@@ -52,11 +52,6 @@ impl Side {
             Self::Ask => price >= limit,
         }
     }
-}
-
-/// Returns one dollar minus `price`.
-pub(crate) fn complement(price: Dollars) -> Dollars {
-    Dollars::from_micros(Dollars::ONE.micros() - price.micros())
 }
 
 /// Returns the cost of `count` contracts at `unit` each, in millionths of a dollar. Exact for prices of up to four decimals.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{Raw, TICKER, contracts, dollars, exchange, once};
-use kalshi_mock::{MockExchange, Outcome};
+use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::{Client, Credentials, Dollars, PrivateKey};
 use serde_json::{Value, json};
 
@@ -347,7 +347,7 @@ async fn quotes_are_rejected_while_trading_is_stopped() {
     );
     assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 400);
     exchange.resume_trading();
-    exchange.market(TICKER).settle(Outcome::Yes);
+    exchange.market(TICKER).settle(Settlement::Yes);
     assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 400);
     assert_eq!(offer(&maker, &rfq, "0.40", "0.40").await.0, 400);
 }

@@ -3,11 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::common::{Raw, TICKER, dollars, exchange, once, order, place};
-use kalshi_mock::{MockExchange, Outcome};
-use kalshi_sdk::{
-    Dollars,
-    types::{BookSide::Bid, ExchangeIndex, MarketStatusQuery},
-};
+use kalshi_mock::{MockExchange, Settlement};
+use kalshi_sdk::types::{BookSide::Bid, ExchangeIndex, MarketStatusQuery};
 
 #[tokio::test]
 async fn pages_return_each_item_once_while_items_are_added() {
@@ -146,7 +143,7 @@ async fn universe_is_quoted_and_found_by_every_filter() {
             "the best comes last"
         );
         let no = book.no_dollars.last().unwrap().price;
-        assert_eq!(Dollars::ONE.checked_sub(no), Some(market.yes_ask_dollars));
+        assert_eq!(no.complement(), market.yes_ask_dollars);
     }
     let raw = Raw::new(&exchange);
     let (_, sent) =
@@ -289,7 +286,7 @@ async fn old_records_are_in_the_archive() {
     let market = exchange.market(TICKER).ask(dollars("0.50"), 5);
     let client = once(&exchange);
     place(&client, order(Bid, "0.50", "5")).await;
-    market.settle(Outcome::Yes);
+    market.settle(Settlement::Yes);
     exchange.time().advance(Duration::from_secs(61 * 24 * 3600));
     assert_eq!(client.get_orders().send().await.unwrap().orders.len(), 0);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Positions, settlements, subaccounts and shards.
 
 use crate::common::{Raw, TICKER, contracts, dollars, exchange, once, order, place};
-use kalshi_mock::Outcome;
+use kalshi_mock::Settlement;
 use kalshi_sdk::{
     Contracts, Dollars,
     types::{
@@ -61,7 +61,7 @@ async fn trades_change_positions_and_settlements() {
 
     let before = client.get_balance().send().await.unwrap().balance_dollars;
     place(&client, order(Bid, "0.30", "1")).await;
-    market.settle(Outcome::No);
+    market.settle(Settlement::No);
     let balance = client.get_balance().send().await.unwrap();
     assert_eq!(
         balance.balance_dollars,
@@ -122,7 +122,7 @@ async fn scalar_market_pays_both_sides() {
     );
     place(&yes, order(Bid, "0.60", "10")).await;
     place(&no, order(Ask, "0.60", "10")).await;
-    market.settle(Outcome::Scalar(dollars("0.25")));
+    market.settle(Settlement::Scalar(dollars("0.25")));
     assert_eq!(
         yes.get_balance().send().await.unwrap().balance_dollars,
         dollars("9996.5")

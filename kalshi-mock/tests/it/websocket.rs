@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::common::listener::{Book, Listener, code, refused, seqs, signed};
 use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use futures_util::SinkExt;
-use kalshi_mock::{MockExchange, Outcome};
+use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::{
     Client, Dollars, OrderId,
     types::{BookSide, BookSide::Ask, BookSide::Bid, SelfTradePreventionType, TimeInForce},
@@ -511,7 +511,7 @@ async fn replay(seed: u64) {
             }
         }
     }
-    markets[0].settle(Outcome::Yes);
+    markets[0].settle(Settlement::Yes);
     for (listener, _, books, _) in &mut listeners {
         for frame in listener.so_far().await {
             books.get_mut(TICKER).unwrap().apply(&frame);

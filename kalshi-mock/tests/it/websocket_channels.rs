@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::listener::{Listener, seqs};
 use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
 use chrono::TimeDelta;
-use kalshi_mock::{MockExchange, Outcome};
+use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::types::{
     BookSide::{Ask, Bid},
     TimeInForce,
@@ -181,7 +181,7 @@ async fn trades_fills_orders_and_positions_are_reported() {
     assert_eq!(expired["msg"]["last_update_reason"], "ExpiryCancel");
     assert_eq!(expired["msg"]["status"], "canceled");
 
-    market.settle(Outcome::Yes);
+    market.settle(Settlement::Yes);
     let frames = own.so_far().await;
     assert_eq!(kinds(&frames), ["market_position"]);
     assert_eq!(frames[0]["msg"]["position_fp"], "0.00");
@@ -315,7 +315,7 @@ async fn market_lifecycles_are_reported() {
     let (cent, one) = (dollars("0.001"), dollars("1"));
     market.price_ranges("deci_cent", &[(dollars("0"), one, cent)]);
     market.closes_at(exchange.time().now() + TimeDelta::hours(2));
-    market.settle(Outcome::No);
+    market.settle(Settlement::No);
     let frames = listener.so_far().await;
     assert_eq!(kinds(&frames)[0], "event_lifecycle");
     assert_eq!(

@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::{
     call::{Caller, without_nulls},
-    state::{Event, LevelChange, Market, MarketIndex, Outcome, Side, State, Step, Trade},
+    state::{Event, LevelChange, Market, MarketIndex, Settlement, Side, State, Step, Trade},
     time::{Micros, seconds},
 };
 
@@ -181,7 +181,7 @@ fn lifecycle(state: &State, index: MarketIndex, step: Step, at: Micros) -> Optio
             "event_type": "determined",
             "market_ticker": ticker,
             "determination_ts": seconds(at),
-            "result": value.map(Outcome::word),
+            "result": value.map(Settlement::word),
             "settlement_value": value,
         }),
         Step::Settled => {
