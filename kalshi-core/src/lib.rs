@@ -32,6 +32,7 @@ pub mod operation;
 mod outcome;
 pub mod pages;
 mod request;
+mod response;
 mod retry;
 mod rows;
 #[doc(hidden)]
@@ -54,9 +55,9 @@ pub use kalshi_auth as auth;
 pub use kalshi_auth::{Credentials, PrivateKey};
 pub use money::{Contracts, Dollars, MoneyError, PriceLevel};
 pub use operation::Operation;
-pub use progenitor_client::ResponseValue;
 pub use reqwest;
 pub use reqwest_middleware;
+pub use response::Response;
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub use server_time::ClockCorrection;

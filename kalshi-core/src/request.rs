@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
-    ResponseValue,
     api_error::ApiError,
     body,
     client::{Core, Shared},
@@ -25,13 +24,14 @@ use crate::{
     json_path,
     limits::{self, RateLimiter},
     operation::Operation,
+    response::Response,
     retry,
     server_time::{self, ClockCorrection, ServerTime},
     wire::{Attempts, FromWire},
 };
 
 /// A response whose body has arrived.
-struct Response {
+struct Received {
     operation: &'static Operation,
     attempts: Attempts,
     /// It was not made by a middleware.
@@ -53,7 +53,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<T>, Error> {
+    ) -> Result<Response<T>, Error> {
         self.call_counted(operation, request, &Attempts::default())
             .await
     }
@@ -64,14 +64,18 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
         attempts: &Attempts,
-    ) -> Result<ResponseValue<T>, Error> {
+    ) -> Result<Response<T>, Error> {
         let response = self.fetch(operation, request?, attempts).await?;
         if response.body.trim_ascii_start().starts_with(b"[") {
             // Serde would read a list as an object, by position.
             return Err(response.unexpected("a list where an object belongs"));
         }
         let value = decode(&response)?;
-        Ok(ResponseValue::new(value, response.status, response.headers))
+        Ok(Response::from_parts(
+            response.status,
+            response.headers,
+            value,
+        ))
     }
 
     /// Sends a request and decodes a response that is a list.
@@ -79,12 +83,16 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<T>, Error> {
+    ) -> Result<Response<T>, Error> {
         let response = self
             .fetch(operation, request?, &Attempts::default())
             .await?;
         let value = decode(&response)?;
-        Ok(ResponseValue::new(value, response.status, response.headers))
+        Ok(Response::from_parts(
+            response.status,
+            response.headers,
+            value,
+        ))
     }
 
     /// Sends a request whose response has no content.
@@ -92,7 +100,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<()>, Error> {
+    ) -> Result<Response<()>, Error> {
         let response = self
             .fetch(operation, request?, &Attempts::default())
             .await?;
@@ -103,7 +111,7 @@ impl Core {
         if !body.is_empty() && !is_object() {
             return Err(response.unexpected("a body where none belongs"));
         }
-        Ok(ResponseValue::new((), response.status, response.headers))
+        Ok(Response::from_parts(response.status, response.headers, ()))
     }
 
     /// Sends a request inside a tracing span. Any status but success is an error.
@@ -112,7 +120,7 @@ impl Core {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         let span = tracing::debug_span!(
             "kalshi",
             operation = operation.id,
@@ -153,7 +161,7 @@ impl Core {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
@@ -171,7 +179,7 @@ impl Core {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         let Shared {
             limiter,
             server_time,
@@ -225,7 +233,7 @@ impl Core {
                 Ok(_) => permit.received(),
                 Err(_) => drop(permit),
             }
-            let error = match result.and_then(Response::check) {
+            let error = match result.and_then(Received::check) {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -280,7 +288,7 @@ impl Core {
         request: Request,
         offset: Option<ClockOffset>,
         attempts: Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         let mut extensions = Extensions::new();
         if !operation.auth {
             extensions.insert(Unsigned);
@@ -314,7 +322,7 @@ impl Core {
         if status.is_success() && !is_whole {
             return Err(Error::body_too_large(operation, status, max));
         }
-        Ok(Response {
+        Ok(Received {
             operation,
             attempts,
             is_from_wire,
@@ -330,7 +338,7 @@ impl Core {
     }
 }
 
-impl Response {
+impl Received {
     /// Returns an error for a rejection, also for one that comes with a success status.
     fn check(self) -> Result<Self, Error> {
         if self.status.is_success() && !has_error(&self.body) {
@@ -396,7 +404,7 @@ fn has_error(body: &[u8]) -> bool {
     }
 }
 
-fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(response: &Received) -> Result<T, Error> {
     // Validating UTF-8 once is 1.4 times as fast as validating every string by itself.
     let decoded = match std::str::from_utf8(&response.body) {
         Ok(text) => serde_json::from_str(text),
@@ -406,7 +414,7 @@ fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
 }
 
 /// The error for a response that does not decode. A second pass over the body finds the JSON path.
-fn undecodable(response: &Response, error: serde_json::Error) -> Error {
+fn undecodable(response: &Received, error: serde_json::Error) -> Error {
     let path = json_path::of(&response.body, &error);
     let body = response.body.clone();
     Error::decode(response.operation, response.status, path, body, &error).after(&response.attempts)

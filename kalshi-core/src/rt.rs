@@ -20,7 +20,6 @@ pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
 pub use crate::ws::frame::discriminates;
 use crate::{
-    ResponseValue,
     api_error::{ApiError, ErrorResponse},
     body::Body,
     client::Core,
@@ -30,6 +29,7 @@ use crate::{
     operation::Operation,
     outcome::is_rejection_of_read,
     pages::{ItemPage, Items, Page, Pages},
+    response::Response,
     retry,
 };
 
@@ -135,7 +135,7 @@ pub fn send<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+) -> impl Future<Output = Result<Response<T>, Error>> {
     core.call(operation, request)
 }
 
@@ -144,7 +144,7 @@ pub fn send_list<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+) -> impl Future<Output = Result<Response<T>, Error>> {
     core.call_list(operation, request)
 }
 
@@ -153,7 +153,7 @@ pub fn send_empty(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<()>, Error>> {
+) -> impl Future<Output = Result<Response<()>, Error>> {
     core.call_empty(operation, request)
 }
 
