@@ -543,9 +543,10 @@ impl StdError for Error {
             Kind::Signing(error) => Some(error),
             Kind::Transport(error) => Some(error),
             Kind::Middleware(error) => Some(error.as_ref()),
-            Kind::Decode(error) => Some(&error.source),
-            Kind::Api(error) => Some(error),
-            Kind::Invalid(_)
+            // The others say everything in their own text.
+            Kind::Decode(_)
+            | Kind::Api(_)
+            | Kind::Invalid(_)
             | Kind::NoCredentials
             | Kind::Deadline(_)
             | Kind::RateLimit(_)
@@ -554,3 +555,6 @@ impl StdError for Error {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -12,6 +12,7 @@ mod bounds;
 mod client;
 mod common;
 mod environment;
+mod error_sources;
 mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
