@@ -19,7 +19,8 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, ClockCorrection, ConfigError, Contracts, Credentials, Dollars, Error, ErrorResponse,
-    Id, MoneyError, Operation, PriceLevel, PrivateKey, Response, RetryPolicy, Secret,
+    ApiError, ClockCorrection, ConfigError, Contracts, Credentials, CustomRequest, Dollars, Error,
+    ErrorResponse, Id, MoneyError, Operation, PriceLevel, PrivateKey, Response, RetryPolicy,
+    Secret,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};

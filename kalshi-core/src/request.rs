@@ -19,6 +19,7 @@ use crate::{
     api_error::ApiError,
     body,
     client::{Core, Shared},
+    custom_request::Route,
     decode_error,
     error::Error,
     json_path,
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// A response whose body has arrived.
-struct Received {
+pub(crate) struct Received {
     operation: &'static Operation,
     attempts: Attempts,
     /// It was not made by a middleware.
@@ -65,17 +66,8 @@ impl Core {
         request: Result<Request, Error>,
         attempts: &Attempts,
     ) -> Result<Response<T>, Error> {
-        let response = self.fetch(operation, request?, attempts).await?;
-        if response.body.trim_ascii_start().starts_with(b"[") {
-            // Serde would read a list as an object, by position.
-            return Err(response.unexpected("a list where an object belongs"));
-        }
-        let value = decode(&response)?;
-        Ok(Response::from_parts(
-            response.status,
-            response.headers,
-            value,
-        ))
+        let received = self.fetch(operation, request?, attempts, None).await?;
+        received.into_object()
     }
 
     /// Sends a request and decodes a response that is a list.
@@ -84,15 +76,9 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
     ) -> Result<Response<T>, Error> {
-        let response = self
-            .fetch(operation, request?, &Attempts::default())
-            .await?;
-        let value = decode(&response)?;
-        Ok(Response::from_parts(
-            response.status,
-            response.headers,
-            value,
-        ))
+        let attempts = Attempts::default();
+        let received = self.fetch(operation, request?, &attempts, None).await?;
+        received.into_any()
     }
 
     /// Sends a request whose response has no content.
@@ -101,17 +87,20 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
     ) -> Result<Response<()>, Error> {
-        let response = self
-            .fetch(operation, request?, &Attempts::default())
-            .await?;
-        // Empty, or an object without known fields: but not an HTML page.
-        let body = response.body.trim_ascii();
-        let is_object =
-            || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
-        if !body.is_empty() && !is_object() {
-            return Err(response.unexpected("a body where none belongs"));
-        }
-        Ok(Response::from_parts(response.status, response.headers, ()))
+        let attempts = Attempts::default();
+        let received = self.fetch(operation, request?, &attempts, None).await?;
+        received.into_empty()
+    }
+
+    /// Sends a custom request. Nothing is decoded yet.
+    pub(crate) async fn call_custom(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+        route: &Route,
+    ) -> Result<Received, Error> {
+        let attempts = Attempts::default();
+        self.fetch(operation, request, &attempts, Some(route)).await
     }
 
     /// Sends a request inside a tracing span. Any status but success is an error.
@@ -120,18 +109,23 @@ impl Core {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
+        route: Option<&Route>,
     ) -> Result<Received, Error> {
         let span = tracing::debug_span!(
             "kalshi",
             operation = operation.id,
             method = %operation.method,
-            path = operation.path,
+            path = route.map_or(operation.path, |route| &route.path),
             status = Empty,
             duration_ms = Empty,
         );
         let started = Instant::now();
+        let items = match route {
+            Some(route) => route.cost,
+            None => limits::items(operation, request.body().and_then(reqwest::Body::as_bytes)),
+        };
         async {
-            let result = self.with_timeout(operation, request, attempts).await;
+            let result = self.with_timeout(operation, request, items, attempts).await;
             let result = match result {
                 Ok(response) if self.reads_evidence => response.check_evidence(),
                 result => result,
@@ -160,12 +154,13 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        items: u32,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
-        let trying = self.send_with_retries(operation, request, attempts);
+        let trying = self.send_with_retries(operation, request, items, attempts);
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
             .await
@@ -178,6 +173,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        items: u32,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
         let Shared {
@@ -195,7 +191,6 @@ impl Core {
         if operation.auth && limiter.take_discovery() {
             self.discover_or_warn().await;
         }
-        let items = limits::items(operation, request.body().and_then(reqwest::Body::as_bytes));
         let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);
         let (mut offset, mut before) = (None, None);
         loop {
@@ -373,6 +368,32 @@ impl Received {
         } else {
             Err(self.unexpected("a page must have its list and its cursor"))
         }
+    }
+
+    /// Decodes an object.
+    pub(crate) fn into_object<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
+        if self.body.trim_ascii_start().starts_with(b"[") {
+            // Serde would read a list as an object, by position.
+            return Err(self.unexpected("a list where an object belongs"));
+        }
+        self.into_any()
+    }
+
+    /// Decodes an object or a list.
+    pub(crate) fn into_any<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
+        let value = decode(&self)?;
+        Ok(Response::from_parts(self.status, self.headers, value))
+    }
+
+    /// Checks that there is no content: nothing, or an object without known fields, but not an HTML page.
+    pub(crate) fn into_empty(self) -> Result<Response<()>, Error> {
+        let body = self.body.trim_ascii();
+        let is_object =
+            || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        if !body.is_empty() && !is_object() {
+            return Err(self.unexpected("a body where none belongs"));
+        }
+        Ok(Response::from_parts(self.status, self.headers, ()))
     }
 
     /// The error for a body that is not of the kind the spec declares.

@@ -23,6 +23,7 @@ use crate::{
     api_error::{ApiError, ErrorResponse},
     body::Body,
     client::Core,
+    custom_request::CustomRequest,
     error::Error,
     json_path,
     limits::{Costs, EndpointCosts},
@@ -81,6 +82,11 @@ pub fn request(
     core.shared.http.request(operation.method.clone(), url)
 }
 
+/// A request to an endpoint that the spec does not have; `path` is below the base URL.
+pub fn custom_request(core: &Core, method: Method, path: String) -> CustomRequest {
+    CustomRequest::new(core, method, path)
+}
+
 /// Adds a header parameter if it is set.
 pub fn header(
     request: RequestBuilder,
@@ -119,7 +125,8 @@ pub fn finish_request(
         .map_err(|error| Error::transport(operation, error))?;
     request
         .headers_mut()
-        .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        .entry(ACCEPT)
+        .or_insert(HeaderValue::from_static("application/json"));
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method);
     if has_body && request.body().is_none() {
         request

@@ -11,6 +11,7 @@
 mod bounds;
 mod client;
 mod common;
+mod custom_request;
 mod environment;
 mod error_sources;
 mod fees;
