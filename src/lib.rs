@@ -22,8 +22,8 @@ pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
     ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
-    Dollars, Error, ErrorResponse, Id, MoneyError, Operation, OrderGroupId, OrderId,
-    ParseValueError, PriceLevel, PrivateKey, ResponseValue, RetryPolicy, Secret, SubaccountNumber,
+    CustomRequest, Dollars, Error, ErrorResponse, Id, MoneyError, Operation, OrderGroupId, OrderId,
+    ParseValueError, PriceLevel, PrivateKey, Response, RetryPolicy, Secret, SubaccountNumber,
     TradeId, UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};

@@ -345,7 +345,7 @@ pub enum SigningMiddlewareError {
     #[error("the request has no timestamp")]
     Clock(#[from] ClockError),
     /// No signature was made.
-    #[error("the request could not be signed")]
+    #[error("no signature was made")]
     Sign(#[from] SignerError),
 }
 

@@ -21,7 +21,8 @@ pub(crate) struct DecodeError {
     pub(crate) body: Option<Bytes>,
     /// One row of a list did not decode, and the rest of the list goes on.
     pub(crate) is_row: bool,
-    pub(crate) source: serde_json::Error,
+    /// What is wrong with it. May quote the body.
+    message: String,
 }
 
 impl DecodeError {
@@ -49,7 +50,7 @@ impl DecodeError {
             excerpt,
             body: (!has_secret).then_some(body),
             is_row: false,
-            source: custom(message),
+            message,
         }
     }
 
@@ -61,7 +62,7 @@ impl DecodeError {
             excerpt: String::new(),
             body: None,
             is_row: false,
-            source: custom(short(&message, EXCERPT)),
+            message: short(&message, EXCERPT),
         }
     }
 }
@@ -78,7 +79,7 @@ impl fmt::Display for DecodeError {
             "the response ({}) does not decode at {}: {}; body: {}",
             self.status.as_u16(),
             self.path,
-            self.source,
+            self.message,
             self.excerpt
         )
     }

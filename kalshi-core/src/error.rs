@@ -7,8 +7,8 @@ use kalshi_auth::SigningMiddlewareError;
 use reqwest::StatusCode;
 
 use crate::{
-    api_error::ApiError, decode_error::DecodeError, limits::RateLimitError, operation::Operation,
-    server_time, wire::Attempts,
+    api_error::ApiError, custom_request::Route, decode_error::DecodeError, limits::RateLimitError,
+    operation::Operation, server_time, wire::Attempts,
 };
 
 /// The error of an operation.
@@ -31,6 +31,8 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     operation: &'static Operation,
+    /// Method and path of a custom request, which shares its operation with others.
+    route: Option<Box<str>>,
     kind: Kind,
     /// An attempt may have arrived.
     arrived: bool,
@@ -82,6 +84,7 @@ impl Error {
     fn new(operation: &'static Operation, kind: Kind) -> Self {
         Self(Box::new(Inner {
             operation,
+            route: None,
             kind,
             arrived: false,
             processed: 0,
@@ -118,6 +121,7 @@ impl Error {
         } = *self.0;
         Self(Box::new(Inner {
             operation,
+            route: None,
             kind,
             arrived,
             processed,
@@ -134,6 +138,17 @@ impl Error {
             self.0.clock_behind_ms = behind_ms;
         }
         self
+    }
+
+    /// Names the method and path of a custom request.
+    pub(crate) fn with_route(mut self, route: &Route) -> Self {
+        self.0.route = Some(route.to_string().into());
+        self
+    }
+
+    /// How texts name the request: a custom one by its route.
+    fn subject(&self) -> &str {
+        self.0.route.as_deref().unwrap_or(self.0.operation.id)
     }
 
     /// A response that decodes and contradicts itself or the request.
@@ -224,12 +239,14 @@ impl Error {
         let mut error = DecodeError::new(self.0.operation, status, path, row, source);
         error.is_row = true;
         Self(Box::new(Inner {
+            route: self.0.route.clone(),
             kind: Kind::Decode(error),
             ..*self.0
         }))
     }
 
-    /// The operation that failed.
+    /// The operation that failed. All [custom requests](crate::CustomRequest) with one method share `CustomRequest`, whose path is
+    /// `/{path}`; the text of the error names the path.
     #[must_use]
     pub fn operation(&self) -> &'static Operation {
         self.0.operation
@@ -454,9 +471,12 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.0.operation.id)?;
+        write!(f, "{}: ", self.subject())?;
         match &self.0.kind {
             Kind::Invalid(message) => f.write_str(message),
+            Kind::NoCredentials if self.0.route.is_some() => f.write_str(
+                "the request is to be signed and the client has no credentials; set them with `Client::builder().credentials(..)`, or send it with `unsigned()`",
+            ),
             Kind::NoCredentials => f.write_str(
                 "the operation needs a signature and the client has no credentials; set them with `Client::builder().credentials(..)`",
             ),
@@ -525,7 +545,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
-        out.field("operation", &self.0.operation.id)
+        out.field("operation", &self.subject())
             .field("message", &self.to_string());
         let mut sources = Vec::new();
         let mut next = self.source();
@@ -543,9 +563,10 @@ impl StdError for Error {
             Kind::Signing(error) => Some(error),
             Kind::Transport(error) => Some(error),
             Kind::Middleware(error) => Some(error.as_ref()),
-            Kind::Decode(error) => Some(&error.source),
-            Kind::Api(error) => Some(error),
-            Kind::Invalid(_)
+            // The others say everything in their own text.
+            Kind::Decode(_)
+            | Kind::Api(_)
+            | Kind::Invalid(_)
             | Kind::NoCredentials
             | Kind::Deadline(_)
             | Kind::RateLimit(_)
@@ -554,3 +575,6 @@ impl StdError for Error {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -66,16 +66,11 @@ pub enum Tier {
 ///
 /// A limiter replaces a limit of zero by that of the tier, with a warning, because it would fail every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct AccountLimits {
-    /// Signed reads.
-    pub read: BucketLimit,
-    /// Signed writes, and the reads that the exchange counts among these.
-    pub write: BucketLimit,
-    /// Balance requests.
-    pub balance: BucketLimit,
-    /// Unsigned requests, which the exchange counts by IP address.
-    pub public: BucketLimit,
+    read: BucketLimit,
+    write: BucketLimit,
+    balance: BucketLimit,
+    public: BucketLimit,
     /// The tier that the limits began with. Its limits replace unusable ones that the exchange reports.
     tier: Tier,
 }
@@ -153,6 +148,30 @@ impl AccountLimits {
     pub fn with_public(mut self, limit: BucketLimit) -> Self {
         self.public = limit;
         self
+    }
+
+    /// The bucket of signed reads.
+    #[must_use]
+    pub fn read(&self) -> BucketLimit {
+        self.read
+    }
+
+    /// The bucket of signed writes, and of the reads that the exchange counts among these.
+    #[must_use]
+    pub fn write(&self) -> BucketLimit {
+        self.write
+    }
+
+    /// The bucket of balance requests.
+    #[must_use]
+    pub fn balance(&self) -> BucketLimit {
+        self.balance
+    }
+
+    /// The bucket of unsigned requests, which the exchange counts by IP address.
+    #[must_use]
+    pub fn public(&self) -> BucketLimit {
+        self.public
     }
 }
 

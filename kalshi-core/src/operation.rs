@@ -26,9 +26,6 @@ pub struct Operation {
     pub bucket: Bucket,
     /// `true` if it takes tokens ahead of other waiting requests: cancels must not wait behind orders that open more.
     pub takes_priority: bool,
-    /// `true` if HTTP defines sending it twice to have the effect of sending it once: GET, PUT and DELETE. The second response may
-    /// still differ from the first, and only GET changes nothing.
-    pub idempotent: bool,
     /// `true` if the exchange has deprecated it.
     pub deprecated: bool,
     /// `true` if the response contains a secret, such as a private key. Errors then keep nothing of the response.
@@ -38,8 +35,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A signed operation that takes 10 tokens, without priority, not idempotent and not paginated. Generated code calls this and the
-    /// setters below.
+    /// A signed operation that takes 10 tokens, without priority and not paginated. Generated code calls this and the setters
+    /// below.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -59,7 +56,6 @@ impl Operation {
             token_cost_per_item: None,
             bucket,
             takes_priority: false,
-            idempotent: false,
             deprecated: false,
             returns_secret: false,
             paging: None,
@@ -91,13 +87,6 @@ impl Operation {
     #[must_use]
     pub const fn priority(mut self) -> Self {
         self.takes_priority = true;
-        self
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn idempotent(mut self) -> Self {
-        self.idempotent = true;
         self
     }
 

@@ -5,11 +5,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::{
-    ResponseValue,
     api_error::{ApiError, ErrorResponse},
     client::Core,
     error::Error,
     operation::Operation,
+    response::Response,
     wire::Attempts,
 };
 
@@ -60,7 +60,7 @@ fn is_rejection(error: &ApiError, earlier: bool) -> bool {
 /// A write that was sent, with the evidence of what became of it.
 #[derive(Debug)]
 pub struct Write<T> {
-    result: Result<ResponseValue<T>, Error>,
+    result: Result<Response<T>, Error>,
     evidence: Evidence,
 }
 
@@ -91,7 +91,7 @@ impl<T> Write<T> {
     pub fn judge(
         self,
         about: impl FnOnce(StatusCode, &T) -> Result<(), String>,
-    ) -> Outcome<ResponseValue<T>> {
+    ) -> Outcome<Response<T>> {
         let Self { result, evidence } = self;
         let error = match result {
             Ok(response) => match about(response.status(), &response) {

@@ -16,22 +16,23 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
-    ResponseValue,
     api_error::ApiError,
     body,
     client::{Core, Shared},
+    custom_request::Route,
     decode_error,
     error::Error,
     json_path,
     limits::{self, RateLimiter},
     operation::Operation,
+    response::Response,
     retry,
     server_time::{self, ClockCorrection, ServerTime},
     wire::{Attempts, FromWire},
 };
 
 /// A response whose body has arrived.
-struct Response {
+pub(crate) struct Received {
     operation: &'static Operation,
     attempts: Attempts,
     /// It was not made by a middleware.
@@ -53,7 +54,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<T>, Error> {
+    ) -> Result<Response<T>, Error> {
         self.call_counted(operation, request, &Attempts::default())
             .await
     }
@@ -64,14 +65,9 @@ impl Core {
         operation: &'static Operation,
         request: Result<Request, Error>,
         attempts: &Attempts,
-    ) -> Result<ResponseValue<T>, Error> {
-        let response = self.fetch(operation, request?, attempts).await?;
-        if response.body.trim_ascii_start().starts_with(b"[") {
-            // Serde would read a list as an object, by position.
-            return Err(response.unexpected("a list where an object belongs"));
-        }
-        let value = decode(&response)?;
-        Ok(ResponseValue::new(value, response.status, response.headers))
+    ) -> Result<Response<T>, Error> {
+        let received = self.fetch(operation, request?, attempts, None).await?;
+        received.into_object()
     }
 
     /// Sends a request and decodes a response that is a list.
@@ -79,12 +75,10 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<T>, Error> {
-        let response = self
-            .fetch(operation, request?, &Attempts::default())
-            .await?;
-        let value = decode(&response)?;
-        Ok(ResponseValue::new(value, response.status, response.headers))
+    ) -> Result<Response<T>, Error> {
+        let attempts = Attempts::default();
+        let received = self.fetch(operation, request?, &attempts, None).await?;
+        received.into_any()
     }
 
     /// Sends a request whose response has no content.
@@ -92,18 +86,21 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<ResponseValue<()>, Error> {
-        let response = self
-            .fetch(operation, request?, &Attempts::default())
-            .await?;
-        // Empty, or an object without known fields: but not an HTML page.
-        let body = response.body.trim_ascii();
-        let is_object =
-            || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
-        if !body.is_empty() && !is_object() {
-            return Err(response.unexpected("a body where none belongs"));
-        }
-        Ok(ResponseValue::new((), response.status, response.headers))
+    ) -> Result<Response<()>, Error> {
+        let attempts = Attempts::default();
+        let received = self.fetch(operation, request?, &attempts, None).await?;
+        received.into_empty()
+    }
+
+    /// Sends a custom request. Nothing is decoded yet.
+    pub(crate) async fn call_custom(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+        route: &Route,
+    ) -> Result<Received, Error> {
+        let attempts = Attempts::default();
+        self.fetch(operation, request, &attempts, Some(route)).await
     }
 
     /// Sends a request inside a tracing span. Any status but success is an error.
@@ -112,18 +109,23 @@ impl Core {
         operation: &'static Operation,
         request: Request,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+        route: Option<&Route>,
+    ) -> Result<Received, Error> {
         let span = tracing::debug_span!(
             "kalshi",
             operation = operation.id,
             method = %operation.method,
-            path = operation.path,
+            path = route.map_or(operation.path, |route| &route.path),
             status = Empty,
             duration_ms = Empty,
         );
         let started = Instant::now();
+        let items = match route {
+            Some(route) => route.cost,
+            None => limits::items(operation, request.body().and_then(reqwest::Body::as_bytes)),
+        };
         async {
-            let result = self.with_timeout(operation, request, attempts).await;
+            let result = self.with_timeout(operation, request, items, attempts).await;
             let result = match result {
                 Ok(response) if self.reads_evidence => response.check_evidence(),
                 result => result,
@@ -152,12 +154,13 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        items: u32,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
-        let trying = self.send_with_retries(operation, request, attempts);
+        let trying = self.send_with_retries(operation, request, items, attempts);
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
             .await
@@ -170,8 +173,9 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: Request,
+        items: u32,
         attempts: &Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         let Shared {
             limiter,
             server_time,
@@ -187,7 +191,6 @@ impl Core {
         if operation.auth && limiter.take_discovery() {
             self.discover_or_warn().await;
         }
-        let items = limits::items(operation, request.body().and_then(reqwest::Body::as_bytes));
         let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);
         let (mut offset, mut before) = (None, None);
         loop {
@@ -225,7 +228,7 @@ impl Core {
                 Ok(_) => permit.received(),
                 Err(_) => drop(permit),
             }
-            let error = match result.and_then(Response::check) {
+            let error = match result.and_then(Received::check) {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -280,7 +283,7 @@ impl Core {
         request: Request,
         offset: Option<ClockOffset>,
         attempts: Attempts,
-    ) -> Result<Response, Error> {
+    ) -> Result<Received, Error> {
         let mut extensions = Extensions::new();
         if !operation.auth {
             extensions.insert(Unsigned);
@@ -314,7 +317,7 @@ impl Core {
         if status.is_success() && !is_whole {
             return Err(Error::body_too_large(operation, status, max));
         }
-        Ok(Response {
+        Ok(Received {
             operation,
             attempts,
             is_from_wire,
@@ -330,7 +333,7 @@ impl Core {
     }
 }
 
-impl Response {
+impl Received {
     /// Returns an error for a rejection, also for one that comes with a success status.
     fn check(self) -> Result<Self, Error> {
         if self.status.is_success() && !has_error(&self.body) {
@@ -367,6 +370,32 @@ impl Response {
         }
     }
 
+    /// Decodes an object.
+    pub(crate) fn into_object<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
+        if self.body.trim_ascii_start().starts_with(b"[") {
+            // Serde would read a list as an object, by position.
+            return Err(self.unexpected("a list where an object belongs"));
+        }
+        self.into_any()
+    }
+
+    /// Decodes an object or a list.
+    pub(crate) fn into_any<T: DeserializeOwned>(self) -> Result<Response<T>, Error> {
+        let value = decode(&self)?;
+        Ok(Response::from_parts(self.status, self.headers, value))
+    }
+
+    /// Checks that there is no content: nothing, or an object without known fields, but not an HTML page.
+    pub(crate) fn into_empty(self) -> Result<Response<()>, Error> {
+        let body = self.body.trim_ascii();
+        let is_object =
+            || body.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        if !body.is_empty() && !is_object() {
+            return Err(self.unexpected("a body where none belongs"));
+        }
+        Ok(Response::from_parts(self.status, self.headers, ()))
+    }
+
     /// The error for a body that is not of the kind the spec declares.
     fn unexpected(&self, message: &str) -> Error {
         let (path, body) = ("$".to_owned(), self.body.clone());
@@ -396,7 +425,7 @@ fn has_error(body: &[u8]) -> bool {
     }
 }
 
-fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(response: &Received) -> Result<T, Error> {
     // Validating UTF-8 once is 1.4 times as fast as validating every string by itself.
     let decoded = match std::str::from_utf8(&response.body) {
         Ok(text) => serde_json::from_str(text),
@@ -406,7 +435,7 @@ fn decode<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
 }
 
 /// The error for a response that does not decode. A second pass over the body finds the JSON path.
-fn undecodable(response: &Response, error: serde_json::Error) -> Error {
+fn undecodable(response: &Received, error: serde_json::Error) -> Error {
     let path = json_path::of(&response.body, &error);
     let body = response.body.clone();
     Error::decode(response.operation, response.status, path, body, &error).after(&response.attempts)

@@ -26,23 +26,16 @@ use crate::{api_error::ApiError, error::Error, operation::Operation};
 /// use std::time::Duration;
 ///
 /// let patient = RetryPolicy::default().with_max_attempts(6).with_max_backoff(Duration::from_secs(10));
-/// assert_eq!(patient.max_attempts, 6);
-/// assert_eq!(RetryPolicy::none().max_attempts, 1);
+/// assert_eq!(patient.max_attempts(), 6);
+/// assert_eq!(RetryPolicy::none().max_attempts(), 1);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RetryPolicy {
-    /// Most attempts, the first included.
-    pub max_attempts: u32,
-    /// Longest pause before the second attempt.
-    pub initial_backoff: Duration,
-    /// Longest pause before any attempt.
-    pub max_backoff: Duration,
-    /// Time after the first attempt beyond which none starts.
-    pub max_elapsed: Duration,
-    /// Timeout of one attempt of a read, after which the next one starts. `None` lets an attempt take as long as the request may;
-    /// so does the last attempt in any case.
-    pub attempt_timeout: Option<Duration>,
+    max_attempts: u32,
+    initial_backoff: Duration,
+    max_backoff: Duration,
+    max_elapsed: Duration,
+    attempt_timeout: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
@@ -69,39 +62,70 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets the number of attempts, the first included. 0 counts as 1.
+    /// Sets the number of attempts, the first included. 0 counts as 1. Defaults to 3.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Sets the longest pause before the second attempt.
+    /// Sets the longest pause before the second attempt. Defaults to 0.2 s.
     #[must_use]
     pub fn with_initial_backoff(mut self, backoff: Duration) -> Self {
         self.initial_backoff = backoff;
         self
     }
 
-    /// Sets the longest pause before any attempt.
+    /// Sets the longest pause before any attempt. Defaults to 5 s.
     #[must_use]
     pub fn with_max_backoff(mut self, backoff: Duration) -> Self {
         self.max_backoff = backoff;
         self
     }
 
-    /// Sets the time after which no further attempt starts.
+    /// Sets the time from the start of the request after which no further attempt starts. Defaults to 15 s.
     #[must_use]
     pub fn with_max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// Sets the timeout of one attempt of a read.
+    /// Sets the timeout of one attempt of a read, after which the next one starts. Defaults to 5 s. `None` lets an attempt take as
+    /// long as the request may; so does the last attempt in any case.
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.attempt_timeout = timeout;
         self
+    }
+
+    /// Most attempts, the first included.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// The longest pause before the second attempt.
+    #[must_use]
+    pub fn initial_backoff(&self) -> Duration {
+        self.initial_backoff
+    }
+
+    /// The longest pause before any attempt.
+    #[must_use]
+    pub fn max_backoff(&self) -> Duration {
+        self.max_backoff
+    }
+
+    /// Time from the start of the request after which no further attempt starts.
+    #[must_use]
+    pub fn max_elapsed(&self) -> Duration {
+        self.max_elapsed
+    }
+
+    /// Timeout of one attempt of a read, or `None` if an attempt may take as long as the request.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Option<Duration> {
+        self.attempt_timeout
     }
 
     /// Timeout of an attempt, counted from 1.

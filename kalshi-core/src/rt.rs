@@ -21,16 +21,17 @@ pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
 pub use crate::ws::frame::discriminates;
 use crate::{
-    ResponseValue,
     api_error::{ApiError, ErrorResponse},
     body::Body,
     client::Core,
+    custom_request::CustomRequest,
     error::Error,
     json_path,
     limits::{Costs, EndpointCosts},
     operation::Operation,
     outcome::is_rejection_of_read,
     pages::{ItemPage, Items, Page, Pages},
+    response::Response,
     retry,
 };
 
@@ -82,6 +83,11 @@ pub fn request(
     core.shared.http.request(operation.method.clone(), url)
 }
 
+/// A request to an endpoint that the spec does not have; `path` is below the base URL.
+pub fn custom_request(core: &Core, method: Method, path: String) -> CustomRequest {
+    CustomRequest::new(core, method, path)
+}
+
 /// Adds a header parameter if it is set.
 pub fn header(
     request: RequestBuilder,
@@ -120,7 +126,8 @@ pub fn finish_request(
         .map_err(|error| Error::transport(operation, error))?;
     request
         .headers_mut()
-        .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        .entry(ACCEPT)
+        .or_insert(HeaderValue::from_static("application/json"));
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method);
     if has_body && request.body().is_none() {
         request
@@ -136,7 +143,7 @@ pub fn send<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+) -> impl Future<Output = Result<Response<T>, Error>> {
     core.call(operation, request)
 }
 
@@ -145,7 +152,7 @@ pub fn send_list<T: DeserializeOwned>(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<T>, Error>> {
+) -> impl Future<Output = Result<Response<T>, Error>> {
     core.call_list(operation, request)
 }
 
@@ -154,7 +161,7 @@ pub fn send_empty(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<ResponseValue<()>, Error>> {
+) -> impl Future<Output = Result<Response<()>, Error>> {
     core.call_empty(operation, request)
 }
 

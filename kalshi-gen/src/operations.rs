@@ -344,9 +344,6 @@ fn row(operation: &Operation) -> TokenStream {
     if operation.takes_priority {
         row = quote!(#row.priority());
     }
-    if operation.method != "POST" && operation.method != "PATCH" {
-        row = quote!(#row.idempotent());
-    }
     if operation.deprecated {
         row = quote!(#row.deprecated());
     }

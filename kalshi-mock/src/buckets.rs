@@ -64,9 +64,9 @@ impl Buckets {
     pub(crate) fn new(limits: AccountLimits, now: Micros) -> Self {
         let full = |limit| TokenBucket::new(limit, now);
         Self {
-            read: full(limits.read),
-            write: full(limits.write),
-            balance: full(limits.balance),
+            read: full(limits.read()),
+            write: full(limits.write()),
+            balance: full(limits.balance()),
         }
     }
 

@@ -92,7 +92,7 @@ impl Shared {
         let Some(buckets) = &self.public else {
             return Ok(());
         };
-        let full = || TokenBucket::new(AccountLimits::from_tier(Tier::Basic).public, now);
+        let full = || TokenBucket::new(AccountLimits::from_tier(Tier::Basic).public(), now);
         lock(buckets)
             .entry(peer)
             .or_insert_with(full)

@@ -153,14 +153,7 @@ impl fmt::Display for InvalidOrder {
     }
 }
 
-impl std::error::Error for InvalidOrder {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::OffGrid(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for InvalidOrder {}
 
 impl OrderRules {
     /// Returns rules that add nothing to those for every order.

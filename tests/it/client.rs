@@ -259,7 +259,8 @@ async fn decode_errors_show_a_short_piece_of_the_body() {
         let shown = text.split_once("; body: ").unwrap().1;
         assert!(shown.chars().count() <= 200, "{}", shown.chars().count());
         assert!(text.chars().count() <= 600, "{text}");
-        assert!(error.source().is_some());
+        // The text says it all.
+        assert!(error.source().is_none());
     }
     server.answer_raw(200, b"\xff\xfe\xfd", "application/json");
     assert!(
@@ -298,8 +299,7 @@ async fn a_new_private_key_is_never_shown() {
         Some(json!({ "api_key_id": [pem], "private_key": pem })),
     );
     let error = call().send().await.unwrap_err();
-    let source = error.source().unwrap().to_string();
-    assert!(!format!("{error} {error:?} {source}").contains("KeepThisOut"));
+    assert!(!format!("{error} {error:?}").contains("KeepThisOut"));
 }
 
 #[tokio::test]

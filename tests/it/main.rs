@@ -11,7 +11,9 @@
 mod bounds;
 mod client;
 mod common;
+mod custom_request;
 mod environment;
+mod error_sources;
 mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;

@@ -495,10 +495,10 @@ async fn limits_and_costs_are_discovered_when_asked_and_before_the_first_signed_
     let client = builder(&exchange).rate_limits(Tier::Basic).build().unwrap();
     let limits = client.discover_limits().await.unwrap();
     assert_eq!(
-        (limits.read, limits.write),
+        (limits.read(), limits.write()),
         (BucketLimit::new(700, 900), BucketLimit::new(500, 800))
     );
-    assert_eq!(limits.balance, BucketLimit::new(50, 10));
+    assert_eq!(limits.balance(), BucketLimit::new(50, 10));
     assert_eq!(
         client.rate_limiter().snapshot().write.limit,
         BucketLimit::new(500, 800)
@@ -585,7 +585,7 @@ async fn unusable_discovered_limits_fall_back_to_those_of_the_tier() {
             .await
             .unwrap();
         let expert = AccountLimits::from_tier(Tier::Expert);
-        assert_eq!(client.rate_limiter().snapshot().write.limit, expert.write);
+        assert_eq!(client.rate_limiter().snapshot().write.limit, expert.write());
     }
 }
 

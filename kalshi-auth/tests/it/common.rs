@@ -44,11 +44,15 @@ pub(crate) fn der(pem: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(body).unwrap()
 }
 
-/// The messages of an error and of all its sources.
+/// The messages of an error and of all its sources, none of which contains the next.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
+        assert!(
+            !text.contains(&source.to_string()),
+            "{text:?} repeats its source"
+        );
         text += &format!(": {source}");
         next = source.source();
     }

@@ -214,9 +214,9 @@ fn jitter_within_the_slack_causes_no_rejection_and_costs_no_throughput() {
     for tier in [Tier::Basic, Tier::Advanced, Tier::Expert, Tier::Prestige] {
         let limits = AccountLimits::from_tier(tier);
         for (name, limit) in [
-            ("read", limits.read),
-            ("write", limits.write),
-            ("public", limits.public),
+            ("read", limits.read()),
+            ("write", limits.write()),
+            ("public", limits.public()),
         ] {
             for costs in [&[10][..], &[2, 10, 10, 30]] {
                 let measured = measure(limit, costs, DEFAULT_SLACK, DEFAULT_SLACK, seed);

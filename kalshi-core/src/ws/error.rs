@@ -196,8 +196,7 @@ impl StdError for ConnectionError {
             Self::Signing(error) | Self::Connect(error) | Self::Broken(error) => {
                 Some(error.as_ref())
             }
-            Self::Rejected { error, .. } => Some(error.as_ref()),
-            Self::Command(error) => Some(error),
+            // `Display` shows the rejection itself.
             _ => None,
         }
     }
@@ -308,6 +307,45 @@ mod tests {
 
     use super::*;
     use crate::body;
+
+    #[test]
+    fn no_text_repeats_its_source() {
+        let body = body::Body {
+            bytes: r#"{"error":{"code":"authentication_error"}}"#.into(),
+            is_whole: true,
+        };
+        let now = SystemTime::UNIX_EPOCH;
+        let status = StatusCode::UNAUTHORIZED;
+        let source = || -> Source { Arc::new(std::io::Error::other("no route")) };
+        let second = Duration::from_secs(1);
+        for error in [
+            ConnectionError::NoCredentials,
+            ConnectionError::Config(Arc::new(crate::ConfigError::NoTls)),
+            ConnectionError::Signing(source()),
+            ConnectionError::Connect(source()),
+            ConnectionError::Rejected {
+                error: Box::new(ApiError::read(status, &HeaderMap::new(), &body, now)),
+                clock_behind_ms: Some(5_000),
+            },
+            ConnectionError::Handshake("status 200"),
+            ConnectionError::HandshakeTimeout(second),
+            ConnectionError::Redirected,
+            ConnectionError::Broken(source()),
+            ConnectionError::MessageTooLarge(1),
+            ConnectionError::Closed {
+                code: Some(1001),
+                reason: "maintenance".to_owned(),
+            },
+            ConnectionError::Idle(second),
+            ConnectionError::Command(CommandError::new(9)),
+            ConnectionError::Timeout(second),
+            ConnectionError::Invalid("no channel".to_owned()),
+            ConnectionError::Disconnected,
+            ConnectionError::Ended,
+        ] {
+            crate::error::tests::assert_no_repetition(&error);
+        }
+    }
 
     #[test]
     fn no_close_code_is_permanent() {

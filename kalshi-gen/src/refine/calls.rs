@@ -97,8 +97,7 @@ fn refine_call(
                     }
                     _ => quote!(send),
                 };
-                let output =
-                    quote!(::std::result::Result<#sdk::ResponseValue<#success>, #sdk::Error>);
+                let output = quote!(::std::result::Result<#sdk::Response<#success>, #sdk::Error>);
                 *function = parse_quote! {
                     #[doc = #doc]
                     ///
@@ -147,7 +146,7 @@ fn refine_call(
     Ok(())
 }
 
-/// The type `T` in `Result<ResponseValue<T>, Error<E>>`.
+/// The type `T` in progenitor's `Result<ResponseValue<T>, Error<E>>`.
 fn success_type(function: &ImplItemFn) -> Result<Type, Error> {
     match &function.sig.output {
         syn::ReturnType::Type(_, ty) => arguments(ty)

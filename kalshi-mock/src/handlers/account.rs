@@ -24,8 +24,8 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
     let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate, "bucket_capacity": limit.capacity });
     Ok(json!({
         "usage_tier": format!("{:?}", user.tier).to_lowercase(),
-        "read": show(limits.read),
-        "write": show(limits.write),
+        "read": show(limits.read()),
+        "write": show(limits.write()),
         "grants": [],
     }))
 }

@@ -1,0 +1,337 @@
+//! Requests to endpoints that the spec does not have.
+
+use std::time::Duration;
+
+use crate::common::{
+    KEY_ID,
+    exchange::{Exchange, Received, Reply},
+    key,
+};
+use kalshi_sdk::{
+    Client, ClientBuilder, Credentials, RetryPolicy,
+    auth::Verifier,
+    limits::{AccountLimits, BucketLimit, RateLimits, Tier},
+    reqwest::{Method, header::HeaderMap},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Perk {
+    name: String,
+    #[serde(default)]
+    level: u8,
+}
+
+fn builder(exchange: &Exchange) -> ClientBuilder {
+    Client::builder()
+        .environment(exchange.environment())
+        .credentials(Credentials::new(KEY_ID, key()).unwrap())
+        .retry(RetryPolicy::default().with_initial_backoff(Duration::from_millis(2)))
+}
+
+fn perk() -> Reply {
+    Reply::json(200, &json!({ "name": "early" }))
+}
+
+/// Answers the first `times` requests with `first`, and those after them with a perk.
+async fn failing(times: usize, first: fn() -> Reply) -> Exchange {
+    Exchange::start(move |request: &Received| {
+        if request.number < times {
+            first()
+        } else {
+            perk()
+        }
+    })
+    .await
+}
+
+fn assert_signed(request: &Received) {
+    let headers: HeaderMap = request
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let name = kalshi_sdk::reqwest::header::HeaderName::try_from(name).unwrap();
+            (name, value.parse().unwrap())
+        })
+        .collect();
+    let now = u64::try_from(request.timestamp()).unwrap();
+    Verifier::new(KEY_ID, key().public_key())
+        .verify(&headers, &request.method, &request.path, now)
+        .unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.path));
+}
+
+#[tokio::test]
+async fn request_is_sent_and_signed_as_given() {
+    let exchange = failing(0, perk).await;
+    let client = builder(&exchange).build().unwrap();
+    let path = "/perks/KX-26.5/a%20b%2Fc:d@e";
+    let response = client
+        .request(Method::POST, path)
+        .query(&[("limit", "5"), ("name", "a b&c")])
+        .query(&[("cursor", "x")])
+        .header("x-reason", "test")
+        .json(&json!({ "level": 1 }))
+        .send::<Perk>()
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &*response.name),
+        (200, "early")
+    );
+    let received = exchange.received().remove(0);
+    assert_eq!(
+        (&*received.method, &*received.path),
+        ("POST", &*format!("/trade-api/v2{path}"))
+    );
+    assert_signed(&received);
+    assert_eq!(received.json(), json!({ "level": 1 }));
+    assert_eq!(received.headers["x-reason"], "test");
+    assert_eq!(received.headers["accept"], "application/json");
+    let query = [("cursor", "x"), ("limit", "5"), ("name", "a b&c")];
+    assert!(
+        received
+            .query
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .eq(query)
+    );
+}
+
+#[tokio::test]
+async fn every_method_is_sent_and_others_are_an_error() {
+    let exchange = failing(0, perk).await;
+    let client = builder(&exchange).build().unwrap();
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let request = client.request(method.parse().unwrap(), "/perks");
+        request.send::<Perk>().await.unwrap();
+        let received = exchange.received().pop().unwrap();
+        assert_eq!(received.method, method);
+        assert_signed(&received);
+        let body: &[u8] = if method.starts_with('P') { b"{}" } else { b"" };
+        assert_eq!(received.body, body, "{method}");
+    }
+    for method in [Method::HEAD, Method::CONNECT, "BREW".parse().unwrap()] {
+        let error = client.request(method, "/perks").send::<Value>().await;
+        let error = error.unwrap_err();
+        assert!(
+            error.is_invalid_request() && !error.may_have_reached_exchange(),
+            "{error}"
+        );
+    }
+    assert_eq!(exchange.count(), 5);
+}
+
+#[tokio::test]
+async fn limiter_is_charged_with_the_cost_in_the_bucket_of_the_method() {
+    let exchange = failing(0, perk).await;
+    let limit = BucketLimit::new(1, 1_000);
+    let limits = AccountLimits::from_tier(Tier::Basic)
+        .with_read(limit)
+        .with_write(limit)
+        .with_public(limit);
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap();
+    let get = || client.request(Method::GET, "/perks");
+    get().send::<Perk>().await.unwrap();
+    get().cost(200).send::<Perk>().await.unwrap();
+    client
+        .request(Method::DELETE, "/perks")
+        .cost(30)
+        .send::<Perk>()
+        .await
+        .unwrap();
+    get().cost(400).unsigned().send::<Perk>().await.unwrap();
+    let left = client.rate_limiter().snapshot();
+    assert_eq!(
+        (left.read.tokens, left.write.tokens, left.public.tokens),
+        (790, 970, 600)
+    );
+    let error = get().cost(1_001).send::<Perk>().await.unwrap_err();
+    let limited = error.local_rate_limit().unwrap();
+    assert_eq!(limited.wait(), None);
+    let client = client.with_max_wait(Duration::ZERO);
+    let error = client.request(Method::GET, "/perks").cost(900);
+    let error = error.send::<Perk>().await.unwrap_err();
+    assert!(error.local_rate_limit().unwrap().wait().is_some());
+    assert_eq!(exchange.count(), 4);
+}
+
+#[tokio::test]
+async fn reads_are_retried_and_writes_only_if_not_processed() {
+    let faults: [(&str, fn() -> Reply); 4] = [
+        ("503", || Reply::status(503)),
+        ("dropped", || Reply::Drop),
+        ("half", || Reply::Half(200, b"{\"name\":\"a\"}".to_vec())),
+        ("no response", || Reply::Hang),
+    ];
+    for (name, fault) in faults {
+        let exchange = failing(2, fault).await;
+        let policy = RetryPolicy::default()
+            .with_initial_backoff(Duration::from_millis(2))
+            .with_attempt_timeout(Some(Duration::from_millis(80)));
+        let client = builder(&exchange).retry(policy);
+        let client = client.timeout(Duration::from_millis(600)).build().unwrap();
+        let read = client.request(Method::GET, "/perks").send::<Perk>().await;
+        assert_eq!(read.unwrap().name, "early", "{name}");
+        let received = exchange.received();
+        assert_eq!(received.len(), 3, "{name}");
+        received.iter().for_each(assert_signed);
+
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let exchange = failing(1, fault).await;
+            let client = builder(&exchange).timeout(Duration::from_millis(200));
+            let client = client.build().unwrap();
+            let error = client
+                .request(method.clone(), "/perks")
+                .send::<Perk>()
+                .await;
+            let error = error.unwrap_err();
+            assert_eq!((exchange.count(), error.attempts()), (1, 1), "{name}");
+            assert!(!error.was_not_processed(), "{name} {method}: {error}");
+            assert!(error.may_have_reached_exchange());
+        }
+    }
+    let exchange = failing(2, Reply::rate_limited).await;
+    let client = builder(&exchange).build().unwrap();
+    let write = client.request(Method::POST, "/perks").send::<Perk>().await;
+    assert_eq!(write.unwrap().name, "early");
+    assert_eq!(exchange.count(), 3);
+}
+
+#[tokio::test]
+async fn request_never_leaves_the_base_url() {
+    let exchange = failing(0, perk).await;
+    let client = builder(&exchange).build().unwrap();
+    for path in [
+        "",
+        "perks",
+        "/../perks",
+        "/a/%2E%2e/perks",
+        "/a%2F..%2F..%2Fperks",
+        "/./perks",
+        "//127.0.0.1:1/perks",
+        "/\\127.0.0.1:1/perks",
+        "http://127.0.0.1:1/perks",
+        "@127.0.0.1:1/",
+        ".example.com/",
+        ":1/",
+        "/perks?limit=5",
+        "/perks#top",
+        "/perks\r\nhost: example.com",
+        "/perks/a b",
+        "/perks/%0a",
+        "/perks/%4",
+        "/perks/\u{e9}",
+        "/perks/\0",
+    ] {
+        for signed in [true, false] {
+            let mut request = client.request(Method::GET, path);
+            if !signed {
+                request = request.unsigned();
+            }
+            let error = request.send::<Value>().await.unwrap_err();
+            assert!(error.is_invalid_request(), "{path:?}: {error}");
+            assert!(!error.may_have_reached_exchange() && error.attempts() == 0);
+            let text = error.to_string();
+            assert!(text.starts_with("GET "), "{text}");
+            assert!(!text.contains(char::is_control), "{text:?}");
+        }
+    }
+    for (name, value) in [
+        ("host", "example.com"),
+        ("Kalshi-Access-Key", "other"),
+        ("content-length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("x-a", "a\r\nb: c"),
+        ("x a", "a"),
+    ] {
+        let request = client.request(Method::GET, "/perks").header(name, value);
+        let error = request.send::<Value>().await.unwrap_err();
+        assert!(error.is_invalid_request(), "{name}: {error}");
+    }
+    assert_eq!(exchange.count(), 0);
+}
+
+#[tokio::test]
+async fn unsigned_requests_need_no_credentials() {
+    let exchange = failing(0, perk).await;
+    let client = Client::builder().environment(exchange.environment());
+    let client = client.build().unwrap();
+    let error = client.request(Method::GET, "/perks").send::<Perk>().await;
+    let error = error.unwrap_err();
+    assert!(
+        error.is_auth() && error.to_string().contains("`unsigned()`"),
+        "{error}"
+    );
+    assert_eq!(exchange.count(), 0);
+    for client in [client, builder(&exchange).build().unwrap()] {
+        let request = client.request(Method::GET, "/perks").unsigned();
+        request.send::<Perk>().await.unwrap();
+        let received = exchange.received().pop().unwrap();
+        for name in ["kalshi-access-key", "kalshi-access-signature"] {
+            assert!(!received.headers.contains_key(name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn responses_decode_like_those_of_operations() {
+    let bodies = [
+        json!([{ "name": "a" }, { "name": "b" }]),
+        json!([{ "name": "a" }, { "name": 7 }]),
+        json!([]),
+        json!({ "perks": [{ "name": "a" }, { "level": 300 }] }),
+        json!({ "error": { "code": "not_yet" } }),
+        json!({}),
+    ];
+    let exchange = Exchange::start(move |request: &Received| {
+        let number: usize = request.path.rsplit('/').next().unwrap().parse().unwrap();
+        Reply::json(200, &bodies[number])
+    })
+    .await;
+    let client = builder(&exchange).build().unwrap();
+    let request = |number: usize| client.request(Method::GET, format!("/perks/{number}"));
+    let perks = request(0).send::<Vec<Perk>>().await.unwrap();
+    assert_eq!(perks[1].name, "b");
+    let error = request(1).send::<Vec<Perk>>().await.unwrap_err();
+    assert_eq!(error.decode_path(), Some("$[1].name"));
+    let text = error.to_string();
+    assert!(
+        text.starts_with("GET /perks/1: the response (200) does not decode at $[1].name: "),
+        "{text}"
+    );
+    assert!(format!("{error:?}").contains("GET /perks/1"));
+    assert_eq!(error.operation().id, "CustomRequest");
+
+    #[derive(Debug, Deserialize)]
+    #[serde(default)]
+    #[derive(Default)]
+    struct AllDefaults {
+        _level: u8,
+    }
+    let error = request(2).send::<AllDefaults>().await.unwrap_err();
+    assert!(error.is_decode(), "{error}");
+    assert!(request(2).send::<Vec<Perk>>().await.unwrap().is_empty());
+    assert_eq!(request(0).send::<Value>().await.unwrap()[0]["name"], "a");
+
+    #[derive(Debug, Deserialize)]
+    struct Perks {
+        #[allow(dead_code)]
+        perks: Vec<Perk>,
+    }
+    let error = request(3).send::<Perks>().await.unwrap_err();
+    assert!(
+        error.decode_path().unwrap().starts_with("$.perks[1]"),
+        "{error}"
+    );
+    let error = request(4).send::<Value>().await.unwrap_err();
+    assert_eq!(error.code(), Some("not_yet"));
+    let text = error.to_string();
+    assert!(text.starts_with("GET /perks/4: "), "{text}");
+    request(5).send_empty().await.unwrap();
+    let error = request(0).send_empty().await.unwrap_err();
+    assert!(error.is_decode() && error.to_string().starts_with("GET /perks/0: "));
+}
