@@ -23,7 +23,7 @@ pub use kalshi_core::{
     ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
     Dollars, Error, ErrorResponse, Id, MoneyError, Operation, OrderGroupId, OrderId,
     ParseValueError, PriceLevel, PrivateKey, ResponseValue, RetryPolicy, Secret, SubaccountNumber,
-    TradeId, UnknownValue,
+    TradeId, UnixMillis, UnixSeconds, UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 pub use outcome_side::OutcomeSide;

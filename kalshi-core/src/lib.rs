@@ -42,6 +42,7 @@ mod rows;
 pub mod rt;
 mod secret;
 mod server_time;
+mod unix_time;
 mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
@@ -66,3 +67,4 @@ pub use reqwest_middleware;
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub use server_time::ClockCorrection;
+pub use unix_time::{UnixMillis, UnixSeconds};

@@ -39,6 +39,7 @@ mod stages;
 #[cfg(feature = "testing")]
 mod surface;
 mod syntax;
+mod unix_time;
 mod visit;
 mod warning;
 mod yaml;

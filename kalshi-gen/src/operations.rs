@@ -9,7 +9,11 @@ use crate::{
     error::{Error, JsonPath},
     names, runtime, scalars,
     spec::{self, follow, text},
+    unix_time::UnixTime,
 };
+
+/// The field of a parameter in which a fixup names the setter of a list whose own name is that of one item.
+pub(crate) const PLURAL: &str = "x-kalshi-plural";
 
 /// Tokens that an operation costs unless the spec says otherwise.
 pub const DEFAULT_TOKEN_COST: u64 = 10;
@@ -64,6 +68,10 @@ pub struct Parameter {
     pub comma_joined: bool,
     /// It goes into a header.
     pub in_header: bool,
+    /// The unit of a Unix time, or `None` for what is no time.
+    pub unix_time: Option<UnixTime>,
+    /// The name of the setter of a list whose own name is that of one item.
+    pub plural: Option<String>,
 }
 
 /// Pagination of a list.
@@ -183,12 +191,14 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
         .get("schema")
         .and_then(|schema| schema.get("type")?.as_str())
         == Some("array");
+    let name = text(node, "name").unwrap_or_default();
+    let description = text(node, "description").unwrap_or_default().trim();
+    let schema = node.get("schema").and_then(Value::as_object);
     Parameter {
-        name: text(node, "name").unwrap_or_default().to_owned(),
-        description: text(node, "description")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        name: name.to_owned(),
+        description: description.to_owned(),
+        unix_time: schema.and_then(|schema| UnixTime::from_schema(name, schema, description)),
+        plural: text(node, PLURAL).filter(|_| list).map(str::to_owned),
         required: node.get("required") == Some(&Value::Bool(true)),
         in_header: text(node, "in") == Some("header"),
         comma_joined: list && node.get("explode") == Some(&Value::Bool(false)),

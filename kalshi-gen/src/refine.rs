@@ -4,6 +4,7 @@
 mod calls;
 mod client;
 mod messages;
+mod setters;
 mod types;
 
 use quote::{ToTokens, quote};

@@ -6,7 +6,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
-use super::messages;
+use super::{
+    messages,
+    setters::{self, Builder},
+};
 use crate::{
     error::Error,
     names::{self, is_ident},
@@ -80,6 +83,7 @@ fn refine_call(
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
     messages::reword_bodies(item)?;
+    let mut of_one_item = Vec::new();
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {
@@ -138,7 +142,21 @@ fn refine_call(
             doc
         };
         document(&mut function.attrs, &doc);
+        let stored = fields
+            .iter()
+            .find(|(ident, _)| *ident == function.sig.ident);
+        if let (Some(parameter), Some((_, stored))) = (parameter, stored) {
+            let plural = parameter.plural.as_deref();
+            of_one_item.extend(setters::refine(
+                function,
+                stored,
+                parameter.unix_time,
+                plural,
+                Builder::Request,
+            ));
+        }
     }
+    item.items.extend(of_one_item.into_iter().map(ImplItem::Fn));
     let request = request_function(operation, client, fields);
     item.items.push(ImplItem::Fn(parse_quote!(#request)));
     let paged = pages::methods(types, operation, client);
@@ -205,7 +223,7 @@ fn request_function(
         Some(if parameter.in_header {
             quote! { let __request = #sdk::rt::header(__request, #name, #value); }
         } else if parameter.comma_joined {
-            quote! { let __request = #sdk::rt::comma_separated(__request, #name, #value); }
+            quote! { let __request = #sdk::rt::comma_separated(operations::#constant, __request, #name, #value)?; }
         } else {
             quote! { let __request = __request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
         })

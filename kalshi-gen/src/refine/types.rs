@@ -6,7 +6,10 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
-use super::messages;
+use super::{
+    messages,
+    setters::{self, Builder},
+};
 use crate::{
     enums,
     error::Error,
@@ -14,6 +17,7 @@ use crate::{
     normalize::Normalized,
     spec,
     syntax::{arguments, document, foreign_ident, functions, last_ident},
+    unix_time::UnixTime,
 };
 
 /// What the spec says of a schema, looked up by its Rust name.
@@ -72,14 +76,21 @@ impl<'a> Schemas<'a> {
     }
 
     fn member_description(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
-        let members = self
-            .by_name
-            .get(&ident.to_string())?
-            .get("properties")?
-            .as_object()?;
-        let member = member.to_string();
-        let (_, schema) = members.iter().find(|(name, _)| is_ident(name, &member))?;
+        let (_, schema) = self.member(ident, member)?;
         schema.get("description")?.as_str()
+    }
+
+    fn unix_time(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<UnixTime> {
+        let (name, schema) = self.member(ident, member)?;
+        let description = schema.get("description").and_then(Value::as_str);
+        UnixTime::from_schema(name, schema.as_object()?, description.unwrap_or_default())
+    }
+
+    fn member(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<(&String, &Value)> {
+        let schema = self.by_name.get(&ident.to_string())?;
+        let members = schema.get("properties")?.as_object()?;
+        let member = member.to_string();
+        members.iter().find(|(name, _)| is_ident(name, &member))
     }
 }
 
@@ -249,12 +260,17 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
         Item::Impl(item) => last_ident(&item.self_ty).is_some_and(|ident| schemas.is_sent(&ident)),
         _ => true,
     });
+    let mut stored = BTreeMap::new();
     for item in items {
         if let Item::Impl(block) = item {
             messages::reword_bodies(block)?;
         }
         match item {
             Item::Struct(item) => {
+                for field in &item.fields {
+                    let ident = field.ident.clone();
+                    stored.insert((item.ident.clone(), ident), field.ty.clone());
+                }
                 let doc = format!(
                     "Builder for [`{0}`](super::{0}); what is required and not set shows when the request is sent.",
                     item.ident
@@ -287,6 +303,10 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                         &mut function.attrs,
                         &doc.unwrap_or_else(|| format!("Sets `{name}`.")),
                     );
+                    let unit = schemas.unix_time(&target, &name);
+                    if let Some(stored) = stored.get(&(target.clone(), Some(name))) {
+                        setters::refine(function, stored, unit, None, Builder::Body);
+                    }
                 }
             }
             _ => {}

@@ -151,7 +151,9 @@ fn a_cursor_is_a_text_that_is_always_there() {
     assert!(
         code.contains("Paging::new(\"cursor\",\"next_cursor\",::std::option::Option::None,::std::option::Option::Some(\"rows\"))")
     );
-    assert!(code.contains("::kalshi_core::rt::comma_separated(__request,\"ids\",ids.as_ref())"));
+    assert!(code.contains(
+        "::kalshi_core::rt::comma_separated(operations::GET_THING,__request,\"ids\",ids.as_ref())?"
+    ));
 }
 
 /// A page is empty if all its lists are, and a page of which no list is known never counts as empty.

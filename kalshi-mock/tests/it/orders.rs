@@ -158,7 +158,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
 
     let list = first
         .get_order_queue_positions()
-        .market_tickers(TICKER)
+        .market_tickers([TICKER])
         .send()
         .await
         .unwrap()
