@@ -31,7 +31,7 @@ use crate::{
     limits::{Costs, EndpointCosts},
     operation::Operation,
     outcome::is_rejection_of_read,
-    pages::{ItemPage, Items, Page, Pages},
+    pages::{Items, List, Page, Pages},
     retry,
     unix_time::{UnixMillis, UnixSeconds},
 };
@@ -211,9 +211,13 @@ pub fn pages<T: Page>(
     Pages::new(core.clone(), operation, request)
 }
 
-/// The items of a paginated operation.
-pub fn items<T: ItemPage>(pages: Pages<T>) -> Items<T> {
-    Items::new(pages)
+/// The items of the list `field` of a paginated operation.
+pub fn items<T: Page, I: DeserializeOwned>(
+    pages: Pages<T>,
+    field: &'static str,
+    into_items: fn(T) -> Vec<I>,
+) -> Items<T, I> {
+    Items::new(pages, List { field, into_items })
 }
 
 /// The error of parameters that do not make a valid request.

@@ -70,6 +70,8 @@ pub struct Parameter {
     pub in_header: bool,
     /// The unit of a Unix time, or `None` for what is no time.
     pub unix_time: Option<UnixTime>,
+    /// Marked as deprecated in the spec.
+    pub deprecated: bool,
     /// The name of the setter of a list whose own name is that of one item.
     pub plural: Option<String>,
 }
@@ -84,6 +86,8 @@ pub struct Paging {
     pub limit_parameter: Option<String>,
     /// The field that holds the list, or `None` if there are several.
     pub items_field: Option<String>,
+    /// The fields that hold lists.
+    pub lists: Vec<String>,
 }
 
 /// Every operation of a normalised tree.
@@ -198,6 +202,7 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
         name: name.to_owned(),
         description: description.to_owned(),
         unix_time: schema.and_then(|schema| UnixTime::from_schema(name, schema, description)),
+        deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
         plural: text(node, PLURAL).filter(|_| list).map(str::to_owned),
         required: node.get("required") == Some(&Value::Bool(true)),
         in_header: text(node, "in") == Some("header"),
@@ -232,17 +237,20 @@ fn paging(
     let cursor_field = ["cursor", "next_cursor"]
         .into_iter()
         .find(|name| is_text(name))?;
-    let mut lists = members
+    let lists: Vec<String> = members
         .iter()
-        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
+        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"))
+        .map(|(name, _)| name.clone())
+        .collect();
     Some(Paging {
         cursor_parameter: takes(&["cursor"])?,
         cursor_field: cursor_field.to_owned(),
         limit_parameter: takes(&["limit", "page_size"]),
-        items_field: match (lists.next(), lists.next()) {
-            (Some((name, _)), None) => Some(name.clone()),
+        items_field: match &lists[..] {
+            [name] => Some(name.clone()),
             _ => None,
         },
+        lists,
     })
 }
 
