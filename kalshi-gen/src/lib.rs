@@ -13,6 +13,7 @@ mod asyncapi;
 mod check;
 mod client;
 mod compose;
+mod deprecation;
 mod docs;
 mod enums;
 mod error;

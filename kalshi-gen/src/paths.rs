@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The fields of a parameter that later stages read. All have been checked.
-const READ_OF_PARAMETERS: [&str; 8] = [
+const READ_OF_PARAMETERS: [&str; 9] = [
+    "deprecated",
     PLURAL,
     "description",
     "explode",

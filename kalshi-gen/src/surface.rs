@@ -90,7 +90,7 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             out.push_str(&format!(" {cost}/item"));
         }
         if let Some(paging) = &operation.paging {
-            let items = paging.items_field.as_deref().unwrap_or("several lists");
+            let items = paging.lists.join(", ");
             out.push_str(&format!(" pages {items} by {}", paging.cursor_field));
         }
         if operation.deprecated {
@@ -115,8 +115,13 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         };
         for parameter in &operation.parameters {
             let optional = if parameter.required { "" } else { "?" };
+            let deprecated = if parameter.deprecated {
+                " deprecated"
+            } else {
+                ""
+            };
             out.push_str(&format!(
-                "  {}{optional}{}\n",
+                "  {}{optional}{}{deprecated}\n",
                 parameter.name,
                 type_of(&parameter.name)
             ));
@@ -145,7 +150,11 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
                                 .as_ref()
                                 .map(ToString::to_string)
                                 .unwrap_or_default();
-                            out.push_str(&format!("  {name}: {}\n", plain(&field.ty)));
+                            let deprecated = match is_deprecated(&field.attrs) {
+                                true => " deprecated",
+                                false => "",
+                            };
+                            out.push_str(&format!("  {name}: {}{deprecated}\n", plain(&field.ty)));
                         }
                     }
                     fields => out.push_str(&format!(
@@ -177,6 +186,11 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         }
     }
     Ok(out)
+}
+
+fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
+    let mut attributes = attributes.iter();
+    attributes.any(|attribute| attribute.path().is_ident("deprecated"))
 }
 
 /// A type without the paths that everybody knows.

@@ -137,7 +137,7 @@ fn parameters(
         of_kind(
             node,
             &place,
-            &["required", "explode"],
+            &["required", "explode", "deprecated"],
             "true or false",
             Value::is_boolean,
         )?;

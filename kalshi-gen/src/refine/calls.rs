@@ -11,6 +11,7 @@ use super::{
     setters::{self, Builder},
 };
 use crate::{
+    deprecation,
     error::Error,
     names::{self, is_ident},
     operations::Operation,
@@ -142,6 +143,9 @@ fn refine_call(
             doc
         };
         document(&mut function.attrs, &doc);
+        if parameter.is_some_and(|parameter| parameter.deprecated) {
+            function.attrs.push(deprecation::attribute(&doc));
+        }
         let stored = fields
             .iter()
             .find(|(ident, _)| *ident == function.sig.ident);
@@ -274,7 +278,8 @@ pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
         };
         document(&mut function.attrs, &operation.doc());
         if operation.deprecated {
-            function.attrs.push(parse_quote!(#[deprecated = "the exchange has deprecated this operation; its description names the successor"]));
+            let attribute = deprecation::attribute(&operation.description);
+            function.attrs.push(attribute);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     setters::{self, Builder},
 };
 use crate::{
-    enums,
+    deprecation, enums,
     error::Error,
     names::{self, is_ident},
     normalize::Normalized,
@@ -80,6 +80,31 @@ impl<'a> Schemas<'a> {
         schema.get("description")?.as_str()
     }
 
+    /// The description of a deprecated field.
+    fn deprecated(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
+        let (_, schema) = self.member(ident, member)?;
+        let is_deprecated = schema.get("deprecated") == Some(&Value::Bool(true));
+        let description = schema.get("description").and_then(Value::as_str);
+        is_deprecated.then(|| description.unwrap_or_default())
+    }
+
+    /// Returns `true` if an impl is of or for a type with deprecated fields, which it may use.
+    fn uses_deprecated(&self, block: &syn::ItemImpl) -> bool {
+        let of = block.trait_.as_ref().map(|(path, _)| path);
+        let text = format!(
+            "{} {}",
+            of.to_token_stream(),
+            block.self_ty.to_token_stream()
+        );
+        let mut idents = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        idents.any(|ident| {
+            let schema = self.by_name.get(ident).copied();
+            let members = schema.and_then(|schema| schema.get("properties")?.as_object());
+            let mut members = members.into_iter().flatten();
+            members.any(|(_, member)| member.get("deprecated") == Some(&Value::Bool(true)))
+        })
+    }
+
     fn unix_time(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<UnixTime> {
         let (name, schema) = self.member(ident, member)?;
         let description = schema.get("description").and_then(Value::as_str);
@@ -128,6 +153,9 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                 if schemas.values(&target).is_some() || (makes_builder && !schemas.is_sent(&target))
                 {
                     continue;
+                }
+                if schemas.uses_deprecated(&item) {
+                    item.attrs.push(parse_quote!(#[allow(deprecated)]));
                 }
                 for function in functions(&mut item).filter(|f| f.sig.ident == "builder") {
                     document(&mut function.attrs, "A builder with nothing set yet.");
@@ -230,6 +258,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                         &mut field.attrs,
                         doc.unwrap_or(&format!("`{}`.", name.trim_end_matches('_'))),
                     );
+                    if let Some(description) = schemas.deprecated(&item.ident, ident) {
+                        field.attrs.push(deprecation::attribute(description));
+                    }
                 }
             }
         }
@@ -264,6 +295,9 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
     for item in items {
         if let Item::Impl(block) = item {
             messages::reword_bodies(block)?;
+            if block.trait_.is_some() && schemas.uses_deprecated(block) {
+                block.attrs.push(parse_quote!(#[allow(deprecated)]));
+            }
         }
         match item {
             Item::Struct(item) => {
@@ -303,6 +337,9 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                         &mut function.attrs,
                         &doc.unwrap_or_else(|| format!("Sets `{name}`.")),
                     );
+                    if let Some(description) = schemas.deprecated(&target, &name) {
+                        function.attrs.push(deprecation::attribute(description));
+                    }
                     let unit = schemas.unix_time(&target, &name);
                     if let Some(stored) = stored.get(&(target.clone(), Some(name))) {
                         setters::refine(function, stored, unit, None, Builder::Body);

@@ -156,6 +156,28 @@ fn a_cursor_is_a_text_that_is_always_there() {
     ));
 }
 
+#[test]
+fn what_the_spec_deprecates_is_deprecated() {
+    let spec = spec(
+        "deprecated: true\ndescription: 'Deprecated: use `GetOther`, which is better.'\nparameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: old, in: query, deprecated: true, schema: {type: string}, description: 'Read `new` instead.'}\nrequestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
+        "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
+    );
+    let code = squeezed(&spec);
+    let default = "#[deprecated(note=\"theexchangehasdeprecatedit\")]";
+    for expected in [
+        "#[deprecated(note=\"use`GetOther`\")]pubfnget_thing".to_owned(),
+        "#[deprecated(note=\"read`new`instead\")]pubfnold<V>".to_owned(),
+        "#[deprecated(note=\"read`x`\")]pubkind:".to_owned(),
+        format!("{default}pubold:"),
+        format!("{default}pubfnold<T>"),
+        "#[allow(deprecated)]impl::std::convert::From<super::Sent>forSent".to_owned(),
+    ] {
+        assert!(code.contains(&expected), "{expected}");
+    }
+    assert!(!code.contains("enumKind{#[deprecated"));
+    assert_eq!(code.matches("#[deprecated").count(), 5);
+}
+
 /// A page is empty if all its lists are, and a page of which no list is known never counts as empty.
 #[test]
 fn emptiness_of_a_page_is_that_of_all_its_lists() {
