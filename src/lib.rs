@@ -6,7 +6,6 @@ mod client;
 mod discovery;
 mod environment;
 pub mod fees;
-pub(crate) mod generated;
 pub mod limits;
 pub mod operation;
 pub mod orders;
@@ -14,6 +13,9 @@ mod outcome_side;
 pub mod pages;
 #[cfg(feature = "ws")]
 pub mod ws;
+
+// After the modules with hand-written methods of `Client`, so that rustdoc lists those first.
+pub(crate) mod generated;
 
 pub use api::TradeApi;
 pub use environment::Environment;

@@ -265,8 +265,8 @@ impl Operation {
         docs::code(&format!("{} {}", self.method, self.path))
     }
 
-    /// The documentation of the client's method.
-    pub(crate) fn doc(&self) -> String {
+    /// The documentation of the client's method. `preferred` is what hand-written code offers instead.
+    pub(crate) fn doc(&self, preferred: Option<&str>) -> String {
         let (summary, description) = (
             docs::markdown(&self.summary),
             docs::markdown(&self.description),
@@ -276,6 +276,9 @@ impl Operation {
             doc.push_str(&format!("`{}`.", self.id));
         } else {
             doc.push_str(&format!("{}.", summary.trim_end_matches('.')));
+        }
+        if let Some(preferred) = preferred {
+            doc.push_str(&format!("\n\nPrefer {preferred}."));
         }
         if !description.is_empty() {
             doc.push_str(&format!("\n\n{description}"));

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     names::{self, is_ident},
     operations::Operation,
+    options::Options,
     pages, runtime,
     syntax::{arguments, document, foreign_ident, functions, last_ident},
 };
@@ -263,10 +264,10 @@ fn body_type(ty: &Type) -> Option<syn::Ident> {
 }
 
 /// The client's methods, with the descriptions of the spec.
-pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
+pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], options: &Options) {
     document(
         &mut block.attrs,
-        "The operations of the spec. Each returns a request builder that `send` completes.",
+        "# Operations\n\nThe operations of the spec. Each returns a request builder that `send` completes.",
     );
     for function in functions(block) {
         let name = function.sig.ident.to_string();
@@ -276,7 +277,10 @@ pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
         else {
             continue;
         };
-        document(&mut function.attrs, &operation.doc());
+        document(
+            &mut function.attrs,
+            &operation.doc(options.preferred(&operation.id)),
+        );
         if operation.deprecated {
             let attribute = deprecation::attribute(&operation.description);
             function.attrs.push(attribute);

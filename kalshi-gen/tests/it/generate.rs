@@ -157,6 +157,25 @@ fn a_cursor_is_a_text_that_is_always_there() {
 }
 
 #[test]
+fn methods_name_what_to_prefer() {
+    let spec = with_schemas("Thing: {type: object}");
+    let options = Options::new().prefer("GetThing", "[`things().get`](crate::Things::get)");
+    let code = generate(&spec, &options).unwrap().rust;
+    assert!(code.contains("Prefer [`things().get`](crate::Things::get)."));
+    assert!(
+        !generate(&spec, &Options::new())
+            .unwrap()
+            .rust
+            .contains("Prefer")
+    );
+    let error = generate(&spec, &Options::new().prefer("GetOther", "it")).unwrap_err();
+    assert!(
+        error.to_string().contains("`GetOther` is not in the spec"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_the_spec_deprecates_is_deprecated() {
     let spec = spec(
         "deprecated: true\ndescription: 'Deprecated: use `GetOther`, which is better.'\nparameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: old, in: query, deprecated: true, schema: {type: string}, description: 'Read `new` instead.'}\nrequestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
