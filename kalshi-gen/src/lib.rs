@@ -29,6 +29,8 @@ mod options;
 mod pages;
 mod paths;
 mod protocol;
+#[cfg(feature = "testing")]
+mod public_api;
 mod refine;
 mod reserved;
 mod runtime;
@@ -49,6 +51,8 @@ pub use error::Error;
 pub use generated::{Generated, GeneratedOperation, GeneratedType};
 pub use options::{FixupMode, Options};
 pub use protocol::Protocol;
+#[cfg(feature = "testing")]
+pub use public_api::public_items;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "testing")]

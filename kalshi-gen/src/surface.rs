@@ -22,13 +22,26 @@ use crate::{
 ///
 /// Returns an error if [`generate`](crate::generate) does.
 pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
-    let document = stages::checked_rest(yaml::parse(spec)?)?;
-    let Rest {
-        refined,
-        normalized,
-        ..
-    } = stages::rest(document, &Options::new().fixups(fixups))?;
-    of(&refined, &normalized)
+    let document = stages::checked(yaml::parse(spec)?)?;
+    let options = Options::new().fixups(fixups);
+    match Protocol::from_document(&document) {
+        Protocol::Rest => {
+            let Rest {
+                refined,
+                normalized,
+                ..
+            } = stages::rest(document, &options)?;
+            of(&refined, &normalized)
+        }
+        Protocol::Streams => {
+            let mut out = String::new();
+            write_types(
+                &stages::streams(document, &options)?.refined.items,
+                &mut out,
+            );
+            Ok(out)
+        }
+    }
 }
 
 /// The fields of the generated types that have a value when the exchange omits them, as `Type.field: type`. An `Option` is not among
@@ -137,7 +150,15 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
         _ => None,
     });
-    for item in types.into_iter().flat_map(|(_, items)| items) {
+    if let Some((_, items)) = types {
+        write_types(items, &mut out);
+    }
+    Ok(out)
+}
+
+/// The structs and enums, with their fields and values.
+fn write_types(items: &[Item], out: &mut String) {
+    for item in items {
         match item {
             Item::Struct(item) => {
                 out.push_str(&format!("struct {}", item.ident));
@@ -185,7 +206,6 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             _ => {}
         }
     }
-    Ok(out)
 }
 
 fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
