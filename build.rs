@@ -191,12 +191,28 @@ const OUTCOMES: [&str; 2] = ["yes", "no"];
 /// Values of the enums that `BookSide` stands for.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
+/// Operations for which there is a method that reports each outcome, and the method.
+const PREFERRED: [(&str, &str); 6] = [
+    ("AmendOrderV2", "amend"),
+    ("BatchCancelOrdersV2", "cancel_batch"),
+    ("BatchCreateOrdersV2", "place_batch"),
+    ("CancelOrderV2", "cancel"),
+    ("CreateOrderV2", "place"),
+    ("DecreaseOrderV2", "decrease"),
+];
+
 fn main() -> ExitCode {
     let rest = Options::new()
         .marker("TradeApi")
         .require_operations(OPERATIONS)
         .enum_type("OutcomeSide", &OUTCOMES, "crate::OutcomeSide")
         .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
+    let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
+        let link = format!(
+            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect"
+        );
+        rest.prefer(*id, link)
+    });
     let mut specs = vec![("openapi.yaml", "kalshi.rs", requiring(rest, &REST_FIELDS))];
     if env::var_os("CARGO_FEATURE_WS").is_some() {
         let websocket = Options::new()

@@ -4,6 +4,7 @@ use kalshi_core::{ConfigError, Credentials, CustomRequest, reqwest::Method, rt};
 
 use crate::{Client, Environment};
 
+/// # Keys from the environment
 impl Client {
     /// Returns a client of the production exchange with the key that `KALSHI_API_KEY_ID` and `KALSHI_PRIVATE_KEY` or
     /// `KALSHI_PRIVATE_KEY_PATH` name. It trades real money.

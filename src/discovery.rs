@@ -12,6 +12,7 @@ use crate::{Client, operation, types};
 /// Path of the base URL. The exchange lists endpoints from the root of the host.
 const BASE_PATH: &str = "/trade-api/v2";
 
+/// # Rate limits of the account
 impl Client {
     /// Reads the account's rate limits and token costs from the exchange and applies them to this client, its clones, and all others
     /// that share its [`rate_limiter`](Self::rate_limiter). Sends two reads.

@@ -6,7 +6,6 @@ mod client;
 mod discovery;
 mod environment;
 pub mod fees;
-pub(crate) mod generated;
 pub mod limits;
 pub mod operation;
 pub mod orders;
@@ -16,6 +15,9 @@ pub mod positions;
 #[cfg(feature = "ws")]
 pub mod ws;
 
+// After the modules with hand-written methods of `Client`, so that rustdoc lists those first.
+pub(crate) mod generated;
+
 pub use api::TradeApi;
 pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
@@ -24,7 +26,7 @@ pub use kalshi_core::{
     ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
     CustomRequest, Dollars, Error, ErrorResponse, Id, MoneyError, Operation, OrderGroupId, OrderId,
     ParseValueError, PriceLevel, PrivateKey, Response, RetryPolicy, Secret, SubaccountNumber,
-    TradeId, UnknownValue,
+    TradeId, UnixMillis, UnixSeconds, UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 pub use outcome_side::OutcomeSide;

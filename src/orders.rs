@@ -94,6 +94,7 @@ pub struct Orders {
     client: Client,
 }
 
+/// # Orders
 impl Client {
     /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
     /// each outcome is proven or unknown.

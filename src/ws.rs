@@ -86,6 +86,7 @@ pub type Subscription = kalshi_core::ws::Subscription<TradeApi>;
 /// The messages of one [`Subscription`].
 pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<TradeApi>;
 
+/// # WebSocket
 impl Client {
     /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
     ///

@@ -44,6 +44,7 @@ mod rows;
 pub mod rt;
 mod secret;
 mod server_time;
+mod unix_time;
 mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
@@ -69,3 +70,4 @@ pub use response::Response;
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub use server_time::ClockCorrection;
+pub use unix_time::{UnixMillis, UnixSeconds};

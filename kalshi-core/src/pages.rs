@@ -3,7 +3,9 @@
 use std::{
     fmt,
     future::Future,
+    ops::Deref,
     pin::Pin,
+    slice,
     task::{Context, Poll, ready},
     vec,
 };
@@ -25,22 +27,22 @@ use crate::{
 /// The exchange does return pages without items before the end of a list, where all items of a range are filtered out.
 pub const MAX_EMPTY_PAGES: u32 = 100;
 
-/// A response that is one page of a list.
+/// A response that is one page of a list, or of several lists.
 pub trait Page: DeserializeOwned + Send + 'static {
+    /// The fields that hold the lists.
+    const LISTS: &'static [&'static str];
+
     /// Cursor of the next page; empty on the last page.
     fn next_cursor(&self) -> &str;
 
-    /// Returns `true` if the page has no items.
+    /// Returns `true` if no list of the page has items.
     fn is_empty(&self) -> bool;
 }
 
-/// A page with one list on it.
-pub trait ItemPage: Page {
-    /// The type of an item.
-    type Item: DeserializeOwned + Send + 'static;
-
-    /// The items of the page.
-    fn into_items(self) -> Vec<Self::Item>;
+/// One list of a page: its field, and the function that takes it out.
+pub(crate) struct List<T, I> {
+    pub(crate) field: &'static str,
+    pub(crate) into_items: fn(T) -> Vec<I>,
 }
 
 /// A [`Stream`] of the pages of a list, each requested when the stream is polled.
@@ -62,8 +64,8 @@ pub struct Pages<T> {
     empty_pages: u32,
     state: State<T>,
     prefetch: bool,
-    /// Decode a page row by row if its rows do not decode.
-    by_row: bool,
+    /// The list of which a page is decoded row by row if rows of the page do not decode.
+    by_row: Option<&'static str>,
 }
 
 /// A page that arrived.
@@ -151,7 +153,7 @@ impl<T: Page> Pages<T> {
             empty_pages: 0,
             state: State::Ready,
             prefetch: false,
-            by_row: false,
+            by_row: None,
         }
     }
 
@@ -193,12 +195,14 @@ impl<T: Page> Pages<T> {
                     page: response.into_inner(),
                     rows: None,
                 }),
-                Err(error) if by_row => {
-                    let (page, rows) = Rows::split(operation, error)?;
+                Err(error) => {
+                    let Some(field) = by_row else {
+                        return Err(error);
+                    };
+                    let (page, rows) = Rows::split(field, T::LISTS, error)?;
                     let rows = Some(rows);
                     Ok(Fetched { page, rows })
                 }
-                Err(error) => Err(error),
             }
         })
     }
@@ -315,19 +319,23 @@ impl<T> fmt::Debug for Pages<T> {
 /// An item that does not decode is an error with its JSON path and its JSON, and the stream continues with the next item:
 /// [`Error::is_row`] is `true` for such an error and `false` for that of a page. After an error of a page the stream ends, unless it is
 /// [resumed](Self::resume).
+///
+/// `T` is the page and `I` the item. A page with several lists has a stream of each, which requests the same pages.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct Items<T: ItemPage> {
+pub struct Items<T, I> {
     pages: Pages<T>,
-    items: vec::IntoIter<T::Item>,
+    into_items: fn(T) -> Vec<I>,
+    items: vec::IntoIter<I>,
     /// The rows of a page on which some do not decode.
     rows: Option<Rows>,
 }
 
-impl<T: ItemPage> Items<T> {
-    pub(crate) fn new(mut pages: Pages<T>) -> Self {
-        pages.by_row = true;
+impl<T: Page, I: DeserializeOwned> Items<T, I> {
+    pub(crate) fn new(mut pages: Pages<T>, list: List<T, I>) -> Self {
+        pages.by_row = Some(list.field);
         Self {
             pages,
+            into_items: list.into_items,
             items: Vec::new().into_iter(),
             rows: None,
         }
@@ -356,26 +364,29 @@ impl<T: ItemPage> Items<T> {
         self.pages.resume();
     }
 
-    /// Collects at most `limit` items. Requests no more pages than needed.
+    /// Collects at most `limit` items. Requests no more pages than needed. [`Collected::is_complete`] says if the list ended.
     ///
     /// # Errors
     ///
     /// Returns the first error, that of a row included, and drops the items before it; read the stream if you need those.
-    pub async fn collect_all(mut self, limit: usize) -> Result<Vec<T::Item>, Error> {
-        let mut all = Vec::new();
-        while all.len() < limit {
+    pub async fn collect_all(mut self, limit: usize) -> Result<Collected<I>, Error> {
+        let mut items = Vec::new();
+        while items.len() < limit {
             let next = std::future::poll_fn(|context| Pin::new(&mut self).poll_next(context)).await;
             match next {
-                Some(item) => all.push(item?),
+                Some(item) => items.push(item?),
                 None => break,
             }
         }
-        Ok(all)
+        let is_complete = self.items.len() == 0
+            && self.rows.as_ref().is_none_or(Rows::is_finished)
+            && matches!(self.pages.state, State::Ended);
+        Ok(Collected { items, is_complete })
     }
 }
 
-impl<T: ItemPage> Stream for Items<T> {
-    type Item = Result<T::Item, Error>;
+impl<T: Page, I: DeserializeOwned> Stream for Items<T, I> {
+    type Item = Result<I, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -388,7 +399,7 @@ impl<T: ItemPage> Stream for Items<T> {
             self.rows = None;
             match ready!(self.pages.poll_page(context)) {
                 Some(Ok(Fetched { page, rows })) => {
-                    self.items = page.into_items().into_iter();
+                    self.items = (self.into_items)(page).into_iter();
                     self.rows = rows;
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
@@ -398,14 +409,63 @@ impl<T: ItemPage> Stream for Items<T> {
     }
 }
 
-impl<T: ItemPage> Unpin for Items<T> {}
+impl<T, I> Unpin for Items<T, I> {}
 
-impl<T: ItemPage> fmt::Debug for Items<T> {
+impl<T, I> fmt::Debug for Items<T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items")
             .field("pages", &self.pages)
             .field("left_on_page", &self.items.len())
             .finish()
+    }
+}
+
+/// The items that [`Items::collect_all`] collected. Derefs to a slice.
+#[must_use = "`is_complete` says if the list was cut"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collected<I> {
+    items: Vec<I>,
+    is_complete: bool,
+}
+
+impl<I> Collected<I> {
+    /// Returns `true` if these are all items of the list, and `false` if the limit was reached before the exchange said that the list
+    /// ended: there may be more.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// The items.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<I> {
+        self.items
+    }
+}
+
+impl<I> Deref for Collected<I> {
+    type Target = [I];
+
+    fn deref(&self) -> &[I] {
+        &self.items
+    }
+}
+
+impl<I> IntoIterator for Collected<I> {
+    type Item = I;
+    type IntoIter = vec::IntoIter<I>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
+}
+
+impl<'a, I> IntoIterator for &'a Collected<I> {
+    type Item = &'a I;
+    type IntoIter = slice::Iter<'a, I>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
     }
 }
 

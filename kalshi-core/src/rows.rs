@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Deserializer, value::RawValue};
 
-use crate::{error::Error, json_path, operation::Operation};
+use crate::{error::Error, json_path};
 
 /// The rows of a page, decoded one at a time.
 pub(crate) struct Rows {
@@ -19,24 +19,25 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Splits the page that failed with `error` into its rows and the page without them. Returns the error if the fault is
-    /// outside of the rows.
+    /// Splits the page that failed with `error` into the rows of the list `field` and the page without the rows of all its `lists`.
+    /// Returns the error if the fault is outside of these.
     pub(crate) fn split<T: DeserializeOwned>(
-        operation: &Operation,
+        field: &'static str,
+        lists: &[&str],
         error: Error,
     ) -> Result<(T, Self), Error> {
-        let field = operation.paging.and_then(|paging| paging.items_field);
-        let (Some(field), Some(body)) = (field, error.shared_body().cloned()) else {
+        let Some(body) = error.shared_body().cloned() else {
             return Err(error);
         };
-        let prefix = format!("$.{field}[");
-        if !error
-            .decode_path()
-            .is_some_and(|path| path.starts_with(&prefix))
-        {
+        let is_of_row = error.decode_path().is_some_and(|path| {
+            let rest = path.strip_prefix("$.").unwrap_or_default();
+            let mut lists = lists.iter().filter_map(|list| rest.strip_prefix(list));
+            lists.any(|rest| rest.starts_with('['))
+        });
+        if !is_of_row {
             return Err(error);
         }
-        let Some((list, rest)) = list_and_rest(field, &body) else {
+        let Some((list, rest)) = list_and_rest(field, lists, &body) else {
             return Err(error);
         };
         match serde_json::from_str(&rest) {
@@ -51,6 +52,12 @@ impl Rows {
             )),
             Err(_) => Err(error),
         }
+    }
+
+    /// Returns `true` if every row was returned.
+    pub(crate) fn is_finished(&self) -> bool {
+        let is_separator = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+        self.list.iter().all(is_separator)
     }
 
     /// Decodes the next row.
@@ -80,40 +87,55 @@ impl Rows {
     }
 }
 
-/// The content of the list `field` of an object, and the object with the list empty. `None` if it is not an object with one such
-/// list.
-fn list_and_rest<'a>(field: &str, body: &'a [u8]) -> Option<(&'a [u8], String)> {
+/// The content of the list `field` of an object, and the object with all `lists` empty. `None` if it is not an object with one field
+/// of each name, or `field` is no list.
+fn list_and_rest<'a>(field: &str, lists: &[&str], body: &'a [u8]) -> Option<(&'a [u8], String)> {
     let text = std::str::from_utf8(body).ok()?;
     let mut reader = Deserializer::from_str(text);
-    let list = reader.deserialize_map(ListOf(field)).ok()??.get();
+    let found = reader.deserialize_map(ListsOf(lists)).ok()??;
     reader.end().ok()?;
-    let content = list.strip_prefix('[')?.strip_suffix(']')?;
-    let start = content.as_ptr() as usize - text.as_ptr() as usize;
-    let rest = [text.get(..start)?, text.get(start + content.len()..)?].concat();
-    Some((content.as_bytes(), rest))
+    let (mut own, mut rest, mut end) = (None, String::new(), 0);
+    for (name, list) in found {
+        let content = list.get().strip_prefix('[');
+        let Some(content) = content.and_then(|content| content.strip_suffix(']')) else {
+            continue;
+        };
+        let start = content.as_ptr() as usize - text.as_ptr() as usize;
+        rest.push_str(text.get(end..start)?);
+        end = start + content.len();
+        if name == field {
+            own = Some(content.as_bytes());
+        }
+    }
+    rest.push_str(text.get(end..)?);
+    Some((own?, rest))
 }
 
-/// Finds a field of an object; `None` if there are several of that name, or none.
-struct ListOf<'a>(&'a str);
+/// Finds the lists of an object, in the order of the text; `None` if two have one name.
+struct ListsOf<'a>(&'a [&'a str]);
 
-impl<'de> Visitor<'de> for ListOf<'_> {
-    type Value = Option<&'de RawValue>;
+impl<'de, 'a> Visitor<'de> for ListsOf<'a> {
+    type Value = Option<Vec<(&'a str, &'de RawValue)>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a page")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let (mut found, mut count) = (None, 0);
+        let mut found: Vec<(&str, _)> = Vec::new();
+        let mut are_unique = true;
         while let Some(name) = fields.next_key::<std::borrow::Cow<'de, str>>()? {
-            if name == self.0 {
-                found = Some(fields.next_value()?);
-                count += 1;
-            } else {
-                fields.next_value::<IgnoredAny>()?;
+            match self.0.iter().find(|list| **list == name) {
+                Some(list) => {
+                    are_unique &= found.iter().all(|(other, _)| other != list);
+                    found.push((list, fields.next_value()?));
+                }
+                None => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        Ok(found.filter(|_| count == 1))
+        Ok(are_unique.then_some(found))
     }
 }
 
@@ -125,20 +147,17 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::operation::{Bucket, Paging};
+    use crate::operation::{Bucket, Operation};
 
     static OPERATION: Operation =
-        Operation::new("GetThings", Method::GET, "/things", "", Bucket::Read).paged(Paging::new(
-            "cursor",
-            "cursor",
-            None,
-            Some("things"),
-        ));
+        Operation::new("GetThings", Method::GET, "/things", "", Bucket::Read);
 
     #[derive(Debug, Deserialize)]
     struct Page {
         cursor: String,
         things: Vec<Thing>,
+        #[serde(default)]
+        others: Option<Vec<u64>>,
     }
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -152,7 +171,7 @@ mod tests {
         let path = json_path::of(body.as_bytes(), &source);
         let bytes = Bytes::copy_from_slice(body.as_bytes());
         let error = Error::decode(&OPERATION, StatusCode::OK, path, bytes, &source);
-        Rows::split(&OPERATION, error)
+        Rows::split("things", &["things", "others"], error)
     }
 
     #[test]
@@ -185,6 +204,24 @@ mod tests {
         );
         assert_eq!(bad[0].body().unwrap(), br#"{"id":"b","prices":[1, "x"]}"#);
         assert!(bad.iter().all(|error| error.is_row() && error.is_decode()));
+    }
+
+    #[test]
+    fn rows_of_another_list_do_not_matter() {
+        for body in [
+            r#"{"others":["x"],"things":[{"id":"a","prices":[]},{"id":1}],"cursor":"c"}"#,
+            r#"{"things":[{"id":"a","prices":[]},{"id":1}],"cursor":"c","others":[null]}"#,
+            r#"{"things":[{"id":"a","prices":[]},{"id":1}],"cursor":"c","others":null}"#,
+        ] {
+            let (page, mut rows) = split(body).unwrap();
+            assert_eq!(page.others.unwrap_or_default(), [0; 0]);
+            assert!(!rows.is_finished());
+            let all: Vec<Result<Thing, Error>> = std::iter::from_fn(|| rows.next()).collect();
+            assert_eq!(all[0].as_ref().unwrap().id, "a");
+            let path = all[1].as_ref().unwrap_err().decode_path();
+            assert!(path.unwrap().starts_with("$.things[1].id"));
+            assert!(rows.is_finished() && all.len() == 2);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
 use std::{
+    borrow::Borrow,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -30,14 +31,55 @@ use crate::{
     limits::{Costs, EndpointCosts},
     operation::Operation,
     outcome::is_rejection_of_read,
-    pages::{ItemPage, Items, Page, Pages},
+    pages::{Items, List, Page, Pages},
     response::Response,
     retry,
+    unix_time::{UnixMillis, UnixSeconds},
 };
 
 /// A parameter as it was given to a request builder.
 pub fn check_param<T>(operation: &'static Operation, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|message| Error::invalid(operation, message))
+}
+
+/// Unix seconds as they were given to a setter of `name`.
+pub fn unix_seconds(name: &str, seconds: impl Into<UnixSeconds>) -> Result<i64, String> {
+    seconds.into().checked(name)
+}
+
+/// Unix milliseconds as they were given to a setter of `name`.
+pub fn unix_millis(name: &str, millis: impl Into<UnixMillis>) -> Result<i64, String> {
+    millis.into().checked(name)
+}
+
+/// Texts as they were given to a setter.
+pub fn texts(items: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let items = items.into_iter();
+    items.map(|item| item.as_ref().to_owned()).collect()
+}
+
+/// Numbers as they were given to a setter.
+pub fn numbers<T: Copy>(items: impl IntoIterator<Item = impl Borrow<T>>) -> Vec<T> {
+    items.into_iter().map(|item| *item.borrow()).collect()
+}
+
+/// Values as they were given to a setter of `name`.
+pub fn values<T, V>(name: &str, items: impl IntoIterator<Item = V>) -> Result<Vec<T>, String>
+where
+    V: TryInto<T>,
+    V::Error: fmt::Display,
+{
+    let items = items.into_iter().map(TryInto::try_into);
+    let items: Result<_, V::Error> = items.collect();
+    items.map_err(|error| format!("`{name}` was given a value that is none of its type: {error}"))
+}
+
+/// A list in the query as it was given to a setter of `name`. An empty one is an error: it could not be told from none.
+pub fn query_list<T>(name: &str, items: Vec<T>) -> Result<Vec<T>, String> {
+    if items.is_empty() {
+        return Err(format!("`{name}` is an empty list"));
+    }
+    Ok(items)
 }
 
 /// A parameter as a percent-encoded path segment. A value that would change the path is an error.
@@ -100,20 +142,22 @@ pub fn header(
     }
 }
 
-/// Adds a list to the query as one comma-separated value if it is set.
+/// Adds a list to the query as one comma-separated value if it is set. An item with a comma is an error, because it would be two.
 pub fn comma_separated(
+    operation: &'static Operation,
     request: RequestBuilder,
     name: &str,
     items: Option<&Vec<impl ToString>>,
-) -> RequestBuilder {
-    let joined = items.map(|items| {
-        items
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(",")
-    });
-    request.query(&joined.map(|joined| [(name, joined)]))
+) -> Result<RequestBuilder, Error> {
+    let Some(items) = items else {
+        return Ok(request);
+    };
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    if let Some(item) = items.iter().find(|item| item.contains(',')) {
+        let message = format!("`{name}` has the item `{item}` with a comma: give each item alone");
+        return Err(Error::invalid(operation, message));
+    }
+    Ok(request.query(&[(name, items.join(","))]))
 }
 
 /// The finished request. A POST, PUT or PATCH without a body gets `{}`, because the exchange rejects an empty one.
@@ -174,9 +218,13 @@ pub fn pages<T: Page>(
     Pages::new(core.clone(), operation, request)
 }
 
-/// The items of a paginated operation.
-pub fn items<T: ItemPage>(pages: Pages<T>) -> Items<T> {
-    Items::new(pages)
+/// The items of the list `field` of a paginated operation.
+pub fn items<T: Page, I: DeserializeOwned>(
+    pages: Pages<T>,
+    field: &'static str,
+    into_items: fn(T) -> Vec<I>,
+) -> Items<T, I> {
+    Items::new(pages, List { field, into_items })
 }
 
 /// The error of parameters that do not make a valid request.
@@ -302,15 +350,18 @@ mod tests {
     fn lists_are_comma_separated() {
         let query = |items: Option<&Vec<String>>| {
             let request = reqwest::Client::new().get("http://localhost/");
-            let request = comma_separated(request, "t", items).build();
-            request
-                .ok()
-                .and_then(|request| request.url().query().map(str::to_owned))
+            let request = comma_separated(&OPERATION, request, "t", items)
+                .ok()?
+                .build();
+            let request = request.ok()?;
+            Some(request.url().query().unwrap_or_default().to_owned())
         };
         assert_eq!(
-            query(Some(&vec!["a".to_owned(), "b,c".to_owned()])).as_deref(),
-            Some("t=a%2Cb%2Cc")
+            query(Some(&vec!["a".to_owned(), "b&c".to_owned()])).as_deref(),
+            Some("t=a%2Cb%26c")
         );
-        assert_eq!(query(None), None);
+        assert_eq!(query(None).as_deref(), Some(""));
+        // Two items on the wire.
+        assert_eq!(query(Some(&vec!["a".to_owned(), "b,c".to_owned()])), None);
     }
 }

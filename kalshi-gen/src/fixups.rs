@@ -3,12 +3,18 @@
 //! This is the only module that knows a schema by name. A function returns `true` if it found what it corrects; for the
 //! vendored spec one that finds nothing is an error, so that no fixup outlives its reason.
 
+mod parameters;
+
 use serde_json::{Value, json};
 
 use crate::{
     error::Error,
     options::FixupMode,
     scalars::{CONTRACTS, DOLLARS, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL},
+};
+use parameters::{
+    count_filters_name_fields, joined_texts_are_lists, status_filter_of_orders_is_a_status,
+    status_filter_of_quotes_is_a_status, status_filter_of_rfqs_is_a_status,
 };
 
 /// The specs that the exchange publishes. All but one have the same title, so they are told apart by their paths.
@@ -54,7 +60,7 @@ const REPAIRS: [Fixup; 2] = [
 ];
 
 /// The fixups, in the order they are applied.
-const FIXUPS: [Fixup; 18] = [
+const FIXUPS: [Fixup; 23] = [
     fixup!(fixed_point_texts_are_money, Spec::Trade, Spec::Perps),
     fixup!(price_levels_are_pairs, Spec::Trade, Spec::Perps),
     fixup!(quote_bids_are_dollars),
@@ -73,6 +79,11 @@ const FIXUPS: [Fixup; 18] = [
     fixup!(resting_margin_reservation_is_new),
     fixup!(empty_answers_hold_nothing, Spec::Trade, Spec::Perps),
     fixup!(refusals_are_worded_freely, Spec::Trade, Spec::Perps),
+    fixup!(joined_texts_are_lists),
+    fixup!(count_filters_name_fields),
+    fixup!(status_filter_of_orders_is_a_status),
+    fixup!(status_filter_of_rfqs_is_a_status),
+    fixup!(status_filter_of_quotes_is_a_status),
 ];
 
 /// Repairs what keeps a published text from being a spec.

@@ -229,13 +229,13 @@ impl Inline {
                 return;
             };
             let mut schema = std::mem::take(node);
-            let nullable = schema.remove("nullable");
+            let of_field = ["nullable", "deprecated"].map(|key| (key, schema.remove(key)));
             moved_objects |= schema.contains_key("properties");
             if let Some(text) = schema.get("description") {
                 node.insert("description".into(), text.clone());
             }
-            if let Some(nullable) = nullable {
-                node.insert("nullable".into(), nullable);
+            for (key, value) in of_field {
+                node.extend(value.map(|value| (key.to_owned(), value)));
             }
             node.insert(
                 "allOf".into(),

@@ -13,6 +13,7 @@ mod asyncapi;
 mod check;
 mod client;
 mod compose;
+mod deprecation;
 mod docs;
 mod enums;
 mod error;
@@ -28,6 +29,8 @@ mod options;
 mod pages;
 mod paths;
 mod protocol;
+#[cfg(feature = "testing")]
+mod public_api;
 mod refine;
 mod reserved;
 mod runtime;
@@ -39,6 +42,7 @@ mod stages;
 #[cfg(feature = "testing")]
 mod surface;
 mod syntax;
+mod unix_time;
 mod visit;
 mod warning;
 mod yaml;
@@ -47,6 +51,8 @@ pub use error::Error;
 pub use generated::{Generated, GeneratedOperation, GeneratedType};
 pub use options::{FixupMode, Options};
 pub use protocol::Protocol;
+#[cfg(feature = "testing")]
+pub use public_api::public_items;
 #[cfg(feature = "testing")]
 pub use samples::{Argument, Place, Sample, Samples};
 #[cfg(feature = "testing")]

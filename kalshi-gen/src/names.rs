@@ -83,6 +83,15 @@ pub fn is_ident(name: &str, ident: &str) -> bool {
     ident.strip_prefix("r#").unwrap_or(ident) == field(name)
 }
 
+/// `market_position` for `market_positions`. A name that is no plural stays.
+pub fn singular(name: &str) -> String {
+    match (name.strip_suffix("ies"), name.strip_suffix('s')) {
+        (Some(stem), _) if name != "series" && !name.ends_with("_series") => format!("{stem}y"),
+        (None, Some(stem)) if !stem.ends_with('s') => stem.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
 /// `TimeInForce` for `time_in_force`.
 pub fn pascal(text: &str) -> String {
     text.to_upper_camel_case()
@@ -112,6 +121,20 @@ pub fn is_compound(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn singular_of_a_list_names_its_item() {
+        for (plural, expected) in [
+            ("market_positions", "market_position"),
+            ("categories", "category"),
+            ("series", "series"),
+            ("event_series", "event_series"),
+            ("access", "access"),
+            ("data", "data"),
+        ] {
+            assert_eq!(singular(plural), expected);
+        }
+    }
 
     #[test]
     fn inline_types_are_named_after_owner_and_member() {

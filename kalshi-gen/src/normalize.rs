@@ -262,7 +262,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     {
         node.remove("additionalProperties");
     }
-    if node.remove("deprecated") == Some(Value::Bool(true)) {
+    if node.get("deprecated") == Some(&Value::Bool(true)) {
         let text = node
             .get("description")
             .and_then(Value::as_str)

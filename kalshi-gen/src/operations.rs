@@ -9,7 +9,11 @@ use crate::{
     error::{Error, JsonPath},
     names, runtime, scalars,
     spec::{self, follow, text},
+    unix_time::UnixTime,
 };
+
+/// The field of a parameter in which a fixup names the setter of a list whose own name is that of one item.
+pub(crate) const PLURAL: &str = "x-kalshi-plural";
 
 /// Tokens that an operation costs unless the spec says otherwise.
 pub const DEFAULT_TOKEN_COST: u64 = 10;
@@ -64,6 +68,12 @@ pub struct Parameter {
     pub comma_joined: bool,
     /// It goes into a header.
     pub in_header: bool,
+    /// The unit of a Unix time, or `None` for what is no time.
+    pub unix_time: Option<UnixTime>,
+    /// Marked as deprecated in the spec.
+    pub deprecated: bool,
+    /// The name of the setter of a list whose own name is that of one item.
+    pub plural: Option<String>,
 }
 
 /// Pagination of a list.
@@ -76,6 +86,8 @@ pub struct Paging {
     pub limit_parameter: Option<String>,
     /// The field that holds the list, or `None` if there are several.
     pub items_field: Option<String>,
+    /// The fields that hold lists.
+    pub lists: Vec<String>,
 }
 
 /// Every operation of a normalised tree.
@@ -183,12 +195,15 @@ fn parameter(node: &Map<String, Value>) -> Parameter {
         .get("schema")
         .and_then(|schema| schema.get("type")?.as_str())
         == Some("array");
+    let name = text(node, "name").unwrap_or_default();
+    let description = text(node, "description").unwrap_or_default().trim();
+    let schema = node.get("schema").and_then(Value::as_object);
     Parameter {
-        name: text(node, "name").unwrap_or_default().to_owned(),
-        description: text(node, "description")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        name: name.to_owned(),
+        description: description.to_owned(),
+        unix_time: schema.and_then(|schema| UnixTime::from_schema(name, schema, description)),
+        deprecated: node.get("deprecated") == Some(&Value::Bool(true)),
+        plural: text(node, PLURAL).filter(|_| list).map(str::to_owned),
         required: node.get("required") == Some(&Value::Bool(true)),
         in_header: text(node, "in") == Some("header"),
         comma_joined: list && node.get("explode") == Some(&Value::Bool(false)),
@@ -222,17 +237,20 @@ fn paging(
     let cursor_field = ["cursor", "next_cursor"]
         .into_iter()
         .find(|name| is_text(name))?;
-    let mut lists = members
+    let lists: Vec<String> = members
         .iter()
-        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"));
+        .filter(|(_, member)| member.get("type").and_then(Value::as_str) == Some("array"))
+        .map(|(name, _)| name.clone())
+        .collect();
     Some(Paging {
         cursor_parameter: takes(&["cursor"])?,
         cursor_field: cursor_field.to_owned(),
         limit_parameter: takes(&["limit", "page_size"]),
-        items_field: match (lists.next(), lists.next()) {
-            (Some((name, _)), None) => Some(name.clone()),
+        items_field: match &lists[..] {
+            [name] => Some(name.clone()),
             _ => None,
         },
+        lists,
     })
 }
 
@@ -247,8 +265,8 @@ impl Operation {
         docs::code(&format!("{} {}", self.method, self.path))
     }
 
-    /// The documentation of the client's method.
-    pub(crate) fn doc(&self) -> String {
+    /// The documentation of the client's method. `preferred` is what hand-written code offers instead.
+    pub(crate) fn doc(&self, preferred: Option<&str>) -> String {
         let (summary, description) = (
             docs::markdown(&self.summary),
             docs::markdown(&self.description),
@@ -258,6 +276,9 @@ impl Operation {
             doc.push_str(&format!("`{}`.", self.id));
         } else {
             doc.push_str(&format!("{}.", summary.trim_end_matches('.')));
+        }
+        if let Some(preferred) = preferred {
+            doc.push_str(&format!("\n\nPrefer {preferred}."));
         }
         if !description.is_empty() {
             doc.push_str(&format!("\n\n{description}"));

@@ -26,6 +26,7 @@ pub struct Options {
     fields: Vec<(String, Vec<String>)>,
     variants: Vec<(String, Vec<String>)>,
     enum_types: Vec<EnumType>,
+    preferred: Vec<(String, String)>,
 }
 
 /// A hand-written type that stands for an enum of the spec.
@@ -116,6 +117,22 @@ impl Options {
             path: path.into(),
         });
         self
+    }
+
+    /// Names what hand-written code offers instead of an operation, in Markdown. The documentation of the operation's method says to
+    /// prefer it. Links resolve in the module around the generated code. Generation fails if the spec lacks the operation.
+    #[must_use]
+    pub fn prefer(mut self, id: impl Into<String>, instead: impl Into<String>) -> Self {
+        let id = id.into();
+        self.operations.push(id.clone());
+        self.preferred.push((id, instead.into()));
+        self
+    }
+
+    /// What to prefer to the operation `id`.
+    pub(crate) fn preferred(&self, id: &str) -> Option<&str> {
+        let mut preferred = self.preferred.iter();
+        preferred.find_map(|(other, instead)| (other == id).then_some(instead.as_str()))
     }
 
     /// Returns an error if the name of the marker type is not an identifier, or the name of something in the generated code.

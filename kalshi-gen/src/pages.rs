@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::{Fields, Item, ItemMod, Type};
 
 use crate::{
     names,
-    operations::{Operation, Paging},
+    operations::{Operation, Paging, Parameter},
+    reserved::BUILDER_METHODS,
     runtime,
     syntax::{arguments, foreign_ident},
 };
@@ -34,10 +35,23 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
     })
 }
 
-/// The list of a page: the name of the field and the type of its items.
-fn list<'a>(item: &'a syn::ItemStruct, paging: &Paging) -> Option<(&'a syn::Ident, &'a Type)> {
-    let (ident, ty) = member(item, paging.items_field.as_deref()?)?;
-    Some((ident, arguments(ty).first().copied()?))
+/// A list of a page.
+struct List<'a> {
+    /// The field on the wire.
+    field: &'a str,
+    ident: &'a syn::Ident,
+    item: &'a Type,
+}
+
+/// The lists of a page whose fields the spec names.
+fn named_lists<'a>(item: &'a syn::ItemStruct, paging: &'a Paging) -> Vec<List<'a>> {
+    let lists = paging.lists.iter().filter_map(|field| {
+        let (ident, ty) = member(item, field)?;
+        foreign_ident(ty).filter(|ident| ident == "Vec")?;
+        let item = arguments(ty).first().copied()?;
+        Some(List { field, ident, item })
+    });
+    lists.collect()
 }
 
 /// The fields of a page that are lists.
@@ -73,8 +87,12 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
             [] => quote!(false),
             _ => quote!(#(self.#lists.is_empty())&&*),
         };
+        let fields = named_lists(answer, paging)
+            .into_iter()
+            .map(|list| list.field);
         out.push(syn::parse_quote! {
             impl #sdk::pages::Page for #name {
+                const LISTS: &'static [&'static str] = &[#(#fields),*];
                 fn next_cursor(&self) -> &str {
                     &self.#cursor
                 }
@@ -83,16 +101,6 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
                 }
             }
         });
-        if let Some((items, ty)) = list(answer, paging) {
-            out.push(syn::parse_quote! {
-                impl #sdk::pages::ItemPage for #name {
-                    type Item = #ty;
-                    fn into_items(self) -> ::std::vec::Vec<#ty> {
-                        self.#items
-                    }
-                }
-            });
-        }
     }
     out
 }
@@ -113,30 +121,53 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
             #sdk::rt::pages(&self.#client.core, operations::#constant, self.into_request())
         }
     };
-    let by_item = list(answer, paging).map(|(items, ty)| {
-        let ty = inside_types(types, ty);
-        let doc = format!(
-            "A stream of the `{items}` of all pages. An item that does not decode is an error, and the stream continues."
-        );
-        quote! {
-            #[doc = #doc]
-            pub fn by_item(self) -> #sdk::pages::Items<types::#name> {
-                #sdk::rt::items(self.by_page())
-            }
-            /// Collects at most `limit` items of all pages. Requests no more pages than needed.
-            ///
-            /// # Errors
-            ///
-            /// Returns the first error, that of a single item included, and drops the items before it.
-            pub async fn collect_all(
-                self,
-                limit: usize,
-            ) -> ::std::result::Result<::std::vec::Vec<#ty>, #sdk::Error> {
-                self.by_item().collect_all(limit).await
-            }
+    let lists = named_lists(answer, paging);
+    let is_single = paging.items_field.is_some();
+    let taken = |method: &str| {
+        let is_parameter = |parameter: &Parameter| names::is_ident(&parameter.name, method);
+        operation.parameters.iter().any(is_parameter)
+    };
+    let streams = lists.iter().filter_map(|List { field, ident, item }| {
+        let item = inside_types(types, item);
+        let method = match is_single {
+            true => "by_item".to_owned(),
+            false => format!("by_{}", names::singular(&names::snake(field))),
+        };
+        if !is_single && (taken(&method) || BUILDER_METHODS.contains(&method.as_str())) {
+            return None;
         }
+        let method = format_ident!("{method}");
+        let doc = format!(
+            "A stream of the `{ident}` of all pages. An item that does not decode is an error, and the stream continues."
+        );
+        Some(quote! {
+            #[doc = #doc]
+            pub fn #method(self) -> #sdk::pages::Items<types::#name, #item> {
+                #sdk::rt::items(self.by_page(), #field, |page: types::#name| page.#ident)
+            }
+        })
     });
-    quote!(#by_page #by_item)
+    let collect_all = lists
+        .first()
+        .filter(|_| is_single)
+        .map(|List { item, .. }| {
+            let item = inside_types(types, item);
+            quote! {
+                /// Collects at most `limit` items of all pages. Requests no more pages than needed.
+                /// [`Collected::is_complete`](::kalshi_core::pages::Collected::is_complete) says if the list ended.
+                ///
+                /// # Errors
+                ///
+                /// Returns the first error, that of a single item included, and drops the items before it.
+                pub async fn collect_all(
+                    self,
+                    limit: usize,
+                ) -> ::std::result::Result<#sdk::pages::Collected<#item>, #sdk::Error> {
+                    self.by_item().collect_all(limit).await
+                }
+            }
+        });
+    quote!(#by_page #(#streams)* #collect_all)
 }
 
 /// The path of a type outside of the module of types.

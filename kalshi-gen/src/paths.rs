@@ -6,11 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, JsonPath},
+    operations::PLURAL,
     spec::{self, dereference, follow},
 };
 
 /// The fields of a parameter that later stages read. All have been checked.
-const READ_OF_PARAMETERS: [&str; 7] = [
+const READ_OF_PARAMETERS: [&str; 9] = [
+    "deprecated",
+    PLURAL,
     "description",
     "explode",
     "in",

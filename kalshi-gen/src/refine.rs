@@ -4,6 +4,7 @@
 mod calls;
 mod client;
 mod messages;
+mod setters;
 mod types;
 
 use quote::{ToTokens, quote};
@@ -13,6 +14,7 @@ use crate::{
     error::Error,
     normalize::Normalized,
     operations::{self, Operation},
+    options::Options,
     pages, runtime,
 };
 
@@ -21,7 +23,7 @@ pub(crate) fn refine(
     file: File,
     spec: &Normalized,
     operations: &[Operation],
-    marker: &syn::Ident,
+    options: &Options,
 ) -> Result<File, Error> {
     let (mut types, mut builders, mut methods) = (None, None, None);
     for item in file.items {
@@ -52,9 +54,9 @@ pub(crate) fn refine(
         items.extend(traits);
     }
     calls::refine_builders(&mut builders, &types, operations)?;
-    calls::refine_methods(&mut methods, operations);
+    calls::refine_methods(&mut methods, operations, options);
     let table = operations::table(operations);
-    let client = client::emit(marker);
+    let client = client::emit(&options.marker_ident()?);
     let file: File = parse_quote! {
         #client
         #types

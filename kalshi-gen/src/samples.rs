@@ -16,7 +16,8 @@ use crate::{
     },
     spec::{self, resolve, text},
     stages::{self, Rest},
-    surface, yaml,
+    surface::{self, Setter},
+    yaml,
 };
 
 /// How deep a sample nests before what may be left out is left out.
@@ -26,8 +27,8 @@ const DEPTH: usize = 12;
 pub struct Samples {
     spec: Value,
     tree: Value,
-    /// The setters of each operation's builder, each with the type that it takes.
-    setters: BTreeMap<String, Vec<(String, String)>>,
+    /// The setters of each operation's builder.
+    setters: BTreeMap<String, Vec<Setter>>,
 }
 
 impl std::fmt::Debug for Samples {
@@ -101,12 +102,7 @@ impl Samples {
             spec: document,
             setters: operations
                 .iter()
-                .map(|operation| {
-                    (
-                        operation.id.clone(),
-                        surface::setters(&refined, &operation.id),
-                    )
-                })
+                .map(|operation| (operation.id.clone(), surface::setters(&refined, operation)))
                 .collect(),
             tree: normalized.tree,
         })
@@ -245,11 +241,8 @@ impl Samples {
         for id in self.operations() {
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
-            for (setter, ty) in self.setters(id) {
-                let name = setter.trim_end_matches('_');
-                out.push_str(&format!(
-                    "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
-                ));
+            for setter in self.setters(id) {
+                out.push_str(&set(setter));
             }
             out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*answer))\n        }\n");
         }
@@ -273,15 +266,9 @@ impl Samples {
             let id = &operation.id;
             let method = names::snake(id);
             out.push_str(&format!("        {id:?} => {{\n            let mut pages = client\n                .{method}()\n"));
-            for (setter, ty) in self
-                .setters(id)
-                .iter()
-                .filter(|(setter, _)| setter != "cursor")
-            {
-                let name = setter.trim_end_matches('_');
-                out.push_str(&format!(
-                    "                .{setter}(arguments.get::<{ty}>({name:?}))\n"
-                ));
+            let setters = self.setters(id).iter();
+            for setter in setters.filter(|setter| setter.parameter != "cursor") {
+                out.push_str(&set(setter));
             }
             out.push_str("                .by_page();\n            let mut count = 0;\n            while next(&mut pages).await?.is_some() {\n                count += 1;\n            }\n            Ok(count)\n        }\n");
         }
@@ -289,7 +276,7 @@ impl Samples {
         out
     }
 
-    fn setters(&self, id: &str) -> &[(String, String)] {
+    fn setters(&self, id: &str) -> &[Setter] {
         self.setters.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -393,6 +380,13 @@ impl Samples {
         }
         Value::Object(out)
     }
+}
+
+/// A line that sets a parameter to the argument of its name.
+fn set(setter: &Setter) -> String {
+    let Setter { name, value, .. } = setter;
+    let parameter = setter.parameter.trim_end_matches('_');
+    format!("                .{name}(arguments.get::<{value}>({parameter:?}))\n")
 }
 
 /// Whether a schema is a list or a map.

@@ -61,7 +61,7 @@ pub fn rest(document: Value, options: &Options) -> Result<Rest, Error> {
         client::generate(&normalized, options.enum_types())?,
         &normalized,
         &operations,
-        &options.marker_ident()?,
+        options,
     )?;
     for item in &mut refined.items {
         if let Item::Mod(module) = item

@@ -8,10 +8,11 @@ use crate::{
     error::Error,
     names,
     normalize::Normalized,
-    operations,
+    operations::{self, Operation},
     options::{FixupMode, Options},
     protocol::Protocol,
     stages::{self, Rest},
+    syntax::{self, last_ident},
     yaml,
 };
 
@@ -21,13 +22,26 @@ use crate::{
 ///
 /// Returns an error if [`generate`](crate::generate) does.
 pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
-    let document = stages::checked_rest(yaml::parse(spec)?)?;
-    let Rest {
-        refined,
-        normalized,
-        ..
-    } = stages::rest(document, &Options::new().fixups(fixups))?;
-    of(&refined, &normalized)
+    let document = stages::checked(yaml::parse(spec)?)?;
+    let options = Options::new().fixups(fixups);
+    match Protocol::from_document(&document) {
+        Protocol::Rest => {
+            let Rest {
+                refined,
+                normalized,
+                ..
+            } = stages::rest(document, &options)?;
+            of(&refined, &normalized)
+        }
+        Protocol::Streams => {
+            let mut out = String::new();
+            write_types(
+                &stages::streams(document, &options)?.refined.items,
+                &mut out,
+            );
+            Ok(out)
+        }
+    }
 }
 
 /// The fields of the generated types that have a value when the exchange omits them, as `Type.field: type`. An `Option` is not among
@@ -89,7 +103,7 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             out.push_str(&format!(" {cost}/item"));
         }
         if let Some(paging) = &operation.paging {
-            let items = paging.items_field.as_deref().unwrap_or("several lists");
+            let items = paging.lists.join(", ");
             out.push_str(&format!(" pages {items} by {}", paging.cursor_field));
         }
         if operation.deprecated {
@@ -99,19 +113,28 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             out.push_str(" returns a secret");
         }
         out.push('\n');
-        let setters = setters(refined, &operation.id);
+        let setters = setters(refined, &operation);
         let type_of = |name: &str| {
             let setter = setters
                 .iter()
-                .find(|(setter, _)| setter.trim_end_matches('_') == names::snake(name));
-            setter.map_or_else(String::new, |(_, ty)| {
-                format!(": {}", ty.replace("kalshi_sdk::", ""))
+                .find(|setter| names::is_ident(name, &setter.parameter));
+            setter.map_or_else(String::new, |setter| {
+                let by = match &setter.name {
+                    other if *other != setter.parameter => format!(" by {other}"),
+                    _ => String::new(),
+                };
+                format!(": {}{by}", setter.takes.replace("kalshi_sdk::", ""))
             })
         };
         for parameter in &operation.parameters {
             let optional = if parameter.required { "" } else { "?" };
+            let deprecated = if parameter.deprecated {
+                " deprecated"
+            } else {
+                ""
+            };
             out.push_str(&format!(
-                "  {}{optional}{}\n",
+                "  {}{optional}{}{deprecated}\n",
                 parameter.name,
                 type_of(&parameter.name)
             ));
@@ -127,7 +150,15 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
         _ => None,
     });
-    for item in types.into_iter().flat_map(|(_, items)| items) {
+    if let Some((_, items)) = types {
+        write_types(items, &mut out);
+    }
+    Ok(out)
+}
+
+/// The structs and enums, with their fields and values.
+fn write_types(items: &[Item], out: &mut String) {
+    for item in items {
         match item {
             Item::Struct(item) => {
                 out.push_str(&format!("struct {}", item.ident));
@@ -140,7 +171,11 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
                                 .as_ref()
                                 .map(ToString::to_string)
                                 .unwrap_or_default();
-                            out.push_str(&format!("  {name}: {}\n", plain(&field.ty)));
+                            let deprecated = match is_deprecated(&field.attrs) {
+                                true => " deprecated",
+                                false => "",
+                            };
+                            out.push_str(&format!("  {name}: {}{deprecated}\n", plain(&field.ty)));
                         }
                     }
                     fields => out.push_str(&format!(
@@ -171,13 +206,23 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
             _ => {}
         }
     }
-    Ok(out)
+}
+
+fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
+    let mut attributes = attributes.iter();
+    attributes.any(|attribute| attribute.path().is_ident("deprecated"))
 }
 
 /// A type without the paths that everybody knows.
 fn plain(ty: &syn::Type) -> String {
-    let mut text = ty.to_token_stream().to_string().replace(' ', "");
+    let text = ty.to_token_stream().to_string();
+    let mut text = text.replace("impl ", "impl\0").replace(' ', "");
+    text = text.replace('\0', " ");
     for path in [
+        "::std::convert::",
+        "::std::iter::",
+        "::std::borrow::",
+        "::std::fmt::",
         "::std::option::",
         "::std::string::",
         "::std::vec::",
@@ -192,70 +237,78 @@ fn plain(ty: &syn::Type) -> String {
     text
 }
 
-/// The setters of an operation's builder, each with the type it takes.
-pub(crate) fn setters(refined: &syn::File, id: &str) -> Vec<(String, String)> {
-    let builder = names::pascal(&names::snake(id));
+/// A setter of a request builder.
+pub(crate) struct Setter {
+    /// The parameter in Rust, or `body`.
+    pub(crate) parameter: String,
+    /// The setter that takes every value of the parameter.
+    pub(crate) name: String,
+    /// The type of the value, with paths as `kalshi_sdk` has them.
+    pub(crate) value: String,
+    /// What the setter takes.
+    takes: String,
+}
+
+/// The setters of an operation's builder.
+pub(crate) fn setters(refined: &syn::File, operation: &Operation) -> Vec<Setter> {
+    let builder = names::builder(&operation.id);
     let module = refined.items.iter().find_map(|item| match item {
-        syn::Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
+        Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
         _ => None,
     });
-    let blocks = module
-        .into_iter()
-        .flat_map(|(_, items)| items)
+    let items = || module.into_iter().flat_map(|(_, items)| items);
+    let fields = items().find_map(|item| match item {
+        Item::Struct(item) if item.ident == builder => Some(&item.fields),
+        _ => None,
+    });
+    let functions: Vec<_> = items()
         .filter_map(|item| match item {
-            syn::Item::Impl(block)
-                if block
-                    .self_ty
-                    .to_token_stream()
-                    .to_string()
-                    .starts_with(&format!("{builder} ")) =>
-            {
-                Some(block)
-            }
+            Item::Impl(block) if last_ident(&block.self_ty)? == builder => Some(&block.items),
             _ => None,
-        });
-    let functions = blocks
-        .flat_map(|block| &block.items)
+        })
+        .flatten()
         .filter_map(|item| match item {
             syn::ImplItem::Fn(function) => Some(&function.sig),
             _ => None,
-        });
-    functions
-        .filter(|signature| {
-            ![
-                "new",
-                "send",
-                "into_request",
-                "body_map",
-                "by_page",
-                "by_item",
-                "collect_all",
-            ]
-            .iter()
-            .any(|name| signature.ident == name)
         })
-        .filter_map(|signature| {
-            let bounds = signature
-                .generics
-                .where_clause
-                .as_ref()?
-                .to_token_stream()
-                .to_string();
-            let (_, ty) = bounds.split_once("TryInto <")?;
-            let mut depth = 1_i32;
-            let end = ty.char_indices().find(|(_, c)| {
-                depth += i32::from(*c == '<') - i32::from(*c == '>');
-                depth == 0
-            })?;
-            let ty = ty
-                .get(..end.0)?
-                .replace(' ', "")
-                .replace("::kalshi_core::", "kalshi_sdk::");
-            Some((
-                signature.ident.to_string(),
-                ty.replace("::std::vec::Vec", "Vec")
-                    .replace("::std::string::String", "String"),
-            ))
+        .collect();
+    // The first field is the client.
+    let fields = fields.into_iter().flatten().skip(1);
+    fields
+        .filter_map(|field| {
+            let parameter = field.ident.as_ref()?.to_string();
+            let plural = operation
+                .parameters
+                .iter()
+                .find(|other| names::is_ident(&other.name, &parameter))
+                .and_then(|parameter| parameter.plural.clone());
+            let name = plural.unwrap_or_else(|| parameter.clone());
+            let value = value_type(&field.ty)?;
+            let signature = functions.iter().find(|signature| signature.ident == name)?;
+            let takes = match signature.inputs.last()? {
+                syn::FnArg::Typed(argument) => match &*argument.ty {
+                    syn::Type::ImplTrait(_) => plain(&argument.ty),
+                    _ => value.clone(),
+                },
+                syn::FnArg::Receiver(_) => return None,
+            };
+            Some(Setter {
+                parameter,
+                name,
+                value,
+                takes,
+            })
         })
         .collect()
+}
+
+/// The `T` of a builder's `Result<T, _>` or `Result<Option<T>, _>`, and the type that a builder of a body builds.
+fn value_type(stored: &syn::Type) -> Option<String> {
+    let (value, _) = syntax::stored(stored)?;
+    let text = value.to_token_stream().to_string().replace(' ', "");
+    let text = text
+        .replace("types::builder::", "types::")
+        .replace("::kalshi_core::", "kalshi_sdk::")
+        .replace("::std::vec::Vec", "Vec");
+    Some(text.replace("::std::string::String", "String"))
 }

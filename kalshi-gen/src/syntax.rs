@@ -55,3 +55,15 @@ pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
         _ => None,
     }
 }
+
+/// The `T` of `Result<T, _>` or `Result<Option<T>, _>`, as the fields of progenitor's builders are, and `true` for an `Option`.
+pub(crate) fn stored(ty: &Type) -> Option<(&Type, bool)> {
+    let value = arguments(ty).first().copied()?;
+    let is_own = |path: &syn::Path| path.leading_colon.is_some() || path.segments.len() == 1;
+    let is_option = matches!(value, Type::Path(path) if is_own(&path.path))
+        && last_ident(value).is_some_and(|ident| ident == "Option");
+    match arguments(value).first() {
+        Some(inner) if is_option => Some((inner, true)),
+        _ => Some((value, false)),
+    }
+}

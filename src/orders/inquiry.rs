@@ -12,11 +12,12 @@ use kalshi_core::{
     Api,
     rt::{self, Moment},
 };
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     Client, Error, TradeApi, operation,
-    pages::{ItemPage, Items},
+    pages::{Items, Page},
 };
 
 /// Added to the time that reads are up to date with, because the exchange calls that time approximate.
@@ -170,24 +171,24 @@ impl<T> Walk<T> {
 /// response then belongs to another request.
 ///
 /// A list may be long and the exchange failing, so an error that may pass does not send the walk back to the first page.
-pub(super) async fn walk<T: ItemPage>(
-    items: Items<T>,
+pub(super) async fn walk<T: Page, I: DeserializeOwned>(
+    items: Items<T, I>,
     last_error: &LastError,
-    is_ours: impl Fn(&T::Item) -> bool,
-    keep: impl Fn(&T::Item) -> bool,
-) -> Result<Walk<T::Item>, Error> {
+    is_ours: impl Fn(&I) -> bool,
+    keep: impl Fn(&I) -> bool,
+) -> Result<Walk<I>, Error> {
     // Several candidates prove nothing, however many there are.
     walk_up_to(MAX_KEPT, items, last_error, is_ours, keep).await
 }
 
 /// The same as [`walk`], up to a number of kept items.
-pub(crate) async fn walk_up_to<T: ItemPage>(
+pub(crate) async fn walk_up_to<T: Page, I: DeserializeOwned>(
     max_kept: usize,
-    mut items: Items<T>,
+    mut items: Items<T, I>,
     last_error: &LastError,
-    is_ours: impl Fn(&T::Item) -> bool,
-    keep: impl Fn(&T::Item) -> bool,
-) -> Result<Walk<T::Item>, Error> {
+    is_ours: impl Fn(&I) -> bool,
+    keep: impl Fn(&I) -> bool,
+) -> Result<Walk<I>, Error> {
     let operation = items.operation();
     let mut walk = Walk {
         kept: Vec::new(),

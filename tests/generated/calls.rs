@@ -109,7 +109,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .rfq_creator_user_id(arguments.get::<String>("rfq_creator_user_id"))
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .rfq_user_filter(arguments.get::<types::UserFilter>("rfq_user_filter"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::QuoteStatus>("status"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
@@ -252,7 +252,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i32>("limit"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::RfqStatus>("status"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
@@ -329,7 +329,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .status(arguments.get::<types::GetEventsStatus>("status"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .with_milestones(arguments.get::<bool>("with_milestones"))
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
@@ -353,7 +353,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
@@ -411,7 +411,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetFCMOrders" => {
             let answer = client
                 .get_fcm_orders()
-                .client_order_ids(arguments.get::<String>("client_order_ids"))
+                .client_order_ids(arguments.get::<Vec<String>>("client_order_ids"))
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
@@ -427,7 +427,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetFCMPositions" => {
             let answer = client
                 .get_fcm_positions()
-                .count_filter(arguments.get::<String>("count_filter"))
+                .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
@@ -529,7 +529,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .mve_filter(arguments.get::<types::MveHistoricalFilterQuery>("mve_filter"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -685,7 +685,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .mve_filter(arguments.get::<types::MveFilterQuery>("mve_filter"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .status(arguments.get::<types::MarketStatusQuery>("status"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -695,7 +695,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .batch_get_market_candlesticks()
                 .end_ts(arguments.get::<i64>("end_ts"))
                 .include_latest_before_start(arguments.get::<bool>("include_latest_before_start"))
-                .market_tickers(arguments.get::<String>("market_tickers"))
+                .market_tickers(arguments.get::<Vec<String>>("market_tickers"))
                 .period_interval(arguments.get::<i32>("period_interval"))
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
@@ -884,7 +884,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
-                .ticker(arguments.get::<String>("ticker"))
+                .tickers(arguments.get::<Vec<String>>("ticker"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -984,12 +984,12 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
             let answer = client
                 .get_orders()
                 .cursor(arguments.get::<String>("cursor"))
-                .event_ticker(arguments.get::<String>("event_ticker"))
+                .event_tickers(arguments.get::<Vec<String>>("event_ticker"))
                 .exchange_index(arguments.get::<i32>("exchange_index"))
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::OrderStatus>("status"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
@@ -1000,7 +1000,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
             let answer = client
                 .get_order_queue_positions()
                 .event_ticker(arguments.get::<String>("event_ticker"))
-                .market_tickers(arguments.get::<String>("market_tickers"))
+                .market_tickers(arguments.get::<Vec<String>>("market_tickers"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
@@ -1025,7 +1025,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetPositions" => {
             let answer = client
                 .get_positions()
-                .count_filter(arguments.get::<String>("count_filter"))
+                .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .exchange_index(arguments.get::<i32>("exchange_index"))
@@ -1263,7 +1263,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .rfq_creator_user_id(arguments.get::<String>("rfq_creator_user_id"))
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .rfq_user_filter(arguments.get::<types::UserFilter>("rfq_user_filter"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::QuoteStatus>("status"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .by_page();
             let mut count = 0;
@@ -1293,7 +1293,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i32>("limit"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::RfqStatus>("status"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .by_page();
@@ -1311,7 +1311,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .min_updated_ts(arguments.get::<i64>("min_updated_ts"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .status(arguments.get::<types::GetEventsStatus>("status"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .with_milestones(arguments.get::<bool>("with_milestones"))
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .by_page();
@@ -1339,7 +1339,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .collection_ticker(arguments.get::<String>("collection_ticker"))
                 .limit(arguments.get::<i64>("limit"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .by_page();
             let mut count = 0;
@@ -1363,7 +1363,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
         "GetFCMOrders" => {
             let mut pages = client
                 .get_fcm_orders()
-                .client_order_ids(arguments.get::<String>("client_order_ids"))
+                .client_order_ids(arguments.get::<Vec<String>>("client_order_ids"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
@@ -1381,7 +1381,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
         "GetFCMPositions" => {
             let mut pages = client
                 .get_fcm_positions()
-                .count_filter(arguments.get::<String>("count_filter"))
+                .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
                 .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
@@ -1416,7 +1416,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .mve_filter(arguments.get::<types::MveHistoricalFilterQuery>("mve_filter"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .by_page();
             let mut count = 0;
             while next(&mut pages).await?.is_some() {
@@ -1498,7 +1498,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .mve_filter(arguments.get::<types::MveFilterQuery>("mve_filter"))
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .status(arguments.get::<types::MarketStatusQuery>("status"))
-                .tickers(arguments.get::<String>("tickers"))
+                .tickers(arguments.get::<Vec<String>>("tickers"))
                 .by_page();
             let mut count = 0;
             while next(&mut pages).await?.is_some() {
@@ -1573,7 +1573,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
-                .ticker(arguments.get::<String>("ticker"))
+                .tickers(arguments.get::<Vec<String>>("ticker"))
                 .by_page();
             let mut count = 0;
             while next(&mut pages).await?.is_some() {
@@ -1595,12 +1595,12 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
         "GetOrders" => {
             let mut pages = client
                 .get_orders()
-                .event_ticker(arguments.get::<String>("event_ticker"))
+                .event_tickers(arguments.get::<Vec<String>>("event_ticker"))
                 .exchange_index(arguments.get::<i32>("exchange_index"))
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::OrderStatus>("status"))
                 .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
@@ -1613,7 +1613,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
         "GetPositions" => {
             let mut pages = client
                 .get_positions()
-                .count_filter(arguments.get::<String>("count_filter"))
+                .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .exchange_index(arguments.get::<i32>("exchange_index"))
                 .limit(arguments.get::<i32>("limit"))

@@ -24,6 +24,7 @@ mod order_evidence;
 mod order_groups;
 mod orders;
 mod pages;
+mod parameters;
 mod price_grid;
 mod properties;
 mod recorded;

@@ -118,6 +118,78 @@ async fn no_page_is_fetched_that_is_not_needed() {
 }
 
 #[tokio::test]
+async fn collected_items_say_if_the_list_was_cut() {
+    let exchange = trades(&[("", &[1, 2], "a"), ("a", &[3], "")]).await;
+    let client = client(&exchange);
+    for (limit, count, is_complete) in [
+        (0, 0, false),
+        (1, 1, false),
+        // The next page was not requested.
+        (2, 2, false),
+        (3, 3, true),
+        (4, 3, true),
+    ] {
+        let all = client.get_trades().collect_all(limit).await.unwrap();
+        assert_eq!(
+            (all.len(), all.is_complete()),
+            (count, is_complete),
+            "{limit}"
+        );
+        assert_eq!((&all).into_iter().count(), count);
+        assert_eq!(all.clone().into_iter().count(), count);
+        assert_eq!(all.into_vec().len(), count);
+    }
+    // Rows that are left on a page of which some do not decode.
+    let exchange = Exchange::start(|_| {
+        let mut bad = trade(2);
+        bad["yes_price_dollars"] = json!("much");
+        Reply::json(200, &json!({ "trades": [trade(1), bad], "cursor": "" }))
+    })
+    .await;
+    let one = self::client(&exchange).get_trades().collect_all(1).await;
+    assert!(!one.unwrap().is_complete());
+}
+
+#[tokio::test]
+async fn lists_of_one_page_are_streams_of_their_own() {
+    let exchange = Exchange::start(|request| {
+        let next = if request.query.contains_key("cursor") { "" } else { "a" };
+        let milestone = |id: &str| json!({
+            "id": id, "category": "Sports", "type": "game", "start_date": "2026-01-02T03:04:05Z", "title": "T",
+            "notification_message": "N", "details": {}, "primary_event_tickers": [], "related_event_tickers": [],
+            "last_updated_ts": "2026-01-02T03:04:05Z",
+        });
+        // The events do not decode, and nobody asks for them.
+        let body = json!({
+            "events": [7], "milestones": [milestone(&format!("m{next}")), { "id": 7 }], "cursor": next,
+        });
+        Reply::json(200, &body)
+    })
+    .await;
+    let client = client(&exchange);
+    let rows: Vec<_> = client.get_events().by_milestone().collect().await;
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| match row {
+            Ok(milestone) => milestone.id.as_str(),
+            Err(error) => error.decode_path().unwrap(),
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        ["ma", "$.milestones[1].id", "m", "$.milestones[1].id"]
+    );
+    assert_eq!(cursors(&exchange), ["", "a"]);
+    let events = client.get_events().by_event().collect_all(9).await;
+    assert_eq!(events.unwrap_err().decode_path(), Some("$.events[0]"));
+    let positions = client.get_positions();
+    let _ = (
+        positions.by_market_position(),
+        client.get_positions().by_event_position(),
+    );
+}
+
+#[tokio::test]
 async fn a_cursor_that_comes_back_is_an_error_and_the_end() {
     for (pages, whole) in [
         (&[("", &[1][..], "a"), ("a", &[2], "a")][..], 2),

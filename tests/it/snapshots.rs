@@ -1,8 +1,11 @@
 //! What is made from the contract and committed is current: the public surface, for review, and the calls of the tests.
 //!
-//! `UPDATE=1 cargo test --test it snapshots` brings both up to date.
+//! `UPDATE=1 cargo test --test it snapshots` brings all up to date.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use kalshi_gen::{FixupMode, Samples};
 
@@ -20,6 +23,48 @@ fn the_committed_surface_is_that_of_the_contract() {
         "tests/generated/surface.txt",
         &kalshi_gen::surface(CONTRACT, FixupMode::Strict).unwrap(),
     );
+}
+
+#[test]
+fn committed_surface_of_messages_is_that_of_the_spec() {
+    let spec = include_str!("../../asyncapi.yaml");
+    current(
+        "tests/generated/websocket.txt",
+        &kalshi_gen::surface(spec, FixupMode::Strict).unwrap(),
+    );
+}
+
+/// The hand-written public items of this crate and of kalshi-core, without the interface between the two.
+#[test]
+fn committed_public_items_are_those_of_the_source() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "kalshi-core/src"] {
+        add_sources(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut lines = String::new();
+    for file in files {
+        let name = file.strip_prefix(root).unwrap().display().to_string();
+        if name == "kalshi-core/src/rt.rs" {
+            continue;
+        }
+        for item in kalshi_gen::public_items(&fs::read_to_string(&file).unwrap()).unwrap() {
+            lines.push_str(&format!("{name}: {item}\n"));
+        }
+    }
+    current("tests/generated/public_api.txt", &lines);
+}
+
+fn add_sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
 }
 
 /// A field that decides something must not have a value that the exchange did not send.

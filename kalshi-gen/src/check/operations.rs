@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     error::{Error, JsonPath},
-    names, reserved,
+    names,
+    operations::PLURAL,
+    reserved,
     spec::{METHODS, dereference, follow, text},
 };
 
@@ -125,11 +127,17 @@ fn parameters(
             return Err(Error::at(&place, "a parameter needs `name` and `in`"));
         };
         identifier(name, &place.join("name"))?;
+        if node.contains_key(PLURAL) {
+            return Err(Error::at(
+                &place.join(PLURAL),
+                "this field is the generator's own",
+            ));
+        }
         of_kind(node, &place, &["description"], "a text", Value::is_string)?;
         of_kind(
             node,
             &place,
-            &["required", "explode"],
+            &["required", "explode", "deprecated"],
             "true or false",
             Value::is_boolean,
         )?;

@@ -6,11 +6,16 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{ImplItem, ImplItemFn, Item, ItemImpl, ItemMod, Type, parse_quote};
 
-use super::messages;
+use super::{
+    messages,
+    setters::{self, Builder},
+};
 use crate::{
+    deprecation,
     error::Error,
     names::{self, is_ident},
     operations::Operation,
+    options::Options,
     pages, runtime,
     syntax::{arguments, document, foreign_ident, functions, last_ident},
 };
@@ -80,6 +85,7 @@ fn refine_call(
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
     messages::reword_bodies(item)?;
+    let mut of_one_item = Vec::new();
     for function in functions(item) {
         let name = function.sig.ident.to_string();
         match name.as_str() {
@@ -137,7 +143,24 @@ fn refine_call(
             doc
         };
         document(&mut function.attrs, &doc);
+        if parameter.is_some_and(|parameter| parameter.deprecated) {
+            function.attrs.push(deprecation::attribute(&doc));
+        }
+        let stored = fields
+            .iter()
+            .find(|(ident, _)| *ident == function.sig.ident);
+        if let (Some(parameter), Some((_, stored))) = (parameter, stored) {
+            let plural = parameter.plural.as_deref();
+            of_one_item.extend(setters::refine(
+                function,
+                stored,
+                parameter.unix_time,
+                plural,
+                Builder::Request,
+            ));
+        }
     }
+    item.items.extend(of_one_item.into_iter().map(ImplItem::Fn));
     let request = request_function(operation, client, fields);
     item.items.push(ImplItem::Fn(parse_quote!(#request)));
     let paged = pages::methods(types, operation, client);
@@ -204,7 +227,7 @@ fn request_function(
         Some(if parameter.in_header {
             quote! { let __request = #sdk::rt::header(__request, #name, #value); }
         } else if parameter.comma_joined {
-            quote! { let __request = #sdk::rt::comma_separated(__request, #name, #value); }
+            quote! { let __request = #sdk::rt::comma_separated(operations::#constant, __request, #name, #value)?; }
         } else {
             quote! { let __request = __request.query(&::progenitor_client::QueryParam::new(#name, &#ident)); }
         })
@@ -240,10 +263,10 @@ fn body_type(ty: &Type) -> Option<syn::Ident> {
 }
 
 /// The client's methods, with the descriptions of the spec.
-pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
+pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], options: &Options) {
     document(
         &mut block.attrs,
-        "The operations of the spec. Each returns a request builder that `send` completes.",
+        "# Operations\n\nThe operations of the spec. Each returns a request builder that `send` completes.",
     );
     for function in functions(block) {
         let name = function.sig.ident.to_string();
@@ -253,9 +276,13 @@ pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation]) {
         else {
             continue;
         };
-        document(&mut function.attrs, &operation.doc());
+        document(
+            &mut function.attrs,
+            &operation.doc(options.preferred(&operation.id)),
+        );
         if operation.deprecated {
-            function.attrs.push(parse_quote!(#[deprecated = "the exchange has deprecated this operation; its description names the successor"]));
+            let attribute = deprecation::attribute(&operation.description);
+            function.attrs.push(attribute);
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
         /// Configures and builds a [`Client`].
         pub type ClientBuilder = #sdk::ClientBuilder<#marker>;
 
+        /// # Configuration
         impl Client {
             pub(crate) fn from_core(core: #sdk::Core, environment: Environment) -> Self {
                 Self {

@@ -6,14 +6,18 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Fields, ImplItem, Item, ItemMod, ItemStruct, parse_quote};
 
-use super::messages;
+use super::{
+    messages,
+    setters::{self, Builder},
+};
 use crate::{
-    enums,
+    deprecation, enums,
     error::Error,
     names::{self, is_ident},
     normalize::Normalized,
     spec,
     syntax::{arguments, document, foreign_ident, functions, last_ident},
+    unix_time::UnixTime,
 };
 
 /// What the spec says of a schema, looked up by its Rust name.
@@ -72,14 +76,46 @@ impl<'a> Schemas<'a> {
     }
 
     fn member_description(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
-        let members = self
-            .by_name
-            .get(&ident.to_string())?
-            .get("properties")?
-            .as_object()?;
-        let member = member.to_string();
-        let (_, schema) = members.iter().find(|(name, _)| is_ident(name, &member))?;
+        let (_, schema) = self.member(ident, member)?;
         schema.get("description")?.as_str()
+    }
+
+    /// The description of a deprecated field.
+    fn deprecated(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
+        let (_, schema) = self.member(ident, member)?;
+        let is_deprecated = schema.get("deprecated") == Some(&Value::Bool(true));
+        let description = schema.get("description").and_then(Value::as_str);
+        is_deprecated.then(|| description.unwrap_or_default())
+    }
+
+    /// Returns `true` if an impl is of or for a type with deprecated fields, which it may use.
+    fn uses_deprecated(&self, block: &syn::ItemImpl) -> bool {
+        let of = block.trait_.as_ref().map(|(path, _)| path);
+        let text = format!(
+            "{} {}",
+            of.to_token_stream(),
+            block.self_ty.to_token_stream()
+        );
+        let mut idents = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        idents.any(|ident| {
+            let schema = self.by_name.get(ident).copied();
+            let members = schema.and_then(|schema| schema.get("properties")?.as_object());
+            let mut members = members.into_iter().flatten();
+            members.any(|(_, member)| member.get("deprecated") == Some(&Value::Bool(true)))
+        })
+    }
+
+    fn unix_time(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<UnixTime> {
+        let (name, schema) = self.member(ident, member)?;
+        let description = schema.get("description").and_then(Value::as_str);
+        UnixTime::from_schema(name, schema.as_object()?, description.unwrap_or_default())
+    }
+
+    fn member(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<(&String, &Value)> {
+        let schema = self.by_name.get(&ident.to_string())?;
+        let members = schema.get("properties")?.as_object()?;
+        let member = member.to_string();
+        members.iter().find(|(name, _)| is_ident(name, &member))
     }
 }
 
@@ -117,6 +153,9 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                 if schemas.values(&target).is_some() || (makes_builder && !schemas.is_sent(&target))
                 {
                     continue;
+                }
+                if schemas.uses_deprecated(&item) {
+                    item.attrs.push(parse_quote!(#[allow(deprecated)]));
                 }
                 for function in functions(&mut item).filter(|f| f.sig.ident == "builder") {
                     document(&mut function.attrs, "A builder with nothing set yet.");
@@ -219,6 +258,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                         &mut field.attrs,
                         doc.unwrap_or(&format!("`{}`.", name.trim_end_matches('_'))),
                     );
+                    if let Some(description) = schemas.deprecated(&item.ident, ident) {
+                        field.attrs.push(deprecation::attribute(description));
+                    }
                 }
             }
         }
@@ -249,12 +291,20 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
         Item::Impl(item) => last_ident(&item.self_ty).is_some_and(|ident| schemas.is_sent(&ident)),
         _ => true,
     });
+    let mut stored = BTreeMap::new();
     for item in items {
         if let Item::Impl(block) = item {
             messages::reword_bodies(block)?;
+            if block.trait_.is_some() && schemas.uses_deprecated(block) {
+                block.attrs.push(parse_quote!(#[allow(deprecated)]));
+            }
         }
         match item {
             Item::Struct(item) => {
+                for field in &item.fields {
+                    let ident = field.ident.clone();
+                    stored.insert((item.ident.clone(), ident), field.ty.clone());
+                }
                 let doc = format!(
                     "Builder for [`{0}`](super::{0}); what is required and not set shows when the request is sent.",
                     item.ident
@@ -287,6 +337,13 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                         &mut function.attrs,
                         &doc.unwrap_or_else(|| format!("Sets `{name}`.")),
                     );
+                    if let Some(description) = schemas.deprecated(&target, &name) {
+                        function.attrs.push(deprecation::attribute(description));
+                    }
+                    let unit = schemas.unix_time(&target, &name);
+                    if let Some(stored) = stored.get(&(target.clone(), Some(name))) {
+                        setters::refine(function, stored, unit, None, Builder::Body);
+                    }
                 }
             }
             _ => {}

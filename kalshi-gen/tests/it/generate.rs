@@ -151,7 +151,50 @@ fn a_cursor_is_a_text_that_is_always_there() {
     assert!(
         code.contains("Paging::new(\"cursor\",\"next_cursor\",::std::option::Option::None,::std::option::Option::Some(\"rows\"))")
     );
-    assert!(code.contains("::kalshi_core::rt::comma_separated(__request,\"ids\",ids.as_ref())"));
+    assert!(code.contains(
+        "::kalshi_core::rt::comma_separated(operations::GET_THING,__request,\"ids\",ids.as_ref())?"
+    ));
+}
+
+#[test]
+fn methods_name_what_to_prefer() {
+    let spec = with_schemas("Thing: {type: object}");
+    let options = Options::new().prefer("GetThing", "[`things().get`](crate::Things::get)");
+    let code = generate(&spec, &options).unwrap().rust;
+    assert!(code.contains("Prefer [`things().get`](crate::Things::get)."));
+    assert!(
+        !generate(&spec, &Options::new())
+            .unwrap()
+            .rust
+            .contains("Prefer")
+    );
+    let error = generate(&spec, &Options::new().prefer("GetOther", "it")).unwrap_err();
+    assert!(
+        error.to_string().contains("`GetOther` is not in the spec"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_the_spec_deprecates_is_deprecated() {
+    let spec = spec(
+        "deprecated: true\ndescription: 'Deprecated: use `GetOther`, which is better.'\nparameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: old, in: query, deprecated: true, schema: {type: string}, description: 'Read `new` instead.'}\nrequestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
+        "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
+    );
+    let code = squeezed(&spec);
+    let default = "#[deprecated(note=\"theexchangehasdeprecatedit\")]";
+    for expected in [
+        "#[deprecated(note=\"use`GetOther`\")]pubfnget_thing".to_owned(),
+        "#[deprecated(note=\"read`new`instead\")]pubfnold<V>".to_owned(),
+        "#[deprecated(note=\"read`x`\")]pubkind:".to_owned(),
+        format!("{default}pubold:"),
+        format!("{default}pubfnold<T>"),
+        "#[allow(deprecated)]impl::std::convert::From<super::Sent>forSent".to_owned(),
+    ] {
+        assert!(code.contains(&expected), "{expected}");
+    }
+    assert!(!code.contains("enumKind{#[deprecated"));
+    assert_eq!(code.matches("#[deprecated").count(), 5);
 }
 
 /// A page is empty if all its lists are, and a page of which no list is known never counts as empty.

@@ -191,11 +191,11 @@ fn items_of_pages_are_named_from_outside_of_the_types() {
     ] {
         let (_, after) = code
             .split_once(&format!(
-                "pubfnby_item(self)->::kalshi_core::pages::Items<types::{builder}>"
+                "pubfnby_item(self)->::kalshi_core::pages::Items<types::{builder},{item}>"
             ))
             .unwrap();
         let (_, after) = after.split_once("->").unwrap();
-        let expected = format!("::std::result::Result<::std::vec::Vec<{item}>,");
+        let expected = format!("::std::result::Result<::kalshi_core::pages::Collected<{item}>,");
         assert!(
             after.starts_with(&expected),
             "{builder}: {}",

@@ -162,7 +162,7 @@ async fn universe_is_quoted_and_found_by_every_filter() {
     assert_eq!(shallow.orderbook_fp.yes_dollars.len(), 2);
     let books = client
         .get_market_orderbooks()
-        .tickers(vec![markets[0].ticker.clone(), markets[1].ticker.clone()])
+        .tickers([&markets[0].ticker, &markets[1].ticker])
         .send()
         .await
         .unwrap();
@@ -240,7 +240,7 @@ async fn universe_is_quoted_and_found_by_every_filter() {
     assert_eq!(candles(now - 3600).await.unwrap().candlesticks.len(), 3);
     let batch = client
         .batch_get_market_candlesticks()
-        .market_tickers(markets[0].ticker.as_str());
+        .market_tickers([&markets[0].ticker]);
     let batch = batch
         .start_ts(now - 3600)
         .end_ts(now + 60)

@@ -279,7 +279,7 @@ async fn group_lookup_respects_subaccount_and_stale_reads() {
     );
     let queue = client
         .get_order_queue_positions()
-        .market_tickers(TICKER)
+        .market_tickers([TICKER])
         .send()
         .await
         .unwrap();

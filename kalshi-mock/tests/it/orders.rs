@@ -158,7 +158,7 @@ async fn earlier_orders_trade_first_and_amended_order_loses_priority() {
 
     let list = first
         .get_order_queue_positions()
-        .market_tickers(TICKER)
+        .market_tickers([TICKER])
         .send()
         .await
         .unwrap()
@@ -609,7 +609,7 @@ async fn resting_orders_are_cancelled_together_and_listed_by_status() {
     assert_eq!((count("resting").await, count("executed").await), (3, 1));
     client.cancel_all_orders().send().await.unwrap();
     assert_eq!((count("resting").await, count("canceled").await), (0, 3));
-    let pages: Vec<_> = client.get_orders().limit(3).collect_all(100).await.unwrap();
+    let pages = client.get_orders().limit(3).collect_all(100).await.unwrap();
     assert_eq!(pages.len(), 4);
     assert_eq!(pages[0].status, OrderStatus::Executed, "the newest first");
 }

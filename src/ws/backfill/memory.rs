@@ -203,6 +203,10 @@ impl From<&Order> for OrderState {
 }
 
 impl From<&messages::UserOrder> for OrderState {
+    #[allow(
+        deprecated,
+        reason = "messages of servers before the fields in milliseconds have the older ones alone"
+    )]
     fn from(order: &messages::UserOrder) -> Self {
         let millis =
             |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| time.timestamp_millis());

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Client, Error, SubaccountNumber, operation,
     orders::inquiry::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
-    types::{Fill, Order},
+    types::{Fill, Order, OrderStatus},
 };
 
 /// Rows of a page.
@@ -78,12 +78,9 @@ impl Scope {
         }
     }
 
-    /// The markets for the filter of a list of fills, if it takes that many.
-    fn joined_markets(&self) -> Option<String> {
-        let tickers: Vec<&str> = self.market_tickers.iter().map(String::as_str).collect();
-        (1..=MAX_TICKERS)
-            .contains(&tickers.len())
-            .then(|| tickers.join(","))
+    /// Returns `true` if the filter of a list of fills takes the markets.
+    fn can_filter_markets(&self) -> bool {
+        (1..=MAX_TICKERS).contains(&self.market_tickers.len())
     }
 }
 
@@ -241,16 +238,15 @@ impl Plan {
     ) -> Result<Walk<Fill>, Error> {
         let mut list = client.get_fills().limit(PAGE);
         list = list.min_ts(filter_seconds(self.fills_from));
-        let markets = self.scope.joined_markets();
-        if let Some(markets) = &markets {
-            list = list.ticker(markets);
+        let is_filtered = self.scope.can_filter_markets();
+        if is_filtered {
+            list = list.tickers(&self.scope.market_tickers);
         }
         if let Some(subaccount) = self.scope.subaccount {
             list = list.subaccount(subaccount);
         }
-        let is_ours = |fill: &Fill| {
-            markets.is_none() || self.scope.market_tickers.contains(fill.ticker.as_str())
-        };
+        let is_ours =
+            |fill: &Fill| !is_filtered || self.scope.market_tickers.contains(fill.ticker.as_str());
         let keep = |fill: &Fill| self.keeps_fill(fill);
         walk_up_to(self.row_limit(), list.by_item(), last_error, is_ours, keep).await
     }
@@ -294,7 +290,7 @@ impl Plan {
         };
         let is_ours = |order: &Order| market.is_none_or(|market| order.ticker == market);
         let keep = |order: &Order| self.keeps_order(order);
-        let resting = list().status("resting").by_item();
+        let resting = list().status(OrderStatus::Resting).by_item();
         let mut orders = walk_up_to(self.row_limit(), resting, last_error, is_ours, keep).await?;
         let recent = list().min_ts(filter_seconds(self.orders_from)).by_item();
         let recent = walk_up_to(self.row_limit(), recent, last_error, is_ours, keep).await?;
