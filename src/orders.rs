@@ -80,7 +80,7 @@ pub use self::{
     new_order::NewOrder,
     order_ref::OrderRef,
     outcome::{OrderOutcome, PlacedOrder, Rejection},
-    rules::{InvalidOrder, OrderGroupKey, OrderRules},
+    rules::{InvalidOrder, OrderGroupRef, OrderRules},
     search::{FindOrder, OrderLookup, Unresolved},
     unknown_change::{ChangeReconciliation, UnknownChange},
     unknown_order::{Reconciliation, UnknownOutcome},

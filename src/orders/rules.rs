@@ -29,18 +29,15 @@ use kalshi_core::rt::Moment;
 /// # }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct OrderRules {
-    /// Price grid of the market. `None` leaves the price to the exchange.
-    pub grid: Option<PriceGrid>,
-    /// Order group that the order must name. `None` accepts any.
-    pub group: Option<OrderGroupKey>,
+    grid: Option<PriceGrid>,
+    group: Option<OrderGroupRef>,
 }
 
 /// An order group, with its shard and subaccount. Its orders must be on the same shard and of the same subaccount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OrderGroupKey {
+pub struct OrderGroupRef {
     /// The exchange's id of the order group.
     pub order_group_id: OrderGroupId,
     /// Shard of the group. Defaults to 0.
@@ -49,7 +46,7 @@ pub struct OrderGroupKey {
     pub subaccount: SubaccountNumber,
 }
 
-impl OrderGroupKey {
+impl OrderGroupRef {
     /// Returns a group of the primary account on shard 0.
     #[must_use]
     pub fn new(order_group_id: impl Into<OrderGroupId>) -> Self {
@@ -171,9 +168,21 @@ impl OrderRules {
 
     /// Sets the order group that the order must name.
     #[must_use]
-    pub fn with_group(mut self, group: OrderGroupKey) -> Self {
+    pub fn with_group(mut self, group: OrderGroupRef) -> Self {
         self.group = Some(group);
         self
+    }
+
+    /// Returns the price grid of the market, or `None` if the price is left to the exchange.
+    #[must_use]
+    pub fn grid(&self) -> Option<&PriceGrid> {
+        self.grid.as_ref()
+    }
+
+    /// Returns the order group that the order must name, or `None` if any will do.
+    #[must_use]
+    pub fn group(&self) -> Option<&OrderGroupRef> {
+        self.group.as_ref()
     }
 
     /// Checks an order at the time `now`.
@@ -226,7 +235,7 @@ impl OrderRules {
     }
 }
 
-impl OrderGroupKey {
+impl OrderGroupRef {
     fn check(&self, order: &CreateOrderV2Request) -> Result<(), InvalidOrder> {
         if order.order_group_id.as_ref() != Some(&self.order_group_id) {
             return Err(InvalidOrder::OtherGroup(order.order_group_id.clone()));

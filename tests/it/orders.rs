@@ -19,7 +19,7 @@ use kalshi_sdk::{
     auth::FixedClock,
     limits::RateLimits,
     orders::{
-        ChangeOutcome, ChangeReconciliation, Decrease, InvalidOrder, OrderGroupKey, OrderOutcome,
+        ChangeOutcome, ChangeReconciliation, Decrease, InvalidOrder, OrderGroupRef, OrderOutcome,
         OrderRef, OrderRules, PriceGrid, Reconciliation, UnknownOutcome,
     },
     types::{
@@ -898,7 +898,7 @@ async fn what_can_be_seen_to_be_wrong_is_not_sent() {
         "0.01".parse().unwrap(),
     )]));
     let group = OrderRules::new().with_group(
-        OrderGroupKey::new("g")
+        OrderGroupRef::new("g")
             .with_exchange_index(1)
             .with_subaccount(2),
     );
