@@ -96,6 +96,7 @@ fn units(time: SystemTime, nanos: u128) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use chrono::Utc;
 
     use super::*;

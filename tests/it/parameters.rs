@@ -132,6 +132,10 @@ async fn times_that_cannot_be_are_errors_before_sending() {
 }
 
 #[tokio::test]
+#[allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "references are taken too"
+)]
 async fn lists_are_anything_iterable() {
     let (exchange, client) = exchange().await;
     let texts = vec!["A".to_owned(), "B".to_owned()];

@@ -103,7 +103,7 @@ async fn quote_is_created_accepted_confirmed_and_executed() {
         (
             fills[0].is_taker,
             fills[0].fee_cost,
-            fills[0].outcome_side.clone().unwrap().as_str()
+            fills[0].outcome_side.unwrap().as_str()
         ),
         (false, Dollars::ZERO, "yes")
     );

@@ -316,7 +316,7 @@ impl Plan {
             let updated = OrderState::from(order).updated;
             self.keeps_order(order)
                 && (updated.is_none_or(|time| time >= self.orders_from)
-                    || unfound.iter().any(|id| *id == order.order_id))
+                    || unfound.contains(&order.order_id))
         };
         walk_up_to(self.row_limit(), list.by_item(), last_error, |_| true, keep).await
     }
