@@ -20,6 +20,7 @@ pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
     ApiError, ClockCorrection, ConfigError, Contracts, Credentials, Dollars, Error, ErrorResponse,
-    Id, MoneyError, Operation, PriceLevel, PrivateKey, ResponseValue, RetryPolicy, Secret,
+    Id, JsonObject, MoneyError, Operation, PriceLevel, PrivateKey, ResponseValue, RetryPolicy,
+    Secret,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
