@@ -24,6 +24,32 @@ pub enum MoneyError {
     OutOfRange,
 }
 
+/// Parses an amount as the exchange writes it, with exactly `PLACES` decimal places; `None` for anything else. Most amounts are such, and
+/// this takes half the time of [`parse`].
+fn parse_usual<const PLACES: usize>(text: &str) -> Option<i64> {
+    let (rest, fraction) = text.as_bytes().split_last_chunk::<PLACES>()?;
+    let [whole @ .., b'.'] = rest else {
+        return None;
+    };
+    let (negative, whole) = match whole {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    // So that nothing overflows.
+    if whole.is_empty() || whole.len() > 9 {
+        return None;
+    }
+    let (mut value, mut largest) = (0, 0);
+    let mut push = |byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        largest = largest.max(digit);
+        value = value * 10 + i64::from(digit);
+    };
+    whole.iter().for_each(&mut push);
+    fraction.iter().for_each(&mut push);
+    (largest <= 9).then_some(if negative { -value } else { value })
+}
+
 /// Parses a plain decimal number as a multiple of 10^-`decimals`.
 fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     let (negative, digits) = match text.as_bytes() {
@@ -132,7 +158,10 @@ macro_rules! fixed_point {
             type Err = MoneyError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                parse(text, $decimals).map(Self)
+                match parse_usual::<$shown>(text) {
+                    Some(value) => Ok(Self(value * 10_i64.pow($decimals - $shown))),
+                    None => parse(text, $decimals).map(Self),
+                }
             }
         }
 
@@ -337,6 +366,38 @@ mod tests {
             "9999999999999".parse::<Dollars>(),
             Err(MoneyError::OutOfRange)
         );
+    }
+
+    #[test]
+    fn usual_amounts_parse_as_all_others_do() {
+        for whole in [
+            "",
+            "0",
+            "7",
+            "00",
+            "-1",
+            "-",
+            "--1",
+            "123456789",
+            "1234567890",
+            "+1",
+            "1/",
+            ":",
+        ] {
+            for fraction in [
+                "", ".", ".0", ".12", ".1234", ".12345", ".123/", ".:234", ".1.34", "1234", " 12",
+            ] {
+                let text = format!("{whole}{fraction}");
+                let usual = [
+                    parse_usual::<4>(&text).map(|n| n * 100),
+                    parse_usual::<2>(&text).map(|n| n * 10_000),
+                ];
+                let expected = parse(&text, 6);
+                assert!(usual.iter().flatten().all(|n| Ok(*n) == expected), "{text}");
+            }
+        }
+        assert_eq!(parse_usual::<4>("-12.3456"), Some(-123_456));
+        assert_eq!(parse_usual::<2>("1234567.05"), Some(123_456_705));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Second stage: progenitor turns the normalised spec into types, a client and request builders.
 
+use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use progenitor_impl::{
     GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl,
 };
+use quote::quote;
 
-use crate::{error::Error, normalize::Normalized, options::EnumType, scalars::SCALARS};
+use crate::{error::Error, normalize::Normalized, options::EnumType, runtime, scalars::SCALARS};
 
 /// Runs progenitor: builder style, tags merged, hooks expected.
 pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn::File, Error> {
@@ -41,6 +43,45 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
             ));
         }
     };
-    syn::parse2(tokens)
+    syn::parse2(with_json_objects(tokens))
         .map_err(|error| Error::document(format!("progenitor's output does not parse: {error}")))
+}
+
+/// Replaces typify's type of free-form objects by that of the runtime.
+fn with_json_objects(tokens: TokenStream) -> TokenStream {
+    let sdk = runtime::root();
+    let map = quote!(::serde_json::Map<::std::string::String, ::serde_json::Value>);
+    let map: Vec<String> = map.into_iter().map(|token| token.to_string()).collect();
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let (mut out, mut rest) = (TokenStream::new(), tokens.as_slice());
+    while let [token, tail @ ..] = rest {
+        // The third is `serde_json`, which is rare.
+        let is_map = matches!(tail, [_, TokenTree::Ident(name), ..] if *name == map[2])
+            && rest.len() >= map.len()
+            && rest
+                .iter()
+                .zip(&map)
+                .all(|(token, text)| token.to_string() == *text);
+        if is_map {
+            out.extend(quote!(#sdk::JsonObject));
+            rest = &rest[map.len()..];
+            continue;
+        }
+        out.extend([match token {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_json_objects(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            TokenTree::Literal(literal)
+                if literal.to_string() == "\"::serde_json::Map::is_empty\"" =>
+            {
+                let path = format!("{}::JsonObject::is_empty", sdk.to_string().replace(' ', ""));
+                TokenTree::Literal(Literal::string(&path))
+            }
+            token => token.clone(),
+        }]);
+        rest = tail;
+    }
+    out
 }

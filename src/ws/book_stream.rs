@@ -60,7 +60,7 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 /// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
 ///
 /// ```no_run
-/// use kalshi_sdk::{Client, ws::{BookEvent, BookUpdate}};
+/// use kalshi_sdk::{Client, OutcomeSide, ws::{BookEvent, BookUpdate}};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut books = client.websocket().market("KXTEST-26-A").books().await?;

@@ -2,7 +2,7 @@
 
 use crate::common::calls::{Server, arguments, call, samples};
 use kalshi_gen::Place;
-use kalshi_sdk::operation;
+use kalshi_sdk::{JsonObject, operation};
 use serde_json::{Value, json};
 
 #[test]
@@ -318,4 +318,34 @@ fn runtime_names_no_operation_and_no_path() {
         assert!(!text.contains("/trade-api"), "{file} names the base path");
     });
     assert!(files > 20, "{files}");
+}
+
+#[tokio::test]
+async fn free_form_object_is_parsed_on_demand() {
+    let (samples, server) = (samples(), Server::start().await);
+    let mut full = samples.answers("GetMarkets").remove(0).body;
+    let mut strike_of = |strike: Value| {
+        full["markets"][0]["custom_strike"] = strike;
+        server.answer(200, Some(full.clone()));
+        server.client.get_markets().send()
+    };
+    let page = strike_of(json!({ "team": "x", "points": [7] }))
+        .await
+        .unwrap();
+    let strike: &JsonObject = &page.markets[0].custom_strike;
+    assert_eq!(strike.get("team"), Some(json!("x")));
+    assert_eq!(
+        strike.deserialize::<Value>().unwrap(),
+        json!({ "team": "x", "points": [7] })
+    );
+    assert!(
+        strike_of(json!(null)).await.unwrap().markets[0]
+            .custom_strike
+            .is_empty()
+    );
+    for bad in [json!(7), json!("x"), json!([{}]), json!(false)] {
+        let error = strike_of(bad).await.unwrap_err();
+        assert_eq!(error.decode_path(), Some("$.markets[0].custom_strike"));
+        assert!(error.to_string().contains(", expected a map"), "{error}");
+    }
 }

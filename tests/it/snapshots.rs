@@ -74,7 +74,7 @@ fn defaulted_fields_decide_nothing_and_are_committed() {
     for spec in [CONTRACT, include_str!("../../asyncapi.yaml")] {
         for field in kalshi_gen::defaulted_fields(spec, FixupMode::Strict).unwrap() {
             let (name, kind) = field.split_once(": ").unwrap();
-            let is_collection = ["Vec<", "Map<", "BTreeMap<"]
+            let is_collection = ["Vec<", "BTreeMap<", "JsonObject"]
                 .iter()
                 .any(|start| kind.starts_with(start));
             let is_cursor = kind == "String" && name.ends_with("cursor");

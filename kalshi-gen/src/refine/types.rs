@@ -214,7 +214,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     .ident
                     .as_ref()
                     .is_some_and(|ident| schemas.is_cursor(&item.ident, ident));
-                if cursor || ["Vec", "BTreeMap", "Map"].contains(&kind.as_str()) {
+                if cursor || ["Vec", "BTreeMap", "JsonObject"].contains(&kind.as_str()) {
                     let defaulted = field.attrs.iter().any(|attribute| {
                         attribute.path().is_ident("serde")
                             && attribute.to_token_stream().to_string().contains("default")
@@ -222,7 +222,9 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                     // So is what it holds, where that is a list or a map itself.
                     let nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
                     let nested = nested.is_some_and(|inner| {
-                        ["Vec", "BTreeMap", "Map"].iter().any(|name| inner == name)
+                        ["Vec", "BTreeMap", "JsonObject"]
+                            .iter()
+                            .any(|name| inner == name)
                     });
                     let reader = match (nested, kind.as_str()) {
                         (true, "Vec") => "::kalshi_core::rt::null_items_are_empty",
