@@ -12,6 +12,8 @@ pub mod orders;
 mod outcome_side;
 pub mod pages;
 pub mod positions;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "ws")]
 pub mod ws;
 

@@ -1,5 +1,8 @@
 //! The error of every operation: what failed, and whether the exchange may have acted on the request.
 
+#[cfg(feature = "testing")]
+pub(crate) mod testing;
+
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use bytes::Bytes;
@@ -70,6 +73,8 @@ enum Kind {
     Api(ApiError),
     /// The response does not match the spec.
     Decode(DecodeError),
+    #[cfg(feature = "testing")]
+    Simulated(testing::Simulated),
 }
 
 /// Why a list does not seem to end.
@@ -329,7 +334,12 @@ impl Error {
     /// [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_connect(&self) -> bool {
-        matches!(&self.0.kind, Kind::Transport(error) if error.is_connect())
+        match &self.0.kind {
+            Kind::Transport(error) => error.is_connect(),
+            #[cfg(feature = "testing")]
+            Kind::Simulated(error) => *error == testing::Simulated::NoConnection,
+            _ => false,
+        }
     }
 
     /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was not processed: see
@@ -504,6 +514,8 @@ impl fmt::Display for Error {
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),
             Kind::Decode(error) => error.fmt(f),
+            #[cfg(feature = "testing")]
+            Kind::Simulated(error) => error.fmt(f),
         }?;
         match &self.0.kind {
             Kind::Transport(_)
@@ -572,6 +584,8 @@ impl StdError for Error {
             | Kind::RateLimit(_)
             | Kind::BodyTooLarge { .. }
             | Kind::EndlessList(_) => None,
+            #[cfg(feature = "testing")]
+            Kind::Simulated(_) => None,
         }
     }
 }

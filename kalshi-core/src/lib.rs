@@ -50,6 +50,12 @@ mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
 
+/// Errors that tests construct, behind the feature `testing`.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use crate::error::testing::Failure;
+}
+
 pub use api::{Api, Environment};
 pub use api_error::{ApiError, ErrorResponse};
 pub use book_side::BookSide;

@@ -35,7 +35,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(super) fn new(error: ApiError, existing: Option<Order>) -> Self {
+    pub(crate) fn new(error: ApiError, existing: Option<Order>) -> Self {
         Self {
             error,
             existing: existing.map(Box::new),

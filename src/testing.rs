@@ -1,0 +1,177 @@
+//! Values for tests: markets, orders, fills, placed orders and errors.
+//!
+//! Types that the exchange sends may get new fields, so programs cannot construct them. A program that puts a trait of its own in front
+//! of the client can construct them here, with the feature `testing`, and change any field:
+//!
+//! ```
+//! use kalshi_sdk::{BookSide, Dollars, Error, operation, orders::OrderOutcome, testing};
+//!
+//! let mut market = testing::market("KXTEST-26-A");
+//! market.yes_bid_dollars = Dollars::from_cents(40);
+//!
+//! let order = testing::order("KXTEST-26-A", BookSide::Bid, Dollars::from_cents(41), 10);
+//! let outcome = OrderOutcome::Placed(testing::placed_order(&order));
+//!
+//! let error = Error::for_tests(operation::CREATE_ORDER_V2, testing::Failure::NoResponse);
+//! assert!(error.may_have_reached_exchange());
+//! ```
+//!
+//! To test a program against an exchange with books, money and faults, use `kalshi-mock`.
+
+use chrono::{DateTime, Utc};
+#[doc(inline)]
+pub use kalshi_core::testing::Failure;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    ApiError, BookSide, Contracts, Dollars, OutcomeSide,
+    orders::{PlacedOrder, Rejection},
+    types::{Fill, Market, Order},
+};
+
+/// Returns an open market without quotes, whose prices move in cents.
+#[must_use]
+pub fn market(ticker: &str) -> Market {
+    let event = ticker.rsplit_once('-').map_or(ticker, |(event, _)| event);
+    decoded(json!({
+        "ticker": ticker, "event_ticker": event, "market_type": "binary", "status": "active", "result": "",
+        "title": ticker, "yes_sub_title": "Yes", "no_sub_title": "No", "rules_primary": "", "rules_secondary": "",
+        "created_time": time(0), "updated_time": time(0), "open_time": time(0), "close_time": time(7),
+        "expected_expiration_time": time(7), "latest_expiration_time": time(14),
+        "can_close_early": true, "settlement_timer_seconds": 300, "expiration_value": "", "custom_strike": {},
+        "notional_value_dollars": "1.0000", "last_price_dollars": "0.0000", "previous_price_dollars": "0.0000",
+        "yes_bid_dollars": "0.0000", "yes_ask_dollars": "1.0000", "no_bid_dollars": "0.0000", "no_ask_dollars": "1.0000",
+        "previous_yes_bid_dollars": "0.0000", "previous_yes_ask_dollars": "1.0000",
+        "yes_bid_size_fp": "0.00", "yes_ask_size_fp": "0.00",
+        "volume_fp": "0.00", "volume_24h_fp": "0.00", "open_interest_fp": "0.00",
+        "price_level_structure": "linear_cent",
+        "price_ranges": [{ "start": "0.0100", "end": "0.9900", "step": "0.0100" }],
+    }))
+}
+
+/// Returns an order that rests, at a price of YES. Its ids are made from the ticker.
+#[must_use]
+pub fn order(
+    ticker: &str,
+    side: BookSide,
+    yes_price: Dollars,
+    count: impl Into<Contracts>,
+) -> Order {
+    let count = count.into();
+    decoded(json!({
+        "order_id": format!("order-{ticker}"), "client_order_id": format!("client-{ticker}"), "user_id": "user",
+        "ticker": ticker, "status": "resting", "type": "limit",
+        "book_side": side, "outcome_side": OutcomeSide::from_book_side(side),
+        "yes_price_dollars": yes_price, "no_price_dollars": complement(yes_price),
+        "initial_count_fp": count, "remaining_count_fp": count, "fill_count_fp": "0.00",
+        "maker_fees_dollars": "0.0000", "maker_fill_cost_dollars": "0.0000",
+        "taker_fees_dollars": "0.0000", "taker_fill_cost_dollars": "0.0000",
+        "created_time": time(0), "last_update_time": time(0), "subaccount_number": 0, "exchange_index": 0,
+    }))
+}
+
+/// Returns a fill of a maker's order, without a fee, at a price of YES.
+#[must_use]
+pub fn fill(ticker: &str, side: BookSide, yes_price: Dollars, count: impl Into<Contracts>) -> Fill {
+    decoded(json!({
+        "fill_id": format!("trade-{ticker}"), "trade_id": format!("trade-{ticker}"), "order_id": format!("order-{ticker}"),
+        "ticker": ticker, "market_ticker": ticker, "count_fp": count.into(), "fee_cost": "0.0000", "is_taker": false,
+        "book_side": side, "outcome_side": OutcomeSide::from_book_side(side),
+        "yes_price_dollars": yes_price, "no_price_dollars": complement(yes_price),
+        "created_time": time(0), "subaccount_number": 0, "exchange_index": 0,
+    }))
+}
+
+/// Returns the placement of an order.
+#[must_use]
+pub fn placed_order(order: &Order) -> PlacedOrder {
+    PlacedOrder {
+        order_id: order.order_id.clone(),
+        ticker: order.ticker.clone(),
+        subaccount: order.subaccount_number,
+        exchange_index: order.exchange_index.map(|index| index.0),
+        client_order_id: order.client_order_id.clone(),
+        fill_count: order.fill_count_fp,
+        remaining_count: order.remaining_count_fp,
+        average_fill_price: None,
+        average_fee_paid: None,
+        order: None,
+    }
+}
+
+/// Returns the rejection of an order.
+#[must_use]
+pub fn rejection(error: ApiError) -> Rejection {
+    Rejection::new(error, None)
+}
+
+/// Midnight of a day after the first of January 2026.
+fn time(days: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600 + days * 86_400, 0).unwrap_or_default()
+}
+
+/// One dollar less a price, at least zero.
+fn complement(price: Dollars) -> Dollars {
+    price
+        .checked_complement()
+        .unwrap_or_default()
+        .max(Dollars::ZERO)
+}
+
+/// Decodes one of the values above.
+#[allow(
+    clippy::expect_used,
+    reason = "a test of this module decodes each of them"
+)]
+fn decoded<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("a sample decodes")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::{orders::PriceGrid, types::OrderStatus};
+
+    #[test]
+    fn samples_decode_and_agree_with_their_arguments() {
+        let market = market("KXTEST-26-A");
+        assert_eq!(
+            (market.ticker.as_str(), market.event_ticker.as_str()),
+            ("KXTEST-26-A", "KXTEST-26")
+        );
+        assert!(PriceGrid::from(&market).contains(Dollars::from_cents(41)));
+        let unknown: BookSide = serde_json::from_value(json!("both")).unwrap();
+        for side in [BookSide::Bid, BookSide::Ask, unknown] {
+            for price in [
+                Dollars::ZERO,
+                Dollars::from_cents(41),
+                Dollars::ONE,
+                Dollars::from_micros(i64::MAX),
+            ] {
+                let price = price.min("1000000000000".parse().unwrap());
+                let order = order("KXTEST-26-A", side, price, 10);
+                assert_eq!(
+                    (order.book_side, order.status.clone()),
+                    (Some(side), OrderStatus::Resting)
+                );
+                assert_eq!(
+                    (order.yes_price_dollars, order.remaining_count_fp),
+                    (price, 10.into())
+                );
+                let placed = placed_order(&order);
+                assert_eq!(
+                    (placed.order_id, placed.remaining_count),
+                    (order.order_id, 10.into())
+                );
+                let fill = fill("KXTEST-26-A", side, price, 3);
+                assert_eq!(fill.book_side, Some(side));
+            }
+        }
+        assert_eq!(
+            fill("T", BookSide::Ask, Dollars::from_cents(41), 3).signed_count(),
+            Some((-3).into())
+        );
+    }
+}
