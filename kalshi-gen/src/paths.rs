@@ -59,6 +59,9 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
             // Examples and the like are for the reader, and of any form.
             if let Some(fields) = resolved.as_object_mut() {
                 fields.retain(|key, _| READ_OF_PARAMETERS.contains(&key.as_str()));
+                if !fields.get("deprecated").is_some_and(Value::is_boolean) {
+                    fields.remove("deprecated");
+                }
             }
             if let Some(reference) = parameter.get("$ref").and_then(Value::as_str) {
                 resolved["x-component"] = json!(reference.rsplit('/').next());

@@ -137,7 +137,7 @@ fn parameters(
         of_kind(
             node,
             &place,
-            &["required", "explode", "deprecated"],
+            &["required", "explode"],
             "true or false",
             Value::is_boolean,
         )?;
