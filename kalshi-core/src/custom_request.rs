@@ -298,12 +298,31 @@ fn decode(path: &str) -> Option<Vec<u8>> {
 /// Returns `true` if a type is read as a struct, which serde also reads from a list, by position.
 fn is_struct<T: DeserializeOwned>() -> bool {
     let found = Cell::new(false);
-    _ = T::deserialize(Probe(&found));
+    let probe = Probe {
+        found: &found,
+        depth: 0,
+    };
+    _ = T::deserialize(probe);
     found.get()
 }
 
 /// Holds no value: it finds out if a struct is asked for, also inside a newtype or an option.
-struct Probe<'a>(&'a Cell<bool>);
+struct Probe<'a> {
+    found: &'a Cell<bool>,
+    /// Newtypes and options around it.
+    depth: u32,
+}
+
+impl Probe<'_> {
+    /// The probe one level further inside. A recursive type has no end.
+    fn inner(self) -> Result<Self, value::Error> {
+        let depth = self.depth + 1;
+        if depth > 16 {
+            return Err(value::Error::custom("no value"));
+        }
+        Ok(Self { depth, ..self })
+    }
+}
 
 impl<'de> Deserializer<'de> for Probe<'_> {
     type Error = value::Error;
@@ -318,12 +337,12 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, value::Error> {
-        self.0.set(true);
+        self.found.set(true);
         self.deserialize_any(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
-        visitor.visit_some(self)
+        visitor.visit_some(self.inner()?)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -331,7 +350,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, value::Error> {
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(self.inner()?)
     }
 
     forward_to_deserialize_any! {
@@ -426,6 +445,10 @@ mod tests {
 
         assert!(is_struct::<Struct>() && is_struct::<Newtype>() && is_struct::<Option<Struct>>());
         assert!(!is_struct::<Vec<Struct>>() && !is_struct::<serde_json::Value>());
+        #[derive(serde::Deserialize)]
+        struct Endless(#[allow(dead_code)] Option<Box<Endless>>);
+
+        assert!(!is_struct::<Endless>());
         assert!(!is_struct::<BTreeMap<String, Struct>>() && !is_struct::<(u8, u8)>());
     }
 }
