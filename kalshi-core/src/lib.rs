@@ -20,6 +20,7 @@ mod config_error;
 mod custom_request;
 mod de;
 mod decode_error;
+mod discovery;
 mod endpoint;
 mod error;
 mod excerpt;

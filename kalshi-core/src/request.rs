@@ -20,8 +20,7 @@ use crate::{
     custom_request::Route,
     decode_error,
     error::Error,
-    json_path,
-    limits::{self, RateLimiter},
+    json_path, limits,
     operation::Operation,
     response::Response,
     retry,
@@ -46,8 +45,10 @@ pub(crate) struct Received {
 
 impl Core {
     /// Sends a request and decodes the response.
-    ///
-    /// Not an `async fn`, whose future would hold the request twice: with many requests in flight, memory is what costs.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future of an `async fn` holds its parameters twice, and many requests may be in flight"
+    )]
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
@@ -456,41 +457,6 @@ fn undecodable(response: &Received, error: serde_json::Error) -> Error {
     let path = json_path::of(&response.body, &error);
     let body = response.body.clone();
     Error::decode(response.operation, response.status, path, body, &error).after(&response.attempts)
-}
-
-/// Timeout of reading the limits.
-const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(3);
-
-impl Core {
-    /// Reads the account's limits before the first signed request. The request proceeds even if this fails.
-    async fn discover_or_warn(&self) {
-        let mut attempt = DiscoveryAttempt {
-            limiter: self.rate_limiter(),
-            done: false,
-        };
-        let result = timeout(DISCOVERY_TIMEOUT, (self.shared.discover)(self.clone())).await;
-        attempt.done = true;
-        let unknown = "the account's limits are unknown; those of the Basic tier apply";
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "{unknown}"),
-            Err(_) => tracing::warn!("{unknown}: no response within {DISCOVERY_TIMEOUT:?}"),
-        }
-    }
-}
-
-/// A discovery in progress. If it is dropped halfway, the next request starts it again.
-struct DiscoveryAttempt<'a> {
-    limiter: &'a RateLimiter,
-    done: bool,
-}
-
-impl Drop for DiscoveryAttempt<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.limiter.discover_later();
-        }
-    }
 }
 
 #[cfg(test)]
