@@ -169,7 +169,7 @@ impl Credentials {
             Kind::Custom(signer) => signer.sign_boxed(text.as_bytes()).await?,
         };
         let mut signature =
-            HeaderValue::from_str(&signature.to_base64()).map_err(SignerError::signer)?;
+            HeaderValue::try_from(signature.to_base64()).map_err(SignerError::signer)?;
         signature.set_sensitive(true);
         Ok(SignedHeaders {
             key: self.key_header.clone(),

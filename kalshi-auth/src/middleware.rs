@@ -1,5 +1,6 @@
 //! Signs the requests of a `reqwest_middleware` client.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Extensions;
@@ -102,19 +103,26 @@ fn same_origin(a: &Url, b: &Url) -> bool {
         && a.port_or_known_default() == b.port_or_known_default()
 }
 
-#[async_trait::async_trait]
 impl Middleware for SigningMiddleware {
-    async fn handle(
-        &self,
+    // As `async_trait` would have it, without a second copy of the request in the future.
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
         mut request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        let unsigned = extensions.get::<Unsigned>().is_some();
-        let offset = extensions.get::<ClockOffset>().copied().unwrap_or_default();
-        self.prepare(&mut request, unsigned, offset)
-            .await
-            .map_err(Error::middleware)?;
-        next.run(request, extensions).await
+        extensions: &'b mut Extensions,
+        next: Next<'c>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'd>>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+    {
+        Box::pin(async move {
+            let unsigned = extensions.get::<Unsigned>().is_some();
+            let offset = extensions.get::<ClockOffset>().copied().unwrap_or_default();
+            self.prepare(&mut request, unsigned, offset)
+                .await
+                .map_err(Error::middleware)?;
+            next.run(request, extensions).await
+        })
     }
 }

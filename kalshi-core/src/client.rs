@@ -9,6 +9,7 @@ use std::{
 };
 
 use kalshi_auth::Clock;
+use reqwest::Url;
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
 use tokio::time::Instant;
 
@@ -40,8 +41,8 @@ pub struct Core {
 
 /// State shared by the clones of a client.
 pub(crate) struct Shared {
-    /// Base URL of the REST API, without a trailing slash.
-    pub(crate) base_url: String,
+    /// Base URL of the REST API.
+    pub(crate) base_url: Url,
     /// Builds requests; the connections send them.
     pub(crate) http: reqwest::Client,
     /// How `http` was built, or `None` for an HTTP client of the user's, whose connections cannot be replaced.
@@ -122,6 +123,14 @@ impl Shared {
 }
 
 impl Shared {
+    /// The URL of a path below the base URL. The base is parsed once, and only the path with each request.
+    pub(crate) fn url(&self, path: fmt::Arguments<'_>) -> Url {
+        let base = self.base_url.path().trim_end_matches('/');
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("{base}{path}"));
+        url
+    }
+
     /// The exchange's time, as far as it is known.
     pub(crate) fn exchange_time(&self) -> SystemTime {
         let Ok(now_ms) = self.clock.now_ms() else {
@@ -263,7 +272,7 @@ impl fmt::Debug for Core {
         f.debug_struct("Core")
             .field(
                 "base_url",
-                &crate::endpoint::redacted(&self.shared.base_url),
+                &crate::endpoint::redacted(self.shared.base_url.as_str()),
             )
             .field("has_credentials", &self.shared.has_credentials)
             .finish_non_exhaustive()

@@ -195,15 +195,14 @@ impl<A: Api> ClientBuilder<A> {
     /// with an option that it decides itself.
     pub fn build(self) -> Result<A::Client, ConfigError> {
         self.environment.check()?;
-        let base_url = self.environment.rest_url().to_owned();
-        let origin = crate::endpoint::parse_endpoint(&base_url)?;
+        let base_url = crate::endpoint::parse_endpoint(self.environment.rest_url())?;
         let own_client = self.http_client.is_some();
         let options = HttpOptions {
             connect_timeout: self.connect_timeout,
             user_agent: self.user_agent,
             default_user_agent: A::USER_AGENT,
             proxy: self.proxy,
-            is_plaintext: origin.scheme() == "http",
+            is_plaintext: base_url.scheme() == "http",
         };
         let http = match self.http_client {
             Some(client) => {
@@ -219,7 +218,8 @@ impl<A: Api> ClientBuilder<A> {
                 client
             }
             None => {
-                if origin.scheme() == "https" && !cfg!(any(feature = "aws-lc-rs", feature = "ring"))
+                if base_url.scheme() == "https"
+                    && !cfg!(any(feature = "aws-lc-rs", feature = "ring"))
                 {
                     return Err(ConfigError::NoTls);
                 }
@@ -236,7 +236,7 @@ impl<A: Api> ClientBuilder<A> {
             http: std::sync::OnceLock::new(),
         };
         if let Some(credentials) = self.credentials {
-            let signing = SigningMiddleware::new(credentials, &origin);
+            let signing = SigningMiddleware::new(credentials, &base_url);
             middleware.push(Arc::new(signing.with_clock(clock.clone())));
         }
         middleware.push(Arc::new(Wire {

@@ -88,7 +88,7 @@ impl CustomRequest {
     pub(crate) fn new(core: &Core, method: Method, path: String) -> Self {
         let request = match check_path(&path) {
             Ok(()) => {
-                let url = format!("{}{path}", core.shared.base_url);
+                let url = core.shared.url(format_args!("{path}"));
                 Ok(core.shared.http.request(method.clone(), url))
             }
             Err(fault) => Err(fault.into()),
@@ -223,7 +223,7 @@ impl CustomRequest {
                 }
             });
         let result = match request {
-            Ok(request) => core.call_custom(operation, request, &route).await,
+            Ok(request) => core.call_custom(operation, &request, &route).await,
             Err(error) => Err(error),
         };
         result
@@ -243,13 +243,11 @@ impl fmt::Debug for CustomRequest {
 }
 
 /// Returns `true` if a URL is that of the path below the base URL, whatever its query.
-fn is_below(url: &Url, base_url: &str, path: &str) -> bool {
+fn is_below(url: &Url, base_url: &Url, path: &str) -> bool {
     let whole = url.as_str();
     let end = whole.find('?').unwrap_or(whole.len());
-    Url::parse(base_url).is_ok_and(|base| {
-        let base = base.as_str().trim_end_matches('/');
-        whole[..end].strip_prefix(base) == Some(path)
-    })
+    let base = base_url.as_str().trim_end_matches('/');
+    whole[..end].strip_prefix(base) == Some(path)
 }
 
 /// Returns what is wrong with a path. One that passes is sent and signed as it is.
@@ -300,12 +298,31 @@ fn decode(path: &str) -> Option<Vec<u8>> {
 /// Returns `true` if a type is read as a struct, which serde also reads from a list, by position.
 fn is_struct<T: DeserializeOwned>() -> bool {
     let found = Cell::new(false);
-    _ = T::deserialize(Probe(&found));
+    let probe = Probe {
+        found: &found,
+        depth: 0,
+    };
+    _ = T::deserialize(probe);
     found.get()
 }
 
 /// Holds no value: it finds out if a struct is asked for, also inside a newtype or an option.
-struct Probe<'a>(&'a Cell<bool>);
+struct Probe<'a> {
+    found: &'a Cell<bool>,
+    /// Newtypes and options around it.
+    depth: u32,
+}
+
+impl Probe<'_> {
+    /// The probe one level further inside. A recursive type has no end.
+    fn inner(self) -> Result<Self, value::Error> {
+        let depth = self.depth + 1;
+        if depth > 16 {
+            return Err(value::Error::custom("no value"));
+        }
+        Ok(Self { depth, ..self })
+    }
+}
 
 impl<'de> Deserializer<'de> for Probe<'_> {
     type Error = value::Error;
@@ -320,12 +337,12 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, value::Error> {
-        self.0.set(true);
+        self.found.set(true);
         self.deserialize_any(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
-        visitor.visit_some(self)
+        visitor.visit_some(self.inner()?)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -333,7 +350,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, value::Error> {
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(self.inner()?)
     }
 
     forward_to_deserialize_any! {
@@ -344,6 +361,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::collections::BTreeMap;
 
     use super::*;
@@ -359,13 +377,13 @@ mod tests {
             "/a..b/...",
         ] {
             assert_eq!(check_path(good), Ok(()), "{good}");
-            let base = "https://example.com/some-api/v2";
-            let url = Url::parse(&format!("{base}{good}"));
-            assert!(url.is_ok_and(|url| is_below(&url, base, good)), "{good}");
+            let base = Url::parse("https://example.com/api/v2").unwrap();
+            let url = Url::parse(&format!("{base}{good}")).unwrap();
+            assert!(is_below(&url, &base, good), "{good}");
         }
         for bad in [
             "",
-            "markets",
+            "things",
             "https://evil.example/things",
             "//evil.example/things",
             "/\\evil.example",
@@ -403,16 +421,15 @@ mod tests {
 
     #[test]
     fn url_of_another_path_or_origin_is_not_below() {
-        let base = "https://example.com/some-api/v2";
+        let base = Url::parse("https://example.com/api/v2").unwrap();
         for url in [
-            "https://example.com/some-api/v2/b",
-            "https://example.com/some-api/a",
-            "https://evil.example/some-api/v2/a",
-            "http://example.com/some-api/v2/a",
-            "https://example.com:8443/some-api/v2/a",
+            "https://example.com/api/v2/b",
+            "https://example.com/api/a",
+            "https://evil.example/api/v2/a",
+            "http://example.com/api/v2/a",
+            "https://example.com:8443/api/v2/a",
         ] {
-            let url = Url::parse(url);
-            assert!(url.is_ok_and(|url| !is_below(&url, base, "/a")));
+            assert!(!is_below(&Url::parse(url).unwrap(), &base, "/a"), "{url}");
         }
     }
 
@@ -428,6 +445,10 @@ mod tests {
 
         assert!(is_struct::<Struct>() && is_struct::<Newtype>() && is_struct::<Option<Struct>>());
         assert!(!is_struct::<Vec<Struct>>() && !is_struct::<serde_json::Value>());
+        #[derive(serde::Deserialize)]
+        struct Endless(#[allow(dead_code)] Option<Box<Endless>>);
+
+        assert!(!is_struct::<Endless>());
         assert!(!is_struct::<BTreeMap<String, Struct>>() && !is_struct::<(u8, u8)>());
     }
 }

@@ -23,6 +23,7 @@ mod copy_enum;
 mod custom_request;
 mod de;
 mod decode_error;
+mod discovery;
 mod endpoint;
 mod error;
 mod excerpt;

@@ -1,14 +1,12 @@
 //! The request path: credentials -> timeout -> (rate limit -> middleware -> exchange -> errors), repeated as the retry policy
 //! allows -> decoding.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, pin::pin, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use http::Extensions;
 use kalshi_auth::{ClockOffset, Unsigned};
+use memchr::memmem::Finder;
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
@@ -22,8 +20,7 @@ use crate::{
     custom_request::Route,
     decode_error,
     error::Error,
-    json_path,
-    limits::{self, RateLimiter},
+    json_path, limits,
     operation::Operation,
     response::Response,
     retry,
@@ -37,26 +34,36 @@ pub(crate) struct Received {
     attempts: Attempts,
     /// It was not made by a middleware.
     is_from_wire: bool,
-    /// The lead of the exchange's clock by this response alone, in milliseconds.
-    date_offset: Option<i64>,
+    /// When the attempt was sent and the head of the response came, by the local clock in Unix milliseconds.
+    sent_and_received: Option<(u64, u64)>,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
     /// `false` if only the beginning of an error body was read.
     is_whole: bool,
-    /// The exchange's time of arrival, as far as it is known.
-    arrived: SystemTime,
 }
 
 impl Core {
     /// Sends a request and decodes the response.
-    pub(crate) async fn call<T: DeserializeOwned>(
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "the future of an `async fn` holds its parameters twice, and many requests may be in flight"
+    )]
+    pub(crate) fn call<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
-    ) -> Result<Response<T>, Error> {
-        self.call_counted(operation, request, &Attempts::default())
-            .await
+    ) -> impl Future<Output = Result<Response<T>, Error>> {
+        async move {
+            let attempts = Attempts::default();
+            match request {
+                Ok(ref request) => {
+                    let received = self.fetch(operation, request, &attempts, None);
+                    received.await?.into_object()
+                }
+                Err(error) => Err(error),
+            }
+        }
     }
 
     /// Sends a request, counts its attempts in `attempts`, and decodes the response.
@@ -66,7 +73,7 @@ impl Core {
         request: Result<Request, Error>,
         attempts: &Attempts,
     ) -> Result<Response<T>, Error> {
-        let received = self.fetch(operation, request?, attempts, None).await?;
+        let received = self.fetch(operation, &request?, attempts, None).await?;
         received.into_object()
     }
 
@@ -77,7 +84,7 @@ impl Core {
         request: Result<Request, Error>,
     ) -> Result<Response<T>, Error> {
         let attempts = Attempts::default();
-        let received = self.fetch(operation, request?, &attempts, None).await?;
+        let received = self.fetch(operation, &request?, &attempts, None).await?;
         received.into_any()
     }
 
@@ -88,7 +95,7 @@ impl Core {
         request: Result<Request, Error>,
     ) -> Result<Response<()>, Error> {
         let attempts = Attempts::default();
-        let received = self.fetch(operation, request?, &attempts, None).await?;
+        let received = self.fetch(operation, &request?, &attempts, None).await?;
         received.into_empty()
     }
 
@@ -96,7 +103,7 @@ impl Core {
     pub(crate) async fn call_custom(
         &self,
         operation: &'static Operation,
-        request: Request,
+        request: &Request,
         route: &Route,
     ) -> Result<Received, Error> {
         let attempts = Attempts::default();
@@ -107,7 +114,7 @@ impl Core {
     async fn fetch(
         &self,
         operation: &'static Operation,
-        request: Request,
+        request: &Request,
         attempts: &Attempts,
         route: Option<&Route>,
     ) -> Result<Received, Error> {
@@ -119,17 +126,18 @@ impl Core {
             status = Empty,
             duration_ms = Empty,
         );
-        let started = Instant::now();
         let items = match route {
             Some(route) => route.cost,
             None => limits::items(operation, request.body().and_then(reqwest::Body::as_bytes)),
         };
+        let sending = pin!(self.with_timeout(operation, request, items, attempts));
+        // Without a subscriber there is nothing to record, and the path is faster.
+        if span.is_none() {
+            return sending.await;
+        }
+        let started = Instant::now();
         async {
-            let result = self.with_timeout(operation, request, items, attempts).await;
-            let result = match result {
-                Ok(response) if self.reads_evidence => response.check_evidence(),
-                result => result,
-            };
+            let result = sending.await;
             let span = Span::current();
             let status = match &result {
                 Ok(response) => Some(response.status),
@@ -153,26 +161,31 @@ impl Core {
     async fn with_timeout(
         &self,
         operation: &'static Operation,
-        request: Request,
+        request: &Request,
         items: u32,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
-        let trying = self.send_with_retries(operation, request, items, attempts);
+        // Pinned in place, as the timeout would copy it.
+        let trying = pin!(self.send_with_retries(operation, request, items, attempts));
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
             .await
             .unwrap_or_else(|_| Err(Error::deadline(operation, longest)));
-        result.map_err(|error| error.after(attempts))
+        match result {
+            Ok(response) if self.reads_evidence => response.check_evidence(),
+            Ok(response) => Ok(response),
+            Err(error) => Err(error.after(attempts)),
+        }
     }
 
     /// Sends a request as often as the retry policy allows. Each attempt takes tokens and is signed again.
     async fn send_with_retries(
         &self,
         operation: &'static Operation,
-        request: Request,
+        request: &Request,
         items: u32,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
@@ -205,15 +218,8 @@ impl Core {
             if !is_safe && let Some(longest) = self.overslept(wall_start) {
                 return Err(before.unwrap_or_else(|| Error::deadline(operation, longest)));
             }
-            // Request bodies are bytes, so the clone succeeds.
-            let Some(copy) = request.try_clone() else {
-                return Err(Error::invalid(
-                    operation,
-                    "the body is a stream, which cannot be sent",
-                ));
-            };
             let made = attempts.begin();
-            let attempt = self.attempt(operation, copy, offset, attempts.clone());
+            let attempt = pin!(self.attempt(operation, request, offset, attempts));
             let result = match self.retry.timeout_of(operation, made) {
                 Some(longest) => timeout(longest, attempt)
                     .await
@@ -221,14 +227,14 @@ impl Core {
                 None => attempt.await,
             };
             let (date_offset, is_from_wire) = match &result {
-                Ok(response) => (response.date_offset, response.is_from_wire),
+                Ok(response) => (response.date_offset(), response.is_from_wire),
                 Err(_) => (None, false),
             };
             match &result {
                 Ok(_) => permit.received(),
                 Err(_) => drop(permit),
             }
-            let error = match result.and_then(Received::check) {
+            let error = match result.and_then(|response| response.check(&self.shared)) {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -280,9 +286,9 @@ impl Core {
     async fn attempt(
         &self,
         operation: &'static Operation,
-        request: Request,
+        request: &Request,
         offset: Option<ClockOffset>,
-        attempts: Attempts,
+        attempts: &Attempts,
     ) -> Result<Received, Error> {
         let mut extensions = Extensions::new();
         if !operation.auth {
@@ -297,9 +303,14 @@ impl Core {
         let sent = now();
         let connections = self.connections();
         attempts.set_generation(connections.generation);
+        // Request bodies are bytes, so the clone succeeds.
+        let Some(copy) = request.try_clone() else {
+            let fault = "the body is a stream, which cannot be sent";
+            return Err(Error::invalid(operation, fault));
+        };
         let mut response = connections
             .stack
-            .execute_with_extensions(request, &mut extensions)
+            .execute_with_extensions(copy, &mut extensions)
             .await
             .map_err(|error| Error::middleware(operation, error))?;
         let is_from_wire = response.extensions().get::<FromWire>().is_some();
@@ -319,23 +330,29 @@ impl Core {
         }
         Ok(Received {
             operation,
-            attempts,
+            attempts: attempts.clone(),
             is_from_wire,
-            date_offset: sent
-                .zip(received)
-                .and_then(|(sent, received)| ServerTime::date_offset(&headers, sent, received)),
+            sent_and_received: sent.zip(received),
             status,
             headers,
             body: bytes,
             is_whole,
-            arrived: self.shared.exchange_time(),
         })
     }
 }
 
 impl Received {
+    /// The lead of the exchange's clock by this response alone, in milliseconds, if it is a rejection.
+    fn date_offset(&self) -> Option<i64> {
+        let (sent, received) = self.sent_and_received?;
+        match self.status.is_success() {
+            true => None,
+            false => ServerTime::date_offset(&self.headers, sent, received),
+        }
+    }
+
     /// Returns an error for a rejection, also for one that comes with a success status.
-    fn check(self) -> Result<Self, Error> {
+    fn check(self, shared: &Shared) -> Result<Self, Error> {
         if self.status.is_success() && !has_error(&self.body) {
             return Ok(self);
         }
@@ -343,7 +360,7 @@ impl Received {
             bytes: self.body,
             is_whole: self.is_whole,
         };
-        let error = ApiError::read(self.status, &self.headers, &body, self.arrived);
+        let error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
         let is_theirs = self.is_from_wire && error.is_from_exchange();
         if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
             self.attempts.was_rejected();
@@ -411,8 +428,9 @@ fn has_error(body: &[u8]) -> bool {
         #[serde(default, borrow)]
         error: Option<&'a RawValue>,
     }
+    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
     // The search settles nearly every response; only a body that contains the word is parsed twice.
-    let mentions = memchr::memmem::find(body, b"\"error\"").is_some();
+    let mentions = ERROR.find(body).is_some();
     let error = || serde_json::from_slice::<Outer<'_>>(body).ok()?.error;
     match mentions
         .then(error)
@@ -439,41 +457,6 @@ fn undecodable(response: &Received, error: serde_json::Error) -> Error {
     let path = json_path::of(&response.body, &error);
     let body = response.body.clone();
     Error::decode(response.operation, response.status, path, body, &error).after(&response.attempts)
-}
-
-/// Timeout of reading the limits.
-const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(3);
-
-impl Core {
-    /// Reads the account's limits before the first signed request. The request proceeds even if this fails.
-    async fn discover_or_warn(&self) {
-        let mut attempt = DiscoveryAttempt {
-            limiter: self.rate_limiter(),
-            done: false,
-        };
-        let result = timeout(DISCOVERY_TIMEOUT, (self.shared.discover)(self.clone())).await;
-        attempt.done = true;
-        let unknown = "the account's limits are unknown; those of the Basic tier apply";
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "{unknown}"),
-            Err(_) => tracing::warn!("{unknown}: no response within {DISCOVERY_TIMEOUT:?}"),
-        }
-    }
-}
-
-/// A discovery in progress. If it is dropped halfway, the next request starts it again.
-struct DiscoveryAttempt<'a> {
-    limiter: &'a RateLimiter,
-    done: bool,
-}
-
-impl Drop for DiscoveryAttempt<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.limiter.discover_later();
-        }
-    }
 }
 
 #[cfg(test)]

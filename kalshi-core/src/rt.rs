@@ -121,7 +121,7 @@ pub fn request(
     operation: &'static Operation,
     path: fmt::Arguments<'_>,
 ) -> RequestBuilder {
-    let url = format!("{}{path}", core.shared.base_url);
+    let url = core.shared.url(path);
     core.shared.http.request(operation.method.clone(), url)
 }
 

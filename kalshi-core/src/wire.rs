@@ -1,6 +1,8 @@
 //! The innermost middleware: counts what goes over the wire, whatever the middleware around it does.
 
 use std::{
+    future::ready,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -112,37 +114,47 @@ struct NoExtensions;
 )]
 struct FollowedRedirect;
 
-#[async_trait::async_trait]
 impl Middleware for Wire {
-    async fn handle(
-        &self,
+    // As `async_trait` would have it, without a second copy of the request in the future.
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
         request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
+        extensions: &'b mut Extensions,
+        next: Next<'c>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'd>>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+    {
         let Some(attempts) = extensions.get::<Attempts>().cloned() else {
-            return Err(Error::middleware(NoExtensions));
+            return Box::pin(ready(Err(Error::middleware(NoExtensions))));
         };
-        let url = request.url().clone();
-        attempts.0.arrived.fetch_add(1, Relaxed);
-        attempts.0.processed.fetch_add(1, Relaxed);
-        let mut result = next.run(request, extensions).await;
-        match &mut result {
-            Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
-                // With a client that follows redirects, it may be the second request that was not sent.
-                if !self.is_users_client {
-                    attempts.0.arrived.fetch_sub(1, Relaxed);
-                    attempts.0.processed.fetch_sub(1, Relaxed);
+        // Only a client of the user's follows redirects.
+        let url = self.is_users_client.then(|| request.url().clone());
+        // Sends nothing until it is polled.
+        let sending = next.run(request, extensions);
+        Box::pin(async move {
+            attempts.0.arrived.fetch_add(1, Relaxed);
+            attempts.0.processed.fetch_add(1, Relaxed);
+            let mut result = sending.await;
+            match &mut result {
+                Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
+                    // With a client that follows redirects, it may be the second request that was not sent.
+                    if !self.is_users_client {
+                        attempts.0.arrived.fetch_sub(1, Relaxed);
+                        attempts.0.processed.fetch_sub(1, Relaxed);
+                    }
                 }
+                Ok(response) if url.is_some_and(|url| url != *response.url()) => {
+                    return Err(Error::middleware(FollowedRedirect));
+                }
+                Ok(response) => {
+                    response.extensions_mut().insert(FromWire);
+                }
+                Err(_) => {}
             }
-            Ok(response) if *response.url() != url => {
-                return Err(Error::middleware(FollowedRedirect));
-            }
-            Ok(response) => {
-                response.extensions_mut().insert(FromWire);
-            }
-            Err(_) => {}
-        }
-        result
+            result
+        })
     }
 }

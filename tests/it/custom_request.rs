@@ -23,6 +23,8 @@ struct Perk {
     level: u8,
 }
 
+type Make = fn() -> Reply;
+
 fn builder(exchange: &Exchange) -> ClientBuilder {
     Client::builder()
         .environment(exchange.environment())
@@ -35,7 +37,7 @@ fn perk() -> Reply {
 }
 
 /// Answers the first `times` requests with `first`, and those after them with a perk.
-async fn failing(times: usize, first: fn() -> Reply) -> Exchange {
+async fn failing(times: usize, first: Make) -> Exchange {
     Exchange::start(move |request: &Received| {
         if request.number < times {
             first()
@@ -161,7 +163,7 @@ async fn limiter_is_charged_with_the_cost_in_the_bucket_of_the_method() {
 
 #[tokio::test]
 async fn reads_are_retried_and_writes_only_if_not_processed() {
-    let faults: [(&str, fn() -> Reply); 4] = [
+    let faults: [(&str, Make); 4] = [
         ("503", || Reply::status(503)),
         ("dropped", || Reply::Drop),
         ("half", || Reply::Half(200, b"{\"name\":\"a\"}".to_vec())),

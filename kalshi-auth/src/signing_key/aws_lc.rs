@@ -32,7 +32,11 @@ impl Key {
                     .ok()?;
                 Some(signature)
             }
-            Self::Ed25519(key) => Some(key.try_sign(text).ok()?.as_ref().to_vec()),
+            // By reference, as the signature has room for the longest of any algorithm.
+            Self::Ed25519(key) => match &key.try_sign(text) {
+                Ok(signature) => Some(signature.as_ref().to_vec()),
+                Err(_) => None,
+            },
         }
     }
 }
