@@ -119,7 +119,7 @@ pub fn combo_maker(price: Dollars, count: Contracts, multiplier: Multiplier) -> 
 ///
 /// let series = client.get_series().series_ticker("KXTEST").send().await?.into_inner().series;
 /// let event = client.get_event().event_ticker("KXTEST-26").send().await?.into_inner().event;
-/// let fees = FeeSchedule::of(&series, Some(&event))?;
+/// let fees = FeeSchedule::new(&series, Some(&event))?;
 /// println!("{:?}", fees.taker("0.56".parse()?, 10.into()));
 /// # Ok(())
 /// # }
@@ -152,7 +152,7 @@ impl FeeSchedule {
     /// # Errors
     ///
     /// Returns an error if the fee type is `flat` or unknown, or the multiplier is invalid.
-    pub fn of(series: &Series, event: Option<&EventData>) -> Result<Self, FeeError> {
+    pub fn new(series: &Series, event: Option<&EventData>) -> Result<Self, FeeError> {
         let fee_type = event.and_then(|event| event.fee_type_override.as_deref());
         let maker_quarters = match fee_type.unwrap_or(series.fee_type.as_str()) {
             "quadratic" => 0,

@@ -12,6 +12,7 @@ pub mod orders;
 mod outcome_side;
 pub mod pages;
 pub mod positions;
+mod quotes;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "ws")]

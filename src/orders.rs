@@ -15,14 +15,16 @@
 //! // Buys 10 YES for at most 56 cents each.
 //! let order = NewOrder::buy("KXHIGHNY-26DEC01-T45", OutcomeSide::Yes, Dollars::from_cents(56), 10);
 //! match client.orders().place(order).await? {
-//!     OrderOutcome::Placed(placed) => println!("{} rests {}", placed.order_id, placed.remaining_count),
+//!     OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => {
+//!         println!("{} rests {}", placed.order_id, placed.remaining_count);
+//!     }
 //!     OrderOutcome::Rejected(rejection) => println!("rejected: {rejection}"),
 //!     OrderOutcome::Unknown(unknown) => match unknown.reconcile(Duration::from_secs(60)).await {
 //!         Reconciliation::Placed(placed) => println!("{} was placed after all", placed.order_id),
 //!         Reconciliation::NotFound => println!("it was not placed"),
 //!         other => println!("still unknown: {other:?}"),
 //!     },
-//!     _ => {}
+//!     other => println!("unexpected outcome: {other:?}"),
 //! }
 //! # Ok(())
 //! # }

@@ -5,11 +5,15 @@
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
-//! use kalshi_sdk::{Dollars, positions};
+//! use kalshi_sdk::positions;
 //!
-//! let page = client.get_positions().send().await?;
-//! for position in &page.market_positions {
-//!     let market = client.get_market().ticker(&position.ticker).send().await?.into_inner().market;
+//! let positions = client.get_positions().by_market_position().collect_all(1_000).await?.into_vec();
+//! let tickers = positions.iter().map(|position| &position.ticker);
+//! let markets = client.get_markets().tickers(tickers).limit(1_000).send().await?;
+//! for position in &positions {
+//!     let Some(market) = markets.markets.iter().find(|market| market.ticker == position.ticker) else {
+//!         continue;
+//!     };
 //!     let mark = positions::mark(position.position_fp, market.yes_bid_dollars, market.yes_ask_dollars);
 //!     if let Some(mark) = mark {
 //!         println!("{} {}: worth {mark:.2}", position.ticker, position.position_fp);
@@ -48,14 +52,15 @@ pub fn cost(position: Contracts, yes_price: Dollars) -> Option<Dollars> {
 
 /// Returns what a position would bring at the best prices, without fees: YES is sold at the bid, NO at one dollar less the ask.
 ///
-/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar: nothing can be sold there, and the
-/// position is worth 0. The best level may hold fewer contracts than the position; [`OrderBook::sweep`](crate::ws::OrderBook::sweep)
-/// considers the whole book.
+/// A market without a bid has a `yes_bid` of 0, and one without an ask a `yes_ask` of 1 dollar or 0: nothing can be sold there, and the
+/// position is worth 0. The best level may hold fewer contracts than the position; `sweep` of `ws::OrderBook` considers the whole book.
 ///
 /// `None` for the reasons of [`cost`].
 #[must_use]
 pub fn mark(position: Contracts, yes_bid: Dollars, yes_ask: Dollars) -> Option<Dollars> {
     let price = match position < Contracts::ZERO {
+        // No order can have a price of 0.
+        true if yes_ask.is_zero() => Dollars::ONE,
         true => yes_ask,
         false => yes_bid,
     };
@@ -141,7 +146,9 @@ mod tests {
         assert_eq!(mark((-10).into(), bid, ask), Some(dollars("5.50")));
         // Nobody bids.
         assert_eq!(mark(10.into(), Dollars::ZERO, ask), Some(Dollars::ZERO));
-        assert_eq!(mark((-10).into(), bid, Dollars::ONE), Some(Dollars::ZERO));
+        for no_ask in [Dollars::ONE, Dollars::ZERO] {
+            assert_eq!(mark((-10).into(), bid, no_ask), Some(Dollars::ZERO));
+        }
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub fn market(ticker: &str) -> Market {
     }))
 }
 
-/// Returns an order that rests, at a price of YES. Its ids are made from the ticker.
+/// Returns an order that rests, at a price of YES. Its ids are made from the ticker. Amounts that no response may have are cut to the
+/// largest that decodes.
 #[must_use]
 pub fn order(
     ticker: &str,
@@ -58,7 +59,7 @@ pub fn order(
     yes_price: Dollars,
     count: impl Into<Contracts>,
 ) -> Order {
-    let count = count.into();
+    let (yes_price, count) = (bounded_price(yes_price), bounded_count(count.into()));
     decoded(json!({
         "order_id": format!("order-{ticker}"), "client_order_id": format!("client-{ticker}"), "user_id": "user",
         "ticker": ticker, "status": "resting", "type": "limit",
@@ -71,26 +72,30 @@ pub fn order(
     }))
 }
 
-/// Returns a fill of a maker's order, without a fee, at a price of YES.
+/// Returns a fill of a maker's order, without a fee, at a price of YES. Amounts that no response may have are cut to the largest that
+/// decodes.
 #[must_use]
 pub fn fill(ticker: &str, side: BookSide, yes_price: Dollars, count: impl Into<Contracts>) -> Fill {
+    let (yes_price, count) = (bounded_price(yes_price), bounded_count(count.into()));
     decoded(json!({
         "fill_id": format!("trade-{ticker}"), "trade_id": format!("trade-{ticker}"), "order_id": format!("order-{ticker}"),
-        "ticker": ticker, "market_ticker": ticker, "count_fp": count.into(), "fee_cost": "0.0000", "is_taker": false,
+        "ticker": ticker, "market_ticker": ticker, "count_fp": count, "fee_cost": "0.0000", "is_taker": false,
         "book_side": side, "outcome_side": OutcomeSide::from_book_side(side),
         "yes_price_dollars": yes_price, "no_price_dollars": complement(yes_price),
         "created_time": time(0), "subaccount_number": 0, "exchange_index": 0,
     }))
 }
 
-/// Returns the placement of an order.
+/// Returns the placement of an order whose request named no subaccount and no shard.
 #[must_use]
 pub fn placed_order(order: &Order) -> PlacedOrder {
     PlacedOrder {
         order_id: order.order_id.clone(),
         ticker: order.ticker.clone(),
-        subaccount: order.subaccount_number,
-        exchange_index: order.exchange_index.map(|index| index.0),
+        side: order.book_side.unwrap_or(BookSide::Bid),
+        price: order.yes_price_dollars,
+        subaccount: None,
+        exchange_index: None,
         client_order_id: order.client_order_id.clone(),
         fill_count: order.fill_count_fp,
         remaining_count: order.remaining_count_fp,
@@ -109,6 +114,18 @@ pub fn rejection(error: ApiError) -> Rejection {
 /// Midnight of a day after the first of January 2026.
 fn time(days: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600 + days * 86_400, 0).unwrap_or_default()
+}
+
+/// The largest amounts that decode: 10^12 dollars and 10^15 contracts.
+const MAX_PRICE: Dollars = Dollars::from_micros(1_000_000_000_000_000_000);
+const MAX_COUNT: Contracts = Contracts::from_hundredths(100_000_000_000_000_000);
+
+fn bounded_price(price: Dollars) -> Dollars {
+    price.clamp(Dollars::ZERO, MAX_PRICE)
+}
+
+fn bounded_count(count: Contracts) -> Contracts {
+    count.clamp(Contracts::ZERO, MAX_COUNT)
 }
 
 /// One dollar less a price, at least zero.
@@ -150,8 +167,8 @@ mod tests {
                 Dollars::ONE,
                 Dollars::from_micros(i64::MAX),
             ] {
-                let price = price.min("1000000000000".parse().unwrap());
-                let order = order("KXTEST-26-A", side, price, 10);
+                let order = order("KXTEST-26-A", side, price, Contracts::from(10));
+                let price = price.min(MAX_PRICE);
                 assert_eq!(
                     (order.book_side, order.status.clone()),
                     (Some(side), OrderStatus::Resting)

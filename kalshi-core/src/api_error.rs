@@ -226,7 +226,11 @@ impl ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the exchange responded with {}", self.status)?;
+        match self.status.is_success() {
+            // An item of a batch, or an error that came with a success.
+            true => f.write_str("the exchange rejected it")?,
+            false => write!(f, "the exchange responded with {}", self.status)?,
+        }
         let parts = [&self.code, &self.message, &self.details]
             .into_iter()
             .flatten();

@@ -1,40 +1,75 @@
 //! Enums that are `Copy` although a value of the exchange that they do not list survives.
 
-use std::{fmt, hash::Hash};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
-/// Longest value that an [`UnknownValue`] can hold, in bytes.
-const MAX_LENGTH: usize = 31;
+/// Longest value that is stored inline, in bytes.
+const MAX_INLINE: usize = 30;
+
+/// Longest value that decodes, in bytes.
+const MAX_LENGTH: usize = 1_024;
+
+/// Most long values that a process keeps, as they are never freed: 256 KiB at most. An enum has a few values.
+const MAX_LONG_VALUES: usize = 256;
 
 /// A value that was not in the spec when this version was built, as the exchange sent it. Only decoding makes one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnknownValue {
-    /// Padded with zeros.
-    bytes: [u8; MAX_LENGTH],
-    length: u8,
+pub struct UnknownValue(Form);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Form {
+    /// Every value of at most [`MAX_INLINE`] bytes, padded with zeros.
+    Inline {
+        bytes: [u8; MAX_INLINE],
+        length: u8,
+    },
+    Long(&'static str),
 }
 
 impl UnknownValue {
-    /// Returns `None` for a value of more than 31 bytes.
+    /// Returns `None` for a value that is too long to keep.
     fn new(value: &str) -> Option<Self> {
-        let mut bytes = [0; MAX_LENGTH];
-        bytes
-            .get_mut(..value.len())?
-            .copy_from_slice(value.as_bytes());
-        Some(Self {
-            bytes,
-            length: u8::try_from(value.len()).ok()?,
-        })
+        let mut bytes = [0; MAX_INLINE];
+        Some(Self(match bytes.get_mut(..value.len()) {
+            Some(inline) => {
+                inline.copy_from_slice(value.as_bytes());
+                let length = u8::try_from(value.len()).ok()?;
+                Form::Inline { bytes, length }
+            }
+            None => Form::Long(interned(value)?),
+        }))
     }
 
     /// Returns the value as the exchange sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // The bytes were copied from a `str`.
-        self.bytes
-            .get(..usize::from(self.length))
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
+        match &self.0 {
+            // The bytes were copied from a `str`.
+            Form::Inline { bytes, length } => bytes
+                .get(..usize::from(*length))
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .unwrap_or_default(),
+            Form::Long(value) => value,
+        }
     }
+}
+
+/// Returns the one copy of a long value.
+fn interned(value: &str) -> Option<&'static str> {
+    static VALUES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let mut values = VALUES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = values.get(value) {
+        return Some(known);
+    }
+    if value.len() > MAX_LENGTH || values.len() >= MAX_LONG_VALUES {
+        return None;
+    }
+    let value: &'static str = Box::leak(value.into());
+    values.insert(value);
+    Some(value)
 }
 
 impl fmt::Debug for UnknownValue {
@@ -54,7 +89,7 @@ impl ParseValueError {
     #[doc(hidden)]
     #[must_use]
     pub fn new(value: &str, known: &'static [&'static str]) -> Self {
-        let value = value.chars().take(MAX_LENGTH).collect();
+        let value = value.chars().take(MAX_INLINE).collect();
         Self { value, known }
     }
 }
@@ -81,13 +116,13 @@ pub fn deserialize<'de, D: serde::Deserializer<'de>, T>(
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string of at most 31 bytes")
+            f.write_str("a string")
         }
 
         fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<T, E> {
             (self.0)(value)
                 .or_else(|| UnknownValue::new(value).map(self.1))
-                .ok_or_else(|| E::invalid_length(value.len(), &self))
+                .ok_or_else(|| E::custom("too long, or one of too many unknown values"))
         }
     }
 
@@ -109,7 +144,7 @@ macro_rules! copy_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_attribute])* $variant,)+
-            /// A value that was not in the spec when this version was built. It does not decode if it has more than 31 bytes.
+            /// A value that was not in the spec when this version was built.
             Unknown($crate::UnknownValue),
         }
 
@@ -185,21 +220,39 @@ mod tests {
 
     #[test]
     fn unknown_values_survive_and_cannot_be_made_by_parsing() {
-        for value in ["", "both", "ASK", "a value of thirty-one bytes, é"] {
+        let long = "7".repeat(1_024);
+        for value in ["", "both", "ASK", "a value of thirty-one bytes, é", &long] {
             let json = serde_json::to_string(value).unwrap();
             let side: BookSide = serde_json::from_str(&json).unwrap();
             assert!(matches!(side, BookSide::Unknown(_)), "{value}");
             assert_eq!((side.as_str(), side.to_string().as_str()), (value, value));
             assert_eq!(serde_json::to_string(&side).unwrap(), json);
             let error = value.parse::<BookSide>().unwrap_err().to_string();
-            assert_eq!(error, format!("{value:?} is not one of `bid`, `ask`"));
+            let start: String = value.chars().take(30).collect();
+            assert_eq!(error, format!("{start:?} is not one of `bid`, `ask`"));
         }
         assert_ne!(
             serde_json::from_str::<BookSide>("\"\"").unwrap(),
             serde_json::from_str::<BookSide>("\"\\u0000\"").unwrap()
         );
-        let error = serde_json::from_str::<BookSide>(&format!("\"{}\"", "7".repeat(32)));
-        assert!(error.unwrap_err().to_string().contains("at most 31 bytes"));
         serde_json::from_str::<BookSide>("7").unwrap_err();
+        assert!(size_of::<BookSide>() <= 40);
+        long_values_are_shared_and_bounded();
+    }
+
+    /// Part of the test above, as the table is that of the process.
+    fn long_values_are_shared_and_bounded() {
+        let side = |value: &str| {
+            let json = serde_json::to_string(value).unwrap();
+            serde_json::from_str::<BookSide>(&json)
+        };
+        let value = "a value of more than thirty bytes";
+        let (one, other) = (side(value).unwrap(), side(value).unwrap());
+        assert_eq!(one.as_str().as_ptr(), other.as_str().as_ptr());
+        assert!(side(&"7".repeat(1_025)).is_err());
+        let kept = (0..1_000).filter(|number| side(&format!("{number:>40}")).is_ok());
+        assert!(kept.count() <= 256);
+        // Those that were kept before still decode.
+        assert_eq!(side(value).unwrap(), one);
     }
 }

@@ -23,6 +23,13 @@ use crate::{
     rt,
 };
 
+/// Headers by which servers take one method for another, so that a read that is retried could be a write.
+const METHOD_OVERRIDES: [&str; 3] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
 /// Tokens that a request takes unless set.
 const COST: u32 = 10;
 
@@ -113,8 +120,8 @@ impl CustomRequest {
 
     /// Adds a header.
     ///
-    /// `send` returns an error if name or value are no header, or if the client sets the header itself: those of the signature, `host`
-    /// and those of the connection.
+    /// `send` returns an error if the name or the value is invalid, if the client sets the header itself (those of the signature, `host` and
+    /// those of the connection), or if the header would override the method.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         let own = [
@@ -131,12 +138,17 @@ impl CustomRequest {
             HeaderName::try_from(name),
             HeaderValue::try_from(value.as_ref()),
         ) {
+            (Ok(name), Ok(_)) if METHOD_OVERRIDES.contains(&name.as_str()) => {
+                format!(
+                    "the header `{name}` would make another request of a GET: use the method itself"
+                )
+            }
             (Ok(name), Ok(_)) if own.contains(&name) => {
                 format!("the client sets the header `{name}` itself")
             }
             (Ok(name), Ok(value)) => return self.with(|request| request.header(name, value)),
             (Ok(name), Err(_)) => format!("the value of `{name}` cannot be sent as a header"),
-            (Err(_), _) => format!("{name:?} is no name of a header"),
+            (Err(_), _) => format!("{name:?} is not a header name"),
         };
         self.invalid(fault)
     }
@@ -271,7 +283,9 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if parts.any(|part| part == b"." || part == b"..") {
         return Err("the path must not contain the segments `.` and `..`");
     }
-    if segments.starts_with('/') || segments.contains("//") {
+    let is_slash = |byte: &u8| b"/\\".contains(byte);
+    let has_empty = decoded.windows(2).any(|pair| pair.iter().all(is_slash));
+    if has_empty || decoded.first().is_some_and(is_slash) {
         return Err("the path must not contain empty segments");
     }
     Ok(())

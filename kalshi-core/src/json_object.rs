@@ -320,8 +320,32 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<Self, Self>()?.is_some() {}
+        while fields.next_entry::<FieldName, Self>()?.is_some() {}
         Ok(self)
+    }
+}
+
+/// The name of a field, of which nothing is kept. [`RAW_VALUE`] is refused: `serde_json::Value` would not read the object.
+struct FieldName;
+
+impl<'de> Deserialize<'de> for FieldName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Self)
+    }
+}
+
+impl Visitor<'_> for FieldName {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string key")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self, E> {
+        match name {
+            RAW_VALUE => Err(E::custom("a field has a name that is reserved")),
+            _ => Ok(Self),
+        }
     }
 }
 

@@ -21,24 +21,20 @@ use crate::{
 /// # Errors
 ///
 /// Returns an error if [`generate`](crate::generate) does.
-pub fn surface(spec: &str, fixups: FixupMode) -> Result<String, Error> {
+pub fn surface(spec: &str, options: &Options) -> Result<String, Error> {
     let document = stages::checked(yaml::parse(spec)?)?;
-    let options = Options::new().fixups(fixups);
     match Protocol::from_document(&document) {
         Protocol::Rest => {
             let Rest {
                 refined,
                 normalized,
                 ..
-            } = stages::rest(document, &options)?;
+            } = stages::rest(document, options)?;
             of(&refined, &normalized)
         }
         Protocol::Streams => {
             let mut out = String::new();
-            write_types(
-                &stages::streams(document, &options)?.refined.items,
-                &mut out,
-            );
+            write_types(&stages::streams(document, options)?.refined.items, &mut out);
             Ok(out)
         }
     }

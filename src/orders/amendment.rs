@@ -1,10 +1,10 @@
 //! Changes of resting orders: a new price, size or expiry, or fewer contracts.
 
-use chrono::{DateTime, Utc};
+use std::time::SystemTime;
 
-use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
+use super::{InvalidOrder, OrderRef, new_order::OutcomePrice, rules::check_expiry};
 use crate::{
-    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide,
+    BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
     types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
 };
 
@@ -17,8 +17,13 @@ use crate::{
 pub struct Amendment {
     /// `None` if the request has side and price.
     price: Option<OutcomePrice>,
+    /// Unix time in seconds, checked when the amendment is sent.
+    expiry: Option<i64>,
     request: AmendOrderV2Request,
 }
+
+/// The `expiration_time` that removes the expiry of an order.
+const NO_EXPIRY: i64 = 0;
 
 impl Amendment {
     /// Returns an amendment of an order that buys an outcome, to `price` and to `count` contracts including those that are filled.
@@ -31,19 +36,21 @@ impl Amendment {
         Self::new(OutcomePrice::sell(outcome, price), count.into())
     }
 
-    /// Sets the expiry, in whole seconds: a fraction is cut off. Takes a `SystemTime` too. Defaults to the present expiry.
-    pub fn expires_at(mut self, time: impl Into<DateTime<Utc>>) -> Self {
-        self.request.expiration_time = Some(time.into().timestamp());
+    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is dropped. A time
+    /// in the past is an error when the amendment is sent. Defaults to the present expiry.
+    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
+        self.expiry = Some(seconds.into().get());
         self
     }
 
     /// Removes the expiry.
     pub fn never_expires(mut self) -> Self {
-        self.request.expiration_time = Some(0);
+        self.expiry = None;
+        self.request.expiration_time = Some(NO_EXPIRY);
         self
     }
 
-    /// Sets your own id that the order has now. A response about an order with another one is not believed.
+    /// Sets your own id that the order has now. If the response is about an order with another id, the outcome is unknown.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.client_order_id = Some(id.into());
         self
@@ -58,6 +65,7 @@ impl Amendment {
     fn new(price: OutcomePrice, count: Contracts) -> Self {
         Self {
             price: Some(price),
+            expiry: None,
             request: AmendOrderV2Request {
                 count,
                 // Set by `into_request`.
@@ -76,13 +84,20 @@ impl Amendment {
     pub(super) fn into_request(
         self,
         order: &OrderRef,
+        now: SystemTime,
     ) -> Result<AmendOrderV2Request, InvalidOrder> {
         let mut request = self.request;
+        request.expiration_time = self.expiry.or(request.expiration_time);
+        // A generated request says by 0 that the order is not to expire.
+        let has_expiry = |time: &i64| self.expiry.is_some() || *time != NO_EXPIRY;
+        if let Some(time) = request.expiration_time.filter(has_expiry) {
+            check_expiry(time, now)?;
+        }
         if let Some(price) = self.price {
             (request.side, request.price) = price.on_yes_book()?;
         }
         if request.ticker.is_empty() {
-            let ticker = order.market_ticker.clone();
+            let ticker = order.market_ticker.clone().filter(|it| !it.is_empty());
             request.ticker = ticker.ok_or(InvalidOrder::NoMarket)?;
         }
         let index = order.exchange_index.map(ExchangeIndex);
@@ -95,6 +110,7 @@ impl From<AmendOrderV2Request> for Amendment {
     fn from(request: AmendOrderV2Request) -> Self {
         Self {
             price: None,
+            expiry: None,
             request,
         }
     }

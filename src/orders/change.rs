@@ -7,7 +7,7 @@ use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Amendment, Decrease, InvalidOrder, OrderRef, Orders, UnknownChange,
+    Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
     inquiry::{Finding, LastError, Sight, inquire},
     outcome::check_counts,
     sighting::Sighting,
@@ -36,7 +36,7 @@ pub enum ChangeOutcome<T> {
     /// The exchange did not find the order where the request named it, and the order rests: in another market, in another subaccount
     /// or on another shard, or in that same place. The order says where.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is as it was; or no such order exists.
+    /// The exchange rejected the change, and the order is as it was. With status 404 no such order exists, by reads that are up to date.
     Rejected(ApiError),
     /// The change may have been done, or the exchange did not find the order and nothing is proved yet.
     /// [`UnknownChange::reconcile`] finds out.
@@ -58,11 +58,11 @@ pub struct ChangeRequest<T> {
 struct Prepared<T> {
     request: Request,
     wanted: Wanted,
-    about: About<T>,
+    about: ResponseCheck<T>,
 }
 
 /// Returns what is wrong with a response that is not about the change.
-type About<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
+type ResponseCheck<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
 
 impl<T> ChangeRequest<T> {
     /// Sets how long to look for proof if the exchange does not find the order. Defaults to 2 s; zero gives
@@ -187,8 +187,23 @@ impl Orders {
         order: impl Into<OrderRef>,
         amendment: impl Into<Amendment>,
     ) -> ChangeRequest<AmendOrderV2Response> {
+        self.amend_with(order, amendment, &OrderRules::default())
+    }
+
+    /// Changes an order after checking its new price against the price grid of `rules`. An order keeps its group, so that of `rules` is not
+    /// considered.
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if the price is not on the grid, and for the reasons of [`amend`](Self::amend).
+    pub fn amend_with(
+        &self,
+        order: impl Into<OrderRef>,
+        amendment: impl Into<Amendment>,
+        rules: &OrderRules,
+    ) -> ChangeRequest<AmendOrderV2Response> {
         let mut key = order.into();
-        let prepared = self.client.prepare_amend(&mut key, amendment.into());
+        let prepared = self.client.prepare_amend(&mut key, amendment.into(), rules);
         self.client.change(key, operation::AMEND_ORDER_V2, prepared)
     }
 
@@ -214,15 +229,21 @@ impl Client {
         &self,
         key: &mut OrderRef,
         amendment: Amendment,
+        rules: &OrderRules,
     ) -> Result<Prepared<AmendOrderV2Response>, Error> {
         let invalid =
             |error: InvalidOrder| rt::invalid(operation::AMEND_ORDER_V2, error.to_string());
-        let change = amendment.into_request(key).map_err(invalid)?;
+        let now = self.earliest_time();
+        let change = amendment.into_request(key, now).map_err(invalid)?;
         // The exchange routes an amend by the market in its body.
         key.market_ticker
             .get_or_insert_with(|| change.ticker.clone());
         if change.price <= Dollars::ZERO || change.price >= Dollars::ONE {
             return Err(invalid(InvalidOrder::Price(change.price)));
+        }
+        if let Some(grid) = rules.grid() {
+            let on_grid = grid.check(change.price).map_err(InvalidOrder::OffGrid);
+            on_grid.map_err(invalid)?;
         }
         if change.count <= Contracts::ZERO {
             return Err(invalid(InvalidOrder::Count(change.count)));

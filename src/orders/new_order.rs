@@ -1,10 +1,9 @@
 //! Orders in terms of the outcome that is bought or sold.
 
-use chrono::{DateTime, Utc};
-
-use super::InvalidOrder;
+use super::{InvalidOrder, PriceGrid};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, OutcomeSide, SubaccountNumber,
+    UnixSeconds,
     types::{CreateOrderV2Request, ExchangeIndex, SelfTradePreventionType, TimeInForce},
 };
 
@@ -30,6 +29,7 @@ use crate::{
 #[must_use = "an order does nothing until it is placed"]
 pub struct NewOrder {
     price: OutcomePrice,
+    grid: Option<PriceGrid>,
     /// Everything but side and price.
     request: CreateOrderV2Request,
 }
@@ -109,6 +109,13 @@ impl NewOrder {
         )
     }
 
+    /// Checks the price against the price grid of the market when the order is placed. The grid is that of YES, and so is a price that an
+    /// error names.
+    pub fn on_grid(mut self, grid: PriceGrid) -> Self {
+        self.grid = Some(grid);
+        self
+    }
+
     /// Fills what matches immediately and cancels the rest. Defaults to `good_till_canceled`.
     pub fn immediate_or_cancel(mut self) -> Self {
         self.request.time_in_force = TimeInForce::ImmediateOrCancel;
@@ -127,16 +134,17 @@ impl NewOrder {
         self
     }
 
-    /// Only closes a position: the exchange cancels what would open or enlarge one. Needs
+    /// Only reduces a position. Needs
     /// [`immediate_or_cancel`](Self::immediate_or_cancel).
     pub fn reduce_only(mut self) -> Self {
         self.request.reduce_only = Some(true);
         self
     }
 
-    /// Cancels what rests at a time, which the exchange takes in whole seconds: a fraction is cut off. Takes a `SystemTime` too.
-    pub fn expires_at(mut self, time: impl Into<DateTime<Utc>>) -> Self {
-        self.request.expiration_time = Some(time.into().timestamp());
+    /// Cancels what rests at a time: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is
+    /// dropped. A time in the past is an error when the order is placed.
+    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
+        self.request.expiration_time = Some(seconds.into().get());
         self
     }
 
@@ -179,6 +187,7 @@ impl NewOrder {
     fn new(ticker: String, price: OutcomePrice, count: Contracts) -> Self {
         Self {
             price,
+            grid: None,
             request: CreateOrderV2Request {
                 ticker,
                 count,
@@ -207,9 +216,12 @@ impl TryFrom<NewOrder> for CreateOrderV2Request {
     ///
     /// # Errors
     ///
-    /// Returns an error if the outcome is unknown, or the price is not above 0 and below 1 dollar.
+    /// Returns an error if the outcome is unknown, if the price is not above 0 and below 1 dollar, or if it is not on the grid.
     fn try_from(order: NewOrder) -> Result<Self, InvalidOrder> {
         let (side, price) = order.price.on_yes_book()?;
+        if let Some(grid) = &order.grid {
+            grid.check(price).map_err(InvalidOrder::OffGrid)?;
+        }
         Ok(Self {
             side,
             price,

@@ -79,6 +79,30 @@ impl From<OrderId> for OrderRef {
     }
 }
 
+impl From<String> for OrderRef {
+    fn from(order_id: String) -> Self {
+        Self::new(order_id)
+    }
+}
+
+impl From<&String> for OrderRef {
+    fn from(order_id: &String) -> Self {
+        Self::new(order_id)
+    }
+}
+
+impl From<PlacedOrder> for OrderRef {
+    fn from(order: PlacedOrder) -> Self {
+        Self::from(&order)
+    }
+}
+
+impl From<&Box<Order>> for OrderRef {
+    fn from(order: &Box<Order>) -> Self {
+        Self::from(&**order)
+    }
+}
+
 impl From<&PlacedOrder> for OrderRef {
     fn from(order: &PlacedOrder) -> Self {
         Self {

@@ -1,13 +1,13 @@
 //! What became of an order that was placed.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use kalshi_core::rt;
 use reqwest::StatusCode;
 
-use super::UnknownOutcome;
+use super::{Reconciliation, UnknownOutcome};
 use crate::{
-    ApiError, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
+    ApiError, BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
     types::{CreateOrderV2Request, Order},
 };
 
@@ -25,6 +25,39 @@ pub enum OrderOutcome {
     Rejected(Rejection),
     /// The order may have been placed. [`UnknownOutcome::reconcile`] finds out.
     Unknown(Box<UnknownOutcome>),
+    /// The order was not placed: reads that are up to date do not have it. Only [`reconciled`](Self::reconciled) returns this.
+    NotPlaced,
+}
+
+impl OrderOutcome {
+    /// Reconciles an unknown outcome within `timeout`; any other is returned as it is.
+    ///
+    /// An outcome that is not proven in time stays [`Unknown`](Self::Unknown). Use [`UnknownOutcome::reconcile`] to see the orders that
+    /// may be it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::orders::NewOrder) -> Result<(), kalshi_sdk::Error> {
+    /// use std::time::Duration;
+    /// use kalshi_sdk::orders::OrderOutcome;
+    ///
+    /// match client.orders().place(order).await?.reconciled(Duration::from_secs(60)).await {
+    ///     OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => println!("{} was placed", placed.order_id),
+    ///     OrderOutcome::Rejected(_) | OrderOutcome::NotPlaced => println!("it was not placed"),
+    ///     unknown => println!("still unknown: {unknown:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reconciled(self, timeout: Duration) -> Self {
+        let Self::Unknown(unknown) = self else {
+            return self;
+        };
+        match unknown.reconcile(timeout).await {
+            Reconciliation::Placed(placed) => Self::Placed(placed),
+            Reconciliation::NotFound => Self::NotPlaced,
+            Reconciliation::Unknown(_) => Self::Unknown(unknown),
+        }
+    }
 }
 
 /// A rejected order.
@@ -86,9 +119,13 @@ pub struct PlacedOrder {
     pub order_id: OrderId,
     /// The market.
     pub ticker: String,
-    /// The subaccount that the request named, or `None` if it named none.
+    /// Side of the YES book: a bid buys YES or sells NO.
+    pub side: BookSide,
+    /// Limit price of YES, in dollars.
+    pub price: Dollars,
+    /// The subaccount, or `None` if the request named none and the order was not looked up.
     pub subaccount: Option<SubaccountNumber>,
-    /// The shard that the request named, or `None` if the order was routed by its market.
+    /// The shard, or `None` if the request named none and the order was not looked up: the exchange then finds it by the market.
     pub exchange_index: Option<i64>,
     /// Your own id, given or made by [`Orders::place`](super::Orders::place).
     pub client_order_id: ClientOrderId,
@@ -96,7 +133,8 @@ pub struct PlacedOrder {
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
     pub remaining_count: Contracts,
-    /// Mean price of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    /// Mean price of the immediate fills, in dollars, as the exchange reports it: in the terms of the request, that is of YES, as far as is
+    /// known. Fills have the price of either outcome. `None` if there were none, or the order was found by its id.
     pub average_fill_price: Option<Dollars>,
     /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
     pub average_fee_paid: Option<Dollars>,
@@ -110,6 +148,8 @@ impl PlacedOrder {
         Self {
             fill_count: order.fill_count_fp,
             remaining_count: order.remaining_count_fp,
+            subaccount: order.subaccount_number.or(request.subaccount),
+            exchange_index: order.exchange_index.map(|index| index.0),
             order: Some(Box::new(order.clone())),
             ..Self::new(request, order.order_id)
         }
@@ -121,6 +161,8 @@ impl PlacedOrder {
         Self {
             order_id,
             ticker: request.ticker.clone(),
+            side: request.side,
+            price: request.price,
             subaccount: request.subaccount,
             // A negative index asks for routing.
             exchange_index: shard.filter(|shard| *shard >= 0),

@@ -29,7 +29,9 @@ impl Orders {
     ///
     /// # Errors
     ///
-    /// Returns an error if the order was certainly not processed: it is invalid, could not be signed or sent, or was rate limited.
+    /// Returns an error if the order was certainly not processed: it is invalid, could not be signed or sent, or was rate limited. The same
+    /// order fails again if [`is_invalid_request`](Error::is_invalid_request) or [`is_auth`](Error::is_auth) is `true`; otherwise it may
+    /// be placed again later.
     pub async fn place<O>(&self, order: O) -> Result<OrderOutcome, Error>
     where
         O: TryInto<CreateOrderV2Request, Error: fmt::Display>,

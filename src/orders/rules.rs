@@ -208,16 +208,7 @@ impl OrderRules {
             if immediate {
                 return Err(InvalidOrder::ExpiringImmediately);
             }
-            let now = now
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs();
-            if time > LAST_EXPIRY {
-                return Err(InvalidOrder::ExpiryUnit(time));
-            }
-            if u64::try_from(time).unwrap_or_default() <= now {
-                return Err(InvalidOrder::Expired(time));
-            }
+            check_expiry(time, now)?;
         }
         match &self.group {
             Some(group) => group.check(order),
@@ -233,6 +224,21 @@ impl OrderRules {
             None => Ok(()),
         }
     }
+}
+
+/// Checks an expiry in Unix seconds.
+pub(super) fn check_expiry(time: i64, now: SystemTime) -> Result<(), InvalidOrder> {
+    let now = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    if time > LAST_EXPIRY {
+        return Err(InvalidOrder::ExpiryUnit(time));
+    }
+    if u64::try_from(time).unwrap_or_default() <= now {
+        return Err(InvalidOrder::Expired(time));
+    }
+    Ok(())
 }
 
 impl OrderGroupRef {
@@ -260,8 +266,13 @@ impl Client {
         order: &CreateOrderV2Request,
         rules: &OrderRules,
     ) -> Result<(), InvalidOrder> {
+        rules.check(order, self.earliest_time())
+    }
+
+    /// The present by the earliest reading of the clocks.
+    pub(super) fn earliest_time(&self) -> SystemTime {
         let earliest = Moment::now(&self.core).earliest_ms(&self.core);
         let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(earliest));
-        rules.check(order, now.unwrap_or(SystemTime::UNIX_EPOCH))
+        now.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }

@@ -66,6 +66,12 @@ pub enum ChangeReconciliation {
 impl UnknownChange {
     /// The order that was to be changed.
     #[must_use]
+    pub fn order(&self) -> &OrderRef {
+        &self.key
+    }
+
+    /// The order that was to be changed.
+    #[must_use]
     pub fn order_id(&self) -> &str {
         &self.key.order_id
     }

@@ -4,7 +4,7 @@ use super::{
     book::{OrderBook, complement},
     messages,
 };
-use crate::{BookSide, Contracts, Dollars, OutcomeSide, types};
+use crate::{BookSide, Contracts, Dollars, OutcomeSide, orders::PlacedOrder, types};
 
 /// Your own resting order as it appears in an order book: a bid for one outcome.
 ///
@@ -50,6 +50,13 @@ impl From<&types::Order> for OwnOrder {
         let rests = order.status == types::OrderStatus::Resting;
         let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
         Self::on_yes_book(side.filter(|_| rests), price, remaining)
+    }
+}
+
+/// What rested when the order was placed.
+impl From<&PlacedOrder> for OwnOrder {
+    fn from(order: &PlacedOrder) -> Self {
+        Self::on_yes_book(Some(order.side), order.price, order.remaining_count)
     }
 }
 

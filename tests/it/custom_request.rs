@@ -247,6 +247,9 @@ async fn request_never_leaves_the_base_url() {
         ("Kalshi-Access-Key", "other"),
         ("content-length", "3"),
         ("transfer-encoding", "chunked"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("X-HTTP-Method-Override", "POST"),
         ("x-a", "a\r\nb: c"),
         ("x a", "a"),
     ] {

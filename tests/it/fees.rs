@@ -97,7 +97,7 @@ fn schedule(
         "fee_type_override": event.0, "fee_multiplier_override": event.1,
     });
     let series = serde_json::from_value(series).unwrap();
-    FeeSchedule::of(&series, Some(&serde_json::from_value(event).unwrap()))
+    FeeSchedule::new(&series, Some(&serde_json::from_value(event).unwrap()))
 }
 
 #[test]

@@ -7,7 +7,8 @@ use kalshi_sdk::{
     BookSide, Client, Credentials, Dollars, OutcomeSide, RetryPolicy,
     limits::RateLimits,
     orders::{
-        Amendment, Decrease, InvalidOrder, NewOrder, OrderOutcome, OrderRef, OrderRules, PriceGrid,
+        Amendment, ChangeOutcome, Decrease, InvalidOrder, NewOrder, OrderOutcome, OrderRef,
+        OrderRules, PriceGrid,
     },
     types::{self, CreateOrderV2Request, SelfTradePreventionType, TimeInForce},
 };
@@ -250,12 +251,8 @@ async fn amendment_has_the_price_of_its_outcome_and_the_market_of_its_order() {
         .client_order_id("a")
         .updated_client_order_id("b")
         .never_expires();
-    // The response is read, whatever it says of this one.
-    _ = orders
-        .amend(&order, amendment)
-        .confirm(Duration::ZERO)
-        .await
-        .unwrap();
+    let outcome = orders.amend(&order, amendment).await.unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
     assert_eq!(
         exchange.received().pop().unwrap().json(),
         json!({
@@ -276,6 +273,77 @@ async fn amendment_has_the_price_of_its_outcome_and_the_market_of_its_order() {
 }
 
 #[tokio::test]
+async fn expiry_is_checked_and_never_removed_by_accident() {
+    let (exchange, client) = exchange().await;
+    let orders = client.orders();
+    let order = OrderRef::new("o1").with_market(TICKER);
+    let new = || NewOrder::buy(TICKER, OutcomeSide::Yes, dollars("0.40"), 10);
+    let amendment = || Amendment::buy(OutcomeSide::Yes, dollars("0.40"), 10);
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000_000);
+    let expiries: [kalshi_sdk::UnixSeconds; 6] = [
+        SystemTime::UNIX_EPOCH.into(),
+        DateTime::<Utc>::default().into(),
+        (-1).into(),
+        1_700_000_000.into(),
+        1_900_000_000_000.into(),
+        far.into(),
+    ];
+    for expiry in expiries {
+        let error = orders.place(new().expires_at(expiry)).await.unwrap_err();
+        assert!(error.is_invalid_request(), "{expiry:?}: {error}");
+        let error = orders.amend(&order, amendment().expires_at(expiry)).await;
+        assert!(error.unwrap_err().is_invalid_request(), "{expiry:?}");
+    }
+    let request: types::AmendOrderV2Request = types::AmendOrderV2Request::builder()
+        .ticker(TICKER)
+        .side(BookSide::Bid)
+        .price("0.40")
+        .count("10")
+        .expiration_time(0)
+        .try_into()
+        .unwrap();
+    assert_eq!(exchange.count(), 0);
+    _ = orders.amend(&order, request).await.unwrap();
+    let later = SystemTime::now() + Duration::from_secs(3_600);
+    _ = orders
+        .amend(&order, amendment().expires_at(later))
+        .await
+        .unwrap();
+    let sent: Vec<_> = exchange
+        .received()
+        .iter()
+        .map(|request| request.json()["expiration_time"].as_i64().unwrap())
+        .collect();
+    assert_eq!(sent[0], 0);
+    assert!(sent[1] > 1_700_000_000);
+}
+
+#[tokio::test]
+async fn amendment_is_checked_against_the_grid() {
+    let (exchange, client) = exchange().await;
+    let order = OrderRef::new("o1").with_market(TICKER);
+    let grid = PriceGrid::new([(dollars("0"), dollars("1"), dollars("0.01"))]);
+    let rules = OrderRules::new().with_grid(grid);
+    let amendment = |price| Amendment::buy(OutcomeSide::No, dollars(price), 10);
+    let orders = client.orders();
+    let error = orders.amend_with(&order, amendment("0.405"), &rules).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("the YES price 0.5950 is not on"), "{error}");
+    assert_eq!(exchange.count(), 0);
+    let outcome = orders
+        .amend_with(&order, amendment("0.40"), &rules)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
+    let unmarked = OrderRef::new("o1").with_market("");
+    let error = orders
+        .amend(&unmarked, amendment("0.40"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("needs the market"), "{error}");
+}
+
+#[tokio::test]
 async fn decrease_names_the_market_and_the_shard_of_its_order() {
     let (exchange, client) = exchange().await;
     let order = OrderRef::new("o1")
@@ -286,7 +354,8 @@ async fn decrease_names_the_market_and_the_shard_of_its_order() {
         (Decrease::By(2.into()), "reduce_by"),
         (Decrease::To(2.into()), "reduce_to"),
     ] {
-        _ = orders.decrease(&order, decrease).await.unwrap();
+        let outcome = orders.decrease(&order, decrease).await.unwrap();
+        assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
         assert_eq!(
             exchange.received().pop().unwrap().json(),
             json!({ field: "2.00", "market_ticker": TICKER, "exchange_index": 1 })

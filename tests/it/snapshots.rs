@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kalshi_gen::{FixupMode, Samples};
+use kalshi_gen::{FixupMode, Options, Samples};
+use kalshi_sdk::{BookSide, OutcomeSide};
 
 const CONTRACT: &str = include_str!("../../openapi.yaml");
 
@@ -17,11 +18,19 @@ fn the_committed_calls_are_those_of_the_contract() {
     current("tests/generated/calls.rs", &samples.calls());
 }
 
+/// The options of the build script that change types.
+fn options(outcome_side: &str) -> Options {
+    Options::new()
+        .fixups(FixupMode::Strict)
+        .enum_type(outcome_side, OutcomeSide::VALUES, "crate::OutcomeSide")
+        .enum_type("BookSide", BookSide::VALUES, "::kalshi_core::BookSide")
+}
+
 #[test]
 fn the_committed_surface_is_that_of_the_contract() {
     current(
         "tests/generated/surface.txt",
-        &kalshi_gen::surface(CONTRACT, FixupMode::Strict).unwrap(),
+        &kalshi_gen::surface(CONTRACT, &options("OutcomeSide")).unwrap(),
     );
 }
 
@@ -30,7 +39,7 @@ fn committed_surface_of_messages_is_that_of_the_spec() {
     let spec = include_str!("../../asyncapi.yaml");
     current(
         "tests/generated/websocket.txt",
-        &kalshi_gen::surface(spec, FixupMode::Strict).unwrap(),
+        &kalshi_gen::surface(spec, &options("MarketSide")).unwrap(),
     );
 }
 

@@ -178,3 +178,15 @@ proptest! {
         prop_assert!(map.iter().all(|(name, value)| object.get(name).as_ref() == Some(value)));
     }
 }
+
+#[test]
+fn reserved_name_of_a_field_is_an_error() {
+    for text in [
+        r#"{"$serde_json::private::RawValue":"x"}"#,
+        r#"{"a":{"$serde_json::private::RawValue":"{}"}}"#,
+        r#"{"a":[{"$serde_json::private::RawValue":1}]}"#,
+    ] {
+        text.parse::<JsonObject>().unwrap_err();
+        serde_json::from_str::<JsonObject>(text).unwrap_err();
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Limit of candlesticks per request.
-const MOST_CANDLESTICKS: i64 = 5_000;
+const MAX_CANDLESTICKS: i64 = 5_000;
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let archived = call.id() == "GetHistoricalMarkets";
@@ -413,8 +413,8 @@ fn periods(call: &Call<'_>) -> Result<Periods, Rejection> {
         .max(1)
         .saturating_mul(60);
     let wanted = end.saturating_sub(start) / length;
-    if wanted > MOST_CANDLESTICKS {
-        let most = MOST_CANDLESTICKS;
+    if wanted > MAX_CANDLESTICKS {
+        let most = MAX_CANDLESTICKS;
         return Err(Rejection::bad(
             "bad_request",
             format!("requested time range with candlesticks: {wanted}, max candlesticks: {most}"),

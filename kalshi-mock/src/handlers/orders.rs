@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Limit of orders that one request cancels.
-const MOST_CANCELLED: usize = 10_000;
+const MAX_CANCELLED: usize = 10_000;
 
 #[derive(Deserialize)]
 struct Create {
@@ -276,7 +276,7 @@ pub(super) fn cancel_all(state: &mut State, call: &Call<'_>) -> HandlerResult {
         .resting_of(call.caller.user)
         .filter(of_account)
         .map(|order| order.id);
-    for id in orders.take(MOST_CANCELLED).collect::<Vec<_>>() {
+    for id in orders.take(MAX_CANCELLED).collect::<Vec<_>>() {
         state.cancel(id);
     }
     Ok(Value::Null)

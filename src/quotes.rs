@@ -1,0 +1,98 @@
+//! The best prices of a market, for either outcome.
+
+use crate::{Contracts, Dollars, OutcomeSide, PriceLevel, positions, types::Market};
+
+/// # Best prices
+impl Market {
+    /// Returns the best bid for an outcome and the contracts at it, or `None` if there is none or the outcome is unknown. A bid for NO is
+    /// an ask for YES at one dollar minus its price.
+    ///
+    /// ```no_run
+    /// # fn example(market: kalshi_sdk::types::Market) {
+    /// use kalshi_sdk::OutcomeSide;
+    ///
+    /// if let Some(ask) = market.best_ask(OutcomeSide::No) {
+    ///     println!("{} NO for {} each", ask.count, ask.price);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn best_bid(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
+        let (price, count) = match outcome {
+            OutcomeSide::Yes => (self.yes_bid_dollars, self.yes_bid_size_fp),
+            OutcomeSide::No => (
+                self.yes_ask_dollars.checked_complement()?,
+                self.yes_ask_size_fp,
+            ),
+            OutcomeSide::Unknown(_) => return None,
+        };
+        // The exchange shows a price of 0 or 1 dollar where there is no order.
+        let is_price = price > Dollars::ZERO && price < Dollars::ONE;
+        is_price.then_some(PriceLevel { price, count })
+    }
+
+    /// Returns the best offer of an outcome and the contracts at it, or `None` if there is none or the outcome is unknown.
+    #[must_use]
+    pub fn best_ask(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
+        let bid = self.best_bid(outcome.opposite())?;
+        Some(PriceLevel {
+            price: bid.price.checked_complement()?,
+            count: bid.count,
+        })
+    }
+
+    /// Returns what a position in this market would bring at its best prices: see [`positions::mark`].
+    #[must_use]
+    pub fn mark(&self, position: Contracts) -> Option<Dollars> {
+        positions::mark(position, self.yes_bid_dollars, self.yes_ask_dollars)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn market(bid: &str, ask: &str) -> Market {
+        serde_json::from_value(json!({
+            "ticker": "T-A", "event_ticker": "T", "market_type": "binary", "status": "active", "result": "",
+            "rules_primary": "", "rules_secondary": "", "created_time": "2026-01-01T00:00:00Z", "updated_time": "2026-01-01T00:00:00Z",
+            "open_time": "2026-01-01T00:00:00Z", "close_time": "2026-01-01T00:00:00Z", "latest_expiration_time": "2026-01-01T00:00:00Z",
+            "can_close_early": true, "settlement_timer_seconds": 300, "expiration_value": "", "notional_value_dollars": "1.0000",
+            "last_price_dollars": "0.0000", "previous_price_dollars": "0.0000", "yes_bid_dollars": bid, "yes_ask_dollars": ask,
+            "no_bid_dollars": "0.0000", "no_ask_dollars": "1.0000", "previous_yes_bid_dollars": "0.0000",
+            "previous_yes_ask_dollars": "1.0000", "yes_bid_size_fp": "10.00", "yes_ask_size_fp": "20.00",
+            "volume_fp": "0.00", "volume_24h_fp": "0.00", "open_interest_fp": "0.00", "price_level_structure": "linear_cent",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn prices_of_no_are_those_of_the_other_side() {
+        let level = |price: &str, count: i32| {
+            Some(PriceLevel {
+                price: price.parse().unwrap(),
+                count: count.into(),
+            })
+        };
+        let quoted = market("0.40", "0.45");
+        assert_eq!(quoted.best_bid(OutcomeSide::Yes), level("0.40", 10));
+        assert_eq!(quoted.best_ask(OutcomeSide::Yes), level("0.45", 20));
+        assert_eq!(quoted.best_bid(OutcomeSide::No), level("0.55", 20));
+        assert_eq!(quoted.best_ask(OutcomeSide::No), level("0.60", 10));
+        assert_eq!(quoted.mark((-10).into()), Some("5.50".parse().unwrap()));
+        let unknown = serde_json::from_value(json!("maybe")).unwrap();
+        assert_eq!(quoted.best_ask(unknown), None);
+        for (bid, ask) in [("0.0000", "1.0000"), ("0.0000", "0.0000")] {
+            let empty = market(bid, ask);
+            for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
+                assert_eq!(
+                    (empty.best_bid(outcome), empty.best_ask(outcome)),
+                    (None, None)
+                );
+            }
+        }
+    }
+}
