@@ -51,8 +51,8 @@ async fn run(creates: usize, pairs: usize) {
     let exchange = MockExchange::builder()
         .without_limits()
         .without_universe()
-        .with_requests(0)
-        .with_balance(Dollars::from_cents(2_000_000_000))
+        .max_requests(0)
+        .balance(Dollars::from_cents(2_000_000_000))
         .start()
         .await
         .unwrap();

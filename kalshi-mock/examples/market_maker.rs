@@ -152,8 +152,8 @@ pub(crate) async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
     let exchange = MockExchange::builder()
-        .with_tier(Tier::Premier)
-        .with_seed(options.seed)
+        .tier(Tier::Premier)
+        .seed(options.seed)
         .start()
         .await?;
     let mut world = World::new(&exchange, options.seed);

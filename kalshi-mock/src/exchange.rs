@@ -217,7 +217,7 @@ impl MockExchange {
     }
 
     /// Returns the received requests, oldest first: the last 10,000, or as many as
-    /// [`with_requests`](MockExchangeBuilder::with_requests) says.
+    /// [`max_requests`](MockExchangeBuilder::max_requests) says.
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.log).all()
@@ -254,19 +254,19 @@ impl fmt::Debug for MockExchange {
 
 impl MockExchangeBuilder {
     /// Sets the address to listen on; port 0 picks a free one. Defaults to 127.0.0.1 with a free port.
-    pub fn with_address(mut self, address: SocketAddr) -> Self {
+    pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
     /// Sets the seed of ids and of the initial books. Defaults to 0.
-    pub fn with_seed(mut self, seed: u64) -> Self {
+    pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// Sets the usage tier of users, which determines their token buckets. Defaults to Basic.
-    pub fn with_tier(mut self, tier: Tier) -> Self {
+    pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
     }
@@ -278,13 +278,13 @@ impl MockExchangeBuilder {
     }
 
     /// Sets the balance of each user on shard 0, in whole cents. Defaults to 10,000 dollars.
-    pub fn with_balance(mut self, balance: Dollars) -> Self {
+    pub fn balance(mut self, balance: Dollars) -> Self {
         self.balance = balance;
         self
     }
 
     /// Sets the algorithm of generated keys. Defaults to Ed25519. RSA keys have 2048 bits.
-    pub fn with_key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
+    pub fn key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
@@ -296,32 +296,32 @@ impl MockExchangeBuilder {
     }
 
     /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
-    pub fn with_requests(mut self, most: usize) -> Self {
+    pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self
     }
 
     /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys.
-    pub fn with_record(mut self, path: impl Into<PathBuf>) -> Self {
+    pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
     }
 
     /// Sets the interval of WebSocket pings. Defaults to 10 seconds.
-    pub fn with_pings_every(mut self, interval: Duration) -> Self {
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.streams.ping_interval = interval;
         self
     }
 
     /// Sets how many frames of a subscription are queued for a client that does not read. One more ends the subscription with error 25
     /// and drops the queued frames. Defaults to 50,000.
-    pub fn with_waiting_frames(mut self, most: usize) -> Self {
+    pub fn max_waiting_frames(mut self, most: usize) -> Self {
         self.streams.max_queued = most;
         self
     }
 
     /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
-    pub fn with_time(mut self, time: DateTime<Utc>) -> Self {
+    pub fn time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
         self
     }

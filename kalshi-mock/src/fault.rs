@@ -18,7 +18,7 @@ use crate::spec;
 /// // The next two orders are placed, and their responses are lost.
 /// let lost = Fault::DropAfter.on(operation::CREATE_ORDER_V2).times(2);
 /// // One request in five is slow.
-/// let slow = Fault::Latency(Duration::from_millis(300)).with_probability(0.2).with_seed(7);
+/// let slow = Fault::Latency(Duration::from_millis(300)).probability(0.2).seed(7);
 /// # _ = (lost, slow);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -77,8 +77,8 @@ impl Fault {
     }
 
     /// Applies the fault with a probability between 0 and 1.
-    pub fn with_probability(self, probability: f64) -> FaultRule {
-        FaultRule::from(self).with_probability(probability)
+    pub fn probability(self, probability: f64) -> FaultRule {
+        FaultRule::from(self).probability(probability)
     }
 }
 
@@ -96,13 +96,13 @@ impl FaultRule {
     }
 
     /// Applies the fault with a probability between 0 (never) and 1 (always).
-    pub fn with_probability(mut self, probability: f64) -> Self {
+    pub fn probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 
     /// Sets the seed of the random number generator: the same seed selects the same requests. Defaults to 0.
-    pub fn with_seed(mut self, seed: u64) -> Self {
+    pub fn seed(mut self, seed: u64) -> Self {
         self.random = fastrand::Rng::with_seed(seed);
         self
     }
@@ -164,8 +164,8 @@ impl FromStr for FaultRule {
                     rule.on(operation)
                 }
                 "times" => rule.times(number(name, value)?),
-                "probability" => rule.with_probability(chance(number(name, value)?)?),
-                "seed" => rule.with_seed(number(name, value)?),
+                "probability" => rule.probability(chance(number(name, value)?)?),
+                "seed" => rule.seed(number(name, value)?),
                 _ => {
                     return Err(ParseFaultError(format!(
                         "a fault has on, times, probability and seed, not {name:?}"
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn probability_is_reproducible_by_seed() {
         let strikes = |seed| {
-            let mut rule = Fault::DropBefore.with_probability(0.3).with_seed(seed);
+            let mut rule = Fault::DropBefore.probability(0.3).seed(seed);
             (0..1000)
                 .map(|_| rule.strikes(operation::GET_MARKETS))
                 .collect::<Vec<_>>()

@@ -93,6 +93,17 @@ impl Market {
         self.set_up(|market| market.fees.of_makers = paid)
     }
 
+    /// Sets whether at most one market of this market's event settles to YES, as `GET /events/{event_ticker}` shows it. Positions are not
+    /// netted across markets.
+    pub fn mutually_exclusive(&self, exclusive: bool) -> Self {
+        self.act(|state, index| {
+            let event = state.markets.get(index).map(|market| market.event.clone());
+            if let Some(event) = event.and_then(|ticker| state.events.get_mut(&ticker)) {
+                event.mutually_exclusive = exclusive;
+            }
+        })
+    }
+
     /// Sets the price grid: its name, and ranges of first price, last price and step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| {

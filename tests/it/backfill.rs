@@ -1546,7 +1546,7 @@ async fn account_is_the_exchanges_after_every_outage() {
     let mut random = fastrand::Rng::with_seed(seed);
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_seed(seed)
+        .seed(seed)
         .start()
         .await
         .unwrap();

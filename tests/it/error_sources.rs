@@ -85,9 +85,9 @@ async fn errors_of_transport_do_not_repeat_their_sources() {
 #[tokio::test]
 async fn errors_of_the_local_exchange_do_not_repeat_their_sources() {
     let nowhere = "203.0.113.1:1".parse().unwrap();
-    let error = MockExchange::builder().with_address(nowhere).start().await;
+    let error = MockExchange::builder().address(nowhere).start().await;
     assert_no_repetition(&error.unwrap_err());
-    let record = MockExchange::builder().with_record("/nonexistent/requests");
+    let record = MockExchange::builder().record("/nonexistent/requests");
     assert_no_repetition(&record.start().await.unwrap_err());
     let fault = "nothing,on=Nobody".parse::<kalshi_mock::FaultRule>();
     assert_no_repetition(&fault.unwrap_err());

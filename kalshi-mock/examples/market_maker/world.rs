@@ -26,7 +26,7 @@ impl World {
         // Reads lag behind writes, responses are late or lost, and requests are executed although they seem to fail.
         exchange.fault(Fault::StaleReads(Duration::from_millis(300)));
         let latency = Fault::Latency(Duration::from_millis(80));
-        exchange.fault(latency.with_probability(0.2).with_seed(seed));
+        exchange.fault(latency.probability(0.2).seed(seed));
         for (fault, operation, probability) in [
             (Fault::DropAfter, operation::BATCH_CREATE_ORDERS_V2, 0.05),
             (Fault::DropBefore, operation::BATCH_CREATE_ORDERS_V2, 0.05),
@@ -44,8 +44,8 @@ impl World {
             (Fault::TooManyRequests, operation::GET_ORDERS, 0.1),
             (Fault::DropAfter, operation::TRIGGER_ORDER_GROUP, 0.2),
         ] {
-            let rule = fault.on(operation).with_probability(probability);
-            exchange.fault(rule.with_seed(seed));
+            let rule = fault.on(operation).probability(probability);
+            exchange.fault(rule.seed(seed));
         }
         let crowd = |(number, ticker): (usize, &&str)| Crowd {
             market: exchange.market(ticker),

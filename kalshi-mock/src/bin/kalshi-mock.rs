@@ -130,24 +130,24 @@ fn builder(options: Options) -> MockExchangeBuilder {
         KeyType::Ed25519 => KeyAlgorithm::Ed25519,
     };
     let builder = MockExchange::builder()
-        .with_address(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))
-        .with_seed(options.seed)
-        .with_balance(options.balance)
-        .with_key_algorithm(algorithm)
+        .address(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))
+        .seed(options.seed)
+        .balance(options.balance)
+        .key_algorithm(algorithm)
         // The program never reads them.
-        .with_requests(0);
+        .max_requests(0);
     let builder = match options.tier {
-        UsageTier::Basic => builder.with_tier(Tier::Basic),
-        UsageTier::Advanced => builder.with_tier(Tier::Advanced),
-        UsageTier::Expert => builder.with_tier(Tier::Expert),
-        UsageTier::Premier => builder.with_tier(Tier::Premier),
-        UsageTier::Paragon => builder.with_tier(Tier::Paragon),
-        UsageTier::Prime => builder.with_tier(Tier::Prime),
-        UsageTier::Prestige => builder.with_tier(Tier::Prestige),
+        UsageTier::Basic => builder.tier(Tier::Basic),
+        UsageTier::Advanced => builder.tier(Tier::Advanced),
+        UsageTier::Expert => builder.tier(Tier::Expert),
+        UsageTier::Premier => builder.tier(Tier::Premier),
+        UsageTier::Paragon => builder.tier(Tier::Paragon),
+        UsageTier::Prime => builder.tier(Tier::Prime),
+        UsageTier::Prestige => builder.tier(Tier::Prestige),
         UsageTier::Unlimited => builder.without_limits(),
     };
     match options.record {
-        Some(path) => builder.with_record(path),
+        Some(path) => builder.record(path),
         None => builder,
     }
 }

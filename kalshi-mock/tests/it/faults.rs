@@ -186,11 +186,7 @@ async fn faults_apply_by_operation_count_and_probability() {
 
     let pattern = async |seed: u64| {
         exchange.clear_faults();
-        exchange.fault(
-            Fault::ServerError(500)
-                .with_probability(0.5)
-                .with_seed(seed),
-        );
+        exchange.fault(Fault::ServerError(500).probability(0.5).seed(seed));
         let mut failed = Vec::new();
         for _ in 0..24 {
             failed.push(client.get_markets().send().await.is_err());
@@ -221,7 +217,7 @@ async fn faults_apply_by_operation_count_and_probability() {
 async fn requests_are_logged() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_requests(3)
+        .max_requests(3)
         .start()
         .await
         .unwrap();
@@ -263,11 +259,7 @@ async fn requests_are_logged() {
 async fn record_has_a_line_per_request_and_no_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("requests.jsonl");
-    let exchange = MockExchange::builder()
-        .with_record(&path)
-        .start()
-        .await
-        .unwrap();
+    let exchange = MockExchange::builder().record(&path).start().await.unwrap();
     let raw = Raw::new(&exchange);
     assert_eq!(
         raw.call(
@@ -312,7 +304,7 @@ async fn record_has_a_line_per_request_and_no_secrets() {
     assert_eq!(lines[1]["answer"]["balance_dollars"], "10000.0000");
     assert!(!text.contains("PRIVATE KEY") && !text.contains(&signature));
     let nowhere = MockExchange::builder()
-        .with_record(folder.path().join("no/such"))
+        .record(folder.path().join("no/such"))
         .start()
         .await
         .unwrap_err();

@@ -83,7 +83,7 @@ async fn shutdown_does_not_wait_for_a_slow_response() {
 async fn port_in_use_is_a_one_line_error() {
     let exchange = MockExchange::start().await.unwrap();
     let error = MockExchange::builder()
-        .with_address(exchange.address())
+        .address(exchange.address())
         .start()
         .await
         .unwrap_err();

@@ -109,7 +109,7 @@ async fn pages_return_each_item_once_while_items_are_added() {
 async fn universe_is_quoted_and_found_by_every_filter() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_seed(5)
+        .seed(5)
         .start()
         .await
         .unwrap();
@@ -341,4 +341,17 @@ async fn old_records_are_in_the_archive() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn event_of_a_market_can_be_mutually_exclusive() {
+    let exchange = exchange().await;
+    let client = once(&exchange);
+    let market = exchange.market("KXTEST-26-A");
+    for exclusive in [true, false] {
+        market.mutually_exclusive(exclusive);
+        let request = client.get_event().event_ticker("KXTEST-26");
+        let event = request.send().await.unwrap().into_inner().event;
+        assert_eq!(event.mutually_exclusive, Some(exclusive));
+    }
 }

@@ -422,7 +422,7 @@ async fn unfunded_order_is_rejected_and_closing_order_needs_no_funds() {
     let exchange = MockExchange::builder()
         .without_limits()
         .without_universe()
-        .with_balance(dollars("10"))
+        .balance(dollars("10"))
         .start()
         .await
         .unwrap();

@@ -33,7 +33,7 @@ async fn signatures_of_both_algorithms_are_verified() {
     for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa] {
         let exchange = MockExchange::builder()
             .without_limits()
-            .with_key_algorithm(algorithm)
+            .key_algorithm(algorithm)
             .start()
             .await
             .unwrap();
@@ -335,7 +335,7 @@ async fn paths_and_content_types_are_checked() {
 #[tokio::test]
 async fn tokens_run_out_by_tier_and_refill_over_time() {
     let exchange = MockExchange::builder()
-        .with_tier(Tier::Basic)
+        .tier(Tier::Basic)
         .start()
         .await
         .unwrap();
@@ -431,7 +431,7 @@ async fn tokens_run_out_by_tier_and_refill_over_time() {
 #[tokio::test]
 async fn client_discovers_its_limits_and_stays_within_them() {
     let exchange = MockExchange::builder()
-        .with_tier(Tier::Premier)
+        .tier(Tier::Premier)
         .start()
         .await
         .unwrap();

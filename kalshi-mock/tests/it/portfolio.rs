@@ -446,7 +446,7 @@ async fn transfer_within_a_shard_is_a_subaccount_transfer() {
 #[tokio::test]
 async fn balances_are_bounded() {
     let exchange = kalshi_mock::MockExchange::builder()
-        .with_balance(Dollars::from_micros(i64::MAX))
+        .balance(Dollars::from_micros(i64::MAX))
         .start()
         .await
         .unwrap();

@@ -72,7 +72,7 @@ async fn raw_frames_are_sent_unchanged() {
 async fn silence_stops_all_frames_until_resumed() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_pings_every(Duration::from_millis(20))
+        .ping_interval(Duration::from_millis(20))
         .start()
         .await
         .unwrap();
@@ -107,7 +107,7 @@ async fn silenced_connection_can_be_closed_by_the_client() {
 #[tokio::test]
 async fn pings_are_sent_and_answered() {
     let exchange = MockExchange::builder()
-        .with_pings_every(Duration::from_millis(10))
+        .ping_interval(Duration::from_millis(10))
         .start()
         .await
         .unwrap();
@@ -200,7 +200,7 @@ async fn handshakes_are_rejected() {
 async fn slow_reader_loses_its_subscription() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_waiting_frames(50)
+        .max_waiting_frames(50)
         .start()
         .await
         .unwrap();
@@ -222,7 +222,7 @@ async fn slow_reader_loses_its_subscription() {
 async fn stalled_client_receives_the_overflow_error() {
     let exchange = MockExchange::builder()
         .without_limits()
-        .with_waiting_frames(1_000)
+        .max_waiting_frames(1_000)
         .start()
         .await
         .unwrap();

@@ -75,7 +75,7 @@ async fn run(seed: u64) -> Result<u64, String> {
     let mut random = Rng::with_seed(seed);
     let exchange = MockExchange::builder()
         .without_universe()
-        .with_seed(seed)
+        .seed(seed)
         .start()
         .await
         .unwrap();
