@@ -124,6 +124,18 @@ pub enum BookUpdate {
     Connection(Event),
 }
 
+impl BookUpdate {
+    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a
+    /// subscription.
+    #[must_use]
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Connection(event) => event.message(),
+            Self::Book(_) => None,
+        }
+    }
+}
+
 /// Updates since the last call of [`BookStream::changed`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

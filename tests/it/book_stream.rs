@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scripted_server::{Exchange, Peer, delta, snapshot};
 use kalshi_sdk::OutcomeSide;
-use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Event, Message, StaleReason};
+use kalshi_sdk::ws::{BookEvent, BookStream, BookUpdate, Message, StaleReason};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -185,10 +185,9 @@ async fn what_cannot_be_read_is_told_to_whoever_keeps_books() {
     // It may as well have been a fill.
     peer.send_text(r#"{"type":"fill","sid":"#.to_owned()).await;
     loop {
-        if let BookUpdate::Connection(Event::Message(received)) =
-            books.next().await.unwrap().unwrap()
-        {
-            assert!(matches!(received.frame.message, Message::Malformed(_)));
+        let update = books.next().await.unwrap().unwrap();
+        if let Some(message) = update.message() {
+            assert!(matches!(message, Message::Malformed(_)));
             break;
         }
     }

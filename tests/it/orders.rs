@@ -445,6 +445,39 @@ async fn what_was_not_done_is_found_out_too() {
 }
 
 #[tokio::test]
+async fn reconciled_outcome_is_placed_or_not_placed_or_still_unknown() {
+    for fault in [Fault::After(Break::Drop), Fault::Before(Break::Drop)] {
+        let orders = Orders::default();
+        let exchange = exchange(&orders, of_writes(fault)).await;
+        let client = builder(&exchange).build().unwrap();
+        let mut routed = order();
+        routed.subaccount = Some(3.into());
+        let outcome = client.orders().place(routed).await.unwrap();
+        let early = outcome.clone().reconciled(Duration::ZERO).await;
+        assert!(matches!(early, OrderOutcome::Unknown(_)), "{early:?}");
+        let outcome = outcome.reconciled(LONG).await;
+        match (fault, outcome) {
+            // A found order shows where it is.
+            (Fault::After(_), OrderOutcome::Placed(placed)) => assert_eq!(
+                (placed.subaccount, placed.exchange_index, placed.side),
+                (Some(3.into()), Some(0), BookSide::Bid)
+            ),
+            (Fault::Before(_), OrderOutcome::NotPlaced) => {}
+            (_, outcome) => panic!("{fault:?} {outcome:?}"),
+        }
+    }
+    // Any other outcome is returned as it is.
+    let orders = Orders::default();
+    let exchange = exchange(&orders, |_| None).await;
+    let client = builder(&exchange).build().unwrap();
+    let outcome = client.orders().place(order()).await.unwrap();
+    let requests = exchange.count();
+    let outcome = outcome.reconciled(LONG).await;
+    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+    assert_eq!(exchange.count(), requests);
+}
+
+#[tokio::test]
 async fn an_exchange_that_cannot_be_asked_leaves_it_unknown() {
     let orders = Orders::default();
     let down = Arc::new(AtomicBool::new(true));

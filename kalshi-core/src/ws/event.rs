@@ -210,6 +210,15 @@ impl<T> Event<T> {
 }
 
 impl<M: Message> Event<Received<M>> {
+    /// Returns the message, or `None` if the event is about the connection or a subscription.
+    #[must_use]
+    pub fn message(&self) -> Option<&M> {
+        match self {
+            Self::Message(received) => Some(&received.frame.message),
+            _ => None,
+        }
+    }
+
     /// Decodes an event where it is read.
     pub(super) fn decode(raw: RawEvent) -> Self {
         raw.map(|message| Received {
