@@ -166,9 +166,9 @@ mod tests {
         assert!(path.chars().count() <= MAX_NAME + 2, "{path}");
         let lines = "\n".repeat(4_000_000);
         assert_eq!(at(lines.as_bytes(), 4_000_000, 1), "$");
-        // A quadratic search would take minutes.
+        // A quadratic search would take hours.
         let elapsed = started.elapsed();
-        assert!(elapsed.as_secs() < 10, "{elapsed:?}");
+        assert!(elapsed.as_secs() < 60, "{elapsed:?}");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl<'a> Committed<'a> {
         Ok(findings)
     }
 
-    /// What becomes of the spec.
+    /// The result of generation for the spec.
     fn made(&self, protocol: Protocol, fixups: FixupMode) -> Result<Made, Error> {
         match protocol {
             Protocol::Rest => {
@@ -109,7 +109,9 @@ impl<'a> Committed<'a> {
                     refined,
                     normalized,
                     ..
-                } = stages::rest(document, &Options::new().fixups(fixups))?;
+                } = stages::rest(document.clone(), &with_hand_written_types(fixups))
+                    // A spec of another API has other enums.
+                    .or_else(|_| stages::rest(document, &Options::new().fixups(fixups)))?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
@@ -280,4 +282,12 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
         to_do: to_do.map(str::to_owned),
         warnings: Vec::new(),
     }
+}
+
+/// The options by which `build.rs` of kalshi-sdk uses hand-written types for enums: the committed surface is of those.
+fn with_hand_written_types(fixups: FixupMode) -> Options {
+    Options::new()
+        .fixups(fixups)
+        .enum_type("OutcomeSide", &["yes", "no"], "crate::OutcomeSide")
+        .enum_type("BookSide", &["bid", "ask"], "::kalshi_core::BookSide")
 }

@@ -397,12 +397,12 @@ fn schemas() {
 fn types_that_are_called_otherwise_are_told() {
     // A named enum of the same values takes the place of the one that stood inline, whoever uses it.
     let named = EXCHANGE.to_owned()
-        + "    MarketState: {type: string, description: S., enum: [active, closed, canceled]}\n";
+        + "    TradingStatus: {type: string, description: S., enum: [active, closed, canceled]}\n";
     assert_eq!(
         told(&diff(EXCHANGE, &named)),
         [
-            "breaking Market.status: the type was `MarketStatus`, is `MarketState`",
-            "additive MarketState: schema added; no operation uses it",
+            "breaking Market.status: the type was `MarketStatus`, is `TradingStatus`",
+            "additive TradingStatus: schema added; no operation uses it",
         ]
     );
     // The enum of a shared parameter has the name of the parameter.
