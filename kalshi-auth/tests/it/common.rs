@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_auth::{PrivateKey, PublicKey};
@@ -92,6 +92,9 @@ pub(crate) fn warnings<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
         fn exit(&self, _: &span::Id) {}
     }
 
+    // A thread without a subscriber that reaches a warning at the same time must not disable it for all.
+    static GLOBAL: Once = Once::new();
+    GLOBAL.call_once(|| drop(tracing::subscriber::set_global_default(Log::default())));
     let log = Log::default();
     let result = tracing::subscriber::with_default(log.clone(), action);
     let logged = log.0.lock().unwrap().clone();
