@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use kalshi_sdk::OutcomeSide;
-use kalshi_sdk::ws::{BookEvent, Books, Frame, PriceMode, RedundantBooks};
+use kalshi_sdk::ws::{BookEvent, BookEvents, Books, Frame, PriceMode, RedundantBooks};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
@@ -112,7 +112,7 @@ fn each_transition_is_logged_with_its_numbers() {
     );
 }
 
-fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> Vec<BookEvent> {
+fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> BookEvents {
     books.apply(connection, &Frame::parse(text))
 }
 
