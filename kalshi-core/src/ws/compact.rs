@@ -39,15 +39,6 @@ impl Error for NotCompact {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
-
-    // Without these, the reason would be formatted in vain.
-    fn missing_field(_: &'static str) -> Self {
-        Self
-    }
-
-    fn duplicate_field(_: &'static str) -> Self {
-        Self
-    }
 }
 
 impl<'de> Compact<'de> {
@@ -392,3 +383,7 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
         deserialize_struct(&'static str, &'static [&'static str]) deserialize_enum(&'static str, &'static [&'static str])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
