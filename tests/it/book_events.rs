@@ -200,3 +200,24 @@ async fn snapshots_are_requested_on_the_connection_that_misses_them() {
     }
     assert!(requested >= 5, "{requested}");
 }
+
+#[test]
+fn events_of_a_frame_are_a_slice_and_an_iterator() {
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    let events = books.apply(&Frame::parse(r#"{"type":"ok","id":1,"msg":[]}"#));
+    assert!(events.is_empty() && events.into_iter().next().is_none());
+    let markets = ["A", "B", "C"];
+    for (seq, market) in (1..).zip(markets) {
+        let text = snapshot(seq, 50, "0.5000").replace(MARKET, market);
+        let events = books.apply(&Frame::parse(&text));
+        assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");
+        let live: Vec<BookEvent> = events.clone().into_iter().collect();
+        assert_eq!((live.len(), &live[..]), (1, &events[..]));
+    }
+    let events = books.disconnected();
+    let mut lost: Vec<&str> = events.iter().map(BookEvent::market_ticker).collect();
+    lost.sort_unstable();
+    assert_eq!(lost, markets);
+    let in_order: Vec<BookEvent> = events.clone().into_iter().collect();
+    assert_eq!(in_order, events[..]);
+}
