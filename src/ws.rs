@@ -40,6 +40,7 @@ mod api;
 mod backfill;
 mod book;
 mod book_event;
+mod book_events;
 mod book_stream;
 mod books;
 pub mod messages;
@@ -49,6 +50,7 @@ mod redundant;
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
 pub use book::{BookError, LevelDifference, OrderBook, PriceMode};
 pub use book_event::{BookEvent, StaleReason};
+pub use book_events::BookEvents;
 pub use book_stream::{BookStream, BookUpdate, Changes};
 pub use books::Books;
 #[doc(inline)]

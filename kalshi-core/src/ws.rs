@@ -10,6 +10,7 @@
 mod api;
 mod backoff;
 mod command;
+mod compact;
 mod connection;
 mod control;
 mod driver;

@@ -19,6 +19,7 @@ use super::{
     Received,
     book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
+    book_events::BookEvents,
     books::Books,
     messages::Message,
 };
@@ -387,7 +388,7 @@ impl BookStream {
     fn take(&mut self, event: Event) {
         self.register_books(&event);
         let events = match self.is_stray(&event) {
-            true => Vec::new(),
+            true => BookEvents::default(),
             false => self.books.apply_event(&event),
         };
         for event in &events {

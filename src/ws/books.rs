@@ -25,7 +25,8 @@ use self::{
 use super::{
     Event, Frame,
     book::{OrderBook, PriceMode},
-    book_event::{BookEvent, StaleReason},
+    book_event::StaleReason,
+    book_events::BookEvents,
 };
 
 /// The `sid` of a book without a subscription: the exchange counts them from 1.
@@ -117,8 +118,8 @@ impl Books {
     /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns what happened to which books. Frames
     /// that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is live: each is
     /// back with its next change.
-    pub fn apply(&mut self, frame: &Frame) -> Vec<BookEvent> {
-        let mut events = Vec::new();
+    pub fn apply(&mut self, frame: &Frame) -> BookEvents {
+        let mut events = BookEvents::default();
         if let Some(market_ticker) = settled_in(&frame.message) {
             self.settled(market_ticker, &mut events);
         }
@@ -131,8 +132,8 @@ impl Books {
 
     /// Applies an event of a connection, and returns what happened to which books: messages, lost connections, and messages that were
     /// dropped because they were not read.
-    pub fn apply_event(&mut self, event: &Event) -> Vec<BookEvent> {
-        let mut events = Vec::new();
+    pub fn apply_event(&mut self, event: &Event) -> BookEvents {
+        let mut events = BookEvents::default();
         match event {
             Event::Message(received) => return self.apply(&received.frame),
             Event::Detached { sid, .. } => self.forget(*sid, StaleReason::Detached, &mut events),
@@ -188,7 +189,7 @@ impl Books {
     }
 
     /// The market has settled, so nothing comes for it any more.
-    fn settled(&mut self, market_ticker: &str, events: &mut Vec<BookEvent>) {
+    fn settled(&mut self, market_ticker: &str, events: &mut BookEvents) {
         if let Some(tracked) = self.books.remove(market_ticker) {
             if let Some(subscription) = self.subscriptions.get_mut(&tracked.sid) {
                 subscription.tickers.remove(market_ticker);
@@ -223,8 +224,8 @@ impl Books {
     }
 
     /// The connection is lost: all books are stale, and the subscriptions of the next one have other ids.
-    pub fn disconnected(&mut self) -> Vec<BookEvent> {
-        let mut events = Vec::new();
+    pub fn disconnected(&mut self) -> BookEvents {
+        let mut events = BookEvents::default();
         for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
             self.end(sid, StaleReason::Disconnected, &mut events);
         }
@@ -285,8 +286,8 @@ impl Books {
 
     /// Does what is due at a time: a book that stayed crossed becomes stale, and a snapshot that did not come is requested again by the
     /// next [`drain_snapshot_requests`](Self::drain_snapshot_requests).
-    pub fn poll_timeouts(&mut self, now: Instant) -> Vec<BookEvent> {
-        let mut events = Vec::new();
+    pub fn poll_timeouts(&mut self, now: Instant) -> BookEvents {
+        let mut events = BookEvents::default();
         while let Some(ticker) = self.schedule.pop_expired(now) {
             match self.books.get_mut(&ticker) {
                 Some(tracked) if tracked.sid == NO_SUBSCRIPTION => {
@@ -326,7 +327,7 @@ impl Books {
         }
     }
 
-    fn lose_everything(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    fn lose_everything(&mut self, reason: StaleReason, events: &mut BookEvents) {
         let place = |(sid, subscription): (&u64, &Subscription)| {
             (*sid, subscription.sequence.place().next())
         };
@@ -336,13 +337,7 @@ impl Books {
     }
 
     /// Frames of a subscription before `since` were lost, which may have been of any of its markets.
-    fn lose_all(
-        &mut self,
-        sid: u64,
-        since: Place,
-        reason: StaleReason,
-        events: &mut Vec<BookEvent>,
-    ) {
+    fn lose_all(&mut self, sid: u64, since: Place, reason: StaleReason, events: &mut BookEvents) {
         let Some(subscription) = self.subscriptions.get(&sid) else {
             return;
         };
@@ -363,7 +358,7 @@ impl Books {
     }
 
     /// An acknowledgement lists the markets that a subscription has now. The books of others get no more changes and are dropped.
-    fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut Vec<BookEvent>) {
+    fn listed(&mut self, sid: u64, listed: Option<&[String]>, events: &mut BookEvents) {
         // Without a list all may be gone. What is not is back with its next change.
         let reason = match listed {
             Some(_) => StaleReason::Unsubscribed,
@@ -382,7 +377,7 @@ impl Books {
         sid: u64,
         listed: &[String],
         reason: StaleReason,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
         let Some(subscription) = self.subscriptions.get_mut(&sid) else {
@@ -402,13 +397,13 @@ impl Books {
     }
 
     /// A subscription is over for good.
-    fn forget(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    fn forget(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
         self.drop_unlisted(sid, &[], reason, events);
         self.subscriptions.remove(&sid);
     }
 
     /// A subscription is over, and another one follows.
-    fn end(&mut self, sid: u64, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    fn end(&mut self, sid: u64, reason: StaleReason, events: &mut BookEvents) {
         if self.subscriptions.remove(&sid).is_none() {
             return;
         }

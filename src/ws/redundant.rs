@@ -12,6 +12,7 @@ use super::{
     Event, Frame,
     book::{OrderBook, PriceMode},
     book_event::{BookEvent, StaleReason},
+    book_events::BookEvents,
     books::Books,
 };
 
@@ -136,8 +137,8 @@ impl RedundantBooks {
     }
 
     /// Does what is due at a time on all connections: see [`Books::poll_timeouts`].
-    pub fn poll_timeouts(&mut self, now: Instant) -> Vec<BookEvent> {
-        let mut events = Vec::new();
+    pub fn poll_timeouts(&mut self, now: Instant) -> BookEvents {
+        let mut events = BookEvents::default();
         for connection in 0..self.connections.len() {
             let books = self.connections.get_mut(connection);
             let expired = books.map(|books| books.poll_timeouts(now));
@@ -147,21 +148,21 @@ impl RedundantBooks {
     }
 
     /// A connection's stream has ended: what it fed is not live any more.
-    pub fn disconnected(&mut self, connection: usize) -> Vec<BookEvent> {
+    pub fn disconnected(&mut self, connection: usize) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(Books::disconnected).unwrap_or_default();
         self.merge(connection, events)
     }
 
     /// Applies a frame of one connection, counted from 0, and returns what happened to which books.
-    pub fn apply(&mut self, connection: usize, frame: &Frame) -> Vec<BookEvent> {
+    pub fn apply(&mut self, connection: usize, frame: &Frame) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(|books| books.apply(frame)).unwrap_or_default();
         self.merge(connection, events)
     }
 
     /// Applies an event of one connection, counted from 0, and returns what happened to which books: see [`Books::apply_event`].
-    pub fn apply_event(&mut self, connection: usize, event: &Event) -> Vec<BookEvent> {
+    pub fn apply_event(&mut self, connection: usize, event: &Event) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books
             .map(|books| books.apply_event(event))
@@ -169,7 +170,7 @@ impl RedundantBooks {
         self.merge(connection, events)
     }
 
-    fn merge(&mut self, connection: usize, events: Vec<BookEvent>) -> Vec<BookEvent> {
+    fn merge(&mut self, connection: usize, events: BookEvents) -> BookEvents {
         let merged = events.into_iter();
         merged
             .filter_map(|event| self.merged(connection, event))

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use kalshi_sdk::OutcomeSide;
-use kalshi_sdk::ws::{BookEvent, Books, Frame, PriceMode, RedundantBooks};
+use kalshi_sdk::ws::{BookEvent, BookEvents, Books, Frame, PriceMode, RedundantBooks};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
@@ -112,7 +112,7 @@ fn each_transition_is_logged_with_its_numbers() {
     );
 }
 
-fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> Vec<BookEvent> {
+fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> BookEvents {
     books.apply(connection, &Frame::parse(text))
 }
 
@@ -199,4 +199,25 @@ async fn snapshots_are_requested_on_the_connection_that_misses_them() {
         assert!(books.live(MARKET).is_some());
     }
     assert!(requested >= 5, "{requested}");
+}
+
+#[test]
+fn events_of_a_frame_are_a_slice_and_an_iterator() {
+    let mut books = Books::with_mode(PriceMode::NoPrices);
+    let events = books.apply(&Frame::parse(r#"{"type":"ok","id":1,"msg":[]}"#));
+    assert!(events.is_empty() && events.into_iter().next().is_none());
+    let markets = ["A", "B", "C"];
+    for (seq, market) in (1..).zip(markets) {
+        let text = snapshot(seq, 50, "0.5000").replace(MARKET, market);
+        let events = books.apply(&Frame::parse(&text));
+        assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");
+        let live: Vec<BookEvent> = events.clone().into_iter().collect();
+        assert_eq!((live.len(), &live[..]), (1, &events[..]));
+    }
+    let events = books.disconnected();
+    let mut lost: Vec<&str> = events.iter().map(BookEvent::market_ticker).collect();
+    lost.sort_unstable();
+    assert_eq!(lost, markets);
+    let in_order: Vec<BookEvent> = events.clone().into_iter().collect();
+    assert_eq!(in_order, events[..]);
 }

@@ -512,7 +512,7 @@ fn late_frame_of_an_ended_subscription_makes_no_book_live() {
             delta(5, 52, "1.00"),
             snapshot(6, 53, "5.00"),
         ] {
-            assert_eq!(books.apply(&late), []);
+            assert_eq!(books.apply(&late)[..], []);
             assert!(books.live("A").is_none(), "{end}");
         }
         // A new subscription with the same number counts from 1.

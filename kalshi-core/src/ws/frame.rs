@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    compact::Compact,
     envelope::Envelope,
     message::{MalformedMessage, Message, UnknownMessage},
     sequence::Fingerprint,
@@ -111,8 +112,15 @@ impl<M: Message> Frame<M> {
         let Some(body) = envelope.body(text) else {
             return Ok(false);
         };
+        let kind = envelope.kind(text);
+        let mut compact = Compact::new(body);
+        if let Ok(known) = M::decode_body(kind, &mut compact, &mut self.message)
+            && compact.end().is_ok()
+        {
+            return Ok(known);
+        }
         let mut deserializer = serde_json::Deserializer::from_str(body);
-        M::decode_body(envelope.kind(text), &mut deserializer, &mut self.message)
+        M::decode_body(kind, &mut deserializer, &mut self.message)
             .and_then(|known| deserializer.end().map(|()| known))
             .map_err(|error| Fault {
                 path: "$.msg",

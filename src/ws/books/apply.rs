@@ -12,12 +12,13 @@ use super::{
 use crate::ws::{
     Frame,
     book::{LevelChange, OrderBook},
-    book_event::{BookEvent, StaleReason},
+    book_event::StaleReason,
+    book_events::BookEvents,
     messages::{Message, OrderbookDelta, OrderbookSnapshot},
 };
 
 impl Books {
-    pub(super) fn apply_without_sid(&mut self, message: &Message, events: &mut Vec<BookEvent>) {
+    pub(super) fn apply_without_sid(&mut self, message: &Message, events: &mut BookEvents) {
         match message {
             // It may have been a change of any book.
             Message::Malformed(_) | Message::OrderbookDelta(_) | Message::OrderbookSnapshot(_) => {
@@ -32,7 +33,7 @@ impl Books {
         }
     }
 
-    pub(super) fn apply_to(&mut self, sid: u64, frame: &Frame, events: &mut Vec<BookEvent>) {
+    pub(super) fn apply_to(&mut self, sid: u64, frame: &Frame, events: &mut BookEvents) {
         let is_about_books = match &frame.message {
             Message::OrderbookDelta(_) | Message::OrderbookSnapshot(_) => true,
             // It may have been the first message of its subscription.
@@ -46,16 +47,19 @@ impl Books {
             }
             _ => false,
         };
-        // The number may be that of a new subscription, which counts from 1.
-        if self.ended.contains(&sid) && frame.seq != Some(1) {
-            return;
-        }
-        if is_about_books {
-            self.ended.remove(&sid);
-            self.start(sid, Sequence::default());
-        }
-        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
-            return;
+        let subscription = match self.subscriptions.get_mut(&sid) {
+            Some(subscription) => subscription,
+            // The number may be that of a new subscription, which counts from 1.
+            None if self.ended.contains(&sid) && frame.seq != Some(1) => return,
+            None if is_about_books => {
+                self.ended.remove(&sid);
+                self.start(sid, Sequence::default());
+                let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+                    return;
+                };
+                subscription
+            }
+            None => return,
         };
         let Some(seq) = frame.seq else {
             return self.apply_unnumbered(sid, &frame.message, events);
@@ -97,7 +101,7 @@ impl Books {
         }
     }
 
-    fn apply_unnumbered(&mut self, sid: u64, message: &Message, events: &mut Vec<BookEvent>) {
+    fn apply_unnumbered(&mut self, sid: u64, message: &Message, events: &mut BookEvents) {
         if let Some(listed) = listed_in(message) {
             return self.listed(sid, listed, events);
         }
@@ -119,7 +123,7 @@ impl Books {
         place: Place,
         snapshot: &OrderbookSnapshot,
         sent_ms: Option<i64>,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         let ticker = snapshot.market_ticker.as_str();
         let Some(mode) = self.mode.known() else {
@@ -148,7 +152,7 @@ impl Books {
         place: Place,
         delta: &OrderbookDelta,
         sent_ms: Option<i64>,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         let ticker = delta.market_ticker.as_str();
         let Some(mode) = self.mode.known() else {
@@ -188,7 +192,7 @@ impl Books {
         sid: u64,
         place: Place,
         malformed: &MalformedMessage,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         let reason = StaleReason::Malformed;
         let Some(ticker) = market_of(malformed) else {
@@ -201,7 +205,7 @@ impl Books {
     }
 
     /// Does not apply a frame whose mode is unknown.
-    fn refuse_mode(&mut self, sid: u64, place: Place, ticker: &str, events: &mut Vec<BookEvent>) {
+    fn refuse_mode(&mut self, sid: u64, place: Place, ticker: &str, events: &mut BookEvents) {
         if let Some((tracked, schedule)) = self.tracked(sid, place, ticker) {
             let reason = StaleReason::UnknownPriceMode;
             tracked.report_missing(reason, events);

@@ -12,6 +12,7 @@ use super::requests::{OVERDUE_ATTEMPTS, Request, Schedule, pause, timeout};
 use crate::ws::{
     book::{BookError, OrderBook},
     book_event::{BookEvent, StaleReason},
+    book_events::BookEvents,
 };
 
 /// A book of a subscription.
@@ -63,7 +64,7 @@ impl TrackedBook {
         outcome: Outcome<BookError>,
         own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         match outcome {
             Outcome::Changed | Outcome::Live => self.report_live(place, own_id, schedule, events),
@@ -100,7 +101,7 @@ impl TrackedBook {
         place: Place,
         own_id: Option<&ClientOrderId>,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         let market_ticker = Arc::clone(&self.ticker);
         if matches!(self.reported, Reported::Live | Reported::Withheld) {
@@ -123,7 +124,7 @@ impl TrackedBook {
     }
 
     /// Reports the book as stale, unless that is known or it was never reported.
-    fn report_stale(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    fn report_stale(&mut self, reason: StaleReason, events: &mut BookEvents) {
         let (sid, market, clock) = (self.sid, &*self.ticker, self.clock());
         let (expected, got) = reason.numbers();
         if matches!(self.reported, Reported::Nothing | Reported::Stale) {
@@ -170,7 +171,7 @@ impl TrackedBook {
     }
 
     /// Reports a book that nothing was reported of yet, too.
-    pub(super) fn report_missing(&mut self, reason: StaleReason, events: &mut Vec<BookEvent>) {
+    pub(super) fn report_missing(&mut self, reason: StaleReason, events: &mut BookEvents) {
         if self.reported == Reported::Nothing {
             self.reported = Reported::Withheld;
         }
@@ -182,7 +183,7 @@ impl TrackedBook {
         mut self,
         reason: StaleReason,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         self.reported = Reported::Live;
         self.report_stale(reason, events);
@@ -195,7 +196,7 @@ impl TrackedBook {
         since: Place,
         reason: StaleReason,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         self.replica.lose(since);
         self.report_stale(reason, events);
@@ -208,7 +209,7 @@ impl TrackedBook {
         sid: u64,
         reason: StaleReason,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         self.replica.lose(Place::default());
         self.report_stale(reason, events);
@@ -223,7 +224,7 @@ impl TrackedBook {
         place: Place,
         reason: StaleReason,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         self.replica.refuse_snapshot(place);
         self.report_missing(reason, events);
@@ -280,7 +281,7 @@ impl TrackedBook {
         &mut self,
         now: Instant,
         schedule: &mut Schedule,
-        events: &mut Vec<BookEvent>,
+        events: &mut BookEvents,
     ) {
         self.timer = None;
         if self.replica.expire_crossed(now) {

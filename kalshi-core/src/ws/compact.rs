@@ -1,0 +1,389 @@
+//! A deserializer of JSON as the exchange writes it, which leaves all other JSON to serde_json.
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+    forward_to_deserialize_any,
+};
+
+/// Objects and arrays in one another. serde_json accepts more.
+const MAX_DEPTH: u8 = 32;
+
+/// Digits of a number that fits a `u64` for sure.
+const MAX_DIGITS: usize = 19;
+
+/// Reads JSON without white space, escapes and fractions.
+///
+/// What it accepts has the value that serde_json reads. On anything else, and on values of the wrong type, it fails without a reason:
+/// read the text again with serde_json, which has one if the text is invalid.
+pub(super) struct Compact<'de> {
+    rest: &'de str,
+    depth: u8,
+}
+
+/// The text has to be read with serde_json.
+#[derive(Debug)]
+pub(super) struct NotCompact;
+
+impl fmt::Display for NotCompact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the usual JSON")
+    }
+}
+
+impl std::error::Error for NotCompact {}
+
+impl Error for NotCompact {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+impl<'de> Compact<'de> {
+    pub(super) const fn new(text: &'de str) -> Self {
+        Self {
+            rest: text,
+            depth: 0,
+        }
+    }
+
+    /// Checks that nothing is left.
+    pub(super) const fn end(&self) -> Result<(), NotCompact> {
+        match self.rest.is_empty() {
+            true => Ok(()),
+            false => Err(NotCompact),
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.rest.as_bytes().first().copied()
+    }
+
+    /// Takes an ASCII character.
+    #[inline]
+    fn take(&mut self, byte: u8) -> Result<(), NotCompact> {
+        if self.peek() != Some(byte) {
+            return Err(NotCompact);
+        }
+        self.rest = self.rest.get(1..).ok_or(NotCompact)?;
+        Ok(())
+    }
+
+    /// Takes a fixed text.
+    fn word(&mut self, word: &str) -> Result<(), NotCompact> {
+        self.rest = self.rest.strip_prefix(word).ok_or(NotCompact)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn string(&mut self) -> Result<&'de str, NotCompact> {
+        self.take(b'"')?;
+        let end = end_of_string(self.rest.as_bytes()).ok_or(NotCompact)?;
+        let text = self.rest.get(..end).ok_or(NotCompact)?;
+        self.rest = self.rest.get(end + 1..).ok_or(NotCompact)?;
+        Ok(text)
+    }
+
+    /// Takes the digits of an integer. A fraction or an exponent is left, where no value ends.
+    #[inline]
+    fn digits(&mut self) -> Result<u64, NotCompact> {
+        let bytes = self.rest.as_bytes();
+        let (mut number, mut count) = (0_u64, 0);
+        while let Some(digit) = bytes.get(count).filter(|byte| byte.is_ascii_digit()) {
+            number = number.wrapping_mul(10).wrapping_add((digit - b'0').into());
+            count += 1;
+        }
+        let has_leading_zero = count > 1 && bytes.first() == Some(&b'0');
+        if count == 0 || count > MAX_DIGITS || has_leading_zero {
+            return Err(NotCompact);
+        }
+        self.rest = self.rest.get(count..).ok_or(NotCompact)?;
+        Ok(number)
+    }
+
+    #[inline]
+    fn map<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.take(b'{')?;
+        self.nested(b'}', |items| visitor.visit_map(items))
+    }
+
+    #[inline]
+    fn seq<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.take(b'[')?;
+        self.nested(b']', |items| visitor.visit_seq(items))
+    }
+
+    #[inline]
+    fn nested<T>(
+        &mut self,
+        end: u8,
+        visit: impl FnOnce(Items<'_, 'de>) -> Result<T, NotCompact>,
+    ) -> Result<T, NotCompact> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(NotCompact);
+        }
+        let items = Items {
+            text: self,
+            end,
+            is_first: true,
+        };
+        let value = visit(items)?;
+        self.depth -= 1;
+        self.take(end)?;
+        Ok(value)
+    }
+}
+
+/// Index of the quote that ends a string. `None` if there is none, or an escape or a control character before it.
+#[inline]
+fn end_of_string(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH_BITS: u64 = ONES << 7;
+    const WORD: usize = size_of::<u64>();
+    let mut index = 0;
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of a byte that is 0, and perhaps of bytes behind it.
+        let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+        let special = zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')))
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        let special = special & HIGH_BITS;
+        if special != 0 {
+            index += special.trailing_zeros() as usize / 8;
+            return (bytes.get(index) == Some(&b'"')).then_some(index);
+        }
+        index += WORD;
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    index += rest.iter().position(special)?;
+    (bytes.get(index) == Some(&b'"')).then_some(index)
+}
+
+macro_rules! integers {
+    ($($method:ident)+) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+            self.deserialize_i64(visitor)
+        }
+    )+};
+}
+
+macro_rules! leave_to_serde_json {
+    ($($method:ident($($argument:ty),*))+) => {$(
+        fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Result<V::Value, NotCompact> {
+            Err(NotCompact)
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for &mut Compact<'de> {
+    type Error = NotCompact;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        match self.peek().ok_or(NotCompact)? {
+            b'"' => self.deserialize_str(visitor),
+            b'{' => self.map(visitor),
+            b'[' => self.seq(visitor),
+            b't' | b'f' => self.deserialize_bool(visitor),
+            b'n' => self.deserialize_unit(visitor),
+            _ => self.deserialize_i64(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        visitor.visit_borrowed_str(self.string()?)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.deserialize_str(visitor)
+    }
+
+    /// Visits what the text has, not what is asked for, as serde_json does.
+    #[inline]
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        if self.peek() != Some(b'-') {
+            return visitor.visit_u64(self.digits()?);
+        }
+        self.take(b'-')?;
+        match 0_i64.checked_sub_unsigned(self.digits()?) {
+            // Negative zero is a fraction.
+            None | Some(0) => Err(NotCompact),
+            Some(number) => visitor.visit_i64(number),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        match self.peek() {
+            Some(b't') => {
+                self.word("true")?;
+                visitor.visit_bool(true)
+            }
+            _ => {
+                self.word("false")?;
+                visitor.visit_bool(false)
+            }
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.word("null")?;
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        if self.peek() != Some(b'n') {
+            return visitor.visit_some(self);
+        }
+        self.word("null")?;
+        visitor.visit_none()
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.map(visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, NotCompact> {
+        self.map(visitor)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, NotCompact> {
+        self.seq(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, NotCompact> {
+        // serde_json's own names, such as that of `RawValue`, have a meaning.
+        match name.starts_with('$') {
+            true => Err(NotCompact),
+            false => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.deserialize_any(visitor)
+    }
+
+    integers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
+    leave_to_serde_json! {
+        deserialize_i128() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
+        deserialize_enum(&'static str, &'static [&'static str])
+    }
+}
+
+/// What is left of an object or an array.
+struct Items<'a, 'de> {
+    text: &'a mut Compact<'de>,
+    end: u8,
+    is_first: bool,
+}
+
+impl Items<'_, '_> {
+    /// Takes the comma before an item. Returns `false` if there is none.
+    #[inline]
+    fn has_next(&mut self) -> Result<bool, NotCompact> {
+        if self.text.peek() == Some(self.end) {
+            return Ok(false);
+        }
+        if !std::mem::take(&mut self.is_first) {
+            self.text.take(b',')?;
+        }
+        Ok(true)
+    }
+}
+
+impl<'de> MapAccess<'de> for Items<'_, 'de> {
+    type Error = NotCompact;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, NotCompact> {
+        match self.has_next()? {
+            true => seed.deserialize(Key(self.text)).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, NotCompact> {
+        self.text.take(b':')?;
+        seed.deserialize(&mut *self.text)
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
+    type Error = NotCompact;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, NotCompact> {
+        match self.has_next()? {
+            true => seed.deserialize(&mut *self.text).map(Some),
+            false => Ok(None),
+        }
+    }
+}
+
+/// The name of a field.
+struct Key<'a, 'de>(&'a mut Compact<'de>);
+
+impl<'de> Deserializer<'de> for Key<'_, 'de> {
+    type Error = NotCompact;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
+        self.0.deserialize_str(visitor)
+    }
+
+    forward_to_deserialize_any!(str string identifier ignored_any);
+    // serde_json reads a name as a number or a truth value where one is asked for.
+    leave_to_serde_json! {
+        deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128() deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_option() deserialize_unit() deserialize_seq()
+        deserialize_map() deserialize_unit_struct(&'static str) deserialize_newtype_struct(&'static str) deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize)
+        deserialize_struct(&'static str, &'static [&'static str]) deserialize_enum(&'static str, &'static [&'static str])
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
