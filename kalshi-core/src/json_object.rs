@@ -156,8 +156,8 @@ impl Serialize for JsonObject {
     }
 }
 
-/// The name by which serde_json is asked for the text of a value. Whoever does not know it returns a map.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
+/// The name by which serde_json is asked for the text of a value. Other deserializers return a map.
+pub(crate) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

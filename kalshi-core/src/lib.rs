@@ -18,6 +18,7 @@ mod body;
 mod book_side;
 mod client;
 mod client_builder;
+mod compact;
 mod config_error;
 mod copy_enum;
 mod custom_request;

@@ -10,7 +10,6 @@
 mod api;
 mod backoff;
 mod command;
-mod compact;
 mod connection;
 mod control;
 mod driver;

@@ -6,12 +6,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    compact::Compact,
     envelope::Envelope,
     message::{MalformedMessage, Message, UnknownMessage},
     sequence::Fingerprint,
 };
-use crate::{excerpt, json_path};
+use crate::{compact::Compact, excerpt, json_path};
 
 /// One frame of a WebSocket connection.
 #[derive(Clone, Debug)]

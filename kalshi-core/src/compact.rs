@@ -1,12 +1,15 @@
 //! A deserializer of JSON as the exchange writes it, which leaves all other JSON to serde_json.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor, value::MapDeserializer},
     forward_to_deserialize_any,
 };
+use serde_json::value::RawValue;
+
+use crate::json_object::RAW_VALUE;
 
 /// Objects and arrays in one another. serde_json accepts more.
 const MAX_DEPTH: u8 = 32;
@@ -14,18 +17,18 @@ const MAX_DEPTH: u8 = 32;
 /// Digits of a number that fits a `u64` for sure.
 const MAX_DIGITS: usize = 19;
 
-/// Reads JSON without white space, escapes and fractions.
+/// Reads JSON without white space and escapes.
 ///
 /// What it accepts has the value that serde_json reads. On anything else, and on values of the wrong type, it fails without a reason:
 /// read the text again with serde_json, which has one if the text is invalid.
-pub(super) struct Compact<'de> {
+pub(crate) struct Compact<'de> {
     rest: &'de str,
     depth: u8,
 }
 
 /// The text has to be read with serde_json.
 #[derive(Debug)]
-pub(super) struct NotCompact;
+pub(crate) struct NotCompact;
 
 impl fmt::Display for NotCompact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,8 +44,16 @@ impl Error for NotCompact {
     }
 }
 
+/// Deserializes a text. Returns `None` if it has to be read with serde_json.
+pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+    let mut compact = Compact::new(text);
+    let value = T::deserialize(&mut compact).ok()?;
+    compact.end().ok()?;
+    Some(value)
+}
+
 impl<'de> Compact<'de> {
-    pub(super) const fn new(text: &'de str) -> Self {
+    pub(crate) const fn new(text: &'de str) -> Self {
         Self {
             rest: text,
             depth: 0,
@@ -50,7 +61,7 @@ impl<'de> Compact<'de> {
     }
 
     /// Checks that nothing is left.
-    pub(super) const fn end(&self) -> Result<(), NotCompact> {
+    pub(crate) const fn end(&self) -> Result<(), NotCompact> {
         match self.rest.is_empty() {
             true => Ok(()),
             false => Err(NotCompact),
@@ -87,7 +98,7 @@ impl<'de> Compact<'de> {
         Ok(text)
     }
 
-    /// Takes the digits of an integer. A fraction or an exponent is left, where no value ends.
+    /// Takes the digits of an integer.
     #[inline]
     fn digits(&mut self) -> Result<u64, NotCompact> {
         let bytes = self.rest.as_bytes();
@@ -102,6 +113,25 @@ impl<'de> Compact<'de> {
         }
         self.rest = self.rest.get(count..).ok_or(NotCompact)?;
         Ok(number)
+    }
+
+    /// Takes a number with a fraction or an exponent.
+    fn fraction(&mut self) -> Result<f64, NotCompact> {
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = self.rest.bytes().take_while(is_part).count();
+        let text = self.rest.get(..length).ok_or(NotCompact)?;
+        self.rest = self.rest.get(length..).ok_or(NotCompact)?;
+        // serde_json rounds as it does.
+        serde_json::from_str(text).map_err(|_| NotCompact)
+    }
+
+    /// Takes any value as its text.
+    fn raw(&mut self) -> Result<&'de str, NotCompact> {
+        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<&RawValue>();
+        let value = values.next().and_then(Result::ok).ok_or(NotCompact)?;
+        let end = values.byte_offset();
+        self.rest = self.rest.get(end..).ok_or(NotCompact)?;
+        Ok(value.get())
     }
 
     #[inline]
@@ -165,7 +195,7 @@ fn end_of_string(bytes: &[u8]) -> Option<usize> {
     (bytes.get(index) == Some(&b'"')).then_some(index)
 }
 
-macro_rules! integers {
+macro_rules! numbers {
     ($($method:ident)+) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
@@ -214,12 +244,21 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
     /// Visits what the text has, not what is asked for, as serde_json does.
     #[inline]
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
-        if self.peek() != Some(b'-') {
-            return visitor.visit_u64(self.digits()?);
+        let start = self.rest;
+        let is_negative = self.peek() == Some(b'-');
+        if is_negative {
+            self.take(b'-')?;
         }
-        self.take(b'-')?;
-        match 0_i64.checked_sub_unsigned(self.digits()?) {
-            // Negative zero is a fraction.
+        let digits = self.digits()?;
+        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            self.rest = start;
+            return visitor.visit_f64(self.fraction()?);
+        }
+        if !is_negative {
+            return visitor.visit_u64(digits);
+        }
+        match 0_i64.checked_sub_unsigned(digits) {
+            // serde_json reads negative zero as a fraction.
             None | Some(0) => Err(NotCompact),
             Some(number) => visitor.visit_i64(number),
         }
@@ -286,10 +325,12 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, NotCompact> {
-        // serde_json's own names, such as that of `RawValue`, have a meaning.
-        match name.starts_with('$') {
-            true => Err(NotCompact),
-            false => visitor.visit_newtype_struct(self),
+        match name {
+            // As serde_json answers who asks for the text of a value.
+            RAW_VALUE => visitor.visit_map(MapDeserializer::new(iter::once((name, self.raw()?)))),
+            // Its other names have a meaning too.
+            _ if name.starts_with('$') => Err(NotCompact),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 
@@ -297,9 +338,9 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         self.deserialize_any(visitor)
     }
 
-    integers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
+    numbers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64);
     leave_to_serde_json! {
-        deserialize_i128() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
+        deserialize_i128() deserialize_u128() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit_struct(&'static str) deserialize_tuple_struct(&'static str, usize)
         deserialize_enum(&'static str, &'static [&'static str])
     }
 }
