@@ -34,22 +34,22 @@
 //!
 //! | Outcome | Proof |
 //! |---|---|
-//! | `Placed`, `Done` | A success that is about this order: its ids, and counts that fit what was asked |
-//! | `Rejected` | An error in a shape of the exchange with the status 400, 401, 403, 404, 409, 410 or 422, whose code does not speak of a failure, and no other attempt that may have been processed |
-//! | `AlreadyExists` | 409 `order_already_exists`, and an order as this one was sent under the id that you gave |
+//! | `Placed`, `Done` | A success response whose ids and counts match the request |
+//! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
+//! | `AlreadyExists` | 409 `order_already_exists`, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | 404, and the order is cancelled or executed |
 //! | `NotApplied` | 404, and the order rests: elsewhere, or in that place by reads that are up to date |
-//! | `NotFound` | Reads that are up to date with the request, in which every row was readable, do not have the order |
+//! | `NotFound` | Reads that are up to date with the request do not contain the order, and every row of them decoded |
 //! | `Unknown` | Anything else |
 //!
-//! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request by every
-//! reading of the clocks.
+//! Reads lag behind writes. They are up to date when `GET /exchange/user_data_timestamp` is later than the request, even allowing
+//! for the uncertainty of the clocks.
 //!
-//! A server or proxy that sends one response too many makes every later response on that connection answer the request before. A
-//! response about another order is recognised, and the connections are replaced, except those of an HTTP client of your own. An
-//! error names no order, so over HTTP/1.1 the error of another request cannot be recognised as the response to a write. What proves
-//! an outcome is read over a connection for each request, where it cannot come. With the feature `http2` each response
-//! has the number of its request, and this cannot happen.
+//! If a server or proxy sends an extra response on an HTTP/1.1 connection, every later response is matched to the wrong request. A
+//! response about another order is detected, and the connections are replaced, except those of an HTTP client of your own. An error
+//! names no order, so an error that belongs to another request cannot be detected in the response to a write. The reads that prove
+//! an outcome therefore use a new connection for each request. With the feature `http2` this cannot happen, because each response
+//! carries the stream id of its request.
 //!
 //! # Restarts
 //!

@@ -50,8 +50,8 @@ pub fn market(ticker: &str) -> Market {
     }))
 }
 
-/// Returns an order that rests, at a price of YES. Its ids are made from the ticker. Amounts that no response may have are cut to the
-/// largest that decodes.
+/// Returns a resting order at a YES price. Its ids are derived from the ticker. Amounts are clamped to the range that decodes: from 0
+/// to 10^12 dollars or 10^15 contracts.
 #[must_use]
 pub fn order(
     ticker: &str,
@@ -72,8 +72,8 @@ pub fn order(
     }))
 }
 
-/// Returns a fill of a maker's order, without a fee, at a price of YES. Amounts that no response may have are cut to the largest that
-/// decodes.
+/// Returns a maker fill at a YES price, without a fee. Amounts are clamped to the range that decodes: from 0 to 10^12 dollars or 10^15
+/// contracts.
 #[must_use]
 pub fn fill(ticker: &str, side: BookSide, yes_price: Dollars, count: impl Into<Contracts>) -> Fill {
     let (yes_price, count) = (bounded_price(yes_price), bounded_count(count.into()));

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::json_object::RAW_VALUE;
 
-/// Objects and arrays in one another. serde_json accepts more.
+/// Maximum nesting depth of objects and arrays. serde_json accepts more.
 const MAX_DEPTH: u8 = 32;
 
 /// Digits of a number that fits a `u64` for sure.
@@ -19,8 +19,8 @@ const MAX_DIGITS: usize = 19;
 
 /// Reads JSON without white space and escapes.
 ///
-/// What it accepts has the value that serde_json reads. On anything else, and on values of the wrong type, it fails without a reason:
-/// read the text again with serde_json, which has one if the text is invalid.
+/// It returns the same values as serde_json for the JSON that it accepts. For anything else, and for values of the wrong type, it fails
+/// without a reason: parse the input again with serde_json, which accepts it or returns the reason.
 pub(crate) struct Compact<'de> {
     rest: &'de str,
     depth: u8,
@@ -241,7 +241,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         self.deserialize_str(visitor)
     }
 
-    /// Visits what the text has, not what is asked for, as serde_json does.
+    /// Visits a `u64`, an `i64` or an `f64` depending on the number, not on the requested type, as serde_json does.
     #[inline]
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotCompact> {
         let start = self.rest;
@@ -326,7 +326,7 @@ impl<'de> Deserializer<'de> for &mut Compact<'de> {
         visitor: V,
     ) -> Result<V::Value, NotCompact> {
         match name {
-            // As serde_json answers who asks for the text of a value.
+            // serde_json calls the visitor of `RawValue` with a map of one field as well.
             RAW_VALUE => visitor.visit_map(MapDeserializer::new(iter::once((name, self.raw()?)))),
             // Its other names have a meaning too.
             _ if name.starts_with('$') => Err(NotCompact),

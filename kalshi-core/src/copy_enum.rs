@@ -1,4 +1,4 @@
-//! Enums that are `Copy` although a value of the exchange that they do not list survives.
+//! `Copy` enums that keep values that they do not list.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ const MAX_INLINE: usize = 30;
 /// Longest value that decodes, in bytes.
 const MAX_LENGTH: usize = 1_024;
 
-/// Most long values that a process keeps, as they are never freed: 256 KiB at most. An enum has a few values.
+/// Maximum number of long values that a process keeps. They are never freed; the limit bounds them to 256 KiB.
 const MAX_LONG_VALUES: usize = 256;
 
 /// A value that was not in the spec when this version was built, as the exchange sent it. Only decoding makes one.

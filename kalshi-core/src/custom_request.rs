@@ -33,7 +33,7 @@ const METHOD_OVERRIDES: [&str; 3] = [
 /// Tokens that a request takes unless set.
 const COST: u32 = 10;
 
-/// What the rate limiter, the retries and the middleware know of a custom request. Its cost is the number of its items.
+/// The operation that represents a custom request to the rate limiter, retries and middleware. Its cost is its number of items.
 macro_rules! row {
     ($method:ident, $bucket:ident) => {
         Operation::new(
@@ -159,7 +159,7 @@ impl CustomRequest {
     }
 
     /// Sets the tokens that the request takes from its bucket: reads for GET, writes for any other method. Defaults to 10, the cost of
-    /// most operations. 0 counts as 1; more than the bucket ever holds is an error of the rate limiter.
+    /// most operations. 0 counts as 1. If the cost exceeds the capacity of the bucket, `send` returns a local rate limit error.
     pub fn cost(mut self, tokens: u32) -> Self {
         self.route.cost = tokens.max(1);
         self
@@ -265,14 +265,14 @@ fn is_below(url: &Url, base_url: &Url, path: &str) -> bool {
 /// Returns what is wrong with a path. One that passes is sent and signed as it is.
 fn check_path(path: &str) -> Result<(), &'static str> {
     let Some(segments) = path.strip_prefix('/') else {
-        return Err("the path must begin with `/` and is below the base URL");
+        return Err("the path must begin with `/`; it is relative to the base URL");
     };
     if path.contains(['?', '#']) {
         return Err("the path must not contain a query or a fragment; use `query`");
     }
     let Some(decoded) = decode(segments) else {
         return Err(
-            "the path must be percent-encoded: it has a character that no path may have, or a bad `%`",
+            "the path must be percent-encoded: it contains an invalid character or an incomplete `%` escape",
         );
     };
     if decoded.iter().any(u8::is_ascii_control) {
@@ -320,7 +320,7 @@ fn is_struct<T: DeserializeOwned>() -> bool {
     found.get()
 }
 
-/// Holds no value: it finds out if a struct is asked for, also inside a newtype or an option.
+/// A deserializer without a value that detects if a type deserializes as a struct, also inside a newtype or an option.
 struct Probe<'a> {
     found: &'a Cell<bool>,
     /// Newtypes and options around it.

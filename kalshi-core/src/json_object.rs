@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 /// A JSON object whose fields the spec leaves open.
 ///
-/// It keeps the text of the object as received and parses it when it is read, so that decoding a response does not pay for
-/// objects that nobody reads. The text was checked: it is an object in valid JSON, nested no deeper than `serde_json` allows. An
-/// object that is null or absent in a response is empty.
+/// It keeps the JSON of the object as received and parses it on access, so that decoding a response does not build a map that may
+/// never be read. Decoding checks that it is a valid JSON object, nested no deeper than `serde_json` allows. An object that is null or
+/// absent in a response is empty.
 ///
 /// ```
 /// # use kalshi_core::JsonObject;
@@ -125,7 +125,7 @@ impl FromStr for JsonObject {
     }
 }
 
-/// Compares what the texts say, as [`Value`] does: neither white space nor the order of fields matters.
+/// Compares the parsed objects, as [`Value`] does: whitespace and the order of fields are ignored.
 impl PartialEq for JsonObject {
     fn eq(&self, other: &Self) -> bool {
         let maps = || self.to_map().ok().zip(other.to_map().ok());
@@ -156,7 +156,7 @@ impl Serialize for JsonObject {
     }
 }
 
-/// The name by which serde_json is asked for the text of a value. Other deserializers return a map.
+/// The newtype name that makes serde_json return the JSON of a value. Other deserializers return a map.
 pub(crate) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for JsonObject {
@@ -250,8 +250,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// An object of which nothing is kept. Unlike [`IgnoredAny`](de::IgnoredAny), it fails wherever parsing it would: for numbers out
-/// of range, bad escapes and too many levels.
+/// Validates an object and discards it. Unlike [`IgnoredAny`](de::IgnoredAny), it fails on everything that parsing fails on: numbers
+/// out of range, invalid escapes and too deep nesting.
 struct Object;
 
 impl<'de> Deserialize<'de> for Object {
@@ -274,7 +274,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// A value of which nothing is kept, read as [`Object`] is.
+/// Validates a value as [`Object`] does and discards it.
 struct Any;
 
 impl<'de> Deserialize<'de> for Any {
@@ -325,7 +325,7 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// The name of a field, of which nothing is kept. [`RAW_VALUE`] is refused: `serde_json::Value` would not read the object.
+/// Validates the name of a field and discards it. [`RAW_VALUE`] is an error: `serde_json::Value` cannot parse such an object.
 struct FieldName;
 
 impl<'de> Deserialize<'de> for FieldName {

@@ -22,7 +22,7 @@ use crate::{
     rows::Rows,
 };
 
-/// Most pages in a row that may have a cursor and no items. One more is an error, because the list may never end.
+/// Maximum number of consecutive pages with a cursor and no items. One more is an error, because the list may never end.
 ///
 /// The exchange does return pages without items before the end of a list, where all items of a range are filtered out.
 pub const MAX_EMPTY_PAGES: u32 = 100;
@@ -109,7 +109,7 @@ impl Cursors {
         }
     }
 
-    /// Moves on to the next cursor. Returns `false` if it was seen before.
+    /// Advances to the next cursor. Returns `false` if it equals the current cursor or the anchor, which proves a cycle.
     fn advance(&mut self, cursor: &str) -> bool {
         if cursor == self.next || cursor == self.anchor {
             return false;
@@ -368,7 +368,8 @@ impl<T: Page, I: DeserializeOwned> Items<T, I> {
     ///
     /// # Errors
     ///
-    /// Returns the first error, that of a row included, and drops the items before it; read the stream if you need those.
+    /// Returns an error if a page cannot be fetched or an item does not decode. The items before it are dropped; use the stream to keep
+    /// them.
     pub async fn collect_all(mut self, limit: usize) -> Result<Collected<I>, Error> {
         let mut items = Vec::new();
         while items.len() < limit {

@@ -1,4 +1,4 @@
-//! What a caller asks of [`generate`](crate::generate).
+//! Options of [`generate`](crate::generate).
 
 use crate::{error::Error, reserved};
 
@@ -6,10 +6,10 @@ use crate::{error::Error, reserved};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FixupMode {
-    /// Fixes whatever is found to need it. For any published spec.
+    /// Applies the fixups that match and skips the others. For any published spec.
     #[default]
     Lenient,
-    /// A fixup that finds nothing to fix is an error. For the vendored spec, which the fixups were written for.
+    /// Returns an error if a fixup has nothing to fix. For the vendored spec, for which the fixups were written.
     Strict,
 }
 

@@ -23,9 +23,9 @@ pub const TRADE_ID: &str = "TradeIdText";
 pub const ORDER_GROUP_ID: &str = "OrderGroupIdText";
 /// The component that stands for the number of a subaccount after normalising.
 pub const SUBACCOUNT: &str = "SubaccountInteger";
-/// The component that stands for a rejection after normalising, in whichever wording.
+/// The component that stands for an API error after normalising, in any of its schemas.
 pub const REFUSAL: &str = "RefusalObject";
-/// The component that stands for a text nobody may print after normalising.
+/// The component that stands for a secret string, which is never printed, after normalising.
 pub const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
 pub const SCALARS: [(&str, &str); 11] = [

@@ -50,7 +50,7 @@ impl Amendment {
         self
     }
 
-    /// Sets your own id that the order has now. If the response is about an order with another id, the outcome is unknown.
+    /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.client_order_id = Some(id.into());
         self
@@ -88,7 +88,7 @@ impl Amendment {
     ) -> Result<AmendOrderV2Request, InvalidOrder> {
         let mut request = self.request;
         request.expiration_time = self.expiry.or(request.expiration_time);
-        // A generated request says by 0 that the order is not to expire.
+        // In a generated request 0 removes the expiry.
         let has_expiry = |time: &i64| self.expiry.is_some() || *time != NO_EXPIRY;
         if let Some(time) = request.expiration_time.filter(has_expiry) {
             check_expiry(time, now)?;
@@ -120,7 +120,7 @@ impl From<AmendOrderV2Request> for Amendment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decrease {
-    /// Takes this many contracts off those that rest.
+    /// Removes this many resting contracts.
     By(Contracts),
     /// Leaves at most this many contracts resting. Zero cancels the order.
     To(Contracts),

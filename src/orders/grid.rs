@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{Dollars, types::Market};
 
-/// The prices that a market takes for YES, as its `price_ranges` say. It may change while the market is open.
+/// The valid YES prices of a market, from its `price_ranges`. The exchange may change them while the market is open.
 ///
 /// ```
 /// # fn example(market: kalshi_sdk::types::Market) {
@@ -23,7 +23,7 @@ pub struct PriceGrid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {
-    /// The price.
+    /// The rejected YES price, in dollars.
     pub price: Dollars,
     /// The next price below, if there is one.
     pub below: Option<Dollars>,
@@ -60,7 +60,8 @@ impl From<&Market> for PriceGrid {
 }
 
 impl PriceGrid {
-    /// The grid of these ranges, each with its start, end and step. One without a step, or that ends before it starts, has no price.
+    /// Returns a grid of ranges, each a start, an inclusive end and a step. A range is ignored if its step is not positive, its start is
+    /// negative, or its end is below its start.
     #[must_use]
     pub fn new(ranges: impl IntoIterator<Item = (Dollars, Dollars, Dollars)>) -> Self {
         let ranges = ranges
@@ -73,17 +74,17 @@ impl PriceGrid {
         Self { ranges }
     }
 
-    /// Whether an order may have the price: on the grid, and between nothing and a dollar.
+    /// Returns `true` if an order may have the price: it is on the grid, above 0 and below 1 dollar.
     #[must_use]
     pub fn contains(&self, price: Dollars) -> bool {
         self.round_down(price) == Some(price)
     }
 
-    /// The price itself, if an order may have it.
+    /// Returns the price unchanged if an order may have it.
     ///
     /// # Errors
     ///
-    /// [`OffGrid`], with the prices next to it.
+    /// Returns an error if the price is not valid. It has the nearest valid prices.
     pub fn check(&self, price: Dollars) -> Result<Dollars, OffGrid> {
         if self.contains(price) {
             Ok(price)
@@ -96,7 +97,7 @@ impl PriceGrid {
         }
     }
 
-    /// The highest price an order may have that is not above this.
+    /// Returns the highest valid price that is at most `price`, or `None` if there is none.
     #[must_use]
     pub fn round_down(&self, price: Dollars) -> Option<Dollars> {
         let price = price.micros();
@@ -115,7 +116,7 @@ impl PriceGrid {
             .map(Dollars::from_micros)
     }
 
-    /// The lowest price an order may have that is not below this.
+    /// Returns the lowest valid price that is at least `price`, or `None` if there is none.
     #[must_use]
     pub fn round_up(&self, price: Dollars) -> Option<Dollars> {
         let price = price.micros().max(MIN);
@@ -132,6 +133,6 @@ impl PriceGrid {
     }
 }
 
-/// The least and the most an order may have, in millionths: something, and less than a dollar.
+/// Bounds of the price of an order, in millionths of a dollar: above 0 and below 1 dollar.
 const MIN: i64 = 1;
 const MAX: i64 = 999_999;

@@ -10,10 +10,10 @@ use crate::{
 /// A limit order to buy or sell contracts of one outcome, at a price of that outcome.
 ///
 /// The exchange has one book for each market, in terms of YES: buying NO at 0.40 is selling YES at 0.60, and selling NO is buying YES.
-/// The conversion to a [`CreateOrderV2Request`] does that.
+/// The conversion to a [`CreateOrderV2Request`] translates side and price.
 ///
-/// An order rests until it is cancelled, and a new order that meets one of your own is cancelled (`taker_at_cross`), unless set
-/// otherwise.
+/// By default an order rests until it is cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own
+/// orders (`taker_at_cross`).
 ///
 /// ```
 /// use kalshi_sdk::{BookSide, Dollars, OutcomeSide, orders::NewOrder, types::CreateOrderV2Request};
@@ -109,8 +109,8 @@ impl NewOrder {
         )
     }
 
-    /// Checks the price against the price grid of the market when the order is placed. The grid is that of YES, and so is a price that an
-    /// error names.
+    /// Checks the price against the price grid of the market when the order is converted or placed. The grid is in YES prices, and so
+    /// are the prices in the error.
     pub fn on_grid(mut self, grid: PriceGrid) -> Self {
         self.grid = Some(grid);
         self
@@ -134,15 +134,15 @@ impl NewOrder {
         self
     }
 
-    /// Only reduces a position. Needs
-    /// [`immediate_or_cancel`](Self::immediate_or_cancel).
+    /// Lets the order only reduce a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel); without it, placing the
+    /// order returns an error.
     pub fn reduce_only(mut self) -> Self {
         self.request.reduce_only = Some(true);
         self
     }
 
-    /// Cancels what rests at a time: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is
-    /// dropped. A time in the past is an error when the order is placed.
+    /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The exchange
+    /// takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
     pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
         self.request.expiration_time = Some(seconds.into().get());
         self
@@ -154,7 +154,7 @@ impl NewOrder {
         self
     }
 
-    /// Sets your own id of the order. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart.
+    /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart.
     pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.client_order_id = Some(id.into());
         self
@@ -172,7 +172,7 @@ impl NewOrder {
         self
     }
 
-    /// Sets what happens if the order meets one of your own. Defaults to `taker_at_cross`.
+    /// Sets which order is cancelled if this order would trade with one of your own. Defaults to `taker_at_cross`.
     pub fn self_trade_prevention(mut self, kind: SelfTradePreventionType) -> Self {
         self.request.self_trade_prevention_type = kind;
         self

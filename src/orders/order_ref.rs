@@ -3,11 +3,10 @@
 use super::PlacedOrder;
 use crate::{OrderId, SubaccountNumber, types::Order};
 
-/// An order on the exchange: its id and where it is.
+/// A reference to an order on the exchange: its id, market, subaccount and shard.
 ///
-/// It converts from an order of the REST API, from a message of the channel `user_orders`, from [`PlacedOrder`], and from a bare id. An
-/// id alone does not say on which shard the order is: with a bare id, set the market, or the shard itself, unless all orders are on
-/// shard 0.
+/// It converts from an [`Order`] of the REST API, from a message of the `user_orders` channel, from a [`PlacedOrder`], and from an id.
+/// The exchange cannot find the shard from the id alone: set the market or the shard as well, unless all your orders are on shard 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRef {

@@ -1,4 +1,4 @@
-//! What became of an order that was placed.
+//! Outcomes of placing an order.
 
 use std::{fmt, time::Duration};
 
@@ -11,15 +11,15 @@ use crate::{
     types::{CreateOrderV2Request, Order},
 };
 
-/// What became of an order.
+/// The outcome of placing an order.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum OrderOutcome {
     /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says.
     Placed(PlacedOrder),
-    /// The exchange already has an order as this one was sent, under the client order id that you gave. A program that restarted may
-    /// have placed it before, so do not send another one under a new id.
+    /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
+    /// it, so do not place another one under a new id.
     AlreadyExists(PlacedOrder),
     /// The exchange rejected the order.
     Rejected(Rejection),
@@ -127,14 +127,14 @@ pub struct PlacedOrder {
     pub subaccount: Option<SubaccountNumber>,
     /// The shard, or `None` if the request named none and the order was not looked up: the exchange then finds it by the market.
     pub exchange_index: Option<i64>,
-    /// Your own id, given or made by [`Orders::place`](super::Orders::place).
+    /// Client order id: the one that you set, or the one that [`Orders::place`](super::Orders::place) generated.
     pub client_order_id: ClientOrderId,
     /// Contracts filled: immediately, or by the time the order was found.
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
     pub remaining_count: Contracts,
-    /// Mean price of the immediate fills, in dollars, as the exchange reports it: in the terms of the request, that is of YES, as far as is
-    /// known. Fills have the price of either outcome. `None` if there were none, or the order was found by its id.
+    /// Mean price of the immediate fills, in dollars, as the exchange reports it. It appears to be the YES price, as in the request.
+    /// `None` if nothing was filled immediately, or if the order was found by its id.
     pub average_fill_price: Option<Dollars>,
     /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
     pub average_fee_paid: Option<Dollars>,

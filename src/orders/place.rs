@@ -21,11 +21,11 @@ use crate::{
 };
 
 impl Orders {
-    /// Places an order and returns what became of it. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`] or
+    /// Places an order and returns its outcome. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateOrderV2Request`] or
     /// its builder.
     ///
     /// An order without a client order id gets a random UUID, the same in all attempts. The order is sent again only if the exchange
-    /// certainly did not process it. An order that is visibly wrong is not sent: see [`OrderRules`].
+    /// certainly did not process it. An invalid order is not sent: see [`OrderRules`].
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Orders {
         client.send_order(order, false).await
     }
 
-    /// Places several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
+    /// Places several orders in one request and returns an outcome for each, in the same order. An empty batch is not sent.
     ///
     /// Takes what [`place`](Self::place) takes. Each order takes as many tokens as a single one, so the write bucket limits the size of
     /// a batch.
@@ -108,7 +108,7 @@ impl Orders {
                 .map_err(|error| invalid(error.to_string()))?;
             if !seen.insert(order.client_order_id().to_owned()) {
                 return Err(invalid(format!(
-                    "another order of the batch has the client order id `{}` too",
+                    "duplicate client order id `{}` in the batch",
                     order.client_order_id()
                 )));
             }
@@ -326,7 +326,7 @@ fn judge_items(
                             order,
                         });
                     }
-                    _ => "the error of the item does not say what became of the order".to_owned(),
+                    _ => "the error of the item does not show if the order was placed".to_owned(),
                 }
             }
             (None, Some(fill_count), Some(remaining_count)) => {
@@ -375,7 +375,7 @@ impl SentOrder {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !id.bytes().all(is_safe) {
             tracing::warn!(
-                "the client order id has other characters than letters, digits, `-` and `_`: the exchange may reject it"
+                "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
             );
         }
         request.client_order_id = Some(id);

@@ -72,10 +72,10 @@ impl OrderGroupRef {
     }
 }
 
-/// Unix time in seconds after which an expiry is a mistake of the unit: milliseconds of today are later.
+/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number is in milliseconds or a smaller unit.
 const LAST_EXPIRY: i64 = 100_000_000_000;
 
-/// Why an order is not sent.
+/// The reason why an order was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidOrder {
@@ -95,13 +95,13 @@ pub enum InvalidOrder {
     ExpiryUnit(i64),
     /// The order names another order group than the rules. Has the group of the order.
     OtherGroup(Option<OrderGroupId>),
-    /// The order is on another shard than its group. Has both: an order of a group is not routed by its market.
+    /// The order is on another shard than its group. Has the shard of the order, `None` if it names none, and that of the group.
     GroupShard(Option<i64>, i64),
     /// The order is of another subaccount than its group. Has both.
     GroupSubaccount(SubaccountNumber, SubaccountNumber),
-    /// The outcome that the order buys or sells is unknown: it was decoded, and this version does not know it.
+    /// The outcome that the order buys or sells is [`OutcomeSide::Unknown`]. Has the outcome.
     Outcome(OutcomeSide),
-    /// An amendment for which no market is known.
+    /// Neither the amendment nor the reference to its order has a market.
     NoMarket,
 }
 
@@ -260,7 +260,7 @@ impl OrderGroupRef {
 }
 
 impl Client {
-    /// Checks an order by rules. An expiry counts as past only if it is by every reading of the clocks: the exchange decides.
+    /// Checks an order against rules. The earliest possible time is used, so an expiry that may still be valid is sent.
     pub(super) fn check_order(
         &self,
         order: &CreateOrderV2Request,
@@ -269,7 +269,7 @@ impl Client {
         rules.check(order, self.earliest_time())
     }
 
-    /// The present by the earliest reading of the clocks.
+    /// Returns the earliest time that it can be now, given the uncertainty of the clocks.
     pub(super) fn earliest_time(&self) -> SystemTime {
         let earliest = Moment::now(&self.core).earliest_ms(&self.core);
         let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(earliest));

@@ -4,7 +4,7 @@ use std::{iter::Chain, ops::Deref, option, slice, vec};
 
 use super::book_event::BookEvent;
 
-/// The events of one frame, in order. It is a slice of them that does not allocate for a single event, which is the usual case.
+/// The order book events of one frame, in order. Derefs to a slice. A single event, the usual case, is stored without an allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BookEvents(Events);
 

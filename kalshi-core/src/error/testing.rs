@@ -61,7 +61,8 @@ impl ApiError {
 }
 
 impl Error {
-    /// Returns the error of a request of `operation` that failed, for tests. Its predicates answer as those of a real one.
+    /// Returns the error of a request of `operation` that failed, for tests. Its predicates return the same values as
+    /// those of a real error.
     ///
     /// ```
     /// # use kalshi_core::{Error, testing::Failure, operation::Operation};
