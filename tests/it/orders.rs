@@ -642,7 +642,10 @@ async fn a_batch_is_told_item_by_item() {
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("duplicate client order id `twice` in the batch") && error.is_invalid_request(),
+        error
+            .to_string()
+            .contains("duplicate client order id `twice` in the batch")
+            && error.is_invalid_request(),
         "{error}"
     );
     assert!(

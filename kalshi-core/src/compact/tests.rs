@@ -128,7 +128,11 @@ fn check(text: &str) -> usize {
 #[test]
 fn usual_bodies_are_accepted_and_equal() {
     let [first, second, _, fractions, _] = BODIES;
-    assert_eq!(check(fractions), 1, "a free-form object may have escapes, other values may not");
+    assert_eq!(
+        check(fractions),
+        1,
+        "a free-form object may have escapes, other values may not"
+    );
     assert_eq!(
         (check(first), equals_serde_json::<Body>(second)),
         (2, false),
