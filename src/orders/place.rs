@@ -368,7 +368,7 @@ fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> 
 
 impl SentOrder {
     /// Prepares an order for sending: gives it a client order id if it has none, and records the time.
-    fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
+    pub(super) fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
         let given = request.client_order_id.take().filter(|id| !id.is_empty());
         let has_made_id = given.is_none();
         let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));

@@ -56,6 +56,21 @@ pub enum Reconciliation {
 }
 
 impl UnknownOutcome {
+    /// Returns the outcome of an order that failed with `error`, for tests. [`reconcile`](Self::reconcile) and [`resend`](Self::resend)
+    /// use `client`, such as one of `kalshi-mock`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn for_tests(client: &Client, order: CreateOrderV2Request, error: Error) -> Self {
+        let order = SentOrder::new(client, order);
+        Self {
+            client: client.clone(),
+            error: Arc::new(error),
+            candidates: Vec::new(),
+            ended: Moment::now(&client.core),
+            order,
+        }
+    }
+
     /// The order as it was sent.
     #[must_use]
     pub fn request(&self) -> &CreateOrderV2Request {

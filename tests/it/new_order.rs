@@ -363,6 +363,23 @@ async fn decrease_names_the_market_and_the_shard_of_its_order() {
     }
 }
 
+/// With the feature `testing`, which the tests of the workspace enable.
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn constructed_unknown_outcome_can_be_resent() {
+    use kalshi_sdk::{Error, operation, orders::UnknownOutcome, testing::Failure};
+
+    let (exchange, client) = exchange().await;
+    let order = NewOrder::buy(TICKER, OutcomeSide::Yes, dollars("0.40"), 10).client_order_id("a");
+    let error = Error::for_tests(operation::CREATE_ORDER_V2, Failure::NoResponse);
+    let unknown = UnknownOutcome::for_tests(&client, request(order), error);
+    assert_eq!(unknown.client_order_id(), "a");
+    assert!(unknown.error().may_have_reached_exchange());
+    let outcome = unknown.resend().await;
+    assert!(matches!(outcome, OrderOutcome::Placed(_)), "{outcome:?}");
+    assert_eq!(exchange.count(), 1);
+}
+
 #[test]
 fn references_carry_market_subaccount_and_shard() {
     let expected = OrderRef::new("o1")

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use kalshi_auth::{SignerError, SigningMiddlewareError};
 use reqwest::StatusCode;
 
 use super::{Endless, Error, Kind};
@@ -21,6 +22,10 @@ pub enum Failure {
     Invalid(String),
     /// The operation needs a signature, and the client has no credentials.
     NoCredentials,
+    /// The request could not be signed. Nothing was sent.
+    Signing,
+    /// A middleware of the program failed before it sent the request. Has its message.
+    Middleware(String),
     /// No connection was established. Nothing was sent.
     NoConnection,
     /// The request was sent, and no complete response came.
@@ -46,6 +51,8 @@ pub(crate) enum Simulated {
     NoConnection,
     #[error("incomplete response")]
     NoResponse,
+    #[error("simulated failure of a signer")]
+    Signer,
 }
 
 impl ApiError {
@@ -76,6 +83,11 @@ impl Error {
         let kind = match failure {
             Failure::Invalid(message) => Kind::Invalid(message),
             Failure::NoCredentials => Kind::NoCredentials,
+            Failure::Signing => {
+                let error = SignerError::Signer(Simulated::Signer.into());
+                Kind::Signing(SigningMiddlewareError::Sign(error))
+            }
+            Failure::Middleware(message) => Kind::Middleware(message.into()),
             Failure::NoConnection => Kind::Simulated(Simulated::NoConnection),
             Failure::NoResponse => Kind::Simulated(Simulated::NoResponse),
             Failure::Timeout(timeout) => Kind::Deadline(timeout),
@@ -97,6 +109,8 @@ impl Error {
             Kind::Invalid(_)
                 | Kind::NoCredentials
                 | Kind::RateLimit(_)
+                | Kind::Signing(_)
+                | Kind::Middleware(_)
                 | Kind::Simulated(Simulated::NoConnection)
         );
         let error = Self::new(operation, kind);
@@ -118,6 +132,8 @@ impl Error {
 #[cfg(test)]
 mod tests {
 
+    use std::error::Error as _;
+
     use reqwest::Method;
 
     use super::*;
@@ -137,6 +153,8 @@ mod tests {
         for (failure, reached, not_processed) in [
             (Failure::Invalid("no price".to_owned()), false, true),
             (Failure::NoCredentials, false, true),
+            (Failure::Signing, false, true),
+            (Failure::Middleware("closed".to_owned()), false, true),
             (Failure::NoConnection, false, true),
             (Failure::NoResponse, true, false),
             (Failure::Timeout(Duration::from_secs(1)), true, false),
@@ -166,6 +184,7 @@ mod tests {
             );
             assert!(!error.to_string().is_empty());
         }
+        assert!(error(Failure::Signing).is_auth() && error(Failure::Signing).source().is_some());
         assert!(error(Failure::NoConnection).is_connect());
         assert!(error(Failure::Timeout(Duration::ZERO)).is_timeout());
         assert!(error(Failure::NoCredentials).is_auth());
