@@ -112,7 +112,8 @@ fn decode(c: &mut Criterion) {
         b.iter(|| {
             // As the client does it: the text is checked once.
             let text = std::str::from_utf8(black_box(&body)).unwrap();
-            serde_json::from_str::<GetMarketsResponse>(text).unwrap()
+            // As a client decodes a response.
+            kalshi_core::rt::from_json::<GetMarketsResponse>(text).unwrap()
         });
     });
     let text = std::str::from_utf8(&body).unwrap();

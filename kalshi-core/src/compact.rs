@@ -44,12 +44,18 @@ impl Error for NotCompact {
     }
 }
 
-/// Deserializes a text. Returns `None` if it has to be read with serde_json.
-pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+/// Deserializes JSON, compact or not.
+///
+/// # Errors
+///
+/// Returns the error of serde_json, which reads what is not compact.
+pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
+    // Twice as fast where it applies.
     let mut compact = Compact::new(text);
-    let value = T::deserialize(&mut compact).ok()?;
-    compact.end().ok()?;
-    Some(value)
+    match T::deserialize(&mut compact) {
+        Ok(value) if compact.end().is_ok() => Ok(value),
+        _ => serde_json::from_str(text),
+    }
 }
 
 impl<'de> Compact<'de> {

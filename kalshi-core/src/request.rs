@@ -447,11 +447,7 @@ fn has_error(body: &[u8]) -> bool {
 fn decode<T: DeserializeOwned>(response: &Received) -> Result<T, Error> {
     // Validating UTF-8 once is 1.4 times as fast as validating every string by itself.
     let decoded = match std::str::from_utf8(&response.body) {
-        // Twice as fast where it applies.
-        Ok(text) => match compact::from_str(text) {
-            Some(value) => return Ok(value),
-            None => serde_json::from_str(text),
-        },
+        Ok(text) => compact::from_str(text),
         Err(error) => Err(serde::de::Error::custom(error)),
     };
     decoded.map_err(|error| undecodable(response, error))

@@ -14,6 +14,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 
+pub use crate::compact::from_str as from_json;
 pub use crate::copy_enum::deserialize as copy_enum;
 pub use crate::de::{
     null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
