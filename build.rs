@@ -1,8 +1,8 @@
 //! Generates the client from `openapi.yaml` and, with the feature `ws`, the WebSocket messages from `asyncapi.yaml`.
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::env;
 
-use kalshi_gen::{FixupMode, Options};
+use kalshi_gen::{FixupMode, Options, build_script};
 
 /// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
 const OPERATIONS: [&str; 15] = [
@@ -201,7 +201,7 @@ const PREFERRED: [(&str, &str); 6] = [
     ("DecreaseOrderV2", "decrease"),
 ];
 
-fn main() -> ExitCode {
+fn main() {
     let rest = Options::new()
         .marker("TradeApi")
         .require_operations(OPERATIONS)
@@ -213,22 +213,14 @@ fn main() -> ExitCode {
         );
         rest.prefer(*id, link)
     });
-    let mut specs = vec![("openapi.yaml", "kalshi.rs", requiring(rest, &REST_FIELDS))];
+    build_script("openapi.yaml", "kalshi.rs", &requiring(rest, &REST_FIELDS));
     if env::var_os("CARGO_FEATURE_WS").is_some() {
         let websocket = Options::new()
             .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
             .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
         let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
-        specs.push(("asyncapi.yaml", "websocket.rs", websocket));
+        build_script("asyncapi.yaml", "websocket.rs", &websocket);
     }
-    for (spec, output, options) in specs {
-        println!("cargo::rerun-if-changed={spec}");
-        if let Err(message) = generate(spec, output, &options) {
-            println!("cargo::error={spec}: {}", message.replace('\n', " "));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
 }
 
 fn requiring(options: Options, fields: &[(&str, &[&str])]) -> Options {
@@ -236,13 +228,4 @@ fn requiring(options: Options, fields: &[(&str, &[&str])]) -> Options {
     fields.iter().fold(strict, |options, (name, fields)| {
         options.require_fields(*name, fields)
     })
-}
-
-fn generate(spec: &str, output: &str, options: &Options) -> Result<(), String> {
-    let text = fs::read_to_string(spec).map_err(|error| error.to_string())?;
-    let generated = kalshi_gen::generate(&text, options).map_err(|error| error.to_string())?;
-    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
-    let path = PathBuf::from(directory).join(output);
-    fs::write(&path, generated.rust)
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

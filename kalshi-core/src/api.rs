@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::{
     client::{Core, Discovery},
-    config_error::ConfigError,
     operation::Operation,
 };
 
@@ -40,11 +39,4 @@ pub trait Environment: Clone + Default + fmt::Debug + Send + Sync + 'static {
 
     /// URL of the WebSocket API, or `None` if the API has none.
     fn websocket_url(&self) -> Option<&str>;
-
-    /// Checks that the URLs are usable.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a URL breaks the rules of [`check_endpoint`](crate::check_endpoint).
-    fn check(&self) -> Result<(), ConfigError>;
 }

@@ -194,7 +194,6 @@ impl<A: Api> ClientBuilder<A> {
     /// Returns an error if a URL cannot be used, if TLS cannot be set up, or if [`http_client`](Self::http_client) is combined
     /// with an option that it decides itself.
     pub fn build(self) -> Result<A::Client, ConfigError> {
-        self.environment.check()?;
         let base_url = crate::endpoint::parse_endpoint(self.environment.rest_url())?;
         let own_client = self.http_client.is_some();
         let options = HttpOptions {

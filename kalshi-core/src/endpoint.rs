@@ -11,7 +11,7 @@ use crate::config_error::ConfigError;
 /// # Errors
 ///
 /// Returns an error if `url` is not a URL. A password in it does not show in the error.
-pub fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
+pub(crate) fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
     Url::parse(url).map_err(|error| ConfigError::Url {
         url: redacted(url),
         reason: error.to_string(),
@@ -24,7 +24,7 @@ pub fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
 ///
 /// Returns an error if the scheme is another one, if the URL has a user, a query or a fragment, or if it is plaintext to another
 /// machine.
-pub fn check_endpoint(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_endpoint(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
     let fault = |reason: String| {
         Err(ConfigError::Url {
             url: redacted(url.as_str()),
@@ -64,8 +64,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// The URL without a user and password, for errors and `Debug`.
-#[must_use]
-pub fn redacted(url: &str) -> String {
+pub(crate) fn redacted(url: &str) -> String {
     match url.rsplit_once('@') {
         Some((_, host)) => format!("..@{host}"),
         None => url.to_owned(),

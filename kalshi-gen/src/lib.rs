@@ -10,6 +10,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asyncapi;
+mod build_script;
 mod check;
 mod client;
 mod compose;
@@ -47,6 +48,7 @@ mod visit;
 mod warning;
 mod yaml;
 
+pub use build_script::build_script;
 pub use error::Error;
 pub use generated::{Generated, GeneratedOperation, GeneratedType};
 pub use options::{FixupMode, Options};

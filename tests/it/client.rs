@@ -616,17 +616,3 @@ fn the_default_is_the_demo_exchange_and_nothing_shows_a_key() {
     );
     assert!(!shown.contains(crate::common::KEY_ID), "{shown}");
 }
-
-#[test]
-fn an_address_put_together_by_hand_is_checked_too() {
-    let url = |text: &str| reqwest::Url::parse(text).unwrap();
-    let environment = Environment::Custom {
-        rest: url("http://example.com/v2"),
-        websocket: url("wss://example.com"),
-    };
-    let error = Client::builder()
-        .environment(environment)
-        .build()
-        .unwrap_err();
-    assert!(matches!(error, ConfigError::Url { .. }), "{error}");
-}

@@ -70,7 +70,7 @@ fn no_text_repeats_its_source() {
     }
     assert_no_repetition(&api);
     assert_no_repetition(&ConfigError::Tls("no TLS".into()));
-    let url = crate::parse_endpoint("nowhere").unwrap_err();
+    let url = crate::endpoint::parse_endpoint("nowhere").unwrap_err();
     assert_no_repetition(&url);
 }
 

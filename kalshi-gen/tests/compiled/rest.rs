@@ -1,7 +1,7 @@
 //! An API crate around the client of one REST spec.
 #![allow(warnings, reason = "the flags of the build around it may deny them")]
 
-use kalshi_core::{Api as _, Core, Discovery, check_endpoint, parse_endpoint};
+use kalshi_core::{Api as _, Core, CustomUrls, Discovery};
 
 mod generated {
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/kalshi.rs"));
@@ -35,38 +35,25 @@ impl kalshi_core::Api for Api {
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Environment {
-    rest: String,
-}
-
-impl Default for Environment {
-    fn default() -> Self {
-        Self {
-            rest: "https://localhost/trade-api/v2".to_owned(),
-        }
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct Environment(Option<CustomUrls>);
 
 impl Environment {
     pub fn custom(rest: &str, _: &str) -> Result<Self, ConfigError> {
-        Ok(Self {
-            rest: rest.to_owned(),
-        })
+        CustomUrls::new(rest, None).map(Some).map(Self)
     }
 }
 
 impl kalshi_core::Environment for Environment {
     fn rest_url(&self) -> &str {
-        &self.rest
+        match &self.0 {
+            Some(urls) => urls.rest(),
+            None => "https://localhost/trade-api/v2",
+        }
     }
 
     fn websocket_url(&self) -> Option<&str> {
         None
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        check_endpoint(&parse_endpoint(&self.rest)?, "https", "http")
     }
 }
 

@@ -1,0 +1,80 @@
+//! The URLs of an exchange that is none of the known ones.
+
+use std::fmt;
+
+use reqwest::Url;
+
+use crate::{
+    config_error::ConfigError,
+    endpoint::{check_endpoint, parse_endpoint, redacted},
+};
+
+/// URLs of an exchange of one's own, such as a local one. An environment's constructors check and return them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CustomUrls {
+    rest: Url,
+    websocket: Option<Url>,
+}
+
+impl CustomUrls {
+    /// Returns URLs of a REST API at any path, and of a WebSocket if the API has one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a URL is invalid, has a scheme other than `https`/`http` or `wss`/`ws`, contains a user, a query or a
+    /// fragment, or is plaintext to a host that is not a loopback address.
+    pub fn new(rest: &str, websocket: Option<&str>) -> Result<Self, ConfigError> {
+        let urls = Self {
+            rest: parse_endpoint(rest)?,
+            websocket: websocket.map(parse_endpoint).transpose()?,
+        };
+        check_endpoint(&urls.rest, "https", "http")?;
+        if let Some(websocket) = &urls.websocket {
+            check_endpoint(websocket, "wss", "ws")?;
+        }
+        Ok(urls)
+    }
+
+    /// Returns URLs of a REST API that is at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `rest` has another path, and for the reasons of [`new`](Self::new).
+    pub fn at(path: &str, rest: &str, websocket: Option<&str>) -> Result<Self, ConfigError> {
+        let url = parse_endpoint(rest)?;
+        if url.path().trim_end_matches('/') != path {
+            let mut right = url;
+            right.set_path(path);
+            return Err(ConfigError::Url {
+                url: redacted(rest),
+                reason: format!(
+                    "the path of the REST API is {path}; use {}, or `Environment::custom_path` for a host that has another",
+                    redacted(right.as_str())
+                ),
+            });
+        }
+        Self::new(rest, websocket)
+    }
+
+    /// Base URL of the REST API, without a trailing slash.
+    #[must_use]
+    pub fn rest(&self) -> &str {
+        self.rest.as_str().trim_end_matches('/')
+    }
+
+    /// URL of the WebSocket, or `None` if the API has none.
+    #[must_use]
+    pub fn websocket(&self) -> Option<&str> {
+        let url = self.websocket.as_ref()?;
+        Some(url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for CustomUrls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomUrls")
+            .field("rest", &self.rest())
+            .field("websocket", &self.websocket())
+            .finish()
+    }
+}

@@ -1,0 +1,28 @@
+//! The clearing API, as the runtime knows it.
+
+use kalshi_core::{Api, Core, Discovery, Operation};
+
+use crate::{Client, Environment, operation};
+
+/// Marker of the clearing API. Programs only meet it as the parameter of types that the APIs share.
+#[derive(Clone, Copy, Debug)]
+pub enum KlearApi {}
+
+impl Api for KlearApi {
+    type Client = Client;
+    type Environment = Environment;
+
+    const USER_AGENT: &'static str = concat!("kalshi-klear/", env!("CARGO_PKG_VERSION"));
+    const OPERATIONS: &'static [Operation] = &operation::ALL;
+
+    fn client(core: Core, environment: Environment) -> Client {
+        Client::from_core(core, environment)
+    }
+
+    fn discover_limits(client: Client) -> Discovery {
+        Box::pin(async move {
+            let _ = client;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! The operations of the REST API, as the spec lists them: one table used for credentials, rate limits, retries and pagination.
+
+#[doc(inline)]
+pub use kalshi_core::operation::{Bucket, Operation, Paging};
+
+pub use crate::generated::operations::*;
