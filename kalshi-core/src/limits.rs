@@ -109,7 +109,7 @@ impl AccountLimits {
             ("balance", &mut self.balance, tier.balance),
             ("public", &mut self.public, tier.public),
         ] {
-            if limit.refill_rate == 0 || limit.capacity == 0 {
+            if limit.refill_rate() == 0 || limit.capacity() == 0 {
                 tracing::warn!(
                     bucket,
                     ?limit,
@@ -282,7 +282,7 @@ impl RateLimiter {
         ] {
             let limit = bucket.limit();
             let dearest = costs.dearest(operations, kind);
-            if limit.capacity < dearest && limit.capacity < fallback.capacity {
+            if limit.capacity() < dearest && limit.capacity() < fallback.capacity() {
                 tracing::warn!(
                     bucket = ?kind,
                     ?limit,
