@@ -188,6 +188,9 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
 /// Values of the enums that `OutcomeSide` stands for.
 const OUTCOMES: [&str; 2] = ["yes", "no"];
 
+/// Values of the status of an order in WebSocket messages, which `types::OrderStatus` stands for. `unknown` is one that it does not list.
+const STATUSES: [&str; 4] = ["resting", "canceled", "executed", "unknown"];
+
 /// Values of the enums that `BookSide` stands for.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
@@ -217,6 +220,7 @@ fn main() -> ExitCode {
     if env::var_os("CARGO_FEATURE_WS").is_some() {
         let websocket = Options::new()
             .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
+            .enum_type("UserOrderStatus", &STATUSES, "crate::types::OrderStatus")
             .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
         let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
         specs.push(("asyncapi.yaml", "websocket.rs", websocket));
