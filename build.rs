@@ -24,7 +24,7 @@ const OPERATIONS: [&str; 15] = [
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 18] = [
+const REST_FIELDS: [(&str, &[&str]); 20] = [
     (
         "AmendOrderV2Request",
         &[
@@ -112,6 +112,7 @@ const REST_FIELDS: [(&str, &[&str]); 18] = [
             "ts",
         ],
     ),
+    ("GetBalanceResponse", &["portfolio_value"]),
     (
         "GetHistoricalCutoffResponse",
         &["orders_updated_ts", "trades_created_ts"],
@@ -139,6 +140,7 @@ const REST_FIELDS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("PriceRange", &["end", "start", "step"]),
+    ("Settlement", &["revenue", "value"]),
 ];
 
 /// Fields of WebSocket messages and commands that hand-written modules use.
