@@ -24,7 +24,7 @@ const OPERATIONS: [&str; 15] = [
 ];
 
 /// Fields of requests and responses that hand-written modules use.
-const REST_FIELDS: [(&str, &[&str]); 18] = [
+const REST_FIELDS: [(&str, &[&str]); 20] = [
     (
         "AmendOrderV2Request",
         &[
@@ -112,6 +112,7 @@ const REST_FIELDS: [(&str, &[&str]); 18] = [
             "ts",
         ],
     ),
+    ("GetBalanceResponse", &["portfolio_value"]),
     (
         "GetHistoricalCutoffResponse",
         &["orders_updated_ts", "trades_created_ts"],
@@ -139,6 +140,7 @@ const REST_FIELDS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("PriceRange", &["end", "start", "step"]),
+    ("Settlement", &["revenue", "value"]),
 ];
 
 /// Fields of WebSocket messages and commands that hand-written modules use.
@@ -188,6 +190,9 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
 /// Values of the enums that `OutcomeSide` stands for.
 const OUTCOMES: [&str; 2] = ["yes", "no"];
 
+/// Values of the status of an order in WebSocket messages, which `types::OrderStatus` stands for. `unknown` is one that it does not list.
+const STATUSES: [&str; 4] = ["resting", "canceled", "executed", "unknown"];
+
 /// Values of the enums that `BookSide` stands for.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
@@ -217,6 +222,7 @@ fn main() {
     if env::var_os("CARGO_FEATURE_WS").is_some() {
         let websocket = Options::new()
             .enum_type("MarketSide", &OUTCOMES, "crate::OutcomeSide")
+            .enum_type("UserOrderStatus", &STATUSES, "crate::types::OrderStatus")
             .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
         let websocket = requiring(websocket, &WEBSOCKET_FIELDS);
         build_script("asyncapi.yaml", "websocket.rs", &websocket);

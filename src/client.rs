@@ -47,8 +47,8 @@ impl Client {
     ///
     /// It is signed, limited and retried like an operation: a GET takes tokens of the read bucket and is retried as reads are; any other
     /// method takes tokens of the write bucket, and is sent again only if it certainly was not processed. The cost is 10 tokens unless
-    /// [`cost`](CustomRequest::cost) sets another. A public endpoint needs [`unsigned`](CustomRequest::unsigned) if the client has no
-    /// credentials.
+    /// [`cost`](CustomRequest::cost) sets another. With the method and path of an operation, it takes the cost of that operation from the
+    /// operation's bucket. A public endpoint needs [`unsigned`](CustomRequest::unsigned) if the client has no credentials.
     ///
     /// `path` begins with `/`, is below the base URL of the [environment](Self::environment), and is sent and signed exactly as given.
     /// Parts that come from elsewhere must be percent-encoded already. A path that a URL would change is an error of `send`, and nothing
@@ -70,7 +70,6 @@ impl Client {
     /// let response = client
     ///     .request(Method::GET, "/portfolio/balance")
     ///     .query(&[("subaccount", 0)])
-    ///     .cost(10)
     ///     .send::<Balance>()
     ///     .await?;
     /// println!("{} cents", response.balance);

@@ -66,20 +66,6 @@ impl fmt::Debug for Multiplier {
     }
 }
 
-/// What `count` contracts cost at a price, without fees: exact, or nothing where six digits do not hold it.
-///
-/// ```
-/// use kalshi_sdk::{Contracts, Dollars, fees};
-///
-/// let cost = fees::cost("0.5600".parse()?, "2.50".parse()?);
-/// assert_eq!(cost, Some("1.4000".parse()?));
-/// # Ok::<(), kalshi_sdk::MoneyError>(())
-/// ```
-#[must_use]
-pub fn cost(price: Dollars, count: Contracts) -> Option<Dollars> {
-    price.checked_mul(count)
-}
-
 /// The fee of a taker: `price` is what is paid for a contract of the side that is bought, so for NO one dollar less the price of YES.
 ///
 /// Nothing for a price outside of 0 to 1 dollar, a negative count, or amounts too large to hold.

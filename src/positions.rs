@@ -1,7 +1,16 @@
 //! Cost and value of positions in exact money.
 //!
 //! A position is a number of contracts: positive for YES, negative for NO, as in `position_fp` of `GET /portfolio/positions` and in
-//! [`Fill::signed_count`](crate::types::Fill::signed_count).
+//! [`Fill::signed_count`](crate::types::Fill::signed_count). The cost of an order or a fill, which has a price and a count without a sign,
+//! is [`Dollars::checked_mul`].
+//!
+//! # Netting
+//!
+//! A market has one position, because buying NO is selling YES on its one order book. A fill that buys NO takes from a position in YES
+//! first, and only the rest becomes a position in NO; a fill that buys YES does the opposite. So the position is the sum of the signed
+//! counts of all fills: 10 YES and then 4 NO are a position of 6 YES.
+//!
+//! # Example
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), kalshi_sdk::Error> {
@@ -24,6 +33,29 @@
 //! ```
 
 use crate::{BookSide, Contracts, Dollars, OutcomeSide, types};
+
+impl types::GetBalanceResponse {
+    /// Value of the portfolio, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
+    #[must_use]
+    pub fn portfolio_value_dollars(&self) -> Option<Dollars> {
+        Dollars::checked_from_cents(self.portfolio_value)
+    }
+}
+
+impl types::Settlement {
+    /// What the settlement paid in all, which the exchange sends in cents. `None` if it is too large for [`Dollars`].
+    #[must_use]
+    pub fn revenue_dollars(&self) -> Option<Dollars> {
+        Dollars::checked_from_cents(self.revenue)
+    }
+
+    /// What one YES contract paid, which the exchange sends in cents. `None` if the exchange sent none, or if it is too large for
+    /// [`Dollars`].
+    #[must_use]
+    pub fn value_dollars(&self) -> Option<Dollars> {
+        self.value.and_then(Dollars::checked_from_cents)
+    }
+}
 
 /// Returns what a position costs at a price of YES, without fees: the price for each YES contract, one dollar less the price for each NO
 /// contract.
@@ -149,6 +181,31 @@ mod tests {
         for no_ask in [Dollars::ONE, Dollars::ZERO] {
             assert_eq!(mark((-10).into(), bid, no_ask), Some(Dollars::ZERO));
         }
+    }
+
+    #[test]
+    fn cents_of_responses_become_dollars() {
+        let balance = |cents: i64| -> types::GetBalanceResponse {
+            serde_json::from_value(serde_json::json!({
+                "balance": 0, "balance_dollars": "0.0000", "portfolio_value": cents, "updated_ts": 1, "balance_breakdown": [],
+            }))
+            .unwrap()
+        };
+        let value = balance(12_345).portfolio_value_dollars();
+        assert_eq!(value, Some(dollars("123.45")));
+        assert_eq!(balance(i64::MAX).portfolio_value_dollars(), None);
+        let settlement = |value: Option<i64>| -> types::Settlement {
+            serde_json::from_value(serde_json::json!({
+                "ticker": "T", "event_ticker": "E", "market_result": "yes", "yes_count_fp": "2.00", "no_count_fp": "0.00",
+                "yes_total_cost_dollars": "0.80", "no_total_cost_dollars": "0.00", "revenue": 200, "value": value,
+                "settled_time": "2026-09-22T14:13:20Z", "fee_cost": "0.01",
+            }))
+            .unwrap()
+        };
+        let settled = settlement(Some(100));
+        assert_eq!(settled.revenue_dollars(), Some(dollars("2")));
+        assert_eq!(settled.value_dollars(), Some(Dollars::ONE));
+        assert_eq!(settlement(None).value_dollars(), None);
     }
 
     #[test]

@@ -181,6 +181,12 @@ impl ApiError {
         }
     }
 
+    /// Returns `true` if a `post_only` order would have traded immediately: `invalid_order` with the details `post only cross`.
+    #[must_use]
+    pub fn is_post_only_cross(&self) -> bool {
+        self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
+    }
+
     /// The code without what follows a colon.
     pub(crate) fn bare_code(&self) -> &str {
         let code = self.code().unwrap_or_default();

@@ -30,10 +30,7 @@ const METHOD_OVERRIDES: [&str; 3] = [
     "x-method-override",
 ];
 
-/// Tokens that a request takes unless set.
-const COST: u32 = 10;
-
-/// The operation that represents a custom request to the rate limiter, retries and middleware. Its cost is its number of items.
+/// The operation that represents a custom request to retries, middleware and errors.
 macro_rules! row {
     ($method:ident, $bucket:ident) => {
         Operation::new(
@@ -43,7 +40,6 @@ macro_rules! row {
             "",
             Bucket::$bucket,
         )
-        .cost_per_item(1)
     };
 }
 
@@ -65,8 +61,10 @@ pub(crate) struct Route {
     method: Method,
     /// As given.
     pub(crate) path: String,
-    /// Tokens that it takes.
-    pub(crate) cost: u32,
+    /// The operation of the spec that has this method and path, if any. The rate limiter counts the request as this one.
+    pub(crate) operation: Option<&'static Operation>,
+    /// Tokens that it takes, or `None` for the cost of the operation.
+    pub(crate) cost: Option<u32>,
 }
 
 impl fmt::Display for Route {
@@ -100,12 +98,14 @@ impl CustomRequest {
             }
             Err(fault) => Err(fault.into()),
         };
+        let operation = find(core.shared.operations, &method, &path);
         Self {
             core: core.clone(),
             route: Route {
                 method,
                 path,
-                cost: COST,
+                operation,
+                cost: None,
             },
             is_unsigned: false,
             request,
@@ -158,10 +158,13 @@ impl CustomRequest {
         self.with(|request| request.json(body))
     }
 
-    /// Sets the tokens that the request takes from its bucket: reads for GET, writes for any other method. Defaults to 10, the cost of
-    /// most operations. 0 counts as 1. If the cost exceeds the capacity of the bucket, `send` returns a local rate limit error.
+    /// Sets the tokens that the request takes from its bucket. 0 counts as 1. If the cost exceeds the capacity of the bucket, `send`
+    /// returns a local rate limit error.
+    ///
+    /// A request with the method and path of an operation takes from the bucket of that operation, and by default its cost. Any other
+    /// takes 10 tokens, the cost of most operations, from the bucket of reads for GET and of writes otherwise.
     pub fn cost(mut self, tokens: u32) -> Self {
-        self.route.cost = tokens.max(1);
+        self.route.cost = Some(tokens.max(1));
         self
     }
 
@@ -252,6 +255,25 @@ impl fmt::Debug for CustomRequest {
             .field("is_unsigned", &self.is_unsigned)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the operation that a method and a path below the base URL belong to: of several, the one with the fewest parameters, such as
+/// `/markets/trades` before `/markets/{ticker}`.
+fn find(
+    operations: &'static [Operation],
+    method: &Method,
+    path: &str,
+) -> Option<&'static Operation> {
+    let is_of = |operation: &&Operation| {
+        let (own, given) = (operation.path.split('/'), path.split('/'));
+        let fits =
+            |(own, given): (&str, &str)| own == given || own.starts_with('{') && !given.is_empty();
+        operation.method == *method
+            && own.clone().count() == given.clone().count()
+            && own.zip(given).all(fits)
+    };
+    let found = operations.iter().filter(is_of);
+    found.min_by_key(|operation| operation.path.matches('{').count())
 }
 
 /// Returns `true` if a URL is that of the path below the base URL, whatever its query.
@@ -431,6 +453,32 @@ mod tests {
         ] {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn operation_is_found_by_method_and_path() {
+        const fn get(id: &'static str, path: &'static str) -> Operation {
+            Operation::new(id, Method::GET, path, "", Bucket::Read)
+        }
+        static OPERATIONS: [Operation; 3] = [
+            get("GetThing", "/things/{id}"),
+            get("GetThings", "/things/recent"),
+            get("GetParts", "/things/{id}/parts"),
+        ];
+        for (path, expected) in [
+            ("/things/a%2Fb", Some("GetThing")),
+            ("/things/recent", Some("GetThings")),
+            ("/things/recent/parts", Some("GetParts")),
+            ("/things", None),
+            ("/things/", None),
+            ("/things/a/", None),
+            ("/things/a/parts/b", None),
+            ("/others/a", None),
+        ] {
+            let found = find(&OPERATIONS, &Method::GET, path).map(|operation| operation.id);
+            assert_eq!(found, expected, "{path}");
+        }
+        assert!(find(&OPERATIONS, &Method::DELETE, "/things/a").is_none());
     }
 
     #[test]

@@ -377,6 +377,13 @@ impl Error {
         self.api().is_some_and(ApiError::is_insufficient_funds)
     }
 
+    /// Returns `true` if the exchange rejected a `post_only` order that would have traded immediately: see
+    /// [`ApiError::is_post_only_cross`].
+    #[must_use]
+    pub fn is_post_only_cross(&self) -> bool {
+        self.api().is_some_and(ApiError::is_post_only_cross)
+    }
+
     /// Returns `true` if the exchange responded with 404. Reads may return it for a while after a write.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

@@ -109,7 +109,7 @@ impl AccountLimits {
             ("balance", &mut self.balance, tier.balance),
             ("public", &mut self.public, tier.public),
         ] {
-            if limit.refill_rate == 0 || limit.capacity == 0 {
+            if limit.refill_rate() == 0 || limit.capacity() == 0 {
                 tracing::warn!(
                     bucket,
                     ?limit,
@@ -202,6 +202,30 @@ impl From<Tier> for RateLimits {
     }
 }
 
+/// The bucket and the tokens of a request.
+pub(crate) struct Charge<'a> {
+    /// The operation whose bucket, priority and cost apply.
+    pub(crate) operation: &'a Operation,
+    /// `true` if the account is charged, `false` if the IP address is.
+    pub(crate) is_signed: bool,
+    /// Items of a batch, ignored otherwise.
+    pub(crate) items: u32,
+    /// Tokens, or `None` for the cost of the operation.
+    pub(crate) tokens: Option<u32>,
+}
+
+impl<'a> Charge<'a> {
+    /// The charge of a request of an operation.
+    pub(crate) fn new(operation: &'a Operation, items: u32) -> Self {
+        Self {
+            operation,
+            is_signed: operation.auth,
+            items,
+            tokens: None,
+        }
+    }
+}
+
 /// The token buckets of one account. All clones of a client share one; give the same one to several clients of an account, because
 /// the exchange counts their requests together.
 ///
@@ -282,7 +306,7 @@ impl RateLimiter {
         ] {
             let limit = bucket.limit();
             let dearest = costs.dearest(operations, kind);
-            if limit.capacity < dearest && limit.capacity < fallback.capacity {
+            if limit.capacity() < dearest && limit.capacity() < fallback.capacity() {
                 tracing::warn!(
                     bucket = ?kind,
                     ?limit,
@@ -312,6 +336,14 @@ impl RateLimiter {
     /// always be sent, and if the reported cost is right, the exchange rejects it.
     #[must_use]
     pub fn cost(&self, operation: &Operation, items: u32) -> u32 {
+        self.tokens(&Charge::new(operation, items))
+    }
+
+    fn tokens(&self, charge: &Charge<'_>) -> u32 {
+        let operation = charge.operation;
+        if let Some(tokens) = charge.tokens {
+            return tokens;
+        }
         let costs = self
             .costs
             .read()
@@ -319,20 +351,20 @@ impl RateLimiter {
             .clone();
         // The bucket of the balance is counted in requests.
         let each = match operation.bucket {
-            Bucket::Balance if operation.auth => operation.token_cost,
+            Bucket::Balance if charge.is_signed => operation.token_cost,
             _ => costs.of(operation),
         };
-        let each = each.min(self.bucket(operation).capacity());
+        let each = each.min(self.bucket(charge).capacity());
         if operation.token_cost_per_item.is_some() {
-            each.saturating_mul(items.max(1))
+            each.saturating_mul(charge.items.max(1))
         } else {
             each
         }
     }
 
-    fn bucket(&self, operation: &Operation) -> &TokenBucket {
-        match operation.bucket {
-            _ if !operation.auth => &self.public,
+    fn bucket(&self, charge: &Charge<'_>) -> &TokenBucket {
+        match charge.operation.bucket {
+            _ if !charge.is_signed => &self.public,
             Bucket::Read => &self.read,
             Bucket::Write => &self.write,
             Bucket::Balance => &self.balance,
@@ -354,21 +386,30 @@ impl RateLimiter {
         items: u32,
         max_wait: Duration,
     ) -> Result<RateLimitPermit<'_>, RateLimitError> {
+        self.take(&Charge::new(operation, items), max_wait).await
+    }
+
+    /// Takes the tokens of a charge: see [`acquire`](Self::acquire).
+    pub(crate) async fn take(
+        &self,
+        charge: &Charge<'_>,
+        max_wait: Duration,
+    ) -> Result<RateLimitPermit<'_>, RateLimitError> {
         if self.unlimited {
             return Ok(RateLimitPermit::unlimited());
         }
-        let lane = if operation.takes_priority {
+        let lane = if charge.operation.takes_priority {
             Lane::Priority
         } else {
             Lane::Ordinary
         };
-        let cost = self.cost(operation, items);
-        self.bucket(operation).acquire(cost, lane, max_wait).await
+        let tokens = self.tokens(charge);
+        self.bucket(charge).acquire(tokens, lane, max_wait).await
     }
 
-    /// Records that the exchange rejected a request of the operation for an empty bucket: it is empty, whatever was counted here.
-    pub(crate) fn rejected(&self, operation: &Operation) {
-        self.bucket(operation).empty();
+    /// Records that the exchange rejected a request for an empty bucket: it is empty, whatever was counted here.
+    pub(crate) fn rejected(&self, charge: &Charge<'_>) {
+        self.bucket(charge).empty();
     }
 
     /// The tokens in the buckets and the counters of waits and rejections.

@@ -267,7 +267,7 @@ macro_rules! fixed_point {
 /// suffice. Decoding accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.
 ///
 /// Operators panic on overflow, like those of [`std::time::Duration`]; the `checked_*` methods do not. There is no conversion from a
-/// whole number, which could be cents or dollars: see [`from_cents`](Self::from_cents).
+/// whole number, which could be cents or dollars: see [`from_cents`](Self::from_cents) and [`from_whole`](Self::from_whole).
 ///
 /// ```
 /// # use kalshi_core::Dollars;

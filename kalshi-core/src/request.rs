@@ -21,7 +21,8 @@ use crate::{
     custom_request::Route,
     decode_error,
     error::Error,
-    json_path, limits,
+    json_path,
+    limits::{self, Charge},
     operation::Operation,
     response::Response,
     retry,
@@ -127,11 +128,14 @@ impl Core {
             status = Empty,
             duration_ms = Empty,
         );
-        let items = match route {
-            Some(route) => route.cost,
-            None => limits::items(operation, request.body().and_then(reqwest::Body::as_bytes)),
+        let charged = route.and_then(|route| route.operation).unwrap_or(operation);
+        let body = request.body().and_then(reqwest::Body::as_bytes);
+        let charge = Charge {
+            is_signed: operation.auth,
+            tokens: route.and_then(|route| route.cost),
+            ..Charge::new(charged, limits::items(charged, body))
         };
-        let sending = pin!(self.with_timeout(operation, request, items, attempts));
+        let sending = pin!(self.with_timeout(operation, request, &charge, attempts));
         // Without a subscriber there is nothing to record, and the path is faster.
         if span.is_none() {
             return sending.await;
@@ -163,14 +167,14 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: &Request,
-        items: u32,
+        charge: &Charge<'_>,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
         if operation.auth && !self.shared.has_credentials {
             return Err(Error::no_credentials(operation));
         }
         // Pinned in place, as the timeout would copy it.
-        let trying = pin!(self.send_with_retries(operation, request, items, attempts));
+        let trying = pin!(self.send_with_retries(operation, request, charge, attempts));
         let longest = self.shared.timeout;
         let result = timeout(longest, trying)
             .await
@@ -187,7 +191,7 @@ impl Core {
         &self,
         operation: &'static Operation,
         request: &Request,
-        items: u32,
+        charge: &Charge<'_>,
         attempts: &Attempts,
     ) -> Result<Received, Error> {
         let Shared {
@@ -208,7 +212,7 @@ impl Core {
         let max_wait = self.max_wait.unwrap_or(limits::MAX_WAIT);
         let (mut offset, mut before) = (None, None);
         loop {
-            let permit = match limiter.acquire(operation, items, max_wait).await {
+            let permit = match limiter.take(charge, max_wait).await {
                 Ok(permit) => permit,
                 // A response of the exchange says more than the local limit.
                 Err(error) => {
@@ -240,7 +244,7 @@ impl Core {
                 Err(error) => error,
             };
             if error.is_rate_limited() {
-                limiter.rejected(operation);
+                limiter.rejected(charge);
             }
             let behind = server_time.behind_that_matters();
             let correction = match error.api() {

@@ -1,12 +1,13 @@
 //! The public items of hand-written source, as plain text, a line each, so that a change is read in review as a diff.
 
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Fields, ImplItem, Item, TraitItem, Visibility};
+use syn::{Fields, ImplItem, Item, ItemMacro, TraitItem, Visibility};
 
 use crate::error::Error;
 
 /// The public items of a file of Rust with their signatures, in the order of the source. An item that is public in a private module is
-/// among them; what macros make is not.
+/// among them. What a macro of the source makes is listed once, in terms of the macro's parameters, and so is each use of a macro.
 ///
 /// # Errors
 ///
@@ -25,7 +26,7 @@ fn collect(items: &[Item], out: &mut Vec<String>) {
     }
 }
 
-fn collect_item(item: &Item, out: &mut Vec<String>) {
+pub(crate) fn collect_item(item: &Item, out: &mut Vec<String>) {
     match item {
         Item::Const(item) if is_public(&item.vis) => {
             let (ident, ty) = (&item.ident, &item.ty);
@@ -105,6 +106,7 @@ fn collect_item(item: &Item, out: &mut Vec<String>) {
                 }
             }
         }
+        Item::Macro(item) => collect_macro(item, out),
         Item::Mod(item) if !is_test(&item.attrs) => {
             let mut inner = Vec::new();
             let items = item.content.iter().flat_map(|(_, items)| items);
@@ -113,6 +115,83 @@ fn collect_item(item: &Item, out: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// What stands for `$` in a name, until the line is written.
+const DOLLAR: &str = "dollar_";
+
+fn collect_macro(item: &ItemMacro, out: &mut Vec<String>) {
+    let tokens = item.mac.tokens.clone();
+    let Some(name) = &item.ident else {
+        let (path, tokens) = (&item.mac.path, without_attributes(tokens));
+        let line = format!("{}!({})", tidy(path.to_token_stream()), tidy(tokens));
+        // What has functions of its own is a macro of tests. Generated code has a list of its own.
+        if !line.contains("fn ") && !path.is_ident("include") {
+            out.push(line);
+        }
+        return;
+    };
+    // Each rule is a matcher, `=>` and a transcriber.
+    let mut is_transcriber = false;
+    for token in tokens {
+        if let (TokenTree::Group(group), true) = (&token, is_transcriber)
+            && let Ok(file) = syn::parse2::<syn::File>(flattened(group.stream()))
+        {
+            let mut inner = Vec::new();
+            collect(&file.items, &mut inner);
+            let lines = inner.iter().map(|line| line.replace(DOLLAR, "$"));
+            out.extend(lines.map(|line| format!("{name}!: {line}")));
+        }
+        is_transcriber = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>');
+    }
+}
+
+/// The tokens of a transcriber, with each repetition once and names in place of parameters.
+fn flattened(tokens: TokenStream) -> TokenStream {
+    let is = |token: &TokenTree, chars: &str| matches!(token, TokenTree::Punct(punct) if chars.contains(punct.as_char()));
+    let mut out = TokenStream::new();
+    let mut tokens = tokens.into_iter();
+    while let Some(token) = tokens.next() {
+        match token {
+            token if is(&token, "$") => match tokens.next() {
+                Some(TokenTree::Group(repeated)) => {
+                    out.extend(flattened(repeated.stream()));
+                    // A separator, and the operator.
+                    if tokens.next().is_some_and(|token| !is(&token, "*+?")) {
+                        tokens.next();
+                    }
+                }
+                Some(TokenTree::Ident(name)) if name != "crate" => {
+                    let name = Ident::new(&format!("{DOLLAR}{name}"), Span::call_site());
+                    out.extend([TokenTree::Ident(name)]);
+                }
+                other => out.extend(other),
+            },
+            TokenTree::Group(group) => {
+                let inner = Group::new(group.delimiter(), flattened(group.stream()));
+                out.extend([TokenTree::Group(inner)]);
+            }
+            token => out.extend([token]),
+        }
+    }
+    out
+}
+
+/// The tokens without attributes, documentation among them.
+fn without_attributes(tokens: TokenStream) -> TokenStream {
+    let mut out = TokenStream::new();
+    let mut tokens = tokens.into_iter();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '#' => _ = tokens.next(),
+            TokenTree::Group(group) => {
+                let inner = Group::new(group.delimiter(), without_attributes(group.stream()));
+                out.extend([TokenTree::Group(inner)]);
+            }
+            token => out.extend([token]),
+        }
+    }
+    out
 }
 
 fn is_public(visibility: &Visibility) -> bool {
@@ -171,6 +250,7 @@ fn tidy(tokens: proc_macro2::TokenStream) -> String {
         ("[ ", "["),
         (" ]", "]"),
         ("->(", "-> ("),
+        ("impl::", "impl ::"),
         (" ;", ";"),
     ] {
         text = text.replace(from, to);
@@ -204,6 +284,20 @@ mod tests {
             #[cfg(test)]
             mod tests { pub fn t() {} }
             fn private() {}
+            macro_rules! id {
+                ($(#[$attribute:meta])* $name:ident: $($text:ty),*) => {
+                    $(#[$attribute])*
+                    pub struct $name($crate::Inline);
+                    impl $name { pub fn as_str(&self) -> &str { self.0.as_str() } }
+                    $(impl From<$text> for $name { fn from(text: $text) -> Self { Self(text.into()) } })*
+                };
+                ($one:expr) => { $one + 1 };
+            }
+            id! {
+                /// Documented.
+                OrderId: String, u8
+            }
+            proptest! { #[test] fn t(_ in 0..1) {} }
         "#;
         assert_eq!(
             public_items(source).unwrap(),
@@ -223,6 +317,10 @@ mod tests {
                 "Page: const N: u8",
                 "Page: fn next(&self) -> &str",
                 "inner::fn f()",
+                "id!: struct $name",
+                "id!: $name: fn as_str(&self) -> &str",
+                "id!: impl From<$text> for $name",
+                "id!(OrderId: String, u8)",
             ]
         );
         assert!(public_items("pub fn (").is_err());

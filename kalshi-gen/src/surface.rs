@@ -11,6 +11,7 @@ use crate::{
     operations::{self, Operation},
     options::{FixupMode, Options},
     protocol::Protocol,
+    public_api,
     stages::{self, Rest},
     syntax::{self, last_ident},
     yaml,
@@ -34,7 +35,9 @@ pub fn surface(spec: &str, options: &Options) -> Result<String, Error> {
         }
         Protocol::Streams => {
             let mut out = String::new();
-            write_types(&stages::streams(document, options)?.refined.items, &mut out);
+            let refined = stages::streams(document, options)?.refined;
+            write_types(&refined.items, &mut out);
+            write_methods(&refined.items, &mut out);
             Ok(out)
         }
     }
@@ -148,6 +151,7 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
     });
     if let Some((_, items)) = types {
         write_types(items, &mut out);
+        write_methods(items, &mut out);
     }
     Ok(out)
 }
@@ -204,6 +208,30 @@ fn write_types(items: &[Item], out: &mut String) {
     }
 }
 
+/// The methods of the types and of their builders.
+fn write_methods(items: &[Item], out: &mut String) {
+    for item in items {
+        let has_methods = match item {
+            Item::Impl(block) => block.trait_.is_none(),
+            Item::Mod(module) => module.ident == "builder",
+            _ => false,
+        };
+        let mut lines = Vec::new();
+        if has_methods {
+            public_api::collect_item(item, &mut lines);
+        }
+        for line in lines
+            .iter()
+            .filter(|line| line.contains(": fn ") || line.contains(": const "))
+        {
+            out.push_str(&without_paths(
+                &line.replace(":::", ": ::").replace(" <", "<"),
+            ));
+            out.push('\n');
+        }
+    }
+}
+
 fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
     let mut attributes = attributes.iter();
     attributes.any(|attribute| attribute.path().is_ident("deprecated"))
@@ -212,8 +240,12 @@ fn is_deprecated(attributes: &[syn::Attribute]) -> bool {
 /// A type without the paths that everybody knows.
 fn plain(ty: &syn::Type) -> String {
     let text = ty.to_token_stream().to_string();
-    let mut text = text.replace("impl ", "impl\0").replace(' ', "");
-    text = text.replace('\0', " ");
+    let text = text.replace("impl ", "impl\0").replace(' ', "");
+    without_paths(&text.replace('\0', " "))
+}
+
+fn without_paths(text: &str) -> String {
+    let mut text = text.to_owned();
     for path in [
         "::std::convert::",
         "::std::iter::",

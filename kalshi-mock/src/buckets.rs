@@ -23,16 +23,16 @@ impl TokenBucket {
     pub(crate) fn new(limit: BucketLimit, now: Micros) -> Self {
         Self {
             limit,
-            held: i64::from(limit.capacity) * SECOND,
+            held: i64::from(limit.capacity()) * SECOND,
             at: now,
         }
     }
 
     /// Takes tokens, or rejects the request if there are too few.
     pub(crate) fn take(&mut self, tokens: u32, now: Micros) -> Result<(), Rejection> {
-        let capacity = i64::from(self.limit.capacity) * SECOND;
+        let capacity = i64::from(self.limit.capacity()) * SECOND;
         let elapsed = now.saturating_sub(self.at).max(0);
-        let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate));
+        let gained = elapsed.saturating_mul(i64::from(self.limit.refill_rate()));
         self.held = self.held.saturating_add(gained).min(capacity);
         // After time went back, the same interval does not refill twice.
         self.at = self.at.max(now);

@@ -97,7 +97,7 @@ impl Amendment {
             (request.side, request.price) = price.on_yes_book()?;
         }
         if request.ticker.is_empty() {
-            let ticker = order.market_ticker.clone().filter(|it| !it.is_empty());
+            let ticker = order.market_ticker.clone();
             request.ticker = ticker.ok_or(InvalidOrder::NoMarket)?;
         }
         let index = order.exchange_index.map(ExchangeIndex);

@@ -8,16 +8,12 @@ use crate::{OrderId, SubaccountNumber, types::Order};
 /// It converts from an [`Order`] of the REST API, from a message of the `user_orders` channel, from a [`PlacedOrder`], and from an id.
 /// The exchange cannot find the shard from the id alone: set the market or the shard as well, unless all your orders are on shard 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct OrderRef {
-    /// The exchange's id of the order.
-    pub order_id: OrderId,
-    /// Market of the order. `None` if unknown.
-    pub market_ticker: Option<String>,
-    /// Subaccount of the order. `None` stands for the primary account, or for the one that the key is locked to.
-    pub subaccount: Option<SubaccountNumber>,
-    /// Shard of the order. `None` lets the exchange find it by the market.
-    pub exchange_index: Option<i64>,
+    pub(super) order_id: OrderId,
+    /// Never empty.
+    pub(super) market_ticker: Option<String>,
+    pub(super) subaccount: Option<SubaccountNumber>,
+    pub(super) exchange_index: Option<i64>,
 }
 
 impl OrderRef {
@@ -32,10 +28,10 @@ impl OrderRef {
         }
     }
 
-    /// Sets the market.
+    /// Sets the market. An empty ticker counts as none.
     #[must_use]
     pub fn with_market(mut self, ticker: impl Into<String>) -> Self {
-        self.market_ticker = Some(ticker.into());
+        self.market_ticker = known(ticker);
         self
     }
 
@@ -52,6 +48,35 @@ impl OrderRef {
         self.exchange_index = Some(exchange_index);
         self
     }
+
+    /// The exchange's id of the order.
+    #[must_use]
+    pub fn order_id(&self) -> &OrderId {
+        &self.order_id
+    }
+
+    /// Market of the order. `None` if unknown.
+    #[must_use]
+    pub fn market_ticker(&self) -> Option<&str> {
+        self.market_ticker.as_deref()
+    }
+
+    /// Subaccount of the order. `None` stands for the primary account, or for the one that the key is locked to.
+    #[must_use]
+    pub fn subaccount(&self) -> Option<SubaccountNumber> {
+        self.subaccount
+    }
+
+    /// Shard of the order. `None` lets the exchange find it by the market.
+    #[must_use]
+    pub fn exchange_index(&self) -> Option<i64> {
+        self.exchange_index
+    }
+}
+
+/// A ticker that is not empty.
+fn known(ticker: impl Into<String>) -> Option<String> {
+    Some(ticker.into()).filter(|ticker| !ticker.is_empty())
 }
 
 impl From<&Self> for OrderRef {
@@ -106,7 +131,7 @@ impl From<&PlacedOrder> for OrderRef {
     fn from(order: &PlacedOrder) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: Some(order.ticker.clone()),
+            market_ticker: known(&order.ticker),
             subaccount: order.subaccount,
             exchange_index: order.exchange_index,
         }
@@ -117,7 +142,7 @@ impl From<&Order> for OrderRef {
     fn from(order: &Order) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: Some(order.ticker.clone()),
+            market_ticker: known(&order.ticker),
             subaccount: order.subaccount_number,
             exchange_index: order.exchange_index.map(|index| index.0),
         }
@@ -129,7 +154,7 @@ impl From<&crate::ws::messages::UserOrder> for OrderRef {
     fn from(order: &crate::ws::messages::UserOrder) -> Self {
         Self {
             order_id: order.order_id.clone(),
-            market_ticker: Some(order.ticker.clone()),
+            market_ticker: known(&order.ticker),
             subaccount: order.subaccount_number,
             exchange_index: Some(order.exchange_index),
         }

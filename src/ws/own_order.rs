@@ -62,7 +62,7 @@ impl From<&PlacedOrder> for OwnOrder {
 
 impl From<&messages::UserOrder> for OwnOrder {
     fn from(order: &messages::UserOrder) -> Self {
-        let rests = order.status == messages::UserOrderStatus::Resting;
+        let rests = order.status == types::OrderStatus::Resting;
         let (price, remaining) = (order.yes_price_dollars, order.remaining_count_fp);
         Self::on_yes_book(Some(order.book_side).filter(|_| rests), price, remaining)
     }

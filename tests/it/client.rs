@@ -11,7 +11,7 @@ use std::{
 use crate::common::{assert_signed, assert_unsigned, builder, calls::Server, client, environment};
 use kalshi_sdk::{
     Client, ConfigError, Environment, RetryPolicy, operation::Operation, reqwest,
-    reqwest_middleware,
+    reqwest_middleware, types::CreateOrderV2Request,
 };
 use serde_json::json;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -541,7 +541,7 @@ async fn the_refusal_of_one_order_does_not_lose_the_others() {
         let answer = server
             .client
             .batch_create_orders_v2()
-            .body_map(|body| body.orders([]))
+            .body_map(|body| body.orders(Vec::<CreateOrderV2Request>::new()))
             .send()
             .await
             .unwrap();

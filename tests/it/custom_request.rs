@@ -162,6 +162,72 @@ async fn limiter_is_charged_with_the_cost_in_the_bucket_of_the_method() {
 }
 
 #[tokio::test]
+async fn request_to_an_operation_takes_its_cost_from_its_bucket() {
+    let costs = json!({
+        "default_cost": 10,
+        "endpoint_costs": [{ "method": "GET", "path": "/trade-api/v2/portfolio/orders/:order_id", "cost": 7 }],
+    });
+    let limits = json!({
+        "usage_tier": "expert", "grants": [], "read": { "refill_rate": 1, "bucket_capacity": 1_000 },
+        "write": { "refill_rate": 1, "bucket_capacity": 1_000 },
+    });
+    let exchange = Exchange::start(move |request| match request.path.as_str() {
+        "/trade-api/v2/account/limits" => Reply::json(200, &limits),
+        "/trade-api/v2/account/endpoint_costs" => Reply::json(200, &costs),
+        _ => perk(),
+    })
+    .await;
+    let limit = BucketLimit::new(1, 1_000);
+    let limits = AccountLimits::from_tier(Tier::Basic)
+        .with_read(limit)
+        .with_write(limit)
+        .with_balance(limit)
+        .with_public(limit);
+    let client = builder(&exchange)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap();
+    let three = json!({ "orders": [{}, {}, {}] });
+    let get = |path: &str| client.request(Method::GET, path);
+    let delete = |path: &str| client.request(Method::DELETE, path);
+    let left = || {
+        let now = client.rate_limiter().snapshot();
+        [now.read, now.write, now.balance, now.public].map(|bucket| bucket.tokens)
+    };
+    for (request, expected) in [
+        (get("/portfolio/balance"), [0, 0, 10, 0]),
+        (get("/portfolio/balance").cost(5), [0, 0, 5, 0]),
+        (get("/portfolio/orders/a"), [2, 0, 0, 0]),
+        (delete("/portfolio/events/orders/a"), [0, 2, 0, 0]),
+        (
+            delete("/portfolio/events/orders/batched").json(&three),
+            [0, 6, 0, 0],
+        ),
+        // A public operation, signed and not.
+        (get("/markets/a"), [10, 0, 0, 0]),
+        (get("/markets/a").unsigned(), [0, 0, 0, 10]),
+        // No operations.
+        (get("/portfolio/balance/a"), [10, 0, 0, 0]),
+        (delete("/portfolio/balance"), [0, 10, 0, 0]),
+    ] {
+        let (shown, before) = (format!("{request:?}"), left());
+        request.send::<Perk>().await.unwrap();
+        for ((before, after), cost) in before.into_iter().zip(left()).zip(expected) {
+            // A token may have come since.
+            assert!(
+                (0..=1).contains(&(after + cost - before)),
+                "{shown}: {before} {after}"
+            );
+        }
+    }
+    client.discover_limits().await.unwrap();
+    let [before, ..] = left();
+    get("/portfolio/orders/a").send::<Perk>().await.unwrap();
+    let [after, ..] = left();
+    assert!((6..=7).contains(&(before - after)), "{before} {after}");
+}
+
+#[tokio::test]
 async fn reads_are_retried_and_writes_only_if_not_processed() {
     let faults: [(&str, Make); 4] = [
         ("503", || Reply::status(503)),

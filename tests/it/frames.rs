@@ -5,6 +5,7 @@ use std::{env, fs, path::Path, sync::LazyLock};
 use kalshi_gen::Samples;
 use kalshi_sdk::{
     Contracts, Dollars,
+    types::OrderStatus,
     ws::{Frame, Message},
 };
 use proptest::prelude::*;
@@ -46,6 +47,26 @@ fn every_sample_of_every_message_is_read() {
             sample.name
         );
         assert_eq!(frame.message.kind(), sample.body["type"]);
+    }
+}
+
+#[test]
+fn status_of_an_order_is_that_of_the_rest_api() {
+    let samples = Samples::frames(&contract()).unwrap();
+    let mut sample = samples
+        .into_iter()
+        .find(|(message, _)| message == "UserOrder");
+    let body = &mut sample.as_mut().unwrap().1.body;
+    for (text, expected) in [
+        ("resting", OrderStatus::Resting),
+        ("executed", OrderStatus::Executed),
+        ("unknown", OrderStatus::Unknown("unknown".to_owned())),
+    ] {
+        body["msg"]["status"] = json!(text);
+        let Message::UserOrder(order) = Frame::parse(&body.to_string()).message else {
+            panic!("{body}")
+        };
+        assert_eq!(order.status, expected);
     }
 }
 

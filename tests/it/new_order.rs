@@ -335,12 +335,39 @@ async fn amendment_is_checked_against_the_grid() {
         .await
         .unwrap();
     assert!(matches!(outcome, ChangeOutcome::Done(_)), "{outcome:?}");
-    let unmarked = OrderRef::new("o1").with_market("");
-    let error = orders
-        .amend(&unmarked, amendment("0.40"))
-        .await
-        .unwrap_err();
+}
+
+#[tokio::test]
+async fn empty_market_of_an_order_is_not_sent() {
+    let (exchange, client) = exchange().await;
+    let order = OrderRef::new("o1").with_market("");
+    assert_eq!(order.market_ticker(), None);
+    let orders = client.orders();
+    let amendment = Amendment::buy(OutcomeSide::No, dollars("0.40"), 10);
+    let error = orders.amend(&order, amendment).await.unwrap_err();
     assert!(error.to_string().contains("needs the market"), "{error}");
+    assert_eq!(exchange.count(), 0);
+    let confirm = Duration::ZERO;
+    _ = orders.cancel(&order).confirm(confirm).await.unwrap();
+    let decrease = orders.decrease(&order, Decrease::By(2.into()));
+    _ = decrease.confirm(confirm).await.unwrap();
+    _ = orders
+        .cancel_batch([&order])
+        .confirm(confirm)
+        .await
+        .unwrap();
+    let received = exchange.received();
+    let writes: Vec<_> = received
+        .iter()
+        .filter(|request| request.method != "GET")
+        .collect();
+    assert_eq!(writes.len(), 3);
+    assert!(writes[0].query.is_empty(), "{:?}", writes[0].query);
+    assert_eq!(writes[1].json(), json!({ "reduce_by": "2.00" }));
+    assert_eq!(
+        writes[2].json(),
+        json!({ "orders": [{ "order_id": "o1" }] })
+    );
 }
 
 #[tokio::test]

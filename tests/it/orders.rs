@@ -1462,7 +1462,7 @@ async fn a_status_of_tomorrow_tells_nothing() {
     // Nor is it gone because a cancel by its id alone does not find it.
     let calm = exchange(&orders, |_| None).await;
     let client = builder(&calm).build().unwrap();
-    let cancel = client.orders().cancel(key.order_id.as_str()).confirm(LONG);
+    let cancel = client.orders().cancel(key.order_id()).confirm(LONG);
     unsure(cancel.await.unwrap());
 }
 

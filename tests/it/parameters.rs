@@ -160,6 +160,52 @@ async fn lists_are_anything_iterable() {
 }
 
 #[tokio::test]
+async fn lists_of_bodies_are_anything_iterable() {
+    let (exchange, client) = exchange().await;
+    let order = |ticker: &str| {
+        types::CreateOrderV2Request::builder()
+            .ticker(ticker)
+            .side("bid")
+            .price(Dollars::from_cents(56))
+            .count(Contracts::from(1))
+            .time_in_force("good_till_canceled")
+            .self_trade_prevention_type("taker_at_cross")
+    };
+    let built = ["A", "B"].map(|ticker| types::CreateOrderV2Request::try_from(order(ticker)));
+    let built = built.map(Result::unwrap);
+    let batch = || client.batch_create_orders_v2();
+    for request in [
+        batch().body_map(|body| body.orders(built.to_vec())),
+        batch().body_map(|body| body.orders(built.clone())),
+        batch().body_map(|body| body.orders(built.iter().cloned())),
+        batch().body_map(|body| body.orders(["A", "B"].map(order))),
+    ] {
+        request.send().await.unwrap();
+        let sent = exchange.received().pop().unwrap().json();
+        let tickers = [&sent["orders"][0]["ticker"], &sent["orders"][1]["ticker"]];
+        assert_eq!(tickers, ["A", "B"]);
+    }
+    let key = client.generate_api_key();
+    let key = key.body_map(|body| body.name("bot").scopes(["read", "write::trade"]));
+    // The response is of no interest.
+    let _ = key.send().await;
+    let sent = exchange.received().pop().unwrap().json();
+    assert_eq!(sent["scopes"], json!(["read", "write::trade"]));
+
+    let count = exchange.count();
+    let incomplete = types::CreateOrderV2Request::builder().ticker("B");
+    let request = batch().body_map(|body| body.orders([order("A"), incomplete]));
+    let error = request.send().await.unwrap_err();
+    assert!(error.is_invalid_request());
+    let text = error.to_string();
+    assert!(
+        text.contains("`orders`") && text.contains("`count` is required"),
+        "{text}"
+    );
+    assert_eq!(exchange.count(), count);
+}
+
+#[tokio::test]
 async fn parameters_named_in_the_singular_take_one_or_several() {
     let (exchange, client) = exchange().await;
     client.get_fills().ticker("A").send().await.unwrap();

@@ -39,7 +39,15 @@ fn committed_surface_of_messages_is_that_of_the_spec() {
     let spec = include_str!("../../asyncapi.yaml");
     current(
         "tests/generated/websocket.txt",
-        &kalshi_gen::surface(spec, &options("MarketSide")).unwrap(),
+        &kalshi_gen::surface(
+            spec,
+            &options("MarketSide").enum_type(
+                "UserOrderStatus",
+                &["resting", "canceled", "executed", "unknown"],
+                "crate::types::OrderStatus",
+            ),
+        )
+        .unwrap(),
     );
 }
 

@@ -127,6 +127,13 @@ fn predicates_know_every_form_of_their_cause() {
             "{error}"
         );
     }
+    let rejected = |details: &str| {
+        let error = format!(r#"{{"code":"invalid_order","details":"{details}"}}"#);
+        read(400, &format!(r#"{{"error":{error}}}"#))
+    };
+    assert!(rejected("post only cross").is_post_only_cross());
+    assert!(!rejected("invalid side").is_post_only_cross());
+    assert!(!coded(400, "invalid_order").is_post_only_cross());
     for code in ["not_found", "insufficient_shard", "paused", ""] {
         let error = coded(404, code);
         assert!(

@@ -16,12 +16,9 @@ use super::level::{FlightKey, Level, TOKEN};
 
 /// The size of one token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct BucketLimit {
-    /// Tokens added a second.
-    pub refill_rate: u32,
-    /// Most tokens that the bucket holds.
-    pub capacity: u32,
+    refill_rate: u32,
+    capacity: u32,
 }
 
 impl BucketLimit {
@@ -32,6 +29,18 @@ impl BucketLimit {
             refill_rate,
             capacity,
         }
+    }
+
+    /// Tokens added a second.
+    #[must_use]
+    pub fn refill_rate(&self) -> u32 {
+        self.refill_rate
+    }
+
+    /// Most tokens that the bucket holds.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.capacity
     }
 }
 

@@ -109,7 +109,7 @@ impl Level {
     pub(super) fn new(limit: BucketLimit, slack: Duration) -> Self {
         Self {
             limit,
-            tokens: u64::from(limit.capacity.max(1)) * TOKEN,
+            tokens: u64::from(limit.capacity().max(1)) * TOKEN,
             at: Instant::now(),
             in_flight: BTreeMap::new(),
             in_flight_cost: 0,
@@ -124,7 +124,7 @@ impl Level {
 
     /// Most tokens that the bucket holds. At least 1.
     pub(super) fn capacity(&self) -> u32 {
-        self.limit.capacity.max(1)
+        self.limit.capacity().max(1)
     }
 
     fn full(&self) -> u64 {
@@ -133,7 +133,7 @@ impl Level {
 
     /// At least 1: a divisor.
     fn refill_rate(&self) -> u64 {
-        u64::from(self.limit.refill_rate.max(1))
+        u64::from(self.limit.refill_rate().max(1))
     }
 
     pub(super) fn slack(&self) -> Duration {

@@ -31,7 +31,7 @@ impl Exchange {
     fn new(limit: BucketLimit) -> Self {
         Self {
             limit,
-            tokens: u128::from(limit.capacity) * 1_000_000_000,
+            tokens: u128::from(limit.capacity()) * 1_000_000_000,
             at: Instant::now(),
             passed: 0,
         }
@@ -42,8 +42,8 @@ impl Exchange {
     }
 
     fn request_at(&mut self, cost: u32, now: Instant) -> bool {
-        let came = (now - self.at).as_nanos() * u128::from(self.limit.refill_rate);
-        self.tokens = (self.tokens + came).min(u128::from(self.limit.capacity) * 1_000_000_000);
+        let came = (now - self.at).as_nanos() * u128::from(self.limit.refill_rate());
+        self.tokens = (self.tokens + came).min(u128::from(self.limit.capacity()) * 1_000_000_000);
         self.at = now;
         let cost_in_nanos = u128::from(cost) * 1_000_000_000;
         let passes = self.tokens >= cost_in_nanos;
@@ -97,7 +97,7 @@ proptest! {
             while let Some(done) = tasks.join_next().await {
                 done.unwrap();
             }
-            let allowed = f64::from(limit.capacity) + start.elapsed().as_secs_f64() * f64::from(limit.refill_rate);
+            let allowed = f64::from(limit.capacity()) + start.elapsed().as_secs_f64() * f64::from(limit.refill_rate());
             #[allow(clippy::cast_precision_loss)]
             let used = exchange.lock().unwrap().passed as f64 / allowed;
             assert!(used >= 0.98, "{used} of the allowance");
@@ -191,7 +191,7 @@ fn measure(
         let seconds = arrivals
             .last()
             .map_or(0.0, |(last, _)| (*last - start).as_secs_f64());
-        let allowed = f64::from(limit.capacity) + seconds * f64::from(limit.refill_rate);
+        let allowed = f64::from(limit.capacity()) + seconds * f64::from(limit.refill_rate());
         #[allow(clippy::cast_precision_loss)]
         let used = exchange.passed as f64 / allowed;
         Measured { rejected, used }
@@ -250,7 +250,7 @@ fn bucket_of_one_request_is_never_rejected() {
             );
             assert_eq!(measured.rejected, 0, "{limit:?}");
             // One request per refill and round trip, or slack if there is no response.
-            let refill = 10.0 / f64::from(limit.refill_rate);
+            let refill = 10.0 / f64::from(limit.refill_rate());
             let round_trip = jitter.max(DEFAULT_SLACK / 10).as_secs_f64();
             assert!(
                 measured.used >= 0.9 * refill / (refill + round_trip),

@@ -182,6 +182,35 @@ impl Dollars {
         }
     }
 
+    /// Creates an amount from a whole number of dollars.
+    ///
+    /// # Panics
+    ///
+    /// Panics on overflow, beyond 9.2 trillion dollars. [`checked_from_whole`](Self::checked_from_whole) does not panic.
+    ///
+    /// ```
+    /// # use kalshi_core::Dollars;
+    /// assert_eq!(Dollars::from_whole(5), Dollars::from_cents(500));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    #[allow(
+        clippy::expect_used,
+        reason = "documented, as for the operators of std"
+    )]
+    pub const fn from_whole(dollars: i64) -> Self {
+        Self::checked_from_whole(dollars).expect("overflow of an amount in dollars")
+    }
+
+    /// Creates an amount from a whole number of dollars, or returns `None` on overflow.
+    #[must_use]
+    pub const fn checked_from_whole(dollars: i64) -> Option<Self> {
+        match dollars.checked_mul(1_000_000) {
+            Some(micros) => Some(Self(micros)),
+            None => None,
+        }
+    }
+
     /// The price of the other outcome: one dollar less this price. Both outcomes of a market pay one dollar together.
     ///
     /// # Panics
@@ -284,6 +313,8 @@ mod tests {
         assert_eq!((min.checked_neg(), min.checked_abs()), (None, None));
         assert_eq!(Dollars::from_micros(i64::MIN).checked_complement(), None);
         assert_eq!(Dollars::checked_from_cents(i64::MAX), None);
+        assert_eq!(Dollars::checked_from_whole(-2), Some(dollars("-2")));
+        assert_eq!(Dollars::checked_from_whole(9_223_372_036_855), None);
     }
 
     #[test]
@@ -301,6 +332,7 @@ mod tests {
         assert_eq!(dollars("-0.5").checked_mul(4.into()), Some(dollars("-2")));
         let max = Dollars::from_micros(i64::MAX);
         assert_eq!(max.checked_mul(2.into()), None);
+        assert_eq!(max.checked_mul(i32::MAX.into()), None);
     }
 
     #[test]

@@ -87,8 +87,6 @@ fn conversion(
             iterable(quote!(impl ::std::borrow::Borrow<#item>)),
             quote!(::std::result::Result::Ok(#sdk::rt::numbers(items))),
         ),
-        // `[]` would not say of what.
-        _ if builder == Builder::Body => return None,
         _ => (
             iterable(quote!(impl ::std::convert::TryInto<#item, Error = impl ::std::fmt::Display>)),
             quote!(#sdk::rt::values(#name, items)),

@@ -12,7 +12,7 @@ use kalshi_sdk::{
     types::OrderStatus,
     ws::{
         Backfill, BookStream, BookUpdate, Changes, Event, Message, Missed, Observation,
-        Subscription, messages::UserOrderStatus,
+        Subscription,
     },
 };
 use tokio::task::{JoinError, JoinSet};
@@ -112,7 +112,7 @@ impl Maker {
             (Observation::New, Event::Message(received)) => match &received.frame.message {
                 Message::Fill(fill) => self.add_fill(&Fill::try_from(&**fill)?),
                 Message::UserOrder(order) => {
-                    let has_ended = order.status != UserOrderStatus::Resting;
+                    let has_ended = order.status != OrderStatus::Resting;
                     let remaining = order.remaining_count_fp;
                     self.update_order(
                         &order.client_order_id,

@@ -21,7 +21,7 @@ pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
     let limits = user
         .limits
         .unwrap_or_else(|| AccountLimits::from_tier(user.tier));
-    let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate, "bucket_capacity": limit.capacity });
+    let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate(), "bucket_capacity": limit.capacity() });
     Ok(json!({
         "usage_tier": format!("{:?}", user.tier).to_lowercase(),
         "read": show(limits.read()),

@@ -7,8 +7,8 @@ use std::collections::{HashMap, hash_map::Entry};
 use kalshi_core::{Contracts, Dollars, OrderId, TradeId};
 
 use crate::{
-    types::{Fill, Order},
-    ws::messages::{self, UserOrderStatus},
+    types::{Fill, Order, OrderStatus},
+    ws::messages,
 };
 
 /// Time for which entries are remembered beyond the window, because the times of a fill's message and of its row differ.
@@ -217,10 +217,7 @@ impl From<&messages::UserOrder> for OrderState {
             filled: order.fill_count_fp,
             remaining: order.remaining_count_fp,
             price: order.yes_price_dollars,
-            has_ended: matches!(
-                order.status,
-                UserOrderStatus::Canceled | UserOrderStatus::Executed
-            ),
+            has_ended: matches!(order.status, OrderStatus::Canceled | OrderStatus::Executed),
         }
     }
 }

@@ -165,7 +165,7 @@ impl Flow {
         before: Option<Order>,
         outcome: Result<ChangeOutcome<T>, Error>,
     ) {
-        let after = self.run.front.model.order(&key.order_id);
+        let after = self.run.front.model.order(key.order_id());
         let (before, after) = match (before, after) {
             (Some(before), Some(after)) => (before, after),
             _ => return self.settle_absent(name, outcome).await,
@@ -206,11 +206,11 @@ impl Flow {
             Ok(ChangeOutcome::NotApplied(order)) => {
                 self.check(writes == 0, &subject("not applied, and done"), &after);
                 let is_elsewhere = key
-                    .subaccount
+                    .subaccount()
                     .is_some_and(|subaccount| subaccount != after.subaccount)
                     || key
-                        .exchange_index
-                        .or(key.market_ticker.is_none().then_some(0))
+                        .exchange_index()
+                        .or(key.market_ticker().is_none().then_some(0))
                         .is_some_and(|shard| shard != after.shard);
                 match (after.rests(), is_elsewhere) {
                     (true, _) => {}
@@ -248,7 +248,7 @@ impl Flow {
                 let call = unknown.reconcile(RECONCILE);
                 let found = self.timed("reconcile change", RECONCILE, call).await;
                 // It may have been processed late, after the client gave it up.
-                let after = self.run.front.model.order(&key.order_id).unwrap();
+                let after = self.run.front.model.order(key.order_id()).unwrap();
                 let (is_done, writes) = (
                     wanted.is_done(&before, &after),
                     after.writes() - before.writes(),
