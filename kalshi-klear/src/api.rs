@@ -1,6 +1,6 @@
 //! The clearing API, as the runtime knows it.
 
-use kalshi_core::{Api, Core, Discovery, Operation};
+use kalshi_core::{Api, Core, Discovery, Operation, auth::BearerCredentials};
 
 use crate::{Client, Environment, operation};
 
@@ -11,6 +11,7 @@ pub enum KlearApi {}
 impl Api for KlearApi {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = BearerCredentials;
 
     const USER_AGENT: &'static str = concat!("kalshi-klear/", env!("CARGO_PKG_VERSION"));
     const OPERATIONS: &'static [Operation] = &operation::ALL;

@@ -22,6 +22,7 @@ pub enum Api {}
 impl kalshi_core::Api for Api {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = Credentials;
 
     const USER_AGENT: &'static str = "kalshi-sdk/0.0.0";
     const OPERATIONS: &'static [Operation] = &operation::ALL;
