@@ -20,10 +20,8 @@ impl Api for KlearApi {
         Client::from_core(core, environment)
     }
 
-    fn discover_limits(client: Client) -> Discovery {
-        Box::pin(async move {
-            let _ = client;
-            Ok(())
-        })
+    /// The API does not report limits, so those that the client began with stay.
+    fn discover_limits(_: Client) -> Discovery {
+        Box::pin(async { Ok(()) })
     }
 }
