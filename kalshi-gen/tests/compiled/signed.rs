@@ -3,12 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use kalshi_core::{
-    Credentials, PrivateKey,
+    Api, ClientBuilder, Credentials, PrivateKey,
     auth::{FixedClock, PublicKey, Verifier},
 };
 use wiremock::Request;
-
-use crate::target::ClientBuilder;
 
 pub const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
@@ -26,7 +24,9 @@ pub fn public_key() -> PublicKey {
     key().public_key()
 }
 
-pub fn with_credentials(builder: ClientBuilder) -> ClientBuilder {
+pub fn with_credentials<A: Api<Credentials = Credentials>>(
+    builder: ClientBuilder<A>,
+) -> ClientBuilder<A> {
     builder
         .credentials(Credentials::new(KEY_ID, key()).unwrap())
         .clock(Arc::new(FixedClock(NOW_MS)))
