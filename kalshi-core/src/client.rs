@@ -313,10 +313,6 @@ mod tests {
         fn websocket_url(&self) -> Option<&str> {
             Some("ws://127.0.0.1:1/ws")
         }
-
-        fn check(&self) -> Result<(), ConfigError> {
-            Ok(())
-        }
     }
 
     #[test]

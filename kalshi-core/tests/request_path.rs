@@ -55,10 +55,6 @@ impl Environment for Local {
     fn websocket_url(&self) -> Option<&str> {
         None
     }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
 }
 
 /// The exchange: each request takes this long and gets this response, or fails.
