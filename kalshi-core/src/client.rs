@@ -283,7 +283,7 @@ impl fmt::Debug for Core {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{Api, ClientBuilder, ConfigError, Environment};
+    use crate::{Api, ClientBuilder, Environment};
 
     struct TestApi;
 

@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 use super::Decimal;
 use crate::{json_object::RAW_VALUE, money::MoneyError};
 
+/// Every number with up to 15 digits has an `f64` of its own.
+const MAX_F64_MANTISSA: u128 = 10_u128.pow(15);
+
 macro_rules! integers {
     ($($integer:ty),*) => {
         $(impl From<$integer> for Decimal {
@@ -41,16 +44,16 @@ impl TryFrom<String> for Decimal {
 }
 
 impl Serialize for Decimal {
-    /// As a number of the format if it holds the number exactly; else as JSON text, which serde_json alone can write.
+    /// As an integer or an `f64` if that is certain to be written with the same digits; else as JSON text, which only serde_json
+    /// writes.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.scale == 0
             && let Ok(number) = i64::try_from(self.mantissa)
         {
             return serializer.serialize_i64(number);
         }
-        let float = self.to_f64();
-        if float.to_string().parse() == Ok(*self) {
-            return serializer.serialize_f64(float);
+        if self.mantissa.unsigned_abs() < MAX_F64_MANTISSA {
+            return serializer.serialize_f64(self.to_f64());
         }
         let text = RawValue::from_string(self.to_string()).map_err(ser::Error::custom)?;
         text.serialize(serializer)
