@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     /// Timeout of the look-up after an order was rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
+    /// Requests with credentials are signed with a timestamp.
+    pub(crate) signs: bool,
     /// Timeout of a whole request.
     pub(crate) timeout: Duration,
     /// Longest response body, in bytes.
@@ -260,7 +262,7 @@ impl Core {
             .map(chrono::TimeDelta::milliseconds)
     }
 
-    /// `true` if the client signs its requests.
+    /// `true` if the client has credentials.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.shared.has_credentials
@@ -290,6 +292,7 @@ mod tests {
     impl Api for TestApi {
         type Client = Core;
         type Environment = Local;
+        type Credentials = kalshi_auth::Credentials;
         const USER_AGENT: &'static str = "test";
         const OPERATIONS: &'static [Operation] = &[];
 

@@ -13,6 +13,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod api_credentials;
 mod api_error;
 mod body;
 mod book_side;
@@ -61,6 +62,7 @@ pub mod testing {
 }
 
 pub use api::{Api, Environment};
+pub use api_credentials::ApiCredentials;
 pub use api_error::{ApiError, ErrorResponse};
 pub use book_side::BookSide;
 pub use client::{Core, Discovery};

@@ -22,6 +22,7 @@ pub enum Api {}
 impl kalshi_core::Api for Api {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = Credentials;
 
     const USER_AGENT: &'static str = concat!(env!("CARGO_PKG_NAME"), "/0.0.0");
     const OPERATIONS: &'static [Operation] = &operation::ALL;
