@@ -22,23 +22,15 @@ pub(crate) struct HttpOptions {
 
 impl HttpOptions {
     pub(crate) fn build(&self) -> Result<reqwest::Client, ConfigError> {
-        self.build_from(reqwest::Client::builder())
+        self.finish(reqwest::Client::builder(), self.is_plaintext)
     }
 
     /// Builds a client that opens a connection for each request, so that no response to another request can come over it.
     pub(crate) fn build_without_pool(&self) -> Result<reqwest::Client, ConfigError> {
-        self.build_from(reqwest::Client::builder().pool_max_idle_per_host(0))
-    }
-
-    fn build_from(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConfigError> {
-        // The roots of the system take milliseconds to read, at every replacement of connections.
-        let has_tls = !self.is_plaintext || self.proxy.is_some();
-        let builder = if has_tls {
-            builder
-        } else {
-            without_roots(builder)
-        };
-        self.finish(builder, self.is_plaintext)
+        self.finish(
+            reqwest::Client::builder().pool_max_idle_per_host(0),
+            self.is_plaintext,
+        )
     }
 
     /// Builds a client for WebSocket handshakes: it speaks HTTP/1.1 only, and opens a connection for each.
@@ -64,6 +56,12 @@ impl HttpOptions {
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
             .redirect(Policy::none())
             .user_agent(agent.unwrap_or(self.default_user_agent));
+        // The roots of the system take milliseconds to read, at every replacement of connections.
+        let builder = if is_plaintext && self.proxy.is_none() {
+            without_roots(builder)
+        } else {
+            builder
+        };
         let builder = match &self.proxy {
             Some(proxy) => builder.proxy(proxy.clone()),
             // Plaintext stays on this machine, so it must not go through a proxy.
