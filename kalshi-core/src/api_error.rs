@@ -88,8 +88,8 @@ impl ApiError {
         error
     }
 
-    /// The same rejection by an API whose requests are not signed, so that this machine's clock is no reason.
-    pub(crate) fn from_unsigned_api(self) -> Self {
+    /// Returns the same rejection by an API whose requests are not signed, so that this machine's clock is no reason.
+    pub(crate) fn with_unsigned_api(self) -> Self {
         Self {
             api_signs: false,
             ..self

@@ -363,7 +363,7 @@ impl Received {
         };
         let mut error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
         if !shared.signs {
-            error = error.from_unsigned_api();
+            error = error.with_unsigned_api();
         }
         let is_theirs = self.is_from_wire && error.is_from_exchange();
         if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
