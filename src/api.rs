@@ -1,6 +1,6 @@
 //! The Trade API, as the runtime knows it.
 
-use kalshi_core::{Api, Core, Discovery, Operation};
+use kalshi_core::{Api, Core, Credentials, Discovery, Operation};
 
 use crate::{Client, Environment, discovery, operation};
 
@@ -11,6 +11,7 @@ pub enum TradeApi {}
 impl Api for TradeApi {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = Credentials;
 
     const USER_AGENT: &'static str = concat!("kalshi-sdk/", env!("CARGO_PKG_VERSION"));
     const OPERATIONS: &'static [Operation] = &operation::ALL;

@@ -216,7 +216,7 @@ fn unquoted_path(path: &OsStr) -> &Path {
 }
 
 /// Returns a variable's value as text, which is wiped when dropped, as it may be a secret.
-fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
+pub(crate) fn text(value: OsString, variable: &str) -> Result<Zeroizing<String>, CredentialsError> {
     match String::from_utf8(value.into_encoded_bytes()) {
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) => {

@@ -311,6 +311,31 @@ pub enum CredentialsError {
         /// Error of the key.
         source: KeyError,
     },
+    /// A variable of bearer credentials is unset or empty.
+    #[error(
+        "{variable} is not set; set it as the Security page of https://klearing.kalshi.com shows it"
+    )]
+    BearerNotSet {
+        /// The variable's name.
+        variable: String,
+    },
+    /// The text of bearer credentials has no colon. The message does not repeat it.
+    #[error(
+        "bearer credentials have the form `admin_user_id:access_token`, and this text has no colon"
+    )]
+    NoColon,
+    /// The admin user's id is empty, has a colon, cannot be sent as a header, or is a private key.
+    #[error(
+        "the admin user id is unusable; give it as the Security page of https://klearing.kalshi.com shows it, \
+         without `Bearer`, colons, spaces, line breaks and characters outside ASCII"
+    )]
+    InvalidAdminUserId,
+    /// The access token is empty or cannot be sent as a header.
+    #[error(
+        "the access token is unusable; give it as it was generated, without spaces, line breaks and characters \
+         outside ASCII"
+    )]
+    InvalidAccessToken,
 }
 
 /// The time is unknown.
@@ -325,7 +350,8 @@ pub enum ClockError {
     Other(#[source] Source),
 }
 
-/// Reason for which [`SigningMiddleware`](crate::SigningMiddleware) did not send a request.
+/// Reason for which [`SigningMiddleware`](crate::SigningMiddleware) or [`BearerMiddleware`](crate::BearerMiddleware) did not
+/// send a request.
 ///
 /// It arrives inside `reqwest_middleware::Error::Middleware`; take it out with `downcast_ref::<SigningMiddlewareError>()`.
 #[derive(Debug, thiserror::Error)]

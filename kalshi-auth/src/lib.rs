@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod backend;
+mod bearer;
 mod clock;
 mod credentials;
 mod der;
@@ -14,6 +15,7 @@ mod key;
 mod key_file;
 mod message;
 mod middleware;
+mod origin;
 mod pem;
 mod public_key;
 mod signature;
@@ -23,6 +25,7 @@ mod verify;
 
 pub use algorithm::KeyAlgorithm;
 pub use backend::Backend;
+pub use bearer::{BearerCredentials, BearerMiddleware};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use credentials::Credentials;
 pub use error::{

@@ -7,12 +7,13 @@ use http::Extensions;
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+use crate::origin::Origin;
 use crate::{
     ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, Clock, Credentials, SigningMiddlewareError,
     SystemClock,
 };
 
-/// Marks a request that is sent unsigned, for operations that need no API key: put it into the request's extensions.
+/// Marks a request that is sent without credentials, for operations that need none: put it into the request's extensions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unsigned;
 
@@ -45,7 +46,7 @@ pub struct ClockOffset(pub i64);
 #[derive(Debug, Clone)]
 pub struct SigningMiddleware {
     credentials: Credentials,
-    origin: Url,
+    origin: Origin,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,7 +56,7 @@ impl SigningMiddleware {
     pub fn new(credentials: Credentials, origin: &Url) -> Self {
         Self {
             credentials,
-            origin: origin.clone(),
+            origin: Origin::new(origin),
             clock: Arc::new(SystemClock),
         }
     }
@@ -73,13 +74,7 @@ impl SigningMiddleware {
         unsigned: bool,
         offset: ClockOffset,
     ) -> std::result::Result<(), SigningMiddlewareError> {
-        let url = request.url();
-        if !same_origin(url, &self.origin) {
-            return Err(SigningMiddlewareError::OtherOrigin {
-                expected: self.origin.origin().ascii_serialization(),
-                found: url.origin().ascii_serialization(),
-            });
-        }
+        self.origin.check(request.url())?;
         if unsigned {
             for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
                 request.headers_mut().remove(name);
@@ -89,18 +84,11 @@ impl SigningMiddleware {
         let now_ms = self.clock.now_ms()?.saturating_add_signed(offset.0);
         let headers = self
             .credentials
-            .headers(now_ms, request.method().as_str(), url.path())
+            .headers(now_ms, request.method().as_str(), request.url().path())
             .await?;
         headers.insert_into(request.headers_mut());
         Ok(())
     }
-}
-
-/// Reports if both URLs have the same scheme, host and port. Compared in place: `Url::origin` copies the host.
-fn same_origin(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme()
-        && a.host() == b.host()
-        && a.port_or_known_default() == b.port_or_known_default()
 }
 
 impl Middleware for SigningMiddleware {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::{
+    api_credentials::ApiCredentials,
     client::{Core, Discovery},
     operation::Operation,
 };
@@ -17,6 +18,9 @@ pub trait Api: Sized + Send + Sync + 'static {
 
     /// The hosts that serve the API.
     type Environment: Environment;
+
+    /// The credentials that the API's requests carry.
+    type Credentials: ApiCredentials;
 
     /// `User-Agent` of requests unless the program sets another, such as `kalshi-sdk/0.1.0`.
     const USER_AGENT: &'static str;

@@ -36,6 +36,8 @@ pub struct ApiError {
     is_from_exchange: bool,
     /// The body has fields beyond those of an error, so it may report something done as well.
     has_more: bool,
+    /// Requests of the API are signed with a timestamp, which may be the reason of a 401.
+    api_signs: bool,
 }
 
 impl ApiError {
@@ -59,6 +61,7 @@ impl ApiError {
             is_from_exchange: false,
             // What was not read may report something done.
             has_more: !is_whole,
+            api_signs: true,
             retry_after: retry_after(headers, now),
         };
         if holds_private_key(body) {
@@ -85,6 +88,14 @@ impl ApiError {
         error
     }
 
+    /// Returns the same rejection by an API whose requests are not signed, so that this machine's clock is no reason.
+    pub(crate) fn with_unsigned_api(self) -> Self {
+        Self {
+            api_signs: false,
+            ..self
+        }
+    }
+
     /// Makes a text that is not an error object the message; of an HTML page, its title.
     fn set_text(&mut self, text: &str) {
         let html = text.trim_start().starts_with('<');
@@ -108,6 +119,7 @@ impl ApiError {
             service: None,
             is_from_exchange: response.code.as_ref().is_some_and(|code| !code.is_empty()),
             has_more: false,
+            api_signs: true,
             retry_after: None,
         };
         error.set(response);
@@ -262,6 +274,9 @@ impl ApiError {
     fn auth_advice(&self) -> &'static str {
         let reason = self.details().or(self.message()).unwrap_or_default();
         match self.bare_code() {
+            _ if !self.api_signs => {
+                "; the access token may be wrong, expired or of another environment"
+            }
             "authentication_error" if reason.contains("INCORRECT_API_KEY_SIGNATURE") => {
                 "; the exchange knows the key id, but the private key is not the one that belongs to it"
             }
@@ -286,12 +301,13 @@ impl ApiError {
     /// Returns `true` if a 401 may be due to this machine's clock.
     pub(crate) fn may_be_clock(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
-            && (self.is_expired_timestamp() || !self.is_from_exchange)
+            && (self.is_expired_timestamp() || self.api_signs && !self.is_from_exchange)
     }
 
     /// Returns `true` if the exchange rejected the timestamp of the signature.
     pub(crate) fn is_expired_timestamp(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
+            && self.api_signs
             && self.is_from_exchange
             && self.bare_code() == "header_timestamp_expired"
     }

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     /// Timeout of the look-up after an order was rejected as a duplicate.
     pub(crate) lookup_timeout: Duration,
     pub(crate) has_credentials: bool,
+    /// Requests with credentials are signed with a timestamp.
+    pub(crate) signs: bool,
     /// Timeout of a whole request.
     pub(crate) timeout: Duration,
     /// Longest response body, in bytes.
@@ -260,7 +262,7 @@ impl Core {
             .map(chrono::TimeDelta::milliseconds)
     }
 
-    /// `true` if the client signs its requests.
+    /// `true` if the client has credentials.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.shared.has_credentials
@@ -283,13 +285,14 @@ impl fmt::Debug for Core {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{Api, ClientBuilder, ConfigError, Environment};
+    use crate::{Api, ClientBuilder, Environment};
 
     struct TestApi;
 
     impl Api for TestApi {
         type Client = Core;
         type Environment = Local;
+        type Credentials = kalshi_auth::Credentials;
         const USER_AGENT: &'static str = "test";
         const OPERATIONS: &'static [Operation] = &[];
 
@@ -312,10 +315,6 @@ mod tests {
 
         fn websocket_url(&self) -> Option<&str> {
             Some("ws://127.0.0.1:1/ws")
-        }
-
-        fn check(&self) -> Result<(), ConfigError> {
-            Ok(())
         }
     }
 

@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use kalshi_auth::{Clock, Credentials, SigningMiddleware, SystemClock};
+use kalshi_auth::{Clock, Credentials, SystemClock};
 use reqwest_middleware::Middleware;
 
 #[cfg(feature = "ws")]
 use crate::client::SocketSettings;
 use crate::{
     api::{Api, Environment},
+    api_credentials::ApiCredentials,
     body,
     client::{Connections, Core, Shared},
     config_error::ConfigError,
@@ -36,7 +37,7 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder<A: Api> {
     environment: A::Environment,
-    credentials: Option<Credentials>,
+    credentials: Option<A::Credentials>,
     clock: Option<Arc<dyn Clock>>,
     connect_timeout: Option<Duration>,
     timeout: Option<Duration>,
@@ -83,16 +84,10 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sets the credentials that sign requests. They must belong to the environment: keys of production and demo are not
-    /// interchangeable.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
+    /// Sets the credentials that requests are sent with. They must belong to the environment: those of production and demo are
+    /// not interchangeable.
+    pub fn credentials(mut self, credentials: A::Credentials) -> Self {
         self.credentials = Some(credentials);
-        self
-    }
-
-    /// Sets the clock that signature timestamps come from. Defaults to the system clock.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
         self
     }
 
@@ -149,12 +144,6 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sets which requests are signed again when the exchange rejects their timestamp. Defaults to all.
-    pub fn clock_correction(mut self, correction: ClockCorrection) -> Self {
-        self.correction = correction;
-        self
-    }
-
     /// Sets the `User-Agent` header. Defaults to the crate's name and version.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
@@ -179,7 +168,7 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Adds a middleware around the signing middleware; the first one added is the outermost. Request extensions hold the
+    /// Adds a middleware around the one that adds the credentials; the first one added is the outermost. Request extensions hold the
     /// [`Operation`](crate::Operation) as `&'static Operation`; pass the extensions on unchanged. A
     /// request that leaves in another way than by `Next::run` is not counted, so that the outcome of a write could be wrong.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
@@ -231,12 +220,15 @@ impl<A: Api> ClientBuilder<A> {
         #[cfg(feature = "ws")]
         let socket = SocketSettings {
             url: self.environment.websocket_url().map(str::to_owned),
-            credentials: self.credentials.clone(),
+            credentials: self
+                .credentials
+                .as_ref()
+                .and_then(A::Credentials::signing)
+                .cloned(),
             http: std::sync::OnceLock::new(),
         };
         if let Some(credentials) = self.credentials {
-            let signing = SigningMiddleware::new(credentials, &base_url);
-            middleware.push(Arc::new(signing.with_clock(clock.clone())));
+            middleware.push(credentials.middleware(&base_url, clock.clone()));
         }
         middleware.push(Arc::new(Wire {
             is_users_client: own_client,
@@ -254,6 +246,7 @@ impl<A: Api> ClientBuilder<A> {
             middleware,
             lookup_timeout: self.lookup_timeout,
             has_credentials,
+            signs: A::Credentials::SIGNS,
             timeout: self.timeout.unwrap_or(TIMEOUT),
             max_body_bytes: self.max_body_bytes,
             limiter: self
@@ -276,6 +269,23 @@ impl<A: Api> ClientBuilder<A> {
             reads_evidence: false,
         };
         Ok(A::client(core, self.environment))
+    }
+}
+
+/// # Signatures
+///
+/// Only for APIs whose requests are signed.
+impl<A: Api<Credentials = Credentials>> ClientBuilder<A> {
+    /// Sets the clock that signature timestamps come from. Defaults to the system clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets which requests are signed again when the exchange rejects their timestamp. Defaults to all.
+    pub fn clock_correction(mut self, correction: ClockCorrection) -> Self {
+        self.correction = correction;
+        self
     }
 }
 

@@ -53,9 +53,9 @@ struct Inner {
 enum Kind {
     /// The parameters do not make a valid request.
     Invalid(String),
-    /// The operation needs a signature, and the client has no credentials.
+    /// The operation needs credentials, and the client has none.
     NoCredentials,
-    /// The request could not be signed.
+    /// The request could not be signed, or goes to another origin than the credentials' own.
     Signing(SigningMiddlewareError),
     /// The request could not be sent, or no complete response came.
     Transport(reqwest::Error),
@@ -492,11 +492,12 @@ impl fmt::Display for Error {
         match &self.0.kind {
             Kind::Invalid(message) => f.write_str(message),
             Kind::NoCredentials if self.0.route.is_some() => f.write_str(
-                "the request is to be signed and the client has no credentials; set them with `Client::builder().credentials(..)`, or send it with `unsigned()`",
+                "the request needs credentials and the client has none; set them with `Client::builder().credentials(..)`, or send it with `unsigned()`",
             ),
             Kind::NoCredentials => f.write_str(
-                "the operation needs a signature and the client has no credentials; set them with `Client::builder().credentials(..)`",
+                "the operation needs credentials and the client has none; set them with `Client::builder().credentials(..)`",
             ),
+            Kind::Signing(SigningMiddlewareError::OtherOrigin { .. }) => f.write_str("the request was not sent"),
             Kind::Signing(_) => f.write_str("the request could not be signed"),
             Kind::Transport(error) if error.is_builder() => f.write_str("the request could not be built"),
             Kind::Transport(error) if error.is_connect() && error.is_timeout() => {

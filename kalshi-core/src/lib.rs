@@ -7,12 +7,13 @@
 //! - [`ClientBuilder`], [`Core`]: a client's transport, signing, timeouts, retries and rate limits.
 //! - [`Error`], [`ApiError`], [`ConfigError`]: what can go wrong.
 //! - [`pages`]: paginated lists as streams.
-//! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact money. [`ladder`]: one side of an order book.
+//! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact money. [`Decimal`]: exact rates and ratios. [`ladder`]: one side of an order book.
 //! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod api_credentials;
 mod api_error;
 mod body;
 mod book_side;
@@ -24,6 +25,7 @@ mod copy_enum;
 mod custom_request;
 mod custom_urls;
 mod de;
+mod decimal;
 mod decode_error;
 mod discovery;
 mod endpoint;
@@ -60,6 +62,7 @@ pub mod testing {
 }
 
 pub use api::{Api, Environment};
+pub use api_credentials::ApiCredentials;
 pub use api_error::{ApiError, ErrorResponse};
 pub use book_side::BookSide;
 pub use client::{Core, Discovery};
@@ -68,6 +71,7 @@ pub use config_error::ConfigError;
 pub use copy_enum::{ParseValueError, UnknownValue};
 pub use custom_request::CustomRequest;
 pub use custom_urls::CustomUrls;
+pub use decimal::{Decimal, Rounding};
 pub use error::Error;
 pub use id::{ClientOrderId, Id, OrderGroupId, OrderId, SubaccountNumber, TradeId};
 pub use json_object::JsonObject;

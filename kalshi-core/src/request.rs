@@ -365,7 +365,10 @@ impl Received {
             bytes: self.body,
             is_whole: self.is_whole,
         };
-        let error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
+        let mut error = ApiError::read(self.status, &self.headers, &body, shared.exchange_time());
+        if !shared.signs {
+            error = error.with_unsigned_api();
+        }
         let is_theirs = self.is_from_wire && error.is_from_exchange();
         if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
             self.attempts.was_rejected();

@@ -2,14 +2,15 @@
 #![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
 
 use std::{
+    marker::PhantomData,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use kalshi_core::{
-    Api, ClientBuilder, ConfigError, Core, Credentials, Discovery, Environment, Error, Operation,
-    PrivateKey, RetryPolicy,
-    auth::FixedClock,
+    Api, ApiCredentials, ClientBuilder, Core, Credentials, Discovery, Environment, Error,
+    Operation, PrivateKey, RetryPolicy,
+    auth::{BearerCredentials, FixedClock},
     limits::DEFAULT_SLACK,
     operation::Bucket,
     reqwest::{Method, Request, Response},
@@ -27,11 +28,13 @@ static BALANCE: &Operation = &OPERATIONS[0];
 static THING: &Operation = &OPERATIONS[1];
 static STATUS: &Operation = &OPERATIONS[2];
 
-struct TestApi;
+/// An API with one or the other kind of credentials.
+struct TestApi<C>(PhantomData<C>);
 
-impl Api for TestApi {
+impl<C: ApiCredentials> Api for TestApi<C> {
     type Client = Core;
     type Environment = Local;
+    type Credentials = C;
     const USER_AGENT: &'static str = "test";
     const OPERATIONS: &'static [Operation] = &OPERATIONS;
 
@@ -55,10 +58,6 @@ impl Environment for Local {
     fn websocket_url(&self) -> Option<&str> {
         None
     }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
 }
 
 /// The exchange: each request takes this long and gets this response, or fails.
@@ -68,6 +67,9 @@ struct Exchange {
     status: Option<u16>,
     /// The `Date` of responses.
     date: SystemTime,
+    body: &'static str,
+    /// Number of requests before these that get a 200.
+    succeeds: usize,
     arrivals: Arc<Mutex<Vec<Instant>>>,
 }
 
@@ -77,19 +79,25 @@ impl Exchange {
             delay: Duration::from_millis(delay_ms),
             status,
             date: SystemTime::UNIX_EPOCH,
+            body: "{}",
+            succeeds: 0,
             arrivals: Arc::default(),
         }
     }
 
     fn client(&self, clock_ms: u64) -> Core {
         let key = PrivateKey::generate_ed25519().unwrap();
-        ClientBuilder::<TestApi>::default()
-            .credentials(Credentials::new("key", key).unwrap())
+        self.builder(Credentials::new("key", key).unwrap())
             .clock(Arc::new(FixedClock(clock_ms)))
-            .retry(RetryPolicy::none())
-            .middleware(self.clone())
             .build()
             .unwrap()
+    }
+
+    fn builder<C: ApiCredentials>(&self, credentials: C) -> ClientBuilder<TestApi<C>> {
+        ClientBuilder::default()
+            .credentials(credentials)
+            .retry(RetryPolicy::none())
+            .middleware(self.clone())
     }
 
     /// Milliseconds between arrivals.
@@ -110,16 +118,21 @@ impl Middleware for Exchange {
         _: &mut http::Extensions,
         _: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
+        let before = self.arrivals.lock().unwrap().len();
         self.arrivals.lock().unwrap().push(Instant::now());
         sleep(self.delay).await;
-        let Some(status) = self.status else {
+        let status = self.status.map(|status| match before < self.succeeds {
+            true => 200,
+            false => status,
+        });
+        let Some(status) = status else {
             let lost = std::io::Error::other("the connection broke");
             return Err(reqwest_middleware::Error::middleware(lost));
         };
         let response = http::Response::builder()
             .status(status)
             .header("date", httpdate::fmt_http_date(self.date))
-            .body("{}");
+            .body(self.body);
         Ok(response.unwrap().into())
     }
 }
@@ -202,4 +215,38 @@ async fn clock_is_learnt_from_signed_responses_only() {
     assert_eq!(moment.earliest_ms(&client), now);
     let latest = moment.latest_ms(&client);
     assert!((now + 30_000..=now + 31_100).contains(&latest), "{latest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_is_no_reason_to_repeat_a_request_with_a_bearer_token() {
+    const EXPIRED: &str = r#"{"error":{"code":"header_timestamp_expired","message":"expired"}}"#;
+    let rejecting = |body| Exchange {
+        date: SystemTime::now() + Duration::from_secs(600),
+        body,
+        succeeds: 3,
+        ..Exchange::new(10, Some(401))
+    };
+    for body in ["", "{}", EXPIRED] {
+        let exchange = rejecting(body);
+        let bearer = BearerCredentials::new("id", "token").unwrap();
+        let client = exchange.builder(bearer).build().unwrap();
+        for _ in 0..3 {
+            send(&client, THING).await.ok();
+        }
+        assert!(client.clock_skew().is_some());
+        let error = send(&client, THING).await.unwrap_err();
+        assert_eq!(exchange.arrivals.lock().unwrap().len(), 4, "{body}");
+        assert!(error.is_auth());
+        let said = error.to_string();
+        assert!(said.contains("the access token may be wrong"), "{said}");
+        assert!(!said.contains("clock"), "{said}");
+
+        // A request that is signed is signed again.
+        let exchange = rejecting(body);
+        let client = exchange.client(1_790_000_000_000);
+        for _ in 0..4 {
+            send(&client, THING).await.ok();
+        }
+        assert_eq!(exchange.arrivals.lock().unwrap().len(), 5, "{body}");
+    }
 }

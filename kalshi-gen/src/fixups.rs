@@ -3,6 +3,7 @@
 //! This is the only module that knows a schema by name. A function returns `true` if it found what it corrects; for the
 //! vendored spec one that finds nothing is an error, so that no fixup outlives its reason.
 
+mod clearing;
 mod parameters;
 
 use serde_json::{Value, json};
@@ -49,6 +50,7 @@ macro_rules! fixup {
         }
     };
 }
+use fixup;
 
 /// The first Trade API whose every fixup must apply: the one they were last written for. Older ones lack what came later.
 const WRITTEN_FOR: [u64; 2] = [3, 34];
@@ -100,7 +102,7 @@ pub(crate) fn repair(document: &mut Value) {
 pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     let strict = mode == FixupMode::Strict && is_written_for(spec, document);
-    for fixup in FIXUPS {
+    for fixup in FIXUPS.iter().chain(&clearing::FIXUPS) {
         let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
         if belongs && !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(
@@ -138,8 +140,9 @@ fn is_written_for(spec: Option<Spec>, document: &Value) -> bool {
         .map_while(|part| part.parse::<u64>().ok());
     match spec {
         Some(Spec::Trade) => numbers.take(2).ge(WRITTEN_FOR),
-        Some(Spec::Perps | Spec::Clearing) => false,
-        None => true,
+        Some(Spec::Perps) => false,
+        // Only one has been published.
+        Some(Spec::Clearing) | None => true,
     }
 }
 

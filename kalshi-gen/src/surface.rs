@@ -122,7 +122,7 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
                     other if *other != setter.parameter => format!(" by {other}"),
                     _ => String::new(),
                 };
-                format!(": {}{by}", setter.takes.replace("kalshi_sdk::", ""))
+                format!(": {}{by}", setter.takes.replace("kalshi_core::", ""))
             })
         };
         for parameter in &operation.parameters {
@@ -271,7 +271,7 @@ pub(crate) struct Setter {
     pub(crate) parameter: String,
     /// The setter that takes every value of the parameter.
     pub(crate) name: String,
-    /// The type of the value, with paths as `kalshi_sdk` has them.
+    /// The type of the value, with paths of `kalshi_core` without the leading colons.
     pub(crate) value: String,
     /// What the setter takes.
     takes: String,
@@ -336,7 +336,7 @@ fn value_type(stored: &syn::Type) -> Option<String> {
     let text = value.to_token_stream().to_string().replace(' ', "");
     let text = text
         .replace("types::builder::", "types::")
-        .replace("::kalshi_core::", "kalshi_sdk::")
+        .replace("::kalshi_core::", "kalshi_core::")
         .replace("::std::vec::Vec", "Vec");
     Some(text.replace("::std::string::String", "String"))
 }

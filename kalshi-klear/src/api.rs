@@ -1,6 +1,6 @@
 //! The clearing API, as the runtime knows it.
 
-use kalshi_core::{Api, Core, Discovery, Operation};
+use kalshi_core::{Api, Core, Discovery, Operation, auth::BearerCredentials};
 
 use crate::{Client, Environment, operation};
 
@@ -11,6 +11,7 @@ pub enum KlearApi {}
 impl Api for KlearApi {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = BearerCredentials;
 
     const USER_AGENT: &'static str = concat!("kalshi-klear/", env!("CARGO_PKG_VERSION"));
     const OPERATIONS: &'static [Operation] = &operation::ALL;
@@ -19,10 +20,8 @@ impl Api for KlearApi {
         Client::from_core(core, environment)
     }
 
-    fn discover_limits(client: Client) -> Discovery {
-        Box::pin(async move {
-            let _ = client;
-            Ok(())
-        })
+    /// The API does not report limits, so those that the client began with stay.
+    fn discover_limits(_: Client) -> Discovery {
+        Box::pin(async { Ok(()) })
     }
 }

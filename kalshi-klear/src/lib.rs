@@ -1,10 +1,12 @@
-//! A typed client for Kalshi Klear's API for clearing members.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod client;
 mod environment;
 pub mod operation;
 
+// After the hand-written methods of `Client`, so that rustdoc lists those first.
 pub(crate) mod generated;
 
 pub use api::KlearApi;
@@ -12,7 +14,9 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, ConfigError, Contracts, CustomRequest, CustomUrls, Dollars, Error, ErrorResponse,
-    Operation, Response, RetryPolicy,
+    ApiError, ConfigError, Contracts, CustomRequest, CustomUrls, Dollars, Error, ErrorResponse, Id,
+    MoneyError, Operation, Response, RetryPolicy, Secret, auth::BearerCredentials,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
+#[doc(inline)]
+pub use kalshi_core::{limits, pages};

@@ -1,6 +1,6 @@
 //! The perpetuals API, as the runtime knows it.
 
-use kalshi_core::{Api, Core, Discovery, Operation};
+use kalshi_core::{Api, Core, Credentials, Discovery, Operation};
 
 use crate::{Client, Environment, operation};
 
@@ -11,6 +11,7 @@ pub enum PerpsApi {}
 impl Api for PerpsApi {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = Credentials;
 
     const USER_AGENT: &'static str = concat!("kalshi-perps/", env!("CARGO_PKG_VERSION"));
     const OPERATIONS: &'static [Operation] = &operation::ALL;

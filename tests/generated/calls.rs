@@ -162,7 +162,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i32>("limit"))
                 .status(arguments.get::<types::RfqBatchStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
@@ -253,7 +253,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i32>("limit"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
                 .status(arguments.get::<types::RfqStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
@@ -515,7 +515,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -560,7 +560,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -572,7 +572,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -797,7 +797,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
             let answer = client
                 .get_balance()
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -814,7 +814,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "CancelAllOrders" => {
             let answer = client
                 .cancel_all_orders()
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -846,10 +846,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "CancelOrderV2" => {
             let answer = client
                 .cancel_order_v2()
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -857,8 +857,8 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "AmendOrderV2" => {
             let answer = client
                 .amend_order_v2()
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::AmendOrderV2Request>("body"))
                 .send()
                 .await?;
@@ -867,8 +867,8 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "DecreaseOrderV2" => {
             let answer = client
                 .decrease_order_v2()
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::DecreaseOrderV2Request>("body"))
                 .send()
                 .await?;
@@ -882,8 +882,8 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .tickers(arguments.get::<Vec<String>>("ticker"))
                 .send()
                 .await?;
@@ -917,7 +917,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetOrderGroups" => {
             let answer = client
                 .get_order_groups()
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -933,9 +933,9 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "DeleteOrderGroup" => {
             let answer = client
                 .delete_order_group()
-                .order_group_id(arguments.get::<kalshi_sdk::OrderGroupId>("order_group_id"))
+                .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -943,8 +943,8 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetOrderGroup" => {
             let answer = client
                 .get_order_group()
-                .order_group_id(arguments.get::<kalshi_sdk::OrderGroupId>("order_group_id"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -952,9 +952,9 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "UpdateOrderGroupLimit" => {
             let answer = client
                 .update_order_group_limit()
-                .order_group_id(arguments.get::<kalshi_sdk::OrderGroupId>("order_group_id"))
+                .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::UpdateOrderGroupLimitRequest>("body"))
                 .send()
                 .await?;
@@ -963,9 +963,9 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "ResetOrderGroup" => {
             let answer = client
                 .reset_order_group()
-                .order_group_id(arguments.get::<kalshi_sdk::OrderGroupId>("order_group_id"))
+                .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -973,9 +973,9 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "TriggerOrderGroup" => {
             let answer = client
                 .trigger_order_group()
-                .order_group_id(arguments.get::<kalshi_sdk::OrderGroupId>("order_group_id"))
+                .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -990,7 +990,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .status(arguments.get::<types::OrderStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -1001,7 +1001,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .get_order_queue_positions()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .market_tickers(arguments.get::<Vec<String>>("market_tickers"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -1009,7 +1009,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetOrder" => {
             let answer = client
                 .get_order()
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -1017,7 +1017,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
         "GetOrderQueuePosition" => {
             let answer = client
                 .get_order_queue_position()
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .send()
                 .await?;
             Ok(serialized(&*answer))
@@ -1031,7 +1031,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .exchange_index(arguments.get::<i32>("exchange_index"))
                 .limit(arguments.get::<i32>("limit"))
                 .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -1045,7 +1045,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
@@ -1277,7 +1277,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .get_rfq_batches()
                 .limit(arguments.get::<i32>("limit"))
                 .status(arguments.get::<types::RfqBatchStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .by_page();
             let mut count = 0;
@@ -1294,7 +1294,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i32>("limit"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
                 .status(arguments.get::<types::RfqStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .by_page();
             let mut count = 0;
@@ -1400,7 +1400,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1430,7 +1430,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1444,7 +1444,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .get_historical_positions()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1571,8 +1571,8 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .order_id(arguments.get::<kalshi_sdk::OrderId>("order_id"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .tickers(arguments.get::<Vec<String>>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1601,7 +1601,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .status(arguments.get::<types::OrderStatus>("status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1618,7 +1618,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .exchange_index(arguments.get::<i32>("exchange_index"))
                 .limit(arguments.get::<i32>("limit"))
                 .settlement_status(arguments.get::<types::SettlementStatus>("settlement_status"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;
@@ -1634,7 +1634,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .subaccount(arguments.get::<kalshi_sdk::SubaccountNumber>("subaccount"))
+                .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();
             let mut count = 0;

@@ -68,7 +68,7 @@ async fn public_operations_work_without_credentials_and_private_ones_say_so() {
     assert!(
         error
             .to_string()
-            .starts_with("GetBalance: the operation needs a signature"),
+            .starts_with("GetBalance: the operation needs credentials"),
         "{error}"
     );
     assert_eq!(server.server.received_requests().await.unwrap().len(), 1);

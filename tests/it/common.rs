@@ -4,9 +4,12 @@ pub(crate) mod exchange;
 
 use wiremock::{MockServer, Request};
 
-pub use crate::harness::{
-    KEY_ID, NOW_MS, assert_signed, assert_unsigned, builder, calls, client, environment, key,
-    public_key,
+pub use crate::{
+    harness::{
+        builder, calls, client,
+        signed::{KEY_ID, NOW_MS, assert_signed, assert_unsigned, key, public_key},
+    },
+    target::environment,
 };
 
 pub async fn only_request(server: &MockServer) -> Request {

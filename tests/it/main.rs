@@ -14,6 +14,8 @@ mod common;
 mod custom_request;
 mod environment;
 mod error_sources;
+#[path = "shared/every_api.rs"]
+mod every_api;
 mod fees;
 #[path = "../../kalshi-gen/tests/compiled/harness.rs"]
 mod harness;
@@ -31,6 +33,7 @@ mod recorded;
 mod request_lifecycle;
 mod snapshots;
 mod spans;
+mod target;
 
 #[cfg(feature = "ws")]
 mod backfill;

@@ -1,6 +1,7 @@
 //! Integration tests in one binary, which is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bearer;
 mod common;
 mod credentials;
 mod encodings;

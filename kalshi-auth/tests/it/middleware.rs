@@ -18,7 +18,7 @@ use crate::common::{KEY_ID, chain, private, public};
 
 const NOW: u64 = 1_700_000_000_000;
 
-async fn server(status: u16) -> MockServer {
+pub(crate) async fn server(status: u16) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(ResponseTemplate::new(status))
@@ -43,7 +43,7 @@ fn plain_client() -> reqwest::Client {
         .unwrap()
 }
 
-fn url(server: &MockServer, path: &str) -> Url {
+pub(crate) fn url(server: &MockServer, path: &str) -> Url {
     format!("{}{path}", server.uri()).parse().unwrap()
 }
 
@@ -56,7 +56,7 @@ fn target(request: &wiremock::Request) -> &str {
     &request.url[url::Position::BeforePath..]
 }
 
-fn signing_error(error: &reqwest_middleware::Error) -> &SigningMiddlewareError {
+pub(crate) fn signing_error(error: &reqwest_middleware::Error) -> &SigningMiddlewareError {
     match error {
         reqwest_middleware::Error::Middleware(error) => {
             error.downcast_ref().expect("a SigningMiddlewareError")
@@ -212,7 +212,7 @@ impl Clock for Ticking {
 }
 
 /// Sends every request three times.
-struct Thrice;
+pub(crate) struct Thrice;
 
 #[async_trait::async_trait]
 impl Middleware for Thrice {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::HeaderMap;
 use kalshi_auth::{
-    Backend, Credentials, CredentialsError, FixedClock, KeyAlgorithm, PrivateKey, PublicKey,
-    Signature, SignerError, SigningMiddleware, SystemClock, Unsigned, Verifier,
+    Backend, BearerCredentials, BearerMiddleware, Credentials, CredentialsError, FixedClock,
+    KeyAlgorithm, PrivateKey, PublicKey, Signature, SignerError, SigningMiddleware, SystemClock,
+    Unsigned, Verifier,
 };
 
 use crate::common::{self, KEY_ID, PASSPHRASE, chain, path, private, public, text};
@@ -329,6 +330,45 @@ fn errors_of_credentials_hide_secrets() {
         backend: Backend::default(),
     });
     shown.assert_hides(&key_secrets());
+}
+
+/// Neither `Debug`, which panic messages show, nor errors, nor the debug output of requests contain the id or the token.
+#[test]
+fn bearer_credentials_are_hidden() {
+    const ID: &str = "7d9f1a34-admin-user";
+    const TOKEN: &str = "tok_4Zk1-access";
+    let mut shown = Shown::default();
+    let credentials = BearerCredentials::new(ID, TOKEN).unwrap();
+    let origin = "https://demo-api.kalshi.co".parse().unwrap();
+    shown.debug(&credentials);
+    shown.debug(&BearerMiddleware::new(credentials.clone(), &origin));
+
+    let bad = [" ", "\n", "\0", "ä", "\u{7f}"];
+    for bad in bad {
+        let (id, token) = (format!("{ID}{bad}"), format!("{TOKEN}{bad}"));
+        for result in [
+            BearerCredentials::new(id.as_str(), TOKEN),
+            BearerCredentials::new(ID, token.as_str()),
+            BearerCredentials::from_text(format!("{id}:{TOKEN}")),
+            BearerCredentials::from_text(format!("{ID}:{token}")),
+            BearerCredentials::from_text(format!("Bearer {ID}:{TOKEN}")),
+            BearerCredentials::from_text(token.as_str()),
+            BearerCredentials::from_lookup("", |name| {
+                (name == "ADMIN_USER_ID").then(|| id.as_str().into())
+            }),
+            BearerCredentials::from_lookup("", |_| Some(token.as_str().into())),
+        ] {
+            shown.error(&result.unwrap_err());
+        }
+    }
+    for panic in [
+        std::panic::catch_unwind(|| drop(BearerCredentials::new(ID, TOKEN).unwrap_err())),
+        std::panic::catch_unwind(|| drop(BearerCredentials::new(ID, "tok_4Zk1-access ").unwrap())),
+    ] {
+        let message = panic.unwrap_err().downcast::<String>().unwrap();
+        shown.0.push(*message);
+    }
+    shown.assert_hides(&[ID.to_owned(), TOKEN.to_owned()]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::{
 pub enum Failure {
     /// The parameters do not make a valid request. Has the reason.
     Invalid(String),
-    /// The operation needs a signature, and the client has no credentials.
+    /// The operation needs credentials, and the client has none.
     NoCredentials,
     /// The request could not be signed. Nothing was sent.
     Signing,

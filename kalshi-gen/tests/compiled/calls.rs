@@ -9,15 +9,16 @@ use std::{
 };
 
 use futures_util::Stream as _;
-use kalshi_gen::{FixupMode, Samples};
-use kalshi_sdk::{
-    Client, Error,
+use kalshi_core::{
+    Error,
     pages::{Page, Pages},
-    types,
 };
+use kalshi_gen::{FixupMode, Samples};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+
+use crate::target::{self, Client, types};
 
 /// The arguments of a call, by the name of their setter.
 pub struct Arguments(Map<String, Value>);
@@ -52,10 +53,8 @@ include!(concat!(
 
 /// The samples of the spec, made once for all tests.
 pub fn samples() -> &'static Samples {
-    static SAMPLES: LazyLock<Samples> = LazyLock::new(|| {
-        let spec = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml"));
-        Samples::new(spec, FixupMode::Lenient).unwrap()
-    });
+    static SAMPLES: LazyLock<Samples> =
+        LazyLock::new(|| Samples::new(target::SPEC, FixupMode::Lenient).unwrap());
     &SAMPLES
 }
 

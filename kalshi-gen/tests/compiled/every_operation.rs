@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    assert_signed, assert_unsigned,
-    calls::{Server, arguments, call, samples},
-};
+use super::calls::{Server, arguments, call, samples};
+use kalshi_core::{Environment, Operation};
 use kalshi_gen::{Place, Samples};
-use kalshi_sdk::operation;
+use reqwest::Url;
 use serde_json::{Value, json};
 use wiremock::Request;
+
+use crate::target::{self, operation};
 
 #[tokio::test]
 async fn every_request_matches_the_spec() {
     let (samples, server) = (samples(), Server::start().await);
+    let base = Url::parse(Environment::rest_url(server.client.environment())).unwrap();
     for operation in &operation::ALL {
         let full = samples.answers(operation.id).into_iter().next();
         server.answer(
@@ -34,19 +35,19 @@ async fn every_request_matches_the_spec() {
             "{}",
             operation.id
         );
-        assert_path_and_query(samples, operation.id, operation.path, &request);
+        assert_path_and_query(samples, operation, base.path(), &request);
         assert_body(samples, operation.id, &request);
         if operation.auth {
-            assert_signed(&request);
+            target::assert_authenticated(&request);
         } else {
-            assert_unsigned(&request);
+            target::assert_anonymous(&request);
         }
         assert_eq!(request.headers["accept"], "application/json");
         assert!(
             request.headers["user-agent"]
                 .to_str()
                 .unwrap()
-                .starts_with("kalshi-sdk/")
+                .starts_with(concat!(env!("CARGO_PKG_NAME"), "/"))
         );
         assert!(!request.headers.contains_key("api-version"));
     }
@@ -61,15 +62,16 @@ fn decoded(segment: &str) -> String {
         .into_owned()
 }
 
-fn assert_path_and_query(samples: &Samples, id: &str, template: &str, request: &Request) {
+fn assert_path_and_query(samples: &Samples, operation: &Operation, base: &str, request: &Request) {
+    let id = operation.id;
     let text = |value: &Value| {
         value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
     let arguments = samples.arguments(id);
-    let path = request.url.path().strip_prefix("/trade-api/v2/").unwrap();
-    let template = template.trim_start_matches('/');
+    let path = request.url.path().strip_prefix(base).unwrap();
+    let template = operation.path;
     assert_eq!(
         path.split('/').count(),
         template.split('/').count(),

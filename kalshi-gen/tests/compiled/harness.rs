@@ -1,81 +1,36 @@
-//! Tests of a generated client, whatever its spec: kalshi-sdk's tests and the crates that `tests/it/compiled.rs` makes include this
-//! file. The crate that includes it has the client under the name `kalshi_sdk`, and its spec and calls in its package folder.
+//! Tests of a generated client, whatever its spec: the API crates and the crates that `tests/it/compiled.rs` makes include this file.
+//!
+//! The crate that includes it describes its API in a module `target`:
+//!
+//! - the client's `Client`, `ClientBuilder`, `Environment`, `operation` and `types`;
+//! - `SPEC`, the text of its REST spec; `tests/generated/calls.rs` is in its package folder;
+//! - `environment`, the server at a base URL without a path, with the REST API at its usual path;
+//! - `with_credentials`, a client builder with credentials, and `assert_authenticated` and `assert_anonymous`, which check a
+//!   request for them. Those of an API whose requests are signed are in [`signed`].
 #![allow(dead_code, unreachable_pub, reason = "each crate uses some of it")]
 
 pub mod calls;
 mod every_operation;
+pub mod signed;
 
-use std::sync::OnceLock;
+use kalshi_core::{RetryPolicy, limits::RateLimits};
+use wiremock::MockServer;
 
-use kalshi_sdk::{
-    Client, ClientBuilder, Credentials, Environment, PrivateKey, RetryPolicy,
-    auth::{PublicKey, Verifier},
-    limits::RateLimits,
-};
-use wiremock::{MockServer, Request};
+use crate::target::{self, Client, ClientBuilder};
 
-pub const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
-
-/// A clock for signatures, in milliseconds since 1970.
-pub const NOW_MS: u64 = 1_790_000_000_123;
-
-/// A key made once a test binary.
-pub fn key() -> PrivateKey {
-    static KEY: OnceLock<PrivateKey> = OnceLock::new();
-    KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap())
-        .clone()
-}
-
-pub fn public_key() -> PublicKey {
-    key().public_key()
-}
-
-pub fn environment(base: &str) -> Environment {
-    let websocket = base.replace("http://", "ws://");
-    Environment::custom(
-        &format!("{base}/trade-api/v2"),
-        &format!("{websocket}/trade-api/ws/v2"),
-    )
-    .unwrap()
-}
-
-/// A builder for the server, with credentials and a stopped clock: each call is sent at once, and once.
+/// A builder for the server, with credentials: each call is sent immediately, and once.
 pub fn builder(server: &MockServer) -> ClientBuilder {
     patient_builder(server)
         .rate_limits(RateLimits::Unlimited)
         .retry(RetryPolicy::none())
 }
 
-/// The same with the limits and retries that are unless set.
+/// The same with the default limits and retries.
 pub fn patient_builder(server: &MockServer) -> ClientBuilder {
-    Client::builder()
-        .environment(environment(&server.uri()))
-        .credentials(Credentials::new(KEY_ID, key()).unwrap())
-        .clock(std::sync::Arc::new(kalshi_sdk::auth::FixedClock(NOW_MS)))
+    let builder = Client::builder().environment(target::environment(&server.uri()));
+    target::with_credentials(builder)
 }
 
 pub fn client(server: &MockServer) -> Client {
     builder(server).build().unwrap()
-}
-
-/// Checks the three headers of a request with the public key.
-pub fn assert_signed(request: &Request) {
-    let path = request.url.path();
-    Verifier::new(KEY_ID, public_key())
-        .verify(&request.headers, request.method.as_str(), path, NOW_MS)
-        .unwrap_or_else(|error| panic!("{} {path}: {error}", request.method));
-}
-
-pub fn assert_unsigned(request: &Request) {
-    for name in [
-        "kalshi-access-key",
-        "kalshi-access-signature",
-        "kalshi-access-timestamp",
-    ] {
-        assert!(
-            !request.headers.contains_key(name),
-            "{name} is sent with {}",
-            request.url.path()
-        );
-    }
 }

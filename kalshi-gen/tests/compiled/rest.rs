@@ -22,8 +22,9 @@ pub enum Api {}
 impl kalshi_core::Api for Api {
     type Client = Client;
     type Environment = Environment;
+    type Credentials = Credentials;
 
-    const USER_AGENT: &'static str = "kalshi-sdk/0.0.0";
+    const USER_AGENT: &'static str = concat!(env!("CARGO_PKG_NAME"), "/0.0.0");
     const OPERATIONS: &'static [Operation] = &operation::ALL;
 
     fn client(core: Core, environment: Environment) -> Client {
@@ -39,7 +40,7 @@ impl kalshi_core::Api for Api {
 pub struct Environment(Option<CustomUrls>);
 
 impl Environment {
-    pub fn custom(rest: &str, _: &str) -> Result<Self, ConfigError> {
+    pub fn custom(rest: &str) -> Result<Self, ConfigError> {
         CustomUrls::new(rest, None).map(Some).map(Self)
     }
 }

@@ -1,0 +1,191 @@
+//! The access token goes to the environment's own origin only, and is never shown.
+
+use std::{
+    fmt,
+    sync::{Mutex, Once},
+    time::Duration,
+};
+
+use kalshi_klear::{
+    Client, Error, RetryPolicy,
+    auth::SigningMiddlewareError,
+    reqwest::{Request, Response, Url},
+    reqwest_middleware::{self, Middleware, Next},
+};
+use tracing::{
+    field::{Field, Visit},
+    span,
+};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+use crate::{
+    harness,
+    target::{self, ACCESS_TOKEN, ADMIN_USER_ID},
+};
+
+/// Everything that is logged in this process, at every level.
+static LOGGED: Mutex<String> = Mutex::new(String::new());
+
+struct Log;
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let line = format!("{field}={value:?}\n");
+        LOGGED.lock().unwrap().push_str(&line);
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+        span.record(&mut Log);
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut Log);
+    }
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut Log);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn log_everything() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+}
+
+fn assert_hidden(shown: &str) {
+    for secret in [ADMIN_USER_ID, ACCESS_TOKEN] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// The texts of an error and of all its sources.
+fn texts(error: &Error) -> String {
+    let mut shown = format!("{error} {error:?} {error:#?}");
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        shown += &format!(" {source} {source:?}");
+        next = source.source();
+    }
+    shown
+}
+
+async fn server(response: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(response)
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test]
+async fn neither_logs_nor_errors_show_the_token() {
+    log_everything();
+    let mut errors = Vec::new();
+    for status in [200, 400, 401, 403, 404, 429, 500, 503] {
+        let server = server(ResponseTemplate::new(status).insert_header("retry-after", "0")).await;
+        let retry = RetryPolicy::default().with_initial_backoff(Duration::from_millis(1));
+        let client = harness::patient_builder(&server)
+            .retry(retry)
+            .build()
+            .unwrap();
+        errors.push(client.get_settlement_balance().send().await.unwrap_err());
+        errors.push(
+            client
+                .get_large_trader_positions()
+                .send()
+                .await
+                .unwrap_err(),
+        );
+    }
+    let nobody = target::environment("http://127.0.0.1:1");
+    let client = target::with_credentials(Client::builder()).environment(nobody);
+    let client = client.retry(RetryPolicy::none()).build().unwrap();
+    errors.push(client.get_settlement_balance().send().await.unwrap_err());
+    for error in &errors {
+        assert_hidden(&texts(error));
+    }
+    let logged = LOGGED.lock().unwrap();
+    assert!(
+        logged.contains("GetSettlementBalance") && logged.contains("retrying"),
+        "{logged}"
+    );
+    assert_hidden(&logged);
+}
+
+#[test]
+fn debug_does_not_show_the_token() {
+    let builder = target::with_credentials(Client::builder());
+    let shown = format!("{builder:?} {:?}", target::credentials());
+    let client = builder.build().unwrap();
+    let request = client.get_settlement_balance();
+    assert_hidden(&format!("{shown} {client:?} {client:#?} {request:?}"));
+}
+
+/// Sends requests to another host, as a middleware of a program might.
+struct Divert(Url);
+
+#[async_trait::async_trait]
+impl Middleware for Divert {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        assert!(
+            !request.headers().contains_key("authorization"),
+            "seen by a middleware"
+        );
+        *request.url_mut() = self.0.clone();
+        next.run(request, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn request_to_another_origin_is_stopped() {
+    let (own, other) = (
+        server(ResponseTemplate::new(200)).await,
+        server(ResponseTemplate::new(200)).await,
+    );
+    let divert = Divert(other.uri().parse().unwrap());
+    let client = harness::builder(&own).middleware(divert).build().unwrap();
+    let error = client.get_settlement_balance().send().await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(matches!(
+        source.downcast_ref(),
+        Some(SigningMiddlewareError::OtherOrigin { found, .. }) if *found == other.uri()
+    ));
+    assert!(
+        error.to_string().ends_with("the request was not sent"),
+        "{error}"
+    );
+    assert_hidden(&texts(&error));
+    for server in [own, other] {
+        assert!(server.received_requests().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let other = server(ResponseTemplate::new(200)).await;
+    let redirect = ResponseTemplate::new(307).insert_header("location", other.uri());
+    let own = server(redirect).await;
+    let client = harness::client(&own);
+    let error = client.get_settlement_balance().send().await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 307);
+    assert!(other.received_requests().await.unwrap().is_empty());
+}
