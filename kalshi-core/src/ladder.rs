@@ -1,5 +1,7 @@
 //! One side of an order book: price levels in order, and what buying from them costs.
 
+use std::collections::BTreeMap;
+
 use crate::money::{Contracts, Dollars, PriceLevel};
 
 /// The price levels of one side of an order book, exact and in order.
@@ -206,6 +208,23 @@ impl Ladder {
         })
     }
 
+    /// The prices at which two ladders differ, from the highest, with the contracts of this one and of the other.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(Dollars, Contracts, Contracts)> {
+        let mut levels: BTreeMap<Dollars, (Contracts, Contracts)> = BTreeMap::new();
+        for level in self.levels() {
+            levels.entry(level.price).or_default().0 = level.count;
+        }
+        for level in other.levels() {
+            levels.entry(level.price).or_default().1 = level.count;
+        }
+        let levels = levels.into_iter().rev();
+        levels
+            .filter(|(_, (here, there))| here != there)
+            .map(|(price, (here, there))| (price, here, there))
+            .collect()
+    }
+
     /// The best level, or `None` if the side is empty.
     #[must_use]
     pub fn best(&self) -> Option<PriceLevel> {
@@ -238,8 +257,6 @@ impl Ladder {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -242,7 +242,7 @@ fn run(seed: u64) -> (usize, usize) {
     let mut exchange = Exchange::new(seed);
     let mut books = Books::new();
     let tickers: Vec<_> = (0..MARKETS).map(|market| format!("M{market}")).collect();
-    books.register(1, exchange.mode, &tickers);
+    books.register_with_mode(1, exchange.mode, &tickers);
     exchange.subscribe();
     let mut live = 0;
     for step in 0..STEPS {
