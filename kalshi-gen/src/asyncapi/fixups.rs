@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::Error,
     options::FixupMode,
-    scalars::{DOLLARS, PRICE_LEVEL},
+    scalars::{CONTRACTS, DOLLARS, PRICE_LEVEL},
 };
 
 /// The AsyncAPI specs that the exchange publishes, told apart by their channels.
@@ -55,12 +55,15 @@ macro_rules! fixup {
     };
 }
 
-const FIXUPS: [Fixup; 5] = [
+const FIXUPS: [Fixup; 8] = [
     fixup!(book_levels_are_pairs),
     fixup!(amounts_without_a_suffix_are_dollars),
     fixup!(book_clock_is_new),
     fixup!(taker_sides_are_new_on_trades),
     fixup!(ticker_members_are_new),
+    fixup!(margin_book_levels_are_pairs, Spec::Perps),
+    fixup!(margin_prices_are_dollars, Spec::Perps),
+    fixup!(margin_counts_are_contracts, Spec::Perps),
 ];
 
 /// Applies every fixup of the document's spec. In strict mode, one that finds nothing to fix is an error; so it is for all of
@@ -192,6 +195,62 @@ fn ticker_members_are_new(document: &mut Value) -> bool {
     soften(document, "tickerPayload", &members)
 }
 
+/// A level of a margin market is a list of two texts to the spec, too.
+fn margin_book_levels_are_pairs(document: &mut Value) -> bool {
+    mark_at(document, "priceLevelDollarsCountFp", PRICE_LEVEL)
+}
+
+/// Prices and fees of margin markets have names without the suffix.
+fn margin_prices_are_dollars(document: &mut Value) -> bool {
+    const MESSAGES: [(&str, &[&str]); 5] = [
+        ("marginOrderbookDeltaPayload", &["price"]),
+        ("marginTickerPayload", &["price", "bid", "ask"]),
+        ("marginTradePayload", &["price"]),
+        ("marginFillPayload", &["price", "fee_cost"]),
+        ("marginUserOrderPayload", &["price"]),
+    ];
+    let parts = [
+        "tickerPrice/properties/price",
+        "marginCorporateActionSplitTerms/properties/pre_split_mark_price",
+        "marginCorporateActionSplitTerms/properties/post_split_mark_price",
+        "marginCorporateActionFinalSettlementTerms/properties/settlement_price_per_contract",
+    ];
+    mark_messages(document, &MESSAGES, DOLLARS)
+        && parts.iter().all(|part| mark_at(document, part, DOLLARS))
+}
+
+/// So have counts of contracts.
+fn margin_counts_are_contracts(document: &mut Value) -> bool {
+    const MESSAGES: [(&str, &[&str]); 5] = [
+        ("marginOrderbookDeltaPayload", &["delta"]),
+        (
+            "marginTickerPayload",
+            &["volume", "volume_24h", "open_interest"],
+        ),
+        ("marginTradePayload", &["count"]),
+        ("marginFillPayload", &["count", "post_position"]),
+        ("marginUserOrderPayload", &["fill_count", "remaining_count"]),
+    ];
+    mark_messages(document, &MESSAGES, CONTRACTS)
+}
+
+/// Marks fields of the bodies of messages.
+fn mark_messages(document: &mut Value, messages: &[(&str, &[&str])], kind: &str) -> bool {
+    messages.iter().all(|(payload, names)| {
+        names.iter().all(|name| {
+            let member = format!("{payload}/properties/msg/properties/{name}");
+            mark_at(document, &member, kind)
+        })
+    })
+}
+
+fn mark_at(document: &mut Value, schema: &str, kind: &str) -> bool {
+    mark(
+        document.pointer_mut(&format!("/components/schemas/{schema}")),
+        kind,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -204,7 +263,9 @@ mod tests {
         let trade = apply("market_lifecycle_v2", FixupMode::Strict);
         let error = trade.unwrap_err().to_string();
         assert!(error.contains("`book_levels_are_pairs` no longer applies"));
-        apply("corporate_actions", FixupMode::Strict).unwrap();
+        let perps = apply("corporate_actions", FixupMode::Strict);
+        let error = perps.unwrap_err().to_string();
+        assert!(error.contains("`margin_book_levels_are_pairs` no longer applies"));
         assert!(apply("prices", FixupMode::Strict).is_err());
         for channel in ["market_lifecycle_v2", "corporate_actions", "prices"] {
             apply(channel, FixupMode::Lenient).unwrap();
