@@ -39,34 +39,127 @@
 mod api;
 mod backfill;
 mod book;
-mod book_event;
-mod book_events;
-mod book_stream;
-mod books;
 pub mod messages;
 mod own_order;
-mod redundant;
 
 pub use backfill::{Backfill, BackfillError, BackfillRows, Missed, Observation};
-pub use book::{BookError, LevelDifference, OrderBook, PriceMode};
-pub use book_event::{BookEvent, StaleReason};
-pub use book_events::BookEvents;
-pub use book_stream::{BookStream, BookUpdate, Changes};
-pub use books::Books;
+pub use book::{LevelDifference, OrderBook, PriceMode};
 #[doc(inline)]
 pub use kalshi_core::{
     ladder::Sweep,
     ws::{
         Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
         RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
+        books::{BookError, BookEvent, BookEvents, StaleReason},
     },
 };
 pub use messages::Message;
 pub use own_order::OwnOrder;
-pub use redundant::RedundantBooks;
 
 use crate::{Client, TradeApi};
 
+/// Live order books of markets, over a connection that reconnects.
+///
+/// It applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
+///
+/// [`changed`](BookStream::changed) returns the markets whose books changed since the last call. Use it for quoting and for display:
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, OutcomeSide};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
+/// while let Some(changes) = books.changed().await {
+///     for market_ticker in &changes?.market_tickers {
+///         match books.live(market_ticker) {
+///             Some(book) => println!("{market_ticker}: {:?}", book.best_bid(OutcomeSide::Yes)),
+///             None => println!("{market_ticker}: no book"),
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`next`](BookStream::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
+/// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, OutcomeSide, ws::{BookEvent, BookUpdate}};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
+/// while let Some(update) = books.next().await {
+///     match update? {
+///         BookUpdate::Book(BookEvent::Stale { market_ticker, reason }) => {
+///             println!("{market_ticker} is stale: {reason:?}");
+///         }
+///         BookUpdate::Book(event) => match books.live(event.market_ticker()) {
+///             Some(book) => {
+///                 println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
+///             }
+///             None => println!("{} has no book at the moment", event.market_ticker()),
+///         },
+///         BookUpdate::Connection(event) => println!("{event:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub type BookStream = kalshi_core::ws::books::BookStream<TradeApi>;
+/// What a [`BookStream`] reports.
+pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
+/// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
+///
+/// Subscribe with `use_yes_price(true)`, as the exchange has announced to change its default.
+///
+/// ```
+/// use kalshi_sdk::{OutcomeSide, ws::{Books, Frame, PriceMode}};
+///
+/// let mut books = Books::with_mode(PriceMode::YesPrices);
+/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;
+/// books.apply(&Frame::parse(snapshot));
+/// let book = books.live("KXTEST-26-A").unwrap();
+/// assert_eq!(book.best_bid(OutcomeSide::No).unwrap().price, "0.40".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type Books = kalshi_core::ws::books::Books<OrderBook>;
+/// Updates since the last call of [`BookStream::changed`].
+pub type Changes = kalshi_core::ws::books::Changes<Message>;
+/// The order books of the same markets, kept by several connections. Subscribe with `use_yes_price(true)`.
+///
+/// ```no_run
+/// use kalshi_sdk::{Client, ws::{Channel, PriceMode, RedundantBooks}};
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let connect = || {
+///     let builder = client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A");
+///     builder.params(|params| params.use_yes_price(true)).connect()
+/// };
+/// let mut streams = [connect().await?, connect().await?];
+/// let mut books = RedundantBooks::with_mode(streams.len(), PriceMode::YesPrices);
+/// loop {
+///     let [one, other] = &mut streams;
+///     let (connection, event) = tokio::select! {
+///         event = one.next() => (0, event),
+///         event = other.next() => (1, event),
+///     };
+///     // The end of one stream ends this example.
+///     let Some(event) = event else { break };
+///     for event in books.apply_event(connection, &event?) {
+///         println!("{event:?}");
+///     }
+///     for request in books.drain_snapshot_requests(connection) {
+///         // `request_failed` requests it again if this fails, and `poll_timeouts` if no snapshot comes.
+///         let handle = streams[connection].handle();
+///         tokio::spawn(async move { handle.send_request(&request).await });
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
 /// A channel of the WebSocket.
 pub type Channel = messages::SubscribeParamsChannels;
 /// A WebSocket connection.
@@ -101,16 +194,12 @@ impl Client {
 
 impl From<&messages::ErrorReply> for CommandError {
     fn from(error: &messages::ErrorReply) -> Self {
-        let mut command_error = Self::new(error.code);
-        command_error.message.clone_from(&error.msg);
-        command_error
-            .market_tickers
-            .clone_from(&error.market_tickers);
-        if let Some(ticker) = &error.market_ticker
-            && !error.market_tickers.contains(ticker)
-        {
-            command_error.market_tickers.push(ticker.clone());
-        }
-        command_error
+        let messages::ErrorReply {
+            code,
+            msg,
+            market_ticker,
+            market_tickers,
+        } = error.clone();
+        Self::from_reply(code, msg, market_ticker, market_tickers)
     }
 }

@@ -1,11 +1,16 @@
 //! One side of an order book: price levels in order, and what buying from them costs.
 
+use std::collections::BTreeMap;
+
 use crate::money::{Contracts, Dollars, PriceLevel};
+
+/// Number of best levels that are searched in order, as most changes are there. The others are searched by halves.
+const NEAR: usize = 16;
 
 /// The price levels of one side of an order book, exact and in order.
 ///
-/// Levels are kept in a sorted vector. For the few hundred prices of a market that beats a tree: most changes are near the best
-/// price, which is at the end, so little moves.
+/// Levels are kept in a sorted vector. For the hundreds or few thousand prices of a market that beats a tree: most changes are near
+/// the best price, which is at the end, so little moves.
 ///
 /// ```
 /// # use kalshi_core::{Contracts, Dollars, ladder::Ladder};
@@ -170,14 +175,12 @@ impl Ladder {
     pub fn add(&mut self, price: Dollars, change: Contracts) -> Result<(), LadderError> {
         let (key, change) = (self.key(price), change.hundredths());
         let negative = LadderError::Negative { price };
-        // Changes are mostly near the best price, which is last.
-        let better = self
-            .levels
-            .iter()
-            .rev()
-            .take_while(|(other, _)| *other > key)
-            .count();
-        let index = self.levels.len() - better;
+        let (far, near) = self.levels.split_at(self.levels.len().saturating_sub(NEAR));
+        let better = near.iter().rev().take_while(|(other, _)| *other > key);
+        let index = match better.count() {
+            better if better < near.len() => self.levels.len() - better,
+            _ => far.partition_point(|(other, _)| *other <= key),
+        };
         let at_or_below = index
             .checked_sub(1)
             .and_then(|below| self.levels.get_mut(below));
@@ -204,6 +207,23 @@ impl Ladder {
             price: self.price(key),
             count: Contracts::from_hundredths(count),
         })
+    }
+
+    /// The prices at which two ladders differ, from the highest, with the contracts of this one and of the other.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(Dollars, Contracts, Contracts)> {
+        let mut levels: BTreeMap<Dollars, (Contracts, Contracts)> = BTreeMap::new();
+        for level in self.levels() {
+            levels.entry(level.price).or_default().0 = level.count;
+        }
+        for level in other.levels() {
+            levels.entry(level.price).or_default().1 = level.count;
+        }
+        let levels = levels.into_iter().rev();
+        levels
+            .filter(|(_, (here, there))| here != there)
+            .map(|(price, (here, there))| (price, here, there))
+            .collect()
     }
 
     /// The best level, or `None` if the side is empty.
@@ -238,8 +258,6 @@ impl Ladder {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;

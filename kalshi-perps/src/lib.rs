@@ -4,6 +4,8 @@
 mod api;
 mod environment;
 pub mod operation;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub(crate) mod generated;
 

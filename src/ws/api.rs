@@ -2,12 +2,14 @@
 
 use kalshi_core::{
     Core,
-    ws::{Targets, WebSocketApi},
+    ws::{ConnectionError, Targets, WebSocketApi, books::BookApi},
 };
 use serde_json::{Map, Value};
 
-use super::messages::{
-    Message, OrderbookSnapshot, SubscribeParams, SubscribeParamsChannels, builder,
+use super::{
+    Books, ConnectionBuilder,
+    book::{OrderBook, PriceMode},
+    messages::{Message, OrderbookSnapshot, SubscribeParams, SubscribeParamsChannels, builder},
 };
 use crate::{Client, TradeApi};
 
@@ -86,5 +88,29 @@ impl WebSocketApi for TradeApi {
         } else {
             &MARKETS_WITHOUT_SNAPSHOTS
         }
+    }
+}
+
+impl BookApi for TradeApi {
+    type Book = OrderBook;
+
+    const BOOK_CHANNEL: SubscribeParamsChannels = SubscribeParamsChannels::OrderbookDelta;
+
+    fn prepare_books(builder: ConnectionBuilder) -> Result<ConnectionBuilder, ConnectionError> {
+        let params = builder.params_of(&Self::BOOK_CHANNEL);
+        let uses_no_price =
+            |params: &Map<String, Value>| params.get("use_yes_price") == Some(&false.into());
+        if params.as_ref().is_ok_and(uses_no_price) {
+            return Err(ConnectionError::Invalid(
+                "order books are kept with YES prices: do not set `use_yes_price` to false"
+                    .to_owned(),
+            ));
+        }
+        // YES prices are the mode that the exchange keeps. Books need the list of markets in acknowledgements.
+        Ok(builder.params(|params| params.use_yes_price(true).skip_ticker_ack(false)))
+    }
+
+    fn new_books() -> Books {
+        Books::with_mode(PriceMode::YesPrices)
     }
 }

@@ -1,14 +1,18 @@
 //! An order book that is kept by snapshots and deltas, exactly.
 
-use std::{collections::BTreeMap, fmt};
-
 use chrono::{DateTime, Utc};
 use kalshi_core::{
-    ladder::{Ladder, LadderError, Sweep},
-    ws::sequence::ReplicatedBook,
+    ladder::{Ladder, Sweep},
+    ws::{
+        books::{ApiBook, BookBody, BookError, BookMessage},
+        sequence::ReplicatedBook,
+    },
 };
 
-use super::messages::{OrderbookDelta, OrderbookSnapshot};
+use super::messages::{
+    MarketLifecycleV2EventType, Message, MultivariateMarketLifecycleEventType, OrderbookDelta,
+    OrderbookSnapshot,
+};
 use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 
 /// The bids of one market, for YES and for NO. There are no asks on the exchange: a bid for NO at 0.40 is an ask for YES at 0.60.
@@ -93,7 +97,7 @@ pub struct LevelChange {
 }
 
 impl LevelChange {
-    pub(super) fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
+    fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
         let price = match delta.side {
             OutcomeSide::Yes => delta.price_dollars,
             OutcomeSide::No => mode.no_price(delta.price_dollars),
@@ -109,7 +113,7 @@ impl LevelChange {
     }
 
     /// Sets the time at which the exchange sent the change, in case it did not say when it was made.
-    pub(super) fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
+    fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
         self.at_ms = self.at_ms.or(sent_ms);
         self
     }
@@ -135,76 +139,6 @@ pub struct LevelDifference {
     pub here: Contracts,
     /// How many the other one has.
     pub there: Contracts,
-}
-
-/// The reason that a snapshot or a change is invalid: something was missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BookError {
-    /// More contracts were removed from a level than it had.
-    Negative {
-        /// Price of the level.
-        price: Dollars,
-    },
-    /// A level of a snapshot has fewer than no contracts.
-    NegativeLevel {
-        /// Price of the level.
-        price: Dollars,
-    },
-    /// A snapshot lists a level twice.
-    DuplicateLevel {
-        /// Price of the level.
-        price: Dollars,
-    },
-    /// The side of a change is neither YES nor NO.
-    UnknownSide,
-    /// A price is not above zero and below one dollar.
-    Price {
-        /// The price.
-        price: Dollars,
-    },
-    /// A snapshot cannot be checked, for a reason that this version does not know.
-    Invalid,
-}
-
-impl fmt::Display for BookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Negative { price } => write!(
-                f,
-                "more contracts were removed from the level at {price} than it had: request a snapshot"
-            ),
-            Self::NegativeLevel { price } => write!(
-                f,
-                "the level at {price} of a snapshot has fewer than no contracts: request another one"
-            ),
-            Self::DuplicateLevel { price } => write!(
-                f,
-                "a snapshot lists the level at {price} twice: request another one"
-            ),
-            Self::UnknownSide => {
-                f.write_str("the side of a change is neither yes nor no: request a snapshot")
-            }
-            Self::Price { price } => write!(
-                f,
-                "the price {price} is not above 0 and below 1 dollar: request a snapshot"
-            ),
-            Self::Invalid => f.write_str("the levels are invalid: request a snapshot"),
-        }
-    }
-}
-
-impl std::error::Error for BookError {}
-
-impl From<LadderError> for BookError {
-    fn from(error: LadderError) -> Self {
-        match error {
-            LadderError::Negative { price } => Self::Negative { price },
-            LadderError::NegativeLevel { price } => Self::NegativeLevel { price },
-            LadderError::DuplicateLevel { price } => Self::DuplicateLevel { price },
-            _ => Self::Invalid,
-        }
-    }
 }
 
 /// One dollar less a price. Levels given to [`OrderBook::from_bids`] are not checked, so any price is possible.
@@ -323,12 +257,6 @@ impl OrderBook {
         DateTime::from_timestamp_millis(self.updated_ms?)
     }
 
-    /// Sets the time at which the exchange sent the snapshot.
-    pub(super) fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
-        self.updated_ms = sent_ms;
-        self
-    }
-
     /// The best bid.
     #[must_use]
     pub fn best_bid(&self, outcome: OutcomeSide) -> Option<PriceLevel> {
@@ -390,27 +318,20 @@ impl OrderBook {
     /// ```
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
-        let mut differences = Vec::new();
-        for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
-            let mut levels: BTreeMap<_, (Contracts, Contracts)> = BTreeMap::new();
-            for level in self.bids(outcome) {
-                levels.entry(level.price).or_default().0 = level.count;
-            }
-            for level in other.bids(outcome) {
-                levels.entry(level.price).or_default().1 = level.count;
-            }
-            let differ = levels
-                .into_iter()
-                .rev()
-                .filter(|(_, (here, there))| here != there);
-            differences.extend(differ.map(|(price, (here, there))| LevelDifference {
+        let sides = [
+            (OutcomeSide::Yes, &self.yes, &other.yes),
+            (OutcomeSide::No, &self.no, &other.no),
+        ];
+        let differences = sides.into_iter().flat_map(|(outcome, own, others)| {
+            let levels = own.differences(others).into_iter();
+            levels.map(move |(price, here, there)| LevelDifference {
                 outcome,
                 price,
                 here,
                 there,
-            }));
-        }
-        differences
+            })
+        });
+        differences.collect()
     }
 
     /// How many levels an outcome's bids have.
@@ -438,5 +359,71 @@ impl ReplicatedBook for OrderBook {
 
     fn is_crossed(&self) -> bool {
         Self::is_crossed(self)
+    }
+}
+
+impl ApiBook for OrderBook {
+    type Message = Message;
+    type Delta = OrderbookDelta;
+    type Snapshot = OrderbookSnapshot;
+    type PriceMode = PriceMode;
+
+    const DEFAULT_MODE: Option<PriceMode> = None;
+    const DELTA: &'static str = "orderbook_delta";
+    const SNAPSHOT: &'static str = "orderbook_snapshot";
+
+    fn read(message: &Message) -> BookMessage<'_, Self> {
+        match message {
+            Message::OrderbookDelta(delta) => BookMessage::Delta(BookBody {
+                market_ticker: &delta.market_ticker,
+                clock: delta.clock,
+                client_order_id: delta.client_order_id.as_ref(),
+                body: delta,
+            }),
+            Message::OrderbookSnapshot(snapshot) => BookMessage::Snapshot(BookBody {
+                market_ticker: &snapshot.market_ticker,
+                clock: snapshot.clock,
+                client_order_id: None,
+                body: snapshot,
+            }),
+            Message::OkReply(reply) => BookMessage::Acknowledged(&reply.market_tickers),
+            Message::ErrorReply(error) => BookMessage::Error(error.code),
+            Message::UnsubscribedReply => BookMessage::Unsubscribed,
+            Message::MarketLifecycleV2(market)
+                if market.event_type == MarketLifecycleV2EventType::Settled =>
+            {
+                BookMessage::Settled(&market.market_ticker)
+            }
+            Message::MultivariateMarketLifecycle(market)
+                if market.event_type == MultivariateMarketLifecycleEventType::Settled =>
+            {
+                BookMessage::Settled(&market.market_ticker)
+            }
+            Message::Malformed(malformed) => BookMessage::Malformed(malformed),
+            Message::Unknown(_) => BookMessage::Unknown,
+            _ => BookMessage::Other,
+        }
+    }
+
+    fn read_change(
+        delta: &OrderbookDelta,
+        mode: PriceMode,
+        sent_ms: Option<i64>,
+    ) -> Result<LevelChange, BookError> {
+        LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms))
+    }
+
+    fn read_snapshot(
+        snapshot: &OrderbookSnapshot,
+        mode: PriceMode,
+        sent_ms: Option<i64>,
+    ) -> Result<Self, BookError> {
+        let mut book = Self::from_snapshot(snapshot, mode)?;
+        book.updated_ms = sent_ms;
+        Ok(book)
+    }
+
+    fn last_update(&self) -> Option<DateTime<Utc>> {
+        self.last_update()
     }
 }

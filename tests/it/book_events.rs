@@ -118,7 +118,7 @@ fn apply(books: &mut RedundantBooks, connection: usize, text: &str) -> BookEvent
 
 #[tokio::test(start_paused = true)]
 async fn book_that_one_connection_withholds_is_live_on_the_other() {
-    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
+    let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
     for connection in 0..2 {
         apply(&mut books, connection, &snapshot(1, 50, "0.5000"));
     }
@@ -173,9 +173,9 @@ async fn book_that_one_connection_withholds_is_live_on_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn snapshots_are_requested_on_the_connection_that_misses_them() {
-    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
+    let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
     for connection in 0..2 {
-        books.register(connection, 7, PriceMode::NoPrices, [MARKET]);
+        books.register(connection, 7, [MARKET]);
     }
     let events = apply(&mut books, 1, &snapshot(1, 50, "0.5000"));
     assert!(matches!(events[..], [BookEvent::Live { .. }]), "{events:?}");

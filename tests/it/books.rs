@@ -530,21 +530,21 @@ fn expected_books_are_asked_for_where_their_snapshots_get_lost() {
     };
     // The first frame that comes is not the first there was.
     let mut books = Books::with_mode(PriceMode::NoPrices);
-    books.register(1, PriceMode::NoPrices, ["A", "B"]);
+    books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
     assert!(asked(&mut books).is_empty(), "they are on the way");
     books.apply(&snapshot(2, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     assert_eq!(asked(&mut books), ["B"]);
     // One in between is lost.
     let mut books = Books::with_mode(PriceMode::NoPrices);
-    books.register(1, PriceMode::NoPrices, ["A", "B"]);
+    books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
     books.apply(&snapshot(1, "10"));
     assert!(asked(&mut books).is_empty());
     books.apply(&delta(3, "1"));
     assert_eq!(asked(&mut books), ["A", "B"]);
     // Over the next connection they are expected again.
     books.disconnected();
-    books.register(1, PriceMode::NoPrices, ["A", "B"]);
+    books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
     assert!(asked(&mut books).is_empty());
     books.apply(&snapshot(1, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");

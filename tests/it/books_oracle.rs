@@ -7,9 +7,10 @@
 
 use std::{collections::VecDeque, env, ops::Range};
 
-use kalshi_sdk::{
-    Contracts, Dollars, OutcomeSide,
-    ws::{Books, Frame, OrderBook, PriceMode},
+use crate::ws_target::{
+    Contracts, Dollars, HAS_CLOCK, SIDES, STYLES, Side, Style, change_fields, level_fields, levels,
+    price, register,
+    ws::{Books, Frame, OrderBook},
 };
 
 const MARKETS: usize = 3;
@@ -23,7 +24,7 @@ struct Sent {
 
 struct Exchange {
     random: fastrand::Rng,
-    mode: PriceMode,
+    style: Style,
     has_clock: bool,
     seq: u64,
     /// Number of the frame that the client received last.
@@ -41,14 +42,11 @@ struct Exchange {
 impl Exchange {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mode = match random.bool() {
-            true => PriceMode::YesPrices,
-            false => PriceMode::NoPrices,
-        };
-        let has_clock = random.u8(..4) > 0;
+        let style = STYLES[random.usize(..STYLES.len())];
+        let has_clock = random.u8(..4) > 0 && HAS_CLOCK;
         Self {
             random,
-            mode,
+            style,
             has_clock,
             seq: 0,
             delivered: 0,
@@ -73,25 +71,15 @@ impl Exchange {
         }
     }
 
-    fn quoted(&self, outcome: OutcomeSide, price: Dollars) -> Dollars {
-        match (outcome, self.mode) {
-            (OutcomeSide::No, PriceMode::YesPrices) => price.complement(),
-            _ => price,
-        }
-    }
-
     /// One action: some changes with one clock, which cross at most in between.
     fn act(&mut self, market: usize) {
         self.clocks[market] += self.random.i64(1..4);
         for _ in 0..self.random.usize(1..4) {
-            let outcome = match self.random.bool() {
-                true => OutcomeSide::Yes,
-                false => OutcomeSide::No,
-            };
-            let levels: Vec<_> = self.books[market].bids(outcome).collect();
+            let side = SIDES[self.random.usize(..2)];
+            let levels = levels(&self.books[market], side);
             let (price, count) = match levels.is_empty() || self.random.bool() {
                 true => (
-                    Dollars::from_micros(self.random.i64(1..60) * 10_000),
+                    price(side, self.random.i64(1..60)),
                     self.random.i64(1..1_000),
                 ),
                 false => {
@@ -99,47 +87,42 @@ impl Exchange {
                     (level.price, -self.random.i64(1..=level.count.hundredths()))
                 }
             };
-            self.change(market, outcome, price, count);
+            self.change(market, side, price, count);
         }
         // What crosses is taken out by the same action.
         while self.books[market].is_crossed() {
-            let best = self.books[market].best_bid(OutcomeSide::Yes).unwrap();
+            let best = levels(&self.books[market], SIDES[0])[0];
             let count = -best.count.hundredths();
-            self.change(market, OutcomeSide::Yes, best.price, count);
+            self.change(market, SIDES[0], best.price, count);
         }
     }
 
-    fn change(&mut self, market: usize, outcome: OutcomeSide, price: Dollars, count: i64) {
+    fn change(&mut self, market: usize, side: Side, price: Dollars, count: i64) {
         let count = Contracts::from_hundredths(count);
-        self.books[market].add(outcome, price, count).unwrap();
+        self.books[market].add(side, price, count).unwrap();
         self.seq += 1;
         self.has_hidden_loss = false;
-        let side = outcome.as_str();
-        let (seq, clock, price) = (self.seq, self.clock(market), self.quoted(outcome, price));
+        let (seq, clock) = (self.seq, self.clock(market));
+        let fields = change_fields(self.style, side, price, count);
         self.send(format!(
-            r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"M{market}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}}}"#
+            r#"{{"type":"orderbook_delta","sid":1,"seq":{seq},"msg":{{"market_ticker":"M{market}"{clock},{fields}}}}}"#
         ));
     }
 
     fn snapshot(&self, market: usize, envelope: &str, is_invalid: bool) -> String {
-        let levels = |outcome| {
-            let levels = self.books[market].bids(outcome).map(|level| {
-                let price = self.quoted(outcome, level.price);
-                format!(r#"["{price}","{}"]"#, level.count)
-            });
-            levels.collect::<Vec<_>>()
-        };
-        let mut yes = levels(OutcomeSide::Yes);
+        let mut sides = SIDES.map(|side| {
+            let levels = levels(&self.books[market], side).into_iter();
+            levels
+                .map(|level| (level.price, level.count))
+                .collect::<Vec<_>>()
+        });
         if is_invalid {
-            yes.extend([
-                r#"["0.0100","1.00"]"#.to_owned(),
-                r#"["0.0100","2.00"]"#.to_owned(),
-            ]);
+            let worst = price(SIDES[0], 1);
+            sides[0].extend([(worst, Contracts::from(1)), (worst, Contracts::from(2))]);
         }
-        let (yes, no) = (yes.join(","), levels(OutcomeSide::No).join(","));
+        let (clock, fields) = (self.clock(market), level_fields(self.style, sides));
         format!(
-            r#"{{"type":"orderbook_snapshot",{envelope},"msg":{{"market_ticker":"M{market}","market_id":"m"{},"yes_dollars_fp":[{yes}],"no_dollars_fp":[{no}]}}}}"#,
-            self.clock(market)
+            r#"{{"type":"orderbook_snapshot",{envelope},"msg":{{"market_ticker":"M{market}"{clock},{fields}}}}}"#
         )
     }
 
@@ -242,7 +225,7 @@ fn run(seed: u64) -> (usize, usize) {
     let mut exchange = Exchange::new(seed);
     let mut books = Books::new();
     let tickers: Vec<_> = (0..MARKETS).map(|market| format!("M{market}")).collect();
-    books.register(1, exchange.mode, &tickers);
+    register(&mut books, exchange.style, &tickers);
     exchange.subscribe();
     let mut live = 0;
     for step in 0..STEPS {

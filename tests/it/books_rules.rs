@@ -376,7 +376,7 @@ async fn book_that_is_crossed_for_50_ms_is_stale() {
 #[test]
 fn no_levels_at_yes_prices_are_converted() {
     let mut books = Books::new();
-    books.register(1, PriceMode::YesPrices, ["A"]);
+    books.register_with_mode(1, PriceMode::YesPrices, ["A"]);
     let envelope = r#""sid":1,"seq":1"#;
     books.apply(&levels(
         envelope,
@@ -403,16 +403,16 @@ fn frames_of_an_unknown_price_mode_are_not_applied() {
     assert_eq!(reason, StaleReason::UnknownPriceMode);
     assert!(books.apply(&delta(2, 11, "1")).is_empty());
     assert!(!requested(&mut books), "a snapshot would not help");
-    books.register(1, PriceMode::NoPrices, ["A"]);
+    books.register_with_mode(1, PriceMode::NoPrices, ["A"]);
     assert!(requested(&mut books));
     books.apply(&reply(1, 3, 11, "11"));
     assert_eq!(held(&books).unwrap(), "11.00");
     // A second mode on the same connection.
-    books.register(2, PriceMode::YesPrices, ["B"]);
+    books.register_with_mode(2, PriceMode::YesPrices, ["B"]);
     let reason = stale(&mut books, &delta(4, 12, "1"));
     assert_eq!(reason, StaleReason::UnknownPriceMode);
     books.disconnected();
-    books.register(1, PriceMode::YesPrices, ["A"]);
+    books.register_with_mode(1, PriceMode::YesPrices, ["A"]);
     books.apply(&snapshot(1, 12, "12"));
     assert_eq!(held(&books).unwrap(), "12.00");
 }
@@ -420,7 +420,7 @@ fn frames_of_an_unknown_price_mode_are_not_applied() {
 #[tokio::test(start_paused = true)]
 async fn snapshot_that_does_not_come_is_requested_with_back_off() {
     let mut books = Books::new();
-    books.register(1, PriceMode::NoPrices, ["A"]);
+    books.register_with_mode(1, PriceMode::NoPrices, ["A"]);
     let (mut waits, mut overdue) = (Vec::new(), Vec::new());
     for _ in 0..8 {
         assert!(!requested(&mut books));

@@ -56,9 +56,14 @@ mod frames;
 #[cfg(feature = "ws")]
 mod hostile_ws;
 #[cfg(feature = "ws")]
+#[path = "hostile_ws/mock.rs"]
+mod hostile_ws_mock;
+#[cfg(feature = "ws")]
 mod order_book;
 #[cfg(feature = "ws")]
 mod reconnect;
+#[cfg(feature = "ws")]
+mod recorded_frames;
 #[cfg(feature = "ws")]
 mod scripted_server;
 #[cfg(feature = "ws")]
@@ -69,3 +74,5 @@ mod subscriptions;
 mod websocket;
 #[cfg(feature = "ws")]
 mod websocket_faults;
+#[cfg(feature = "ws")]
+mod ws_target;

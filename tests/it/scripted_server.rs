@@ -1,7 +1,6 @@
 //! The other end of a stream, played by the test itself, step by step.
 
 use futures_util::{SinkExt, StreamExt};
-use kalshi_sdk::{Client, Credentials, Environment, PrivateKey, auth::PublicKey};
 use serde_json::{Value, json};
 use tokio::{
     io::AsyncWriteExt,
@@ -16,6 +15,11 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, Role},
     },
 };
+
+use crate::ws_target::{
+    Client, ClientBuilder, Credentials, Environment, PrivateKey, WEBSOCKET_PATH, auth::PublicKey,
+};
+pub(crate) use crate::ws_target::{delta, snapshot};
 
 /// The key of all clients here.
 pub(crate) fn credentials() -> (Credentials, PublicKey) {
@@ -36,15 +40,13 @@ impl Exchange {
         Self::with(|builder| builder).await
     }
 
-    pub(crate) async fn with(
-        set: impl FnOnce(kalshi_sdk::ClientBuilder) -> kalshi_sdk::ClientBuilder,
-    ) -> Self {
+    pub(crate) async fn with(set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (credentials, public_key) = credentials();
         let environment = Environment::custom(
             &format!("http://{address}/trade-api/v2"),
-            &format!("ws://{address}/trade-api/ws/v2"),
+            &format!("ws://{address}{WEBSOCKET_PATH}"),
         );
         let builder = Client::builder()
             .environment(environment.unwrap())
@@ -83,7 +85,7 @@ impl Exchange {
         let tcp = self.accept_tcp().await;
         let mut headers = HeaderMap::new();
         let answer = |request: &Request, response: Response| {
-            assert_eq!(request.uri().path(), "/trade-api/ws/v2");
+            assert_eq!(request.uri().path(), WEBSOCKET_PATH);
             headers = request.headers().clone();
             match refusal {
                 None => Ok(response),
@@ -217,18 +219,6 @@ impl Peer {
     pub(crate) fn into_tcp(self) -> TcpStream {
         self.socket.into_inner()
     }
-}
-
-/// A change of a book.
-pub(crate) fn delta(sid: u64, seq: u64, price: &str, count: &str) -> Value {
-    json!({"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
-        "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "price_dollars": price, "delta_fp": count, "side": "yes"}})
-}
-
-/// A whole book.
-pub(crate) fn snapshot(sid: u64, seq: u64) -> Value {
-    json!({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": "KXTEST-26-A",
-        "market_id": "0190e1ac-5b68-4f9f-9f02-9a2d1b8ac1a1", "yes_dollars_fp": [["0.4000", "10.00"]]}})
 }
 
 /// Cuts a connection off with a reset in place of a goodbye.

@@ -247,7 +247,7 @@ async fn what_one_of_two_connections_loses_is_not_seen() {
         frame["msg"]["clock"] = clock.into();
         frame
     };
-    let mut books = RedundantBooks::new(2, PriceMode::NoPrices);
+    let mut books = RedundantBooks::with_mode(2, PriceMode::NoPrices);
     let mut told = Vec::new();
     // The same changes, of which the first connection loses the second, and the other one the connection.
     for (seq, clock) in [(1, 70), (2, 71), (3, 72)] {

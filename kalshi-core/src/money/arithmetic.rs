@@ -362,6 +362,7 @@ mod tests {
         assert_eq!(dollars("-0.5").checked_mul(4.into()), Some(dollars("-2")));
         let max = Dollars::from_micros(i64::MAX);
         assert_eq!(max.checked_mul(2.into()), None);
+        assert_eq!(max.checked_mul(i32::MAX.into()), None);
     }
 
     #[test]

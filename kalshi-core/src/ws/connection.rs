@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     api::WebSocketApi,
     backoff::ConnectLimit,
+    books::{BookApi, BookStream},
     command::Command,
     driver::{Driver, Options, Outage},
     error::ConnectionError,
@@ -270,22 +271,6 @@ async fn first_connection(
     }
 }
 
-/// A WebSocket by which order books are kept.
-pub trait BookApi: WebSocketApi {
-    /// Live order books over a connection.
-    type BookStream;
-
-    /// Connects and keeps the order books of the builder's markets.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the connection cannot be established, a subscription is rejected, or books cannot be kept with a parameter
-    /// of the builder.
-    fn books(
-        builder: ConnectionBuilder<Self>,
-    ) -> impl Future<Output = Result<Self::BookStream, ConnectionError>> + Send;
-}
-
 impl<A: BookApi> ConnectionBuilder<A> {
     /// Connects and keeps the order books of the chosen markets. The channel of order books need not be named.
     ///
@@ -293,8 +278,8 @@ impl<A: BookApi> ConnectionBuilder<A> {
     ///
     /// Returns an error if the connection cannot be established, a subscription is rejected, or books cannot be kept with a parameter
     /// that was set.
-    pub async fn books(self) -> Result<A::BookStream, ConnectionError> {
-        A::books(self).await
+    pub async fn books(self) -> Result<BookStream<A>, ConnectionError> {
+        BookStream::connect(self).await
     }
 }
 

@@ -69,17 +69,8 @@ struct ErrorBody {
 
 impl From<ErrorBody> for CommandError {
     fn from(body: ErrorBody) -> Self {
-        let mut market_tickers = body.market_tickers.unwrap_or_default();
-        if let Some(ticker) = body.market_ticker
-            && !market_tickers.contains(&ticker)
-        {
-            market_tickers.push(ticker);
-        }
-        Self {
-            code: body.code,
-            message: body.msg,
-            market_tickers,
-        }
+        let market_tickers = body.market_tickers.unwrap_or_default();
+        Self::from_reply(body.code, body.msg, body.market_ticker, market_tickers)
     }
 }
 

@@ -225,6 +225,24 @@ impl CommandError {
         }
     }
 
+    /// The error of a message, which may name one market apart from the others.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_reply(
+        code: i64,
+        message: String,
+        market_ticker: Option<String>,
+        mut market_tickers: Vec<String>,
+    ) -> Self {
+        let market_ticker = market_ticker.filter(|ticker| !market_tickers.contains(ticker));
+        market_tickers.extend(market_ticker);
+        Self {
+            code,
+            message,
+            market_tickers,
+        }
+    }
+
     /// Meaning of the code by the AsyncAPI spec, or `None` if it is not listed there.
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {

@@ -10,6 +10,7 @@ use super::{
     peer::{Mute, Peer},
     server::Server,
 };
+use crate::ws_target::{LEVELS_FIELD, SIDES, check_subscription, price};
 
 /// More changes than a stale book buffers.
 const BURST: usize = 10_050;
@@ -28,7 +29,7 @@ impl Server {
         match command["cmd"].as_str() {
             Some("subscribe") => {
                 assert_eq!(params["channels"], serde_json::json!(["orderbook_delta"]));
-                assert_eq!(params["use_yes_price"], true, "{command}");
+                check_subscription(params);
                 self.subscribe(id, markets);
             }
             Some("update_subscription") if is_own => match params["action"].as_str() {
@@ -244,13 +245,13 @@ fn send_faulty_reply(
         Kind::ReplyMalformed => {
             let ticker = ticker(market);
             let body = format!(
-                r#"{{"market_ticker":"{ticker}","market_id":"m","no_dollars_fp":[["0.1000"]]}}"#
+                r#"{{"market_ticker":"{ticker}","market_id":"m","{LEVELS_FIELD}":[["0.1000"]]}}"#
             );
             peer.numbered(|envelope| envelope.with_id(id).frame("orderbook_snapshot", &body));
         }
         Kind::ReplyInvalid => {
-            let more: [&[&str]; 2] = [&[r#"["0.9500","-5.00"]"#], &[]];
-            peer.send_invalid_snapshot(model, market, id, more);
+            let more = [(price(SIDES[0], 95), -500)];
+            peer.send_invalid_snapshot(model, market, id, [&more, &[]]);
         }
         Kind::ReplyOfOtherMarket => peer.send_snapshot(model, QUIET, id),
         Kind::ReplyWithLowerClock => peer.send_old_snapshot(model, market, id),

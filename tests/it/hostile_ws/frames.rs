@@ -4,9 +4,12 @@ use tokio::time::Instant;
 
 use super::{
     kind::Kind,
-    model::{Change, Envelope, Model, QUIET, delta, delta_body, snapshot, ticker},
+    model::{Change, Envelope, Level, Model, QUIET, delta, delta_body, snapshot, ticker},
     peer::Peer,
     server::Server,
+};
+use crate::ws_target::{
+    COUNT_FIELD, Dollars, LEVELS_FIELD, OUT_OF_RANGE, PRICE_FIELD, SIDES, TOO_HIGH, price,
 };
 
 impl Server {
@@ -218,22 +221,24 @@ fn break_clocks(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) {
 }
 
 fn break_snapshot(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) {
-    let mut invalid = |levels: &[&str]| {
-        let more: [&[&str]; 2] = match model.random.bool() {
-            true => [levels, &[]],
-            false => [&[], levels],
+    let side = model.random.usize(..2);
+    let unused = price(SIDES[side], 95);
+    let mut invalid = |levels: &[Level]| {
+        let more = match side {
+            0 => [levels, &[]],
+            _ => [&[], levels],
         };
         peer.send_invalid_snapshot(model, market, None, more);
     };
     match kind {
-        Kind::NegativeLevel => invalid(&[r#"["0.9500","-5.00"]"#]),
-        Kind::DuplicateLevel => invalid(&[r#"["0.9500","1.00"]"#, r#"["0.9500","2.00"]"#]),
-        Kind::LevelAtZero => invalid(&[r#"["0.0000","1.00"]"#]),
-        Kind::LevelAtOne => invalid(&[r#"["1.0000","1.00"]"#]),
+        Kind::NegativeLevel => invalid(&[(unused, -500)]),
+        Kind::DuplicateLevel => invalid(&[(unused, 100), (unused, 200)]),
+        Kind::LevelAtZero => invalid(&[(Dollars::ZERO, 100)]),
+        Kind::LevelAtOne => invalid(&[(TOO_HIGH.unwrap(), 100)]),
         Kind::CrossedSnapshot => {
             // No change removes these levels.
-            let more: [&[&str]; 2] = [&[r#"["0.9800","1.00"]"#], &[r#"["0.0200","1.00"]"#]];
-            peer.send_invalid_snapshot(model, market, None, more);
+            let more = SIDES.map(|side| [(price(side, 98), 100)]);
+            peer.send_invalid_snapshot(model, market, None, [&more[0], &more[1]]);
         }
         Kind::UnrequestedSnapshot => peer.send_snapshot(model, market, None),
         Kind::SnapshotWithEarlierSeq => {
@@ -255,7 +260,7 @@ fn break_snapshot(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind)
         Kind::MalformedSnapshot => {
             let ticker = ticker(market);
             let body = format!(
-                r#"{{"market_ticker":"{ticker}","market_id":"m","clock":1,"yes_dollars_fp":[["much","1.00"]]}}"#
+                r#"{{"market_ticker":"{ticker}","market_id":"m","clock":1,"{LEVELS_FIELD}":[["much","1.00"]]}}"#
             );
             peer.numbered(|envelope| envelope.frame("orderbook_snapshot", &body));
         }
@@ -298,7 +303,8 @@ fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
         Kind::EmptyText => peer.texts.push(String::new()),
         Kind::NotAnObject => peer.texts.push("[1,2]".to_owned()),
         Kind::MissingField => {
-            let body = delta_body(&model.single(market)).replacen("price_dollars", "price", 1);
+            let (field, other) = (format!(r#""{PRICE_FIELD}":"#), r#""costs":"#);
+            let body = delta_body(&model.single(market)).replacen(&field, other, 1);
             peer.numbered(text(body));
         }
         Kind::MissingMarket => {
@@ -306,17 +312,17 @@ fn break_message(peer: &mut Peer, model: &mut Model, market: usize, kind: Kind) 
             peer.numbered(text(body));
         }
         Kind::WrongTypes => {
-            let body = delta_body(&model.single(market)).replacen(
-                r#""delta_fp":"#,
-                r#""delta_fp":[],"x":"#,
-                1,
-            );
+            let field = format!(r#""{COUNT_FIELD}":"#);
+            let other = format!(r#"{field}[],"x":"#);
+            let body = delta_body(&model.single(market)).replacen(&field, &other, 1);
             peer.numbered(text(body));
         }
         Kind::PriceOutOfRange => {
-            let body = delta_body(&unfit(model, market));
-            let body = body.replacen(r#""price_dollars":"0."#, r#""price_dollars":"1."#, 1);
-            peer.numbered(text(body));
+            let change = Change {
+                price: OUT_OF_RANGE,
+                ..unfit(model, market)
+            };
+            peer.numbered(text(delta_body(&change)));
         }
         Kind::RemovesTooMuch => {
             let change = Change {

@@ -48,6 +48,16 @@ macro_rules! kinds {
     };
 }
 
+impl Kind {
+    /// Returns `true` if it happens only where the exchange sends clocks.
+    pub fn needs_clock(self) -> bool {
+        matches!(
+            self.occasion(),
+            Occasion::Clock | Occasion::ClockReply | Occasion::ClockSubscribe
+        )
+    }
+}
+
 kinds! {
     Handshake {
         /// 401 `header_timestamp_expired` with the date of the exchange.

@@ -10,7 +10,7 @@ use kalshi_sdk::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::seeds;
+use crate::hostile_ws::seeds;
 use crate::stress::{History, Seen, take, truth};
 
 const MARKETS: usize = 4;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use kalshi_sdk::{Contracts, Dollars, OutcomeSide, ws::OrderBook};
 
 use super::kind::Kind;
+use crate::ws_target::{
+    self, Contracts, Dollars, SIDES, STREAM_STYLE, Side, change_fields, level_fields, levels,
+    ws::OrderBook,
+};
 
 /// Markets that the client subscribes to.
 pub const FIRST: usize = 3;
@@ -40,7 +43,7 @@ pub struct Market {
 #[derive(Clone, Copy)]
 pub struct Change {
     pub market: usize,
-    pub outcome: OutcomeSide,
+    pub side: Side,
     pub price: Dollars,
     /// Hundredths of contracts.
     pub count: i64,
@@ -105,13 +108,13 @@ impl Model {
         self.markets[market].clock += self.random.i64(1..4);
         let mut changes = Vec::new();
         for _ in 0..self.random.usize(1..4) {
-            let outcome = match self.random.bool() {
-                true => OutcomeSide::Yes,
-                false => OutcomeSide::No,
-            };
-            let levels: Vec<_> = self.markets[market].book.bids(outcome).collect();
+            let side = SIDES[self.random.usize(..2)];
+            let levels = levels(&self.markets[market].book, side);
             let (price, count) = match levels.is_empty() || self.random.bool() {
-                true => (self.price(), self.random.i64(1..100_000)),
+                true => (
+                    ws_target::price(side, self.random.i64(1..60)),
+                    self.random.i64(1..100_000),
+                ),
                 false => {
                     let level = levels[self.random.usize(..levels.len())];
                     let all = level.count.hundredths();
@@ -124,36 +127,31 @@ impl Model {
                     (level.price, -count)
                 }
             };
-            changes.push(self.change(market, outcome, price, count));
+            changes.push(self.change(market, side, price, count));
         }
         changes.extend(self.uncross(market));
         changes
     }
 
-    fn price(&mut self) -> Dollars {
-        Dollars::from_micros(self.random.i64(1..60) * 10_000)
-    }
-
-    /// Takes out the YES bids that cross.
+    /// Takes out the levels of the first side that cross.
     pub fn uncross(&mut self, market: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         while self.markets[market].book.is_crossed() {
-            let best = self.markets[market].book.best_bid(OutcomeSide::Yes);
-            let best = best.unwrap();
+            let best = levels(&self.markets[market].book, SIDES[0])[0];
             let count = -best.count.hundredths();
-            changes.push(self.change(market, OutcomeSide::Yes, best.price, count));
+            changes.push(self.change(market, SIDES[0], best.price, count));
         }
         changes
     }
 
-    /// Adds a YES bid that crosses the book, and a NO bid for it to cross.
+    /// Adds a level of the first side that crosses the book, and one of the second for it to cross.
     pub fn cross(&mut self, market: usize) -> Vec<Change> {
         self.markets[market].clock += 1;
-        let price = Dollars::from_micros(600_000);
         let counts = [self.random.i64(1..100_000), self.random.i64(1..100_000)];
-        let no = self.change(market, OutcomeSide::No, price, counts[0]);
-        let yes = self.change(market, OutcomeSide::Yes, price, counts[1]);
-        vec![no, yes]
+        let [first, second] = SIDES.map(|side| ws_target::price(side, 60));
+        let second = self.change(market, SIDES[1], second, counts[0]);
+        let first = self.change(market, SIDES[0], first, counts[1]);
+        vec![second, first]
     }
 
     /// An action that uncrosses the book, if no other one has.
@@ -177,30 +175,23 @@ impl Model {
         let clock = self.markets[market].clock + 1;
         self.set_clock(market, clock);
         let mut changes = Vec::new();
-        for outcome in [OutcomeSide::Yes, OutcomeSide::No] {
-            let levels: Vec<_> = self.markets[market].book.bids(outcome).collect();
-            for level in levels {
+        for side in SIDES {
+            for level in levels(&self.markets[market].book, side) {
                 let count = -level.count.hundredths();
-                changes.push(self.change(market, outcome, level.price, count));
+                changes.push(self.change(market, side, level.price, count));
             }
         }
         changes
     }
 
-    pub fn change(
-        &mut self,
-        market: usize,
-        outcome: OutcomeSide,
-        price: Dollars,
-        count: i64,
-    ) -> Change {
+    pub fn change(&mut self, market: usize, side: Side, price: Dollars, count: i64) -> Change {
         let contracts = Contracts::from_hundredths(count);
         let book = &mut self.markets[market].book;
-        book.add(outcome, price, contracts).unwrap();
+        book.add(side, price, contracts).unwrap();
         self.note(market);
         Change {
             market,
-            outcome,
+            side,
             price,
             count,
             clock: self.clock(market),
@@ -215,21 +206,18 @@ impl Model {
 
     /// One more change of the last action.
     pub fn with_same_clock(&mut self, market: usize) -> Change {
-        let outcome = match self.random.bool() {
-            true => OutcomeSide::Yes,
-            false => OutcomeSide::No,
-        };
-        let price = Dollars::from_micros(self.random.i64(1..30) * 10_000);
+        let side = SIDES[self.random.usize(..2)];
+        let price = ws_target::price(side, self.random.i64(1..30));
         let count = self.random.i64(1..100_000);
-        self.change(market, outcome, price, count)
+        self.change(market, side, price, count)
     }
 
     /// A change like those of the market, which it has not made.
     pub fn sample(&self, market: usize) -> Change {
         Change {
             market,
-            outcome: OutcomeSide::Yes,
-            price: Dollars::from_micros(120_000),
+            side: SIDES[0],
+            price: ws_target::price(SIDES[0], 12),
             count: 100,
             clock: self.clock(market),
         }
@@ -288,53 +276,38 @@ fn clock_field(clock: Option<i64>) -> String {
     clock.map_or_else(String::new, |clock| format!(r#","clock":{clock}"#))
 }
 
-/// NO prices are quoted as YES prices.
-fn quoted(outcome: OutcomeSide, price: Dollars) -> Dollars {
-    match outcome {
-        OutcomeSide::No => price.complement(),
-        _ => price,
-    }
-}
-
 /// The body of a change.
 pub fn delta_body(change: &Change) -> String {
     let (ticker, clock) = (ticker(change.market), clock_field(change.clock));
-    let price = quoted(change.outcome, change.price);
     let count = Contracts::from_hundredths(change.count);
-    let side = change.outcome.as_str();
-    format!(
-        r#"{{"market_ticker":"{ticker}","market_id":"m"{clock},"price_dollars":"{price}","delta_fp":"{count}","side":"{side}"}}"#
-    )
+    let fields = change_fields(STREAM_STYLE, change.side, change.price, count);
+    format!(r#"{{"market_ticker":"{ticker}"{clock},{fields}}}"#)
 }
 
 pub fn delta(envelope: Envelope, change: &Change) -> String {
     envelope.frame("orderbook_delta", &delta_body(change))
 }
 
-/// A snapshot, with some more YES and NO levels that the book does not have.
+/// A level of a snapshot: its price, and hundredths of contracts.
+pub type Level = (Dollars, i64);
+
+/// A snapshot, with some more levels of both sides that the book does not have.
 pub fn snapshot(
     envelope: Envelope,
     market: usize,
     book: &OrderBook,
     clock: Option<i64>,
-    more: [&[&str]; 2],
+    more: [&[Level]; 2],
 ) -> String {
-    let side = |name, outcome, more: &[&str]| {
-        let levels = book.bids(outcome).map(|level| {
-            let price = quoted(outcome, level.price);
-            format!(r#"["{price}","{}"]"#, level.count)
-        });
-        let levels: Vec<_> = levels
-            .chain(more.iter().map(|level| (*level).to_owned()))
-            .collect();
-        match levels.is_empty() {
-            true => String::new(),
-            false => format!(r#","{name}":[{}]"#, levels.join(",")),
-        }
-    };
-    let yes = side("yes_dollars_fp", OutcomeSide::Yes, more[0]);
-    let no = side("no_dollars_fp", OutcomeSide::No, more[1]);
+    let sides = [0, 1].map(|index| {
+        let levels = levels(book, SIDES[index]).into_iter();
+        let levels = levels.map(|level| (level.price, level.count));
+        let more = more[index].iter();
+        let more = more.map(|(price, count)| (*price, Contracts::from_hundredths(*count)));
+        levels.chain(more).collect()
+    });
     let (ticker, clock) = (ticker(market), clock_field(clock));
-    let body = format!(r#"{{"market_ticker":"{ticker}","market_id":"m"{clock}{yes}{no}}}"#);
+    let fields = level_fields(STREAM_STYLE, sides);
+    let body = format!(r#"{{"market_ticker":"{ticker}"{clock},{fields}}}"#);
     envelope.frame("orderbook_snapshot", &body)
 }

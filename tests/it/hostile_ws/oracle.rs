@@ -2,10 +2,6 @@
 
 use std::{collections::BTreeSet, future::Future, pin::Pin, rc::Rc, time::Duration};
 
-use kalshi_sdk::{
-    Client, Environment,
-    ws::{BookStream, BookUpdate, ConnectionError, Event, Message, ReconnectPolicy},
-};
 use serde_json::Value;
 use tokio::{
     sync::mpsc::UnboundedReceiver,
@@ -16,7 +12,13 @@ use super::{
     model::{EXTRA, FIRST, Model, ticker},
     server::{Shared, Wish},
 };
-use crate::scripted_server::credentials;
+use crate::{
+    scripted_server::credentials,
+    ws_target::{
+        Client, Environment, WEBSOCKET_PATH,
+        ws::{BookStream, BookUpdate, ConnectionError, Event, Message, ReconnectPolicy},
+    },
+};
 
 /// Longest message that the client accepts.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -136,7 +138,7 @@ fn mark_of(update: &BookUpdate) -> Option<u64> {
 pub fn client(address: std::net::SocketAddr) -> Client {
     let environment = Environment::custom(
         &format!("http://{address}/trade-api/v2"),
-        &format!("ws://{address}/trade-api/ws/v2"),
+        &format!("ws://{address}{WEBSOCKET_PATH}"),
     );
     let (credentials, _) = credentials();
     let builder = Client::builder().environment(environment.unwrap());

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 
 use super::{
-    model::{Change, Envelope, Model, State, delta, snapshot, ticker},
+    model::{Change, Envelope, Level, Model, State, delta, snapshot, ticker},
     wire::Style,
 };
 
@@ -204,7 +204,7 @@ impl Peer {
         model: &Model,
         market: usize,
         id: Option<u64>,
-        more: [&[&str]; 2],
+        more: [&[Level]; 2],
     ) {
         let (book, clock) = (&model.markets[market].book, model.clock(market));
         self.numbered(|envelope| snapshot(envelope.with_id(id), market, book, clock, more));

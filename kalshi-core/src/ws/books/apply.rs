@@ -1,30 +1,29 @@
 //! How frames change order books.
 
-use kalshi_core::ws::{
-    CommandError, MalformedMessage,
+use super::{
+    Books,
+    api::{ApiBook, BookBody, BookMessage},
+    event::StaleReason,
+    events::BookEvents,
+    evidence::market_of,
+};
+use crate::ws::{
+    CommandError, Frame, MalformedMessage,
     sequence::{Arrival, Place, Sequence},
 };
 
-use super::{
-    Books,
-    evidence::{is_snapshot, listed_in, market_of},
-};
-use crate::ws::{
-    Frame,
-    book::{LevelChange, OrderBook},
-    book_event::StaleReason,
-    book_events::BookEvents,
-    messages::{Message, OrderbookDelta, OrderbookSnapshot},
-};
-
-impl Books {
-    pub(super) fn apply_without_sid(&mut self, message: &Message, events: &mut BookEvents) {
+impl<B: ApiBook> Books<B> {
+    pub(super) fn apply_without_sid(
+        &mut self,
+        message: &BookMessage<'_, B>,
+        events: &mut BookEvents,
+    ) {
         match message {
             // It may have been a change of any book.
-            Message::Malformed(_) | Message::OrderbookDelta(_) | Message::OrderbookSnapshot(_) => {
+            BookMessage::Malformed(_) | BookMessage::Delta(_) | BookMessage::Snapshot(_) => {
                 self.lose_everything(StaleReason::MissingSid, events);
             }
-            Message::ErrorReply(error) if CommandError::new(error.code).is_terminal() => {
+            BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
                 for sid in self.subscriptions.keys().copied().collect::<Vec<_>>() {
                     self.end(sid, StaleReason::SubscriptionEnded, events);
                 }
@@ -33,15 +32,21 @@ impl Books {
         }
     }
 
-    pub(super) fn apply_to(&mut self, sid: u64, frame: &Frame, events: &mut BookEvents) {
-        let is_about_books = match &frame.message {
-            Message::OrderbookDelta(_) | Message::OrderbookSnapshot(_) => true,
+    pub(super) fn apply_to(
+        &mut self,
+        sid: u64,
+        frame: &Frame<B::Message>,
+        message: &BookMessage<'_, B>,
+        events: &mut BookEvents,
+    ) {
+        let is_about_books = match message {
+            BookMessage::Delta(_) | BookMessage::Snapshot(_) => true,
             // It may have been the first message of its subscription.
-            Message::Malformed(malformed) => market_of(malformed).is_some(),
-            Message::ErrorReply(error) if CommandError::new(error.code).is_terminal() => {
+            BookMessage::Malformed(malformed) => market_of::<B>(malformed).is_some(),
+            BookMessage::Error(code) if CommandError::new(*code).is_terminal() => {
                 return self.end(sid, StaleReason::SubscriptionEnded, events);
             }
-            Message::UnsubscribedReply => {
+            BookMessage::Unsubscribed => {
                 self.ended.insert(sid);
                 return self.forget(sid, StaleReason::Unsubscribed, events);
             }
@@ -62,9 +67,9 @@ impl Books {
             None => return,
         };
         let Some(seq) = frame.seq else {
-            return self.apply_unnumbered(sid, &frame.message, events);
+            return self.apply_unnumbered(sid, frame, message, events);
         };
-        let is_snapshot_reply = frame.id.is_some() && is_snapshot(&frame.message);
+        let is_snapshot_reply = frame.id.is_some() && message.is_snapshot();
         let arrival = subscription
             .sequence
             .advance(seq, frame.fingerprint(), is_snapshot_reply);
@@ -76,39 +81,44 @@ impl Books {
             self.lose_all(sid, place, reason, events);
         }
         let sent_ms = frame.sending_ts_ms;
-        match &frame.message {
-            Message::OrderbookDelta(delta) => self.delta(sid, place, delta, sent_ms, events),
+        match message {
+            BookMessage::Delta(delta) => self.delta(sid, place, delta, sent_ms, events),
             // A requested one may be of a market that is not, or no longer, subscribed to: no changes of it would come.
-            Message::OrderbookSnapshot(snapshot)
-                if frame.id.is_some() && !self.has(sid, &snapshot.market_ticker) => {}
-            Message::OrderbookSnapshot(snapshot) => {
+            BookMessage::Snapshot(snapshot)
+                if frame.id.is_some() && !self.has(sid, snapshot.market_ticker) => {}
+            BookMessage::Snapshot(snapshot) => {
                 self.snapshot(sid, place, snapshot, sent_ms, events);
             }
             // No book depends on a reply: it is requested again.
-            Message::Malformed(_) if is_snapshot_reply => {}
-            // An acknowledgement that cannot be decoded has no list.
-            Message::Malformed(malformed) if listed_in(&frame.message).is_none() => {
-                self.malformed(sid, place, malformed, events);
-            }
-            message => match listed_in(message) {
-                Some(listed) => self.listed(sid, listed, events),
+            BookMessage::Malformed(_) if is_snapshot_reply => {}
+            message => match (message.listed(&frame.message), message) {
+                (Some(listed), _) => self.listed(sid, listed, events),
+                (None, BookMessage::Malformed(malformed)) => {
+                    self.malformed(sid, place, malformed, events);
+                }
                 // A message of a later version may be a change.
-                None if matches!(message, Message::Unknown(_)) => {
+                (None, BookMessage::Unknown) => {
                     self.lose_all(sid, place, StaleReason::UnknownMessage, events);
                 }
-                None => {}
+                (None, _) => {}
             },
         }
     }
 
-    fn apply_unnumbered(&mut self, sid: u64, message: &Message, events: &mut BookEvents) {
-        if let Some(listed) = listed_in(message) {
+    fn apply_unnumbered(
+        &mut self,
+        sid: u64,
+        frame: &Frame<B::Message>,
+        message: &BookMessage<'_, B>,
+        events: &mut BookEvents,
+    ) {
+        if let Some(listed) = message.listed(&frame.message) {
             return self.listed(sid, listed, events);
         }
         let reason = match message {
-            Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) => StaleReason::MissingSeq,
-            Message::Malformed(_) => StaleReason::Malformed,
-            Message::Unknown(_) => StaleReason::UnknownMessage,
+            BookMessage::Snapshot(_) | BookMessage::Delta(_) => StaleReason::MissingSeq,
+            BookMessage::Malformed(_) => StaleReason::Malformed,
+            BookMessage::Unknown => StaleReason::UnknownMessage,
             _ => return,
         };
         if let Some(subscription) = self.subscriptions.get(&sid) {
@@ -121,21 +131,20 @@ impl Books {
         &mut self,
         sid: u64,
         place: Place,
-        snapshot: &OrderbookSnapshot,
+        snapshot: &BookBody<'_, B::Snapshot>,
         sent_ms: Option<i64>,
         events: &mut BookEvents,
     ) {
-        let ticker = snapshot.market_ticker.as_str();
+        let ticker = snapshot.market_ticker;
         let Some(mode) = self.mode.known() else {
             return self.refuse_mode(sid, place, ticker, events);
         };
-        let book = OrderBook::from_snapshot(snapshot, mode);
+        let book = B::read_snapshot(snapshot.body, mode, sent_ms);
         let Some((tracked, schedule)) = self.tracked(sid, place, ticker) else {
             return;
         };
         match book {
             Ok(book) => {
-                let book = book.sent_at(sent_ms);
                 let outcome = tracked.replica.snapshot(place, snapshot.clock, book);
                 tracked.settle(place, outcome, None, schedule, events);
             }
@@ -150,15 +159,15 @@ impl Books {
         &mut self,
         sid: u64,
         place: Place,
-        delta: &OrderbookDelta,
+        delta: &BookBody<'_, B::Delta>,
         sent_ms: Option<i64>,
         events: &mut BookEvents,
     ) {
-        let ticker = delta.market_ticker.as_str();
+        let ticker = delta.market_ticker;
         let Some(mode) = self.mode.known() else {
             return self.refuse_mode(sid, place, ticker, events);
         };
-        let change = LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms));
+        let change = B::read_change(delta.body, mode, sent_ms);
         // The usual case.
         if let Some(tracked) = self.books.get_mut(ticker)
             && tracked.sid == sid
@@ -166,7 +175,7 @@ impl Books {
             return match change {
                 Ok(change) => {
                     let outcome = tracked.replica.change(place, delta.clock, &change);
-                    let own_id = delta.client_order_id.as_ref();
+                    let own_id = delta.client_order_id;
                     tracked.settle(place, outcome, own_id, &mut self.schedule, events);
                 }
                 Err(error) => {
@@ -195,7 +204,7 @@ impl Books {
         events: &mut BookEvents,
     ) {
         let reason = StaleReason::Malformed;
-        let Some(ticker) = market_of(malformed) else {
+        let Some(ticker) = market_of::<B>(malformed) else {
             return self.lose_all(sid, place, reason, events);
         };
         if let Some((tracked, schedule)) = self.tracked(sid, place, &ticker) {

@@ -10,20 +10,18 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use kalshi_core::ws::{BookApi, SnapshotRequest};
-use serde_json::{Map, Value};
 use tokio::{task::unconstrained, time::Instant};
 
 use super::{
-    Channel, CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
-    Received,
-    book::{OrderBook, PriceMode},
-    book_event::{BookEvent, StaleReason},
-    book_events::BookEvents,
-    books::Books,
-    messages::Message,
+    Books,
+    api::{ApiBook, BookApi, BookMessage},
+    event::{BookEvent, StaleReason},
+    events::BookEvents,
 };
-use crate::{Client, TradeApi};
+use crate::ws::{
+    CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event, Message,
+    Received, SnapshotRequest, Subscription,
+};
 
 /// Shortest time between two requests for snapshots of one subscription.
 const REQUEST_PAUSE: Duration = Duration::from_secs(1);
@@ -38,61 +36,19 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// It applies the messages of the connection, requests snapshots after gaps, and returns a book only while it is live.
 ///
-/// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and for display:
-///
-/// ```no_run
-/// use kalshi_sdk::{Client, OutcomeSide};
-///
-/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
-/// while let Some(changes) = books.changed().await {
-///     for market_ticker in &changes?.market_tickers {
-///         match books.live(market_ticker) {
-///             Some(book) => println!("{market_ticker}: {:?}", book.best_bid(OutcomeSide::Yes)),
-///             None => println!("{market_ticker}: no book"),
-///         }
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
+/// [`changed`](Self::changed) returns the markets whose books changed since the last call. Use it for quoting and for display.
 /// [`next`](Self::next) returns every single change, for recorders. Do not quote on each of them: while an order is sent, more changes
 /// arrive, and every decision lags further behind the book. Fills and orders of the same connection wait in the same queue.
-///
-/// ```no_run
-/// use kalshi_sdk::{Client, OutcomeSide, ws::{BookEvent, BookUpdate}};
-///
-/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut books = client.websocket().market("KXTEST-26-A").books().await?;
-/// while let Some(update) = books.next().await {
-///     match update? {
-///         BookUpdate::Book(BookEvent::Stale { market_ticker, reason }) => {
-///             println!("{market_ticker} is stale: {reason:?}");
-///         }
-///         BookUpdate::Book(event) => match books.live(event.market_ticker()) {
-///             Some(book) => {
-///                 println!("{:?} to {:?}", book.best_bid(OutcomeSide::Yes), book.best_ask(OutcomeSide::Yes));
-///             }
-///             None => println!("{} has no book at the moment", event.market_ticker()),
-///         },
-///         BookUpdate::Connection(event) => println!("{event:?}"),
-///         _ => {}
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-pub struct BookStream {
-    client: Client,
-    connection: Connection,
-    handle: ConnectionHandle,
-    books: Books,
+pub struct BookStream<A: BookApi> {
+    client: A::Client,
+    connection: Connection<A>,
+    handle: ConnectionHandle<A>,
+    books: Books<A::Book>,
     /// Markets of the first subscription, until it is known to the books.
     markets: Vec<String>,
     /// The subscription that is known to the books on this connection.
     sid: Option<u64>,
-    updates: VecDeque<BookUpdate>,
+    updates: VecDeque<BookUpdate<A::Message>>,
     requests: FuturesUnordered<Request>,
     /// When snapshots were last requested, by subscription of this connection.
     requested: HashMap<u64, Instant>,
@@ -118,18 +74,18 @@ enum Done {
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "news of the connection are rare")]
 #[non_exhaustive]
-pub enum BookUpdate {
+pub enum BookUpdate<M> {
     /// A change of a book.
     Book(BookEvent),
     /// Any other event of the connection: messages of other channels included.
-    Connection(Event),
+    Connection(Event<Received<M>>),
 }
 
-impl BookUpdate {
+impl<M: Message> BookUpdate<M> {
     /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a
     /// subscription.
     #[must_use]
-    pub fn message(&self) -> Option<&Message> {
+    pub fn message(&self) -> Option<&M> {
         match self {
             Self::Connection(event) => event.message(),
             Self::Book(_) => None,
@@ -138,19 +94,28 @@ impl BookUpdate {
 }
 
 /// Updates since the last call of [`BookStream::changed`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Changes {
+pub struct Changes<M> {
     /// Markets whose book changed, went live or is no longer live.
     pub market_tickers: BTreeSet<Arc<str>>,
     /// Everything but [`BookEvent::Changed`], in the order of arrival: messages of other channels, events of the connection, and books
     /// that went live or stale. The `client_order_id` of a [`BookEvent::Changed`] is therefore not in it, and a change that made a book
     /// [`Withheld`](BookEvent::Withheld) or [`Live`](BookEvent::Live) has none.
-    pub updates: Vec<BookUpdate>,
+    pub updates: Vec<BookUpdate<M>>,
 }
 
-impl Changes {
-    fn push(&mut self, update: BookUpdate) {
+impl<M> Default for Changes<M> {
+    fn default() -> Self {
+        Self {
+            market_tickers: BTreeSet::new(),
+            updates: Vec::new(),
+        }
+    }
+}
+
+impl<M> Changes<M> {
+    fn push(&mut self, update: BookUpdate<M>) {
         if let BookUpdate::Book(event) = &update {
             match event {
                 BookEvent::SnapshotOverdue { .. } => {}
@@ -168,35 +133,25 @@ impl Changes {
     }
 }
 
-impl BookApi for TradeApi {
-    type BookStream = BookStream;
-
-    async fn books(builder: ConnectionBuilder) -> Result<BookStream, ConnectionError> {
-        let params = builder.params_of(&Channel::OrderbookDelta);
-        let uses_no_price =
-            |params: &Map<String, Value>| params.get("use_yes_price") == Some(&false.into());
-        if params.as_ref().is_ok_and(uses_no_price) {
-            return Err(ConnectionError::Invalid(
-                "order books are kept with YES prices: do not set `use_yes_price` to false"
-                    .to_owned(),
-            ));
-        }
-        // YES prices are the mode that the exchange keeps. Books need the list of markets in acknowledgements.
-        let mut builder =
-            builder.params(|params| params.use_yes_price(true).skip_ticker_ack(false));
-        if !builder.channels().contains(&Channel::OrderbookDelta) {
-            builder = builder.channel(Channel::OrderbookDelta);
+impl<A: BookApi> BookStream<A> {
+    /// Connects and subscribes.
+    pub(in crate::ws) async fn connect(
+        builder: ConnectionBuilder<A>,
+    ) -> Result<Self, ConnectionError> {
+        let mut builder = A::prepare_books(builder)?;
+        if !builder.channels().contains(&A::BOOK_CHANNEL) {
+            builder = builder.channel(A::BOOK_CHANNEL);
         }
         let markets = builder.market_tickers().to_vec();
         let client = builder.client().clone();
         let connection = builder.connect().await?;
-        Ok(BookStream {
+        Ok(Self {
             client,
             handle: connection.handle(),
             markets,
             sid: None,
             connection,
-            books: Books::with_mode(PriceMode::YesPrices),
+            books: A::new_books(),
             updates: VecDeque::new(),
             requests: FuturesUnordered::new(),
             requested: HashMap::new(),
@@ -205,9 +160,7 @@ impl BookApi for TradeApi {
             failed: None,
         })
     }
-}
 
-impl BookStream {
     /// Returns the markets whose books changed since the last call, and all other updates. Waits until there is one. `None` after the
     /// end. Cancel safe.
     ///
@@ -216,7 +169,7 @@ impl BookStream {
     /// # Errors
     ///
     /// Returns an error if the connection ended for good. No book is live then.
-    pub async fn changed(&mut self) -> Option<Result<Changes, ConnectionError>> {
+    pub async fn changed(&mut self) -> Option<Result<Changes<A::Message>, ConnectionError>> {
         let mut changes = Changes::default();
         match self.next().await? {
             Ok(update) => changes.push(update),
@@ -244,7 +197,7 @@ impl BookStream {
     /// # Errors
     ///
     /// Returns an error if the connection ended for good. No book is live then.
-    pub async fn next(&mut self) -> Option<Result<BookUpdate, ConnectionError>> {
+    pub async fn next(&mut self) -> Option<Result<BookUpdate<A::Message>, ConnectionError>> {
         loop {
             if let Some(update) = self.updates.pop_front() {
                 return Some(Ok(update));
@@ -285,8 +238,8 @@ impl BookStream {
             self.is_removing = true;
             let settled = std::mem::take(&mut self.settled);
             let own = self.connection.subscriptions().iter();
-            let own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
-            let ids: Vec<_> = own.map(super::Subscription::id).collect();
+            let own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
+            let ids: Vec<_> = own.map(Subscription::id).collect();
             let handle = self.handle.clone();
             self.requests.push(Box::pin(async move {
                 let mut failed = Vec::new();
@@ -316,7 +269,7 @@ impl BookStream {
     }
 
     /// Registers the markets of a new subscription, so that snapshots that do not come are requested.
-    fn register_books(&mut self, event: &Event) {
+    fn register_books(&mut self, event: &Event<Received<A::Message>>) {
         let (subscription, sid, markets) = match event {
             Event::Disconnected { .. } => {
                 self.requested.clear();
@@ -332,7 +285,7 @@ impl BookStream {
                 self.sid = None;
                 return;
             }
-            Event::Message(received) if ends_subscription(received, self.sid) => {
+            Event::Message(received) if ends_subscription::<A>(received, self.sid) => {
                 self.sid = None;
                 return;
             }
@@ -343,25 +296,25 @@ impl BookStream {
             _ => return,
         };
         let own = self.connection.subscriptions().iter();
-        let mut own = own.filter(|own| *own.channel() == Channel::OrderbookDelta);
+        let mut own = own.filter(|own| *own.channel() == A::BOOK_CHANNEL);
         if own.any(|own| Some(own.id()) == subscription) {
             let first = std::mem::take(&mut self.markets);
             let markets = markets.map_or(first.as_slice(), |targets| targets);
-            self.books.register(sid, PriceMode::YesPrices, markets);
+            self.books.register(sid, markets);
             self.sid = Some(sid);
         }
     }
 
     /// Returns `true` if an event is a message about a book of a subscription that does not exist on this connection, such as one that
     /// has ended. It would move the book to a subscription that no snapshot can be requested from.
-    fn is_stray(&self, event: &Event) -> bool {
+    fn is_stray(&self, event: &Event<Received<A::Message>>) -> bool {
         let Event::Message(received) = event else {
             return false;
         };
         let frame = &received.frame;
         let may_be_about_books = matches!(
-            frame.message,
-            Message::OrderbookSnapshot(_) | Message::OrderbookDelta(_) | Message::Malformed(_)
+            A::Book::read(&frame.message),
+            BookMessage::Snapshot(_) | BookMessage::Delta(_) | BookMessage::Malformed(_)
         );
         may_be_about_books
             && received.subscription.is_none()
@@ -381,11 +334,11 @@ impl BookStream {
         });
         let mut unlisted = unlisted.peekable();
         if let Some(sid) = self.sid.filter(|_| unlisted.peek().is_some()) {
-            self.books.register(sid, PriceMode::YesPrices, unlisted);
+            self.books.register(sid, unlisted);
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event<Received<A::Message>>) {
         self.register_books(&event);
         let events = match self.is_stray(&event) {
             true => BookEvents::default(),
@@ -404,11 +357,11 @@ impl BookStream {
         let belongs_to_books = matches!(
             &event,
             Event::Message(received) if matches!(
-                received.frame.message,
-                Message::OrderbookSnapshot(_)
-                    | Message::OrderbookDelta(_)
-                    | Message::OkReply(_)
-                    | Message::UnsubscribedReply
+                A::Book::read(&received.frame.message),
+                BookMessage::Snapshot(_)
+                    | BookMessage::Delta(_)
+                    | BookMessage::Acknowledged(_)
+                    | BookMessage::Unsubscribed
             )
         );
         if !belongs_to_books {
@@ -420,19 +373,19 @@ impl BookStream {
 
     /// The book of a market, while it is live.
     #[must_use]
-    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+    pub fn live(&self, market_ticker: &str) -> Option<&A::Book> {
         self.books.live(market_ticker)
     }
 
-    /// Time since the last update of a live book, by the exchange's clock: see [`OrderBook::last_update`]. It grows while the market is
+    /// Time since the last update of a live book, by the exchange's clock: see [`ApiBook::last_update`]. It grows while the market is
     /// quiet, so it does not measure the delay of the connection.
     ///
     /// `None` if the book is not live or has no time of an update. The clock is that of this machine, corrected by
-    /// [`clock_skew`](Client::clock_skew) once that is known.
+    /// [`clock_skew`](crate::Core::clock_skew) once that is known.
     #[must_use]
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
-        let skew = self.client.clock_skew().unwrap_or_default();
+        let skew = A::core(&self.client).clock_skew().unwrap_or_default();
         // chrono reads the clock only with a feature that this crate does not need.
         let now = DateTime::<Utc>::from(SystemTime::now());
         now.checked_add_signed(skew).map(|now| now - updated)
@@ -440,12 +393,12 @@ impl BookStream {
 
     /// All the books.
     #[must_use]
-    pub fn books(&self) -> &Books {
+    pub fn books(&self) -> &Books<A::Book> {
         &self.books
     }
 
     /// The connection, for its subscriptions and further commands.
-    pub fn connection(&self) -> &Connection {
+    pub fn connection(&self) -> &Connection<A> {
         &self.connection
     }
 
@@ -456,10 +409,10 @@ impl BookStream {
 }
 
 /// Returns `true` if a message ends the subscription with this number.
-fn ends_subscription(received: &Received, sid: Option<u64>) -> bool {
-    let is_terminal = match &received.frame.message {
-        Message::ErrorReply(error) => CommandError::new(error.code).is_terminal(),
-        Message::UnsubscribedReply => received.frame.sid.is_some(),
+fn ends_subscription<A: BookApi>(received: &Received<A::Message>, sid: Option<u64>) -> bool {
+    let is_terminal = match A::Book::read(&received.frame.message) {
+        BookMessage::Error(code) => CommandError::new(code).is_terminal(),
+        BookMessage::Unsubscribed => received.frame.sid.is_some(),
         _ => false,
     };
     is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
@@ -473,7 +426,11 @@ async fn until(timeout: Option<Instant>) {
 }
 
 /// Requests snapshots. An error does not say which market it is about, so each is then requested alone.
-fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) -> Request {
+fn ask<A: BookApi>(
+    handle: ConnectionHandle<A>,
+    mut request: SnapshotRequest,
+    pause: Duration,
+) -> Request {
     Box::pin(async move {
         tokio::time::sleep(pause).await;
         let Err(error) = handle.send_request(&request).await else {
@@ -500,7 +457,7 @@ fn ask(handle: ConnectionHandle, mut request: SnapshotRequest, pause: Duration) 
     })
 }
 
-impl fmt::Debug for BookStream {
+impl<A: BookApi> fmt::Debug for BookStream<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BookStream")
             .field("connection", &self.connection)

@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use kalshi_core::{
-    ClientOrderId,
-    ws::sequence::{Outcome, Place, Replica},
-};
 use tokio::time::Instant;
 
-use super::requests::{OVERDUE_ATTEMPTS, Request, Schedule, pause, timeout};
-use crate::ws::{
-    book::{BookError, OrderBook},
-    book_event::{BookEvent, StaleReason},
-    book_events::BookEvents,
+use super::{
+    api::ApiBook,
+    error::BookError,
+    event::{BookEvent, StaleReason},
+    events::BookEvents,
+    requests::{OVERDUE_ATTEMPTS, Request, Schedule, pause, timeout},
+};
+use crate::{
+    ClientOrderId,
+    ws::sequence::{Outcome, Place, Replica},
 };
 
 /// A book of a subscription.
 #[derive(Clone, Debug)]
-pub(super) struct TrackedBook {
+pub(super) struct TrackedBook<B: ApiBook> {
     pub(super) ticker: Arc<str>,
     pub(super) sid: u64,
-    pub(super) replica: Replica<OrderBook>,
+    pub(super) replica: Replica<B>,
     reported: Reported,
     request: Request,
     timer: Option<Instant>,
@@ -37,13 +38,13 @@ enum Reported {
     Stale,
 }
 
-impl TrackedBook {
+impl<B: ApiBook> TrackedBook<B> {
     /// A book without a snapshot.
     pub(super) fn new(ticker: Arc<str>, sid: u64, since: Place, has_loss: bool) -> Self {
         Self {
             ticker,
             sid,
-            replica: Replica::without_snapshot(OrderBook::new(), since, has_loss),
+            replica: Replica::without_snapshot(B::default(), since, has_loss),
             reported: Reported::Nothing,
             request: Request::None,
             timer: None,
@@ -92,7 +93,7 @@ impl TrackedBook {
                 self.report_stale(reason, events);
                 self.request_after_fault(reason, schedule);
             }
-            _ => {}
+            Outcome::Unchanged => {}
         }
     }
 

@@ -2,87 +2,66 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kalshi_core::{
-    ClientOrderId,
-    ws::{SnapshotRequest, sequence::Clock},
-};
 use tokio::time::Instant;
 
 use super::{
-    Event, Frame,
-    book::{OrderBook, PriceMode},
-    book_event::{BookEvent, StaleReason},
-    book_events::BookEvents,
-    books::Books,
+    Books,
+    api::ApiBook,
+    event::{BookEvent, StaleReason},
+    events::BookEvents,
+};
+use crate::{
+    ClientOrderId,
+    ws::{Event, Frame, Received, SnapshotRequest, sequence::Clock},
 };
 
 /// The order books of the same markets, kept by several connections.
 ///
-/// Each connection keeps its own; what is given out is the live one that has most of the market's changes, by the exchange's
-/// `clock`, which is the same on all connections. So the first to bring a change wins, and a loss on one is not seen while
+/// Each connection keeps its own books. Of the live ones of a market, the one with most of its changes is returned, by the exchange's
+/// clock, which is the same on all connections. So the first connection to bring a change wins, and a loss on one is not seen while
 /// another is live. It costs the memory and the messages of each.
 ///
-/// Where the exchange sends no `clock`, which of two live books is newer is not known: [`RedundantBooks::has_no_clock`] says so,
-/// and the book of one connection is given out for as long as it is live.
+/// Where the exchange sends no clock, it is unknown which of two live books is newer: [`RedundantBooks::has_no_clock`] says so, and the
+/// book of one connection is returned for as long as it is live. The perpetuals API has none.
 ///
-/// ```no_run
-/// use kalshi_sdk::{Client, ws::{Channel, PriceMode, RedundantBooks}};
-///
-/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let connect = || {
-///     let builder = client.websocket().channel(Channel::OrderbookDelta).market("KXTEST-26-A");
-///     builder.params(|params| params.use_yes_price(true)).connect()
-/// };
-/// let mut streams = [connect().await?, connect().await?];
-/// let mut books = RedundantBooks::new(streams.len(), PriceMode::YesPrices);
-/// loop {
-///     let [one, other] = &mut streams;
-///     let (connection, event) = tokio::select! {
-///         event = one.next() => (0, event),
-///         event = other.next() => (1, event),
-///     };
-///     // The end of one stream ends this example.
-///     let Some(event) = event else { break };
-///     for event in books.apply_event(connection, &event?) {
-///         println!("{event:?}");
-///     }
-///     for request in books.drain_snapshot_requests(connection) {
-///         // `request_failed` requests it again if this fails, and `poll_timeouts` if no snapshot comes.
-///         let handle = streams[connection].handle();
-///         tokio::spawn(async move { handle.send_request(&request).await });
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
 /// The exchange's count may start again at a maintenance. A connection that was half open since before it then has the higher one,
 /// and is preferred until its silence is noticed.
 #[derive(Clone, Debug)]
-pub struct RedundantBooks {
-    connections: Vec<Books>,
+pub struct RedundantBooks<B: ApiBook> {
+    connections: Vec<Books<B>>,
     shown: HashMap<Arc<str>, Shown>,
 }
 
-/// What was last told of a book.
+/// The book that is returned for a market.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     connection: usize,
     clock: Option<Clock>,
 }
 
-impl RedundantBooks {
-    /// No books, of a number of connections whose subscriptions all have this mode. Subscribe with `use_yes_price(true)`.
+impl<B: ApiBook> RedundantBooks<B> {
+    /// No books, of a number of connections. If subscriptions have modes, state theirs by [`with_mode`](Self::with_mode).
     #[must_use]
-    pub fn new(connections: usize, mode: PriceMode) -> Self {
+    pub fn new(connections: usize) -> Self {
+        Self::of(connections, Books::new())
+    }
+
+    /// No books, of a number of connections whose subscriptions all have this mode.
+    #[must_use]
+    pub fn with_mode(connections: usize, mode: B::PriceMode) -> Self {
+        Self::of(connections, Books::with_mode(mode))
+    }
+
+    fn of(connections: usize, books: Books<B>) -> Self {
         Self {
-            connections: vec![Books::with_mode(mode); connections],
+            connections: vec![books; connections],
             shown: HashMap::new(),
         }
     }
 
     /// The book of a market, while it is live on a connection.
     #[must_use]
-    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+    pub fn live(&self, market_ticker: &str) -> Option<&B> {
         let shown = self.shown.get(market_ticker)?;
         self.connections.get(shown.connection)?.live(market_ticker)
     }
@@ -94,7 +73,7 @@ impl RedundantBooks {
         shown.is_some_and(|shown| shown.clock.is_none())
     }
 
-    /// The snapshots to ask for on a connection.
+    /// Returns the snapshots to request on a connection: see [`Books::drain_snapshot_requests`].
     pub fn drain_snapshot_requests(&mut self, connection: usize) -> Vec<SnapshotRequest> {
         let books = self.connections.get_mut(connection);
         books
@@ -102,7 +81,7 @@ impl RedundantBooks {
             .unwrap_or_default()
     }
 
-    /// Asks once more for what was asked for on a connection: when a request was refused or its answer does not come.
+    /// Requests snapshots on a connection again, immediately.
     pub fn request_again(&mut self, connection: usize, request: &SnapshotRequest) {
         if let Some(books) = self.connections.get_mut(connection) {
             books.request_again(request);
@@ -121,11 +100,10 @@ impl RedundantBooks {
         &mut self,
         connection: usize,
         sid: u64,
-        mode: PriceMode,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
     ) {
         if let Some(books) = self.connections.get_mut(connection) {
-            books.register(sid, mode, market_tickers);
+            books.register(sid, market_tickers);
         }
     }
 
@@ -147,7 +125,7 @@ impl RedundantBooks {
         events
     }
 
-    /// A connection's stream has ended: what it fed is not live any more.
+    /// A connection is lost: its books are stale.
     pub fn disconnected(&mut self, connection: usize) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(Books::disconnected).unwrap_or_default();
@@ -155,14 +133,18 @@ impl RedundantBooks {
     }
 
     /// Applies a frame of one connection, counted from 0, and returns what happened to which books.
-    pub fn apply(&mut self, connection: usize, frame: &Frame) -> BookEvents {
+    pub fn apply(&mut self, connection: usize, frame: &Frame<B::Message>) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books.map(|books| books.apply(frame)).unwrap_or_default();
         self.merge(connection, events)
     }
 
     /// Applies an event of one connection, counted from 0, and returns what happened to which books: see [`Books::apply_event`].
-    pub fn apply_event(&mut self, connection: usize, event: &Event) -> BookEvents {
+    pub fn apply_event(
+        &mut self,
+        connection: usize,
+        event: &Event<Received<B::Message>>,
+    ) -> BookEvents {
         let books = self.connections.get_mut(connection);
         let events = books
             .map(|books| books.apply_event(event))

@@ -1,8 +1,17 @@
 //! Order books of the subscriptions of one connection, which detect missed messages and resynchronise.
+//!
+//! An API crate states what its book is and what its messages say about it, as an [`ApiBook`]. [`Books`] keeps the books by the rules of
+//! [`sequence`](super::sequence), and a [`BookStream`] does so over a connection of its own.
 
+mod api;
 mod apply;
+mod error;
+mod event;
+mod events;
 mod evidence;
+mod redundant;
 mod requests;
+mod stream;
 mod tracked;
 
 use std::{
@@ -11,22 +20,24 @@ use std::{
     time::Duration,
 };
 
-use kalshi_core::ws::{
-    SnapshotRequest,
-    sequence::{Clock, Fingerprint, Place, Sequence},
-};
 use tokio::time::Instant;
 
+pub use self::{
+    api::{ApiBook, BookApi, BookBody, BookMessage},
+    error::BookError,
+    event::{BookEvent, StaleReason},
+    events::{BookEvents, IntoIter},
+    redundant::RedundantBooks,
+    stream::{BookStream, BookUpdate, Changes},
+};
 use self::{
-    evidence::{ConnectionMode, Subscription, settled_in},
+    evidence::{ConnectionMode, Subscription},
     requests::Schedule,
     tracked::TrackedBook,
 };
 use super::{
-    Event, Frame,
-    book::{OrderBook, PriceMode},
-    book_event::StaleReason,
-    book_events::BookEvents,
+    Event, Frame, Received, SnapshotRequest,
+    sequence::{Clock, Fingerprint, Place, Sequence},
 };
 
 /// The `sid` of a book without a subscription: the exchange counts them from 1.
@@ -35,7 +46,7 @@ const NO_SUBSCRIPTION: u64 = 0;
 /// Time after which a book that no subscription of the new connection has is dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The order books of any number of subscriptions to `orderbook_delta` on one connection.
+/// The order books of any number of subscriptions to order books on one connection.
 ///
 /// [`apply`](Self::apply) takes every frame of the connection in the order of arrival. `Books` does no input or output: whoever owns
 /// the connection sends what [`drain_snapshot_requests`](Self::drain_snapshot_requests) returns, and calls
@@ -43,34 +54,34 @@ const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 ///
 /// All messages of a subscription share one sequence, also those of other markets and acknowledgements. A gap does not say which
 /// market lost a change, so all books of the subscription are stale until a snapshot of each has come. The rules are those of
-/// [`kalshi_core::ws::sequence`].
+/// [`sequence`](super::sequence).
 ///
-/// A frame does not say at which prices it quotes NO levels. The caller states the [`PriceMode`] that it subscribed with, for the
-/// connection or by [`register`](Self::register); frames of an unknown mode are not applied. Subscribe with `use_yes_price(true)`,
-/// as the exchange has announced to change its default.
-///
-/// ```
-/// use kalshi_sdk::{OutcomeSide, ws::{Books, Frame, PriceMode}};
-///
-/// let mut books = Books::with_mode(PriceMode::YesPrices);
-/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXTEST-26-A","market_id":"m","no_dollars_fp":[["0.6000","5.00"]]}}"#;
-/// books.apply(&Frame::parse(snapshot));
-/// let book = books.live("KXTEST-26-A").unwrap();
-/// assert_eq!(book.best_bid(OutcomeSide::No).unwrap().price, "0.40".parse()?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Books {
-    mode: ConnectionMode,
-    books: HashMap<Arc<str>, TrackedBook>,
+/// On the Trade API a frame does not say at which prices it quotes NO levels. The caller states the mode that it subscribed with, for
+/// the connection or by [`register_with_mode`](Self::register_with_mode); frames of an unknown mode are not applied.
+#[derive(Clone, Debug)]
+pub struct Books<B: ApiBook> {
+    mode: ConnectionMode<B::PriceMode>,
+    books: HashMap<Arc<str>, TrackedBook<B>>,
     subscriptions: BTreeMap<u64, Subscription>,
     /// Subscriptions of this connection that ended. A late frame of one must not make a book live that gets no more changes.
     ended: BTreeSet<u64>,
     schedule: Schedule,
 }
 
-impl Books {
-    /// No books, of subscriptions whose mode [`register`](Self::register) states.
+impl<B: ApiBook> Default for Books<B> {
+    fn default() -> Self {
+        Self {
+            mode: ConnectionMode::new(B::DEFAULT_MODE),
+            books: HashMap::new(),
+            subscriptions: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            schedule: Schedule::default(),
+        }
+    }
+}
+
+impl<B: ApiBook> Books<B> {
+    /// No books. If subscriptions have modes, [`register_with_mode`](Self::register_with_mode) states them.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -78,7 +89,7 @@ impl Books {
 
     /// No books, of subscriptions that all have this mode.
     #[must_use]
-    pub fn with_mode(mode: PriceMode) -> Self {
+    pub fn with_mode(mode: B::PriceMode) -> Self {
         let mut books = Self::default();
         books.mode.stated = Some(mode);
         books
@@ -86,7 +97,7 @@ impl Books {
 
     /// The book of a market. `None` if it is unknown, stale or withheld.
     #[must_use]
-    pub fn live(&self, market_ticker: &str) -> Option<&OrderBook> {
+    pub fn live(&self, market_ticker: &str) -> Option<&B> {
         self.books.get(market_ticker)?.replica.live()
     }
 
@@ -110,7 +121,7 @@ impl Books {
     }
 
     /// Progress of a live book.
-    pub(super) fn progress(&self, market_ticker: &str) -> Option<Clock> {
+    fn progress(&self, market_ticker: &str) -> Option<Clock> {
         let replica = &self.books.get(market_ticker)?.replica;
         replica.clock().filter(|_| replica.is_live())
     }
@@ -118,21 +129,24 @@ impl Books {
     /// Applies a frame of a subscription that was made without `skip_ticker_ack`, and returns what happened to which books. Frames
     /// that have nothing to do with books do nothing. After an acknowledgement that does not list its markets no book is live: each is
     /// back with its next change.
-    pub fn apply(&mut self, frame: &Frame) -> BookEvents {
+    pub fn apply(&mut self, frame: &Frame<B::Message>) -> BookEvents {
         let mut events = BookEvents::default();
-        if let Some(market_ticker) = settled_in(&frame.message) {
-            self.settled(market_ticker, &mut events);
+        let message = B::read(&frame.message);
+        match message {
+            BookMessage::Settled(market_ticker) => self.settled(market_ticker, &mut events),
+            BookMessage::Restated(market_ticker) => self.restated(market_ticker, &mut events),
+            _ => {}
         }
         match frame.sid {
-            Some(sid) => self.apply_to(sid, frame, &mut events),
-            None => self.apply_without_sid(&frame.message, &mut events),
+            Some(sid) => self.apply_to(sid, frame, &message, &mut events),
+            None => self.apply_without_sid(&message, &mut events),
         }
         events
     }
 
     /// Applies an event of a connection, and returns what happened to which books: messages, lost connections, and messages that were
     /// dropped because they were not read.
-    pub fn apply_event(&mut self, event: &Event) -> BookEvents {
+    pub fn apply_event(&mut self, event: &Event<Received<B::Message>>) -> BookEvents {
         let mut events = BookEvents::default();
         match event {
             Event::Message(received) => return self.apply(&received.frame),
@@ -146,24 +160,33 @@ impl Books {
         events
     }
 
-    /// Registers markets of a subscription, and the mode that it was made with. The snapshot of each is expected from now on, and is
-    /// requested if it does not come within a few seconds, or if the first messages are missing.
-    ///
-    /// All subscriptions of a connection must have one mode, as the exchange may merge them. If they differ, no frame is applied until
-    /// the connection ends.
+    /// Registers markets of a subscription. The snapshot of each is expected from now on, and is requested if it does not come within a
+    /// few seconds, or if the first messages are missing.
     pub fn register(
         &mut self,
         sid: u64,
-        mode: PriceMode,
         market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
     ) {
-        let before = self.mode.known();
-        self.mode.register(mode);
         self.ended.remove(&sid);
         self.start(sid, Sequence::from_start());
         for market_ticker in market_tickers {
             self.expect(sid, market_ticker.as_ref());
         }
+    }
+
+    /// Registers markets of a subscription, and the mode that it was made with: see [`register`](Self::register).
+    ///
+    /// All subscriptions of a connection must have one mode, as the exchange may merge them. If they differ, no frame is applied until
+    /// the connection ends.
+    pub fn register_with_mode(
+        &mut self,
+        sid: u64,
+        mode: B::PriceMode,
+        market_tickers: impl IntoIterator<Item = impl AsRef<str>>,
+    ) {
+        let before = self.mode.known();
+        self.mode.register(mode);
+        self.register(sid, market_tickers);
         if before.is_none() && self.mode.known().is_some() {
             for tracked in self.books.values_mut() {
                 if tracked.sid != NO_SUBSCRIPTION && tracked.is_unrequested() {
@@ -195,6 +218,17 @@ impl Books {
                 subscription.tickers.remove(market_ticker);
             }
             tracked.report_dropped(StaleReason::Settled, &mut self.schedule, events);
+        }
+    }
+
+    /// The levels of the market are others than its changes made, so it needs another snapshot.
+    fn restated(&mut self, market_ticker: &str, events: &mut BookEvents) {
+        if let Some(tracked) = self.books.get_mut(market_ticker)
+            && let Some(subscription) = self.subscriptions.get(&tracked.sid)
+        {
+            let since = subscription.sequence.place().next();
+            let reason = StaleReason::CorporateAction;
+            tracked.lose(since, reason, &mut self.schedule, events);
         }
     }
 
@@ -266,7 +300,7 @@ impl Books {
     fn retry(
         &mut self,
         request: &SnapshotRequest,
-        retry: impl Fn(&mut TrackedBook, &mut Schedule),
+        retry: impl Fn(&mut TrackedBook<B>, &mut Schedule),
     ) {
         for market_ticker in &request.market_tickers {
             if let Some(tracked) = self.books.get_mut(market_ticker.as_str())
@@ -306,7 +340,7 @@ impl Books {
         sid: u64,
         place: Place,
         ticker: &str,
-    ) -> Option<(&mut TrackedBook, &mut Schedule)> {
+    ) -> Option<(&mut TrackedBook<B>, &mut Schedule)> {
         let ticker = self.interned(ticker);
         let subscription = self.subscriptions.get_mut(&sid)?;
         subscription.tickers.insert(Arc::clone(&ticker));

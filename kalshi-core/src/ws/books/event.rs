@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use kalshi_core::{ClientOrderId, ws::sequence::StaleCause};
-
-use super::book::BookError;
+use super::error::BookError;
+use crate::{ClientOrderId, ws::sequence::StaleCause};
 
 /// A change of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,14 +103,18 @@ pub enum StaleReason {
     MissingSeq,
     /// A change, a snapshot or a message that could not be decoded has no subscription.
     MissingSid,
-    /// It is unknown at which prices the subscription quotes NO levels, so nothing was applied: state the [`PriceMode`](super::PriceMode).
+    /// It is unknown how the subscription quotes prices, so nothing was applied: state its mode. Only on APIs that have several, such
+    /// as the Trade API with its parameter `use_yes_price`.
     UnknownPriceMode,
     /// Messages were dropped because they were not read in time.
     Lagged,
     /// The subscription no longer has the market, or has ended at the caller's request.
     Unsubscribed,
-    /// The market has settled, as the channel `market_lifecycle_v2` or `multivariate_market_lifecycle` reports.
+    /// The market has settled, as a channel reports that has to be subscribed to: `market_lifecycle_v2` or
+    /// `multivariate_market_lifecycle` on the Trade API, `corporate_actions` on the perpetuals API.
     Settled,
+    /// A corporate action split the market or changed its ticker, as the channel `corporate_actions` of the perpetuals API reports.
+    CorporateAction,
     /// An acknowledgement did not list the markets of the subscription, so it is unknown which it has.
     UnlistedMarkets,
     /// The subscription is read elsewhere from here on.
@@ -138,7 +141,11 @@ impl StaleReason {
     pub(super) fn is_usual(self) -> bool {
         matches!(
             self,
-            Self::Unsubscribed | Self::Detached | Self::Disconnected | Self::Settled
+            Self::Unsubscribed
+                | Self::Detached
+                | Self::Disconnected
+                | Self::Settled
+                | Self::CorporateAction
         )
     }
 }
@@ -154,8 +161,6 @@ impl From<StaleCause<BookError>> for StaleReason {
             }
             StaleCause::UnconfirmedSnapshot => Self::UnconfirmedSnapshot,
             StaleCause::Overflow => Self::BufferOverflow,
-            // The enum is open; this version of it has no others.
-            _ => Self::InvalidChange(BookError::Invalid),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{iter::Chain, ops::Deref, option, slice, vec};
 
-use super::book_event::BookEvent;
+use super::event::BookEvent;
 
 /// The order book events of one frame, in order. Derefs to a slice. A single event, the usual case, is stored without an allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,168 @@
+//! The WebSocket of the perpetuals API: typed messages, subscriptions and live order books.
+//!
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A lost connection is established again, as a
+//! [`ReconnectPolicy`] says, and everything is subscribed to again; what happens to the connection is reported as an [`Event`] between
+//! the messages. [`BookStream`] keeps order books. Every channel needs credentials, as the handshake is signed.
+//!
+//! ```no_run
+//! use kalshi_perps::{Client, ws::{Channel, Event, Message}};
+//!
+//! # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut connection = client.websocket().channel(Channel::Trade).market("KXBTCPERP").connect().await?;
+//! while let Some(event) = connection.next().await {
+//!     match event? {
+//!         Event::Message(received) => match received.frame.message {
+//!             Message::Trade(trade) => println!("{} at {}", trade.count, trade.price),
+//!             other => println!("{}", other.kind()),
+//!         },
+//!         Event::Disconnected { reason } => println!("{reason}; reconnecting"),
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A message comes in a [`Frame`]. [`Frame::parse`] never fails: a message of a type that the spec does not have is
+//! [`Message::Unknown`], and one that could not be decoded is [`Message::Malformed`].
+//!
+//! ```
+//! use kalshi_perps::ws::{Frame, Message};
+//!
+//! let text = r#"{"type":"orderbook_delta","sid":1,"seq":42,"msg":{"market_ticker":"KXBTCPERP","price":"6.3429","delta":"-12.50","side":"bid","ts_ms":1781231146425}}"#;
+//! let frame = Frame::parse(text);
+//! assert_eq!((frame.sid, frame.seq), (Some(1), Some(42)));
+//! let Message::OrderbookDelta(delta) = frame.message else { panic!("{frame:?}") };
+//! assert_eq!(delta.delta.to_string(), "-12.50");
+//! ```
+//!
+//! # Orders, positions and balances
+//!
+//! A message `user_order` has no status. The order rests while `remaining_count` is above zero. At zero it has ended: it is executed if
+//! `fill_count` is the count that you wanted, by placing, amending or decreasing it, and canceled otherwise. `last_update_reason` was
+//! absent from every recorded frame and does not tell a cancel from a decrease. An immediate-or-cancel order sends one message, which is
+//! final. Messages of an order may come before the response to its placement, and a `fill` after the `user_order` of the same trade.
+//!
+//! ```
+//! use kalshi_perps::{Contracts, ws::{Frame, Message}};
+//!
+//! let text = r#"{"type":"user_order","sid":1,"msg":{"order_id":"2e039a83-65aa-4a97-b698-91c705b1c270","user_id":"764c7a5c-ef10-4e18-bcc4-ef413a01483a","client_order_id":"a","ticker":"KXBTCPERP","side":"bid","price":"5.3829","fill_count":"1.00","remaining_count":"0.00","created_ts_ms":1781232436703,"order_source":"user"}}"#;
+//! let Message::UserOrder(order) = Frame::parse(text).message else { panic!() };
+//! let wanted = Contracts::from(2);
+//! let is_over = order.remaining_count == Contracts::ZERO;
+//! assert!(is_over && order.fill_count < wanted, "canceled after one contract was filled");
+//! ```
+//!
+//! No channel reports positions or balances. Read them again after a fill and after a message `corporate_actions_delta`, which can
+//! change them without a fill.
+//!
+//! # Corporate actions
+//!
+//! Subscribe to [`Channel::CorporateActions`] beside the order books: a book whose market was split or renamed is stale until a new
+//! snapshot has come, and one that has settled is dropped. A renamed market keeps its old ticker in a subscription, which fails when it
+//! is made again: add the new ticker and remove the old one.
+
+mod api;
+mod book;
+pub mod messages;
+
+pub use book::{LevelDifference, OrderBook};
+#[doc(inline)]
+pub use kalshi_core::{
+    ladder::Sweep,
+    ws::{
+        Backpressure, CommandError, ConnectionError, ListedSubscription, MalformedMessage,
+        RawFrame, ReconnectPolicy, SnapshotRequest, SubscriptionId, UnknownMessage,
+        books::{BookError, BookEvent, BookEvents, StaleReason},
+    },
+};
+pub use messages::Message;
+
+use crate::{Client, PerpsApi};
+
+/// Live order books of markets, over a connection that reconnects.
+///
+/// ```no_run
+/// use kalshi_perps::Client;
+///
+/// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut books = client.websocket().market("KXBTCPERP").books().await?;
+/// while let Some(changes) = books.changed().await {
+///     for market_ticker in &changes?.market_tickers {
+///         match books.live(market_ticker) {
+///             Some(book) => println!("{market_ticker}: {:?} to {:?}", book.best_bid(), book.best_ask()),
+///             None => println!("{market_ticker}: no book"),
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub type BookStream = kalshi_core::ws::books::BookStream<PerpsApi>;
+/// What a [`BookStream`] reports.
+pub type BookUpdate = kalshi_core::ws::books::BookUpdate<Message>;
+/// The order books of the subscriptions of one connection, which detect missed messages and resynchronise.
+///
+/// ```
+/// use kalshi_perps::ws::{Books, Frame};
+///
+/// let mut books = Books::new();
+/// let snapshot = r#"{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXBTCPERP","bid":[["6.3328","1.00"],["6.3329","5.00"]]}}"#;
+/// books.apply(&Frame::parse(snapshot));
+/// assert_eq!(books.live("KXBTCPERP").unwrap().best_bid().unwrap().price, "6.3329".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type Books = kalshi_core::ws::books::Books<OrderBook>;
+/// Updates since the last call of [`BookStream::changed`].
+pub type Changes = kalshi_core::ws::books::Changes<Message>;
+/// A channel of the WebSocket.
+pub type Channel = messages::SubscribeParamsChannels;
+/// A WebSocket connection.
+///
+/// The exchange pings quiet connections, and none of the public ones that were recorded. A connection is lost after
+/// [`idle_timeout`](ConnectionBuilder::idle_timeout) without a frame of any kind, so a missing ping alone is no fault.
+pub type Connection = kalshi_core::ws::Connection<PerpsApi>;
+/// Configures a [`Connection`].
+pub type ConnectionBuilder = kalshi_core::ws::ConnectionBuilder<PerpsApi>;
+/// Sends commands to a [`Connection`].
+pub type ConnectionHandle = kalshi_core::ws::ConnectionHandle<PerpsApi>;
+/// Something that a [`Connection`] reports.
+pub type Event = kalshi_core::ws::Event<Received>;
+/// One frame of a [`Connection`].
+pub type Frame = kalshi_core::ws::Frame<Message>;
+/// A message as received.
+pub type Received = kalshi_core::ws::Received<Message>;
+/// The order books of the same markets, kept by several connections.
+///
+/// The exchange sends no clock on this API, so which of two live books is newer is unknown: the book of one connection is returned for
+/// as long as it is live.
+pub type RedundantBooks = kalshi_core::ws::books::RedundantBooks<OrderBook>;
+/// Configures a [`Subscription`].
+pub type SubscribeBuilder = kalshi_core::ws::SubscribeBuilder<PerpsApi>;
+/// A subscription to a channel.
+pub type Subscription = kalshi_core::ws::Subscription<PerpsApi>;
+/// The messages of one [`Subscription`].
+pub type SubscriptionStream = kalshi_core::ws::SubscriptionStream<PerpsApi>;
+
+/// # WebSocket
+impl Client {
+    /// Configures a WebSocket connection: choose channels and markets, then [`connect`](ConnectionBuilder::connect).
+    ///
+    /// The handshake is signed and uses this client's TLS and proxy, or its own HTTP client, which then has to speak HTTP/1.1 to the
+    /// exchange. Middleware does not see the handshake, and it takes no tokens.
+    pub fn websocket(&self) -> ConnectionBuilder {
+        ConnectionBuilder::new(self)
+    }
+}
+
+impl From<&messages::ErrorReply> for CommandError {
+    fn from(error: &messages::ErrorReply) -> Self {
+        let messages::ErrorReply {
+            code,
+            msg,
+            market_ticker,
+            market_tickers,
+        } = error.clone();
+        Self::from_reply(code, msg, market_ticker, market_tickers)
+    }
+}

@@ -1,0 +1,3 @@
+//! The messages of the WebSocket, generated from `perps_asyncapi.yaml`.
+
+include!(concat!(env!("OUT_DIR"), "/websocket.rs"));

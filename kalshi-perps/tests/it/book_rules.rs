@@ -1,0 +1,235 @@
+//! When books are live, from frames as the exchange sends them: without clocks, with one count for all markets of a subscription.
+
+use kalshi_perps::{
+    Dollars,
+    ws::{BookError, BookEvent, Books, Frame, RedundantBooks, StaleReason},
+};
+
+fn frame(kind: &str, envelope: &str, market: &str, fields: &str) -> Frame {
+    Frame::parse(&format!(
+        r#"{{"type":"{kind}",{envelope},"msg":{{"market_ticker":"{market}",{fields}}}}}"#
+    ))
+}
+
+fn snapshot(seq: u64, market: &str, count: &str) -> Frame {
+    let fields = format!(
+        r#""bid":[["0.9900","1.00"],["1.2500","{count}"]],"ask":[["1.3000","4.00"],["1.2600","2.00"]]"#
+    );
+    frame(
+        "orderbook_snapshot",
+        &format!(r#""sid":1,"seq":{seq}"#),
+        market,
+        &fields,
+    )
+}
+
+fn change(seq: u64, market: &str, side: &str, price: &str, count: &str) -> Frame {
+    let fields =
+        format!(r#""price":"{price}","delta":"{count}","side":"{side}","ts_ms":1781231146425"#);
+    frame(
+        "orderbook_delta",
+        &format!(r#""sid":1,"seq":{seq}"#),
+        market,
+        &fields,
+    )
+}
+
+fn delta(seq: u64, market: &str, count: &str) -> Frame {
+    change(seq, market, "bid", "1.25", count)
+}
+
+fn held(books: &Books, market: &str) -> Option<String> {
+    Some(books.live(market)?.best_bid()?.count.to_string())
+}
+
+#[track_caller]
+fn stale(books: &mut Books, frame: &Frame) -> StaleReason {
+    match &books.apply(frame)[..] {
+        [BookEvent::Stale { reason, .. }] => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn two_markets() -> Books {
+    let mut books = Books::new();
+    books.register(1, ["A", "B"]);
+    books.apply(&snapshot(1, "A", "10.00"));
+    books.apply(&snapshot(2, "B", "20.00"));
+    books
+}
+
+#[test]
+fn markets_of_a_subscription_share_its_count() {
+    let mut books = two_markets();
+    books.apply(&delta(3, "A", "1.00"));
+    books.apply(&delta(4, "B", "-20.00"));
+    books.apply(&change(5, "B", "ask", "1.2550", "3.00"));
+    assert_eq!(held(&books, "A").unwrap(), "11.00");
+    let book = books.live("B").unwrap();
+    assert_eq!(book.best_bid().unwrap().price, "0.99".parse().unwrap());
+    assert_eq!(book.best_ask().unwrap().price, "1.255".parse().unwrap());
+    assert_eq!(
+        book.last_update().unwrap().timestamp_millis(),
+        1_781_231_146_425
+    );
+    assert_eq!(books.clock("A"), None);
+}
+
+#[test]
+fn gap_makes_all_books_stale_until_each_has_a_snapshot() {
+    let mut books = two_markets();
+    let events = books.apply(&delta(4, "A", "1.00"));
+    let gap = StaleReason::Gap {
+        expected: 3,
+        got: 4,
+    };
+    let reasons = events.iter().map(|event| match event {
+        BookEvent::Stale { reason, .. } => *reason,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [gap, gap]);
+    let requests = books.drain_snapshot_requests();
+    assert_eq!((requests.len(), requests[0].sid), (1, 1));
+    assert_eq!(requests[0].market_tickers, ["A", "B"]);
+    // A change from before the snapshot is in it, and one from behind it is applied.
+    books.apply(&delta(5, "B", "5.00"));
+    let reply = r#"{"type":"orderbook_snapshot","id":9,"sid":1,"seq":4,"msg":{"market_ticker":"B","bid":[["1.2500","7.00"]]}}"#;
+    books.apply(&Frame::parse(reply));
+    assert_eq!(held(&books, "B").unwrap(), "12.00");
+    assert_eq!(held(&books, "A"), None);
+    books.apply(&snapshot(6, "A", "3.00"));
+    assert_eq!(held(&books, "A").unwrap(), "3.00");
+}
+
+#[test]
+fn repeated_frame_is_ignored() {
+    let mut books = two_markets();
+    books.apply(&delta(3, "A", "1.00"));
+    assert!(books.apply(&delta(3, "A", "1.00")).is_empty());
+    assert_eq!(held(&books, "A").unwrap(), "11.00");
+}
+
+#[test]
+fn change_that_removes_too_much_makes_its_book_stale() {
+    let mut books = two_markets();
+    let price: Dollars = "1.25".parse().unwrap();
+    let expected = StaleReason::InvalidChange(BookError::Negative { price });
+    assert_eq!(stale(&mut books, &delta(3, "A", "-10.01")), expected);
+    assert!(books.is_stale("A") && books.live("B").is_some());
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+}
+
+#[test]
+fn change_of_an_unknown_side_or_price_makes_its_book_stale() {
+    let mut books = two_markets();
+    let unknown = change(3, "A", "neither", "1.25", "1.00");
+    let expected = StaleReason::InvalidChange(BookError::UnknownSide);
+    assert_eq!(stale(&mut books, &unknown), expected);
+    let price = "-1.25".parse().unwrap();
+    let negative = change(4, "B", "bid", "-1.25", "1.00");
+    let expected = StaleReason::InvalidChange(BookError::Price { price });
+    assert_eq!(stale(&mut books, &negative), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn book_that_stays_crossed_is_withheld_and_then_stale() {
+    let mut books = two_markets();
+    let events = books.apply(&change(3, "A", "bid", "1.26", "1.00"));
+    assert!(matches!(events[..], [BookEvent::Withheld { .. }]));
+    assert!(books.live("A").is_none() && !books.is_stale("A"));
+    let events = books.apply(&change(4, "A", "ask", "1.26", "-2.00"));
+    assert!(matches!(events[..], [BookEvent::Changed { .. }]));
+    books.apply(&change(5, "A", "ask", "1.26", "2.00"));
+    let events = books.poll_timeouts(books.next_timeout().unwrap());
+    let crossed = StaleReason::Crossed;
+    assert!(matches!(&events[..], [BookEvent::Stale { reason, .. }] if *reason == crossed));
+}
+
+#[test]
+fn message_of_an_unknown_type_on_the_subscription_may_have_been_a_change() {
+    let mut books = two_markets();
+    let unknown =
+        Frame::parse(r#"{"type":"orderbook_trim","sid":1,"seq":3,"msg":{"market_ticker":"A"}}"#);
+    let events = books.apply(&unknown);
+    assert_eq!(events.len(), 2);
+    let elsewhere = Frame::parse(r#"{"type":"weather","sid":8,"seq":1,"msg":{}}"#);
+    assert!(books.apply(&elsewhere).is_empty());
+}
+
+#[test]
+fn malformed_change_makes_its_book_stale() {
+    let mut books = two_markets();
+    let malformed = frame(
+        "orderbook_delta",
+        r#""sid":1,"seq":3"#,
+        "A",
+        r#""price":"much","delta":"1.00","side":"bid""#,
+    );
+    assert_eq!(stale(&mut books, &malformed), StaleReason::Malformed);
+    assert_eq!(held(&books, "B").unwrap(), "20.00");
+}
+
+fn action(kind: &str, market: &str, terms: &str) -> Frame {
+    Frame::parse(&format!(
+        r#"{{"type":"corporate_actions_delta","sid":2,"seq":1,"msg":{{"corporate_action":{{"id":"n","market_id":"m","market_ticker":"{market}","type":"{kind}","ts_ms":1781231146425{terms}}}}}}}"#
+    ))
+}
+
+#[test]
+fn split_makes_a_book_stale_until_another_snapshot() {
+    let mut books = two_markets();
+    let terms = r#","split":{"ratio_old":"1","ratio_new":"4","pre_split_mark_price":"8.0000","post_split_mark_price":"2.0000"}"#;
+    let split = action("stock_split", "A", terms);
+    assert_eq!(stale(&mut books, &split), StaleReason::CorporateAction);
+    // What was sent before the notice does not count.
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    assert_eq!(held(&books, "B").unwrap(), "20.00");
+    books.apply(&snapshot(3, "A", "40.00"));
+    assert_eq!(held(&books, "A").unwrap(), "40.00");
+}
+
+#[test]
+fn settled_market_has_no_book_and_a_renamed_one_is_stale() {
+    let mut books = two_markets();
+    let terms = r#","final_settlement":{"settlement_price_per_contract":"1.2500"}"#;
+    let settled = action("final_settlement", "A", terms);
+    assert_eq!(stale(&mut books, &settled), StaleReason::Settled);
+    assert_eq!(books.market_tickers().collect::<Vec<_>>(), ["B"]);
+    let terms = r#","ticker_change":{"old_ticker":"B","new_ticker":"C"}"#;
+    let renamed = action("ticker_change", "C", terms);
+    assert_eq!(stale(&mut books, &renamed), StaleReason::CorporateAction);
+}
+
+#[test]
+fn own_change_names_its_order() {
+    let mut books = two_markets();
+    let fields = r#""price":"1.25","delta":"1.00","side":"bid","client_order_id":"mine","subaccount":0,"last_update_reason":"Decrease""#;
+    let own = frame("orderbook_delta", r#""sid":1,"seq":3"#, "A", fields);
+    match &books.apply(&own)[..] {
+        [
+            BookEvent::Changed {
+                client_order_id: Some(id),
+                ..
+            },
+        ] => assert_eq!(id.as_str(), "mine"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn loss_on_one_of_two_connections_is_not_seen() {
+    let mut books = RedundantBooks::new(2);
+    for connection in 0..2 {
+        books.register(connection, 1, ["A"]);
+        books.apply(connection, &snapshot(1, "A", "10.00"));
+    }
+    assert!(books.has_no_clock("A"));
+    books.apply(1, &delta(2, "A", "1.00"));
+    let events = books.apply(0, &delta(7, "A", "1.00"));
+    assert!(
+        matches!(events[..], [BookEvent::Changed { .. }]),
+        "{events:?}"
+    );
+    let best = books.live("A").unwrap().best_bid().unwrap();
+    assert_eq!(best.count.to_string(), "11.00");
+}

@@ -1,0 +1,175 @@
+//! Books over a connection, against an exchange that the test plays itself.
+
+use kalshi_perps::ws::{BookEvent, BookStream, BookUpdate, Channel, Event, StaleReason};
+use serde_json::{Value, json};
+
+use crate::scripted_server::{Exchange, Peer, delta, snapshot};
+
+const MARKET: &str = "KXTEST-26-A";
+
+async fn connected(exchange: &Exchange) -> (BookStream, Peer) {
+    let (books, peer) = tokio::join!(exchange.client.websocket().market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        let (params, _) = peer.acknowledge().await;
+        let expected = json!({"channels": ["orderbook_delta"], "market_tickers": [MARKET], "skip_ticker_ack": false});
+        assert_eq!(params, expected);
+        peer
+    });
+    (books.unwrap(), peer)
+}
+
+/// The next change of a book.
+async fn change(books: &mut BookStream) -> BookEvent {
+    loop {
+        if let BookUpdate::Book(event) = books.next().await.unwrap().unwrap() {
+            return event;
+        }
+    }
+}
+
+fn held(books: &BookStream) -> Option<String> {
+    Some(books.live(MARKET)?.best_bid()?.count.to_string())
+}
+
+/// Takes a request for a snapshot, which it does not answer.
+async fn request(peer: &mut Peer) -> Value {
+    let command = peer.command().await;
+    let expected = json!({"sids": [1], "action": "get_snapshot", "market_tickers": [MARKET]});
+    assert_eq!(command["params"], expected, "{command}");
+    command
+}
+
+#[tokio::test]
+async fn gap_makes_a_book_stale_until_the_requested_snapshot() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(snapshot(1, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    peer.send(delta(1, 2, "0.4000", "2.50")).await;
+    assert!(matches!(
+        change(&mut books).await,
+        BookEvent::Changed { .. }
+    ));
+    assert_eq!(held(&books).unwrap(), "12.50");
+    assert!(books.age(MARKET).unwrap().num_days() > 0);
+
+    peer.send(delta(1, 4, "0.4000", "1.00")).await;
+    let reason = match change(&mut books).await {
+        BookEvent::Stale { reason, .. } => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        reason,
+        StaleReason::Gap {
+            expected: 3,
+            got: 4
+        }
+    );
+    assert_eq!(held(&books), None);
+    let answer = async {
+        let command = request(&mut peer).await;
+        let mut reply = snapshot(1, 4);
+        reply["id"] = command["id"].clone();
+        peer.send(reply).await;
+        peer.send(delta(1, 5, "0.4000", "0.50")).await;
+    };
+    let (live, ()) = tokio::join!(change(&mut books), answer);
+    assert!(matches!(live, BookEvent::Live { .. }));
+    assert!(matches!(
+        change(&mut books).await,
+        BookEvent::Changed { .. }
+    ));
+    assert_eq!(held(&books).unwrap(), "10.50");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_connection_makes_books_stale_until_the_next() {
+    let exchange = Exchange::new().await;
+    let (mut books, mut peer) = connected(&exchange).await;
+    peer.send(snapshot(1, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    drop(peer);
+    match change(&mut books).await {
+        BookEvent::Stale { reason, .. } => assert_eq!(reason, StaleReason::Disconnected),
+        other => panic!("{other:?}"),
+    }
+    let again = async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.send(snapshot(1, 1)).await;
+        peer
+    };
+    let (live, _peer) = tokio::join!(change(&mut books), again);
+    assert!(matches!(live, BookEvent::Live { .. }));
+    assert_eq!(held(&books).unwrap(), "10.00");
+}
+
+#[tokio::test]
+async fn messages_of_other_channels_come_between_the_changes() {
+    let exchange = Exchange::new().await;
+    let builder = exchange.client.websocket().channel(Channel::Fill);
+    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    let fill = json!({"trade_id": "cf8d2468-0797-71d2-240f-2b6f1705c5df", "order_id": "fbe76436-cf10-42e3-ac88-357ef9e4b8f2",
+        "market_ticker": MARKET, "is_taker": true, "side": "bid", "ts_ms": 1_781_231_146_425_u64, "price": "6.3616", "count": "1.00",
+        "fee_cost": "0.0000", "post_position": "-1.00", "order_source": "system"});
+    peer.send(json!({"type": "fill", "sid": 1, "msg": fill}))
+        .await;
+    peer.send(snapshot(2, 1)).await;
+    let mut kinds = Vec::new();
+    while books.live(MARKET).is_none() {
+        let changes = books.changed().await.unwrap().unwrap();
+        let messages = changes.updates.iter().filter_map(BookUpdate::message);
+        kinds.extend(messages.map(|message| message.kind().to_owned()));
+    }
+    assert_eq!(kinds, ["fill"]);
+}
+
+#[tokio::test]
+async fn settled_market_is_removed_from_the_subscription() {
+    let exchange = Exchange::new().await;
+    let builder = exchange
+        .client
+        .websocket()
+        .channel(Channel::CorporateActions);
+    let (books, mut peer) = tokio::join!(builder.market(MARKET).books(), async {
+        let mut peer = exchange.accept().await;
+        peer.acknowledge().await;
+        peer.acknowledge().await;
+        peer
+    });
+    let mut books = books.unwrap();
+    peer.send(snapshot(2, 1)).await;
+    assert!(matches!(change(&mut books).await, BookEvent::Live { .. }));
+    let action = json!({"id": "n", "market_id": "m", "market_ticker": MARKET, "type": "final_settlement", "ts_ms": 1_781_231_146_425_u64,
+        "final_settlement": {"settlement_price_per_contract": "1.2500"}});
+    let body = json!({"corporate_action": action});
+    peer.send(json!({"type": "corporate_actions_delta", "sid": 1, "seq": 1, "msg": body}))
+        .await;
+    match change(&mut books).await {
+        BookEvent::Stale { reason, .. } => assert_eq!(reason, StaleReason::Settled),
+        other => panic!("{other:?}"),
+    }
+    let removed = async {
+        let command = peer.command().await;
+        assert_eq!(
+            command["params"],
+            json!({"sids": [2], "action": "delete_markets", "market_tickers": [MARKET]})
+        );
+        peer.send(json!({"id": command["id"], "sid": 2, "seq": 2, "type": "ok", "msg": {"market_tickers": []}}))
+            .await;
+        peer.close(1001).await;
+    };
+    let disconnected = async {
+        while !matches!(
+            books.next().await,
+            Some(Ok(BookUpdate::Connection(Event::Disconnected { .. })))
+        ) {}
+    };
+    tokio::join!(removed, disconnected);
+}
