@@ -2,6 +2,8 @@
 //!
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
+pub mod orders;
+
 use std::{
     borrow::Borrow,
     fmt,
