@@ -162,6 +162,27 @@ impl Core {
     ) -> Write<T> {
         let attempts = Attempts::default();
         let result = self.call_counted(operation, request, &attempts).await;
+        self.written(operation, result, attempts, earlier)
+    }
+
+    /// Sends a write whose response has no content, like [`write`](Self::write).
+    pub(crate) async fn write_empty(
+        &self,
+        operation: &'static Operation,
+        request: Result<Request, Error>,
+    ) -> Write<()> {
+        let attempts = Attempts::default();
+        let result = self.call_empty(operation, request, &attempts).await;
+        self.written(operation, result, attempts, false)
+    }
+
+    fn written<T>(
+        &self,
+        operation: &'static Operation,
+        result: Result<Response<T>, Error>,
+        attempts: Attempts,
+        earlier: bool,
+    ) -> Write<T> {
         Write {
             result,
             evidence: Evidence {

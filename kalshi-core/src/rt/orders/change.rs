@@ -15,9 +15,11 @@ use crate::{
 pub struct PreparedChange<T, W> {
     pub request: Request,
     pub wanted: W,
-    /// Returns what is wrong with a response that is not about the change.
-    pub about: Box<dyn FnOnce(&T) -> Result<(), String> + Send>,
+    pub about: ResponseCheck<T>,
 }
+
+/// Returns what is wrong with a response that is not about the change.
+type ResponseCheck<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
 
 /// What the response to a change says.
 pub enum ChangeVerdict<T> {
