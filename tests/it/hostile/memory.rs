@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{
     case::{builder, order},
-    from_environment,
+    run::from_environment,
 };
 use crate::common::{
     exchange::{Exchange, Received, Reply},
