@@ -9,6 +9,7 @@ mod memory;
 mod model;
 mod outcomes;
 mod run;
+mod samples;
 
 use self::{flow::Flow, run::Run};
 

@@ -1,5 +1,6 @@
 //! What the tests share: a server with faults, and a key.
 
+#[allow(dead_code, reason = "the tests of kalshi-sdk use the rest")]
 #[path = "../../../tests/it/common/exchange.rs"]
 pub(crate) mod exchange;
 

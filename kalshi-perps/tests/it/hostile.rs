@@ -1,12 +1,15 @@
 //! The outcomes of margin orders and their changes on a server that fails, lags and mixes up responses, checked against the orders
 //! that it has.
 
+#[path = "../../../tests/it/hostile/case.rs"]
+pub mod case;
 mod flow;
 #[path = "../../../tests/it/hostile/front.rs"]
 mod front;
 pub mod model;
 #[path = "../../../tests/it/hostile/run.rs"]
 mod run;
+pub mod samples;
 
 use self::{flow::Flow, run::Run};
 

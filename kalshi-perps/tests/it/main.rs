@@ -13,3 +13,4 @@ extern crate kalshi_perps as kalshi_sdk;
 
 mod common;
 mod hostile;
+mod orders;
