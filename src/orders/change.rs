@@ -1,17 +1,19 @@
 //! Cancelling, amending and decreasing orders.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Evidence, Outcome, Write};
-use reqwest::{Request, StatusCode};
+use kalshi_core::rt::{
+    self, Evidence,
+    orders::{
+        ChangeVerdict, Finding, LastError, PreparedChange, Sight, check_amended_id, check_counts,
+        check_not_negative, check_order_id, inquire,
+    },
+};
 use serde::de::DeserializeOwned;
 
 use super::{
     Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
-    inquiry::{Finding, LastError, Sight, inquire},
-    outcome::check_counts,
-    sighting::Sighting,
-    unknown_change::Wanted,
+    sighting::Sighting, unknown_change::Wanted,
 };
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
@@ -20,9 +22,6 @@ use crate::{
         OrderStatus,
     },
 };
-
-/// Longest wait for proof after the exchange did not find an order, unless set.
-pub(super) const CONFIRM: Duration = Duration::from_secs(2);
 
 /// What became of a change.
 #[derive(Clone, Debug)]
@@ -46,91 +45,9 @@ pub enum ChangeOutcome<T> {
 /// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
 /// Awaiting it sends it and gives a [`ChangeOutcome`].
-#[must_use = "a change does nothing until it is awaited"]
-pub struct ChangeRequest<T> {
-    client: Client,
-    key: OrderRef,
-    operation: &'static Operation,
-    prepared: Result<Prepared<T>, Error>,
-    confirm: Duration,
-}
+pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
-struct Prepared<T> {
-    request: Request,
-    wanted: Wanted,
-    about: ResponseCheck<T>,
-}
-
-/// Returns what is wrong with a response that is not about the change.
-type ResponseCheck<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
-
-impl<T> ChangeRequest<T> {
-    /// Sets how long to look for proof if the exchange does not find the order. Defaults to 2 s; zero gives
-    /// [`Unknown`](ChangeOutcome::Unknown) immediately.
-    ///
-    /// The exchange's 404 is the same for a cancelled, a filled and an unknown order. One read shows an order that has ended. An
-    /// order that seems to rest, or to be nowhere, is proof only once reads are up to date with the response.
-    pub fn confirm(mut self, timeout: Duration) -> Self {
-        self.confirm = timeout;
-        self
-    }
-}
-
-impl<T: DeserializeOwned + Send + 'static> ChangeRequest<T> {
-    async fn run(self) -> Result<ChangeOutcome<T>, Error> {
-        let Prepared {
-            request,
-            wanted,
-            about,
-        } = self.prepared?;
-        let client = &self.client;
-        let write: Write<T> = rt::write(&client.core, self.operation, Ok(request), false).await;
-        let evidence: Evidence = write.evidence();
-        let (error, rejection) = match write.judge(|_, response| about(response)) {
-            Outcome::Done(response) => return Ok(ChangeOutcome::Done(response.into_inner())),
-            Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {
-                (error, rejection)
-            }
-            Outcome::Rejected(rejection, _) => return Ok(ChangeOutcome::Rejected(rejection)),
-            Outcome::Unknown(error) => {
-                let unknown = client.unknown_change(&self.key, wanted, Arc::new(error), &evidence);
-                return Ok(ChangeOutcome::Unknown(unknown));
-            }
-        };
-        let proved = client
-            .prove(&[(&self.key, rejection)], &evidence, self.confirm)
-            .await;
-        let unknown = || {
-            ChangeOutcome::Unknown(client.unknown_change(
-                &self.key,
-                wanted,
-                Arc::new(error),
-                &evidence,
-            ))
-        };
-        Ok(proved.into_iter().next().flatten().unwrap_or_else(unknown))
-    }
-}
-
-impl<T: DeserializeOwned + Send + 'static> IntoFuture for ChangeRequest<T> {
-    type Output = Result<ChangeOutcome<T>, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl<T> fmt::Debug for ChangeRequest<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeRequest")
-            .field("operation", &self.operation.id)
-            .field("order", &self.key)
-            .field("confirm", &self.confirm)
-            .finish_non_exhaustive()
-    }
-}
+type Prepared<T> = PreparedChange<T, Wanted>;
 
 impl Orders {
     /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
@@ -264,19 +181,7 @@ impl Client {
         ];
         let about = move |response: &AmendOrderV2Response| {
             check_order_id(&order_id, &response.order_id)?;
-            let named = response
-                .client_order_id
-                .as_ref()
-                .filter(|id| !id.is_empty());
-            let is_known = client_order_ids.iter().flatten().any(|id| !id.is_empty());
-            if named.is_some()
-                && is_known
-                && !client_order_ids.iter().any(|id| id.as_ref() == named)
-            {
-                return Err(
-                    "the response is about an order with another client order id".to_owned(),
-                );
-            }
+            check_amended_id(response.client_order_id.as_ref(), &client_order_ids)?;
             check_counts(
                 response.fill_count.unwrap_or_default(),
                 response.remaining_count.unwrap_or_default(),
@@ -335,19 +240,33 @@ impl Client {
         })
     }
 
-    fn change<T>(
+    fn change<T: DeserializeOwned + Send + 'static>(
         &self,
         key: OrderRef,
         operation: &'static Operation,
         prepared: Result<Prepared<T>, Error>,
     ) -> ChangeRequest<T> {
-        ChangeRequest {
-            client: self.clone(),
-            key,
-            operation,
-            prepared,
-            confirm: CONFIRM,
-        }
+        let client = self.clone();
+        ChangeRequest::new(operation, move |confirm| async move {
+            let (verdict, wanted, evidence) = prepared?.send(&client.core, operation).await?;
+            let error = match verdict {
+                ChangeVerdict::Done(response) => return Ok(ChangeOutcome::Done(response)),
+                ChangeVerdict::Rejected(rejection) => {
+                    return Ok(ChangeOutcome::Rejected(rejection));
+                }
+                ChangeVerdict::NotFound(rejection, error) => {
+                    let changes = [(&key, rejection)];
+                    let mut proved = client.prove(&changes, &evidence, confirm).await;
+                    if let Some(outcome) = proved.pop().flatten() {
+                        return Ok(outcome);
+                    }
+                    error
+                }
+                ChangeVerdict::Unknown(error) => error,
+            };
+            let unknown = client.unknown_change(&key, wanted, Arc::new(error), &evidence);
+            Ok(ChangeOutcome::Unknown(unknown))
+        })
     }
 
     /// Proves what became of changes whose order the exchange did not find, each with its rejection, within `timeout`. `None` for one
@@ -402,22 +321,5 @@ impl Client {
             })
         };
         changes.iter().zip(seen).map(outcome).collect()
-    }
-}
-
-/// Checks that a response is about the order that was asked for.
-pub(super) fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
-    if asked == found {
-        Ok(())
-    } else {
-        Err("the response is about another order".to_owned())
-    }
-}
-
-pub(super) fn check_not_negative(count: Contracts) -> Result<(), String> {
-    if count < Contracts::ZERO {
-        Err(format!("the count {count} is negative"))
-    } else {
-        Ok(())
     }
 }

@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use kalshi_core::rt::{self, Evidence, Moment, Outcome};
+use kalshi_core::rt::{
+    self, Evidence, Moment, Outcome,
+    orders::{Identity, client_order_id, is_conflict, is_duplicate},
+};
 use reqwest::{Request, StatusCode};
-use uuid::Uuid;
 
 use super::{
-    OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection,
-    conflict::Conflict,
-    outcome::{Identity, is_conflict, is_duplicate},
+    OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection, conflict::ConflictingOrder,
     unknown_order::SentOrder,
 };
 use crate::{
-    Client, ClientOrderId, Error, OrderId, operation,
+    Client, Error, OrderId, operation,
     types::{
         BatchCreateOrdersV2Request, BatchCreateOrdersV2Response, BatchCreateOrdersV2ResponseOrders,
         CreateOrderV2Request, CreateOrderV2Response, error::ConversionError,
@@ -139,7 +139,7 @@ impl Client {
                 fill_count: response.fill_count,
                 remaining_count: response.remaining_count,
             };
-            identity.check(status, &order.request)
+            identity.check(status, order.client_order_id(), order.request.count)
         };
         let conflict = match write.judge(about) {
             Outcome::Done(response) => {
@@ -153,12 +153,12 @@ impl Client {
                 }));
             }
             Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(_, error) if is_conflict(&error) => Conflict {
+            Outcome::Rejected(_, error) if is_conflict(&error) => ConflictingOrder {
                 may_be_ours: evidence.has_earlier(),
                 error: Arc::new(error),
                 order,
             },
-            Outcome::Unknown(error) if is_conflict(&error) => Conflict {
+            Outcome::Unknown(error) if is_conflict(&error) => ConflictingOrder {
                 may_be_ours: true,
                 error: Arc::new(error),
                 order,
@@ -217,7 +217,7 @@ impl Client {
             Outcome::Rejected(_, error) | Outcome::Unknown(error) if is_conflict(&error) => {
                 let error = Arc::new(error);
                 let conflict = |order| {
-                    Judgement::Conflict(Conflict {
+                    Judgement::Conflict(ConflictingOrder {
                         may_be_ours: true,
                         error: error.clone(),
                         order,
@@ -272,7 +272,7 @@ impl Client {
 enum Judgement {
     Outcome(OrderOutcome),
     /// The client order id is taken, which a look-up must explain.
-    Conflict(Conflict),
+    Conflict(ConflictingOrder),
 }
 
 /// Judges the items of a batch. An item whose client order id is not its order's shows that the response belongs to another
@@ -320,7 +320,7 @@ fn judge_items(
                         )));
                     }
                     _ if conflict.api().is_some_and(is_duplicate) => {
-                        return Judgement::Conflict(Conflict {
+                        return Judgement::Conflict(ConflictingOrder {
                             may_be_ours: evidence.has_earlier(),
                             error: Arc::new(conflict),
                             order,
@@ -336,7 +336,7 @@ fn judge_items(
                     fill_count,
                     remaining_count,
                 };
-                match identity.check(status, &order.request) {
+                match identity.check(status, order.client_order_id(), order.request.count) {
                     Ok(()) => {
                         return Judgement::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,
@@ -369,15 +369,7 @@ fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> 
 impl SentOrder {
     /// Prepares an order for sending: gives it a client order id if it has none, and records the time.
     pub(super) fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
-        let given = request.client_order_id.take().filter(|id| !id.is_empty());
-        let has_made_id = given.is_none();
-        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
-        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if !id.bytes().all(is_safe) {
-            tracing::warn!(
-                "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
-            );
-        }
+        let (id, has_made_id) = client_order_id(request.client_order_id.take());
         request.client_order_id = Some(id);
         Self {
             request,

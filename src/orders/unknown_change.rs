@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kalshi_core::rt::{Evidence, Moment};
+use kalshi_core::rt::{
+    Evidence, Moment,
+    orders::{Finding, LastError, Sight, inquire},
+};
 
 use super::{
     OrderRef,
-    inquiry::{Finding, LastError, Sight, inquire},
     sighting::{Sighting, has_ended},
 };
 use crate::{

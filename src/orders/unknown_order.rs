@@ -2,12 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kalshi_core::rt::Moment;
+use kalshi_core::rt::{
+    Moment,
+    orders::{Finding, LastError, Likeness, Sight, inquire},
+};
 
 use super::{
     OrderOutcome, PlacedOrder, Unresolved,
-    inquiry::{Finding, LastError, Sight, inquire},
-    search::{Likeness, Search, compare},
+    search::{Search, compare},
 };
 use crate::{
     Client, Error,
