@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Evidence, Outcome, orders::check_order_id};
+use kalshi_core::rt::{
+    self, Evidence, Outcome,
+    orders::{Wanted, check_order_id},
+};
 use reqwest::StatusCode;
 
-use super::{ChangeOutcome, OrderRef, Orders, unknown_change::Wanted};
+use super::{ChangeOutcome, OrderRef, Orders};
 use crate::{
     ApiError, Client, Contracts, Error, operation,
     types::{

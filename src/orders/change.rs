@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use kalshi_core::rt::{
     self, Evidence,
     orders::{
-        ChangeVerdict, Finding, LastError, PreparedChange, Sight, check_amended_id, check_counts,
-        check_not_negative, check_order_id, inquire,
+        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
+        check_decrease, check_decreased, inquire,
     },
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
-    sighting::Sighting, unknown_change::Wanted,
+    sighting::Sighting,
 };
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
@@ -72,8 +72,7 @@ impl Orders {
             request,
             wanted: Wanted::Cancelled,
             about: Box::new(move |response: &CancelOrderV2Response| {
-                check_order_id(&order_id, &response.order_id)?;
-                check_not_negative(response.reduced_by)
+                check_cancelled(&order_id, &response.order_id, response.reduced_by)
             }),
         });
         self.client
@@ -180,13 +179,13 @@ impl Client {
             change.updated_client_order_id.clone(),
         ];
         let about = move |response: &AmendOrderV2Response| {
-            check_order_id(&order_id, &response.order_id)?;
-            check_amended_id(response.client_order_id.as_ref(), &client_order_ids)?;
-            check_counts(
-                response.fill_count.unwrap_or_default(),
-                response.remaining_count.unwrap_or_default(),
-                count,
-            )
+            let amended = Amended {
+                order_id: &response.order_id,
+                client_order_id: response.client_order_id.as_ref(),
+                fill_count: response.fill_count,
+                remaining_count: response.remaining_count,
+            };
+            amended.check(&order_id, &client_order_ids, count)
         };
         let mut request = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
@@ -204,32 +203,19 @@ impl Client {
         key: &OrderRef,
         decrease: Decrease,
     ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
-        let reduce_to = match decrease {
-            Decrease::By(count) if count <= Contracts::ZERO => {
-                let message =
-                    format!("a decrease by {count} contracts takes nothing off the order");
-                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
-            }
-            Decrease::To(count) if count < Contracts::ZERO => {
-                let message = format!("an order cannot be decreased to {count} contracts");
-                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
-            }
-            Decrease::By(_) => None,
-            Decrease::To(count) => Some(count),
-        };
+        let change = decrease.into_request(key);
+        check_decrease(change.reduce_by, change.reduce_to)
+            .map_err(|message| rt::invalid(operation::DECREASE_ORDER_V2, message))?;
+        let reduce_to = change.reduce_to;
         let order_id = key.order_id.clone();
         let about = move |response: &DecreaseOrderV2Response| {
-            check_order_id(&order_id, &response.order_id)?;
             let remaining = response.remaining_count;
-            match reduce_to {
-                Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
-                None => check_not_negative(remaining),
-            }
+            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
         };
         let mut request = self
             .decrease_order_v2()
             .order_id(&key.order_id)
-            .body(decrease.into_request(key));
+            .body(change);
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }

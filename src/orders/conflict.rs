@@ -79,7 +79,7 @@ impl Client {
             open.retain(|(conflict, _)| is_everywhere || conflict.order.request.ticker == ticker);
             let ids: Vec<_> = open
                 .iter()
-                .map(|(conflict, _)| conflict.order.client_order_id())
+                .map(|(conflict, _)| conflict.order.client_order_id.as_str())
                 .collect();
             let search = Search {
                 client_order_ids: &ids,
@@ -93,7 +93,7 @@ impl Client {
                 Ok(rows) => {
                     let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
                     for (conflict, outcome) in &mut open {
-                        let id = conflict.order.client_order_id();
+                        let id = conflict.order.client_order_id.as_str();
                         let found = rows
                             .orders
                             .iter()

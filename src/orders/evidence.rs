@@ -4,11 +4,11 @@ use kalshi_core::{
     Api,
     rt::{
         self, Moment,
-        orders::{OrderRow, Reader},
+        orders::{OrderRow, Reader, Shown},
     },
 };
 
-use crate::{Client, ClientOrderId, Error, OrderId, TradeApi, operation, types::Order};
+use crate::{Client, Error, TradeApi, operation, types::Order};
 
 /// Added to the time that reads are up to date with, because the exchange calls that time approximate.
 const FRESHNESS_MARGIN_MS: u64 = 1_000;
@@ -39,15 +39,15 @@ impl Reader for Client {
 }
 
 impl OrderRow for Order {
-    fn order_id(&self) -> &OrderId {
-        &self.order_id
-    }
-
-    fn client_order_id(&self) -> &ClientOrderId {
-        &self.client_order_id
-    }
-
-    fn ticker(&self) -> &str {
-        &self.ticker
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            order_id: &self.order_id,
+            client_order_id: &self.client_order_id,
+            ticker: &self.ticker,
+            price: self.yes_price_dollars,
+            fill_count: self.fill_count_fp,
+            remaining_count: self.remaining_count_fp,
+            expiration_time: self.expiration_time,
+        }
     }
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use kalshi_core::rt::{
     self, Evidence, Moment, Outcome,
-    orders::{Identity, client_order_id, is_conflict, is_duplicate},
+    orders::{Identity, PlaceVerdict, is_conflict, is_duplicate, send_order},
 };
-use reqwest::{Request, StatusCode};
+use reqwest::StatusCode;
 
 use super::{
     OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection, conflict::ConflictingOrder,
@@ -53,7 +53,7 @@ impl Orders {
         let order = order
             .try_into()
             .map_err(|error| invalid(error.to_string()))?;
-        let order = SentOrder::new(client, order);
+        let order = prepare(client, order);
         client
             .check_order(&order.request, rules)
             .map_err(|error| invalid(error.to_string()))?;
@@ -102,14 +102,14 @@ impl Orders {
             let order = order
                 .try_into()
                 .map_err(|error| invalid(error.to_string()))?;
-            let order = SentOrder::new(&self.client, order);
+            let order = prepare(&self.client, order);
             self.client
                 .check_order(&order.request, &rules(&order.request))
                 .map_err(|error| invalid(error.to_string()))?;
-            if !seen.insert(order.client_order_id().to_owned()) {
+            if !seen.insert(order.client_order_id.as_str().to_owned()) {
                 return Err(invalid(format!(
                     "duplicate client order id `{}` in the batch",
-                    order.client_order_id()
+                    order.client_order_id.as_str()
                 )));
             }
             checked.push(order);
@@ -129,21 +129,12 @@ impl Client {
         earlier: bool,
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
-        let request: Result<Request, Error> = self.create_order_v2().body(body).into_request();
-        let write = rt::write(&self.core, operation::CREATE_ORDER_V2, request, earlier).await;
-        let evidence: Evidence = write.evidence();
-        let about = |status, response: &CreateOrderV2Response| {
-            let identity = Identity {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_deref(),
-                fill_count: response.fill_count,
-                remaining_count: response.remaining_count,
-            };
-            identity.check(status, order.client_order_id(), order.request.count)
-        };
-        let conflict = match write.judge(about) {
-            Outcome::Done(response) => {
-                let response = response.into_inner();
+        let request = self.create_order_v2().body(body).into_request();
+        let terms = (order.client_order_id.as_str(), order.request.count);
+        let operation = operation::CREATE_ORDER_V2;
+        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        let (conflict, ended) = match sent {
+            (PlaceVerdict::Placed(response), _) => {
                 return Ok(OrderOutcome::Placed(PlacedOrder {
                     fill_count: response.fill_count,
                     remaining_count: response.remaining_count,
@@ -152,27 +143,23 @@ impl Client {
                     ..PlacedOrder::new(&order.request, response.order_id)
                 }));
             }
-            Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(_, error) if is_conflict(&error) => ConflictingOrder {
-                may_be_ours: evidence.has_earlier(),
-                error: Arc::new(error),
-                order,
-            },
-            Outcome::Unknown(error) if is_conflict(&error) => ConflictingOrder {
-                may_be_ours: true,
-                error: Arc::new(error),
-                order,
-            },
-            Outcome::Rejected(error, _) => {
+            (PlaceVerdict::Rejected(error), _) => {
                 return Ok(OrderOutcome::Rejected(Rejection::new(error, None)));
             }
-            Outcome::Unknown(error) => {
-                return Ok(self.unknown_order(order, Arc::new(error), evidence.ended()));
+            (PlaceVerdict::Unknown(error), ended) => {
+                return Ok(self.unknown_order(order, Arc::new(error), ended));
+            }
+            (PlaceVerdict::Conflict { error, may_be_ours }, ended) => {
+                let error = Arc::new(error);
+                let conflict = ConflictingOrder {
+                    order,
+                    error,
+                    may_be_ours,
+                };
+                (conflict, ended)
             }
         };
-        let mut outcomes = self
-            .resolve_conflicts(vec![conflict], evidence.ended())
-            .await;
+        let mut outcomes = self.resolve_conflicts(vec![conflict], ended).await;
         // One conflict, one outcome.
         outcomes
             .pop()
@@ -268,6 +255,16 @@ impl Client {
     }
 }
 
+/// Which order a response is about.
+fn identify(response: &CreateOrderV2Response) -> Identity<'_> {
+    Identity {
+        order_id: &response.order_id,
+        client_order_id: response.client_order_id.as_deref(),
+        fill_count: response.fill_count,
+        remaining_count: response.remaining_count,
+    }
+}
+
 /// What a response says of one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
@@ -287,7 +284,7 @@ fn judge_items(
     let items = response.orders;
     let names = |order: &SentOrder, item: &BatchCreateOrdersV2ResponseOrders| {
         let id = item.client_order_id.as_deref().filter(|id| !id.is_empty());
-        id.map(|id| id == order.client_order_id())
+        id.map(|id| id == order.client_order_id.as_str())
     };
     let is_suspect = orders
         .iter()
@@ -336,7 +333,7 @@ fn judge_items(
                     fill_count,
                     remaining_count,
                 };
-                match identity.check(status, order.client_order_id(), order.request.count) {
+                match identity.check(status, order.client_order_id.as_str(), order.request.count) {
                     Ok(()) => {
                         return Judgement::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,
@@ -366,15 +363,10 @@ fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> 
         .collect()
 }
 
-impl SentOrder {
-    /// Prepares an order for sending: gives it a client order id if it has none, and records the time.
-    pub(super) fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
-        let (id, has_made_id) = client_order_id(request.client_order_id.take());
+/// Prepares an order for sending.
+pub(super) fn prepare(client: &Client, mut request: CreateOrderV2Request) -> SentOrder {
+    SentOrder::new(&client.core, request.client_order_id.take(), |id| {
         request.client_order_id = Some(id);
-        Self {
-            request,
-            has_made_id,
-            began: Moment::now(&client.core),
-        }
-    }
+        request
+    })
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{api_error::ApiError, error::Error, rt::orders::OrderRow};
+use crate::{
+    api_error::ApiError,
+    error::Error,
+    rt::orders::{OrderRow, Shown},
+};
 
 /// A rejected order. `O` is an order as the API lists it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +49,15 @@ impl<O: OrderRow> fmt::Display for Rejection<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)?;
         match &self.existing {
-            Some(order) => write!(
-                f,
-                "; the order {} in {} has this client order id: use another one",
-                order.order_id(),
-                order.ticker()
-            ),
+            Some(order) => {
+                let Shown {
+                    order_id, ticker, ..
+                } = order.shown();
+                write!(
+                    f,
+                    "; the order {order_id} in {ticker} has this client order id: use another one"
+                )
+            }
             None => Ok(()),
         }
     }

@@ -3,9 +3,10 @@
 mod change;
 mod conflict;
 mod inquiry;
+mod place;
 
+use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
-use uuid::Uuid;
 
 pub use self::{
     change::{ChangeVerdict, PreparedChange},
@@ -14,83 +15,79 @@ pub use self::{
         Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist, walk,
         walk_up_to,
     },
+    place::{Identity, PlaceVerdict, SentOrder, send_order},
 };
 use crate::{
     api_error::ApiError,
     error::Error,
     id::{ClientOrderId, OrderId},
-    money::Contracts,
+    money::{Contracts, Dollars},
 };
 
 /// An order as an API lists it.
 pub trait OrderRow {
-    /// The exchange's id.
-    fn order_id(&self) -> &OrderId;
-
-    /// The id that the client gave it.
-    fn client_order_id(&self) -> &ClientOrderId;
-
-    /// The market.
-    fn ticker(&self) -> &str;
+    /// What orders of every API show.
+    fn shown(&self) -> Shown<'_>;
 }
 
-/// The client order id of an order: the one that was given, or a random UUID if that is empty. Returns `true` with one that was made.
-pub fn client_order_id(given: Option<ClientOrderId>) -> (ClientOrderId, bool) {
-    let Some(id) = given.filter(|id| !id.is_empty()) else {
-        return (ClientOrderId::from(Uuid::new_v4().to_string()), true);
-    };
-    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !id.bytes().all(is_safe) {
-        tracing::warn!(
-            "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
-        );
-    }
-    (id, false)
-}
-
-/// The part of a response that says which order it is about.
-pub struct Identity<'a> {
-    pub order_id: &'a str,
-    pub client_order_id: Option<&'a str>,
+/// What an order shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub order_id: &'a OrderId,
+    pub client_order_id: &'a ClientOrderId,
+    pub ticker: &'a str,
+    pub price: Dollars,
     pub fill_count: Contracts,
     pub remaining_count: Contracts,
+    pub expiration_time: Option<DateTime<Utc>>,
 }
 
-impl Identity<'_> {
-    /// Returns what is wrong if the response cannot be about the order of this client order id and count.
-    pub fn check(
-        &self,
-        status: StatusCode,
-        client_order_id: &str,
+/// What an order is like after a change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    Cancelled,
+    Amended {
+        price: Dollars,
+        /// Contracts filled and resting.
         count: Contracts,
-    ) -> Result<(), String> {
-        if self.order_id.is_empty() {
-            return Err("the order has no id".to_owned());
-        }
-        match self.client_order_id.filter(|id| !id.is_empty()) {
-            Some(id) if id != client_order_id => {
-                return Err(
-                    "the response is about an order with another client order id".to_owned(),
-                );
+        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
+        expiry: Option<i64>,
+        /// The new client order id, or `None` if the change left it as it was.
+        client_order_id: Option<ClientOrderId>,
+    },
+    /// At most this many contracts rest.
+    Remaining(Contracts),
+    /// Fewer contracts rest than before, however many that were.
+    Fewer,
+}
+
+impl Wanted {
+    /// Returns `true` if a resting order is as an amendment or a decrease to a count wanted it.
+    pub fn is_shown_by(&self, order: &impl OrderRow) -> bool {
+        let order = order.shown();
+        match self {
+            Self::Cancelled | Self::Fewer => false,
+            Self::Amended {
+                price,
+                count,
+                expiry,
+                client_order_id,
+            } => {
+                let total = order.fill_count.checked_add(order.remaining_count);
+                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
+                let id = client_order_id.as_ref();
+                order.price == *price
+                    && total == Some(*count)
+                    && expiry.is_none_or(|expiry| expiry == expires)
+                    && id.is_none_or(|id| id == order.client_order_id)
             }
-            // The response to an amendment looks the same, but for the status.
-            None if status != StatusCode::CREATED => {
-                return Err(format!(
-                    "the response names no client order id, and has status {status} instead of 201"
-                ));
-            }
-            _ => {}
+            Self::Remaining(count) => order.remaining_count <= *count,
         }
-        check_counts(self.fill_count, self.remaining_count, count)
     }
 }
 
 /// Checks the counts of a response against the count that was asked for.
-pub fn check_counts(
-    filled: Contracts,
-    remaining: Contracts,
-    asked: Contracts,
-) -> Result<(), String> {
+fn check_counts(filled: Contracts, remaining: Contracts, asked: Contracts) -> Result<(), String> {
     let total = filled.checked_add(remaining);
     if filled < Contracts::ZERO
         || remaining < Contracts::ZERO
@@ -112,24 +109,76 @@ pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
     }
 }
 
-/// Checks the client order id that the response to an amendment has against those that the request named, if both name one.
-pub fn check_amended_id(
-    named: Option<&ClientOrderId>,
-    asked: &[Option<ClientOrderId>],
+/// The response to an amendment.
+pub struct Amended<'a> {
+    pub order_id: &'a str,
+    pub client_order_id: Option<&'a ClientOrderId>,
+    pub fill_count: Option<Contracts>,
+    pub remaining_count: Option<Contracts>,
+}
+
+impl Amended<'_> {
+    /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
+    /// the request named.
+    pub fn check(
+        &self,
+        order_id: &str,
+        client_order_ids: &[Option<ClientOrderId>],
+        count: Contracts,
+    ) -> Result<(), String> {
+        check_order_id(order_id, self.order_id)?;
+        let mut known = client_order_ids.iter().flatten();
+        let is_known = known.any(|id| !id.is_empty());
+        let named = self.client_order_id.filter(|id| !id.is_empty());
+        if named.is_some() && is_known && !client_order_ids.iter().any(|id| id.as_ref() == named) {
+            return Err("the response is about an order with another client order id".to_owned());
+        }
+        check_counts(
+            self.fill_count.unwrap_or_default(),
+            self.remaining_count.unwrap_or_default(),
+            count,
+        )
+    }
+}
+
+/// Checks the response to a cancel.
+pub fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
+    check_order_id(asked, found)?;
+    check_not_negative(reduced_by)
+}
+
+/// Checks a decrease before it is sent: by `reduce_by` or to `reduce_to` contracts.
+pub fn check_decrease(
+    reduce_by: Option<Contracts>,
+    reduce_to: Option<Contracts>,
 ) -> Result<(), String> {
-    let mut asked = asked.iter().flatten().filter(|id| !id.is_empty());
-    let Some((named, first)) = named.filter(|id| !id.is_empty()).zip(asked.next()) else {
-        return Ok(());
-    };
-    if named == first || asked.any(|id| id == named) {
-        Ok(())
-    } else {
-        Err("the response is about an order with another client order id".to_owned())
+    match (reduce_by, reduce_to) {
+        (Some(count), _) if count <= Contracts::ZERO => Err(format!(
+            "a decrease by {count} contracts takes nothing off the order"
+        )),
+        (_, Some(count)) if count < Contracts::ZERO => {
+            Err(format!("an order cannot be decreased to {count} contracts"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the response to a decrease.
+pub fn check_decreased(
+    asked: &str,
+    found: &str,
+    reduce_to: Option<Contracts>,
+    remaining: Contracts,
+) -> Result<(), String> {
+    check_order_id(asked, found)?;
+    match reduce_to {
+        Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
+        None => check_not_negative(remaining),
     }
 }
 
 /// Checks that a count is not negative.
-pub fn check_not_negative(count: Contracts) -> Result<(), String> {
+fn check_not_negative(count: Contracts) -> Result<(), String> {
     if count < Contracts::ZERO {
         Err(format!("the count {count} is negative"))
     } else {

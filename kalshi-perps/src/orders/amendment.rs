@@ -113,23 +113,14 @@ pub enum Decrease {
 }
 
 impl Decrease {
-    /// The checked request, or what is wrong with it.
-    pub(super) fn into_request(self) -> Result<DecreaseMarginOrderRequest, String> {
-        match self {
-            Self::By(count) if count <= Contracts::ZERO => Err(format!(
-                "a decrease by {count} contracts takes nothing off the order"
-            )),
-            Self::To(count) if count < Contracts::ZERO => {
-                Err(format!("an order cannot be decreased to {count} contracts"))
-            }
-            Self::By(count) => Ok(DecreaseMarginOrderRequest {
-                reduce_by: Some(count),
-                reduce_to: None,
-            }),
-            Self::To(count) => Ok(DecreaseMarginOrderRequest {
-                reduce_by: None,
-                reduce_to: Some(count),
-            }),
+    pub(super) fn into_request(self) -> DecreaseMarginOrderRequest {
+        let (reduce_by, reduce_to) = match self {
+            Self::By(count) => (Some(count), None),
+            Self::To(count) => (None, Some(count)),
+        };
+        DecreaseMarginOrderRequest {
+            reduce_by,
+            reduce_to,
         }
     }
 }

@@ -5,16 +5,14 @@ use std::sync::{Arc, LazyLock};
 use kalshi_core::rt::{
     self, Moment, Outcome,
     orders::{
-        ChangeVerdict, Finding, LastError, PreparedChange, Sight, check_amended_id, check_counts,
-        check_not_negative, check_order_id, inquire,
+        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
+        check_decrease, check_decreased, inquire,
     },
 };
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::{
-    Amendment, Decrease, OrderRef, Orders, Subaccounts, UnknownChange, unknown_change::Wanted,
-};
+use super::{Amendment, Decrease, OrderRef, Orders, Subaccounts, UnknownChange};
 use crate::{
     ApiError, Client, Contracts, Error, Operation, operation,
     types::{
@@ -81,8 +79,7 @@ impl Orders {
             request,
             wanted: Wanted::Cancelled,
             about: Box::new(move |response: &CancelMarginOrderResponse| {
-                check_order_id(&order_id, &response.order_id)?;
-                check_not_negative(response.reduced_by)
+                check_cancelled(&order_id, &response.order_id, response.reduced_by)
             }),
         });
         self.client
@@ -197,13 +194,13 @@ impl Client {
             change.updated_client_order_id.clone(),
         ];
         let about = move |response: &AmendMarginOrderResponse| {
-            check_order_id(&order_id, &response.order_id)?;
-            check_amended_id(response.client_order_id.as_ref(), &client_order_ids)?;
-            check_counts(
-                response.fill_count.unwrap_or_default(),
-                response.remaining_count.unwrap_or_default(),
-                count,
-            )
+            let amended = Amended {
+                order_id: &response.order_id,
+                client_order_id: response.client_order_id.as_ref(),
+                fill_count: response.fill_count,
+                remaining_count: response.remaining_count,
+            };
+            amended.check(&order_id, &client_order_ids, count)
         };
         let request = self.amend_margin_order().order_id(&key.order_id);
         let request = request.subaccount(key.subaccount).body(change);
@@ -219,8 +216,8 @@ impl Client {
         key: &OrderRef,
         decrease: Decrease,
     ) -> Result<Prepared<DecreaseMarginOrderResponse>, Error> {
-        let change = decrease
-            .into_request()
+        let change = decrease.into_request();
+        check_decrease(change.reduce_by, change.reduce_to)
             .map_err(|message| rt::invalid(operation::DECREASE_MARGIN_ORDER, message))?;
         let wanted = match change.reduce_to {
             Some(Contracts::ZERO) => Wanted::Cancelled,
@@ -229,12 +226,8 @@ impl Client {
         };
         let (order_id, reduce_to) = (key.order_id.clone(), change.reduce_to);
         let about = move |response: &DecreaseMarginOrderResponse| {
-            check_order_id(&order_id, &response.order_id)?;
             let remaining = response.remaining_count;
-            match reduce_to {
-                Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
-                None => check_not_negative(remaining),
-            }
+            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
         };
         let request = self.decrease_margin_order().order_id(&key.order_id);
         let request = request.subaccount(key.subaccount).body(change);

@@ -4,11 +4,11 @@ use kalshi_core::{
     Api,
     rt::{
         self, Moment,
-        orders::{OrderRow, Reader},
+        orders::{OrderRow, Reader, Shown},
     },
 };
 
-use crate::{Client, ClientOrderId, Error, OrderId, PerpsApi, operation, types::MarginOrder};
+use crate::{Client, Error, OrderId, PerpsApi, operation, types::MarginOrder};
 
 impl Reader for Client {
     fn for_evidence(&self) -> Self {
@@ -22,16 +22,16 @@ impl Reader for Client {
 }
 
 impl OrderRow for MarginOrder {
-    fn order_id(&self) -> &OrderId {
-        &self.order_id
-    }
-
-    fn client_order_id(&self) -> &ClientOrderId {
-        &self.client_order_id
-    }
-
-    fn ticker(&self) -> &str {
-        &self.ticker
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            order_id: &self.order_id,
+            client_order_id: &self.client_order_id,
+            ticker: &self.ticker,
+            price: self.price,
+            fill_count: self.fill_count,
+            remaining_count: self.remaining_count,
+            expiration_time: self.expiration_time,
+        }
     }
 }
 

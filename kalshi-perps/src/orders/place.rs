@@ -4,15 +4,15 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
 
 use kalshi_core::rt::{
-    self, Outcome,
+    self,
     orders::{
-        Conflict, Explanation, Finding, Identity, LastError, Likeness, Sight, inquire, is_conflict,
-        is_duplicate,
+        Conflict, Explanation, Finding, Identity, LastError, Likeness, PlaceVerdict, Sight,
+        inquire, is_duplicate, send_order,
     },
 };
 
@@ -50,7 +50,11 @@ impl Orders {
         client
             .check_order(&order)
             .map_err(|error| invalid(error.to_string()))?;
-        let order = SentOrder::new(client, order);
+        let given = order.client_order_id.clone();
+        let order = SentOrder::new(&client.core, Some(given), |id| CreateMarginOrderRequest {
+            client_order_id: id,
+            ..order
+        });
         client.send_order(order, false).await
     }
 }
@@ -64,45 +68,33 @@ impl Client {
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
         let request = self.create_margin_order().body(body).into_request();
-        let write = rt::write(&self.core, operation::CREATE_MARGIN_ORDER, request, earlier).await;
-        let evidence = write.evidence();
-        let about = |status, response: &CreateMarginOrderResponse| {
-            let identity = Identity {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_deref(),
+        let terms = (order.client_order_id.as_str(), order.request.count);
+        let operation = operation::CREATE_MARGIN_ORDER;
+        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        Ok(match sent {
+            (PlaceVerdict::Placed(response), _) => OrderOutcome::Placed(PlacedOrder {
                 fill_count: response.fill_count,
                 remaining_count: response.remaining_count,
-            };
-            identity.check(status, &order.request.client_order_id, order.request.count)
-        };
-        let (error, may_be_ours) = match write.judge(about) {
-            Outcome::Done(response) => {
-                let response = response.into_inner();
-                return Ok(OrderOutcome::Placed(PlacedOrder {
-                    fill_count: response.fill_count,
-                    remaining_count: response.remaining_count,
-                    average_fill_price: response.average_fill_price,
-                    average_fee_paid: response.average_fee_paid,
-                    ..PlacedOrder::new(&order.request, response.order_id)
-                }));
+                average_fill_price: response.average_fill_price,
+                average_fee_paid: response.average_fee_paid,
+                ..PlacedOrder::new(&order.request, response.order_id)
+            }),
+            (PlaceVerdict::Rejected(error), _) => {
+                OrderOutcome::Rejected(Rejection::new(error, None))
             }
-            Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(_, error) if is_conflict(&error) => (error, evidence.has_earlier()),
-            Outcome::Unknown(error) if is_conflict(&error) => (error, true),
-            Outcome::Rejected(error, _) => {
-                return Ok(OrderOutcome::Rejected(Rejection::new(error, None)));
+            (PlaceVerdict::Unknown(error), ended) => {
+                let unknown = UnknownOutcome::new(self, order, error, ended);
+                OrderOutcome::Unknown(Box::new(unknown))
             }
-            Outcome::Unknown(error) => {
-                let unknown = UnknownOutcome::new(self, order, error, evidence.ended());
-                return Ok(OrderOutcome::Unknown(Box::new(unknown)));
+            (PlaceVerdict::Conflict { error, may_be_ours }, ended) => {
+                let unknown = UnknownOutcome::new(self, order, error, ended);
+                self.resolve_conflict(unknown, may_be_ours).await
             }
-        };
-        let unknown = UnknownOutcome::new(self, order, error, evidence.ended());
-        Ok(self.resolve_conflict(unknown, may_be_ours).await)
+        })
     }
 
-    /// Looks for the order that has the client order id, for at most the client's `lookup_timeout`: in turn in the market and subaccount
-    /// of the order, and everywhere.
+    /// Looks for the order that has the client order id, for at most the client's `lookup_timeout`: in the market and subaccount of the
+    /// order, and now and then everywhere.
     async fn resolve_conflict(&self, unknown: UnknownOutcome, may_be_ours: bool) -> OrderOutcome {
         let (sent, order, error) = (&unknown, &unknown.order, &unknown.error);
         let taken = error
@@ -113,10 +105,11 @@ impl Client {
             may_be_ours,
             has_made_id: order.has_made_id,
         };
-        let (last_error, is_everywhere) = (LastError::default(), AtomicBool::new(true));
-        let (last, is_everywhere) = (&last_error, &is_everywhere);
+        let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
+        let (last, looks) = (&last_error, &looks);
         let look = |client: Client, _| async move {
-            let is_everywhere = !is_everywhere.fetch_xor(true, Relaxed);
+            // A list of everything may be long.
+            let is_everywhere = looks.fetch_add(1, Relaxed) % 4 == 1;
             let search = match is_everywhere {
                 true => Search::new(&order.request.client_order_id, None, Subaccounts::All),
                 false => Search::of(&order.request),
@@ -164,5 +157,15 @@ impl Client {
                 OrderOutcome::Unknown(Box::new(unknown.with_error(error)))
             }
         }
+    }
+}
+
+/// Which order a response is about.
+fn identify(response: &CreateMarginOrderResponse) -> Identity<'_> {
+    Identity {
+        order_id: &response.order_id,
+        client_order_id: response.client_order_id.as_deref(),
+        fill_count: response.fill_count,
+        remaining_count: response.remaining_count,
     }
 }

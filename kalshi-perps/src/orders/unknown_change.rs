@@ -8,11 +8,11 @@ use std::{
 
 use kalshi_core::rt::{
     Moment,
-    orders::{Finding, LastError, Sight, inquire},
+    orders::{Finding, LastError, Sight, Wanted, inquire},
 };
 
 use super::{OrderRef, OrderState};
-use crate::{Client, ClientOrderId, Contracts, Dollars, Error, types::MarginOrder};
+use crate::{Client, Contracts, Error, types::MarginOrder};
 
 /// A change that may have been done.
 #[derive(Clone)]
@@ -23,25 +23,6 @@ pub struct UnknownChange {
     error: Arc<Error>,
     /// When the change was answered or given up.
     ended: Moment,
-}
-
-/// What the order is like after the change.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Wanted {
-    Cancelled,
-    Amended {
-        price: Dollars,
-        /// Contracts filled and resting.
-        count: Contracts,
-        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
-        expiry: Option<i64>,
-        /// The new client order id, or `None` if the change left it as it was.
-        client_order_id: Option<ClientOrderId>,
-    },
-    /// At most this many contracts rest.
-    Remaining(Contracts),
-    /// Fewer contracts rest than before, however many that were.
-    Fewer,
 }
 
 /// What [`UnknownChange::reconcile`] found out.
@@ -137,26 +118,7 @@ impl UnknownChange {
 
     /// Returns `true` if an order rests as an amendment or a decrease wanted it.
     fn is_as_wanted(&self, order: &MarginOrder) -> bool {
-        let rests = order.remaining_count > Contracts::ZERO;
-        rests
-            && match &self.wanted {
-                Wanted::Cancelled | Wanted::Fewer => false,
-                Wanted::Amended {
-                    price,
-                    count,
-                    expiry,
-                    client_order_id,
-                } => {
-                    let total = order.fill_count.checked_add(order.remaining_count);
-                    let expires = order.expiration_time.map_or(0, |time| time.timestamp());
-                    let id = client_order_id.as_ref();
-                    order.price == *price
-                        && total == Some(*count)
-                        && expiry.is_none_or(|expiry| expiry == expires)
-                        && id.is_none_or(|id| *id == order.client_order_id)
-                }
-                Wanted::Remaining(count) => order.remaining_count <= *count,
-            }
+        order.remaining_count > Contracts::ZERO && self.wanted.is_shown_by(order)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
-    Moment,
-    orders::{Finding, LastError, Likeness, Sight, client_order_id, inquire, is_duplicate},
+    self, Moment,
+    orders::{Finding, LastError, Likeness, Sight, inquire, is_duplicate},
 };
 
 use super::{
@@ -20,28 +20,7 @@ use crate::{
 const CREATION_MARGIN_MS: u64 = 5_000;
 
 /// An order as it was sent.
-#[derive(Clone)]
-pub(super) struct SentOrder {
-    /// The request, with its client order id.
-    pub(super) request: CreateMarginOrderRequest,
-    /// The id was made here, so no other order has it.
-    pub(super) has_made_id: bool,
-    /// Before the first attempt.
-    pub(super) began: Moment,
-}
-
-impl SentOrder {
-    /// Prepares an order for sending: gives it a client order id if it has none, and records the time.
-    pub(super) fn new(client: &Client, mut request: CreateMarginOrderRequest) -> Self {
-        let (id, has_made_id) = client_order_id(Some(request.client_order_id));
-        request.client_order_id = id;
-        Self {
-            request,
-            has_made_id,
-            began: Moment::now(&client.core),
-        }
-    }
-}
+pub(super) type SentOrder = rt::orders::SentOrder<CreateMarginOrderRequest>;
 
 /// An order that may have been placed.
 #[derive(Clone)]

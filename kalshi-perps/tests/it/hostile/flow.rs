@@ -87,7 +87,7 @@ impl Flow {
             age: TimeDelta::minutes(self.random.i64(1..5_000)),
             rests: self.random.bool(),
         };
-        for index in 0..self.random.usize(0..6) {
+        for index in 0..self.random.usize(0..4) {
             let id = format!("old-{}-{index}", self.checks.number);
             let client_order_id = id.as_str();
             model.add_old(&OldOrder {

@@ -19,6 +19,9 @@ pub const PRICE: &str = "price";
 /// Lag of the reads that are out of date for long.
 const STALE: TimeDelta = TimeDelta::seconds(90);
 
+/// Orders in a list of all markets. More would take most of the time of a long run.
+const MAX_LISTED: usize = 2_000;
+
 /// Market of a flow, which has three.
 pub fn ticker(flow: u64, letter: char) -> String {
     format!("KX{letter}{flow}PERP")
@@ -424,7 +427,10 @@ impl Orders {
                 };
                 (indices, size)
             }
-            None => ((0..self.all.len()).collect(), limit),
+            None => {
+                let oldest = self.all.len().saturating_sub(MAX_LISTED);
+                ((oldest..self.all.len()).collect(), limit)
+            }
         };
         let cursor = query("cursor").filter(|cursor| !cursor.is_empty());
         let before: usize = cursor.map_or(usize::MAX, |cursor| {
