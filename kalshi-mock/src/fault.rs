@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::TimeDelta;
-use kalshi_sdk::{Operation, operation};
+use kalshi_sdk::Operation;
 use serde_json::{Map, Value, json};
 
 use crate::spec;
@@ -156,7 +156,7 @@ impl FromStr for FaultRule {
         for (name, value) in parts {
             rule = match name {
                 "on" => {
-                    let operation = operation::find(value).ok_or_else(|| {
+                    let operation = spec::Api::find(value).ok_or_else(|| {
                         ParseFaultError(format!(
                             "there is no operation {value:?}: they are named as CreateOrderV2"
                         ))
@@ -303,6 +303,8 @@ fn unknown_values(schema: &Value, value: &mut Value) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use kalshi_sdk::operation;
+
     use super::*;
 
     #[test]

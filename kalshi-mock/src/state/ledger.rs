@@ -128,13 +128,18 @@ impl Holding {
         }
     }
 
+    /// Returns the funding of the resting orders.
+    pub(super) fn reserved(&self) -> i64 {
+        self.reserved
+    }
+
     /// Returns how many contracts on `side` would reduce the position.
     pub(crate) fn reducible(&self, side: Side) -> Contracts {
         Contracts::from_hundredths(closing(self.position, side))
     }
 
     /// Returns the funding of all resting orders. Orders that would close the position need none.
-    fn needs(&self, thought: Thought<'_>) -> i64 {
+    pub(super) fn needs(&self, thought: Thought<'_>) -> i64 {
         let position = self.position + thought.position;
         [Side::Bid, Side::Ask]
             .into_iter()
@@ -212,6 +217,20 @@ impl Ledger {
 
     pub(crate) fn holding(&self, account: Account, market: MarketIndex) -> Option<&Holding> {
         self.holdings.get(&(account, market))
+    }
+
+    pub(super) fn holding_mut(&mut self, account: Account, market: MarketIndex) -> &mut Holding {
+        self.holdings.entry((account, market)).or_default()
+    }
+
+    /// Iterates over the holdings of an account by market.
+    pub(super) fn holdings_of(
+        &self,
+        account: Account,
+    ) -> impl Iterator<Item = (MarketIndex, &Holding)> {
+        self.holdings
+            .range((account, MarketIndex::MIN)..=(account, MarketIndex::MAX))
+            .map(|((_, market), holding)| (*market, holding))
     }
 
     /// Iterates over the holdings of a user by subaccount and market.
@@ -339,7 +358,7 @@ impl Ledger {
         Some((before, revenue))
     }
 
-    fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
+    pub(super) fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
         if account.is_market_maker() {
             return;
         }
