@@ -383,6 +383,18 @@ impl Ledger {
         cash + pairs * (Dollars::ONE.micros() / 100) + self.fees
     }
 
+    /// Returns all money of the margin exchange: positions are worth what they were entered at, so it does not depend on marks.
+    #[cfg(test)]
+    pub(crate) fn margin_total(&self) -> i64 {
+        let cash: i64 = self.cash.values().map(|cash| cash.amount).sum();
+        let entered: i64 = self
+            .holdings
+            .values()
+            .map(|holding| holding.cost * holding.position.signum())
+            .sum();
+        cash - entered + self.fees
+    }
+
     #[cfg(test)]
     pub(crate) fn positions(&self, market: MarketIndex) -> i64 {
         self.holdings

@@ -8,6 +8,8 @@ mod account;
 mod funding;
 mod orders;
 mod positions;
+#[cfg(test)]
+mod properties;
 mod triggers;
 mod universe;
 

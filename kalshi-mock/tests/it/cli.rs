@@ -71,7 +71,16 @@ async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
         let members: Vec<&String> = said.as_object().unwrap().keys().collect();
         assert_eq!(
             members,
-            ["base_url", "key_id", "private_key_path", "ws_url"]
+            [
+                "base_url",
+                "key_id",
+                "klear_access_token",
+                "klear_admin_user_id",
+                "klear_url",
+                "margin_ws_url",
+                "private_key_path",
+                "ws_url"
+            ]
         );
         let client = client(&said);
         assert_eq!(client.get_balance().send().await.unwrap().balance, 25_050);
