@@ -47,6 +47,7 @@ pub(crate) struct Holding {
 struct Resting {
     orders: BTreeMap<Rank, Rest>,
     needs: i64,
+    notional: i64,
 }
 
 /// Funding of one resting order.
@@ -57,6 +58,8 @@ pub(crate) struct Rest {
     pub(crate) count: Contracts,
     /// Maximum fees.
     pub(crate) fees: i64,
+    /// Notional value in a margin market.
+    pub(crate) notional: i64,
 }
 
 impl Rest {
@@ -70,11 +73,13 @@ impl Resting {
         let before = match rest {
             Some(rest) => {
                 self.needs += rest.needs();
+                self.notional += rest.notional;
                 self.orders.insert(rank, rest)
             }
             None => self.orders.remove(&rank),
         };
         self.needs -= before.map_or(0, Rest::needs);
+        self.notional -= before.map_or(0, |rest| rest.notional);
     }
 
     /// Returns the cost of the best `closing` hundredths of contracts. They close a position, so they need no funding.
@@ -131,6 +136,11 @@ impl Holding {
     /// Returns the funding of the resting orders.
     pub(super) fn reserved(&self) -> i64 {
         self.reserved
+    }
+
+    /// Returns the notional value of the resting orders in a margin market.
+    pub(super) fn resting_notional(&self) -> i64 {
+        self.bids.notional.saturating_add(self.asks.notional)
     }
 
     /// Returns how many contracts on `side` would reduce the position.

@@ -158,6 +158,7 @@ impl State {
             unit,
             count: plan.left,
             fees: market.fees.maker(unit, plan.left),
+            notional: 0,
         };
         let gone = self.ranks_of(plan, incoming.account);
         let thought = Thought {
@@ -377,6 +378,10 @@ impl State {
                 unit: market.reserve_unit(order.side, order.price),
                 count: order.remaining,
                 fees,
+                notional: market
+                    .perp
+                    .as_ref()
+                    .map_or(0, |_| cost(order.price, order.remaining)),
             };
             self.ledger.rest(account, place, at, Some(rest));
             self.show(id, true);

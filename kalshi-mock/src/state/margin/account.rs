@@ -3,7 +3,7 @@
 use kalshi_sdk::Contracts;
 
 use super::SHARD;
-use crate::state::{Account, Holding, Market, MarketIndex, State, Status, cost};
+use crate::state::{Account, Holding, Market, MarketIndex, State};
 
 /// Figures of an account at the current mark prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,19 +78,18 @@ impl State {
     /// Returns the notional value of the positions and resting orders of a user, in one market or in all.
     pub(crate) fn notional_usage(&self, user: u32, market: Option<MarketIndex>) -> i64 {
         let is_meant = |index: MarketIndex| market.is_none_or(|market| market == index);
-        let held = self
-            .ledger
+        self.ledger
             .holdings_of_user(user)
-            .filter(|(_, index, holding)| is_meant(*index) && holding.position != 0)
+            .filter(|(_, index, _)| is_meant(*index))
             .filter_map(|(_, index, holding)| {
                 let market: &Market = self.markets.get(index)?;
-                Some(holding.notional(self.mark(market)))
-            });
-        let resting = self
-            .resting_of(user)
-            .filter(|order| is_meant(order.market) && order.status == Status::Resting)
-            .map(|order| cost(order.price, order.remaining));
-        held.chain(resting).fold(0, i64::saturating_add)
+                let held = match holding.position {
+                    0 => 0,
+                    _ => holding.notional(self.mark(market)),
+                };
+                Some(held.saturating_add(holding.resting_notional()))
+            })
+            .fold(0, i64::saturating_add)
     }
 
     /// Returns how many contracts of an order would open or increase a position.

@@ -162,6 +162,7 @@ impl State {
             unit: market.reserve_unit(incoming.side, incoming.limit),
             count: plan.left,
             fees: market.maker_fee(incoming.limit, plan.left),
+            notional: 0,
         };
         let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
         let gone = self.ranks_of(plan, incoming.account);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::SHARD;
 use crate::{
     state::{
-        Account, Amendment, Instance, NewOrder, SelfTrade, Side, State, Status, TimeInForce,
+        Account, Amendment, Instance, NewOrder, SelfTrade, Side, State, Status, TimeInForce, cost,
         ledger::Thought,
     },
     time::SECOND,
@@ -19,7 +19,7 @@ use crate::{
 const USERS: [u32; 3] = [1, 2, 3];
 const TICKERS: [&str; 2] = ["KXAPERP", "KXBPERP"];
 /// Cents that each user has on each exchange.
-const BALANCE: i64 = 30_000;
+const BALANCE: i64 = 60_000;
 
 /// Both exchanges, and the random numbers that drive them.
 struct Bench {
@@ -108,7 +108,7 @@ impl Bench {
             1 => TimeInForce::FillOrKill,
             _ => TimeInForce::GoodTillCanceled,
         };
-        let group = self.random.usize(..self.groups.len() * 2 + 1);
+        let group = self.random.usize(..self.groups.len() * 6 + 1);
         let order = NewOrder {
             account: self.account(),
             ticker: TICKERS[market].to_owned(),
@@ -208,7 +208,7 @@ impl Bench {
             }
             82..87 => self.move_money(),
             87..90 => {
-                let (price, rate) = (self.price(), self.random.i64(-30_000..30_000));
+                let (price, rate) = (self.price(), self.random.i64(-3_000..3_000));
                 let perp = self.margin.markets[market].perp.as_mut().unwrap();
                 perp.mark = Some(price);
                 perp.rate = Some(rate * 1_000_000);
@@ -305,6 +305,14 @@ impl Bench {
             assert!(holding.cost >= 0 && (holding.position != 0 || holding.cost == 0));
             reserved += holding.needs(Thought::default());
         }
+        let resting = margin.resting_of(account.user);
+        let notional: i64 = resting
+            .filter(|order| order.account == account)
+            .map(|order| cost(order.price, order.remaining))
+            .sum();
+        let counted = margin.ledger.holdings_of(account);
+        let counted: i64 = counted.map(|(_, holding)| holding.resting_notional()).sum();
+        assert_eq!(counted, notional, "notional of resting orders, at {at:?}");
         let cash = margin.ledger.cash(account, SHARD).unwrap();
         assert_eq!(cash.reserved, reserved, "reserved, at {at:?}");
         assert!(reserved >= 0);
@@ -313,15 +321,17 @@ impl Bench {
 
 #[test]
 fn money_is_conserved_under_random_commands() {
-    for seed in 0..60 {
+    let mut fills = 0;
+    for seed in 0..100 {
         let mut bench = Bench::new(seed);
         for step in 0..300 {
             bench.at = (seed, step);
             bench.step();
             bench.check();
         }
-        let margin = &bench.margin;
-        assert!(margin.fills.len() > 20, "seed {seed} trades");
-        assert!(!margin.margin.as_ref().unwrap().rates.is_empty());
+        fills += bench.margin.fills.len();
+        let margin = bench.margin.margin.as_ref().unwrap();
+        assert!(!margin.rates.is_empty(), "seed {seed} has funding");
     }
+    assert!(fills > 100 * 30, "only {fills} fills");
 }
