@@ -21,6 +21,8 @@ use kalshi_sdk::{
 };
 use tokio::net::TcpListener;
 
+#[cfg(feature = "klear")]
+use crate::klear::KlearAccess;
 use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
@@ -372,6 +374,8 @@ impl MockExchangeBuilder {
         if self.universe {
             state.populate();
         }
+        #[cfg(feature = "klear")]
+        let klear = KlearAccess::new(&mut state);
         #[cfg(feature = "perps")]
         let margin = margin_state(self.seed, state.now, self.universe);
         let instances = Instances {
@@ -385,6 +389,8 @@ impl MockExchangeBuilder {
             log,
             self.limited,
             Hub::new(self.streams),
+            #[cfg(feature = "klear")]
+            klear,
         ));
         let user = User::add(
             &shared,

@@ -50,7 +50,8 @@ pub enum Fault {
     MissingMember(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Hides records created within this duration from reads: an order is 404 and in no list.
+    /// Hides records created within this duration from reads: an order is 404 and in no list. On the margin exchange, older orders and
+    /// positions are also shown as they were then.
     StaleReads(Duration),
 }
 

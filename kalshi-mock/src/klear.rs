@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, header};
 
-use crate::Rejection;
+use crate::{Rejection, state::State};
 
 /// The admin user of the clearing API and its token.
 #[derive(Clone)]
@@ -14,6 +14,14 @@ pub(crate) struct KlearAccess {
 }
 
 impl KlearAccess {
+    /// Generates an admin user and a token.
+    pub(crate) fn new(state: &mut State) -> Self {
+        Self {
+            admin_user_id: state.id().to_string(),
+            access_token: state.id().simple().to_string(),
+        }
+    }
+
     /// Authenticates a request by its bearer token, `admin_user_id:access_token`.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         let given = headers

@@ -76,14 +76,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(mut state: Instances, time: Time, log: Log, limited: bool, hub: Hub) -> Self {
-        #[cfg(feature = "klear")]
-        let klear = KlearAccess {
-            admin_user_id: state.event.id().to_string(),
-            access_token: state.event.id().simple().to_string(),
-        };
-        // Without the feature, nothing else changes the states.
-        _ = state.each();
+    pub(crate) fn new(
+        state: Instances,
+        time: Time,
+        log: Log,
+        limited: bool,
+        hub: Hub,
+        #[cfg(feature = "klear")] klear: KlearAccess,
+    ) -> Self {
         Self {
             time,
             keys: Keys::default(),

@@ -22,19 +22,18 @@ pub(super) const LIVE_WINDOW: Micros = 60 * 24 * 3600 * SECOND;
 #[cfg(any(feature = "perps", feature = "klear"))]
 pub(super) fn echo(call: &Call<'_>) -> Value {
     let mut sample = call.endpoint.sample().unwrap_or(Value::Null);
-    let mut given = Map::new();
-    for (name, value) in &call.parameters {
-        given.insert(name.clone(), value.clone());
-        // A report is dated within the requested period.
-        if name == "start_date" {
-            given.insert("date".to_owned(), value.clone());
-        }
-    }
-    for (name, value) in call.body.as_object().into_iter().flatten() {
-        given.insert(name.clone(), value.clone());
-    }
-    if given.remove("cursor").is_some() | given.remove("limit").is_some() {
-        // Neither is a field of an item.
+    let body = call.body.as_object().into_iter().flatten();
+    let mut given: Map<String, Value> = call
+        .parameters
+        .iter()
+        .chain(body)
+        // How a list is read is no field of its items.
+        .filter(|(name, _)| !["cursor", "limit"].contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    // A report is dated within the requested period.
+    if let Some(start) = given.get("start_date").cloned() {
+        given.insert("date".to_owned(), start);
     }
     set(&mut sample, &given);
     sample

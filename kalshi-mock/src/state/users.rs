@@ -47,7 +47,8 @@ impl User {
     }
 }
 
-/// Returns the token buckets of a tier on the margin exchange: two thirds of the Advanced tier's reads, and more for Basic.
+/// Returns the token buckets of a tier on the margin exchange. Those of Basic were recorded and the reads of Advanced are documented;
+/// the others are those of the Trade API.
 #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
 pub(crate) fn margin_limits(tier: Tier) -> AccountLimits {
     let limits = AccountLimits::from_tier(tier);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use kalshi_mock::MockExchange;
-use kalshi_perps::{Client, OrderGroupId, OrderId, operation, types};
+use kalshi_perps::{Client, OrderId, operation, types};
 use kalshi_sdk::limits::RateLimits;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -130,7 +130,7 @@ async fn use_groups(client: &Client) {
         .send()
         .await
         .unwrap();
-    let id = || OrderGroupId::from(created.order_group_id.clone());
+    let id = || created.order_group_id.clone();
     client.get_margin_order_groups().send().await.unwrap();
     let group = client.get_margin_order_group().order_group_id(id());
     group.send().await.unwrap();

@@ -13,9 +13,6 @@ use crate::{
     time::seconds,
 };
 
-/// Limit of candlesticks in a response.
-const MAX_CANDLES: i64 = 5_000;
-
 /// Trades of one period.
 struct Candle {
     open: Dollars,
@@ -55,11 +52,6 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
     let period = number("period_interval").max(1).saturating_mul(60);
     if end < start {
         return Err(Rejection::invalid("end_ts: must be gte start_ts"));
-    }
-    if end.saturating_sub(start) / period > MAX_CANDLES {
-        return Err(Rejection::invalid(format!(
-            "start_ts, end_ts: more than {MAX_CANDLES} candlesticks"
-        )));
     }
     let mut candles: BTreeMap<i64, Candle> = BTreeMap::new();
     for trade in state.trades.values().filter(|trade| trade.market == index) {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Limit of points of the premium index in a response.
-const MAX_POINTS: i64 = 10_000;
+const MAX_POINTS: i64 = 86_400;
 
 pub(super) fn history(state: &State, call: &Call<'_>) -> HandlerResult {
     let date = |name: &str| {

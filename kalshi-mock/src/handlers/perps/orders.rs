@@ -13,8 +13,7 @@ use crate::{
     Rejection,
     call::{Call, Order as Listed, without_nulls},
     state::{
-        Account, Amendment, NewOrder, Order, Placed, SHARD, SelfTrade, Side, State, TimeInForce,
-        nearest,
+        Amendment, NewOrder, Order, Placed, SHARD, SelfTrade, Side, State, TimeInForce, nearest,
     },
     streams::market_id,
     time::{SECOND, rfc3339},
@@ -190,12 +189,8 @@ fn order_id(call: &Call<'_>) -> Result<Uuid, Rejection> {
 
 /// Returns an order as a read sees it, or `None` if the read is too old to see it.
 fn seen(call: &Call<'_>, order: &Order) -> Option<Order> {
-    let is_own = call.is_own(Account {
-        user: order.account.user,
-        subaccount: order.account.subaccount,
-    });
     match call.knows_until {
-        _ if !is_own => None,
+        _ if !call.is_own(order.account) => None,
         Some(until) => order.at(until),
         None => Some(order.clone()),
     }
