@@ -66,14 +66,14 @@ impl MarginMarket {
         self.act(State::clear_market_maker)
     }
 
-    /// Sets the mark price. Without one, it is the middle of the book, else the last price, else the reference price.
+    /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
     pub fn mark(&self, price: Dollars) -> Self {
-        self.change(|perp| perp.mark = Some(price))
+        self.change(|perp| perp.mark = Some(within(price)))
     }
 
-    /// Sets the price of the underlying for a contract. The premium of the mark price over it is the funding rate.
+    /// Sets the price of the underlying for a contract, up to a million dollars. The premium of the mark price over it is the funding rate.
     pub fn reference(&self, price: Dollars) -> Self {
-        self.change(|perp| perp.reference = price)
+        self.change(|perp| perp.reference = within(price))
     }
 
     /// Sets the funding rate of the coming periods in millionths of the notional value, which long positions pay. It is capped at
@@ -167,6 +167,11 @@ impl MarginMarket {
         act(self.shared.state().margin(), self.index);
         self.clone()
     }
+}
+
+/// Returns the nearest possible price: above zero, and low enough for products of it to fit.
+fn within(price: Dollars) -> Dollars {
+    price.clamp(Dollars::from_micros(state::TICK), state::MAX_PRICE)
 }
 
 impl fmt::Debug for MarginMarket {

@@ -42,8 +42,8 @@ pub(crate) use ledger::{Holding, Ledger};
     allow(unused_imports, reason = "of the margin API")
 )]
 pub(crate) use margin::{
-    FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, Margin, NewTrigger, Perp, SHARD, TICK, Trigger,
-    TriggerPrices, nearest, next_funding, no_trigger,
+    FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, MAX_PRICE, Margin, NewTrigger, Perp, SHARD,
+    TICK, Trigger, TriggerPrices, nearest, next_funding, no_trigger,
 };
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{Order, SelfTrade, Status};

@@ -78,16 +78,7 @@ impl State {
             .updated_client_order_id
             .clone()
             .filter(|new| Some(new) != known.as_ref());
-        if let Some(new) = &renamed
-            && self
-                .client_order_ids
-                .contains_key(&(order.account.user, new.clone()))
-        {
-            return Err(Rejection::conflict(
-                "order_already_exists",
-                format!("there is an order with client_order_id {new}"),
-            ));
-        }
+        self.refuse_repeated_id(order.account, renamed.as_ref())?;
         let moves = amendment.price != order.price || remaining > order.remaining;
         let incoming = Incoming {
             account: order.account,

@@ -33,6 +33,8 @@ pub(crate) const TICK: i64 = 100;
 pub(crate) const INITIAL_TENTHS: i64 = 13;
 /// Notional value that an account may have in positions and resting orders, unless a test sets another.
 const NOTIONAL_LIMIT: i64 = 50_000_000_000;
+/// Highest price of a contract.
+pub(crate) const MAX_PRICE: Dollars = Dollars::from_micros(1_000_000_000_000);
 /// Largest notional limit, in millionths of a dollar: sums of it fit.
 const MAX_NOTIONAL: i64 = 1_000_000_000_000_000;
 

@@ -106,16 +106,7 @@ impl State {
                 "post_only: only goes with good_till_canceled",
             ));
         }
-        if let Some(id) = &new.client_order_id
-            && self
-                .client_order_ids
-                .contains_key(&(new.account.user, id.clone()))
-        {
-            return Err(Rejection::conflict(
-                "order_already_exists",
-                format!("there is an order with client_order_id {id}"),
-            ));
-        }
+        self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
         if let Some(group) = new.group {
             self.joins(group, new.account, market.shard)?;
         }
@@ -165,6 +156,22 @@ impl State {
                 rests,
             },
         ))
+    }
+
+    /// Rejects a client order id that an order of the user has.
+    pub(super) fn refuse_repeated_id(
+        &self,
+        account: Account,
+        id: Option<&String>,
+    ) -> Result<(), Rejection> {
+        let key = id.map(|id| (account.user, id.clone()));
+        match key.filter(|key| self.client_order_ids.contains_key(key)) {
+            Some((_, id)) => Err(Rejection::conflict(
+                "order_already_exists",
+                format!("there is an order with client_order_id {id}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Rejects an order for a group that has triggered or does not exist.

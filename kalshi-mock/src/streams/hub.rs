@@ -108,6 +108,13 @@ impl Hub {
         }
     }
 
+    /// Returns true if a connection to an instance is open.
+    #[cfg(feature = "perps")]
+    pub(super) fn is_heard(&self, instance: Instance) -> bool {
+        let mut inner = self.inner();
+        of_instance(&mut inner.sockets, instance).next().is_some()
+    }
+
     /// Sends the tickers of the margin exchange, changed or not, as it does about once a second.
     #[cfg(feature = "perps")]
     pub(crate) fn send_margin_tickers(&self, state: &State) {

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "perps")]
+use crate::state::Instance;
 use crate::{shared::Shared, time::Micros};
 
 /// Longest sleep.
@@ -55,8 +57,8 @@ pub(crate) async fn send_tickers(shared: Arc<Shared>) {
             () = shared.stopped() => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        let mut state = shared.state();
-        if state.margin().has_listeners {
+        if shared.hub.is_heard(Instance::Margined) {
+            let mut state = shared.state();
             shared.hub.send_margin_tickers(state.margin());
         }
     }

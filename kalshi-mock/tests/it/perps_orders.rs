@@ -203,6 +203,11 @@ async fn invalid_orders_are_rejected_as_the_exchange_rejects_them() {
             "{order}"
         );
     }
+    // An id that is sent again is never rejected for another reason.
+    for price in ["3.1600", "6.20001"] {
+        let again = order("a", "bid", price, "9000");
+        assert_eq!(rejected(&raw, again).await.1, "order_already_exists");
+    }
     // 15 percent below the best bid is within the band.
     create(&raw, order("b", "bid", "5.3800", "1")).await;
     // An empty side has no band.

@@ -19,12 +19,14 @@ pub(crate) struct Balance {
 
 impl Balance {
     pub(crate) fn equity(&self) -> i64 {
-        self.cash + self.unrealized
+        self.cash.saturating_add(self.unrealized)
     }
 
     /// Returns the equity that neither positions nor resting orders need.
     pub(crate) fn available(&self) -> i64 {
-        self.equity() - self.initial - self.resting
+        self.equity()
+            .saturating_sub(self.initial)
+            .saturating_sub(self.resting)
     }
 }
 
@@ -61,10 +63,14 @@ impl State {
             let Some(perp) = &market.perp else { continue };
             let mark = self.mark(market);
             let notional = holding.notional(mark);
-            balance.position_value += notional;
-            balance.unrealized += holding.unrealized(mark);
-            balance.maintenance += perp.maintenance(notional);
-            balance.initial += perp.initial(notional);
+            for (sum, amount) in [
+                (&mut balance.position_value, notional),
+                (&mut balance.unrealized, holding.unrealized(mark)),
+                (&mut balance.maintenance, perp.maintenance(notional)),
+                (&mut balance.initial, perp.initial(notional)),
+            ] {
+                *sum = sum.saturating_add(amount);
+            }
         }
         balance
     }

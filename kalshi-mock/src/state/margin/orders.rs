@@ -2,7 +2,7 @@
 
 use kalshi_sdk::{Contracts, Dollars};
 
-use super::TICK;
+use super::{MAX_NOTIONAL, MAX_PRICE, TICK};
 use crate::{
     Rejection,
     state::{
@@ -15,8 +15,6 @@ use crate::{
     },
 };
 
-/// Highest price of a contract: products of it with counts and rates fit.
-const MAX_PRICE: Dollars = Dollars::from_micros(1_000_000_000_000);
 /// Width of the price band in ticks, if that is wider than the share of the best price.
 const BAND_TICKS: i64 = 1_000;
 /// Width of the price band as a share of the best price, in percent.
@@ -32,6 +30,8 @@ impl State {
     ) -> Result<(), Rejection> {
         if !new.account.is_market_maker() {
             self.require_user(new.account.user)?;
+            // First, so that an order that is sent again is never rejected for another reason.
+            self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
         }
         if new.market_version.is_some_and(|version| {
             market
@@ -49,7 +49,10 @@ impl State {
         }
         check(market, new.price, new.count)?;
         if new.account.is_market_maker() {
-            return Ok(());
+            return match cost(new.price, new.count) > MAX_NOTIONAL {
+                true => Err(Rejection::bad("NOTIONAL_RISK_LIMIT_EXCEEDED", "")),
+                false => Ok(()),
+            };
         }
         self.check_band(market, new.side, new.price)?;
         let wanted = (new.side, new.count);

@@ -83,8 +83,8 @@ impl Holding {
     pub(crate) fn unrealized(&self, mark: Dollars) -> i64 {
         let value = self.notional(mark);
         match self.position >= 0 {
-            true => value - self.cost,
-            false => self.cost - value,
+            true => value.saturating_sub(self.cost),
+            false => self.cost.saturating_sub(value),
         }
     }
 }
