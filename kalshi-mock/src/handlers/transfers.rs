@@ -150,7 +150,12 @@ pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResu
     let body: ToShard = call.parse()?;
     let place = |instances: &mut Instances, instance, subaccount, shard: Option<Shard>| {
         let account = call.account(instances.get_mut(instance), subaccount)?;
-        Ok::<_, Rejection>((account, shard.unwrap_or(0)))
+        match (instance, shard.unwrap_or(0)) {
+            (Instance::Margined, 1..) => Err(Rejection::invalid(
+                "source_exchange_shard, destination_exchange_shard: the margin exchange has shard 0 only",
+            )),
+            (_, shard) => Ok((account, shard)),
+        }
     };
     let (source, destination) = (body.source, body.destination);
     if [source, destination].contains(&Instance::Margined) {

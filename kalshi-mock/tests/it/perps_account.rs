@@ -227,6 +227,11 @@ async fn money_moves_between_subaccounts_and_instances() {
     assert_eq!(event["balance"], 1_003_000);
     let (status, _) = raw.call("POST", between, Some(out(100_001))).await;
     assert_eq!(status, 400, "more than there is");
+    let elsewhere = json!({
+        "source": "event_contract", "destination": "margined", "amount": 100, "destination_exchange_shard": 1,
+    });
+    let (status, _) = raw.call("POST", between, Some(elsewhere)).await;
+    assert_eq!(status, 400, "the margin exchange has one shard");
 }
 
 #[tokio::test]
