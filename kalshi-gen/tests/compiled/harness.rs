@@ -1,5 +1,6 @@
-//! Tests of a generated client, whatever its spec: kalshi-sdk's tests and the crates that `tests/it/compiled.rs` makes include this
-//! file. The crate that includes it has the client under the name `kalshi_sdk`, and its spec and calls in its package folder.
+//! Support for tests of a generated client, independent of its spec. Included by the tests of kalshi-sdk and by the
+//! crates that `tests/it/compiled.rs` creates. The including crate provides the client under the name `kalshi_sdk`, and
+//! its spec and calls in its package folder.
 #![allow(dead_code, unreachable_pub, reason = "each crate uses some of it")]
 
 pub mod calls;
@@ -16,10 +17,10 @@ use wiremock::{MockServer, Request};
 
 pub const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
-/// A clock for signatures, in milliseconds since 1970.
+/// The time used for signatures, in Unix milliseconds.
 pub const NOW_MS: u64 = 1_790_000_000_123;
 
-/// A key made once a test binary.
+/// Returns a key that is generated once per test binary.
 pub fn key() -> PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
     KEY.get_or_init(|| PrivateKey::generate_ed25519().unwrap())
@@ -39,14 +40,14 @@ pub fn environment(base: &str) -> Environment {
     .unwrap()
 }
 
-/// A builder for the server, with credentials and a stopped clock: each call is sent at once, and once.
+/// Returns a builder for the server, with credentials and a stopped clock, and without rate limits or retries.
 pub fn builder(server: &MockServer) -> ClientBuilder {
     patient_builder(server)
         .rate_limits(RateLimits::Unlimited)
         .retry(RetryPolicy::none())
 }
 
-/// The same with the limits and retries that are unless set.
+/// Returns the same builder with the default rate limits and retries.
 pub fn patient_builder(server: &MockServer) -> ClientBuilder {
     Client::builder()
         .environment(environment(&server.uri()))
@@ -58,7 +59,7 @@ pub fn client(server: &MockServer) -> Client {
     builder(server).build().unwrap()
 }
 
-/// Checks the three headers of a request with the public key.
+/// Checks the three signature headers of a request with the public key.
 pub fn assert_signed(request: &Request) {
     let path = request.url.path();
     Verifier::new(KEY_ID, public_key())
