@@ -43,7 +43,7 @@ impl std::fmt::Debug for Samples {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// The variant of the sample: `full`, `required only`, `null lists`, `unknown values` or `extra members`.
+    /// The variant of the sample: `full`, `required only`, `null lists`, `unknown values` or `extra fields`.
     pub name: &'static str,
     /// The JSON body of the sample.
     pub body: Value,
@@ -82,7 +82,7 @@ enum Shape {
     RequiredOnly,
     NullLists,
     UnknownValues,
-    ExtraMembers,
+    ExtraFields,
 }
 
 impl Samples {
@@ -174,7 +174,7 @@ impl Samples {
             ("required only", Shape::RequiredOnly),
             ("null lists", Shape::NullLists),
             ("unknown values", Shape::UnknownValues),
-            ("extra members", Shape::ExtraMembers),
+            ("extra fields", Shape::ExtraFields),
         ]
         .map(|(name, shape)| Sample {
             name,
@@ -313,7 +313,7 @@ impl Samples {
         }
         if let Some(first) = schema.get("enum").and_then(|values| values.get(0)) {
             return match shape {
-                Shape::UnknownValues => json!("a value of tomorrow"),
+                Shape::UnknownValues => json!("a future value"),
                 _ => first.clone(),
             };
         }
@@ -355,13 +355,13 @@ impl Samples {
                     };
                     out.insert(name.clone(), value);
                 }
-                if shape == Shape::ExtraMembers {
-                    out.insert("member_of_tomorrow".into(), json!({ "a": [1, null, "b"] }));
+                if shape == Shape::ExtraFields {
+                    out.insert("future_field".into(), json!({ "a": [1, null, "b"] }));
                 }
             }
             None => match schema.get("additionalProperties") {
-                Some(Value::Bool(false)) if shape == Shape::ExtraMembers => {
-                    out.insert("member_of_tomorrow".into(), json!(1));
+                Some(Value::Bool(false)) if shape == Shape::ExtraFields => {
+                    out.insert("future_field".into(), json!(1));
                 }
                 Some(Value::Bool(false)) => {}
                 Some(values @ Value::Object(_)) if shape == Shape::NullLists && is_list(values) => {
