@@ -75,7 +75,9 @@ where
 {
     let items = items.into_iter().map(TryInto::try_into);
     let items: Result<_, V::Error> = items.collect();
-    items.map_err(|error| format!("`{name}` was given a value that is none of its type: {error}"))
+    items.map_err(|error| {
+        format!("`{name}` was set to a value that does not convert to its type: {error}")
+    })
 }
 
 /// A list in the query as it was given to a setter of `name`. An empty one is an error: it could not be told from none.
