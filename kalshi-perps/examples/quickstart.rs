@@ -6,11 +6,9 @@ use std::error::Error;
 
 use kalshi_mock::MockExchange;
 use kalshi_perps::{
-    BookSide, Client, Contracts, Dollars,
-    types::{
-        AmendMarginOrderRequest, CreateMarginOrderRequest, CreateMarginOrderRequestTimeInForce,
-        SelfTradePreventionType,
-    },
+    Client, Dollars,
+    orders::{Amendment, ChangeOutcome, NewOrder, OrderOutcome},
+    ws::OrderBook,
 };
 
 const TICKER: &str = "KXBTCPERP";
@@ -27,86 +25,41 @@ async fn main() -> Result<(), Box<dyn Error>> {
             market.ticker, market.title, market.price
         );
     }
-    let book = client
-        .get_margin_market_orderbook()
-        .ticker(TICKER)
-        .send()
-        .await?;
-    // The exchange sends the worst level first.
-    let bids = book.orderbook.bids.iter();
-    let bid = bids.map(|level| level.price).max().ok_or("no bids")?;
-    let asks = book.orderbook.asks.iter();
-    let ask = asks.map(|level| level.price).min().ok_or("no asks")?;
+    let response = client.get_margin_market_orderbook().ticker(TICKER);
+    let book = OrderBook::from(&response.send().await?.orderbook);
+    let bid = book.best_bid().ok_or("no bids")?.price;
+    let ask = book.best_ask().ok_or("no asks")?.price;
     println!("\n{TICKER} is bid at {bid} and offered at {ask}");
 
     // An order below the best bid rests in the book.
     let tick = Dollars::from_micros(100);
-    let below = |ticks: i64| bid.checked_sub(Dollars::from_micros(tick.micros() * ticks));
-    let price = below(50).ok_or("no such price")?;
-    let placed = client
-        .create_margin_order()
-        .body(order(
-            "quickstart-1",
-            price,
-            2,
-            CreateMarginOrderRequestTimeInForce::GoodTillCanceled,
-        )?)
-        .send()
-        .await?;
-    println!(
-        "placed {}: {} contracts at {price}",
-        placed.order_id, placed.remaining_count
-    );
-    let amended: AmendMarginOrderRequest = AmendMarginOrderRequest::builder()
-        .ticker(TICKER)
-        .side(BookSide::Bid)
-        .price(below(40).ok_or("no such price")?)
-        .count(Contracts::from(2))
-        .try_into()?;
-    let amend = client
-        .amend_margin_order()
-        .order_id(placed.order_id.clone());
-    amend.body(amended).send().await?;
-    let cancel = client
-        .cancel_margin_order()
-        .order_id(placed.order_id.clone());
-    println!("cancelled {} contracts", cancel.send().await?.reduced_by);
+    let order = NewOrder::buy(TICKER, bid - tick, 2).post_only();
+    match client.orders().place(order).await? {
+        OrderOutcome::Placed(placed) => {
+            println!(
+                "placed {}: {} contracts at {}",
+                placed.order_id, placed.remaining_count, placed.price
+            );
+            let amendment = Amendment::buy(bid - tick - tick, 2);
+            let amended = client.orders().amend(&placed, amendment).await?;
+            println!("amended: {}", matches!(amended, ChangeOutcome::Done(_)));
+            if let ChangeOutcome::Done(cancelled) = client.orders().cancel(&placed).await? {
+                println!("cancelled {} contracts", cancelled.reduced_by);
+            }
+        }
+        other => println!("not placed, or unknown: {other:?}"),
+    }
 
     // An order at the best ask trades at once.
-    let traded = client
-        .create_margin_order()
-        .body(order(
-            "quickstart-2",
-            ask,
-            1,
-            CreateMarginOrderRequestTimeInForce::ImmediateOrCancel,
-        )?)
-        .send()
-        .await?;
-    println!(
-        "bought {} at {:?}",
-        traded.fill_count, traded.average_fill_price
-    );
+    let order = NewOrder::buy(TICKER, ask, 1).immediate_or_cancel();
+    if let OrderOutcome::Placed(bought) = client.orders().place(order).await? {
+        println!(
+            "bought {} at {:?}",
+            bought.fill_count, bought.average_fill_price
+        );
+    }
 
     print_account(&client).await
-}
-
-/// Returns an order to buy.
-fn order(
-    client_order_id: &str,
-    price: Dollars,
-    count: u32,
-    time_in_force: CreateMarginOrderRequestTimeInForce,
-) -> Result<CreateMarginOrderRequest, Box<dyn Error>> {
-    let order = CreateMarginOrderRequest::builder()
-        .ticker(TICKER)
-        .client_order_id(client_order_id)
-        .side(BookSide::Bid)
-        .price(price)
-        .count(Contracts::from(count))
-        .time_in_force(time_in_force)
-        .self_trade_prevention_type(SelfTradePreventionType::TakerAtCross);
-    Ok(order.try_into()?)
 }
 
 /// Prints positions, margin and funding.
