@@ -150,8 +150,8 @@ fn named_schemas(mut document: Value) -> Map<String, Value> {
     }
 }
 
-/// Returns the messages that the server sends, and an OpenAPI document that represents the AsyncAPI spec,
-/// after fixups, as operations.
+/// Returns the messages that the server sends, and the AsyncAPI spec, which must have its fixups applied, in the form
+/// of an OpenAPI document with operations.
 pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value), Error> {
     inline_scalars(&mut document);
     let mut named = Map::new();

@@ -8,7 +8,7 @@ use crate::docs;
 pub(crate) fn attribute(description: &str) -> Attribute {
     match successor(description) {
         Some(note) => parse_quote!(#[deprecated(note = #note)]),
-        None => parse_quote!(#[deprecated(note = "the exchange has deprecated it")]),
+        None => parse_quote!(#[deprecated(note = "deprecated by the exchange")]),
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                 Some(values) => {
                     let doc = schemas
                         .description(&item.ident)
-                        .unwrap_or("A set of values.");
+                        .unwrap_or("An enumeration of string values.");
                     kept.extend(enums::open_enum(&item.ident, doc, &values));
                 }
                 None => kept.push(Item::Enum(documented(item))),
@@ -179,14 +179,13 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
 
 /// Documents an enum of alternative schemas and its variants.
 fn documented(mut item: syn::ItemEnum) -> syn::ItemEnum {
-    let doc = format!("`{}`: one of several forms.", item.ident);
-    document(&mut item.attrs, &doc);
+    document(&mut item.attrs, "One of several alternative schemas.");
     for variant in &mut item.variants {
-        let doc = format!("`{}`.", variant.ident);
+        let doc = format!("The alternative `{}`.", variant.ident);
         document(&mut variant.attrs, &doc);
         for field in &mut variant.fields {
             if let Some(ident) = &field.ident {
-                let doc = format!("`{ident}`.");
+                let doc = format!("The field `{ident}`.");
                 document(&mut field.attrs, &doc);
             }
         }
@@ -308,7 +307,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                     stored.insert((item.ident.clone(), ident), field.ty.clone());
                 }
                 let doc = format!(
-                    "Builder for [`{0}`](super::{0}); a missing required field is reported when the request is sent.",
+                    "Builder for [`{0}`](super::{0}). A missing required field is reported when the request is sent.",
                     item.ident
                 );
                 document(&mut item.attrs, &doc);

@@ -201,7 +201,7 @@ fn messages_and_schemas_with_the_same_name_are_rejected() {
     ] });
     assert!(
         error(&commands)
-            .starts_with("$.operations.p.messages[1]: has the name `JoinParams` in Rust")
+            .starts_with("$.operations.p.messages[1]: has the same name in Rust, `JoinParams`")
     );
 }
 

@@ -1,4 +1,4 @@
-//! Detection of clear renames: operations, schemas, fields, parameters and values.
+//! Detection of unambiguous renames: operations, schemas, fields, parameters and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
