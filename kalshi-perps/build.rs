@@ -4,11 +4,101 @@ use std::env;
 
 use kalshi_gen::{FixupMode, Options, build_script};
 
+/// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
+const OPERATIONS: [&str; 7] = [
+    "AmendMarginOrder",
+    "CancelAllMarginOrders",
+    "CancelMarginOrder",
+    "CreateMarginOrder",
+    "DecreaseMarginOrder",
+    "GetMarginOrder",
+    "GetMarginOrders",
+];
+
+/// Fields of requests and responses that hand-written modules use.
+const REST_FIELDS: [(&str, &[&str]); 10] = [
+    (
+        "AmendMarginOrderRequest",
+        &[
+            "client_order_id",
+            "count",
+            "expiration_time",
+            "market_id",
+            "price",
+            "side",
+            "ticker",
+            "updated_client_order_id",
+        ],
+    ),
+    (
+        "AmendMarginOrderResponse",
+        &[
+            "client_order_id",
+            "fill_count",
+            "order_id",
+            "remaining_count",
+        ],
+    ),
+    ("CancelMarginOrderResponse", &["order_id", "reduced_by"]),
+    (
+        "CreateMarginOrderRequest",
+        &[
+            "cancel_order_on_pause",
+            "client_order_id",
+            "count",
+            "expiration_time",
+            "market_id",
+            "market_version",
+            "order_group_id",
+            "post_only",
+            "price",
+            "reduce_only",
+            "self_trade_prevention_type",
+            "side",
+            "subaccount",
+            "ticker",
+            "time_in_force",
+        ],
+    ),
+    (
+        "CreateMarginOrderResponse",
+        &[
+            "average_fee_paid",
+            "average_fill_price",
+            "client_order_id",
+            "fill_count",
+            "order_id",
+            "remaining_count",
+        ],
+    ),
+    ("DecreaseMarginOrderRequest", &["reduce_by", "reduce_to"]),
+    (
+        "DecreaseMarginOrderResponse",
+        &["order_id", "remaining_count"],
+    ),
+    ("GetMarginOrderResponse", &["order"]),
+    (
+        "MarginOrder",
+        &[
+            "cancel_order_on_pause",
+            "client_order_id",
+            "created_time",
+            "expiration_time",
+            "fill_count",
+            "order_group_id",
+            "order_id",
+            "price",
+            "remaining_count",
+            "self_trade_prevention_type",
+            "side",
+            "ticker",
+        ],
+    ),
+    ("MarginOrderbookCount", &["asks", "bids"]),
+];
+
 /// Values of the enums that `BookSide` stands for.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
-
-/// Fields of REST responses that the hand-written module `ws` uses. A spec without one fails the build by its name.
-const BOOK_FIELDS: (&str, &[&str]) = ("MarginOrderbookCount", &["asks", "bids"]);
 
 /// Fields of WebSocket messages and commands that hand-written modules use.
 const WEBSOCKET_FIELDS: [(&str, &[&str]); 8] = [
@@ -38,9 +128,26 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 8] = [
     ("SubscribeParams", &["channels", "skip_ticker_ack"]),
 ];
 
+/// Operations for which there is a method that reports each outcome, and the method.
+const PREFERRED: [(&str, &str); 5] = [
+    ("AmendMarginOrder", "amend"),
+    ("CancelAllMarginOrders", "cancel_all"),
+    ("CancelMarginOrder", "cancel"),
+    ("CreateMarginOrder", "place"),
+    ("DecreaseMarginOrder", "decrease"),
+];
+
 fn main() {
-    let (name, fields) = BOOK_FIELDS;
-    let rest = strict().marker("PerpsApi").require_fields(name, fields);
+    let rest = strict().marker("PerpsApi").require_operations(OPERATIONS);
+    let rest = REST_FIELDS.iter().fold(rest, |rest, (name, fields)| {
+        rest.require_fields(*name, fields)
+    });
+    let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
+        let link = format!(
+            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect"
+        );
+        rest.prefer(*id, link)
+    });
     build_script("perps_openapi.yaml", "perps.rs", &rest);
     if env::var_os("CARGO_FEATURE_WS").is_some() {
         let messages = WEBSOCKET_FIELDS.iter();

@@ -60,8 +60,8 @@ mod amendment;
 mod cancel_batch;
 mod change;
 mod conflict;
+pub(crate) mod evidence;
 mod grid;
-pub(crate) mod inquiry;
 mod new_order;
 mod order_ref;
 mod outcome;
@@ -87,6 +87,9 @@ pub use self::{
     unknown_change::{ChangeReconciliation, UnknownChange},
     unknown_order::{Reconciliation, UnknownOutcome},
 };
+
+#[doc(inline)]
+pub use kalshi_core::orders::InvalidExpiry;
 
 use crate::Client;
 

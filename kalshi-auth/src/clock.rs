@@ -1,19 +1,20 @@
-//! Sources of the timestamps of requests.
+//! Clocks that provide request timestamps.
 
 use std::fmt::Debug;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ClockError;
 
-/// Source of the timestamps of requests.
+/// A source of request timestamps.
 ///
-/// The exchange rejects a timestamp too far from its own time, with the same 401 as a bad signature. A clock that is
-/// corrected from the exchange's responses can implement this trait with an atomic offset, as `now_ms` takes `&self`.
+/// The exchange rejects a timestamp too far from its own time, with the same 401 response as for an invalid
+/// signature. A clock that is corrected from the exchange's responses can implement this trait with an atomic offset,
+/// since `now_ms` takes `&self`.
 pub trait Clock: Send + Sync + Debug {
-    /// Returns the time in milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the time in Unix milliseconds.
     ///
     /// # Errors
-    /// Returns an error if the time is unknown or cannot be right.
+    /// Returns an error if the time is unavailable or clearly wrong.
     fn now_ms(&self) -> Result<u64, ClockError>;
 }
 
@@ -30,7 +31,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Clock that always returns the same time, in milliseconds since 1970. For tests.
+/// A clock that always returns the same time, in Unix milliseconds. For tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedClock(pub u64);
 

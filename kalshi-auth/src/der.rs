@@ -1,4 +1,4 @@
-//! Turns PEM blocks into keys, or into errors that name what else a block holds.
+//! Converts PEM blocks to keys, or to errors that name the actual content.
 
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -17,12 +17,13 @@ const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
 const ED25519: ObjectIdentifier = ed25519_dalek::pkcs8::ALGORITHM_OID;
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// Public exponent of nearly all RSA keys, and the smallest that NIST allows.
+/// The public exponent of nearly all RSA keys, and the smallest that NIST allows.
 const USUAL_EXPONENT: u32 = 65_537;
-/// Most bits by which a prime may differ from half the modulus. Generators make primes of equal length, give or take one.
+/// The maximum difference in bits between a prime and half the modulus. Generators produce primes of equal length, plus
+/// or minus one bit.
 const MAX_PRIME_DEVIATION: usize = 8;
 
-/// Object identifiers of other algorithms that have a name people know.
+/// Object identifiers of other well-known algorithms.
 const OTHER_ALGORITHMS: [(&str, &str); 4] = [
     ("1.2.840.113549.1.1.10", "RSA-PSS (PSS-only RSA)"),
     ("1.2.840.10040.4.1", "DSA"),
@@ -30,13 +31,13 @@ const OTHER_ALGORITHMS: [(&str, &str); 4] = [
     ("1.3.101.113", "Ed448"),
 ];
 
-/// A private key, checked.
+/// A private key that passed all checks.
 pub(crate) enum Private {
     Rsa(RsaPrivateKey),
     Ed25519(SigningKey),
 }
 
-/// A public key, checked.
+/// A public key that passed all checks.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Public {
     Rsa(RsaPublicKey),
@@ -55,7 +56,7 @@ impl Private {
         }
     }
 
-    /// Reads the structure that the block holds. Programs confuse the labels, so the label decides only if the bytes
+    /// Parses the structure in the block. Programs confuse the labels, so the label is only used if the bytes
     /// have no known structure.
     fn from_block(block: &Block, passphrase: Option<&str>) -> Result<Self, KeyError> {
         if let Some(error) = format::foreign(&block.der) {
@@ -75,7 +76,7 @@ impl Private {
                 match Structure::of(&der) {
                     Some(Structure::Pkcs8) => Self::from_pkcs8(&der),
                     Some(Structure::Pkcs1Private) => Self::from_pkcs1(&der),
-                    // A wrong passphrase passes the check of the padding about once in 256 times, and leaves noise.
+                    // About one wrong passphrase in 256 passes the padding check and decrypts to noise.
                     _ => Err(KeyError::WrongPassphrase),
                 }
             }
@@ -124,7 +125,7 @@ impl Private {
         Ok(Self::Rsa(key.map_err(damaged)?))
     }
 
-    /// Reports if this is an RSA key whose public exponent is below 65537.
+    /// Returns `true` for an RSA key whose public exponent is below 65537.
     pub(crate) fn has_small_exponent(&self) -> bool {
         match self {
             Self::Rsa(key) => *key.e() < BigUint::from(USUAL_EXPONENT),
@@ -132,7 +133,7 @@ impl Private {
         }
     }
 
-    /// Encodes the key as PKCS#8, version 1: OpenSSL 3.0 and ring read no other Ed25519 keys.
+    /// Encodes the key as PKCS#8 version 1, the only version of Ed25519 keys that OpenSSL 3.0 and ring read.
     pub(crate) fn to_pkcs8(&self) -> Result<SecretDocument, KeyError> {
         match self {
             Self::Rsa(key) => key.to_pkcs8_der(),
@@ -165,7 +166,7 @@ impl Public {
         }
     }
 
-    /// Reads the structure that the block holds, as that of a private key is read.
+    /// Parses the structure in the block, as for a private key.
     fn from_block(block: &Block) -> Result<Self, KeyError> {
         if let Some(error) = format::foreign(&block.der) {
             return Err(error);
@@ -207,12 +208,12 @@ impl Public {
     }
 }
 
-/// Checks the sizes of both numbers. Nothing is computed with them before.
+/// Checks the sizes of both numbers, before any computation with them.
 fn check_rsa_public(key: &pkcs1::RsaPublicKey<'_>) -> Result<(), KeyError> {
     check_bits(bit_length(key.modulus.as_bytes()))?;
     let exponent = key.public_exponent.as_bytes();
     let odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
-    // The `rsa` crate allows 33 bits.
+    // The `rsa` crate allows exponents of up to 33 bits.
     if !odd || !(2..=33).contains(&bit_length(exponent)) {
         return Err(KeyError::UnusableExponent);
     }
@@ -228,7 +229,7 @@ fn bit_length(number: &[u8]) -> usize {
     }
 }
 
-/// Returns the error that says why a block with this label is no usable key.
+/// Returns the error for a block whose label shows that it is not a usable key.
 fn unusable(label: &str) -> KeyError {
     match label {
         "EC PRIVATE KEY" | "EC PARAMETERS" => KeyError::EllipticCurve,
@@ -268,7 +269,7 @@ pub(crate) fn check_bits(bits: usize) -> Result<(), KeyError> {
 
 pub(crate) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> KeyError {
     KeyError::Malformed {
-        reason: "what it holds is not a whole key",
+        reason: "its content is not a complete key",
         source: Some(error.into()),
     }
 }

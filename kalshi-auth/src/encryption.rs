@@ -1,4 +1,4 @@
-//! Decrypts PKCS#8 keys, within limits on the work that the key file may ask for.
+//! Decrypts PKCS#8 keys, with limits on the work that a key file may request.
 
 use rsa::pkcs8::der::{self, ErrorKind};
 use rsa::pkcs8::{self, EncryptedPrivateKeyInfo, pkcs5};
@@ -7,14 +7,14 @@ use zeroize::Zeroizing;
 use crate::KeyError;
 use crate::der::damaged;
 
-/// Most PBKDF2 iterations. OpenSSL's default is 2,048, and OWASP recommends 600,000.
+/// The maximum number of PBKDF2 iterations. OpenSSL's default is 2,048, and OWASP recommends 600,000.
 pub(crate) const MAX_PBKDF2_ITERATIONS: u32 = 5_000_000;
-/// Most memory for scrypt, 128·N·r bytes. OpenSSL's default needs 16 MiB.
+/// The maximum memory for scrypt, 128·N·r bytes. OpenSSL's default needs 16 MiB.
 pub(crate) const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
-/// Largest N·r·p. OpenSSL's default is 131,072.
+/// The maximum N·r·p for scrypt. OpenSSL's default is 131,072.
 pub(crate) const MAX_SCRYPT_WORK: u64 = 1 << 22;
 
-/// Decrypts a PKCS#8 key with PBES2.
+/// Decrypts a PKCS#8 key that is encrypted with PBES2.
 pub(crate) fn decrypt(der: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let encrypted = EncryptedPrivateKeyInfo::try_from(der).map_err(|error| match error {
         pkcs8::Error::Asn1(asn1) if names_unknown_algorithm(&asn1) => {
@@ -30,7 +30,7 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>
         .encryption_algorithm
         .decrypt_in_place(passphrase, &mut buffer)
         .map_err(|error| match error {
-            // `EncryptFailed` is what pkcs5 0.7 says of padding that does not fit.
+            // pkcs5 0.7 returns `EncryptFailed` for invalid padding.
             pkcs5::Error::DecryptFailed | pkcs5::Error::EncryptFailed => KeyError::WrongPassphrase,
             _ => KeyError::UnsupportedEncryption(Some(pkcs8::Error::from(error).into())),
         })?
@@ -39,8 +39,8 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>
     Ok(buffer)
 }
 
-/// Checks the parameters of the key derivation. Its libraries take any number, and scrypt aborts the process if it does
-/// not get its memory.
+/// Checks the parameters of the key derivation. The libraries accept any number, and scrypt aborts the process if
+/// the memory allocation fails.
 fn check_cost(kdf: &pkcs5::pbes2::Kdf<'_>) -> Result<(), KeyError> {
     match kdf {
         pkcs5::pbes2::Kdf::Pbkdf2(parameters) => {
@@ -64,12 +64,12 @@ fn check_cost(kdf: &pkcs5::pbes2::Kdf<'_>) -> Result<(), KeyError> {
                     found: format!("scrypt with N = {n}, r = {r} and p = {p}"),
                 });
             }
-            // pkcs5 0.7 computes the logarithm of N before it looks for zero.
+            // pkcs5 0.7 computes the logarithm of N before it checks for zero.
             if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
                 return Err(KeyError::UnsupportedEncryption(None));
             }
         }
-        // A function that a later version of pkcs5 adds has no limits here yet.
+        // No limits are defined for functions that a later version of pkcs5 adds.
         _ => return Err(KeyError::UnsupportedEncryption(None)),
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Recognises what bytes hold: the kinds of DER structures, and other formats that keys come in.
+//! Detects the format of a key: DER structures, and other formats that must be converted.
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use rsa::pkcs8::der::asn1::AnyRef;
@@ -7,27 +7,27 @@ use zeroize::Zeroizing;
 
 use crate::KeyError;
 
-/// Shortest base64 text that is taken for encoded data. A UUID has 36 characters.
+/// The minimum length of a string that is treated as base64. A UUID has 36 characters.
 const MIN_BASE64: usize = 40;
-/// Beginnings of the base64 of RSA keys and certificates, of Ed25519 keys, and of `-----BEGIN`.
+/// Base64 prefixes of RSA keys and certificates, of Ed25519 keys, and of `-----BEGIN`.
 const BASE64_OF_KEYS: [&[u8]; 4] = [b"MII", b"MC4CAQ", b"MHICAQ", b"LS0tLS1"];
 
-/// Kind of a DER structure, by the types of its elements.
+/// The kind of a DER structure, determined by the types of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Structure {
     Pkcs8,
     EncryptedPkcs8,
     Pkcs1Private,
     Pkcs1Public,
-    /// SubjectPublicKeyInfo.
+    /// A SubjectPublicKeyInfo, which holds a public key.
     Spki,
-    /// EC private key of SEC 1.
+    /// An EC private key as in SEC 1.
     Sec1,
     Certificate,
 }
 
 impl Structure {
-    /// Returns the kind of `der`, or `None` if it is damaged or something else.
+    /// Returns the kind of `der`, or `None` if it is damaged or of another kind.
     pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let outer = AnyRef::from_der(der).ok()?;
         if outer.tag() != Tag::Sequence {
@@ -35,7 +35,7 @@ impl Structure {
         }
         let mut reader = SliceReader::new(outer.value()).ok()?;
         let mut tags = Vec::new();
-        // No structure of interest has more than ten elements.
+        // None of these structures has more than ten elements.
         while !reader.is_finished() && tags.len() <= 10 {
             tags.push(AnyRef::decode(&mut reader).ok()?.tag());
         }
@@ -56,7 +56,7 @@ impl Structure {
     }
 }
 
-/// Returns the error that names the format of `bytes`, if it is one that has to be converted.
+/// Returns the error that names the format of `bytes`, or `None` unless it is a known format that must be converted.
 pub(crate) fn foreign(bytes: &[u8]) -> Option<KeyError> {
     if is_utf16(bytes) {
         Some(KeyError::Utf16)
@@ -69,7 +69,7 @@ pub(crate) fn foreign(bytes: &[u8]) -> Option<KeyError> {
     }
 }
 
-/// Reports if `bytes` are ASCII in UTF-16, with or without a byte order mark.
+/// Returns `true` if `bytes` are ASCII text in UTF-16, with or without a byte order mark.
 fn is_utf16(bytes: &[u8]) -> bool {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
@@ -81,8 +81,8 @@ fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
-/// Reports if `bytes` begin like a PFX structure: a sequence of the version 3 and another sequence. Its lengths may be
-/// indefinite, as some programs write BER.
+/// Returns `true` if `bytes` begin like a PFX structure: a sequence that contains the version 3 and another sequence.
+/// Its lengths may be indefinite, because some programs write BER.
 fn is_pkcs12(bytes: &[u8]) -> bool {
     let [0x30, length, rest @ ..] = bytes else {
         return false;
@@ -95,15 +95,15 @@ fn is_pkcs12(bytes: &[u8]) -> bool {
         .is_some_and(|content| content.starts_with(&[2, 1, 3, 0x30]))
 }
 
-/// Reports if `text` is a JSON Web Key or a set of them.
+/// Returns `true` if `text` is a JSON Web Key or a set of them.
 pub(crate) fn is_jwk(text: &str) -> bool {
     text.starts_with('{') && text.contains("\"kty\"")
 }
 
-/// Decodes base64 of either alphabet, padded or not, broken into lines or not. Returns `None` if `text` is anything
-/// else, or short.
+/// Decodes base64 of either alphabet, with or without padding and line breaks. Returns `None` for anything else
+/// and for short strings.
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    // Both copies have their full capacity from the start, as growing would leave parts of them in memory.
+    // Both buffers have their full capacity from the start, because growing would leave parts of the key in memory.
     let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
     base64.extend(
         text.iter()
@@ -121,14 +121,14 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64.len()));
-    // The decoder's error is dropped, as it can name a character of the key.
+    // The decoder's error is dropped because it may contain a character of the key.
     BASE64_STANDARD_NO_PAD
         .decode_vec(base64.as_slice(), &mut bytes)
         .ok()?;
     Some(bytes)
 }
 
-/// Reports if `text`, which should be something short such as a path or a key id, is a key or a piece of one.
+/// Returns `true` if `text`, expected to be short, such as a path or a key id, is a key or part of one.
 pub(crate) fn is_key(text: &[u8]) -> bool {
     if text.len() > 255
         || text.starts_with(b"{")
@@ -145,14 +145,14 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
                 .is_some_and(|bytes| foreign(&bytes).is_some() || Structure::of(&bytes).is_some()))
 }
 
-/// Reports if `text`, which should be a key id, is a key, a line of one, or a bare seed in base64 or hexadecimal. Key ids
-/// are UUIDs.
+/// Returns `true` if `text`, expected to be a key id, is a key, a line of one, or a bare seed in base64 or hexadecimal.
+/// Key ids are UUIDs.
 pub(crate) fn is_key_or_piece(text: &[u8]) -> bool {
     let encoded = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     is_key(text) || (text.len() >= MIN_BASE64 && text.iter().all(encoded))
 }
 
-/// Reports if `byte` occurs in base64 of either alphabet.
+/// Returns `true` if `byte` occurs in base64 of either alphabet.
 pub(crate) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
 }
@@ -161,7 +161,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Removes the quotes that some readers of env files leave around a value.
+/// Removes the quotes that some parsers of env files leave around a value.
 pub(crate) fn unquoted(text: &[u8]) -> &[u8] {
     match text {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
@@ -169,7 +169,7 @@ pub(crate) fn unquoted(text: &[u8]) -> &[u8] {
     }
 }
 
-/// [`unquoted`] of a string.
+/// Removes quotes as [`unquoted`] does, for a string.
 pub(crate) fn unquoted_str(text: &str) -> &str {
     let strip = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     strip('"').or_else(|| strip('\'')).unwrap_or(text)

@@ -2,28 +2,28 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Header with the API key's id: `KALSHI-ACCESS-KEY`.
+/// The header with the API key id: `KALSHI-ACCESS-KEY`.
 pub const ACCESS_KEY: HeaderName = HeaderName::from_static("kalshi-access-key");
-/// Header with the signature in base64: `KALSHI-ACCESS-SIGNATURE`.
+/// The header with the signature in base64: `KALSHI-ACCESS-SIGNATURE`.
 pub const ACCESS_SIGNATURE: HeaderName = HeaderName::from_static("kalshi-access-signature");
-/// Header with the time of signing in milliseconds since 1970: `KALSHI-ACCESS-TIMESTAMP`.
+/// The header with the time of signing in Unix milliseconds: `KALSHI-ACCESS-TIMESTAMP`.
 pub const ACCESS_TIMESTAMP: HeaderName = HeaderName::from_static("kalshi-access-timestamp");
 
-/// The three headers of one signed request, good for one method, path and timestamp.
+/// The three headers of a signed request, valid for one method, path and timestamp.
 ///
-/// Key id and signature are marked sensitive, so that `Debug` and HTTP/2 header compression leave them out.
+/// The key id and the signature are marked as sensitive, so that `Debug` and HTTP/2 header compression omit them.
 #[derive(Debug, Clone)]
 pub struct SignedHeaders {
-    /// Value of [`ACCESS_KEY`].
+    /// The value of the [`ACCESS_KEY`] header.
     pub key: HeaderValue,
-    /// Value of [`ACCESS_TIMESTAMP`].
+    /// The value of the [`ACCESS_TIMESTAMP`] header.
     pub timestamp: HeaderValue,
-    /// Value of [`ACCESS_SIGNATURE`].
+    /// The value of the [`ACCESS_SIGNATURE`] header.
     pub signature: HeaderValue,
 }
 
 impl SignedHeaders {
-    /// Puts the headers into `map`, and replaces those that exist.
+    /// Inserts the headers into `map`, replacing existing ones.
     pub fn insert_into(self, map: &mut HeaderMap) {
         map.insert(ACCESS_KEY, self.key);
         map.insert(ACCESS_TIMESTAMP, self.timestamp);

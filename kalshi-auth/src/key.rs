@@ -14,22 +14,23 @@ use crate::{
     Backend, KeyAlgorithm, KeyError, PublicKey, Signature, SignerError, format, key_file, pem,
 };
 
-/// Text that every key signs when it is loaded. No request's text begins with a letter.
+/// The message that every key signs when it is loaded. The signed string of a request never begins with a letter.
 const SELF_TEST_TEXT: &[u8] = b"kalshi-auth self-test";
 
 /// The private half of an API key: RSA of 2048 to 4096 bits, or Ed25519.
 ///
-/// Parsed once and cheap to clone. `Debug` shows the algorithm only.
+/// Parsed once and cheap to clone. `Debug` shows only the algorithm.
 ///
 /// Keys are read from PEM: PKCS#8 (plain, or encrypted with PBES2), or PKCS#1 for RSA, under either label. Line breaks
-/// may be `\r\n` or written as a backslash and an n, as they often are in environment variables. Quotes, white space and
-/// other text may surround the PEM, and the whole may be encoded in base64.
+/// may be `\r
+/// ` or a literal backslash followed by `n`, as is common in environment variables. Quotes, white space and other
+/// content may surround the PEM, and the whole may be encoded in base64.
 ///
-/// A key is tested once when it is loaded: it signs a fixed text, and its public half verifies the signature.
+/// A key is tested when it is loaded: it signs a fixed message, and its public half verifies the signature.
 ///
-/// The work of loading a key is bounded. A text or file may have at most 64 KiB, and a file must be read within 5 s. The
-/// encryption of a key may use at most 5,000,000 iterations of PBKDF2, or scrypt with N·r·p up to 4,194,304 and
-/// 256 MiB of memory.
+/// The work of loading a key is bounded. The input may have at most 64 KiB, and a file must be read within 5 s.
+/// The encryption of a key may use at most 5,000,000 iterations of PBKDF2, or scrypt with N·r·p up to 4,194,304
+/// and 256 MiB of memory.
 #[derive(Clone)]
 pub struct PrivateKey(Arc<Inner>);
 
@@ -41,10 +42,10 @@ struct Inner {
 }
 
 impl PrivateKey {
-    /// Reads a key that is not encrypted.
+    /// Reads an unencrypted key.
     ///
     /// # Errors
-    /// Returns an error if `pem` holds no usable key. The error names what it holds instead.
+    /// Returns an error if `pem` does not contain a usable key. The error names what it contains instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         Self::read(pem, None)
     }
@@ -57,13 +58,14 @@ impl PrivateKey {
         Self::read(pem, Some(passphrase))
     }
 
-    /// Reads a key that is not encrypted from a PEM file.
+    /// Reads an unencrypted key from a PEM file.
     ///
-    /// Symbolic links are followed, and pipes are read until they are closed. This blocks for at most 5 s. After that
-    /// time a thread is left waiting for the file. On Unix, a `tracing` warning reports a file that other users may read.
+    /// Symbolic links are followed, and pipes are read until they are closed. This blocks for at most 5 s;
+    /// after a timeout, a thread keeps waiting for the file. On Unix, a `tracing` warning is logged if other
+    /// users may read the file.
     ///
     /// # Errors
-    /// Returns an error if the file is missing, unreadable, larger than 64 KiB, not text or not read within 5 s, or in
+    /// Returns an error if the file is missing, unreadable, larger than 64 KiB, not UTF-8 or not read within 5 s, or in
     /// the cases of [`from_pem`](Self::from_pem). Errors show the path unless it may be a secret.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         Self::read_file(path.as_ref(), None)
@@ -80,7 +82,7 @@ impl PrivateKey {
         Self::read_file(path.as_ref(), Some(passphrase))
     }
 
-    /// Generates an Ed25519 key: for tests, first steps and local exchanges.
+    /// Generates an Ed25519 key, for tests and mock servers.
     ///
     /// # Errors
     /// Returns an error if the system's random number generator fails.
@@ -95,7 +97,7 @@ impl PrivateKey {
         )
     }
 
-    /// Generates an RSA key of `bits` bits (2048 to 4096): for tests, first steps and local exchanges.
+    /// Generates an RSA key of `bits` bits (2048 to 4096), for tests and mock servers.
     ///
     /// Without the feature `aws-lc-rs` this takes seconds in an unoptimised build, and half a minute for 4096 bits.
     ///
@@ -151,10 +153,10 @@ impl PrivateKey {
         })))
     }
 
-    /// Returns the same key, signing with `backend`. For comparisons and tests.
+    /// Returns the same key with `backend` as its signing library. For comparisons and tests.
     ///
     /// # Errors
-    /// Returns an error if that backend rejects this key.
+    /// Returns an error if the backend rejects this key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, KeyError> {
         Self::new(
             &Private::from_pkcs8(self.0.pkcs8.as_bytes())?,
@@ -162,8 +164,8 @@ impl PrivateKey {
         )
     }
 
-    /// Returns the library that signs: the default [`Backend`], or the next one if that rejects this key. A `tracing`
-    /// warning reports a key that the default rejects.
+    /// Returns the library that signs: the default [`Backend`], or the next one if the default rejects this key. In
+    /// that case a `tracing` warning is logged when the key is loaded.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.0.backend
@@ -175,18 +177,18 @@ impl PrivateKey {
         self.0.public.algorithm()
     }
 
-    /// Returns the public half, as the exchange holds it.
+    /// Returns the public half, which is registered with the exchange.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.0.public.clone()
     }
 
-    /// Signs `text`, see [`signing_text`](crate::signing_text).
+    /// Signs `text`, which is built by [`signing_text`](crate::signing_text).
     ///
-    /// An RSA signature of the same text differs each time, as its salt is random.
+    /// RSA signatures of the same message differ, because their salt is random.
     ///
     /// # Errors
-    /// Returns an error if the signing library fails, e.g. because it gets no random numbers.
+    /// Returns an error if the signing library fails, for example if no random numbers are available.
     pub fn sign(&self, text: &[u8]) -> Result<Signature, SignerError> {
         self.0
             .signing
@@ -199,8 +201,8 @@ impl PrivateKey {
 
     /// Returns the key as unencrypted PKCS#8 PEM.
     ///
-    /// Anyone who reads this text can trade as you. Write it only to files that no one else may read, and never to logs.
-    /// It is wiped from memory when dropped; copies made of it are not.
+    /// Anyone who reads this string can trade on your account. Write it only to files that no one else may read, and
+    /// never to logs. It is wiped from memory when dropped; copies of it are not.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         pem::write("PRIVATE KEY", self.0.pkcs8.as_bytes())

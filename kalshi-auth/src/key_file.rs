@@ -1,4 +1,4 @@
-//! Reads key files: bounded in size and time, and without showing a key that stands where the path should be.
+//! Reads key files with limits on size and time, and keeps keys given instead of paths out of errors.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 use crate::pem::MAX_BYTES;
 use crate::{KeyError, format};
 
-/// Time to open and read a key file. A pipe may have no writer, and a network file system may not respond.
+/// The maximum time to open and read a key file. A pipe may have no writer, and a network file system may not respond.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Endings of the names of key files.
+/// File name extensions of key files.
 const EXTENSIONS: [&str; 8] = ["pem", "key", "txt", "der", "p8", "pk8", "p12", "pfx"];
 
 type Contents = (Zeroizing<Vec<u8>>, Metadata);
 
-/// Reads the file at `path`. Warns if other users may read it.
+/// Reads the file at `path`, and warns if other users may read it.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if cannot_be_path(path) {
         return Err(KeyError::KeyInPlaceOfPath);
@@ -32,8 +32,8 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     Ok(bytes)
 }
 
-/// Opens and reads in a thread, as either may block forever. After the timeout the thread is left behind; it ends, and
-/// wipes what it read, when the file responds.
+/// Opens and reads in a separate thread, because either may block forever. After the timeout the thread remains. It
+/// ends when the file responds, and wipes what it read.
 fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let owned = path.to_owned();
@@ -42,7 +42,7 @@ fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
         .spawn(move || {
             let contents = open_and_read(&owned);
             drop(Zeroizing::new(owned.into_os_string().into_encoded_bytes()));
-            // An error means that nobody waits any longer.
+            // Sending fails if the caller has timed out.
             drop(sender.send(contents));
         });
     let contents = match spawned {
@@ -63,8 +63,8 @@ fn read_in_time(path: &Path) -> Result<Contents, KeyError> {
 fn open_and_read(path: &Path) -> io::Result<Contents> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
-    // One byte more than allowed shows that the file is too large. The buffer never grows, as growing would leave parts
-    // of the key in memory.
+    // One byte more than allowed reveals that the file is too large. The buffer never grows, because growing would
+    // leave parts of the key in memory.
     let mut bytes = Zeroizing::new(vec![0; MAX_BYTES + 1]);
     let mut filled = 0;
     while filled < bytes.len() {
@@ -90,14 +90,14 @@ fn unreadable(path: &Path, source: io::Error) -> KeyError {
     }
 }
 
-/// Reports if `path` is certainly no sensible path: a key, over 255 bytes long, or with line breaks in it.
+/// Returns `true` if `path` cannot be a sensible path: it is a key, is longer than 255 bytes or contains line breaks.
 fn cannot_be_path(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes.iter().any(u8::is_ascii_control) || format::is_key(bytes)
 }
 
-/// Reports if `path`, where there is no readable file, may be a secret in base64 or hexadecimal. Slashes and letters
-/// alone do not tell paths from base64, so a file is looked for first.
+/// Returns `true` if `path`, which is not a readable file, may be a secret in base64 or hexadecimal. Slashes and
+/// letters alone do not distinguish paths from base64, so the file is looked up first.
 fn may_be_key(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     if !bytes.iter().all(|byte| format::is_base64(*byte)) {
@@ -110,7 +110,7 @@ fn may_be_key(path: &Path) -> bool {
     bytes.len() >= 32 && (mixed || longest >= Some(32))
 }
 
-/// Returns `path` if an error may show it: if it has the form of a path. A passphrase or a key id has not.
+/// Returns `path` if it has the form of a path, so that an error may show it. A passphrase or a key id does not.
 pub(crate) fn shown(path: &Path) -> Option<PathBuf> {
     let bytes = path.as_os_str().as_encoded_bytes();
     let anchored = path.is_absolute()
@@ -125,7 +125,7 @@ pub(crate) fn shown(path: &Path) -> Option<PathBuf> {
     ((anchored || named) && !may_be_key(path)).then(|| path.to_owned())
 }
 
-/// Describes `path` in an error.
+/// Describes `path` for an error message.
 pub(crate) fn at(path: Option<&PathBuf>) -> String {
     match path {
         Some(path) => path.display().to_string(),

@@ -1,12 +1,12 @@
-//! The text that a request's signature covers.
+//! The string that a request's signature covers.
 
 use std::fmt::Write;
 
-/// Returns the text to sign for one request: `timestamp_ms`, then `method` in upper case, then `path`, with nothing between them.
+/// Returns the string to sign for a request: `timestamp_ms`, `method` in upper case, and `path`, without separators.
 ///
-/// `path` is the path of the URL exactly as it is sent, percent-encoding untouched and with its prefix
-/// (`/trade-api/v2/...`). Anything from the first `?` or `#` on is left out: the exchange responds with
-/// 401 to a signature that covers the query.
+/// `path` is the path of the URL exactly as it is sent, with unchanged percent-encoding and with its prefix
+/// (`/trade-api/v2/...`). Anything from the first `?` or `#` is excluded: the exchange responds with 401 to a signature
+/// that covers the query.
 ///
 /// ```
 /// let text = kalshi_auth::signing_text(1_700_000_000_000, "get", "/trade-api/v2/markets?limit=5");
@@ -18,11 +18,11 @@ pub fn signing_text(timestamp_ms: u64, method: &str, path: &str) -> String {
     text_of_whole(timestamp_ms, method, &path[..end])
 }
 
-/// [`signing_text`] of the whole path, with its query.
+/// Returns the [`signing_text`] for the whole path, including its query.
 pub(crate) fn text_of_whole(timestamp_ms: u64, method: &str, path: &str) -> String {
     // 13 digits until the year 2286.
     let mut text = String::with_capacity(13 + method.len() + path.len());
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     _ = write!(text, "{timestamp_ms}");
     text.extend(method.chars().map(|letter| letter.to_ascii_uppercase()));
     text.push_str(path);

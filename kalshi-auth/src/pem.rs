@@ -1,4 +1,4 @@
-//! PEM text: finds a block, decodes it, writes one.
+//! PEM parsing and encoding.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use zeroize::Zeroizing;
@@ -6,27 +6,28 @@ use zeroize::Zeroizing;
 use crate::KeyError;
 use crate::format::{self, Structure};
 
-/// Largest key text and key file, in bytes. An RSA key of 4096 bits with a chain of certificates has about 10 KiB.
+/// The maximum size of a key in bytes. An RSA key of 4096 bits with a certificate chain has about 10 KiB.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// How many times a text may be wrapped in base64: a secret that was encoded by hand, in a store that encodes it again.
+/// The maximum number of base64 layers around a key: encoded by hand, and again by a secret store.
 const MAX_LAYERS: u8 = 2;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// One block of a PEM text.
+/// A decoded PEM block.
 pub(crate) struct Block {
-    /// The words after `BEGIN`. Empty for base64 that has no such line.
+    /// The words after `BEGIN`. Empty for base64 without such a line.
     pub(crate) label: String,
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the first block of `text` whose label ends in `wanted`, or else the first of all.
+/// Returns the first block of `text` whose label ends in `wanted`, or else the first block.
 ///
-/// More tolerant than RFC 7468, as keys travel through environment variables and web forms: line breaks may be `\r\n`,
-/// written as backslash and n, or turned into spaces; other text and quotes may surround the blocks; and the whole text,
-/// or the DER bytes alone, may be base64.
+/// More tolerant than RFC 7468, because keys are copied through environment variables and web forms: line breaks may be
+/// `\r
+/// `, a literal backslash followed by `n`, or spaces; other content and quotes may surround the blocks; and the whole
+/// input, or the DER bytes alone, may be base64.
 pub(crate) fn read(text: &str, wanted: &str) -> Result<Block, KeyError> {
     if text.len() > MAX_BYTES {
         return Err(KeyError::TextTooLarge);
@@ -38,7 +39,7 @@ fn read_text(text: &str, wanted: &str, layers: u8) -> Result<Block, KeyError> {
     if let Some(error) = format::foreign(text.as_bytes()) {
         return Err(error);
     }
-    // No character of a PEM is a backslash. The copy never grows, as growing would leave parts of it behind.
+    // PEM contains no backslashes. The buffer never grows, because growing would leave parts of the key in memory.
     let mut clean = Zeroizing::new(String::with_capacity(text.len() + 1));
     for line in text.split("\\n") {
         clean.extend(line.split("\\r"));
@@ -67,7 +68,7 @@ fn read_text(text: &str, wanted: &str, layers: u8) -> Result<Block, KeyError> {
     read_text(text, wanted, layers)
 }
 
-/// Returns the label of the chosen block and the text after its `BEGIN` line, or `None` if there is no such line.
+/// Returns the label of the chosen block and the content after its `BEGIN` line, or `None` if there is no such line.
 fn find_block<'a>(text: &'a str, wanted: &str) -> Result<Option<(&'a str, &'a str)>, KeyError> {
     let mut rest = text;
     let mut first = None;
@@ -98,7 +99,7 @@ fn read_block(label: &str, after: &str) -> Result<Block, KeyError> {
 
 fn split_label(text: &str) -> Option<(&str, &str)> {
     let (label, after) = text.split_once(DASHES)?;
-    // Errors show labels: nothing that could be part of a key may pass for one.
+    // Errors show labels, so a label must not contain anything that could be part of a key.
     let plain =
         |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" .".contains(&byte);
     (label.len() <= 40 && label.bytes().all(plain)).then_some((label, after))
@@ -108,10 +109,10 @@ fn decode(body: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
     base64.extend(body.split_ascii_whitespace());
     let mut der = Zeroizing::new(Vec::with_capacity(base64.len()));
-    // The decoder's error is dropped, as it can name a character of the key.
+    // The decoder's error is dropped because it may contain a character of the key.
     BASE64_STANDARD
         .decode_vec(base64.as_bytes(), &mut der)
-        .map_err(|_| malformed("its text between BEGIN and END is not whole base64"))?;
+        .map_err(|_| malformed("the content between BEGIN and END is not valid base64"))?;
     Ok(der)
 }
 
@@ -122,10 +123,10 @@ fn malformed(reason: &'static str) -> KeyError {
     }
 }
 
-/// Writes `der` as a PEM block, in lines of 64 characters.
+/// Encodes `der` as a PEM block, in lines of 64 characters.
 pub(crate) fn write(label: &str, der: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(BASE64_STANDARD.encode(der));
-    // Large enough from the start, so that no copy is left behind when it grows.
+    // Large enough from the start, because growing would leave a copy in memory.
     let mut pem = Zeroizing::new(String::with_capacity(
         base64.len() / 64 + base64.len() + 2 * label.len() + 40,
     ));

@@ -1,4 +1,4 @@
-//! Public keys: reading, writing, verifying.
+//! Public keys: parsing, encoding and verification.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use rsa::traits::PublicKeyParts;
 use crate::der::Public;
 use crate::{KeyAlgorithm, KeyError, pem};
 
-/// Length of a SHA-256 digest in bytes, which is also the usual length of the salt.
+/// The length of a SHA-256 digest in bytes, which is also the usual length of the salt.
 const DIGEST: usize = 32;
 
 /// The public half of an API key.
@@ -37,16 +37,16 @@ impl PublicKey {
         Ok(Self { key, pem })
     }
 
-    /// Reads a public key from PEM: SubjectPublicKeyInfo, or PKCS#1 for RSA, under either label (`PUBLIC KEY`,
-    /// `RSA PUBLIC KEY`). The PEM may be encoded in base64, and may have at most 64 KiB.
+    /// Reads a public key from PEM: SubjectPublicKeyInfo, or PKCS#1 for RSA, under either label (`PUBLIC KEY`, `RSA
+    /// PUBLIC KEY`). The PEM may be encoded in base64, and may have at most 64 KiB.
     ///
     /// # Errors
-    /// Returns an error if `pem` holds no usable public key. The error names what it holds instead.
+    /// Returns an error if `pem` does not contain a usable public key. The error names what it contains instead.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         Self::new(Public::from_pem(pem)?)
     }
 
-    /// Encodes the key as PEM, SubjectPublicKeyInfo: the form in which the exchange accepts it.
+    /// Encodes the key as SubjectPublicKeyInfo in PEM, the format that the exchange accepts.
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.pem.clone()
@@ -61,9 +61,9 @@ impl PublicKey {
         }
     }
 
-    /// Reports if `signature` was made over `text` with the private half.
+    /// Returns `true` if `signature` was made over `text` with the private half.
     ///
-    /// RSA-PSS signatures may have a salt of any length, as the exchange accepts them too.
+    /// RSA-PSS signatures may have a salt of any length, since the exchange accepts any length too.
     #[must_use]
     pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         match &self.key {
@@ -95,8 +95,8 @@ fn verify_pss(key: &RsaPublicKey, text: &[u8], signature: &[u8]) -> bool {
         || salt_length(key, signature).is_some_and(|length| length != DIGEST && matches(length))
 }
 
-/// Returns the length of the salt inside a signature. `pss::VerifyingKey`, which needs the length beforehand, decides if
-/// the signature is right.
+/// Returns the length of the salt inside a signature. `pss::VerifyingKey`, which requires the length,
+/// then verifies the signature.
 fn salt_length(key: &RsaPublicKey, signature: &[u8]) -> Option<usize> {
     let number = rsa::BigUint::from_bytes_be(signature);
     if signature.len() != key.size() || number >= *key.n() {
@@ -105,7 +105,7 @@ fn salt_length(key: &RsaPublicKey, signature: &[u8]) -> Option<usize> {
     // RFC 8017, 9.1.2: the encoded message is DB (masked), H, 0xbc; DB is zeroes, 0x01, salt.
     let encoded = rsa::hazmat::rsa_encrypt(key, &number).ok()?.to_bytes_be();
     let masked_length = (key.n().bits() - 1).div_ceil(8).checked_sub(DIGEST + 1)?;
-    // `to_bytes_be` drops leading zero bytes, and these belong to DB.
+    // `to_bytes_be` drops leading zero bytes, which belong to DB.
     let dropped = (masked_length + DIGEST + 1).checked_sub(encoded.len())?;
     let (masked, rest) = encoded.split_at_checked(masked_length.checked_sub(dropped)?)?;
     let mask = mgf1(&rest[..DIGEST], masked_length);

@@ -1,13 +1,13 @@
-//! Signing that may happen outside this process.
+//! Signing that may be performed outside this process.
 
 use std::pin::Pin;
 
 use crate::{PrivateKey, Signature, SignerError};
 
-/// Signer of requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
+/// A signer of requests: a [`PrivateKey`], or a key that stays in a key management service or a hardware module.
 ///
-/// An RSA signer makes RSASSA-PSS signatures with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes; an Ed25519
-/// signer makes plain Ed25519 signatures. Both sign `text` itself, not a digest of it.
+/// An RSA signer must return RSASSA-PSS signatures with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes. An Ed25519
+/// signer must return plain Ed25519 signatures. Both sign `text` itself rather than a digest of it.
 ///
 /// ```
 /// use kalshi_auth::{SignerError, Signature, Signer};
@@ -25,10 +25,10 @@ use crate::{PrivateKey, Signature, SignerError};
 /// }
 /// ```
 pub trait Signer: Send + Sync + 'static {
-    /// Signs `text`.
+    /// Signs `text`, the message built by [`signing_text`](crate::signing_text).
     ///
     /// # Errors
-    /// Returns an error if no signature could be made. The request is then not sent.
+    /// Returns an error if signing fails. The request is then not sent.
     fn sign(&self, text: &[u8]) -> impl Future<Output = Result<Signature, SignerError>> + Send;
 }
 
@@ -38,7 +38,7 @@ impl Signer for PrivateKey {
     }
 }
 
-/// [`Signer`] in the form that a trait object can have.
+/// An object-safe form of [`Signer`].
 pub(crate) trait DynSigner: Send + Sync {
     fn sign_boxed<'a>(
         &'a self,

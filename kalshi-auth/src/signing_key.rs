@@ -1,4 +1,4 @@
-//! Private keys in the representation of each signing library.
+//! Private keys in the representations of the signing libraries.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -11,7 +11,7 @@ use rsa::rand_core::OsRng;
 use crate::der::Private;
 use crate::{Backend, KeyError};
 
-/// Private key in the representation of one library.
+/// A private key in the representation of one library.
 pub(crate) enum SigningKey {
     #[cfg(feature = "aws-lc-rs")]
     AwsLcRs(aws_lc::Key),
@@ -44,8 +44,8 @@ impl SigningKey {
         })
     }
 
-    /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last, accepts every key. Warns if
-    /// the default backend rejects the key.
+    /// Converts `private` for the first backend that accepts it. `RustCrypto`, the last one, accepts every key. Logs a
+    /// warning if the default backend rejects the key.
     pub(crate) fn preferred(private: &Private, pkcs8: &[u8]) -> (Backend, Self) {
         let mut rejection = None;
         let mut chosen = None;
@@ -91,7 +91,7 @@ impl SigningKey {
     }
 }
 
-/// Generates an RSA key. AWS-LC is much faster, but supports the usual sizes only.
+/// Generates an RSA key. AWS-LC is much faster but supports only the usual sizes.
 pub(crate) fn generate_rsa(bits: usize) -> Result<Private, KeyError> {
     #[cfg(feature = "aws-lc-rs")]
     if let Some(pkcs8) = aws_lc::generate_rsa(bits) {

@@ -1,4 +1,4 @@
-//! Checks signed requests, as the exchange does.
+//! Verification of signed requests, as performed by the exchange.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, MismatchHint, Public
 
 const PREFIX: &str = "/trade-api/v2";
 
-/// Checks the headers of signed requests against one API key: for local exchanges, tests and debugging a 401.
+/// A verifier of signed requests for one API key, for mock servers, tests and debugging a 401 response.
 #[derive(Clone)]
 pub struct Verifier {
     key_id: String,
@@ -19,7 +19,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Creates a verifier that accepts timestamps up to 5 s off. The exchange publishes no figure for its own tolerance.
+    /// Creates a verifier that accepts timestamps up to 5 s off. The exchange does not publish its own tolerance.
     pub fn new(key_id: impl Into<String>, key: PublicKey) -> Self {
         Self {
             key_id: key_id.into(),
@@ -28,20 +28,20 @@ impl Verifier {
         }
     }
 
-    /// Accepts timestamps up to `tolerance` off, in whole milliseconds.
+    /// Sets the accepted difference of timestamps, in whole milliseconds.
     #[must_use]
     pub fn with_tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance_ms = u64::try_from(tolerance.as_millis()).unwrap_or(u64::MAX);
         self
     }
 
-    /// Checks one request that arrived at `now_ms` (milliseconds since 1970).
+    /// Verifies a request that arrived at `now_ms`, in Unix milliseconds.
     ///
-    /// `path` is the path as received; a query may follow it.
+    /// `path` is the path as received, with or without a query.
     ///
     /// # Errors
-    /// Returns an error that names the first wrong header. If the signature does not match, it is compared with the usual
-    /// wrong texts, and the error says which of them it covers.
+    /// Returns an error that names the first invalid header. If the signature does not match, it is compared with
+    /// common mistakes, and the error names the one that matches.
     pub fn verify(
         &self,
         headers: &HeaderMap,
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-/// Returns the value of a header that must occur once.
+/// Returns the value of a header that must occur exactly once.
 fn one(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
     let mut values = headers.get_all(&name).iter();
     match (values.next(), values.next()) {
@@ -111,7 +111,8 @@ fn one(headers: &HeaderMap, name: HeaderName) -> Result<&[u8], VerifyError> {
     }
 }
 
-/// Digits only: `u64::from_str` would take a leading `+`, and the signed text has to hold the same characters.
+/// Parses digits only. `u64::from_str` would accept a leading `+`, but the signed string must
+/// contain the same characters.
 fn number(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let number: u64 = text.parse().ok()?;

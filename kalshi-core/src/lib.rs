@@ -9,6 +9,7 @@
 //! - [`pages`]: paginated lists as streams.
 //! - [`Dollars`], [`Contracts`], [`PriceLevel`]: exact money. [`Decimal`]: exact rates and ratios. [`ladder`]: one side of an order book.
 //! - [`OrderId`], [`ClientOrderId`], [`TradeId`], [`OrderGroupId`], [`SubaccountNumber`], [`Id`]: ids. [`BookSide`]: bid or ask.
+//! - [`orders`]: rejected orders, changes of orders and their checks.
 //! - `ws` (feature `ws`): WebSocket connections that reconnect and resubscribe.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -40,6 +41,7 @@ pub mod ladder;
 pub mod limits;
 mod money;
 pub mod operation;
+pub mod orders;
 mod outcome;
 pub mod pages;
 mod request;

@@ -1,5 +1,7 @@
 //! The outcome of a write: the one rule by which evidence becomes a verdict, for single requests, batches and their items.
 
+use std::time::{Duration, SystemTime};
+
 use reqwest::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -160,6 +162,27 @@ impl Core {
     ) -> Write<T> {
         let attempts = Attempts::default();
         let result = self.call_counted(operation, request, &attempts).await;
+        self.written(operation, result, attempts, earlier)
+    }
+
+    /// Sends a write whose response has no content, like [`write`](Self::write).
+    pub(crate) async fn write_empty(
+        &self,
+        operation: &'static Operation,
+        request: Result<Request, Error>,
+    ) -> Write<()> {
+        let attempts = Attempts::default();
+        let result = self.call_empty(operation, request, &attempts).await;
+        self.written(operation, result, attempts, false)
+    }
+
+    fn written<T>(
+        &self,
+        operation: &'static Operation,
+        result: Result<Response<T>, Error>,
+        attempts: Attempts,
+        earlier: bool,
+    ) -> Write<T> {
         Write {
             result,
             evidence: Evidence {
@@ -195,6 +218,13 @@ impl Moment {
     pub fn earliest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(0);
         wall_ms.min(core.earliest_ms(self.instant))
+    }
+
+    /// The earliest time that the exchange's clock may have shown, like [`earliest_ms`](Self::earliest_ms).
+    pub fn earliest_time(&self, core: &Core) -> SystemTime {
+        let earliest = Duration::from_millis(self.earliest_ms(core));
+        let time = SystemTime::UNIX_EPOCH.checked_add(earliest);
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// The latest Unix time in milliseconds that the exchange's clock may have shown: by the local clock then, and by what is known

@@ -90,14 +90,14 @@ impl Core {
         received.into_any()
     }
 
-    /// Sends a request whose response has no content.
+    /// Sends a request whose response has no content, and counts its attempts in `attempts`.
     pub(crate) async fn call_empty(
         &self,
         operation: &'static Operation,
         request: Result<Request, Error>,
+        attempts: &Attempts,
     ) -> Result<Response<()>, Error> {
-        let attempts = Attempts::default();
-        let received = self.fetch(operation, &request?, &attempts, None).await?;
+        let received = self.fetch(operation, &request?, attempts, None).await?;
         received.into_empty()
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Not part of the public API. This module and kalshi-gen's output are one interface: a breaking change of either bumps both.
 
+pub mod orders;
+
 use std::{
     borrow::Borrow,
     fmt,
@@ -36,6 +38,7 @@ use crate::{
     response::Response,
     retry,
     unix_time::{UnixMillis, UnixSeconds},
+    wire::Attempts,
 };
 
 /// A parameter as it was given to a request builder.
@@ -72,7 +75,9 @@ where
 {
     let items = items.into_iter().map(TryInto::try_into);
     let items: Result<_, V::Error> = items.collect();
-    items.map_err(|error| format!("`{name}` was given a value that is none of its type: {error}"))
+    items.map_err(|error| {
+        format!("`{name}` was set to a value that does not convert to its type: {error}")
+    })
 }
 
 /// A list in the query as it was given to a setter of `name`. An empty one is an error: it could not be told from none.
@@ -202,12 +207,13 @@ pub fn send_list<T: DeserializeOwned>(
 }
 
 /// Sends a request whose response has no content.
-pub fn send_empty(
+pub async fn send_empty(
     core: &Core,
     operation: &'static Operation,
     request: Result<Request, Error>,
-) -> impl Future<Output = Result<Response<()>, Error>> {
-    core.call_empty(operation, request)
+) -> Result<Response<()>, Error> {
+    core.call_empty(operation, request, &Attempts::default())
+        .await
 }
 
 /// The pages of a paginated operation.
@@ -260,6 +266,15 @@ pub fn write<T: DeserializeOwned>(
     earlier: bool,
 ) -> impl Future<Output = Write<T>> {
     core.write(operation, request, earlier)
+}
+
+/// Sends a write whose response has no content, like [`write`].
+pub fn write_empty(
+    core: &Core,
+    operation: &'static Operation,
+    request: Result<Request, Error>,
+) -> impl Future<Output = Write<()>> {
+    core.write_empty(operation, request)
 }
 
 /// Returns `true` if the error is a rejection by the exchange, and so answers a read.

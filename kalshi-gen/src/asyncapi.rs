@@ -1,7 +1,7 @@
-//! The streams: an AsyncAPI 3 spec becomes types for its messages, by the stages that the REST spec goes through.
+//! The WebSocket API: an AsyncAPI 3 spec becomes message types, in the same stages as a REST spec.
 //!
-//! Each message that the server sends is put as the response of an operation, and each command's parameters as a body, so that
-//! open enums, exact money and tolerant lists are the same here as there.
+//! Each message from the server is represented as the response of an operation, and each command's parameters as a
+//! request body. Open enums, exact decimal types and tolerant lists are therefore the same as for REST.
 
 pub(crate) mod emit;
 pub mod fixups;
@@ -21,26 +21,26 @@ use crate::{
 /// A message that the server sends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
-    /// The variant, and the type of its body: `OrderbookDelta`.
+    /// The variant name, which is also the name of the body's type, such as `OrderbookDelta`.
     pub(crate) name: String,
-    /// Its `type` on the wire: `orderbook_delta`. Several messages may share one.
+    /// The `type` on the wire, such as `orderbook_delta`. Several messages may share one.
     pub(crate) kind: String,
     pub(crate) body: Body,
-    /// A field of the body that has one value only, which tells it from others of its type.
+    /// A field of the body with a single possible value, which distinguishes this message from others of its type.
     pub(crate) discriminator: Option<(String, String)>,
-    /// Fields that its body must have: the more, the earlier it is tried among those of its type.
+    /// The required fields of the body. Among messages of one type, those with more required fields are tried first.
     pub(crate) required: Vec<String>,
-    /// The `ts_ms` of its body, the time of the reported event, if it has one.
+    /// The type of the body's `ts_ms`, the time of the reported event. `None` if the body has no such field.
     pub(crate) timestamp: Option<Timestamp>,
-    /// Whether its body is so large that it is boxed, so that a message is no larger than those that come often.
+    /// `true` if the body is boxed, which keeps a large, rare message from increasing the size of the enum.
     pub(crate) is_large: bool,
     pub(crate) words: String,
-    /// Where an operation lists it.
+    /// The location in an operation's message list.
     pub(crate) place: JsonPath,
 }
 
 impl Message {
-    /// Returns true if both become the same Rust, wherever they are listed.
+    /// Returns `true` if both become the same Rust, ignoring where they are listed.
     fn is_same(&self, other: &Self) -> bool {
         let place = other.place.clone();
         Self {
@@ -50,7 +50,7 @@ impl Message {
     }
 }
 
-/// How many fields a body has at most that is not boxed: those of a ticker.
+/// The maximum number of fields of an unboxed body, chosen so that a ticker is not boxed.
 const MAX_UNBOXED_FIELDS: usize = 15;
 
 /// The Rust type of a `ts_ms`.
@@ -76,27 +76,27 @@ impl Timestamp {
     }
 }
 
-/// What stands under `msg`.
+/// The form of a message's `msg` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// Nothing.
+    /// The message has no `msg`.
     None,
-    /// An object of the message's type.
+    /// An object of the message's own type.
     Object,
-    /// A list of them.
+    /// A list of such objects.
     List,
 }
 
-/// The schemas of messages and of parameters of commands, by the names of their types.
+/// The schemas of messages and of command parameters, by Rust type name.
 #[derive(Default)]
 struct Bodies {
     schemas: Map<String, Value>,
-    /// Where each came from.
+    /// The location of each schema, for error messages.
     places: BTreeMap<String, JsonPath>,
 }
 
 impl Bodies {
-    /// Enters a schema, or returns `false` if the same one is there already.
+    /// Inserts a schema, or returns `false` if the same schema already exists under that name.
     fn insert(&mut self, name: &str, schema: Value, place: &JsonPath) -> Result<bool, Error> {
         match self.schemas.get(name) {
             Some(other) if *other == schema => Ok(false),
@@ -114,11 +114,12 @@ impl Bodies {
         let other = other.unwrap_or_default();
         Error::at(
             place,
-            format!("has the name `{name}` in Rust, and so has what stands at {other}"),
+            format!("has the same name in Rust, `{name}`, as {other}"),
         )
     }
 
-    /// Adds the named schemas that the bodies lead to. Where one has the name of a body, the type of it would be lost.
+    /// Adds the named schemas that the bodies refer to. A schema with the same name as a body is an error, because one
+    /// of the two types would be lost.
     fn join(self, named: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         let document = json!({ "components": { "schemas": named } });
         let used = spec::behind(&document, self.schemas.values());
@@ -131,7 +132,7 @@ impl Bodies {
             if reserved::is_message(&rust_name) {
                 return Err(Error::at(
                     &JsonPath::new(&["components", "schemas", name]),
-                    format!("`{rust_name}` is the name of something else in the generated code"),
+                    format!("the name `{rust_name}` is reserved in the generated code"),
                 ));
             }
         }
@@ -149,7 +150,8 @@ fn named_schemas(mut document: Value) -> Map<String, Value> {
     }
 }
 
-/// The messages that the server sends, and a fixed AsyncAPI spec put as an OpenAPI document of operations.
+/// Returns the messages that the server sends, and an OpenAPI document that represents the AsyncAPI spec,
+/// after fixups, as operations.
 pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value), Error> {
     inline_scalars(&mut document);
     let mut named = Map::new();
@@ -165,7 +167,7 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
         let properties = &schema["properties"];
         if payload.is_sent_by_server {
             let Some(kind) = properties["type"]["x-const"].as_str() else {
-                // A frame that is no JSON, such as a ping.
+                // Not a JSON frame, such as a ping.
                 continue;
             };
             let message = Message {
@@ -195,7 +197,7 @@ pub(crate) fn as_operations(mut document: Value) -> Result<(Vec<Message>, Value)
     }
     if messages.is_empty() {
         return Err(Error::document(
-            "no message that the server sends: `operations` has none with `action: send`",
+            "no messages from the server: `operations` has no entry with `action: send`",
         ));
     }
     messages.sort_by(|one, other| one.name.cmp(&other.name));
@@ -212,9 +214,9 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// The payload of a message of an operation.
+/// The payload of one message of an operation.
 struct Payload<'a> {
-    /// The message in the operation's list.
+    /// The location of the message in the operation's list.
     place: JsonPath,
     is_sent_by_server: bool,
     name: String,
@@ -222,7 +224,7 @@ struct Payload<'a> {
     schema: &'a Value,
 }
 
-/// Every message of every operation: whether the server sends it, its name, its words, its payload.
+/// Returns every message of every operation as `(is_sent_by_server, name, description, payload)`.
 pub fn payloads(document: &Value) -> Vec<(bool, String, String, &Value)> {
     let payloads = operation_payloads(document).into_iter();
     payloads
@@ -260,8 +262,8 @@ fn operation_payloads(document: &Value) -> Vec<Payload<'_>> {
     found
 }
 
-/// A warning for each message of the server that is left out, as nothing tells it from others. Frames that are no JSON, such
-/// as a ping, are none.
+/// Returns a warning for each server message that is skipped because nothing distinguishes it from others. Frames that
+/// are not JSON, such as a ping, cause no warning.
 pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
     let sent = operation_payloads(document).into_iter();
     sent.filter(|payload| {
@@ -272,13 +274,13 @@ pub(crate) fn ignored(document: &Value) -> Vec<Warning> {
     .map(|payload| {
         Warning::new(
             &payload.place,
-            "ignored, as the payload of this message has no property `type` with a `const`, which tells messages apart",
+            "ignored: the payload has no property `type` with a `const`, which identifies the message",
         )
     })
     .collect()
 }
 
-/// The variant and the type of the message `name`: `SubscribedReply` for `subscribedResponse`.
+/// Returns the variant and type name of the message `name`: `SubscribedReply` for `subscribedResponse`.
 pub(crate) fn message_name(name: &str) -> String {
     match name.strip_suffix("Response") {
         Some(stem) => names::pascal(&format!("{stem}Reply")),
@@ -320,7 +322,7 @@ fn message(document: &Value, name: &str, kind: &str, words: String, properties: 
     }
 }
 
-/// The schema of a message's body.
+/// Returns the schema of a message's body.
 fn body(message: &Message, properties: &Value) -> Value {
     let mut body = properties["msg"].clone();
     if message.body == Body::List {

@@ -1,11 +1,12 @@
-//! What the build scripts of API crates do: read a spec, generate, and write into `OUT_DIR`.
+//! The build script of API crates: reads a spec, generates the code and writes it to `OUT_DIR`.
 
 use std::{env, fs, path::PathBuf};
 
 use crate::{generate, options::Options};
 
-/// Generates the Rust for the spec in the file `spec`, and writes it to the file `output` in cargo's `OUT_DIR`. For build scripts: tells
-/// cargo to run the script again when the spec changes, and makes the build fail with a message if the spec cannot be used.
+/// Generates the Rust code for the spec in the file `spec` and writes it to the file `output` in cargo's `OUT_DIR`.
+/// For build scripts: asks cargo to rerun the script when the spec changes, and fails the build with a message if the
+/// spec cannot be used.
 pub fn build_script(spec: &str, output: &str, options: &Options) {
     println!("cargo::rerun-if-changed={spec}");
     if let Err(message) = write(spec, output, options) {
@@ -16,7 +17,8 @@ pub fn build_script(spec: &str, output: &str, options: &Options) {
 fn write(spec: &str, output: &str, options: &Options) -> Result<(), String> {
     let text = fs::read_to_string(spec).map_err(|error| error.to_string())?;
     let generated = generate(&text, options).map_err(|error| error.to_string())?;
-    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: cargo runs this script")?;
+    let directory =
+        env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this script through cargo")?;
     let path = PathBuf::from(directory).join(output);
     fs::write(&path, generated.rust)
         .map_err(|error| format!("cannot write {}: {error}", path.display()))

@@ -1,4 +1,5 @@
-//! The checks of a spec: what is no spec, and what the later stages cannot express, is rejected with its place.
+//! Validation of a spec: rejects documents that are not specs, and constructs that the later stages cannot express,
+//! with their JSON path.
 
 pub(crate) mod keywords;
 mod operations;
@@ -10,11 +11,11 @@ use serde_json::Value;
 
 use crate::error::{Error, JsonPath};
 
-/// Checks that a document is an OpenAPI 3.0 spec this generator can express.
+/// Checks that a document is an OpenAPI 3.0 spec that this generator can express.
 pub(crate) fn check(document: &Value) -> Result<(), Error> {
     let Some(root) = document.as_object() else {
         return Err(Error::document(
-            "not a spec: the document is no mapping (an error page or a truncated file?)",
+            "not a spec: the document is not a mapping (an error page or a truncated file?)",
         ));
     };
     if root.contains_key("swagger") {
@@ -32,12 +33,12 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         }
         None if root.contains_key("asyncapi") => {
             return Err(Error::document(
-                "a spec of streams (`asyncapi`), where one of calls (`openapi`) is needed",
+                "an AsyncAPI spec where an OpenAPI spec is required",
             ));
         }
         None => {
             return Err(Error::document(
-                "not a spec: there is no text member `openapi`, nor `asyncapi`",
+                "not a spec: it has neither a string `openapi` nor a string `asyncapi`",
             ));
         }
     }

@@ -15,7 +15,7 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
     settings
         .with_interface(InterfaceStyle::Builder)
         .with_tag(TagStyle::Merged)
-        // No default hooks: `refine` gives every `send` a body of our own.
+        // `refine` replaces the body of every `send`, so no default hooks are needed.
         .with_hooks(HooksMode::Expected)
         .with_map_type("::std::collections::BTreeMap")
         .with_derive("PartialEq");
@@ -31,7 +31,8 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
             std::iter::empty::<TypeImpl>(),
         );
     }
-    // The checks before this stage reject what progenitor cannot do; should one be missing, its panic is an error too.
+    // The checks before this stage reject what progenitor cannot express. If one is missed, progenitor's
+    // panic becomes an error.
     let generated =
         std::panic::catch_unwind(move || Generator::new(&settings).generate_tokens(&openapi));
     let tokens = match generated {
@@ -39,7 +40,7 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
         Ok(Err(error)) => return Err(Error::document(format!("progenitor: {error}"))),
         Err(_) => {
             return Err(Error::document(
-                "progenitor stopped on a construct it cannot express",
+                "progenitor panicked on a construct it cannot express",
             ));
         }
     };
@@ -47,7 +48,7 @@ pub(crate) fn generate(spec: &Normalized, enum_types: &[EnumType]) -> Result<syn
         .map_err(|error| Error::document(format!("progenitor's output does not parse: {error}")))
 }
 
-/// Replaces typify's type of free-form objects by that of the runtime.
+/// Replaces typify's type for free-form objects with the runtime's.
 fn with_json_objects(tokens: TokenStream) -> TokenStream {
     let sdk = runtime::root();
     let map = quote!(::serde_json::Map<::std::string::String, ::serde_json::Value>);
@@ -55,7 +56,7 @@ fn with_json_objects(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let (mut out, mut rest) = (TokenStream::new(), tokens.as_slice());
     while let [token, tail @ ..] = rest {
-        // The third is `serde_json`, which is rare.
+        // The third token is `serde_json`, which is rare, so it is compared first.
         let is_map = matches!(tail, [_, TokenTree::Ident(name), ..] if *name == map[2])
             && rest.len() >= map.len()
             && rest

@@ -1,4 +1,4 @@
-//! Schemas made of others: compositions become plain objects, named lists and maps are written out.
+//! Composite schemas: flattens compositions into plain objects and inlines named lists and maps.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     yaml,
 };
 
-/// A list or a map with a name of its own is written out where it is used, so that its being null or absent is seen there.
+/// Inlines named lists and maps where they are used, so that their nullability and presence are visible there.
 pub(crate) fn inline_collections(tree: &mut Value) {
     let schemas = tree["components"]["schemas"].clone();
     let collection = |name: &str| {
@@ -22,11 +22,11 @@ pub(crate) fn inline_collections(tree: &mut Value) {
             && schema.get("properties").is_none();
         let list = schema.get("type").and_then(Value::as_str) == Some("array")
             && schema.get("x-kalshi-type").is_none();
-        // One that holds itself must keep its name.
+        // A collection that contains itself must keep its name.
         let own = format!("\"#/components/schemas/{name}\"");
         ((list || map) && !schema.to_string().contains(&own)).then_some(schema)
     };
-    // A collection of collections takes a round for each level.
+    // Nested collections take one pass for each level.
     for _ in 0..4 {
         for_each_schema(tree, &mut |_, node| {
             let single = node
@@ -55,7 +55,7 @@ pub(crate) fn inline_collections(tree: &mut Value) {
     }
 }
 
-/// Objects composed of several parts become one object with all fields.
+/// Merges objects composed of several parts into one object with all fields.
 pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
     let schemas = tree["components"]["schemas"].clone();
     let (mut fault, mut again) = (None, false);
@@ -130,12 +130,12 @@ pub fn merge_all_of(tree: &mut Value, rounds: usize) -> Result<(), Error> {
         node.insert("required".into(), Value::Array(required));
     });
     match fault {
-        // Fields taken from elsewhere may be compositions themselves; each round goes one level further in.
+        // A merged field may itself be a composition. Each pass goes one level deeper.
         None if again && rounds < yaml::MAX_DEPTH => merge_all_of(tree, rounds + 1),
         None => Ok(()),
         Some(member) => Err(Error::at(
             &JsonPath::new(&["components", "schemas"]),
-            format!("an allOf (of member `{member}`) joins something that is no object"),
+            format!("an allOf (of field `{member}`) includes a schema that is not an object"),
         )),
     }
 }

@@ -1,10 +1,10 @@
-//! `#[deprecated]` for what a spec deprecates, with the successor that its description names.
+//! `#[deprecated]` attributes for deprecated elements, with the replacement that the description names.
 
 use syn::{Attribute, parse_quote};
 
 use crate::docs;
 
-/// The attribute for what has this description.
+/// Returns the attribute for an element with this description.
 pub(crate) fn attribute(description: &str) -> Attribute {
     match successor(description) {
         Some(note) => parse_quote!(#[deprecated(note = #note)]),
@@ -12,7 +12,7 @@ pub(crate) fn attribute(description: &str) -> Attribute {
     }
 }
 
-/// The clause that names what to use instead, such as "use `GetRFQQuote`".
+/// Returns the clause that names the replacement, such as "use `GetRFQQuote`", or `None` if the description has none.
 fn successor(description: &str) -> Option<String> {
     let text = docs::markdown(description);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,11 +1,12 @@
-//! Makes text of a spec safe in documentation: code blocks are `text`, never doctests, and hidden characters are visible.
+//! Sanitises descriptions for rustdoc: code blocks become `text`, so they are never doctests, and
+//! hidden characters are escaped.
 //!
-//! What is written here decides the block structure by itself, however a reader of Markdown would have taken the original:
-//! a code block is moved to the first column behind an empty line, and nothing else may open one.
+//! The output determines the block structure on its own, regardless of how a Markdown parser would read the input: a
+//! code block is moved to the first column after an empty line, and nothing else may open one.
 
 use crate::names::{is_hidden, visible};
 
-/// A value of a spec as inline code: one line of printable ASCII without backticks, other characters escaped.
+/// Formats a value of a spec as inline code: one line of printable ASCII without backticks, other characters escaped.
 pub(crate) fn code(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {
@@ -18,7 +19,8 @@ pub(crate) fn code(text: &str) -> String {
     out
 }
 
-/// Markdown of a spec as documentation. Text without code blocks, HTML blocks and hidden characters stays as it is.
+/// Converts Markdown of a spec to documentation. Input without code blocks, HTML blocks or hidden
+/// characters is returned unchanged.
 pub(crate) fn markdown(text: &str) -> String {
     let text = shown(text);
     let lines: Vec<&str> = text.split('\n').collect();
@@ -60,10 +62,10 @@ pub(crate) fn markdown(text: &str) -> String {
     out.join("\n")
 }
 
-/// From this column on a line is code.
+/// The column from which a line is an indented code block.
 const INDENTED: usize = 4;
 
-/// Writes a code block that ends where it should, whatever is in it.
+/// Writes a fenced code block whose fence is longer than any in its content.
 fn block(out: &mut Vec<String>, content: &[&str]) {
     let longest = content.iter().map(|line| longest_run(line)).max();
     let fence = "`".repeat(longest.map_or(3, |run| 3.max(run + 1)));
@@ -80,7 +82,7 @@ fn longest_run(line: &str) -> usize {
     runs.max().unwrap_or_default()
 }
 
-/// The text with one kind of line break, and with hidden characters escaped.
+/// Normalises line breaks to line feeds and escapes hidden characters.
 fn shown(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if !text.contains(|c| is_hidden(c) && c != '\n' && c != '\t') {
@@ -93,12 +95,12 @@ fn shown(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Blank as Markdown has it: other white space, such as a no-break space, is text.
+/// Returns `true` for a line that Markdown regards as blank. Other white space, such as a no-break space, is content.
 fn is_blank(line: &str) -> bool {
     line.trim_matches([' ', '\t']).is_empty()
 }
 
-/// The column at which a line begins.
+/// Returns the column at which the content of a line begins.
 fn columns(line: &str) -> usize {
     let mut column = 0;
     for c in line.chars() {
@@ -111,7 +113,7 @@ fn columns(line: &str) -> usize {
     column
 }
 
-/// A line of an indented block without its indent.
+/// Returns a line of an indented block without its indentation.
 fn without_indent(line: &str) -> &str {
     let spaces = line.len() - line.trim_start_matches(' ').len();
     match line.get(spaces.min(INDENTED)..) {
@@ -121,7 +123,7 @@ fn without_indent(line: &str) -> &str {
     }
 }
 
-/// A line of a block in a quotation or a list, without up to `length` characters of its prefix.
+/// Returns a line of a block inside a quotation or a list without up to `length` characters of its prefix.
 fn without_prefix(line: &str, length: usize) -> &str {
     let prefix = line
         .char_indices()
@@ -131,7 +133,7 @@ fn without_prefix(line: &str, length: usize) -> &str {
     line.get(end..).unwrap_or(line)
 }
 
-/// The start of a line: the marks of quotations, lists and footnotes, and what follows them.
+/// The start of a line: the markers of quotations, lists and footnotes, and what follows them.
 struct Start<'a> {
     prefix: &'a str,
     content: &'a str,
@@ -148,7 +150,7 @@ impl<'a> Start<'a> {
         Self { prefix, content }
     }
 
-    /// The line without anything that makes it code or HTML.
+    /// Returns the line without anything that makes it code or HTML.
     fn plain(&self) -> String {
         let mut out = String::new();
         let mut spaces = String::new();
@@ -170,18 +172,18 @@ impl<'a> Start<'a> {
     }
 }
 
-/// White space that cannot begin a code block, behind what is on the line before it.
+/// Reduces white space so that it cannot begin a code block, given the text before it on the line.
 fn narrow(spaces: &str, before: &str) -> String {
     let is_narrow = spaces.chars().count() < INDENTED && !spaces.contains('\t');
     match (is_narrow, before.is_empty()) {
         (true, _) => spaces.to_owned(),
-        // Still inside of the list that the line above may be in.
+        // Stays inside a list that the previous line may belong to.
         (false, true) => "   ".to_owned(),
         (false, false) => " ".to_owned(),
     }
 }
 
-/// The length of a mark that may have a block behind it: `>`, `-`, `1.`, `[ ]`, `[^1]:`, `:`.
+/// Returns the length of a marker that may contain a block: `>`, `-`, `1.`, `[ ]`, `[^1]:`, `:`.
 fn marker(text: &str) -> Option<usize> {
     let is_end = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t']);
     if text.starts_with('>') {
@@ -205,7 +207,8 @@ fn marker(text: &str) -> Option<usize> {
     (digits > 0 && is_end(rest)).then_some(digits + 1)
 }
 
-/// Returns true if a line may begin a block of HTML, which ends where nothing here would expect it. `<https://..>` does not.
+/// Returns `true` if a line may begin an HTML block, whose end would be hard to predict. `<https://..>`
+/// does not begin one.
 fn opens_html(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('<') else {
         return false;
@@ -219,7 +222,7 @@ fn opens_html(text: &str) -> bool {
     !is_link && rest.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c))
 }
 
-/// The fence that opens a code block.
+/// The opening fence of a code block.
 struct Fence {
     mark: char,
     length: usize,
@@ -230,7 +233,7 @@ impl Fence {
         let mark = text.chars().next().filter(|c| ['`', '~'].contains(c))?;
         let info = text.trim_start_matches(mark);
         let length = text.len() - info.len();
-        // What has backticks on both sides is inline code.
+        // Backticks on both sides are inline code.
         let opens = length >= 3 && !(mark == '`' && info.contains('`'));
         opens.then_some(Self { mark, length })
     }

@@ -1,11 +1,11 @@
-//! Open enums: every text the spec lists is a variant, and every text it does not list is kept as it came.
+//! Open enums: each string that the spec lists is a variant, and any other string is preserved as received.
 
 use heck::ToUpperCamelCase;
 use quote::format_ident;
 
 use crate::{docs, runtime};
 
-/// The variants for the values of an enum. Where two would have one name, the later has a number.
+/// Returns the variant names for the values of an enum. If two values have the same name, the later one gets a number.
 pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for value in values {
@@ -17,12 +17,12 @@ pub(crate) fn variant_names(values: &[String]) -> Vec<String> {
     names
 }
 
-/// The variant for a value of the spec.
+/// Returns the variant name for a value of the spec.
 fn variant_name(value: &str) -> String {
     let name = value.to_upper_camel_case();
     match name.chars().next() {
         None if value.is_empty() => "Empty".to_owned(),
-        // `Unknown` is the variant for what the spec does not list, `Self` a keyword.
+        // `Unknown` is the variant for unlisted values, and `Self` is a keyword.
         _ if ["Unknown", "Self"].contains(&name.as_str()) => format!("{name}Value"),
         Some(first) if first.is_ascii_alphabetic() && name.is_ascii() => name,
         _ => format!(
@@ -34,14 +34,14 @@ fn variant_name(value: &str) -> String {
     }
 }
 
-/// An open enum of the given name for the given texts.
+/// Emits an open enum with the given name and values.
 pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<syn::Item> {
     let variants: Vec<_> = variant_names(values)
         .iter()
         .map(|name| format_ident!("{name}"))
         .collect();
     let docs = values.iter().map(|value| match value.as_str() {
-        "" => "An empty text.".to_owned(),
+        "" => "The empty string.".to_owned(),
         value => docs::code(value),
     });
     let (sdk, doc) = (runtime::root(), docs::markdown(doc));
@@ -51,13 +51,13 @@ pub(crate) fn open_enum(name: &syn::Ident, doc: &str, values: &[String]) -> Vec<
         #[non_exhaustive]
         pub enum #name {
             #(#[doc = #docs] #variants,)*
-            /// A value that the spec did not list when this crate was built, as the exchange sent it.
+            /// A value that was not in the spec when this crate was built, as received.
             Unknown(::std::string::String),
         }
         impl #name {
-            /// Every value that the spec lists, in its order.
+            /// All values that the spec lists, in its order.
             pub const VALUES: &'static [&'static str] = &[#(#values),*];
-            /// The value as it is sent.
+            /// Returns the value as sent on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     #(Self::#variants => #values,)*
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_one_name_are_told_apart() {
+    fn values_with_the_same_name_are_numbered() {
         let values = ["<=", ">=", "a-b", "a_b", "a b"].map(str::to_owned);
         assert_eq!(
             variant_names(&values),

@@ -1,10 +1,10 @@
-//! The one error of the generator: what is wrong, and where in the spec.
+//! The error type of the generator, with a message and a JSON path.
 
 use std::fmt;
 
 use crate::names;
 
-/// Why a spec could not be turned into Rust: one message, with the JSON path of the place it is about.
+/// An error that prevents code generation for a spec, with the JSON path of the location it concerns.
 #[derive(Debug)]
 pub struct Error {
     at: Option<String>,
@@ -12,7 +12,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error about a JSON path.
+    /// Creates an error about a JSON path.
     pub(crate) fn at(at: &JsonPath, message: impl Into<String>) -> Self {
         Self {
             at: Some(at.to_string()),
@@ -20,7 +20,7 @@ impl Error {
         }
     }
 
-    /// An error about the document as a whole.
+    /// Creates an error about the document as a whole.
     pub(crate) fn document(message: impl Into<String>) -> Self {
         Self {
             at: None,
@@ -28,7 +28,8 @@ impl Error {
         }
     }
 
-    /// The JSON path of the place the error is about, such as `$.paths["/markets"].get`, when it is about one.
+    /// The JSON path of the location the error concerns, such as `$.paths["/markets"].get`, or `None` if it
+    /// concerns the whole document.
     #[must_use]
     pub fn json_path(&self) -> Option<&str> {
         self.at.as_deref()
@@ -46,24 +47,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The message on one line, without characters of the spec that a terminal would obey.
+/// Returns the message on one line, with characters that a terminal would interpret escaped.
 fn visible(message: String) -> String {
     names::visible(&message, false)
 }
 
-/// A JSON path in a spec.
+/// A JSON path into a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPath(String);
 
 impl JsonPath {
-    /// The place of `keys` below the root.
+    /// Creates the path of `keys` below the root.
     #[must_use]
     pub fn new(keys: &[&str]) -> Self {
         keys.iter()
             .fold(Self("$".to_owned()), |place, key| place.join(key))
     }
 
-    /// The place of the field `key` below this one.
+    /// Returns the path of the field `key` below this one.
     #[must_use]
     pub fn join(&self, key: &str) -> Self {
         let plain = !key.is_empty()
@@ -77,7 +78,7 @@ impl JsonPath {
         })
     }
 
-    /// The place of the item `index` below this one.
+    /// Returns the path of the item `index` below this one.
     #[must_use]
     pub fn item(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
@@ -95,7 +96,7 @@ mod tests {
     use super::JsonPath;
 
     #[test]
-    fn places_read_as_json_paths() {
+    fn paths_are_written_in_json_path_syntax() {
         let place = JsonPath::new(&["paths", "/a/{b}", "get", "parameters"])
             .item(0)
             .join("200");

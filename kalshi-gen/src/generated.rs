@@ -1,4 +1,4 @@
-//! What [`generate`](crate::generate) returns, and whether it has what hand-written code needs.
+//! The result of [`generate`](crate::generate), and the check that it has everything hand-written code requires.
 
 use serde_json::Value;
 use syn::{Fields, Item};
@@ -13,17 +13,17 @@ use crate::{
     warning::Warning,
 };
 
-/// The Rust generated from a spec, and what is in it.
+/// The Rust code generated from a spec, and an index of its contents.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Generated {
-    /// The Rust source.
+    /// The Rust source of the module.
     pub rust: String,
-    /// Every operation of the spec, by path for OpenAPI and by id for AsyncAPI.
+    /// Every operation of the spec, ordered by path for OpenAPI and by id for AsyncAPI.
     pub operations: Vec<GeneratedOperation>,
-    /// Every generated struct and enum, in the order of the source.
+    /// Every generated struct and enum, in source order.
     pub types: Vec<GeneratedType>,
-    /// What the spec holds that generation ignores. Empty for a clean spec.
+    /// Content of the spec that the generator ignores. Empty for a clean spec.
     pub warnings: Vec<Warning>,
 }
 
@@ -31,11 +31,11 @@ pub struct Generated {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GeneratedOperation {
-    /// The `operationId`; in AsyncAPI, the key under `operations`.
+    /// The `operationId`. In AsyncAPI, the key under `operations`.
     pub id: String,
-    /// The HTTP method in capitals, such as `GET`; in AsyncAPI, the action: `send` or `receive`.
+    /// The HTTP method in upper case, such as `GET`. In AsyncAPI, the action: `send` or `receive`.
     pub method: String,
-    /// The path with its parameters in braces; in AsyncAPI, the address of the channel.
+    /// The path with its parameters in braces. In AsyncAPI, the address of the channel.
     pub path: String,
 }
 
@@ -43,11 +43,11 @@ pub struct GeneratedOperation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GeneratedType {
-    /// The name in Rust.
+    /// The Rust name of the type.
     pub name: String,
-    /// The names of the fields in Rust. Empty for enums, tuple structs and unit structs.
+    /// The Rust names of the fields. Empty for enums, tuple structs and unit structs.
     pub fields: Vec<String>,
-    /// The names of the variants in Rust, in the order of the source. Empty for structs.
+    /// The Rust names of the variants, in source order. Empty for structs.
     pub variants: Vec<String>,
 }
 
@@ -79,13 +79,13 @@ impl Generated {
         for id in options.required_operations() {
             if !self.operations.iter().any(|operation| operation.id == *id) {
                 return Err(Error::document(format!(
-                    "operation `{id}` is not in the spec, and hand-written code needs it"
+                    "operation `{id}` is not in the spec, but hand-written code requires it"
                 )));
             }
         }
         for (name, fields) in options.required_fields() {
             let found = self.required_type(name)?;
-            // The name in Rust, or the one before a keyword or a digit made it another.
+            // Accepts the Rust name, or the name before it was changed because of a keyword or a leading digit.
             let has = |field: &str| {
                 let is_snake = names::snake(field) == field;
                 let mut idents = found.fields.iter();
@@ -93,7 +93,7 @@ impl Generated {
             };
             if let Some(field) = fields.iter().find(|field| !has(field)) {
                 return Err(Error::document(format!(
-                    "type `{name}` has no field `{field}`, and hand-written code needs it"
+                    "type `{name}` has no field `{field}`, but hand-written code requires it"
                 )));
             }
         }
@@ -101,7 +101,7 @@ impl Generated {
             let found = self.required_type(name)?;
             if let Some(variant) = variants.iter().find(|name| !found.variants.contains(name)) {
                 return Err(Error::document(format!(
-                    "type `{name}` has no variant `{variant}`, and hand-written code needs it"
+                    "type `{name}` has no variant `{variant}`, but hand-written code requires it"
                 )));
             }
         }
@@ -112,13 +112,13 @@ impl Generated {
         let found = self.types.iter().find(|found| found.name == name);
         found.ok_or_else(|| {
             Error::document(format!(
-                "type `{name}` is not in the spec, and hand-written code needs it"
+                "type `{name}` is not in the spec, but hand-written code requires it"
             ))
         })
     }
 }
 
-/// The operations of an OpenAPI spec.
+/// Returns the operations of an OpenAPI spec.
 fn rest_operations(operations: &[Operation]) -> Vec<GeneratedOperation> {
     operations
         .iter()
@@ -130,7 +130,7 @@ fn rest_operations(operations: &[Operation]) -> Vec<GeneratedOperation> {
         .collect()
 }
 
-/// The operations of a checked AsyncAPI spec.
+/// Returns the operations of a checked AsyncAPI spec.
 pub(crate) fn stream_operations(document: &Value) -> Vec<GeneratedOperation> {
     let operations = document["operations"].as_object().into_iter().flatten();
     let mut operations: Vec<_> = operations
@@ -147,7 +147,7 @@ pub(crate) fn stream_operations(document: &Value) -> Vec<GeneratedOperation> {
     operations
 }
 
-/// The structs and enums of a file: those in its module `types`, or its own if it has none.
+/// Returns the structs and enums of the file's module `types`, or of the file itself if it has no such module.
 fn types(file: &syn::File) -> Vec<GeneratedType> {
     let module = file.items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => module.content.as_ref(),

@@ -1,4 +1,4 @@
-//! Names for what stands inline: every enum and object inside another schema or a parameter becomes a component of its own.
+//! Names for inline schemas: each enum and object inside another schema or a parameter becomes a named component.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use crate::{
     names, spec,
 };
 
-/// Moves every enum and object that stands inside another schema or a parameter to a component with a stable name.
+/// Moves every enum and object inside another schema or a parameter to a component with a stable name.
 pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
     let mut found = Inline::collect(tree);
     found.choose_names(tree)?;
     found.replace(tree);
-    // An object moved out may hold others.
+    // A moved object may contain others.
     if found.moved_objects {
         name(tree)
     } else {
@@ -22,10 +22,10 @@ pub(crate) fn name(tree: &mut Value) -> Result<(), Error> {
     }
 }
 
-/// The inline enums and objects of a tree: where each stands and what it shall be called.
+/// The inline enums and objects of a tree, with their locations and new names.
 #[derive(Default)]
 struct Inline {
-    /// Owner and field of each, with its schema.
+    /// The schema of each inline type, by owner and field.
     places: BTreeMap<(String, String), Value>,
     names: BTreeMap<(String, String), String>,
     moved_objects: bool,
@@ -43,7 +43,7 @@ impl Inline {
         found
     }
 
-    /// Calls `act` with the owner and the field of every inline enum and object.
+    /// Calls `act` with the owner and field of every inline enum and object.
     fn visit(
         &mut self,
         tree: &mut Value,
@@ -149,7 +149,7 @@ impl Inline {
             .filter(|(_, schema)| schema.get("enum").is_some())
             .map(|(name, schema)| (name, values(schema)))
             .collect();
-        // A field name of several words that means the same wherever it stands names its type alone: TimeInForce.
+        // A compound field name with the same values everywhere names its type without the owner: `TimeInForce`.
         let mut by_member: BTreeMap<&str, Vec<BTreeSet<String>>> = BTreeMap::new();
         for ((_, member), schema) in &self.places {
             if schema.get("enum").is_some() && names::is_compound(member) {
@@ -162,14 +162,14 @@ impl Inline {
             .map(|(owner, member)| names::member_type(owner.trim_start_matches('#'), member))
             .chain(schemas.keys().map(|name| names::pascal(name)))
             .collect();
-        // Names that differ in the spec may be one in Rust.
+        // Names that differ in the spec may be the same in Rust.
         let by_rust_name: BTreeMap<String, (&String, &Value)> = schemas
             .iter()
             .map(|(name, schema)| (names::pascal(name), (name, schema)))
             .collect();
         let mut taken: BTreeMap<String, Value> = BTreeMap::new();
         for ((owner, member), schema) in &self.places {
-            // Equal values do not make a `result` a side: the names must agree too.
+            // Equal values alone do not make a `result` a side: the names must also agree.
             let same = named_enums.iter().filter(|(name, set)| {
                 schema.get("enum").is_some()
                     && *set == values(schema)
@@ -209,7 +209,7 @@ impl Inline {
                 return Err(Error::at(
                     &place,
                     format!(
-                        "what stands here would be called `{name}`, as another type already is"
+                        "the type defined here would be named `{name}`, which another type already uses"
                     ),
                 ));
             }
@@ -254,7 +254,7 @@ impl Inline {
     }
 }
 
-/// The schema of what a list holds, or the schema itself.
+/// Returns the schema of a list's innermost items, or the schema itself if it is not a list.
 fn innermost(schema: &mut Value) -> Option<&mut Value> {
     if schema.get("items").is_some() {
         schema.get_mut("items")
@@ -263,7 +263,7 @@ fn innermost(schema: &mut Value) -> Option<&mut Value> {
     }
 }
 
-/// The values of an enum.
+/// Returns the values of an enum.
 fn values(schema: &Value) -> BTreeSet<String> {
     let list = schema
         .get("enum")
@@ -273,7 +273,7 @@ fn values(schema: &Value) -> BTreeSet<String> {
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// What decides the Rust type of a schema.
+/// Returns the parts of a schema that determine its Rust type.
 fn kernel(schema: &Value) -> (BTreeSet<String>, Option<&Value>) {
     (values(schema), schema.get("properties"))
 }

@@ -1,22 +1,22 @@
-//! What the maintainer's program needs of this crate. Not part of its interface: anything here changes without notice.
+//! Internals for the maintainers' program. Not part of the public interface: anything here may change without notice.
 
 pub mod asyncapi {
-    //! AsyncAPI specs.
+    //! AsyncAPI specs: messages, schemas and fixups.
     pub use crate::asyncapi::{
         fixups, payloads,
         schemas::{convert, scalars},
     };
 }
 pub mod compose {
-    //! Compositions of schemas.
+    //! Flattening of schema compositions.
     pub use crate::compose::merge_all_of;
 }
 pub mod error {
-    //! JSON paths, which errors are about.
+    //! JSON paths and errors that refer to them.
     use crate::error::Error;
     pub use crate::error::JsonPath;
 
-    /// An error about a document as a whole.
+    /// Creates an error about a document as a whole.
     #[must_use]
     pub fn document(message: impl Into<String>) -> Error {
         Error::document(message)
@@ -27,19 +27,19 @@ pub mod fixups {
     pub use crate::fixups::apply;
 }
 pub mod keywords {
-    //! Keys that generation ignores.
+    //! Keys that the generator ignores.
     pub use crate::check::keywords::warnings;
 }
 pub mod names {
-    //! Names of a spec as names of Rust, and text without hidden characters.
+    //! Conversion of spec names to Rust names, and escaping of hidden characters.
     pub use crate::names::*;
 }
 pub mod normalize {
-    //! Specs as the later stages see them.
+    //! Specs in the form that the later stages use.
     pub use crate::normalize::Normalized;
 }
 pub mod operations {
-    //! Operations.
+    //! Operations of a spec.
     pub use crate::operations::{
         DEFAULT_TOKEN_COST, Operation, Paging, Parameter, list, success_schema,
     };
@@ -49,19 +49,19 @@ pub mod paths {
     pub use crate::paths::{is_empty_object, success};
 }
 pub mod protocol {
-    //! Kinds of specs.
+    //! The kinds of specs.
     use serde_json::Value;
 
     use crate::protocol::Protocol;
 
-    /// The protocol of a parsed document.
+    /// Returns the protocol of a parsed document.
     #[must_use]
     pub fn of(document: &Value) -> Protocol {
         Protocol::from_document(document)
     }
 }
 pub mod refine {
-    //! Emitted code as text.
+    //! Formatting of emitted code.
     pub use crate::refine::text;
 }
 pub mod scalars {

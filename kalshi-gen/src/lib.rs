@@ -1,12 +1,16 @@
-//! Turns a published API spec of the Kalshi exchange into the Rust of a client: spec in, Rust out.
+//! Generates a Rust client from a published API spec of the Kalshi exchange.
 //!
-//! [`generate`] is a pure function: the same spec gives the same bytes, and nothing is read, written or timed. It
-//! works in four stages: *normalise* (the spec becomes one that progenitor accepts), *generate* (progenitor makes
-//! types and builders), *refine* (those become an API crate's), and *what progenitor does not give* (open enums, the
-//! operation table).
+//! [`generate`] is a pure function: the same spec gives the same bytes, and nothing is read or written. It
+//! works in four stages:
 //!
-//! The generated code belongs into a module of an API crate, beside its marker type and `Environment`; it calls the runtime,
-//! `kalshi-core`, by that crate's hidden module `rt`. The two are one interface: a breaking change of either bumps both.
+//! 1. *Normalise*: converts the spec into one that progenitor accepts.
+//! 2. *Generate*: runs progenitor, which emits types and request builders.
+//! 3. *Refine*: adapts them to an API crate.
+//! 4. *Complete*: adds what progenitor does not emit: open enums and the operation table.
+//!
+//! The generated code belongs in a module of an API crate, next to the crate's marker type and `Environment`. It calls
+//! the runtime, `kalshi-core`, through that crate's hidden module `rt`. The two form one interface: a breaking change
+//! of either bumps both.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asyncapi;
@@ -61,16 +65,17 @@ pub use samples::{Argument, Place, Sample, Samples};
 pub use surface::{defaulted_fields, surface};
 pub use warning::Warning;
 
-/// Generates the Rust for `spec`, the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
+/// Generates the Rust code for `spec`, an OpenAPI 3.0 or AsyncAPI 3 document in YAML or JSON.
 ///
-/// An OpenAPI spec becomes types, request builders, the client's methods and the operation table. An AsyncAPI spec becomes
-/// the types of its messages, an enum of them all, and its decoder. The field `openapi` or `asyncapi` at the root tells
-/// which one a spec is.
+/// An OpenAPI spec becomes types, request builders, client methods and the operation table. An AsyncAPI
+/// spec becomes message types, an enum of all messages and its decoder. The root field, `openapi` or
+/// `asyncapi`, determines the kind.
 ///
 /// # Errors
 ///
-/// Returns an error if the text is neither, if a construct cannot be expressed in Rust, if an operation, a type, a field or a
-/// variant that `options` require is missing, or if the name of the marker type is invalid. The error has the JSON path where there is one.
+/// Returns an error if `spec` is neither kind of document, if a construct cannot be expressed in Rust, if an operation,
+/// type, field or variant that `options` require is missing, or if the name of the marker type is invalid. The error
+/// includes the JSON path if it concerns one location.
 pub fn generate(spec: &str, options: &Options) -> Result<Generated, Error> {
     options.marker_ident()?;
     let mut document = yaml::parse(spec)?;

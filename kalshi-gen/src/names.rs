@@ -1,9 +1,9 @@
-//! How names of the spec become names of Rust.
+//! Conversion of spec names to Rust names.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// A text with nothing in it that a terminal would obey or a reader would not see: control characters and the like as
-/// escapes. Line breaks stay where `lines` allows them.
+/// Escapes control characters and other characters that a terminal would interpret or a reader would not see. Line
+/// breaks are kept if `lines` is set.
 pub fn visible(text: &str, lines: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -16,8 +16,9 @@ pub fn visible(text: &str, lines: bool) -> String {
     out
 }
 
-/// Returns true for characters that do not show: controls, line ends of Unicode, the byte order mark, characters without width,
-/// tag characters, and those that change the direction of text. Joiners are not among them: scripts and emoji need them.
+/// Returns `true` for invisible characters: control characters, Unicode line ends, the byte order mark,
+/// zero-width characters, tag characters, and those that change the text direction. Joiners are excluded, because
+/// scripts and emoji need them.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -35,12 +36,12 @@ pub fn is_hidden(c: char) -> bool {
         )
 }
 
-/// `get_markets` for `GetMarkets`: as progenitor names methods.
+/// Returns `get_markets` for `GetMarkets`, as progenitor names methods.
 pub fn snake(text: &str) -> String {
     text.to_snake_case()
 }
 
-/// The words to which typify adds a `_`: the keywords of Rust.
+/// The keywords of Rust, to which typify adds a `_`.
 const KEYWORDS: [&str; 53] = [
     "Self", "_", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
@@ -49,7 +50,8 @@ const KEYWORDS: [&str; 53] = [
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// The Rust field or method for `name`, as typify and progenitor name it: snake case, `x` before a digit, `_` behind a keyword.
+/// Returns the Rust field or method for `name`, as typify and progenitor name it: snake case, `x` before a leading
+/// digit, `_` after a keyword.
 pub fn field(name: &str) -> String {
     let name = match name {
         "+1" => "plus1".to_owned(),
@@ -68,7 +70,7 @@ pub fn field(name: &str) -> String {
     }
 }
 
-/// The request builder of the operation `id`, as progenitor names it.
+/// Returns the name that progenitor gives the request builder of the operation `id`.
 pub fn builder(id: &str) -> String {
     let name = pascal(&snake(id));
     if KEYWORDS.contains(&name.as_str()) {
@@ -78,12 +80,12 @@ pub fn builder(id: &str) -> String {
     }
 }
 
-/// Returns true if `ident` is the Rust field or method for `name`.
+/// Returns `true` if `ident` is the Rust field or method for `name`.
 pub fn is_ident(name: &str, ident: &str) -> bool {
     ident.strip_prefix("r#").unwrap_or(ident) == field(name)
 }
 
-/// `market_position` for `market_positions`. A name that is no plural stays.
+/// Returns `market_position` for `market_positions`. A name that is not a plural is returned unchanged.
 pub fn singular(name: &str) -> String {
     match (name.strip_suffix("ies"), name.strip_suffix('s')) {
         (Some(stem), _) if name != "series" && !name.ends_with("_series") => format!("{stem}y"),
@@ -92,13 +94,13 @@ pub fn singular(name: &str) -> String {
     }
 }
 
-/// `TimeInForce` for `time_in_force`.
+/// Returns `TimeInForce` for `time_in_force`.
 pub fn pascal(text: &str) -> String {
     text.to_upper_camel_case()
 }
 
-/// The type name for what `owner` holds inline under `member`: `MarketStatus` for `status` of `Market`. Words that
-/// would stand twice stand once: `market_type` of `Market` is a `MarketType`.
+/// Returns the type name for what `owner` contains inline under `member`: `MarketStatus` for `status` of `Market`.
+/// Repeated words are written once: `market_type` of `Market` is a `MarketType`.
 pub fn member_type(owner: &str, member: &str) -> String {
     let (owner, member) = (pascal(owner), pascal(member));
     match member.strip_prefix(owner.as_str()) {
@@ -107,13 +109,13 @@ pub fn member_type(owner: &str, member: &str) -> String {
     }
 }
 
-/// The last word of a name in snake case: `side` for `OutcomeSide` and `taker_side`.
+/// Returns the last word of a name in snake case: `side` for `OutcomeSide` and `taker_side`.
 pub fn last_word(name: &str) -> String {
     let name = name.to_snake_case();
     name.rsplit('_').next().unwrap_or_default().to_owned()
 }
 
-/// Whether `name` has several words, and so says by itself what it is.
+/// Returns `true` if `name` has several words, and is therefore specific enough without its owner.
 pub fn is_compound(name: &str) -> bool {
     name.to_snake_case().contains('_')
 }

@@ -1,6 +1,6 @@
-//! First stage: the spec as published becomes one that progenitor accepts and that yields good Rust.
+//! First stage: converts the published spec into one that progenitor accepts and that gives idiomatic Rust.
 //!
-//! Works on the JSON tree, where every rule is a few lines, and hands over an `openapiv3` document.
+//! It works on the JSON tree, where each rule takes a few lines, and produces an `openapiv3` document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,21 +18,22 @@ use crate::{
     visit::for_each_schema,
 };
 
-/// A spec in the shape the later stages work on.
+/// A spec in the form that the later stages use.
 pub struct Normalized {
-    /// The same as a tree: one JSON body, one success and one error response an operation, every schema named.
+    /// The spec as a tree. Each operation has one JSON body, one success and one error response, and
+    /// every schema is named.
     pub tree: Value,
-    /// Schemas that requests carry.
+    /// The schemas that requests contain.
     pub sent: BTreeSet<String>,
-    /// The fields of responses that hold the cursor of the next page: schema and field.
+    /// The response fields that hold the cursor of the next page, as pairs of schema and field.
     pub cursors: BTreeSet<(String, String)>,
 }
 
 impl Normalized {
-    /// The tree as `openapiv3` sees it.
+    /// Parses the tree as an `openapiv3` document.
     pub(crate) fn openapi(&self) -> Result<OpenAPI, Error> {
         let mut tree = self.tree.clone();
-        // The variants are made from the spec's own values later; typify need not find names for them.
+        // Variants are generated later from the spec's own values, so typify need not find names for them.
         if let Some(Value::Object(schemas)) = tree.pointer_mut("/components/schemas") {
             for schema in schemas
                 .values_mut()
@@ -42,10 +43,10 @@ impl Normalized {
             }
         }
         serde_json::from_value(tree)
-            .map_err(|error| Error::document(format!("no OpenAPI 3.0 document: {error}")))
+            .map_err(|error| Error::document(format!("not an OpenAPI 3.0 document: {error}")))
     }
 
-    /// Returns an error if the spec lacks the enum that a hand-written type stands for, or has other values for it.
+    /// Returns an error if the spec lacks the enum that a hand-written type replaces, or has other values for it.
     pub(crate) fn check_enum(&self, expected: &EnumType) -> Result<(), Error> {
         let EnumType { name, values, .. } = expected;
         let mut schemas = spec::schemas(&self.tree).into_iter().flatten();
@@ -54,11 +55,11 @@ impl Normalized {
         match found {
             Some(found) if *found == json!(values) => Ok(()),
             Some(found) => Err(Error::document(format!(
-                "enum `{name}` has the values {found}, and the hand-written type knows {}",
+                "enum `{name}` has the values {found}, but the hand-written type has {}",
                 json!(values)
             ))),
             None => Err(Error::document(format!(
-                "enum `{name}` is not in the spec, and a hand-written type stands for it"
+                "enum `{name}` is not in the spec, but a hand-written type replaces it"
             ))),
         }
     }
@@ -106,7 +107,8 @@ pub(crate) fn normalize(document: Value) -> Result<Normalized, Error> {
     })
 }
 
-/// Rejects types, also those of inline schemas, that have one name in Rust, or the name of something else in the generated code.
+/// Rejects types, including those of inline schemas, that have the same name in Rust or a name that is reserved
+/// in the generated code.
 fn check_names(tree: &Value) -> Result<(), Error> {
     let mut rust_names = BTreeMap::new();
     for (name, _) in spec::schemas(tree).into_iter().flatten() {
@@ -116,7 +118,7 @@ fn check_names(tree: &Value) -> Result<(), Error> {
         if !is_scalar && reserved::is_type(&rust_name) {
             return Err(Error::at(
                 &place,
-                format!("`{rust_name}` is the name of something else in the generated code"),
+                format!("the name `{rust_name}` is reserved in the generated code"),
             ));
         }
         if let Some(other) = rust_names.insert(rust_name, name) {
@@ -129,7 +131,7 @@ fn check_names(tree: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds the cursors of paged responses, and makes them texts that are always there: empty when nothing follows.
+/// Finds the cursors of paginated responses and makes them required strings, which are empty on the last page.
 fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     let mut found = BTreeSet::new();
     for operation in operations::list(tree)? {
@@ -157,7 +159,7 @@ fn cursors(tree: &mut Value) -> Result<BTreeSet<(String, String)>, Error> {
     Ok(found)
 }
 
-/// The same with every mapping in the order of its keys, also where another crate made `serde_json` keep the order of insertion.
+/// Sorts every mapping by key, even if another crate enables insertion order in `serde_json`.
 fn sorted(node: Value) -> Value {
     match node {
         Value::Object(members) => {
@@ -174,7 +176,7 @@ fn sorted(node: Value) -> Value {
     }
 }
 
-/// Leaves of a schema only what decides its Rust type: bounds and defaults are for the reader, and live in the prose.
+/// Reduces a schema to what determines its Rust type. Bounds and defaults remain in the documentation only.
 fn plain(_: &str, node: &mut Map<String, Value>) {
     node.retain(|key, _| {
         const KEPT: [&str; 14] = [
@@ -195,7 +197,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
         ];
         KEPT.contains(&key.as_str())
     });
-    // Of several forms the first that fits is taken, whether or not another would fit as well.
+    // The first alternative that matches is used, even if another would match too.
     if let Some(forms) = node.remove("anyOf") {
         node.entry("oneOf").or_insert(forms);
     }
@@ -233,7 +235,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
             node.insert("type".into(), json!("string"));
         }
     }
-    // Only texts become enums, and only lists that are texts throughout.
+    // Only strings become enums, and only if all values are strings.
     let texts = node
         .get("enum")
         .and_then(Value::as_array)
@@ -272,7 +274,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
             node.insert("description".into(), json!(text.trim()));
         }
     }
-    // A reference with words of its own keeps them as an allOf of one, which OpenAPI 3.0 does see.
+    // OpenAPI 3.0 ignores keys beside a `$ref`, so a reference with a description of its own becomes an `allOf` of one.
     if node.contains_key("$ref") && node.len() > 1 {
         let reference = node.remove("$ref");
         node.remove("type");
@@ -281,8 +283,8 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
 }
 
-/// Texts that hold money, an id or a secret become types of their own: fields named `*_dollars`, `*_fp` and `private_key`, UUIDs, what a
-/// fixup marked with `x-kalshi-type`, and references to a schema so marked.
+/// Replaces strings that hold money, an id or a secret with scalar types: fields named `*_dollars`, `*_fp` and
+/// `private_key`, UUIDs, schemas that a fixup marked with `x-kalshi-type`, and references to them.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
     let marked: BTreeMap<String, String> = spec::schemas(tree)
@@ -332,8 +334,8 @@ fn scalars(tree: &mut Value) {
     }
 }
 
-/// Settles which fields may be missing. In responses, lists and maps are always there (null or absent is empty), and
-/// what may be null may be absent; in requests, an optional field that is not set is not sent.
+/// Determines which fields are optional. In responses, lists and maps are never optional (null or absent is empty), and
+/// nullable fields may be absent. In requests, an optional field that is not set is not sent.
 fn optional_members(schema: &mut Value, answer: bool) {
     let Value::Object(node) = schema else { return };
     node.remove("nullable");

@@ -1,22 +1,23 @@
-//! Options of [`generate`](crate::generate).
+//! Options of the generator: fixup mode, required items and hand-written types.
 
 use crate::{error::Error, reserved};
 
-/// How strictly the fixups of a spec are applied.
+/// The strictness with which the fixups of a spec are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FixupMode {
-    /// Applies the fixups that match and skips the others. For any published spec.
+    /// Applies the fixups that match and skips the others. Suitable for any published spec.
     #[default]
     Lenient,
-    /// Returns an error if a fixup has nothing to fix. For the vendored spec, for which the fixups were written.
+    /// Returns an error if a fixup has nothing to correct. Intended for the vendored spec, for which
+    /// the fixups were written.
     Strict,
 }
 
-/// Name of the marker type unless set.
+/// The default name of the marker type.
 const DEFAULT_MARKER: &str = "Api";
 
-/// Options of [`generate`](crate::generate). The default is lenient and requires nothing.
+/// Options of [`generate`](crate::generate). The default applies fixups leniently and requires nothing.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
@@ -29,12 +30,12 @@ pub struct Options {
     preferred: Vec<(String, String)>,
 }
 
-/// A hand-written type that stands for an enum of the spec.
+/// A hand-written type that replaces an enum of the spec.
 #[derive(Clone, Debug)]
 pub(crate) struct EnumType {
-    /// The name of the enum in Rust if it were generated.
+    /// The Rust name that the generated enum would have.
     pub(crate) name: String,
-    /// The values that the hand-written type knows.
+    /// The values that the hand-written type supports.
     pub(crate) values: Vec<String>,
     /// The path of the hand-written type.
     pub(crate) path: String,
@@ -43,48 +44,49 @@ pub(crate) struct EnumType {
 impl EnumType {
     pub(crate) fn syn_path(&self) -> Result<syn::Path, Error> {
         let path = &self.path;
-        syn::parse_str(path).map_err(|_| Error::document(format!("{path:?} is not a path of Rust")))
+        syn::parse_str(path).map_err(|_| Error::document(format!("{path:?} is not a Rust path")))
     }
 }
 
 impl Options {
-    /// Lenient fixups, and nothing that the spec must have.
+    /// Creates options with lenient fixups and no required items.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how strictly the fixups are applied.
+    /// Sets the strictness with which fixups are applied.
     #[must_use]
     pub fn fixups(mut self, mode: FixupMode) -> Self {
         self.fixups = mode;
         self
     }
 
-    /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in the module
-    /// around its own, beside a type `Environment`. Defaults to `Api`. [`generate`](crate::generate) fails if the name is not an
-    /// identifier, or that of an item of the generated code such as `Client`.
+    /// Sets the name of the API crate's marker type, which implements the runtime's `Api`. Generated code expects it in
+    /// the parent module, next to a type `Environment`. Defaults to `Api`. [`generate`](crate::generate) fails if the
+    /// name is not an identifier or is an item of the generated code, such as `Client`.
     #[must_use]
     pub fn marker(mut self, name: impl Into<String>) -> Self {
         self.marker = Some(name.into());
         self
     }
 
-    /// Requires an operation by its id, such as `CreateOrderV2`. Generation fails if the spec lacks it.
+    /// Requires the operation with this id, such as `CreateOrderV2`. Generation fails if the spec lacks it.
     #[must_use]
     pub fn require_operation(mut self, id: impl Into<String>) -> Self {
         self.operations.push(id.into());
         self
     }
 
-    /// Requires several operations by their ids.
+    /// Requires the operations with these ids. Generation fails if the spec lacks one of them.
     #[must_use]
     pub fn require_operations(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.operations.extend(ids.into_iter().map(Into::into));
         self
     }
 
-    /// Requires a generated type and some of its fields. Generation fails if the spec lacks the type or a field.
+    /// Requires a generated type and some of its fields, by Rust name. Generation fails if the spec lacks the
+    /// type or a field.
     #[must_use]
     pub fn require_fields(mut self, type_name: impl Into<String>, fields: &[&str]) -> Self {
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
@@ -92,8 +94,8 @@ impl Options {
         self
     }
 
-    /// Requires a generated enum and some of its variants, by their names in Rust. Generation fails if the spec lacks the type or
-    /// a variant.
+    /// Requires a generated enum and some of its variants, by Rust name. Generation fails if the spec lacks the
+    /// type or a variant.
     #[must_use]
     pub fn require_variants(mut self, type_name: impl Into<String>, variants: &[&str]) -> Self {
         let variants = variants.iter().map(|name| (*name).to_owned()).collect();
@@ -101,9 +103,10 @@ impl Options {
         self
     }
 
-    /// Uses a hand-written type for an enum of the spec, by the name that the generated one would have, and re-exports it under its
-    /// own name beside the generated types. `values` are those that the type knows. [`generate`](crate::generate) fails if the spec
-    /// lacks the enum or has other values for it, or if `path` is not a path of Rust.
+    /// Uses a hand-written type instead of generating an enum of the spec. `name` is the name that the generated enum
+    /// would have, and the hand-written type is re-exported under its own name beside the generated types. `values` are
+    /// those that the type supports. [`generate`](crate::generate) fails if the spec lacks the enum or has other values
+    /// for it, or if `path` is not a Rust path.
     #[must_use]
     pub fn enum_type(
         mut self,
@@ -119,8 +122,9 @@ impl Options {
         self
     }
 
-    /// Names what hand-written code offers instead of an operation, in Markdown. The documentation of the operation's method says to
-    /// prefer it. Links resolve in the module around the generated code. Generation fails if the spec lacks the operation.
+    /// Names the hand-written alternative to an operation, in Markdown. The documentation of the operation's
+    /// method recommends it. Links resolve in the parent module of the generated code. Generation fails if the
+    /// spec lacks the operation.
     #[must_use]
     pub fn prefer(mut self, id: impl Into<String>, instead: impl Into<String>) -> Self {
         let id = id.into();
@@ -129,23 +133,23 @@ impl Options {
         self
     }
 
-    /// What to prefer to the operation `id`.
+    /// Returns the hand-written alternative to the operation `id`.
     pub(crate) fn preferred(&self, id: &str) -> Option<&str> {
         let mut preferred = self.preferred.iter();
         preferred.find_map(|(other, instead)| (other == id).then_some(instead.as_str()))
     }
 
-    /// Returns an error if the name of the marker type is not an identifier, or the name of something in the generated code.
+    /// Returns an error if the name of the marker type is not an identifier, or is reserved in the generated code.
     pub(crate) fn marker_ident(&self) -> Result<syn::Ident, Error> {
         let name = self.marker.as_deref().unwrap_or(DEFAULT_MARKER);
         let ident: syn::Ident = syn::parse_str(name).map_err(|_| {
             Error::document(format!(
-                "marker {name:?} is not an identifier of Rust: set the name of a type in the module around the generated code"
+                "marker {name:?} is not a Rust identifier: set the name of a type in the parent module of the generated code"
             ))
         })?;
         if reserved::is_root_item(name.strip_prefix("r#").unwrap_or(name)) {
             return Err(Error::document(format!(
-                "marker `{name}` is the name of something else in the generated code: give the marker type another name"
+                "marker `{name}` is a reserved name in the generated code: rename the marker type"
             )));
         }
         Ok(ident)

@@ -1,4 +1,4 @@
-//! Pagination: the traits of responses that are pages, and the methods of request builders that return streams.
+//! Pagination: the traits of page responses, and the builder methods that return streams of pages and items.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     syntax::{arguments, foreign_ident},
 };
 
-/// The type of the response of an operation, in the module of types.
+/// Returns the response type of an operation from the module of types.
 fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::ItemStruct> {
     let name = names::pascal(operation.answer.as_deref()?);
     let (_, items) = types.content.as_ref()?;
@@ -24,7 +24,7 @@ fn answer<'a>(types: &'a ItemMod, operation: &Operation) -> Option<&'a syn::Item
     })
 }
 
-/// A field of a struct: its name and type.
+/// Returns the name and type of a struct's field.
 fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, &'a Type)> {
     let Fields::Named(fields) = &item.fields else {
         return None;
@@ -35,15 +35,15 @@ fn member<'a>(item: &'a syn::ItemStruct, name: &str) -> Option<(&'a syn::Ident, 
     })
 }
 
-/// A list of a page.
+/// A list in a page.
 struct List<'a> {
-    /// The field on the wire.
+    /// The field's name on the wire.
     field: &'a str,
     ident: &'a syn::Ident,
     item: &'a Type,
 }
 
-/// The lists of a page whose fields the spec names.
+/// Returns the lists of a page that the spec names.
 fn named_lists<'a>(item: &'a syn::ItemStruct, paging: &'a Paging) -> Vec<List<'a>> {
     let lists = paging.lists.iter().filter_map(|field| {
         let (ident, ty) = member(item, field)?;
@@ -54,7 +54,7 @@ fn named_lists<'a>(item: &'a syn::ItemStruct, paging: &'a Paging) -> Vec<List<'a
     lists.collect()
 }
 
-/// The fields of a page that are lists.
+/// Returns the fields of a page that are lists.
 fn lists(item: &syn::ItemStruct) -> Vec<&syn::Ident> {
     let is_list = |ty: &Type| foreign_ident(ty).is_some_and(|ident| ident == "Vec");
     item.fields
@@ -64,7 +64,7 @@ fn lists(item: &syn::ItemStruct) -> Vec<&syn::Ident> {
         .collect()
 }
 
-/// The traits of every response that is a page, inside the module of types.
+/// Emits the page traits of all paginated responses, inside the module of types.
 pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     let sdk = runtime::root();
     let mut out = Vec::new();
@@ -77,12 +77,12 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
         let Some((cursor, _)) = member(answer, &paging.cursor_field) else {
             continue;
         };
-        // Several operations may have the same response.
+        // Several operations may share a response.
         if !done.insert(name.to_string()) {
             continue;
         }
         let lists = lists(answer);
-        // Without a list there is nothing to count.
+        // Without a list, a page never counts as empty.
         let is_empty = match lists[..] {
             [] => quote!(false),
             _ => quote!(#(self.#lists.is_empty())&&*),
@@ -105,7 +105,7 @@ pub(crate) fn traits(types: &ItemMod, operations: &[Operation]) -> Vec<Item> {
     out
 }
 
-/// The methods of a paginated request beside `send`. `client` is the field of the builder that holds the client.
+/// Emits the methods of a paginated request beside `send`. `client` is the field of the builder that holds the client.
 pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Ident) -> TokenStream {
     let (Some(paging), Some(answer)) = (&operation.paging, answer(types, operation)) else {
         return TokenStream::new();
@@ -116,7 +116,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     }
     let sdk = runtime::root();
     let by_page = quote! {
-        /// A stream of the pages of the list, from `cursor` on if that is set.
+        /// Returns a stream of pages, starting at `cursor` if it is set.
         pub fn by_page(self) -> #sdk::pages::Pages<types::#name> {
             #sdk::rt::pages(&self.#client.core, operations::#constant, self.into_request())
         }
@@ -138,7 +138,7 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         }
         let method = format_ident!("{method}");
         let doc = format!(
-            "A stream of the `{ident}` of all pages. An item that does not decode is an error, and the stream continues."
+            "Returns a stream of the `{ident}` of all pages. An item that does not decode is yielded as an error, and the stream continues."
         );
         Some(quote! {
             #[doc = #doc]
@@ -153,12 +153,14 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
         .map(|List { item, .. }| {
             let item = inside_types(types, item);
             quote! {
-                /// Collects at most `limit` items of all pages. Requests no more pages than needed.
-                /// [`Collected::is_complete`](::kalshi_core::pages::Collected::is_complete) says if the list ended.
+                /// Collects at most `limit` items from all pages. Requests no more pages than needed.
+                /// [`Collected::is_complete`](::kalshi_core::pages::Collected::is_complete) returns
+                /// whether the list ended.
                 ///
                 /// # Errors
                 ///
-                /// Returns the first error, that of a single item included, and drops the items before it.
+                /// Returns the first error, including that of a single item that does not decode, and drops
+                /// the items before it.
                 pub async fn collect_all(
                     self,
                     limit: usize,
@@ -170,14 +172,14 @@ pub(crate) fn methods(types: &ItemMod, operation: &Operation, client: &syn::Iden
     quote!(#by_page #(#streams)* #collect_all)
 }
 
-/// The path of a type outside of the module of types.
+/// Returns the path of a type from outside the module of types.
 fn inside_types(types: &ItemMod, ty: &Type) -> Type {
     let mut ty = ty.clone();
     qualify(types, &mut ty);
     ty
 }
 
-/// Puts `types::` before the names of the module of types, also where they are arguments of other types.
+/// Prefixes the names of the module of types with `types::`, including in generic arguments.
 fn qualify(types: &ItemMod, ty: &mut Type) {
     match ty {
         Type::Path(path) => {

@@ -1,4 +1,4 @@
-//! The paths of a spec, normalised: one JSON body, one success response and one error response an operation.
+//! Normalisation of a spec's paths: each operation has one JSON body, one success response and one error response.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     spec::{self, dereference, follow},
 };
 
-/// The fields of a parameter that later stages read. All have been checked.
+/// The fields of a parameter that later stages read. The checks have validated all of them.
 const READ_OF_PARAMETERS: [&str; 9] = [
     "deprecated",
     PLURAL,
@@ -23,7 +23,7 @@ const READ_OF_PARAMETERS: [&str; 9] = [
     "style",
 ];
 
-/// The paths of the tree: parameters resolved, one JSON body, one success response, one error response.
+/// Returns the normalised paths: parameters resolved, one JSON body, one success response and one error response.
 pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     let error_answer = common_error(document);
     let mut paths = Map::new();
@@ -45,7 +45,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
                 out.insert(key.clone(), value.clone());
             }
         }
-        // What the document says of security holds where an operation says nothing.
+        // The document's security applies unless the operation has its own.
         if let (None, Some(security)) = (operation.get("security"), document.get("security")) {
             out.insert("security".into(), security.clone());
         }
@@ -56,7 +56,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         let mut parameters: Vec<Value> = Vec::new();
         for parameter in shared.into_iter().chain(own).flatten() {
             let mut resolved = dereference(document, parameter, &place)?.clone();
-            // Examples and the like are for the reader, and of any form.
+            // Examples and other descriptive fields are dropped, since they are not validated.
             if let Some(fields) = resolved.as_object_mut() {
                 fields.retain(|key, _| READ_OF_PARAMETERS.contains(&key.as_str()));
                 if !fields.get("deprecated").is_some_and(Value::is_boolean) {
@@ -66,7 +66,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
             if let Some(reference) = parameter.get("$ref").and_then(Value::as_str) {
                 resolved["x-component"] = json!(reference.rsplit('/').next());
             }
-            // An operation's own parameter replaces the path's.
+            // An operation's parameter overrides the path's.
             parameters.retain(|other| {
                 (&other["name"], &other["in"]) != (&resolved["name"], &resolved["in"])
             });
@@ -75,7 +75,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
         out.insert("parameters".into(), Value::Array(parameters));
         if let Some(body) = operation.get("requestBody") {
             let schema = spec::json_schema(dereference(document, body, &place)?).cloned();
-            // A body that may be left out and says nothing is the `{}` that the client sends by itself.
+            // The client sends `{}` by default, so a body without fields is dropped.
             if let Some(schema) = schema.filter(|schema| !is_empty_object(document, schema)) {
                 out.insert(
                     "requestBody".into(),
@@ -100,7 +100,7 @@ pub(crate) fn normalize(document: &Value) -> Result<Value, Error> {
     Ok(Value::Object(paths))
 }
 
-/// An object without a single field, as the spec uses for calls that carry nothing.
+/// Returns `true` for an object without fields, which the spec uses for requests without content.
 pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
     let schema = follow(document, schema);
     schema.get("type").and_then(Value::as_str) == Some("object")
@@ -114,7 +114,7 @@ pub fn is_empty_object(document: &Value, schema: &Value) -> bool {
         )
 }
 
-/// The one success response: its status and content.
+/// Returns the status and content of the success response.
 pub fn success(
     document: &Value,
     operation: &Map<String, Value>,
@@ -137,10 +137,10 @@ pub fn success(
             Some((_, Some(first))) if schema.as_ref().is_some_and(|schema| *schema != first) => {
                 return Err(Error::at(
                     &place,
-                    "two success answers with different bodies",
+                    "two success responses with different bodies",
                 ));
             }
-            // The first that carries something stands for all.
+            // The first response with a body represents them all.
             Some((first_status, first)) if schema.is_none() || first.is_some() => {
                 Some((first_status, first))
             }
@@ -153,11 +153,11 @@ pub fn success(
             json!({ "description": "", "content": { "application/json": { "schema": schema } } }),
         )),
         Some((status, None)) => Ok((status, json!({ "description": "" }))),
-        None => Err(Error::at(&place, "there is no success answer (2xx)")),
+        None => Err(Error::at(&place, "there is no success response (2xx)")),
     }
 }
 
-/// The schema most error responses of the spec have.
+/// Returns the schema that most error responses of the spec have.
 fn common_error(document: &Value) -> Option<Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (path, method, operation) in spec::operations(document) {

@@ -1,20 +1,20 @@
-//! Whether a spec is OpenAPI or AsyncAPI.
+//! The protocol of a spec: OpenAPI or AsyncAPI.
 
 use serde_json::Value;
 
 use crate::{error::Error, yaml};
 
-/// Which kind of spec a text is; each root field tells it.
+/// The protocol of a spec, identified by its root field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// Calls and responses: OpenAPI.
+    /// Requests and responses, described with OpenAPI.
     Rest,
-    /// Messages over a WebSocket: AsyncAPI.
+    /// Messages over a WebSocket connection, described with AsyncAPI.
     Streams,
 }
 
 impl Protocol {
-    /// The root field of such a spec, with its version.
+    /// Returns the root field that identifies such a spec and contains its version.
     #[must_use]
     pub fn member(self) -> &'static str {
         match self {
@@ -23,11 +23,11 @@ impl Protocol {
         }
     }
 
-    /// The kind of the spec `text`; anything that is no spec of streams is to be one of calls.
+    /// Determines the protocol of a spec. A document that is not AsyncAPI is treated as OpenAPI.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not YAML.
+    /// Returns an error if `text` is not valid YAML.
     pub fn from_text(text: &str) -> Result<Self, Error> {
         Ok(Self::from_document(&yaml::parse(text)?))
     }

@@ -1,5 +1,5 @@
-//! Third stage: progenitor's output becomes the Rust of an API crate: open enums, tolerant responses, builders only for what is
-//! sent, documentation throughout, and a `send` that leaves transport and errors to the runtime.
+//! Third stage: adapts progenitor's output to an API crate. Adds open enums, tolerant responses and full documentation,
+//! keeps builders only for types that requests contain, and replaces `send` with one that uses the runtime.
 
 mod calls;
 mod client;
@@ -30,7 +30,7 @@ pub(crate) fn refine(
         match item {
             Item::Mod(module) if module.ident == "types" => types = Some(module),
             Item::Mod(module) if module.ident == "builder" => builders = Some(module),
-            // The last of the impls is the one with the operations.
+            // The last inherent impl is the one with the operations.
             Item::Impl(block) if block.trait_.is_none() => methods = Some(block),
             _ => {}
         }
@@ -38,7 +38,7 @@ pub(crate) fn refine(
     let (Some(mut types), Some(mut builders), Some(mut methods)) = (types, builders, methods)
     else {
         return Err(Error::document(
-            "progenitor's output has another shape than kalshi-gen refines",
+            "progenitor's output has an unexpected structure",
         ));
     };
     types::refine(&mut types, spec)?;
@@ -46,7 +46,7 @@ pub(crate) fn refine(
         && !items.iter().any(is_error_response)
     {
         let sdk = runtime::root();
-        // Hand-written, and listed with the other types of the spec, unless the spec has one of the name.
+        // A hand-written type, listed with the generated types unless the spec has one of that name.
         items.push(parse_quote! { #[doc(inline)] pub use #sdk::ErrorResponse; });
     }
     let traits = pages::traits(&types, operations);
@@ -76,18 +76,18 @@ fn is_error_response(item: &Item) -> bool {
     }
 }
 
-/// Only the types of progenitor's output, refined.
+/// Returns only the refined types of progenitor's output.
 pub(crate) fn types_of(file: File, spec: &Normalized) -> Result<ItemMod, Error> {
     let types = file.items.into_iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => Some(module),
         _ => None,
     });
-    let mut types = types.ok_or_else(|| Error::document("progenitor made no types"))?;
+    let mut types = types.ok_or_else(|| Error::document("progenitor emitted no types"))?;
     types::refine(&mut types, spec)?;
     Ok(types)
 }
 
-/// The text of a file, an item a line, so that errors and the source view point somewhere.
+/// Formats a file with one item per line, so that compiler errors and the source view have useful line numbers.
 pub fn text(file: &File) -> String {
     fn write(items: &[Item], out: &mut String) {
         for item in items {

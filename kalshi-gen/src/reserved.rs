@@ -1,8 +1,8 @@
-//! Names that emitted code uses itself, so that a spec must not use them. A test compares them with the emitted code.
+//! Names that emitted code uses itself and a spec must not use. A test compares them with the emitted code.
 
 use crate::scalars::SCALARS;
 
-/// The methods of the client besides the operations.
+/// The methods of the client that are not operations.
 const CLIENT_METHODS: [&str; 8] = [
     "builder",
     "clock_skew",
@@ -14,7 +14,7 @@ const CLIENT_METHODS: [&str; 8] = [
     "with_retry",
 ];
 
-/// The methods of a request builder besides the setters of parameters.
+/// The methods of a request builder that are not parameter setters.
 pub(crate) const BUILDER_METHODS: [&str; 8] = [
     "body",
     "body_map",
@@ -26,7 +26,7 @@ pub(crate) const BUILDER_METHODS: [&str; 8] = [
     "send",
 ];
 
-/// The items of a generated REST module, and what it imports beside the marker.
+/// The items of a generated REST module and its imports, except the marker.
 const ROOT_ITEMS: [&str; 6] = [
     "Client",
     "ClientBuilder",
@@ -36,14 +36,14 @@ const ROOT_ITEMS: [&str; 6] = [
     "types",
 ];
 
-/// The types that emitted request builders name without their paths.
+/// The types that emitted request builders refer to without a path.
 const BUILDER_TYPES: [&str; 5] = ["From", "Option", "Result", "Self", "String"];
 
-/// The types, traits and variants that emitted types name without their paths. A schema that is an alias is a tuple struct, and
-/// so takes the place of a variant.
+/// The types, traits and variants that emitted types refer to without a path. An alias schema becomes a tuple struct
+/// and would shadow a variant.
 const TYPES: [&str; 7] = ["Default", "Err", "None", "Ok", "Self", "Some", "String"];
 
-/// The variants of the enum of all messages besides the messages, and its own name.
+/// The variants of the message enum that are not messages, and the enum's own name.
 const MESSAGES: [&str; 3] = ["Malformed", "Message", "Unknown"];
 
 /// Returns `true` if the marker type cannot have this name.
@@ -56,8 +56,8 @@ pub(crate) fn is_builder(name: &str) -> bool {
     BUILDER_TYPES.contains(&name.trim_end_matches('_'))
 }
 
-/// Returns `true` if a generated type cannot have this name: emitted code names something else by it, or a scalar type of the
-/// SDK stands under it.
+/// Returns `true` if a generated type cannot have this name, because emitted code uses it for something else or a
+/// scalar type of the SDK has it.
 pub(crate) fn is_type(name: &str) -> bool {
     TYPES.contains(&name) || SCALARS.iter().any(|(scalar, _)| *scalar == name)
 }
@@ -67,7 +67,8 @@ pub(crate) fn is_message(name: &str) -> bool {
     MESSAGES.contains(&name) || is_type(name)
 }
 
-/// Returns `true` if an operation cannot have this name in snake case. `all` would be the constant `ALL` of the operation table.
+/// Returns `true` if an operation cannot have this name in snake case. `all` would become the constant `ALL`
+/// of the operation table.
 pub(crate) fn is_operation(name: &str) -> bool {
     name == "all" || CLIENT_METHODS.contains(&name)
 }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_are_those_of_the_emitted_code() {
+    fn reserved_names_match_the_emitted_code() {
         let document = stages::checked_rest(yaml::parse(SPEC).unwrap()).unwrap();
         let rest = stages::rest(document, &Options::new()).unwrap();
         let impls = |items: &[Item]| -> Vec<ItemImpl> {
@@ -112,7 +113,7 @@ mod tests {
         for operation in &rest.operations {
             assert!(client.remove(&crate::names::snake(&operation.id)));
         }
-        // Derived, not emitted as a method.
+        // Derived rather than emitted as a method.
         client.insert("clone".to_owned());
         assert_eq!(client, CLIENT_METHODS.map(str::to_owned).into());
 
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(builders, BUILDER_METHODS.map(str::to_owned).into());
     }
 
-    /// What a module names without a path, capitals first, besides its own items and parameters.
+    /// The names that a module refers to without a path: capitalised names, except its own items and parameters.
     #[derive(Default)]
     struct Unqualified {
         used: BTreeSet<String>,
@@ -166,7 +167,8 @@ mod tests {
         }
     }
 
-    /// What a module of the code for every construct names without a path. Modules in it are not looked into.
+    /// Returns the names that a module of the all-constructs output refers to without a path.
+    /// Nested modules are skipped.
     fn unqualified(spec: &str, modules: &[&str]) -> BTreeSet<String> {
         let document = stages::checked_rest(yaml::parse(spec).unwrap()).unwrap();
         let file = stages::rest(document, &Options::new()).unwrap().refined;
@@ -198,8 +200,8 @@ mod tests {
     ];
 
     #[test]
-    fn what_emitted_code_names_without_a_path_is_reserved() {
-        // The variants `Ok` and `Err` are values, and a builder is a type only.
+    fn names_used_without_a_path_are_reserved() {
+        // The variants `Ok` and `Err` are values, and a builder is only a type.
         let values = ["Err", "None", "Ok", "Some"];
         for spec in SPECS {
             let mut builders = unqualified(spec, &["builder"]);
@@ -213,7 +215,7 @@ mod tests {
             }
             let root = unqualified(spec, &[]);
             let missing = root.iter().filter(|name| {
-                // The imports, and what is made of the marker.
+                // The imports and items derived from the marker.
                 !is_root_item(name) && *name != "Self"
             });
             assert_eq!(missing.collect::<Vec<_>>(), ["Api"], "{root:?}");

@@ -1,14 +1,14 @@
-//! Where emitted code finds the items it calls.
+//! Paths by which emitted code refers to the runtime and to its parent module.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The path of the crate with the runtime of emitted code.
+/// Returns the path of the runtime crate.
 pub(crate) fn root() -> TokenStream {
     quote!(::kalshi_core)
 }
 
-/// The path of the module around a module of emitted code.
+/// Returns the path of the parent module of the emitted module.
 pub(crate) fn parent() -> TokenStream {
     quote!(super)
 }

@@ -1,4 +1,4 @@
-//! Sample requests and responses of every operation, made from the spec: for tests and local exchanges.
+//! Sample requests and responses of every operation, derived from the spec, for tests and mock servers.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use crate::{
     yaml,
 };
 
-/// How deep a sample nests before what may be left out is left out.
+/// The nesting depth from which optional fields are omitted from a sample.
 const DEPTH: usize = 12;
 
-/// The samples of a spec.
+/// Sample requests and responses of all operations of a spec.
 pub struct Samples {
     spec: Value,
     tree: Value,
-    /// The setters of each operation's builder.
+    /// The setters of each operation's builder, by operation id.
     setters: BTreeMap<String, Vec<Setter>>,
 }
 
@@ -39,50 +39,50 @@ impl std::fmt::Debug for Samples {
     }
 }
 
-/// One sample response.
+/// A sample response body or frame.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// What is special about it: `full`, `required only`, `null lists`, `unknown values` or `extra members`.
+    /// The variant of the sample: `full`, `required only`, `null lists`, `unknown values` or `extra fields`.
     pub name: &'static str,
-    /// The body.
+    /// The JSON body of the sample.
     pub body: Value,
 }
 
-/// One argument of a call.
+/// An argument of a request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Argument {
     /// The parameter's name in the spec.
     pub name: String,
-    /// Where it goes.
+    /// The location of the parameter in the request.
     pub place: Place,
-    /// A value for it.
+    /// A sample value of the parameter.
     pub value: Value,
 }
 
-/// Where a parameter goes.
+/// The location of a parameter in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Into the path.
+    /// A segment of the path.
     Path,
-    /// Into the query; a list repeats the name.
+    /// The query string. A list repeats the parameter.
     Query,
-    /// Into the query, a list joined by commas.
+    /// The query string, with lists joined by commas.
     JoinedQuery,
-    /// Into a header.
+    /// A header of the request.
     Header,
 }
 
-/// What to leave out of a sample, and what to bend.
+/// The variants of a sample: which fields are omitted and which values are unusual.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Full,
     RequiredOnly,
     NullLists,
     UnknownValues,
-    ExtraMembers,
+    ExtraFields,
 }
 
 impl Samples {
@@ -108,8 +108,8 @@ impl Samples {
         })
     }
 
-    /// Sample frames of every message that the server of a spec of streams sends: the message, and what is special about the
-    /// frame, as with [`answers`](Self::answers).
+    /// Returns sample frames for every message that the server of an AsyncAPI spec sends, as pairs of message name and
+    /// sample. The sample variants are those of [`answers`](Self::answers).
     ///
     /// # Errors
     ///
@@ -141,13 +141,13 @@ impl Samples {
         Ok(frames)
     }
 
-    /// The spec as it was read and checked, before anything was made of it.
+    /// Returns the spec after parsing and checks, before fixups and normalisation.
     #[must_use]
     pub fn spec(&self) -> &Value {
         &self.spec
     }
 
-    /// The ids of all operations.
+    /// Returns the ids of all operations.
     #[must_use]
     pub fn operations(&self) -> Vec<&str> {
         spec::operations(&self.tree)
@@ -155,7 +155,7 @@ impl Samples {
             .collect()
     }
 
-    /// The status of the operation's success response.
+    /// Returns the status of the operation's success response, or `None` for an unknown operation.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<u16> {
         let answers = self.operation(id)?.get("responses")?.as_object()?;
@@ -163,7 +163,7 @@ impl Samples {
         Some(status.parse().unwrap_or(200))
     }
 
-    /// Sample responses; none for an operation whose success has no body.
+    /// Returns sample responses. Empty if the operation's success response has no body.
     #[must_use]
     pub fn answers(&self, id: &str) -> Vec<Sample> {
         let Some(schema) = self.operation(id).and_then(operations::success_schema) else {
@@ -174,7 +174,7 @@ impl Samples {
             ("required only", Shape::RequiredOnly),
             ("null lists", Shape::NullLists),
             ("unknown values", Shape::UnknownValues),
-            ("extra members", Shape::ExtraMembers),
+            ("extra fields", Shape::ExtraFields),
         ]
         .map(|(name, shape)| Sample {
             name,
@@ -183,7 +183,7 @@ impl Samples {
         .into()
     }
 
-    /// A value for every parameter.
+    /// Returns a sample value for every parameter of the operation.
     #[must_use]
     pub fn arguments(&self, id: &str) -> Vec<Argument> {
         let parameters = self
@@ -197,7 +197,7 @@ impl Samples {
                 let schema = parameter.get("schema")?;
                 let value = self.sample(schema, name, Shape::Full, 0);
                 let (place, value) = match (parameter.get("in")?.as_str()?, value) {
-                    // A text that only arrives whole when the path is encoded rightly.
+                    // A value that only arrives intact if the path is encoded correctly.
                     ("path", Value::String(text)) => {
                         (Place::Path, json!(format!("{text}-T73499.99/\u{e9} %")))
                     }
@@ -219,7 +219,7 @@ impl Samples {
             .collect()
     }
 
-    /// A sample body; none for an operation that takes none.
+    /// Returns a sample body, or `None` if the operation has no body.
     #[must_use]
     pub fn body(&self, id: &str) -> Option<Value> {
         let schema = self
@@ -229,32 +229,32 @@ impl Samples {
         Some(self.sample(schema, "", Shape::Full, 0))
     }
 
-    /// Rust that calls every operation through its typed method with the arguments of a JSON object: a function
-    /// `call(client, id, arguments)`.
+    /// Emits Rust code that sends every operation through its typed method, with arguments from a JSON object: a
+    /// function `call(client, id, arguments)`.
     #[must_use]
     pub fn calls(&self) -> String {
         let mut out = String::from(
-            "/// Calls the operation `id` with every argument it has, through its typed method.\n\
+            "/// Sends the operation `id` with all its arguments, through its typed method.\n\
              #[allow(deprecated)]\n\
              pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {\n    match id {\n",
         );
         for id in self.operations() {
             let method = names::snake(id);
-            out.push_str(&format!("        {id:?} => {{\n            let answer = client\n                .{method}()\n"));
+            out.push_str(&format!("        {id:?} => {{\n            let response = client\n                .{method}()\n"));
             for setter in self.setters(id) {
                 out.push_str(&set(setter));
             }
-            out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*answer))\n        }\n");
+            out.push_str("                .send()\n                .await?;\n            Ok(serialized(&*response))\n        }\n");
         }
         out.push_str("        other => panic!(\"no operation {other}\"),\n    }\n}\n");
         out.push_str(&self.paged_calls());
         out
     }
 
-    /// A function `pages(client, id, arguments)`, which walks a paged operation to its end and counts the pages.
+    /// Emits a function `pages(client, id, arguments)` that reads all pages of a paginated operation and counts them.
     fn paged_calls(&self) -> String {
         let mut out = String::from(
-            "\n/// Walks the list of the operation `id` to its end, and counts its pages.\n\
+            "\n/// Reads all pages of the operation `id` and counts them.\n\
              #[allow(deprecated, unused_variables, clippy::unused_async)]\n\
              pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {\n    match id {\n",
         );
@@ -272,7 +272,7 @@ impl Samples {
             }
             out.push_str("                .by_page();\n            let mut count = 0;\n            while next(&mut pages).await?.is_some() {\n                count += 1;\n            }\n            Ok(count)\n        }\n");
         }
-        out.push_str("        other => panic!(\"no paged operation {other}\"),\n    }\n}\n");
+        out.push_str("        other => panic!(\"no paginated operation {other}\"),\n    }\n}\n");
         out
     }
 
@@ -313,7 +313,7 @@ impl Samples {
         }
         if let Some(first) = schema.get("enum").and_then(|values| values.get(0)) {
             return match shape {
-                Shape::UnknownValues => json!("a value of tomorrow"),
+                Shape::UnknownValues => json!("a future value"),
                 _ => first.clone(),
             };
         }
@@ -342,7 +342,7 @@ impl Samples {
             Some(members) => {
                 for (name, member) in members {
                     let list = is_list(member);
-                    // The fields that hold lists of lists keep them, so that the inner ones are null.
+                    // Fields that hold lists of lists are kept, so that the inner lists are null.
                     let holds_lists = member.get("additionalProperties").is_some_and(is_list);
                     let value = match shape {
                         Shape::NullLists if holds_lists => {
@@ -355,13 +355,13 @@ impl Samples {
                     };
                     out.insert(name.clone(), value);
                 }
-                if shape == Shape::ExtraMembers {
-                    out.insert("member_of_tomorrow".into(), json!({ "a": [1, null, "b"] }));
+                if shape == Shape::ExtraFields {
+                    out.insert("future_field".into(), json!({ "a": [1, null, "b"] }));
                 }
             }
             None => match schema.get("additionalProperties") {
-                Some(Value::Bool(false)) if shape == Shape::ExtraMembers => {
-                    out.insert("member_of_tomorrow".into(), json!(1));
+                Some(Value::Bool(false)) if shape == Shape::ExtraFields => {
+                    out.insert("future_field".into(), json!(1));
                 }
                 Some(Value::Bool(false)) => {}
                 Some(values @ Value::Object(_)) if shape == Shape::NullLists && is_list(values) => {
@@ -382,14 +382,14 @@ impl Samples {
     }
 }
 
-/// A line that sets a parameter to the argument of its name.
+/// Returns a line that sets a parameter to the argument of its name.
 fn set(setter: &Setter) -> String {
     let Setter { name, value, .. } = setter;
     let parameter = setter.parameter.trim_end_matches('_');
     format!("                .{name}(arguments.get::<{value}>({parameter:?}))\n")
 }
 
-/// Whether a schema is a list or a map.
+/// Returns `true` if a schema is a list or a map.
 fn is_list(schema: &Value) -> bool {
     match schema.get("type").and_then(Value::as_str) {
         Some("array") => true,

@@ -1,33 +1,33 @@
-//! The scalar types of the SDK: the components that stand for them in a normalised spec, and which strings become one.
+//! The scalar types of the SDK: the components that represent them in a normalised spec, and the fields that use them.
 
 use serde_json::{Map, Value};
 
 use crate::spec;
 
-/// The component that stands for exact dollars after normalising.
+/// The component that represents exact dollars in a normalised spec.
 pub const DOLLARS: &str = "DollarsText";
-/// The component that stands for a number of contracts after normalising.
+/// The component that represents a number of contracts in a normalised spec.
 pub const CONTRACTS: &str = "ContractsText";
-/// The component that stands for a price and the contracts at it after normalising.
+/// The component that represents a price and the number of contracts at it in a normalised spec.
 pub const PRICE_LEVEL: &str = "PriceLevelPair";
 
-/// The component that stands for a UUID after normalising.
+/// The component that represents a UUID in a normalised spec.
 pub const ID: &str = "IdText";
-/// The component that stands for the id of an order after normalising.
+/// The component that represents an order id in a normalised spec.
 pub const ORDER_ID: &str = "OrderIdText";
-/// The component that stands for a client order id after normalising.
+/// The component that represents a client order id in a normalised spec.
 pub const CLIENT_ORDER_ID: &str = "ClientOrderIdText";
-/// The component that stands for the id of a trade after normalising.
+/// The component that represents a trade id in a normalised spec.
 pub const TRADE_ID: &str = "TradeIdText";
-/// The component that stands for the id of an order group after normalising.
+/// The component that represents an order group id in a normalised spec.
 pub const ORDER_GROUP_ID: &str = "OrderGroupIdText";
-/// The component that stands for the number of a subaccount after normalising.
+/// The component that represents a subaccount number in a normalised spec.
 pub const SUBACCOUNT: &str = "SubaccountInteger";
-/// The component that stands for an API error after normalising, in any of its schemas.
+/// The component that represents an API error, in any of its schemas, in a normalised spec.
 pub const REFUSAL: &str = "RefusalObject";
-/// The component that stands for a secret string, which is never printed, after normalising.
+/// The component that represents a secret string, which is never printed, in a normalised spec.
 pub const SECRET: &str = "SecretText";
-/// The components that this generator brings, and the types of `kalshi-sdk` they become.
+/// The components that this generator adds, and the types of `kalshi-core` that they become.
 pub const SCALARS: [(&str, &str); 11] = [
     (DOLLARS, "::kalshi_core::Dollars"),
     (CONTRACTS, "::kalshi_core::Contracts"),
@@ -42,7 +42,7 @@ pub const SCALARS: [(&str, &str); 11] = [
     (REFUSAL, "::kalshi_core::ErrorResponse"),
 ];
 
-/// The scalar type of a string or an integer, by the name of its field and by its format.
+/// Returns the scalar type of a string or an integer, determined by its field name and format.
 pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| spec::text(node, key).unwrap_or_default();
     let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");

@@ -1,4 +1,4 @@
-//! Navigation in a spec: its operations, its schemas, and what a reference points at.
+//! Navigation in a spec: operations, schemas and references.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::{
     yaml,
 };
 
-/// The HTTP methods an OpenAPI path may have.
+/// The HTTP methods that a path may have.
 pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-/// Every operation of a checked document: path, method, operation.
+/// Returns every operation of a checked document as `(path, method, operation)`.
 pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
     let paths = document.get("paths").and_then(Value::as_object);
     paths.into_iter().flatten().flat_map(|(path, item)| {
@@ -26,17 +26,17 @@ pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<St
     })
 }
 
-/// The schemas of a document, by name.
+/// Returns the schemas of a document, by name.
 pub fn schemas(document: &Value) -> Option<&Map<String, Value>> {
     document.pointer("/components/schemas")?.as_object()
 }
 
-/// What a local reference such as `#/components/schemas/Market` points at.
+/// Returns the target of a local reference such as `#/components/schemas/Market`.
 pub fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     document.pointer(reference.strip_prefix('#')?)
 }
 
-/// The JSON schema of a body or a response of a published spec.
+/// Returns the JSON schema of a body or a response of a published spec.
 pub fn json_schema(node: &Value) -> Option<&Value> {
     let content = node.get("content")?.as_object()?;
     let (_, json) = content
@@ -45,14 +45,14 @@ pub fn json_schema(node: &Value) -> Option<&Value> {
     json.get("schema")
 }
 
-/// The schema name in `#/components/schemas/NAME`.
+/// Returns the schema name in `#/components/schemas/NAME`.
 pub fn schema_name(reference: &str) -> Option<&str> {
     let name = reference.strip_prefix("#/components/schemas/")?;
-    // Not what stands inside of a schema.
+    // References into a schema are not supported.
     (!name.contains('/')).then_some(name)
 }
 
-/// What a schema refers to, also by an `allOf` of one.
+/// Returns the reference of a schema, including one inside an `allOf` of one.
 pub fn reference(schema: &Value) -> Option<&str> {
     let single = schema
         .get("allOf")
@@ -64,12 +64,12 @@ pub fn reference(schema: &Value) -> Option<&str> {
         .as_str()
 }
 
-/// A field as text.
+/// Returns a field as a string.
 pub fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     node.get(key)?.as_str()
 }
 
-/// The schema behind references and an `allOf` of one; bounded, because a checked document has no circles.
+/// Follows references and `allOf`s of one to the schema itself. Bounded, since a checked document has no cycles.
 pub fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..yaml::MAX_DEPTH {
         let single = schema
@@ -89,7 +89,7 @@ pub fn follow<'a>(document: &'a Value, mut schema: &'a Value) -> &'a Value {
     schema
 }
 
-/// The names of the schemas that a part of the operations leads to, also by way of other components.
+/// Returns the names of the schemas that some of the operations refer to, directly or through other components.
 pub fn reachable(
     document: &Value,
     part: impl Fn(&Map<String, Value>) -> Option<&Value>,
@@ -100,7 +100,7 @@ pub fn reachable(
     )
 }
 
-/// The names of the schemas that nodes lead to, also by way of other components.
+/// Returns the names of the schemas that nodes refer to, directly or through other components.
 pub fn behind<'a>(document: &'a Value, nodes: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
     fn references<'a>(node: &'a Value, found: &mut Vec<&'a str>) {
         match node {
@@ -141,7 +141,7 @@ pub fn dereference<'a>(
             let target = target.ok_or_else(|| {
                 Error::at(
                     place,
-                    format!("points at {reference}, which does not exist"),
+                    format!("refers to {reference}, which does not exist"),
                 )
             })?;
             if target.get("$ref").is_some() {

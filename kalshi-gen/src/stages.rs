@@ -1,4 +1,4 @@
-//! Drives the stages in their order: parse, check, fixups, normalise, progenitor, refine.
+//! Runs the stages in order: parse, check, fixups, normalise, progenitor, refine.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use crate::{
 
 /// The result of all stages for an OpenAPI spec.
 pub struct Rest {
-    /// The generated code.
+    /// The generated code as a syntax tree.
     pub refined: syn::File,
-    /// The normalised spec.
+    /// The normalised spec that the code was generated from.
     pub normalized: Normalized,
-    /// The operations.
+    /// The operations of the spec.
     pub operations: Vec<Operation>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
     let enum_types = options.enum_types();
     let module = refine::types_of(client::generate(&normalized, enum_types)?, &normalized)?;
     let items: Vec<Item> = module.content.map(|(_, items)| items).unwrap_or_default();
-    // A body that is a list of lists, a map or the like has no type of its own.
+    // A body that is a list of lists or a map, for example, has no type of its own.
     let is_type = |item: &Item, name: &str| match item {
         Item::Struct(item) => item.ident == name,
         Item::Enum(item) => item.ident == name,
@@ -109,7 +109,7 @@ pub(crate) fn streams(document: Value, options: &Options) -> Result<Streams, Err
     Ok(Streams { refined })
 }
 
-/// Re-exports of the hand-written types beside the generated ones, each once.
+/// Emits re-exports of the hand-written types beside the generated ones, each once.
 fn reexports(enum_types: &[EnumType]) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
     let paths: BTreeMap<&str, &EnumType> =
@@ -134,14 +134,15 @@ fn normalized_rest(mut document: Value, mode: FixupMode) -> Result<Normalized, E
     normalize::normalize(document)
 }
 
-/// The messages that the server of a checked AsyncAPI spec sends, and the spec in the form of operations.
+/// Returns the messages that the server of a checked AsyncAPI spec sends, and the normalised spec in
+/// the form of operations.
 pub(crate) fn normalized_streams(
     mut document: Value,
     mode: FixupMode,
 ) -> Result<(Vec<Message>, Normalized), Error> {
     asyncapi::fixups::apply(&mut document, mode)?;
     let (messages, mut operations) = asyncapi::as_operations(document)?;
-    // Messages such as `Fill` carry the rows of the OpenAPI schemas of the same name, and lack the same fields.
+    // Messages such as `Fill` contain rows of the OpenAPI schemas of the same name, and lack the same fields.
     fixups::apply(&mut operations, FixupMode::Lenient)?;
     Ok((messages, normalize::normalize(operations)?))
 }

@@ -4,7 +4,7 @@ use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
 use crate::docs;
 
-/// The functions of an impl.
+/// Returns the functions of an impl.
 pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {
     block.items.iter_mut().filter_map(|item| match item {
         ImplItem::Fn(function) => Some(function),
@@ -12,14 +12,14 @@ pub(crate) fn functions(block: &mut ItemImpl) -> impl Iterator<Item = &mut ImplI
     })
 }
 
-/// Replaces the documentation. The text may be of a spec.
+/// Replaces the documentation with `text`, which may come from a spec.
 pub(crate) fn document(attributes: &mut Vec<Attribute>, text: &str) {
     attributes.retain(|attribute| !attribute.path().is_ident("doc"));
     let text = docs::markdown(text.trim());
     attributes.insert(0, parse_quote!(#[doc = #text]));
 }
 
-/// The `A` and `B` of a type such as `Map<A, B>`.
+/// Returns the `A` and `B` of a type such as `Map<A, B>`.
 pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
     let Type::Path(path) = ty else {
         return Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
     }
 }
 
-/// The last segment of a path, or `None` for a type that is not a path.
+/// Returns the last segment of a path, or `None` for a type that is not a path.
 pub(crate) fn last_ident(ty: &Type) -> Option<syn::Ident> {
     match ty {
         Type::Path(path) => path
@@ -48,7 +48,8 @@ pub(crate) fn last_ident(ty: &Type) -> Option<syn::Ident> {
     }
 }
 
-/// The last segment of an absolute path such as `::std::vec::Vec`, or `None` for other types: a schema may be named `Vec` too.
+/// Returns the last segment of an absolute path such as `::std::vec::Vec`, or `None` for other types, since a schema
+/// may also be named `Vec`.
 pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
     match ty {
         Type::Path(path) if path.path.leading_colon.is_some() => last_ident(ty),
@@ -56,7 +57,8 @@ pub(crate) fn foreign_ident(ty: &Type) -> Option<syn::Ident> {
     }
 }
 
-/// The `T` of `Result<T, _>` or `Result<Option<T>, _>`, as the fields of progenitor's builders are, and `true` for an `Option`.
+/// Returns the `T` of `Result<T, _>` or `Result<Option<T>, _>`, the field types of progenitor's builders, and
+/// `true` for an `Option`.
 pub(crate) fn stored(ty: &Type) -> Option<(&Type, bool)> {
     let value = arguments(ty).first().copied()?;
     let is_own = |path: &syn::Path| path.leading_colon.is_some() || path.segments.len() == 1;

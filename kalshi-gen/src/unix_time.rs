@@ -1,4 +1,4 @@
-//! Which integers are Unix times, and in which unit.
+//! Detection of integers that are Unix times, and of their unit.
 
 use serde_json::{Map, Value};
 
@@ -7,14 +7,14 @@ use crate::spec::text;
 /// The unit of a Unix time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnixTime {
-    /// Whole seconds.
+    /// Whole seconds since the Unix epoch.
     Seconds,
-    /// Whole milliseconds.
+    /// Whole milliseconds since the Unix epoch.
     Millis,
 }
 
 impl UnixTime {
-    /// The Unix time that an integer is by its description, or else by its name.
+    /// Returns the unit of an integer that is a Unix time according to its description, or else its name.
     pub(crate) fn from_schema(
         name: &str,
         schema: &Map<String, Value>,
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unit_is_that_of_the_description_or_the_name() {
+    fn unit_comes_from_the_description_or_the_name() {
         let unit = |name: &str, description: &str| {
             let schema = Map::from_iter([("type".to_owned(), json!("integer"))]);
             UnixTime::from_schema(name, &schema, description)

@@ -1,8 +1,9 @@
-//! Visits every schema of a normalised tree.
+//! Traversal of all schemas of a normalised tree.
 
 use serde_json::{Map, Value};
 
-/// Calls `change` for every schema of the tree, the inner ones first; its text is the name of the field it stands under.
+/// Calls `change` for every schema of the tree, innermost first. The string is the name of the field
+/// that contains the schema.
 pub(crate) fn for_each_schema(
     tree: &mut Value,
     change: &mut impl FnMut(&str, &mut Map<String, Value>),
@@ -20,7 +21,7 @@ pub(crate) fn for_each_schema(
         }
         for key in ["items", "additionalProperties"] {
             if let Some(inner) = node.get_mut(key) {
-                // The name speaks for the texts of a list or a map, not for lists in a list.
+                // The name describes the strings of a list or a map, but not lists in a list.
                 let name = if inner.get("items").is_some() {
                     ""
                 } else {
@@ -51,7 +52,7 @@ pub(crate) fn for_each_schema(
     }
 }
 
-/// The schemas of parameters, bodies and responses, each with the name of its parameter or none.
+/// Returns the schemas of parameters, bodies and responses, each with the name of its parameter or an empty string.
 fn operation_schemas(tree: &mut Value) -> Vec<(String, &mut Value)> {
     let mut found = Vec::new();
     let items = tree.get_mut("paths").and_then(Value::as_object_mut);

@@ -1,16 +1,16 @@
-//! What a spec holds that generation ignores.
+//! Warnings about content of a spec that the generator ignores.
 
 use std::fmt;
 
 use crate::{error::JsonPath, names};
 
-/// Something in a spec that generation ignores.
+/// A warning about content of a spec that the generator ignores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The JSON path of what is ignored, such as `$.components.schemas.Market.titel`.
+    /// The JSON path of the ignored content, such as `$.components.schemas.Market.titel`.
     pub path: String,
-    /// What is ignored and why, without the path.
+    /// The ignored content and the reason, without the path.
     pub message: String,
 }
 

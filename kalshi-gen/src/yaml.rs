@@ -1,7 +1,8 @@
-//! YAML (and so JSON) text as a tree, within bounds: what a spec needs, and nothing an attacker could make grow.
+//! A bounded YAML (and therefore JSON) reader: large enough for a spec, and safe against input
+//! that expands without limit.
 //!
-//! The parser is a crate's; the tree is built here because the serde layers above such parsers cost a build of every
-//! dependent program several seconds.
+//! A crate provides the parser. The tree is built here because the serde layers above such parsers add several seconds
+//! to the build of every dependent crate.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -11,39 +12,40 @@ use serde_json::{Number, Value};
 
 use crate::error::{Error, JsonPath};
 
-/// More than any spec has, aliases written out; the largest today has 40,000. A long text counts as several.
+/// The maximum number of values after alias expansion. The largest spec today has 40,000. A long
+/// string counts as several.
 const MAX_NODES: usize = 1_000_000;
 
-/// How much of a text counts as one value, in bytes.
+/// The number of bytes of a string that count as one value.
 const TEXT: usize = 64;
 
-/// Deeper than any spec, shallower than any stack.
+/// The maximum nesting depth: deeper than any spec, shallow enough for any stack.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// A document whose mappings keep the order they are written in.
+/// A document whose mappings keep the order in which they are written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
-    /// A text, a number, a boolean or null.
+    /// A string, a number, a boolean or null.
     Leaf(Value),
     /// The items of a list.
     List(Vec<Tree>),
-    /// The fields of a mapping.
+    /// The fields of a mapping, in document order.
     Mapping(IndexMap<String, Tree>),
 }
 
 impl Tree {
-    /// The value under a key of a mapping.
+    /// Returns the value under a key, or `None` if this is not a mapping or the key is absent.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_mapping()?.get(key)
     }
 
-    /// The value under a key of a mapping, to change.
+    /// Returns the value under a key mutably, or `None` if this is not a mapping or the key is absent.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
         self.as_mapping_mut()?.get_mut(key)
     }
 
-    /// The text, or `None` for anything else.
+    /// Returns the string, or `None` for any other value.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -52,7 +54,7 @@ impl Tree {
         }
     }
 
-    /// The items, or `None` for anything but a list.
+    /// Returns the items, or `None` for anything but a list.
     #[must_use]
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
@@ -61,7 +63,7 @@ impl Tree {
         }
     }
 
-    /// The fields in their order, or `None` for anything but a mapping.
+    /// Returns the fields in order, or `None` for anything but a mapping.
     #[must_use]
     pub fn as_mapping(&self) -> Option<&IndexMap<String, Self>> {
         match self {
@@ -70,7 +72,7 @@ impl Tree {
         }
     }
 
-    /// The fields, to change, or `None` for anything but a mapping.
+    /// Returns the fields mutably, or `None` for anything but a mapping.
     pub fn as_mapping_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         match self {
             Self::Mapping(members) => Some(members),
@@ -95,16 +97,16 @@ impl From<Tree> for Value {
 /// A list or a mapping that is being read.
 enum Open {
     List(Vec<Tree>),
-    /// With the key whose value comes next.
+    /// Includes the key whose value is read next.
     Mapping(IndexMap<String, Tree>, Option<String>),
 }
 
-/// The one document in `text`.
+/// Parses `text`, which must contain exactly one document.
 pub fn parse(text: &str) -> Result<Value, Error> {
     parse_in_order(text).map(Value::from)
 }
 
-/// The one document in `text`, with the order of its mappings.
+/// Parses `text`, which must contain exactly one document, and keeps the order of mappings.
 pub fn parse_in_order(text: &str) -> Result<Tree, Error> {
     let mut reader = Reader::default();
     let text = join_surrogates(text.trim_start_matches('\u{feff}'));
@@ -127,7 +129,8 @@ pub fn parse_in_order(text: &str) -> Result<Tree, Error> {
         .ok_or_else(|| Error::document("the document is empty"))
 }
 
-/// JSON writes what is beyond the first 65,536 characters as two escapes, which YAML does not know.
+/// Joins surrogate pairs. JSON escapes characters outside the Basic Multilingual Plane as two
+/// escapes, which YAML rejects.
 fn join_surrogates(text: &str) -> Cow<'_, str> {
     if !text.trim_start().starts_with('{') || !text.contains("\\u") {
         return Cow::Borrowed(text);
@@ -144,7 +147,7 @@ fn join_surrogates(text: &str) -> Cow<'_, str> {
                 out.push(c);
                 rest = tail.get(12..).unwrap_or_default();
             }
-            // An escape of another kind, with what it escapes.
+            // Copies any other escape together with the escaped character.
             _ => {
                 let end = tail
                     .char_indices()
@@ -163,7 +166,7 @@ fn join_surrogates(text: &str) -> Cow<'_, str> {
 #[derive(Default)]
 struct Reader {
     open: Vec<(Open, usize)>,
-    /// Values by the number of their anchor, with the nodes in each.
+    /// Values by anchor number, with the number of nodes in each.
     anchors: BTreeMap<usize, (Tree, usize)>,
     root: Option<Tree>,
     nodes: usize,
@@ -198,10 +201,13 @@ impl Reader {
                     let nodes = members.len() + 1;
                     self.value(Tree::Mapping(members), anchor, nodes)
                 }
-                None => Err("an end without its beginning".to_owned()),
+                None => Err("an unmatched end of a list or mapping".to_owned()),
             },
             Event::Alias(anchor) => {
-                let (value, nodes) = self.anchors.get(&anchor).ok_or("an alias of nothing")?;
+                let (value, nodes) = self
+                    .anchors
+                    .get(&anchor)
+                    .ok_or("an alias without its anchor")?;
                 let (value, nodes) = (value.clone(), *nodes);
                 self.nodes = self.nodes.saturating_add(nodes);
                 self.check_size()?;
@@ -214,7 +220,7 @@ impl Reader {
 
     fn begin(&mut self, open: Open, anchor: usize) -> Result<(), String> {
         if matches!(self.open.last(), Some((Open::Mapping(_, None), _))) {
-            return Err("a key must be a text".to_owned());
+            return Err("a key must be a string".to_owned());
         }
         if self.open.len() == MAX_DEPTH {
             return Err(format!("nested more than {MAX_DEPTH} levels deep"));
@@ -226,7 +232,7 @@ impl Reader {
     fn key(&mut self, text: String) -> Result<(), String> {
         if let Some((Open::Mapping(members, key), _)) = self.open.last_mut() {
             if members.contains_key(&text) {
-                return Err(format!("`{text}` stands here twice"));
+                return Err(format!("duplicate key `{text}`"));
             }
             *key = Some(text);
         }
@@ -251,7 +257,7 @@ impl Reader {
                 Some(key) => {
                     members.insert(key, value);
                 }
-                None => return Err("a key must be a text".to_owned()),
+                None => return Err("a key must be a string".to_owned()),
             },
             None => self.root = Some(value),
         }
@@ -260,7 +266,9 @@ impl Reader {
 
     fn check_size(&self) -> Result<(), String> {
         if self.nodes > MAX_NODES {
-            return Err(format!("more than {MAX_NODES} values, aliases written out"));
+            return Err(format!(
+                "more than {MAX_NODES} values after alias expansion"
+            ));
         }
         Ok(())
     }
@@ -278,12 +286,12 @@ impl Reader {
     }
 }
 
-/// How many values a text, a number, a boolean or null counts as.
+/// Returns the number of values that a scalar counts as.
 fn leaf(value: &Value) -> usize {
     1 + value.as_str().map_or(0, str::len) / TEXT
 }
 
-/// How many values there are in a value.
+/// Returns the number of values in a tree.
 fn size(tree: &Tree) -> usize {
     1 + match tree {
         Tree::List(items) => items.iter().map(size).sum(),
@@ -292,7 +300,7 @@ fn size(tree: &Tree) -> usize {
     }
 }
 
-/// A plain scalar by YAML 1.2's core schema.
+/// Parses a plain scalar according to the core schema of YAML 1.2.
 pub fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -333,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_look_like_numbers_stay_texts_when_they_are_none() {
+    fn strings_that_resemble_numbers_stay_strings() {
         let tree = json!({ "a": "3.0.0", "b": "1_000", "c": "-", "d": "2026-01-02", "e": ".", "f": "no", "g": "3.34.0" });
         assert_eq!(
             parse("a: 3.0.0\nb: 1_000\nc: '-'\nd: 2026-01-02\ne: .\nf: no\ng: 3.34.0\n").unwrap(),
@@ -342,14 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_with_their_place() {
+    fn errors_have_a_path() {
         for (text, message) in [
             ("a: [1, 2", "not YAML: line "),
-            (
-                "a:\n  b: 1\n  b: 2\n",
-                "$.a: `b` stands here twice (line 3)",
-            ),
-            ("{[1]: 2}", "a key must be a text"),
+            ("a:\n  b: 1\n  b: 2\n", "$.a: duplicate key `b` (line 3)"),
+            ("{[1]: 2}", "a key must be a string"),
             ("", "the document is empty"),
             ("a: 1\n---\nb: 2\n", "a second document"),
             ("a: *b", "not YAML"),
@@ -368,17 +373,17 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_count_as_several() {
+    fn long_strings_count_as_several_values() {
         let text = "A".repeat(100_000);
         let many = vec!["*s"; 20_000].join(",");
         let error = parse(&format!("s: &s {text}\nl: [{many}]\n"))
             .unwrap_err()
             .to_string();
-        assert!(error.contains("aliases written out"), "{error}");
+        assert!(error.contains("after alias expansion"), "{error}");
     }
 
     #[test]
-    fn bombs_are_refused() {
+    fn bombs_are_rejected() {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let below = format!("*a{}, ", level - 1).repeat(9);
@@ -391,7 +396,7 @@ mod tests {
             parse(&bomb)
                 .unwrap_err()
                 .to_string()
-                .contains("aliases written out")
+                .contains("after alias expansion")
         );
         let deep = "[".repeat(100_000);
         assert!(parse(&deep).is_err());

@@ -251,6 +251,18 @@ pub(crate) fn six_digits(micros: i64) -> Value {
     ))
 }
 
+/// Returns an exact JSON number: `units` with a number of decimals.
+pub(crate) fn decimal(units: i64, decimals: u32) -> Value {
+    let sign = if units < 0 { "-" } else { "" };
+    let scale = 10_u64.pow(decimals);
+    let (whole, rest) = (units.unsigned_abs() / scale, units.unsigned_abs() % scale);
+    let digits = format!("{rest:0width$}", width = decimals as usize);
+    let digits = digits.trim_end_matches('0');
+    let point = if digits.is_empty() { "" } else { "." };
+    // Printed again as the same digits, up to 15 of them.
+    serde_json::from_str(&format!("{sign}{whole}{point}{digits}")).unwrap_or_default()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -291,6 +303,19 @@ mod tests {
             .page(order, rows.into_iter(), |number| json!(number))
             .unwrap();
         (page.iter().filter_map(Value::as_u64).collect(), cursor)
+    }
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        for (units, decimals, text) in [
+            (0, 12, "0"),
+            (20_000_000_000, 12, "0.02"),
+            (-118_763_678, 12, "-0.000118763678"),
+            (76_679, 4, "7.6679"),
+            (13, 1, "1.3"),
+        ] {
+            assert_eq!(decimal(units, decimals).to_string(), text);
+        }
     }
 
     proptest! {

@@ -1,5 +1,10 @@
 //! [`MockExchange`]: starts and controls an exchange.
 
+#[cfg(feature = "klear")]
+mod klear;
+#[cfg(feature = "perps")]
+mod margin;
+
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
@@ -16,15 +21,18 @@ use kalshi_sdk::{
 };
 use tokio::net::TcpListener;
 
+#[cfg(feature = "klear")]
+use crate::klear::KlearAccess;
 use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
     server,
-    shared::Shared,
+    shared::{Instances, Shared},
     state::State,
     streams::{self, Hub, Settings},
     sync::lock,
     time::Micros,
+    user::Balances,
 };
 
 /// An exchange in this process. Dropping it shuts it down.
@@ -46,7 +54,7 @@ pub struct MockExchangeBuilder {
     seed: u64,
     tier: Tier,
     limited: bool,
-    balance: Dollars,
+    balances: Balances,
     algorithm: KeyAlgorithm,
     universe: bool,
     requests: usize,
@@ -72,7 +80,11 @@ impl MockExchange {
             seed: 0,
             tier: Tier::default(),
             limited: true,
-            balance: Dollars::from_cents(1_000_000),
+            balances: Balances {
+                event: Dollars::from_cents(1_000_000),
+                #[cfg(feature = "perps")]
+                margin: Dollars::from_cents(1_000_000),
+            },
             algorithm: KeyAlgorithm::Ed25519,
             universe: true,
             requests: 10_000,
@@ -178,26 +190,29 @@ impl MockExchange {
 
     /// Stops all trading: rejects new orders, still accepts cancels, and cancels orders with `cancel_order_on_pause`.
     pub fn pause_trading(&self) {
-        self.shared.state().set_trading(false);
+        self.each(|state| state.set_trading(false));
     }
 
     /// Resumes trading after [`pause_trading`](Self::pause_trading).
     pub fn resume_trading(&self) {
-        self.shared.state().set_trading(true);
+        self.each(|state| state.set_trading(true));
     }
 
     /// Schedules a pause of trading. It is a maintenance window in the exchange schedule.
     pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) {
         let from = from.timestamp_micros();
         let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
-        self.shared
-            .state()
-            .plan_pause(from, from.saturating_add(length));
+        self.each(|state| state.plan_pause(from, from.saturating_add(length)));
     }
 
     /// Opens or closes the exchange. While closed, everything except status and schedule is 503.
     pub fn set_active(&self, active: bool) {
-        self.shared.state().set_active(active);
+        self.each(|state| state.set_active(active));
+    }
+
+    fn each(&self, mut act: impl FnMut(&mut State)) {
+        let mut guard = self.shared.state();
+        guard.instances().each().for_each(|(_, state)| act(state));
     }
 
     /// Injects a fault into the following requests. Several faults can apply to the same request.
@@ -279,7 +294,14 @@ impl MockExchangeBuilder {
 
     /// Sets the balance of each user on shard 0, in whole cents. Defaults to 10,000 dollars.
     pub fn balance(mut self, balance: Dollars) -> Self {
-        self.balance = balance;
+        self.balances.event = balance;
+        self
+    }
+
+    /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
+    #[cfg(feature = "perps")]
+    pub fn margin_balance(mut self, balance: Dollars) -> Self {
+        self.balances.margin = balance;
         self
     }
 
@@ -352,21 +374,34 @@ impl MockExchangeBuilder {
         if self.universe {
             state.populate();
         }
+        #[cfg(feature = "klear")]
+        let klear = KlearAccess::new(&mut state);
+        #[cfg(feature = "perps")]
+        let margin = margin_state(self.seed, state.now, self.universe);
+        let instances = Instances {
+            event: state,
+            #[cfg(feature = "perps")]
+            margin,
+        };
         let shared = Arc::new(Shared::new(
-            state,
+            instances,
             time,
             log,
             self.limited,
             Hub::new(self.streams),
+            #[cfg(feature = "klear")]
+            klear,
         ));
         let user = User::add(
             &shared,
             address,
             (self.tier, self.limited),
-            self.balance,
+            self.balances,
             self.algorithm,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
+        #[cfg(feature = "perps")]
+        tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
         Ok(MockExchange {
             shared,
@@ -375,4 +410,14 @@ impl MockExchangeBuilder {
             server,
         })
     }
+}
+
+/// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
+#[cfg(feature = "perps")]
+fn margin_state(seed: u64, now: Micros, universe: bool) -> State {
+    let mut margin = State::new(!seed, now).with_margin();
+    if universe {
+        margin.populate_margin();
+    }
+    margin
 }

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::TimeDelta;
-use kalshi_sdk::{Operation, operation};
+use kalshi_sdk::Operation;
 use serde_json::{Map, Value, json};
 
 use crate::spec;
@@ -50,7 +50,8 @@ pub enum Fault {
     MissingMember(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Hides records created within this duration from reads: an order is 404 and in no list.
+    /// Hides records created within this duration from reads: an order is 404 and in no list. On the margin exchange, older orders and
+    /// positions are also shown as they were then.
     StaleReads(Duration),
 }
 
@@ -156,7 +157,7 @@ impl FromStr for FaultRule {
         for (name, value) in parts {
             rule = match name {
                 "on" => {
-                    let operation = operation::find(value).ok_or_else(|| {
+                    let operation = spec::Api::find(value).ok_or_else(|| {
                         ParseFaultError(format!(
                             "there is no operation {value:?}: they are named as CreateOrderV2"
                         ))
@@ -303,6 +304,8 @@ fn unknown_values(schema: &Value, value: &mut Value) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use kalshi_sdk::operation;
+
     use super::*;
 
     #[test]

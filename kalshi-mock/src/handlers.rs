@@ -5,8 +5,12 @@ mod common;
 mod communications;
 mod exchange;
 mod groups;
+#[cfg(feature = "klear")]
+mod klear;
 mod markets;
 mod orders;
+#[cfg(feature = "perps")]
+mod perps;
 mod portfolio;
 mod transfers;
 
@@ -15,10 +19,22 @@ use serde_json::Value;
 pub(crate) use account::make_key;
 pub(crate) use common::HandlerResult;
 
-use crate::{Rejection, call::Call, keys::Keys, state::State};
+use crate::{Rejection, call::Call, keys::Keys, shared::Instances, spec::Api};
 
 /// Runs the handler of a request.
-pub(crate) fn dispatch(state: &mut State, keys: &Keys, call: &Call<'_>) -> HandlerResult {
+pub(crate) fn dispatch(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    match call.endpoint.api {
+        Api::Trade => trade(instances, keys, call),
+        #[cfg(feature = "perps")]
+        Api::Perps => perps::dispatch(&mut instances.margin, call),
+        #[cfg(feature = "klear")]
+        Api::Klear => klear::respond(call),
+    }
+}
+
+/// Runs the handler of a request to the Trade API.
+fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResult {
+    let state = &mut instances.event;
     match call.id() {
         "GetExchangeStatus" => exchange::status(state),
         "GetExchangeSchedule" => exchange::schedule(state),
@@ -74,7 +90,7 @@ pub(crate) fn dispatch(state: &mut State, keys: &Keys, call: &Call<'_>) -> Handl
         "GetSubaccountTransfers" => transfers::subaccount_transfers(state, call),
         "GetSubaccountNetting" => transfers::netting(state, call),
         "UpdateSubaccountNetting" => transfers::set_netting(state, call),
-        "IntraExchangeInstanceTransfer" => transfers::to_shard(state, call),
+        "IntraExchangeInstanceTransfer" => transfers::between(instances, call),
         "GetIntraExchangeInstanceTransfers" => transfers::shard_transfers(state, call),
         "GetIntraExchangeInstanceTransfer" => transfers::shard_transfer(state, call),
         "GetTargetBalanceAllocation" => transfers::allocation(state, call),

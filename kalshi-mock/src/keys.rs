@@ -72,7 +72,12 @@ fn child_of(operation: &Operation) -> &'static str {
     match (operation.tag, operation.id) {
         ("orders" | "order-groups", _) => "write::trade",
         (_, "AcceptBlockTradeProposal") => "write::block_trade_accept",
-        (_, "ApplySubaccountTransfer" | "IntraExchangeInstanceTransfer") => "write::transfer",
+        (
+            _,
+            "ApplySubaccountTransfer"
+            | "ApplyMarginSubaccountTransfer"
+            | "IntraExchangeInstanceTransfer",
+        ) => "write::transfer",
         ("fcm", _) => "write::fcm_risk",
         _ => "",
     }

@@ -9,6 +9,10 @@ mod exchange;
 mod fault;
 mod handlers;
 mod keys;
+#[cfg(feature = "klear")]
+mod klear;
+#[cfg(feature = "perps")]
+mod margin_market;
 mod market;
 mod parse;
 mod pipeline;
@@ -27,6 +31,8 @@ mod validate;
 pub use error::StartError;
 pub use exchange::{MockExchange, MockExchangeBuilder};
 pub use fault::{Fault, FaultRule, ParseFaultError};
+#[cfg(feature = "perps")]
+pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
 pub use requests::ReceivedRequest;
 pub use state::Settlement;

@@ -46,6 +46,20 @@ pub struct OrderBook {
     pub clock: u64,
 }
 
+impl OrderBook {
+    pub(crate) fn of(state: &State, market: &state::Market) -> Self {
+        let levels = |side| {
+            let levels = state.levels(market, side).into_iter();
+            levels.map(PriceLevel::from).collect()
+        };
+        Self {
+            bids: levels(Side::Bid),
+            asks: levels(Side::Ask),
+            clock: market.clock,
+        }
+    }
+}
+
 impl Market {
     pub(crate) fn of(shared: Arc<Shared>, ticker: &str) -> Self {
         let event = match ticker.rsplit_once('-') {
@@ -151,15 +165,7 @@ impl Market {
         let Some(market) = state.markets.get(self.index) else {
             return OrderBook::default();
         };
-        let levels = |side| {
-            let levels = state.levels(market, side).into_iter();
-            levels.map(PriceLevel::from).collect()
-        };
-        OrderBook {
-            bids: levels(Side::Bid),
-            asks: levels(Side::Ask),
-            clock: market.clock,
-        }
+        OrderBook::of(&state, market)
     }
 
     fn levels(&self, side: Side) -> Vec<PriceLevel> {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Rejection, spec::Endpoint, validate};
+use crate::{Rejection, rejection::Envelope, spec::Endpoint, state::Instance, validate};
+
+/// Parameters whose absence the margin exchange was seen to reject.
+const DATES: [&str; 2] = ["start_date", "end_date"];
 
 /// Parameters of a request by name.
 pub(crate) type Parameters = BTreeMap<String, Value>;
@@ -24,6 +27,10 @@ impl Endpoint {
                 _ => continue,
             };
             let Some(value) = validate::from_text(&parameter.schema, &given) else {
+                if parameter.required && DATES.contains(&parameter.name.as_str()) {
+                    // The margin exchange words this rejection differently.
+                    return Err(self.missing(&parameter.name));
+                }
                 if parameter.required {
                     return Err(Rejection::invalid(format!("{}: required", parameter.name)));
                 }
@@ -43,6 +50,18 @@ impl Endpoint {
             typed.insert(parameter.name.clone(), value);
         }
         Ok(typed)
+    }
+
+    /// Rejects a request without a date.
+    fn missing(&self, name: &str) -> Rejection {
+        let envelope = match self.api.instance() {
+            Instance::Margined => Envelope::Message,
+            Instance::EventContract => Envelope::Nested,
+        };
+        Rejection {
+            envelope,
+            ..Rejection::invalid(format!("Query argument {name} is required, but not found"))
+        }
     }
 
     /// Parses and checks the body of a request.

@@ -20,6 +20,7 @@ use crate::{
     connection::Connection,
     fault::{self, Fault},
     handlers,
+    parse::Parameters,
     requests::ReceivedRequest,
     shared::Shared,
     spec::Endpoint,
@@ -30,6 +31,9 @@ use crate::{
 
 /// Path of order writes before June 2026.
 const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
+
+/// Tokens of a margin balance with `compute_available_balance`.
+const COMPUTED_BALANCE_TOKENS: u32 = 50;
 
 /// Size limit of a request body, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -189,12 +193,7 @@ impl Attempt<'_> {
         path: &[(String, String)],
     ) -> Result<Value, Rejection> {
         let operation = endpoint.operation;
-        // A signed public request takes tokens of its user. An invalid signature is ignored there.
-        let signed = operation.auth || self.parts.headers.contains_key(ACCESS_KEY);
-        let caller = match signed.then(|| self.authenticate(endpoint)) {
-            Some(Err(rejection)) if operation.auth => return Err(rejection),
-            caller => caller.and_then(Result::ok),
-        };
+        let caller = self.caller(endpoint)?;
         let query: Vec<(String, String)> = url_pairs(self.parts.uri.query().unwrap_or_default());
         let body = is_json(endpoint, &self.parts.headers).and_then(|()| endpoint.body(self.body));
         let parameters = endpoint.parameters(path, &query);
@@ -207,18 +206,23 @@ impl Attempt<'_> {
 
         let mut state = self.shared.state();
         let now = state.now;
+        let exchange_active = state.exchange_active;
         let items = |body: &Value| {
             body["orders"]
                 .as_array()
                 .map_or(1, |items| items.len().max(1))
         };
         let items = u32::try_from(body.as_ref().map_or(1, items)).unwrap_or(u32::MAX);
-        let tokens = operation
-            .token_cost_per_item
-            .map_or(operation.token_cost, |cost| cost.saturating_mul(items));
+        let tokens = match operation.token_cost_per_item {
+            Some(cost) => cost.saturating_mul(items),
+            None if computes_balance(parameters.as_ref().ok()) => COMPUTED_BALANCE_TOKENS,
+            None => operation.token_cost,
+        };
         match &caller {
             Some(caller) => {
                 let buckets = state
+                    .instances()
+                    .get_mut(endpoint.api.instance())
                     .user_mut(caller.user)
                     .and_then(|user| user.buckets.as_mut());
                 buckets.map_or(Ok(()), |buckets| {
@@ -247,17 +251,36 @@ impl Attempt<'_> {
                 .filter(|_| operation.method == Method::GET)
                 .map(|by| now.saturating_sub(by)),
         };
-        if !state.exchange_active && !operation.id.starts_with("GetExchange") {
+        let is_status = ["GetExchange", "GetMarginExchange"]
+            .iter()
+            .any(|prefix| operation.id.starts_with(prefix));
+        if !exchange_active && !is_status {
             return Err(Rejection::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "exchange_unavailable",
                 "the exchange is closed",
             ));
         }
-        let body = handlers::dispatch(&mut state, &self.shared.keys, &call)?;
+        let body = handlers::dispatch(state.instances(), &self.shared.keys, &call)?;
         drop(state);
         check_response(endpoint, &body)?;
         Ok(body)
+    }
+
+    /// Returns the caller, or `None` if the request is public and not signed. A signed public request takes tokens of its user; an
+    /// invalid signature is ignored there.
+    fn caller(&self, endpoint: &Endpoint) -> Result<Option<Caller>, Rejection> {
+        #[cfg(feature = "klear")]
+        if endpoint.api == crate::spec::Api::Klear {
+            self.shared.klear.authenticate(&self.parts.headers)?;
+            return Ok(None);
+        }
+        let needed = endpoint.operation.auth;
+        let signed = needed || self.parts.headers.contains_key(ACCESS_KEY);
+        match signed.then(|| self.authenticate(endpoint)) {
+            Some(Err(rejection)) if needed => Err(rejection),
+            caller => Ok(caller.and_then(Result::ok)),
+        }
     }
 
     fn authenticate(&self, endpoint: &Endpoint) -> Result<Caller, Rejection> {
@@ -277,6 +300,11 @@ impl Attempt<'_> {
             skew,
         )
     }
+}
+
+/// Returns true if a request asks for the available balance of margin accounts, which costs more.
+fn computes_balance(parameters: Option<&Parameters>) -> bool {
+    parameters.is_some_and(|given| given.get("compute_available_balance") == Some(&true.into()))
 }
 
 /// Checks a response against the spec, in debug builds. A mismatch is a bug of this crate.
@@ -326,10 +354,13 @@ fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
         true => Ok(()),
-        false => Err(Rejection::bad(
-            "invalid_content_type",
-            "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
-        )),
+        false => Err(Rejection {
+            envelope: endpoint.api.content_type_envelope(),
+            ..Rejection::bad(
+                "invalid_content_type",
+                "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
+            )
+        }),
     }
 }
 

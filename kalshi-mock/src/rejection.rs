@@ -1,5 +1,7 @@
 //! Rejections: a status, and a code with details in the nested error envelope of the exchange.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -7,19 +9,38 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) details: String,
     /// Message, or `None` to derive it from the code.
     pub(crate) message: Option<String>,
+    pub(crate) envelope: Envelope,
+}
+
+/// Form of the body of a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    /// Under `error`, as nearly all rejections are.
+    Nested,
+    /// `code` and `message` alone.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    Flat,
+    /// The details as `msg` alone.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    Message,
 }
 
 impl Rejection {
-    pub(crate) fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        details: impl Into<String>,
+    ) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             details: details.into(),
             message: None,
+            envelope: Envelope::Nested,
         }
     }
 
@@ -29,7 +50,7 @@ impl Rejection {
     }
 
     /// 400: the request violates a trading rule.
-    pub(crate) fn bad(code: &'static str, details: impl Into<String>) -> Self {
+    pub(crate) fn bad(code: impl Into<Cow<'static, str>>, details: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, details)
     }
 
@@ -69,6 +90,10 @@ impl Rejection {
     }
 
     pub(crate) fn body(&self) -> Value {
-        json!({ "error": self.inner() })
+        match self.envelope {
+            Envelope::Nested => json!({ "error": self.inner() }),
+            Envelope::Flat => json!({ "code": self.code, "message": self.code }),
+            Envelope::Message => json!({ "msg": self.details }),
+        }
     }
 }

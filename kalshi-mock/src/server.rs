@@ -1,6 +1,6 @@
 //! The HTTP server: a route for each operation, and one for WebSocket connections.
 
-use std::{io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc};
 
 use axum::{
     Router,
@@ -18,10 +18,16 @@ use crate::{
     streams,
 };
 
-/// Prefix of all REST paths.
+/// Prefix of the REST paths of both exchanges.
 pub(crate) const PREFIX: &str = "/trade-api/v2";
 /// Path of the WebSocket endpoint.
 pub(crate) const STREAMS: &str = "/trade-api/ws/v2";
+/// Path of the WebSocket endpoint of the margin exchange.
+#[cfg(feature = "perps")]
+pub(crate) const MARGIN_STREAMS: &str = "/trade-api/ws/v2/margin";
+/// Prefix of the paths of the clearing API.
+#[cfg(feature = "klear")]
+pub(crate) const KLEAR_PREFIX: &str = "/klear-api/v1";
 
 /// Serves until shutdown, then finishes the requests in flight.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
@@ -33,7 +39,12 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Res
 
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
+    let mut served = HashSet::new();
     for endpoint in Spec::get().endpoints() {
+        let path = endpoint.path();
+        if !served.insert((endpoint.operation.method.clone(), path.clone())) {
+            continue;
+        }
         let Ok(method) = MethodFilter::try_from(endpoint.operation.method.clone()) else {
             continue;
         };
@@ -48,10 +59,11 @@ fn router(shared: Arc<Shared>) -> Router {
             });
             pipeline::serve(&shared, target, &connection, request).await
         };
-        router = router.route(
-            &format!("{PREFIX}{}", endpoint.operation.path),
-            on(method, serve),
-        );
+        router = router.route(&path, on(method, serve));
+    }
+    #[cfg(feature = "perps")]
+    {
+        router = router.route(MARGIN_STREAMS, get(streams::margin_handshake));
     }
     router
         .route(STREAMS, get(streams::handshake))

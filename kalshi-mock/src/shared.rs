@@ -10,38 +10,85 @@ use std::{
 use kalshi_sdk::limits::{AccountLimits, Tier};
 use tokio::sync::watch;
 
+#[cfg(feature = "klear")]
+use crate::klear::KlearAccess;
 use crate::{
     Rejection,
     buckets::TokenBucket,
     fault::{Fault, FaultRule},
     keys::Keys,
     requests::Log,
-    state::State,
+    state::{Instance, State},
     streams::Hub,
     sync::lock,
     time::{Micros, Time},
 };
 
+/// The exchange instances, behind one lock.
+pub(crate) struct Instances {
+    pub(crate) event: State,
+    #[cfg(feature = "perps")]
+    pub(crate) margin: State,
+}
+
+impl Instances {
+    /// Returns the state of an instance. Without margin markets, there is only one.
+    pub(crate) fn get_mut(&mut self, instance: Instance) -> &mut State {
+        match instance {
+            #[cfg(feature = "perps")]
+            Instance::Margined => &mut self.margin,
+            _ => &mut self.event,
+        }
+    }
+
+    /// Returns the states with their instances.
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = (Instance, &mut State)> {
+        [
+            (Instance::EventContract, &mut self.event),
+            #[cfg(feature = "perps")]
+            (Instance::Margined, &mut self.margin),
+        ]
+        .into_iter()
+    }
+
+    /// Returns the time of the next action that a listener would see.
+    pub(crate) fn next_due(&mut self) -> Option<Micros> {
+        let states = self.each().filter(|(_, state)| state.has_listeners);
+        states.filter_map(|(_, state)| state.next_due()).min()
+    }
+}
+
 /// The exchange behind its server.
 pub(crate) struct Shared {
     pub(crate) time: Time,
     pub(crate) keys: Keys,
+    #[cfg(feature = "klear")]
+    pub(crate) klear: KlearAccess,
     pub(crate) log: Mutex<Log>,
     /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
-    state: Mutex<State>,
+    state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
     /// Token buckets of unsigned requests by address. `None` if requests are not limited.
     public: Option<Mutex<HashMap<IpAddr, TokenBucket>>>,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, time: Time, log: Log, limited: bool, hub: Hub) -> Self {
+    pub(crate) fn new(
+        state: Instances,
+        time: Time,
+        log: Log,
+        limited: bool,
+        hub: Hub,
+        #[cfg(feature = "klear")] klear: KlearAccess,
+    ) -> Self {
         Self {
             time,
             keys: Keys::default(),
+            #[cfg(feature = "klear")]
+            klear,
             log: Mutex::new(log),
             stop: watch::Sender::new(false),
             hub,
@@ -57,10 +104,13 @@ impl Shared {
         _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// Returns the state, advanced to the current time. Its events are published when the guard is dropped.
+    /// Returns the state of the event exchange, and of the others in [`StateGuard::instances`], advanced to the current time. Its events are published when the guard is dropped.
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let mut state = lock(&self.state);
-        state.advance_to(self.time.micros());
+        let now = self.time.micros();
+        for (_, state) in state.each() {
+            state.advance_to(now);
+        }
         let mut guard = StateGuard {
             shared: self,
             state,
@@ -103,14 +153,23 @@ impl Shared {
 /// The locked state.
 pub(crate) struct StateGuard<'a> {
     shared: &'a Shared,
-    state: MutexGuard<'a, State>,
+    state: MutexGuard<'a, Instances>,
 }
 
 impl StateGuard<'_> {
+    /// Returns the states of all instances.
+    pub(crate) fn instances(&mut self) -> &mut Instances {
+        &mut self.state
+    }
+
+    /// Returns the state of the margin exchange.
+    #[cfg(feature = "perps")]
+    pub(crate) fn margin(&mut self) -> &mut State {
+        &mut self.state.margin
+    }
+
     fn publish(&mut self) {
-        if self.state.has_listeners {
-            self.shared.hub.publish(&mut self.state, &self.shared.time);
-        }
+        self.shared.hub.publish(&mut self.state, &self.shared.time);
     }
 }
 
@@ -118,13 +177,13 @@ impl Deref for StateGuard<'_> {
     type Target = State;
 
     fn deref(&self) -> &State {
-        &self.state
+        &self.state.event
     }
 }
 
 impl DerefMut for StateGuard<'_> {
     fn deref_mut(&mut self) -> &mut State {
-        &mut self.state
+        &mut self.state.event
     }
 }
 

@@ -1,4 +1,4 @@
-//! The spec, as the build script digested it: parameters, body, response and a sample response of each operation.
+//! The specs, as the build script digested them: parameters, body, response and a sample response of each operation.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -6,18 +6,102 @@ use kalshi_sdk::{Operation, operation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+#[cfg(feature = "klear")]
+use crate::server::KLEAR_PREFIX;
+use crate::{rejection::Envelope, server::PREFIX, state::Instance};
+
 static SPEC: LazyLock<Spec> = LazyLock::new(Spec::parse);
 
-/// The spec, parsed once per process.
+/// The specs of all APIs, parsed once per process.
 #[derive(Default)]
 pub(crate) struct Spec {
-    endpoints: HashMap<&'static str, Endpoint>,
-    /// Schemas by name.
-    pub(crate) schemas: Map<String, Value>,
+    endpoints: Vec<Endpoint>,
+    /// Schemas by API and name.
+    schemas: Map<String, Value>,
 }
 
-/// One operation of the spec.
+/// An API of the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Trade,
+    #[cfg(feature = "perps")]
+    Perps,
+    #[cfg(feature = "klear")]
+    Klear,
+}
+
+impl Api {
+    /// All APIs. The Trade API is first: it serves the paths that it shares with another one.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Trade,
+        #[cfg(feature = "perps")]
+        Self::Perps,
+        #[cfg(feature = "klear")]
+        Self::Klear,
+    ];
+
+    /// Returns the prefix of its operations and schemas in the digest.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Trade => "trade",
+            #[cfg(feature = "perps")]
+            Self::Perps => "perps",
+            #[cfg(feature = "klear")]
+            Self::Klear => "klear",
+        }
+    }
+
+    /// Returns the prefix of its paths.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Trade => PREFIX,
+            #[cfg(feature = "perps")]
+            Self::Perps => PREFIX,
+            #[cfg(feature = "klear")]
+            Self::Klear => KLEAR_PREFIX,
+        }
+    }
+
+    pub(crate) fn operations(self) -> &'static [Operation] {
+        match self {
+            Self::Trade => &operation::ALL,
+            #[cfg(feature = "perps")]
+            Self::Perps => &kalshi_perps::operation::ALL,
+            #[cfg(feature = "klear")]
+            Self::Klear => &kalshi_klear::operation::ALL,
+        }
+    }
+
+    /// Returns the exchange instance that it is about.
+    pub(crate) fn instance(self) -> Instance {
+        match self {
+            #[cfg(feature = "perps")]
+            Self::Perps => Instance::Margined,
+            _ => Instance::EventContract,
+        }
+    }
+
+    /// Returns the form of the body that rejects a request without JSON.
+    pub(crate) fn content_type_envelope(self) -> Envelope {
+        match self {
+            #[cfg(feature = "perps")]
+            Self::Perps => Envelope::Flat,
+            _ => Envelope::Nested,
+        }
+    }
+
+    /// Returns the operation of an id, in the first API that has it.
+    pub(crate) fn find(id: &str) -> Option<&'static Operation> {
+        Self::ALL
+            .iter()
+            .flat_map(|api| api.operations())
+            .find(|operation| operation.id == id)
+    }
+}
+
+/// One operation of an API.
 pub(crate) struct Endpoint {
+    pub(crate) api: Api,
     pub(crate) operation: &'static Operation,
     pub(crate) details: Details,
 }
@@ -57,12 +141,21 @@ impl Spec {
             // Unreachable: the build script wrote it, and a test parses it.
             return Self::default();
         };
-        let endpoints = operation::ALL.iter().filter_map(|operation| {
-            let details = digest.operations.remove(operation.id)?;
-            Some((operation.id, Endpoint { operation, details }))
-        });
+        let mut endpoints = Vec::new();
+        for &api in Api::ALL {
+            for operation in api.operations() {
+                let name = format!("{}/{}", api.name(), operation.id);
+                if let Some(details) = digest.operations.remove(&name) {
+                    endpoints.push(Endpoint {
+                        api,
+                        operation,
+                        details,
+                    });
+                }
+            }
+        }
         Self {
-            endpoints: endpoints.collect(),
+            endpoints,
             schemas: digest.schemas,
         }
     }
@@ -72,11 +165,16 @@ impl Spec {
     }
 
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values()
+        self.endpoints.iter()
     }
 }
 
 impl Endpoint {
+    /// Returns the path of the operation on the server.
+    pub(crate) fn path(&self) -> String {
+        format!("{}{}", self.api.prefix(), self.operation.path)
+    }
+
     /// Returns the status of a success.
     pub(crate) fn status(&self) -> u16 {
         self.details.status
@@ -109,7 +207,7 @@ impl Endpoint {
 pub(crate) fn resolve(schema: &Value) -> &Value {
     let name = schema["$ref"]
         .as_str()
-        .and_then(|text| text.rsplit('/').next());
+        .and_then(|text| text.strip_prefix("#/components/schemas/"));
     name.and_then(|name| Spec::get().schemas.get(name))
         .unwrap_or(schema)
 }
@@ -119,9 +217,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spec_has_every_operation_of_the_client() {
+    fn spec_has_every_operation_of_the_clients() {
         let spec = Spec::get();
-        assert_eq!(spec.endpoints().count(), operation::ALL.len());
+        let operations = Api::ALL.iter().map(|api| api.operations().len());
+        assert_eq!(spec.endpoints().count(), operations.sum::<usize>());
         for endpoint in spec.endpoints() {
             assert_eq!(
                 endpoint.response_schema().is_some(),

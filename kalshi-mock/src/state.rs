@@ -4,12 +4,15 @@
 //! The operations on [`State`] use them: matching, orders, communications, settlement and the rest.
 
 mod account;
+mod amend;
 mod book;
 mod communications;
 mod event;
 mod fees;
 mod groups;
 mod ledger;
+#[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+mod margin;
 mod market;
 mod matching;
 mod order;
@@ -29,20 +32,31 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
 
 pub(crate) use account::Account;
+pub(crate) use amend::Amendment;
 pub(crate) use event::{Event, LevelChange, PositionChange, Step};
 pub(crate) use fees::Fees;
 pub(crate) use groups::Group;
 pub(crate) use ledger::{Holding, Ledger};
+#[cfg_attr(
+    not(feature = "perps"),
+    allow(unused_imports, reason = "of the margin API")
+)]
+pub(crate) use margin::{
+    FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, MAX_PRICE, Margin, NewTrigger, Perp, SHARD,
+    TICK, Trigger, TriggerPrices, nearest, next_funding, no_trigger,
+};
 pub(crate) use market::{Market, MarketStatus, PriceRange, Series, SeriesEvent};
 pub(crate) use order::{Order, SelfTrade, Status};
-pub(crate) use orders::{Amendment, NewOrder, Placed, TimeInForce};
+pub(crate) use orders::{NewOrder, Placed, TimeInForce};
 pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
 pub(crate) use trade::{Fill, Trade};
-pub(crate) use transfers::{Deposit, ShardTransfer, SubaccountTransfer};
+pub(crate) use transfers::{Deposit, Instance, ShardTransfer, SubaccountTransfer};
 pub(crate) use users::User;
+#[cfg(feature = "perps")]
+pub(crate) use users::margin_limits;
 
 use crate::time::Micros;
 
@@ -87,6 +101,8 @@ pub(crate) struct State {
     pub(crate) deposits: BTreeMap<u64, Deposit>,
     pub(crate) subaccount_transfers: BTreeMap<u64, SubaccountTransfer>,
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
+    /// What only the margin exchange has, or `None` on the event exchange.
+    pub(crate) margin: Option<Margin>,
     /// Number of resting orders by user.
     resting: HashMap<u32, usize>,
     /// The incoming order during matching.
@@ -107,6 +123,7 @@ enum Due {
     Close(MarketIndex),
     Pause,
     Execute(u64),
+    Funding,
 }
 
 impl State {
@@ -139,6 +156,7 @@ impl State {
             deposits: BTreeMap::new(),
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
+            margin: None,
             resting: HashMap::new(),
             taker: None,
             actions: 0,
@@ -163,6 +181,7 @@ impl State {
                 Due::Close(market) => self.close(market),
                 Due::Pause => self.cancel_on_pause(None),
                 Due::Execute(quote) => self.execute_quote(quote),
+                Due::Funding => self.fund(now),
             }
         }
         let was_trading = self.was_trading;
@@ -206,6 +225,12 @@ impl State {
         if !active {
             self.cancel_on_pause(None);
         }
+    }
+
+    /// Returns the number of actions and requests so far.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) fn actions(&self) -> u64 {
+        self.actions
     }
 
     pub(crate) fn market(&self, ticker: &str) -> Option<(MarketIndex, &Market)> {

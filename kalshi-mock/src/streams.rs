@@ -24,6 +24,12 @@ mod tickers;
 mod timer;
 
 pub use control::Streams;
+#[cfg(feature = "perps")]
+pub(crate) use frame::{market_id, milliseconds};
 pub(crate) use handshake::handshake;
+#[cfg(feature = "perps")]
+pub(crate) use handshake::margin_handshake;
 pub(crate) use hub::{Hub, Settings};
 pub(crate) use timer::keep_time;
+#[cfg(feature = "perps")]
+pub(crate) use timer::send_tickers;

@@ -9,6 +9,16 @@ use kalshi_sdk::{
 };
 
 use crate::{StartError, keys::Key, server::PREFIX, shared::Shared};
+#[cfg(feature = "perps")]
+use crate::{server::MARGIN_STREAMS, state};
+
+/// Initial balances of a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Balances {
+    pub(crate) event: Dollars,
+    #[cfg(feature = "perps")]
+    pub(crate) margin: Dollars,
+}
 
 /// A user of the exchange.
 #[derive(Clone)]
@@ -18,7 +28,7 @@ pub struct User {
     index: u32,
     /// Tier, and true if its limits apply.
     limits: (Tier, bool),
-    balance: Dollars,
+    balances: Balances,
     key: PrivateKey,
     credentials: Credentials,
 }
@@ -28,7 +38,7 @@ impl User {
         shared: &Arc<Shared>,
         address: SocketAddr,
         limits: (Tier, bool),
-        balance: Dollars,
+        balances: Balances,
         algorithm: KeyAlgorithm,
     ) -> Result<Self, StartError> {
         let key = match algorithm {
@@ -37,7 +47,14 @@ impl User {
         };
         let key = key.map_err(StartError::Key)?;
         let mut state = shared.state();
-        let index = state.add_user(limits.0, limits.1, balance.micros() / 10_000);
+        let cents = |balance: Dollars| balance.micros() / 10_000;
+        let index = state.add_user(limits.0, limits.1, cents(balances.event));
+        #[cfg(feature = "perps")]
+        {
+            let id = state.user(index).id;
+            let margin = state.margin();
+            margin.add_margin_user(id, limits, cents(balances.margin));
+        }
         let key_id = state.id().to_string();
         drop(state);
         shared
@@ -49,7 +66,7 @@ impl User {
             address,
             index,
             limits,
-            balance,
+            balances,
             key,
             credentials,
         })
@@ -60,7 +77,7 @@ impl User {
             &self.shared,
             self.address,
             self.limits,
-            self.balance,
+            self.balances,
             self.key.algorithm(),
         )
     }
@@ -137,6 +154,64 @@ impl User {
         self.shared
             .state()
             .deposit(self.index, exchange_index, cents);
+    }
+}
+
+/// The margin exchange.
+#[cfg(feature = "perps")]
+impl User {
+    /// Returns the URLs of the margin exchange.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange does not listen on a loopback address.
+    pub fn perps_environment(&self) -> Result<kalshi_perps::Environment, ConfigError> {
+        let address = self.address;
+        kalshi_perps::Environment::custom(
+            &format!("http://{address}{PREFIX}"),
+            &format!("ws://{address}{MARGIN_STREAMS}"),
+        )
+    }
+
+    /// Returns a client of the margin exchange for this user, with the clock of the exchange and the token buckets that it has there.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if [`ClientBuilder::build`](kalshi_perps::ClientBuilder::build) does.
+    pub fn perps_client(&self) -> Result<kalshi_perps::Client, ConfigError> {
+        self.perps_client_builder()?.build()
+    }
+
+    /// Returns a builder with the settings of [`perps_client`](Self::perps_client).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if [`perps_environment`](Self::perps_environment) does.
+    pub fn perps_client_builder(&self) -> Result<kalshi_perps::ClientBuilder, ConfigError> {
+        let limits = match self.limits {
+            (tier, true) => RateLimits::Account(state::margin_limits(tier)),
+            _ => RateLimits::Unlimited,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(self.shared.time.clone());
+        Ok(kalshi_perps::Client::builder()
+            .environment(self.perps_environment()?)
+            .credentials(self.credentials())
+            .rate_limits(limits)
+            .clock(clock))
+    }
+
+    /// Sets whether the user may trade on margin. Defaults to true.
+    pub fn set_margin_enabled(&self, enabled: bool) {
+        if let Some(user) = self.shared.state().margin().user_mut(self.index) {
+            user.enabled = enabled;
+        }
+    }
+
+    /// Deposits money on the margin exchange, in whole cents. A negative amount withdraws what is available.
+    pub fn margin_deposit(&self, amount: Dollars) {
+        let cents = amount.micros() / 10_000;
+        let mut state = self.shared.state();
+        state.margin().deposit(self.index, state::SHARD, cents);
     }
 }
 

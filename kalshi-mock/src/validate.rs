@@ -273,12 +273,12 @@ mod tests {
                 "x: must be a time as RFC 3339 has it",
             ),
             (
-                json!({ "$ref": "#/components/schemas/FixedPointCount" }),
+                json!({ "$ref": "#/components/schemas/trade/FixedPointCount" }),
                 json!("1.234"),
                 "x: must be contracts, with up to 2 decimals",
             ),
             (
-                json!({ "$ref": "#/components/schemas/FixedPointDollars" }),
+                json!({ "$ref": "#/components/schemas/trade/FixedPointDollars" }),
                 json!(0.5),
                 "x: must be of type string",
             ),
@@ -330,7 +330,7 @@ mod tests {
                 json!(1),
             ),
             (
-                json!({ "$ref": "#/components/schemas/FixedPointCount" }),
+                json!({ "$ref": "#/components/schemas/trade/FixedPointCount" }),
                 json!("2.5"),
             ),
         ] {

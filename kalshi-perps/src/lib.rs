@@ -4,6 +4,7 @@
 mod api;
 mod environment;
 pub mod operation;
+pub mod orders;
 #[cfg(feature = "ws")]
 pub mod ws;
 

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::{InvalidOrder, OrderRef, new_order::OutcomePrice, rules::check_expiry};
+use kalshi_core::orders::InvalidExpiry;
+
+use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
     types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
@@ -91,7 +93,7 @@ impl Amendment {
         // In a generated request 0 removes the expiry.
         let has_expiry = |time: &i64| self.expiry.is_some() || *time != NO_EXPIRY;
         if let Some(time) = request.expiration_time.filter(has_expiry) {
-            check_expiry(time, now)?;
+            InvalidExpiry::check(time, now)?;
         }
         if let Some(price) = self.price {
             (request.side, request.price) = price.on_yes_book()?;

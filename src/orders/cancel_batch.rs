@@ -1,15 +1,14 @@
 //! Cancelling several orders in one request.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Evidence, Outcome};
+use kalshi_core::rt::{
+    self, Evidence, Outcome,
+    orders::{Wanted, check_order_id},
+};
 use reqwest::StatusCode;
 
-use super::{
-    ChangeOutcome, OrderRef, Orders,
-    change::{CONFIRM, check_order_id},
-    unknown_change::Wanted,
-};
+use super::{ChangeOutcome, OrderRef, Orders};
 use crate::{
     ApiError, Client, Contracts, Error, operation,
     types::{
@@ -22,12 +21,7 @@ use crate::{
 type CancelOutcome = ChangeOutcome<BatchCancelOrdersV2ResponseOrders>;
 
 /// A batch of cancels, made by [`Orders::cancel_batch`]. Awaiting it gives the outcome of each cancel, in the same order.
-#[must_use = "a batch does nothing until it is awaited"]
-pub struct CancelBatch {
-    client: Client,
-    keys: Vec<OrderRef>,
-    confirm: Duration,
-}
+pub type CancelBatch = kalshi_core::orders::ChangeRequest<Vec<CancelOutcome>>;
 
 impl Orders {
     /// Cancels several orders in one request and returns what became of each, in the same order. An empty batch is not sent.
@@ -39,27 +33,25 @@ impl Orders {
         &self,
         orders: impl IntoIterator<Item = impl Into<OrderRef>>,
     ) -> CancelBatch {
-        CancelBatch {
-            client: self.client.clone(),
-            keys: orders.into_iter().map(Into::into).collect(),
-            confirm: CONFIRM,
-        }
+        let client = self.client.clone();
+        let keys: Vec<OrderRef> = orders.into_iter().map(Into::into).collect();
+        CancelBatch::new(
+            operation::BATCH_CANCEL_ORDERS_V2,
+            move |confirm| async move { client.send_cancels(&keys, confirm).await },
+        )
     }
 }
 
-impl CancelBatch {
-    /// Sets how long to look for proof of what became of orders that the exchange does not find: see
-    /// [`ChangeRequest::confirm`](super::ChangeRequest::confirm). Defaults to 2 s for all of them together.
-    pub fn confirm(mut self, timeout: Duration) -> Self {
-        self.confirm = timeout;
-        self
-    }
-
-    async fn run(self) -> Result<Vec<CancelOutcome>, Error> {
-        if self.keys.is_empty() {
+impl Client {
+    async fn send_cancels(
+        &self,
+        keys: &[OrderRef],
+        confirm: Duration,
+    ) -> Result<Vec<CancelOutcome>, Error> {
+        if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let (client, keys) = (&self.client, &self.keys);
+        let client = self;
         let operation = operation::BATCH_CANCEL_ORDERS_V2;
         let body = body(keys).map_err(|error| rt::invalid(operation, error.to_string()))?;
         let request = client.batch_cancel_orders_v2().body(body).into_request();
@@ -115,7 +107,7 @@ impl CancelBatch {
             .collect();
         let mut proved = match not_found.as_slice() {
             [] => Vec::new(),
-            changes => client.prove(changes, &evidence, self.confirm).await,
+            changes => client.prove(changes, &evidence, confirm).await,
         }
         .into_iter();
         let outcome = |(key, judgement): (&OrderRef, Judgement)| match judgement {
@@ -127,24 +119,6 @@ impl CancelBatch {
                 .unwrap_or_else(|| unknown(key, Arc::new(rt::rejection(operation, rejection)))),
         };
         Ok(keys.iter().zip(judgements).map(outcome).collect())
-    }
-}
-
-impl IntoFuture for CancelBatch {
-    type Output = Result<Vec<CancelOutcome>, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl fmt::Debug for CancelBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelBatch")
-            .field("orders", &self.keys)
-            .field("confirm", &self.confirm)
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,17 +1,19 @@
 //! Cancelling, amending and decreasing orders.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Evidence, Outcome, Write};
-use reqwest::{Request, StatusCode};
+use kalshi_core::rt::{
+    self, Evidence,
+    orders::{
+        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
+        check_decrease, check_decreased, inquire,
+    },
+};
 use serde::de::DeserializeOwned;
 
 use super::{
     Amendment, Decrease, InvalidOrder, OrderRef, OrderRules, Orders, UnknownChange,
-    inquiry::{Finding, LastError, Sight, inquire},
-    outcome::check_counts,
     sighting::Sighting,
-    unknown_change::Wanted,
 };
 use crate::{
     ApiError, Client, Contracts, Dollars, Error, Operation, operation,
@@ -20,9 +22,6 @@ use crate::{
         OrderStatus,
     },
 };
-
-/// Longest wait for proof after the exchange did not find an order, unless set.
-pub(super) const CONFIRM: Duration = Duration::from_secs(2);
 
 /// What became of a change.
 #[derive(Clone, Debug)]
@@ -46,91 +45,9 @@ pub enum ChangeOutcome<T> {
 /// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
 /// Awaiting it sends it and gives a [`ChangeOutcome`].
-#[must_use = "a change does nothing until it is awaited"]
-pub struct ChangeRequest<T> {
-    client: Client,
-    key: OrderRef,
-    operation: &'static Operation,
-    prepared: Result<Prepared<T>, Error>,
-    confirm: Duration,
-}
+pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
-struct Prepared<T> {
-    request: Request,
-    wanted: Wanted,
-    about: ResponseCheck<T>,
-}
-
-/// Returns what is wrong with a response that is not about the change.
-type ResponseCheck<T> = Box<dyn FnOnce(&T) -> Result<(), String> + Send>;
-
-impl<T> ChangeRequest<T> {
-    /// Sets how long to look for proof if the exchange does not find the order. Defaults to 2 s; zero gives
-    /// [`Unknown`](ChangeOutcome::Unknown) immediately.
-    ///
-    /// The exchange's 404 is the same for a cancelled, a filled and an unknown order. One read shows an order that has ended. An
-    /// order that seems to rest, or to be nowhere, is proof only once reads are up to date with the response.
-    pub fn confirm(mut self, timeout: Duration) -> Self {
-        self.confirm = timeout;
-        self
-    }
-}
-
-impl<T: DeserializeOwned + Send + 'static> ChangeRequest<T> {
-    async fn run(self) -> Result<ChangeOutcome<T>, Error> {
-        let Prepared {
-            request,
-            wanted,
-            about,
-        } = self.prepared?;
-        let client = &self.client;
-        let write: Write<T> = rt::write(&client.core, self.operation, Ok(request), false).await;
-        let evidence: Evidence = write.evidence();
-        let (error, rejection) = match write.judge(|_, response| about(response)) {
-            Outcome::Done(response) => return Ok(ChangeOutcome::Done(response.into_inner())),
-            Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {
-                (error, rejection)
-            }
-            Outcome::Rejected(rejection, _) => return Ok(ChangeOutcome::Rejected(rejection)),
-            Outcome::Unknown(error) => {
-                let unknown = client.unknown_change(&self.key, wanted, Arc::new(error), &evidence);
-                return Ok(ChangeOutcome::Unknown(unknown));
-            }
-        };
-        let proved = client
-            .prove(&[(&self.key, rejection)], &evidence, self.confirm)
-            .await;
-        let unknown = || {
-            ChangeOutcome::Unknown(client.unknown_change(
-                &self.key,
-                wanted,
-                Arc::new(error),
-                &evidence,
-            ))
-        };
-        Ok(proved.into_iter().next().flatten().unwrap_or_else(unknown))
-    }
-}
-
-impl<T: DeserializeOwned + Send + 'static> IntoFuture for ChangeRequest<T> {
-    type Output = Result<ChangeOutcome<T>, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl<T> fmt::Debug for ChangeRequest<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeRequest")
-            .field("operation", &self.operation.id)
-            .field("order", &self.key)
-            .field("confirm", &self.confirm)
-            .finish_non_exhaustive()
-    }
-}
+type Prepared<T> = PreparedChange<T, Wanted>;
 
 impl Orders {
     /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
@@ -155,8 +72,7 @@ impl Orders {
             request,
             wanted: Wanted::Cancelled,
             about: Box::new(move |response: &CancelOrderV2Response| {
-                check_order_id(&order_id, &response.order_id)?;
-                check_not_negative(response.reduced_by)
+                check_cancelled(&order_id, &response.order_id, response.reduced_by)
             }),
         });
         self.client
@@ -263,25 +179,13 @@ impl Client {
             change.updated_client_order_id.clone(),
         ];
         let about = move |response: &AmendOrderV2Response| {
-            check_order_id(&order_id, &response.order_id)?;
-            let named = response
-                .client_order_id
-                .as_ref()
-                .filter(|id| !id.is_empty());
-            let is_known = client_order_ids.iter().flatten().any(|id| !id.is_empty());
-            if named.is_some()
-                && is_known
-                && !client_order_ids.iter().any(|id| id.as_ref() == named)
-            {
-                return Err(
-                    "the response is about an order with another client order id".to_owned(),
-                );
-            }
-            check_counts(
-                response.fill_count.unwrap_or_default(),
-                response.remaining_count.unwrap_or_default(),
-                count,
-            )
+            let amended = Amended {
+                order_id: &response.order_id,
+                client_order_id: response.client_order_id.as_ref(),
+                fill_count: response.fill_count,
+                remaining_count: response.remaining_count,
+            };
+            amended.check(&order_id, &client_order_ids, count)
         };
         let mut request = self.amend_order_v2().order_id(&key.order_id).body(change);
         if let Some(subaccount) = key.subaccount {
@@ -299,32 +203,19 @@ impl Client {
         key: &OrderRef,
         decrease: Decrease,
     ) -> Result<Prepared<DecreaseOrderV2Response>, Error> {
-        let reduce_to = match decrease {
-            Decrease::By(count) if count <= Contracts::ZERO => {
-                let message =
-                    format!("a decrease by {count} contracts takes nothing off the order");
-                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
-            }
-            Decrease::To(count) if count < Contracts::ZERO => {
-                let message = format!("an order cannot be decreased to {count} contracts");
-                return Err(rt::invalid(operation::DECREASE_ORDER_V2, message));
-            }
-            Decrease::By(_) => None,
-            Decrease::To(count) => Some(count),
-        };
+        let change = decrease.into_request(key);
+        check_decrease(change.reduce_by, change.reduce_to)
+            .map_err(|message| rt::invalid(operation::DECREASE_ORDER_V2, message))?;
+        let reduce_to = change.reduce_to;
         let order_id = key.order_id.clone();
         let about = move |response: &DecreaseOrderV2Response| {
-            check_order_id(&order_id, &response.order_id)?;
             let remaining = response.remaining_count;
-            match reduce_to {
-                Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
-                None => check_not_negative(remaining),
-            }
+            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
         };
         let mut request = self
             .decrease_order_v2()
             .order_id(&key.order_id)
-            .body(decrease.into_request(key));
+            .body(change);
         if let Some(subaccount) = key.subaccount {
             request = request.subaccount(subaccount);
         }
@@ -335,19 +226,33 @@ impl Client {
         })
     }
 
-    fn change<T>(
+    fn change<T: DeserializeOwned + Send + 'static>(
         &self,
         key: OrderRef,
         operation: &'static Operation,
         prepared: Result<Prepared<T>, Error>,
     ) -> ChangeRequest<T> {
-        ChangeRequest {
-            client: self.clone(),
-            key,
-            operation,
-            prepared,
-            confirm: CONFIRM,
-        }
+        let client = self.clone();
+        ChangeRequest::new(operation, move |confirm| async move {
+            let (verdict, wanted, evidence) = prepared?.send(&client.core, operation).await?;
+            let error = match verdict {
+                ChangeVerdict::Done(response) => return Ok(ChangeOutcome::Done(response)),
+                ChangeVerdict::Rejected(rejection) => {
+                    return Ok(ChangeOutcome::Rejected(rejection));
+                }
+                ChangeVerdict::NotFound(rejection, error) => {
+                    let changes = [(&key, rejection)];
+                    let mut proved = client.prove(&changes, &evidence, confirm).await;
+                    if let Some(outcome) = proved.pop().flatten() {
+                        return Ok(outcome);
+                    }
+                    error
+                }
+                ChangeVerdict::Unknown(error) => error,
+            };
+            let unknown = client.unknown_change(&key, wanted, Arc::new(error), &evidence);
+            Ok(ChangeOutcome::Unknown(unknown))
+        })
     }
 
     /// Proves what became of changes whose order the exchange did not find, each with its rejection, within `timeout`. `None` for one
@@ -402,22 +307,5 @@ impl Client {
             })
         };
         changes.iter().zip(seen).map(outcome).collect()
-    }
-}
-
-/// Checks that a response is about the order that was asked for.
-pub(super) fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
-    if asked == found {
-        Ok(())
-    } else {
-        Err("the response is about another order".to_owned())
-    }
-}
-
-pub(super) fn check_not_negative(count: Contracts) -> Result<(), String> {
-    if count < Contracts::ZERO {
-        Err(format!("the count {count} is negative"))
-    } else {
-        Ok(())
     }
 }

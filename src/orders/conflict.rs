@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Moment};
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{Conflict, Explanation, LastError, MAX_TIMEOUT, Reader as _, is_duplicate},
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     OrderOutcome, PlacedOrder, Rejection,
-    inquiry::{LastError, MAX_TIMEOUT},
-    outcome::is_duplicate,
-    search::{Likeness, Search, compare},
+    search::{Search, compare},
     unknown_order::SentOrder,
 };
 use crate::{Client, Error, types::Order};
@@ -18,7 +19,7 @@ use crate::{Client, Error, types::Order};
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// An order whose client order id is taken.
-pub(super) struct Conflict {
+pub(super) struct ConflictingOrder {
     pub(super) order: SentOrder,
     pub(super) error: Arc<Error>,
     /// An attempt before the one that was rejected may have placed the order.
@@ -29,7 +30,7 @@ impl Client {
     /// Looks up the orders that have the client order ids, for at most the client's `lookup_timeout`.
     pub(super) async fn resolve_conflicts(
         &self,
-        conflicts: Vec<Conflict>,
+        conflicts: Vec<ConflictingOrder>,
         ended: Moment,
     ) -> Vec<OrderOutcome> {
         let timeout = rt::lookup_timeout(&self.core);
@@ -41,7 +42,7 @@ impl Client {
             let search = self.search_conflicts(&conflicts, &mut outcomes, ended, &last_error);
             _ = timeout_at(deadline, search).await;
         }
-        let unresolved = |(conflict, outcome): (Conflict, Option<OrderOutcome>)| {
+        let unresolved = |(conflict, outcome): (ConflictingOrder, Option<OrderOutcome>)| {
             outcome.unwrap_or_else(|| {
                 let error = rt::after_lookup(&conflict.error, timeout);
                 self.unknown_order(conflict.order, Arc::new(error), ended)
@@ -57,7 +58,7 @@ impl Client {
     /// Searches until every conflict has an outcome: in turn among the live orders of a market, in its archive, and in all markets.
     async fn search_conflicts(
         &self,
-        conflicts: &[Conflict],
+        conflicts: &[ConflictingOrder],
         outcomes: &mut [Option<OrderOutcome>],
         ended: Moment,
         last_error: &LastError,
@@ -78,7 +79,7 @@ impl Client {
             open.retain(|(conflict, _)| is_everywhere || conflict.order.request.ticker == ticker);
             let ids: Vec<_> = open
                 .iter()
-                .map(|(conflict, _)| conflict.order.client_order_id())
+                .map(|(conflict, _)| conflict.order.client_order_id.as_str())
                 .collect();
             let search = Search {
                 client_order_ids: &ids,
@@ -92,7 +93,7 @@ impl Client {
                 Ok(rows) => {
                     let is_complete = is_everywhere && is_fresh && rows.skipped.is_none();
                     for (conflict, outcome) in &mut open {
-                        let id = conflict.order.client_order_id();
+                        let id = conflict.order.client_order_id.as_str();
                         let found = rows
                             .orders
                             .iter()
@@ -136,7 +137,7 @@ impl Round {
     }
 }
 
-impl Conflict {
+impl ConflictingOrder {
     /// The outcome by the orders that have the id, or `None` if the search must go on. `is_complete` if reads were up to date, every
     /// list was searched, and every row was readable.
     fn judge(
@@ -147,34 +148,25 @@ impl Conflict {
         is_complete: bool,
     ) -> Option<OrderOutcome> {
         let request = &self.order.request;
-        let count = |wanted: Likeness| {
-            let is_like = |order: &&&Order| compare(request, order, None) == wanted;
-            found.iter().filter(is_like).count()
-        };
-        let (as_sent, unclear) = (count(Likeness::AsSent), count(Likeness::Unclear));
-        if as_sent == 1 && unclear == 0 {
-            let order = found
-                .iter()
-                .find(|order| compare(request, order, None) == Likeness::AsSent)?;
-            let placed = PlacedOrder::found(request, (*order).clone());
-            return Some(if self.order.has_made_id {
-                OrderOutcome::Placed(placed)
-            } else {
-                OrderOutcome::AlreadyExists(placed)
-            });
-        }
-        if as_sent + unclear == 0 && !is_complete {
-            // The order that has the id may not be listed yet.
-            return None;
-        }
         let taken = self.error.api().filter(|error| is_duplicate(error));
-        match (found.as_slice(), taken) {
-            ([], _) => None,
-            // No other order than this one has the id, so it explains the rejection.
-            ([other], Some(error))
-                if unclear == 0 && !self.may_be_ours && !self.order.has_made_id =>
-            {
-                let rejection = Rejection::new(error.clone(), Some((*other).clone()));
+        let conflict = Conflict {
+            is_taken: taken.is_some(),
+            may_be_ours: self.may_be_ours,
+            has_made_id: self.order.has_made_id,
+        };
+        let likeness = |order: &Order| compare(request, order, None);
+        match (conflict.explain(&found, likeness, is_complete), taken) {
+            (Explanation::Open, _) => None,
+            (Explanation::Ours(order), _) => {
+                let placed = PlacedOrder::found(request, order.clone());
+                Some(if self.order.has_made_id {
+                    OrderOutcome::Placed(placed)
+                } else {
+                    OrderOutcome::AlreadyExists(placed)
+                })
+            }
+            (Explanation::Other(other), Some(error)) => {
+                let rejection = Rejection::new(error.clone(), Some(other.clone()));
                 Some(OrderOutcome::Rejected(rejection))
             }
             _ => {

@@ -1,13 +1,10 @@
 //! Outcomes of placing an order.
 
-use std::{fmt, time::Duration};
-
-use kalshi_core::rt;
-use reqwest::StatusCode;
+use std::time::Duration;
 
 use super::{Reconciliation, UnknownOutcome};
 use crate::{
-    ApiError, BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
+    BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
     types::{CreateOrderV2Request, Order},
 };
 
@@ -61,55 +58,7 @@ impl OrderOutcome {
 }
 
 /// A rejected order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rejection {
-    error: ApiError,
-    existing: Option<Box<Order>>,
-}
-
-impl Rejection {
-    pub(crate) fn new(error: ApiError, existing: Option<Order>) -> Self {
-        Self {
-            error,
-            existing: existing.map(Box::new),
-        }
-    }
-
-    /// The exchange's error.
-    #[must_use]
-    pub fn error(&self) -> &ApiError {
-        &self.error
-    }
-
-    /// The exchange's code, such as `insufficient_balance`.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.error.code()
-    }
-
-    /// The order in another market, on the other side or of another subaccount that has the client order id already. `None` if the
-    /// order was rejected for another reason.
-    #[must_use]
-    pub fn existing(&self) -> Option<&Order> {
-        self.existing.as_deref()
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)?;
-        match &self.existing {
-            Some(order) => write!(
-                f,
-                "; the order {} in {} has this client order id: use another one",
-                order.order_id, order.ticker
-            ),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Rejection {}
+pub type Rejection = kalshi_core::orders::Rejection<Order>;
 
 /// An order that the exchange has.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,71 +123,4 @@ impl PlacedOrder {
             order: None,
         }
     }
-}
-
-/// The part of a response that says which order it is about.
-pub(super) struct Identity<'a> {
-    pub(super) order_id: &'a str,
-    pub(super) client_order_id: Option<&'a str>,
-    pub(super) fill_count: Contracts,
-    pub(super) remaining_count: Contracts,
-}
-
-impl Identity<'_> {
-    /// Returns what is wrong if the response cannot be about the request.
-    pub(super) fn check(
-        &self,
-        status: StatusCode,
-        request: &CreateOrderV2Request,
-    ) -> Result<(), String> {
-        if self.order_id.is_empty() {
-            return Err("the order has no id".to_owned());
-        }
-        match self.client_order_id.filter(|id| !id.is_empty()) {
-            Some(id) if Some(id) != request.client_order_id.as_deref() => {
-                return Err(
-                    "the response is about an order with another client order id".to_owned(),
-                );
-            }
-            // The response to an amendment looks the same, but for the status.
-            None if status != StatusCode::CREATED => {
-                return Err(format!(
-                    "the response names no client order id, and has status {status} instead of 201"
-                ));
-            }
-            _ => {}
-        }
-        check_counts(self.fill_count, self.remaining_count, request.count)
-    }
-}
-
-/// Checks the counts of a response against the count that was asked for.
-pub(super) fn check_counts(
-    filled: Contracts,
-    remaining: Contracts,
-    asked: Contracts,
-) -> Result<(), String> {
-    let total = filled.checked_add(remaining);
-    if filled < Contracts::ZERO
-        || remaining < Contracts::ZERO
-        || total.is_none_or(|total| total > asked)
-    {
-        return Err(format!(
-            "{filled} filled and {remaining} remaining contracts cannot be of an order for {asked}"
-        ));
-    }
-    Ok(())
-}
-
-/// Returns `true` if the error may say that the client order id is taken, perhaps by this very order.
-pub(super) fn is_conflict(error: &crate::Error) -> bool {
-    error.api().is_some_and(|error| {
-        error.status() == reqwest::StatusCode::CONFLICT
-            && (error.code().is_none() || is_duplicate(error))
-    })
-}
-
-/// Returns `true` if the exchange says that the client order id is taken.
-pub(super) fn is_duplicate(error: &ApiError) -> bool {
-    rt::bare_code(error) == "order_already_exists"
 }

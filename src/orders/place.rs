@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use kalshi_core::rt::{self, Evidence, Moment, Outcome};
-use reqwest::{Request, StatusCode};
-use uuid::Uuid;
+use kalshi_core::rt::{
+    self, Evidence, Moment, Outcome,
+    orders::{Identity, PlaceVerdict, is_conflict, is_duplicate, send_order},
+};
+use reqwest::StatusCode;
 
 use super::{
-    OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection,
-    conflict::Conflict,
-    outcome::{Identity, is_conflict, is_duplicate},
+    OrderOutcome, OrderRules, Orders, PlacedOrder, Rejection, conflict::ConflictingOrder,
     unknown_order::SentOrder,
 };
 use crate::{
-    Client, ClientOrderId, Error, OrderId, operation,
+    Client, Error, OrderId, operation,
     types::{
         BatchCreateOrdersV2Request, BatchCreateOrdersV2Response, BatchCreateOrdersV2ResponseOrders,
         CreateOrderV2Request, CreateOrderV2Response, error::ConversionError,
@@ -53,7 +53,7 @@ impl Orders {
         let order = order
             .try_into()
             .map_err(|error| invalid(error.to_string()))?;
-        let order = SentOrder::new(client, order);
+        let order = prepare(client, order);
         client
             .check_order(&order.request, rules)
             .map_err(|error| invalid(error.to_string()))?;
@@ -102,14 +102,14 @@ impl Orders {
             let order = order
                 .try_into()
                 .map_err(|error| invalid(error.to_string()))?;
-            let order = SentOrder::new(&self.client, order);
+            let order = prepare(&self.client, order);
             self.client
                 .check_order(&order.request, &rules(&order.request))
                 .map_err(|error| invalid(error.to_string()))?;
-            if !seen.insert(order.client_order_id().to_owned()) {
+            if !seen.insert(order.client_order_id.as_str().to_owned()) {
                 return Err(invalid(format!(
                     "duplicate client order id `{}` in the batch",
-                    order.client_order_id()
+                    order.client_order_id.as_str()
                 )));
             }
             checked.push(order);
@@ -129,21 +129,12 @@ impl Client {
         earlier: bool,
     ) -> Result<OrderOutcome, Error> {
         let body = order.request.clone();
-        let request: Result<Request, Error> = self.create_order_v2().body(body).into_request();
-        let write = rt::write(&self.core, operation::CREATE_ORDER_V2, request, earlier).await;
-        let evidence: Evidence = write.evidence();
-        let about = |status, response: &CreateOrderV2Response| {
-            let identity = Identity {
-                order_id: &response.order_id,
-                client_order_id: response.client_order_id.as_deref(),
-                fill_count: response.fill_count,
-                remaining_count: response.remaining_count,
-            };
-            identity.check(status, &order.request)
-        };
-        let conflict = match write.judge(about) {
-            Outcome::Done(response) => {
-                let response = response.into_inner();
+        let request = self.create_order_v2().body(body).into_request();
+        let terms = (order.client_order_id.as_str(), order.request.count);
+        let operation = operation::CREATE_ORDER_V2;
+        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        let (conflict, ended) = match sent {
+            (PlaceVerdict::Placed(response), _) => {
                 return Ok(OrderOutcome::Placed(PlacedOrder {
                     fill_count: response.fill_count,
                     remaining_count: response.remaining_count,
@@ -152,27 +143,23 @@ impl Client {
                     ..PlacedOrder::new(&order.request, response.order_id)
                 }));
             }
-            Outcome::NotProcessed(error) => return Err(error),
-            Outcome::Rejected(_, error) if is_conflict(&error) => Conflict {
-                may_be_ours: evidence.has_earlier(),
-                error: Arc::new(error),
-                order,
-            },
-            Outcome::Unknown(error) if is_conflict(&error) => Conflict {
-                may_be_ours: true,
-                error: Arc::new(error),
-                order,
-            },
-            Outcome::Rejected(error, _) => {
+            (PlaceVerdict::Rejected(error), _) => {
                 return Ok(OrderOutcome::Rejected(Rejection::new(error, None)));
             }
-            Outcome::Unknown(error) => {
-                return Ok(self.unknown_order(order, Arc::new(error), evidence.ended()));
+            (PlaceVerdict::Unknown(error), ended) => {
+                return Ok(self.unknown_order(order, Arc::new(error), ended));
+            }
+            (PlaceVerdict::Conflict { error, may_be_ours }, ended) => {
+                let error = Arc::new(error);
+                let conflict = ConflictingOrder {
+                    order,
+                    error,
+                    may_be_ours,
+                };
+                (conflict, ended)
             }
         };
-        let mut outcomes = self
-            .resolve_conflicts(vec![conflict], evidence.ended())
-            .await;
+        let mut outcomes = self.resolve_conflicts(vec![conflict], ended).await;
         // One conflict, one outcome.
         outcomes
             .pop()
@@ -217,7 +204,7 @@ impl Client {
             Outcome::Rejected(_, error) | Outcome::Unknown(error) if is_conflict(&error) => {
                 let error = Arc::new(error);
                 let conflict = |order| {
-                    Judgement::Conflict(Conflict {
+                    Judgement::Conflict(ConflictingOrder {
                         may_be_ours: true,
                         error: error.clone(),
                         order,
@@ -268,11 +255,21 @@ impl Client {
     }
 }
 
+/// Which order a response is about.
+fn identify(response: &CreateOrderV2Response) -> Identity<'_> {
+    Identity {
+        order_id: &response.order_id,
+        client_order_id: response.client_order_id.as_deref(),
+        fill_count: response.fill_count,
+        remaining_count: response.remaining_count,
+    }
+}
+
 /// What a response says of one order of a batch.
 enum Judgement {
     Outcome(OrderOutcome),
     /// The client order id is taken, which a look-up must explain.
-    Conflict(Conflict),
+    Conflict(ConflictingOrder),
 }
 
 /// Judges the items of a batch. An item whose client order id is not its order's shows that the response belongs to another
@@ -287,7 +284,7 @@ fn judge_items(
     let items = response.orders;
     let names = |order: &SentOrder, item: &BatchCreateOrdersV2ResponseOrders| {
         let id = item.client_order_id.as_deref().filter(|id| !id.is_empty());
-        id.map(|id| id == order.client_order_id())
+        id.map(|id| id == order.client_order_id.as_str())
     };
     let is_suspect = orders
         .iter()
@@ -320,7 +317,7 @@ fn judge_items(
                         )));
                     }
                     _ if conflict.api().is_some_and(is_duplicate) => {
-                        return Judgement::Conflict(Conflict {
+                        return Judgement::Conflict(ConflictingOrder {
                             may_be_ours: evidence.has_earlier(),
                             error: Arc::new(conflict),
                             order,
@@ -336,7 +333,7 @@ fn judge_items(
                     fill_count,
                     remaining_count,
                 };
-                match identity.check(status, &order.request) {
+                match identity.check(status, order.client_order_id.as_str(), order.request.count) {
                     Ok(()) => {
                         return Judgement::Outcome(OrderOutcome::Placed(PlacedOrder {
                             fill_count,
@@ -366,23 +363,10 @@ fn duplicates(items: &[BatchCreateOrdersV2ResponseOrders]) -> BTreeSet<OrderId> 
         .collect()
 }
 
-impl SentOrder {
-    /// Prepares an order for sending: gives it a client order id if it has none, and records the time.
-    pub(super) fn new(client: &Client, mut request: CreateOrderV2Request) -> Self {
-        let given = request.client_order_id.take().filter(|id| !id.is_empty());
-        let has_made_id = given.is_none();
-        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
-        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if !id.bytes().all(is_safe) {
-            tracing::warn!(
-                "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
-            );
-        }
+/// Prepares an order for sending.
+pub(super) fn prepare(client: &Client, mut request: CreateOrderV2Request) -> SentOrder {
+    SentOrder::new(&client.core, request.client_order_id.take(), |id| {
         request.client_order_id = Some(id);
-        Self {
-            request,
-            has_made_id,
-            began: Moment::now(&client.core),
-        }
-    }
+        request
+    })
 }

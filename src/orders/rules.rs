@@ -1,16 +1,13 @@
 //! Checks of an order before it is sent.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, time::SystemTime};
 
 use super::{OffGrid, PriceGrid};
 use crate::{
     Client, Contracts, Dollars, OrderGroupId, OutcomeSide, SubaccountNumber,
     types::{CreateOrderV2Request, TimeInForce},
 };
-use kalshi_core::rt::Moment;
+use kalshi_core::{orders::InvalidExpiry, rt::Moment};
 
 /// Rules for an order in addition to those that every order must pass: the price grid of its market, and its order group.
 ///
@@ -72,9 +69,6 @@ impl OrderGroupRef {
     }
 }
 
-/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number is in milliseconds or a smaller unit.
-const LAST_EXPIRY: i64 = 100_000_000_000;
-
 /// The reason why an order was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -89,10 +83,8 @@ pub enum InvalidOrder {
     ReduceOnly,
     /// `expiration_time` is set, and the time in force is immediate-or-cancel.
     ExpiringImmediately,
-    /// The `expiration_time` is in the past. Has that time, in Unix seconds.
-    Expired(i64),
-    /// The `expiration_time` cannot be in Unix seconds: it is in milliseconds or a smaller unit. Has the number.
-    ExpiryUnit(i64),
+    /// The `expiration_time` is in the past or in another unit than seconds.
+    Expiry(InvalidExpiry),
     /// The order names another order group than the rules. Has the group of the order.
     OtherGroup(Option<OrderGroupId>),
     /// The order is on another shard than its group. Has the shard of the order, `None` if it names none, and that of the group.
@@ -117,14 +109,7 @@ impl fmt::Display for InvalidOrder {
             Self::ExpiringImmediately => f.write_str(
                 "`expiration_time` cannot be combined with the time in force `immediate_or_cancel`",
             ),
-            Self::Expired(time) => write!(
-                f,
-                "the `expiration_time` {time} is in the past; it is in Unix seconds"
-            ),
-            Self::ExpiryUnit(time) => write!(
-                f,
-                "the `expiration_time` {time} is thousands of years away: it is in Unix seconds, not milliseconds"
-            ),
+            Self::Expiry(error) => error.fmt(f),
             Self::OtherGroup(group) => {
                 write!(
                     f,
@@ -151,6 +136,12 @@ impl fmt::Display for InvalidOrder {
 }
 
 impl std::error::Error for InvalidOrder {}
+
+impl From<InvalidExpiry> for InvalidOrder {
+    fn from(error: InvalidExpiry) -> Self {
+        Self::Expiry(error)
+    }
+}
 
 impl OrderRules {
     /// Returns rules that add nothing to those for every order.
@@ -208,7 +199,7 @@ impl OrderRules {
             if immediate {
                 return Err(InvalidOrder::ExpiringImmediately);
             }
-            check_expiry(time, now)?;
+            InvalidExpiry::check(time, now)?;
         }
         match &self.group {
             Some(group) => group.check(order),
@@ -224,21 +215,6 @@ impl OrderRules {
             None => Ok(()),
         }
     }
-}
-
-/// Checks an expiry in Unix seconds.
-pub(super) fn check_expiry(time: i64, now: SystemTime) -> Result<(), InvalidOrder> {
-    let now = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    if time > LAST_EXPIRY {
-        return Err(InvalidOrder::ExpiryUnit(time));
-    }
-    if u64::try_from(time).unwrap_or_default() <= now {
-        return Err(InvalidOrder::Expired(time));
-    }
-    Ok(())
 }
 
 impl OrderGroupRef {
@@ -271,8 +247,6 @@ impl Client {
 
     /// Returns the earliest time that it can be now, given the uncertainty of the clocks.
     pub(super) fn earliest_time(&self) -> SystemTime {
-        let earliest = Moment::now(&self.core).earliest_ms(&self.core);
-        let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(earliest));
-        now.unwrap_or(SystemTime::UNIX_EPOCH)
+        Moment::now(&self.core).earliest_time(&self.core)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
-use kalshi_core::rt::{self, Moment};
-
-use super::{
-    Orders,
-    inquiry::{Finding, LastError, Sight, inquire, walk},
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{Finding, LastError, Likeness, Sight, agree, inquire, walk},
 };
+
+use super::Orders;
 use crate::{
     BookSide, Client, ClientOrderId, Error, OutcomeSide, SubaccountNumber, operation,
     types::{CreateOrderV2Request, Order},
@@ -131,17 +131,6 @@ impl Rows {
     }
 }
 
-/// How an order compares with a request that may have placed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
-    /// What the request set is the same, as far as orders show it, and it was not created before the request.
-    AsSent,
-    /// It may be the order, changed since, or an earlier one; or some fields are missing.
-    Unclear,
-    /// It is in another market, on the other side, of another subaccount, or older than the request.
-    Other,
-}
-
 /// Compares an order that has the request's client order id. `since_ms` is the earliest time at which the request was sent.
 pub(super) fn compare(
     request: &CreateOrderV2Request,
@@ -196,11 +185,6 @@ pub(super) fn compare(
     } else {
         Likeness::Unclear
     }
-}
-
-/// Returns `true` unless the order shows another value than the request set.
-fn agree<T: PartialEq + ?Sized>(requested: &T, shown: Option<&T>) -> bool {
-    shown.is_none_or(|shown| shown == requested)
 }
 
 /// A look-up by client order id, made by [`Orders::find`]. Awaiting it gives an [`OrderLookup`].
@@ -306,36 +290,4 @@ pub enum OrderLookup {
 }
 
 /// Why an inquiry proved nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Unresolved {
-    candidates: Vec<Order>,
-    error: Option<Arc<Error>>,
-}
-
-impl Unresolved {
-    pub(super) fn among(candidates: Vec<Order>) -> Self {
-        Self {
-            candidates,
-            error: None,
-        }
-    }
-
-    pub(super) fn after(error: Option<Arc<Error>>) -> Self {
-        Self {
-            candidates: Vec::new(),
-            error,
-        }
-    }
-
-    /// Orders of which one may be it: there are several, or it is not as it was sent. Empty if none was found.
-    #[must_use]
-    pub fn candidates(&self) -> &[Order] {
-        &self.candidates
-    }
-
-    /// The last error, or `None` if only the time was too short or there were candidates.
-    #[must_use]
-    pub fn error(&self) -> Option<&Error> {
-        self.error.as_deref()
-    }
-}
+pub type Unresolved = kalshi_core::orders::Unresolved<Order>;

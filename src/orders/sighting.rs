@@ -1,11 +1,11 @@
 //! Where an order is now, for proving what became of a change.
 
-use kalshi_core::rt;
-
-use super::{
-    OrderRef,
-    inquiry::{LastError, walk},
+use kalshi_core::rt::{
+    self,
+    orders::{LastError, walk},
 };
+
+use super::OrderRef;
 use crate::{
     Client, Error, operation,
     types::{Order, OrderStatus},

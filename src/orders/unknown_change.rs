@@ -2,15 +2,17 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kalshi_core::rt::{Evidence, Moment};
+use kalshi_core::rt::{
+    Evidence, Moment,
+    orders::{Finding, LastError, Sight, Wanted, inquire},
+};
 
 use super::{
     OrderRef,
-    inquiry::{Finding, LastError, Sight, inquire},
     sighting::{Sighting, has_ended},
 };
 use crate::{
-    Client, ClientOrderId, Contracts, Dollars, Error,
+    Client, Error,
     types::{Order, OrderStatus},
 };
 
@@ -23,26 +25,6 @@ pub struct UnknownChange {
     error: Arc<Error>,
     /// When the change was answered or given up.
     ended: Moment,
-}
-
-/// What the order is like after the change.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Wanted {
-    Cancelled,
-    Amended {
-        /// Price of YES.
-        price: Dollars,
-        /// Contracts filled and resting.
-        count: Contracts,
-        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
-        expiry: Option<i64>,
-        /// The new client order id, or `None` if the change left it as it was.
-        client_order_id: Option<ClientOrderId>,
-    },
-    /// At most this many contracts rest.
-    Remaining(Contracts),
-    /// Fewer contracts rest than before, however many that were.
-    Fewer,
 }
 
 /// What [`UnknownChange::reconcile`] found out.
@@ -116,26 +98,9 @@ impl UnknownChange {
     }
 
     fn is_done(&self, order: &Order) -> bool {
-        let total = order.fill_count_fp.checked_add(order.remaining_count_fp);
-        let rests = order.status == OrderStatus::Resting;
         match &self.wanted {
             Wanted::Cancelled => order.status == OrderStatus::Canceled,
-            Wanted::Amended {
-                price,
-                count,
-                expiry,
-                client_order_id,
-            } => {
-                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
-                let id = client_order_id.as_ref();
-                rests
-                    && order.yes_price_dollars == *price
-                    && total == Some(*count)
-                    && expiry.is_none_or(|expiry| expiry == expires)
-                    && id.is_none_or(|id| *id == order.client_order_id)
-            }
-            Wanted::Remaining(count) => rests && order.remaining_count_fp <= *count,
-            Wanted::Fewer => false,
+            wanted => order.status == OrderStatus::Resting && wanted.is_shown_by(order),
         }
     }
 }

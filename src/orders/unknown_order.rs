@@ -2,12 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kalshi_core::rt::Moment;
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{Finding, LastError, Likeness, Sight, inquire},
+};
 
 use super::{
     OrderOutcome, PlacedOrder, Unresolved,
-    inquiry::{Finding, LastError, Sight, inquire},
-    search::{Likeness, Search, compare},
+    search::{Search, compare},
 };
 use crate::{
     Client, Error,
@@ -15,21 +17,7 @@ use crate::{
 };
 
 /// An order as it was sent.
-#[derive(Clone)]
-pub(super) struct SentOrder {
-    /// The request, with its client order id.
-    pub(super) request: CreateOrderV2Request,
-    /// The id was made here, so no other order has it.
-    pub(super) has_made_id: bool,
-    /// Before the first attempt.
-    pub(super) began: Moment,
-}
-
-impl SentOrder {
-    pub(super) fn client_order_id(&self) -> &str {
-        self.request.client_order_id.as_deref().unwrap_or_default()
-    }
-}
+pub(super) type SentOrder = rt::orders::SentOrder<CreateOrderV2Request>;
 
 /// An order that may have been placed.
 #[derive(Clone)]
@@ -61,7 +49,7 @@ impl UnknownOutcome {
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn for_tests(client: &Client, order: CreateOrderV2Request, error: Error) -> Self {
-        let order = SentOrder::new(client, order);
+        let order = super::place::prepare(client, order);
         Self {
             client: client.clone(),
             error: Arc::new(error),
@@ -80,7 +68,7 @@ impl UnknownOutcome {
     /// The id by which the order can be found.
     #[must_use]
     pub fn client_order_id(&self) -> &str {
-        self.order.client_order_id()
+        &self.order.client_order_id
     }
 
     /// Why the outcome is unknown.

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use kalshi_core::rt::orders::MAX_TIMEOUT;
 use kalshi_core::{rt::Moment, ws::SubscriptionId};
 
 use self::{
@@ -25,7 +26,7 @@ use super::{
     Channel, CommandError, Event, Received, Subscription,
     messages::{self, Message},
 };
-use crate::{Client, SubaccountNumber, orders::inquiry::MAX_TIMEOUT};
+use crate::{Client, SubaccountNumber};
 
 /// Timeout of a read, unless set.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,69 +1,69 @@
-/// Calls the operation `id` with every argument it has, through its typed method.
+/// Sends the operation `id` with all its arguments, through its typed method.
 #[allow(deprecated)]
 pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {
     match id {
         "UpgradeAccountApiUsageLevel" => {
-            let answer = client
+            let response = client
                 .upgrade_account_api_usage_level()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetAccountApiUsageLevelVolumeProgress" => {
-            let answer = client
+            let response = client
                 .get_account_api_usage_level_volume_progress()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetAccountEndpointCosts" => {
-            let answer = client
+            let response = client
                 .get_account_endpoint_costs()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetAccountApiLimits" => {
-            let answer = client
+            let response = client
                 .get_account_api_limits()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetApiKeys" => {
-            let answer = client
+            let response = client
                 .get_api_keys()
                 .fcm_subtrader_id(arguments.get::<String>("fcm_subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateApiKey" => {
-            let answer = client
+            let response = client
                 .create_api_key()
                 .body(arguments.get::<types::CreateApiKeyRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GenerateApiKey" => {
-            let answer = client
+            let response = client
                 .generate_api_key()
                 .body(arguments.get::<types::GenerateApiKeyRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteApiKey" => {
-            let answer = client
+            let response = client
                 .delete_api_key()
                 .api_key(arguments.get::<String>("api_key"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetBlockTradeProposals" => {
-            let answer = client
+            let response = client
                 .get_block_trade_proposals()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i32>("limit"))
@@ -71,34 +71,34 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .status(arguments.get::<String>("status"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ProposeBlockTrade" => {
-            let answer = client
+            let response = client
                 .propose_block_trade()
                 .body(arguments.get::<types::ProposeBlockTradeRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AcceptBlockTradeProposal" => {
-            let answer = client
+            let response = client
                 .accept_block_trade_proposal()
                 .block_trade_proposal_id(arguments.get::<String>("block_trade_proposal_id"))
                 .body(arguments.get::<types::AcceptBlockTradeProposalRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetCommunicationsID" => {
-            let answer = client
+            let response = client
                 .get_communications_id()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetQuotes" => {
-            let answer = client
+            let response = client
                 .get_quotes()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i32>("limit"))
@@ -113,51 +113,51 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateQuote" => {
-            let answer = client
+            let response = client
                 .create_quote()
                 .body(arguments.get::<types::CreateQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteQuote" => {
-            let answer = client
+            let response = client
                 .delete_quote()
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetQuote" => {
-            let answer = client
+            let response = client
                 .get_quote()
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AcceptQuote" => {
-            let answer = client
+            let response = client
                 .accept_quote()
                 .quote_id(arguments.get::<String>("quote_id"))
                 .body(arguments.get::<types::AcceptQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ConfirmQuote" => {
-            let answer = client
+            let response = client
                 .confirm_quote()
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQBatches" => {
-            let answer = client
+            let response = client
                 .get_rfq_batches()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i32>("limit"))
@@ -166,86 +166,86 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateRFQBatch" => {
-            let answer = client
+            let response = client
                 .create_rfq_batch()
                 .body(arguments.get::<types::CreateRfqBatchRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteRFQBatch" => {
-            let answer = client
+            let response = client
                 .delete_rfq_batch()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQBatch" => {
-            let answer = client
+            let response = client
                 .get_rfq_batch()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AcceptRFQBatch" => {
-            let answer = client
+            let response = client
                 .accept_rfq_batch()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .body(arguments.get::<types::AcceptRfqBatchRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQBatchBestQuotes" => {
-            let answer = client
+            let response = client
                 .get_rfq_batch_best_quotes()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQBatchQuotes" => {
-            let answer = client
+            let response = client
                 .get_rfq_batch_quotes()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateRFQBatchQuote" => {
-            let answer = client
+            let response = client
                 .create_rfq_batch_quote()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .body(arguments.get::<types::CreateRfqBatchQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteRFQBatchQuote" => {
-            let answer = client
+            let response = client
                 .delete_rfq_batch_quote()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .batch_quote_id(arguments.get::<String>("batch_quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ConfirmRFQBatchQuote" => {
-            let answer = client
+            let response = client
                 .confirm_rfq_batch_quote()
                 .rfq_batch_id(arguments.get::<String>("rfq_batch_id"))
                 .batch_quote_id(arguments.get::<String>("batch_quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQs" => {
-            let answer = client
+            let response = client
                 .get_rf_qs()
                 .creator_user_id(arguments.get::<String>("creator_user_id"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -257,71 +257,71 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .user_filter(arguments.get::<types::UserFilter>("user_filter"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateRFQ" => {
-            let answer = client
+            let response = client
                 .create_rfq()
                 .body(arguments.get::<types::CreateRfqRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteRFQ" => {
-            let answer = client
+            let response = client
                 .delete_rfq()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQ" => {
-            let answer = client
+            let response = client
                 .get_rfq()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteRFQQuote" => {
-            let answer = client
+            let response = client
                 .delete_rfq_quote()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetRFQQuote" => {
-            let answer = client
+            let response = client
                 .get_rfq_quote()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AcceptRFQQuote" => {
-            let answer = client
+            let response = client
                 .accept_rfq_quote()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .quote_id(arguments.get::<String>("quote_id"))
                 .body(arguments.get::<types::AcceptQuoteRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ConfirmRFQQuote" => {
-            let answer = client
+            let response = client
                 .confirm_rfq_quote()
                 .rfq_id(arguments.get::<String>("rfq_id"))
                 .quote_id(arguments.get::<String>("quote_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEvents" => {
-            let answer = client
+            let response = client
                 .get_events()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -334,20 +334,20 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEventFeeChanges" => {
-            let answer = client
+            let response = client
                 .get_event_fee_changes()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMultivariateEvents" => {
-            let answer = client
+            let response = client
                 .get_multivariate_events()
                 .collection_ticker(arguments.get::<String>("collection_ticker"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -357,59 +357,59 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEvent" => {
-            let answer = client
+            let response = client
                 .get_event()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .exclude_markets(arguments.get::<bool>("exclude_markets"))
                 .with_nested_markets(arguments.get::<bool>("with_nested_markets"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEventMetadata" => {
-            let answer = client
+            let response = client
                 .get_event_metadata()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetExchangeSchedule" => {
-            let answer = client
+            let response = client
                 .get_exchange_schedule()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetExchangeStatus" => {
-            let answer = client
+            let response = client
                 .get_exchange_status()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetUserDataTimestamp" => {
-            let answer = client
+            let response = client
                 .get_user_data_timestamp()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMFills" => {
-            let answer = client
+            let response = client
                 .get_fcm_fills()
                 .cursor(arguments.get::<String>("cursor"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMOrders" => {
-            let answer = client
+            let response = client
                 .get_fcm_orders()
                 .client_order_ids(arguments.get::<Vec<String>>("client_order_ids"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -422,10 +422,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMPositions" => {
-            let answer = client
+            let response = client
                 .get_fcm_positions()
                 .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -436,80 +436,80 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateFCMPositionTransfer" => {
-            let answer = client
+            let response = client
                 .create_fcm_position_transfer()
                 .body(arguments.get::<types::CreateFcmPositionTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ListFCMSubtraders" => {
-            let answer = client
+            let response = client
                 .list_fcm_subtraders()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateFCMSubtrader" => {
-            let answer = client
+            let response = client
                 .create_fcm_subtrader()
                 .body(arguments.get::<types::CreateFcmSubtraderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMSubtraderBlockedCategories" => {
-            let answer = client
+            let response = client
                 .get_fcm_subtrader_blocked_categories()
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateFCMSubtraderBlockedCategories" => {
-            let answer = client
+            let response = client
                 .update_fcm_subtrader_blocked_categories()
                 .body(arguments.get::<types::UpdateFcmSubtraderBlockedCategoriesRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteFCMEventContractDailyCap" => {
-            let answer = client
+            let response = client
                 .delete_fcm_event_contract_daily_cap()
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMEventContractDailyCap" => {
-            let answer = client
+            let response = client
                 .get_fcm_event_contract_daily_cap()
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateFCMEventContractDailyCap" => {
-            let answer = client
+            let response = client
                 .update_fcm_event_contract_daily_cap()
                 .body(arguments.get::<types::UpdateFcmEventContractDailyCapRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetHistoricalCutoff" => {
-            let answer = client
+            let response = client
                 .get_historical_cutoff()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFillsHistorical" => {
-            let answer = client
+            let response = client
                 .get_fills_historical()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -519,10 +519,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetHistoricalMarkets" => {
-            let answer = client
+            let response = client
                 .get_historical_markets()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
@@ -532,18 +532,18 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetHistoricalMarket" => {
-            let answer = client
+            let response = client
                 .get_historical_market()
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarketCandlesticksHistorical" => {
-            let answer = client
+            let response = client
                 .get_market_candlesticks_historical()
                 .ticker(arguments.get::<String>("ticker"))
                 .end_ts(arguments.get::<i64>("end_ts"))
@@ -551,10 +551,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetHistoricalOrders" => {
-            let answer = client
+            let response = client
                 .get_historical_orders()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -564,10 +564,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetHistoricalPositions" => {
-            let answer = client
+            let response = client
                 .get_historical_positions()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
@@ -576,10 +576,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetTradesHistorical" => {
-            let answer = client
+            let response = client
                 .get_trades_historical()
                 .cursor(arguments.get::<String>("cursor"))
                 .is_block_trade(arguments.get::<bool>("is_block_trade"))
@@ -589,10 +589,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetIncentivePrograms" => {
-            let answer = client
+            let response = client
                 .get_incentive_programs()
                 .cursor(arguments.get::<String>("cursor"))
                 .incentive_description(arguments.get::<String>("incentive_description"))
@@ -601,45 +601,45 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<types::GetIncentiveProgramsType>("type"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetLiveDatas" => {
-            let answer = client
+            let response = client
                 .get_live_datas()
                 .include_player_stats(arguments.get::<bool>("include_player_stats"))
                 .milestone_ids(arguments.get::<Vec<String>>("milestone_ids"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEventLiveData" => {
-            let answer = client
+            let response = client
                 .get_event_live_data()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .range(arguments.get::<String>("range"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetLiveDataByMilestone" => {
-            let answer = client
+            let response = client
                 .get_live_data_by_milestone()
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .include_player_stats(arguments.get::<bool>("include_player_stats"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetGameStats" => {
-            let answer = client
+            let response = client
                 .get_game_stats()
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetWeatherIndex" => {
-            let answer = client
+            let response = client
                 .get_weather_index()
                 .city(arguments.get::<String>("city"))
                 .detailed(arguments.get::<bool>("detailed"))
@@ -648,28 +648,28 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .to(arguments.get::<i64>("to"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetWeatherIndexCalibrations" => {
-            let answer = client
+            let response = client
                 .get_weather_index_calibrations()
                 .city(arguments.get::<String>("city"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetLiveData" => {
-            let answer = client
+            let response = client
                 .get_live_data()
                 .type_(arguments.get::<String>("type"))
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .include_player_stats(arguments.get::<bool>("include_player_stats"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarkets" => {
-            let answer = client
+            let response = client
                 .get_markets()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
@@ -688,10 +688,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "BatchGetMarketCandlesticks" => {
-            let answer = client
+            let response = client
                 .batch_get_market_candlesticks()
                 .end_ts(arguments.get::<i64>("end_ts"))
                 .include_latest_before_start(arguments.get::<bool>("include_latest_before_start"))
@@ -700,18 +700,18 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarketOrderbooks" => {
-            let answer = client
+            let response = client
                 .get_market_orderbooks()
                 .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetTrades" => {
-            let answer = client
+            let response = client
                 .get_trades()
                 .cursor(arguments.get::<String>("cursor"))
                 .is_block_trade(arguments.get::<bool>("is_block_trade"))
@@ -721,27 +721,27 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarket" => {
-            let answer = client
+            let response = client
                 .get_market()
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarketOrderbook" => {
-            let answer = client
+            let response = client
                 .get_market_orderbook()
                 .ticker(arguments.get::<String>("ticker"))
                 .depth(arguments.get::<i64>("depth"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMilestones" => {
-            let answer = client
+            let response = client
                 .get_milestones()
                 .category(arguments.get::<String>("category"))
                 .competition(arguments.get::<String>("competition"))
@@ -754,18 +754,18 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<String>("type"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMilestone" => {
-            let answer = client
+            let response = client
                 .get_milestone()
                 .milestone_id(arguments.get::<String>("milestone_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMultivariateEventCollections" => {
-            let answer = client
+            let response = client
                 .get_multivariate_event_collections()
                 .associated_event_ticker(arguments.get::<String>("associated_event_ticker"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -774,77 +774,77 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .status(arguments.get::<types::GetMultivariateEventCollectionsStatus>("status"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMultivariateEventCollection" => {
-            let answer = client
+            let response = client
                 .get_multivariate_event_collection()
                 .collection_ticker(arguments.get::<String>("collection_ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateMarketInMultivariateEventCollection" => {
-            let answer = client
+            let response = client
                 .create_market_in_multivariate_event_collection()
                 .collection_ticker(arguments.get::<String>("collection_ticker"))
                 .body(arguments.get::<types::CreateMarketInMultivariateEventCollectionRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetBalance" => {
-            let answer = client
+            let response = client
                 .get_balance()
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetDeposits" => {
-            let answer = client
+            let response = client
                 .get_deposits()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CancelAllOrders" => {
-            let answer = client
+            let response = client
                 .cancel_all_orders()
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateOrderV2" => {
-            let answer = client
+            let response = client
                 .create_order_v2()
                 .body(arguments.get::<types::CreateOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "BatchCancelOrdersV2" => {
-            let answer = client
+            let response = client
                 .batch_cancel_orders_v2()
                 .body(arguments.get::<types::BatchCancelOrdersV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "BatchCreateOrdersV2" => {
-            let answer = client
+            let response = client
                 .batch_create_orders_v2()
                 .body(arguments.get::<types::BatchCreateOrdersV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CancelOrderV2" => {
-            let answer = client
+            let response = client
                 .cancel_order_v2()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
@@ -852,30 +852,30 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AmendOrderV2" => {
-            let answer = client
+            let response = client
                 .amend_order_v2()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::AmendOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DecreaseOrderV2" => {
-            let answer = client
+            let response = client
                 .decrease_order_v2()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::DecreaseOrderV2Request>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFills" => {
-            let answer = client
+            let response = client
                 .get_fills()
                 .cursor(arguments.get::<String>("cursor"))
                 .exchange_index(arguments.get::<i32>("exchange_index"))
@@ -887,70 +887,70 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tickers(arguments.get::<Vec<String>>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "IntraExchangeInstanceTransfer" => {
-            let answer = client
+            let response = client
                 .intra_exchange_instance_transfer()
                 .body(arguments.get::<types::IntraExchangeInstanceTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetIntraExchangeInstanceTransfers" => {
-            let answer = client
+            let response = client
                 .get_intra_exchange_instance_transfers()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetIntraExchangeInstanceTransfer" => {
-            let answer = client
+            let response = client
                 .get_intra_exchange_instance_transfer()
                 .transfer_id(arguments.get::<String>("transfer_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrderGroups" => {
-            let answer = client
+            let response = client
                 .get_order_groups()
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateOrderGroup" => {
-            let answer = client
+            let response = client
                 .create_order_group()
                 .body(arguments.get::<types::CreateOrderGroupRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteOrderGroup" => {
-            let answer = client
+            let response = client
                 .delete_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrderGroup" => {
-            let answer = client
+            let response = client
                 .get_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateOrderGroupLimit" => {
-            let answer = client
+            let response = client
                 .update_order_group_limit()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
@@ -958,30 +958,30 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateOrderGroupLimitRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ResetOrderGroup" => {
-            let answer = client
+            let response = client
                 .reset_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "TriggerOrderGroup" => {
-            let answer = client
+            let response = client
                 .trigger_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .exchange_index(arguments.get::<types::ExchangeIndex>("exchange_index"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrders" => {
-            let answer = client
+            let response = client
                 .get_orders()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_tickers(arguments.get::<Vec<String>>("event_ticker"))
@@ -994,36 +994,36 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrderQueuePositions" => {
-            let answer = client
+            let response = client
                 .get_order_queue_positions()
                 .event_ticker(arguments.get::<String>("event_ticker"))
                 .market_tickers(arguments.get::<Vec<String>>("market_tickers"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrder" => {
-            let answer = client
+            let response = client
                 .get_order()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetOrderQueuePosition" => {
-            let answer = client
+            let response = client
                 .get_order_queue_position()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetPositions" => {
-            let answer = client
+            let response = client
                 .get_positions()
                 .count_filter(arguments.get::<Vec<types::PositionCountFilter>>("count_filter"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -1035,10 +1035,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSettlements" => {
-            let answer = client
+            let response = client
                 .get_settlements()
                 .cursor(arguments.get::<String>("cursor"))
                 .event_ticker(arguments.get::<String>("event_ticker"))
@@ -1049,102 +1049,102 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateSubaccount" => {
-            let answer = client
+            let response = client
                 .create_subaccount()
                 .body(arguments.get::<types::CreateSubaccountRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSubaccountBalances" => {
-            let answer = client
+            let response = client
                 .get_subaccount_balances()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSubaccountNetting" => {
-            let answer = client
+            let response = client
                 .get_subaccount_netting()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateSubaccountNetting" => {
-            let answer = client
+            let response = client
                 .update_subaccount_netting()
                 .body(arguments.get::<types::UpdateSubaccountNettingRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ApplySubaccountTransfer" => {
-            let answer = client
+            let response = client
                 .apply_subaccount_transfer()
                 .body(arguments.get::<types::ApplySubaccountTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSubaccountTransfers" => {
-            let answer = client
+            let response = client
                 .get_subaccount_transfers()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetPortfolioRestingOrderTotalValue" => {
-            let answer = client
+            let response = client
                 .get_portfolio_resting_order_total_value()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetTargetBalanceAllocation" => {
-            let answer = client
+            let response = client
                 .get_target_balance_allocation()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "SetTargetBalanceAllocation" => {
-            let answer = client
+            let response = client
                 .set_target_balance_allocation()
                 .body(arguments.get::<types::SetTargetBalanceAllocationRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetWithdrawals" => {
-            let answer = client
+            let response = client
                 .get_withdrawals()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFiltersForSports" => {
-            let answer = client
+            let response = client
                 .get_filters_for_sports()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetTagsForSeriesCategories" => {
-            let answer = client
+            let response = client
                 .get_tags_for_series_categories()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSeriesList" => {
-            let answer = client
+            let response = client
                 .get_series_list()
                 .category(arguments.get::<String>("category"))
                 .include_product_metadata(arguments.get::<bool>("include_product_metadata"))
@@ -1153,28 +1153,28 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .tags(arguments.get::<String>("tags"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSeriesFeeChanges" => {
-            let answer = client
+            let response = client
                 .get_series_fee_changes()
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .show_historical(arguments.get::<bool>("show_historical"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetSeries" => {
-            let answer = client
+            let response = client
                 .get_series()
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .include_volume(arguments.get::<bool>("include_volume"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarketCandlesticksByEvent" => {
-            let answer = client
+            let response = client
                 .get_market_candlesticks_by_event()
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .ticker(arguments.get::<String>("ticker"))
@@ -1183,10 +1183,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetEventForecastPercentilesHistory" => {
-            let answer = client
+            let response = client
                 .get_event_forecast_percentiles_history()
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .ticker(arguments.get::<String>("ticker"))
@@ -1196,10 +1196,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarketCandlesticks" => {
-            let answer = client
+            let response = client
                 .get_market_candlesticks()
                 .series_ticker(arguments.get::<String>("series_ticker"))
                 .ticker(arguments.get::<String>("ticker"))
@@ -1209,10 +1209,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetStructuredTargets" => {
-            let answer = client
+            let response = client
                 .get_structured_targets()
                 .competition(arguments.get::<String>("competition"))
                 .cursor(arguments.get::<String>("cursor"))
@@ -1221,21 +1221,21 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .type_(arguments.get::<String>("type"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetStructuredTarget" => {
-            let answer = client
+            let response = client
                 .get_structured_target()
                 .structured_target_id(arguments.get::<String>("structured_target_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         other => panic!("no operation {other}"),
     }
 }
 
-/// Walks the list of the operation `id` to its end, and counts its pages.
+/// Reads all pages of the operation `id` and counts them.
 #[allow(deprecated, unused_variables, clippy::unused_async)]
 pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {
     match id {
@@ -1679,6 +1679,6 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
             }
             Ok(count)
         }
-        other => panic!("no paged operation {other}"),
+        other => panic!("no paginated operation {other}"),
     }
 }

@@ -228,7 +228,7 @@ async fn place_takes_new_orders_requests_and_builders() {
     let incomplete = CreateOrderV2Request::builder().ticker(TICKER);
     let error = orders.place(incomplete).await.unwrap_err();
     assert!(
-        error.is_invalid_request() && error.to_string().contains("is required and not set"),
+        error.is_invalid_request() && error.to_string().contains("is required but not set"),
         "{error}"
     );
 

@@ -1,4 +1,4 @@
-//! Signing with AWS-LC.
+//! Signing with AWS-LC through `aws-lc-rs`.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -16,7 +16,7 @@ impl Key {
     pub(super) fn new(private: &Private, pkcs8: &[u8]) -> Result<Self, String> {
         match private {
             Private::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
-            // The unchecked part is the public key, which version 1 of PKCS#8 does not hold.
+            // Only the public key is unchecked, and version 1 of PKCS#8 does not contain it.
             Private::Ed25519(_) => {
                 Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Self::Ed25519)
             }
@@ -32,7 +32,7 @@ impl Key {
                     .ok()?;
                 Some(signature)
             }
-            // By reference, as the signature has room for the longest of any algorithm.
+            // Borrowed, because a signature has room for the longest of any algorithm.
             Self::Ed25519(key) => match &key.try_sign(text) {
                 Ok(signature) => Some(signature.as_ref().to_vec()),
                 Err(_) => None,
@@ -41,7 +41,7 @@ impl Key {
     }
 }
 
-/// A new RSA key, or nothing if `bits` is not one of the sizes that AWS-LC makes.
+/// Generates an RSA key, or returns `None` if AWS-LC does not support the size `bits`.
 pub(super) fn generate_rsa(bits: usize) -> Option<Pkcs8V1Der<'static>> {
     let size = match bits {
         2048 => KeySize::Rsa2048,

@@ -1,4 +1,4 @@
-//! Signing with the all-Rust crates `rsa` and `ed25519-dalek`.
+//! Signing with the pure-Rust crates `rsa` and `ed25519-dalek`.
 
 use rsa::pss::BlindedSigningKey;
 use rsa::rand_core::OsRng;

@@ -1,4 +1,4 @@
-//! Signing with ring.
+//! Signing with the `ring` crate.
 
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PSS_SHA256, RsaKeyPair};
@@ -14,7 +14,7 @@ impl Key {
     pub(super) fn new(private: &Private, pkcs8: &[u8]) -> Result<Self, String> {
         match private {
             Private::Rsa(_) => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
-            // The unchecked part is the public key, which version 1 of PKCS#8 does not hold.
+            // Only the public key is unchecked, and version 1 of PKCS#8 does not contain it.
             Private::Ed25519(_) => {
                 Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Self::Ed25519)
             }

@@ -12,7 +12,7 @@ use tracing::span;
 pub(crate) const PASSPHRASE: &str = "correct horse";
 pub(crate) const KEY_ID: &str = "3f1c6a2e-key-id-of-the-tests";
 
-/// The path of a file under `tests/keys`.
+/// Returns the path of a file under `tests/keys`.
 pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/keys")
@@ -35,7 +35,7 @@ pub(crate) fn public(name: &str) -> PublicKey {
     PublicKey::from_pem(&text(name)).unwrap()
 }
 
-/// The bytes of the first PEM block.
+/// Returns the content of the first PEM block.
 pub(crate) fn der(pem: &str) -> Vec<u8> {
     let body: String = pem
         .lines()
@@ -44,7 +44,7 @@ pub(crate) fn der(pem: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(body).unwrap()
 }
 
-/// The messages of an error and of all its sources, none of which contains the next.
+/// Returns the messages of an error and all its sources, after checking that none contains the next.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -67,7 +67,7 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// Runs `action`, and returns its result and the fields of all warnings that it logged, messages included.
+/// Runs `action` and returns its result with all fields of the warnings that it logged, including messages.
 pub(crate) fn warnings<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<String>>>);
@@ -92,7 +92,7 @@ pub(crate) fn warnings<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
         fn exit(&self, _: &span::Id) {}
     }
 
-    // A thread without a subscriber that reaches a warning at the same time must not disable it for all.
+    // Another thread without a subscriber that reaches a warning at the same time must not disable it for all threads.
     static GLOBAL: Once = Once::new();
     GLOBAL.call_once(|| drop(tracing::subscriber::set_global_default(Log::default())));
     let log = Log::default();

@@ -1,4 +1,4 @@
-//! Encodings that keys arrive in: base64, exchanged labels, and formats that must be converted first.
+//! Encodings of keys: base64, wrong labels, and formats that must be converted first.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use kalshi_auth::{KeyError, PrivateKey, PublicKey};
@@ -9,7 +9,7 @@ fn refused(text: &str) -> KeyError {
     PrivateKey::from_pem(text).map(drop).unwrap_err()
 }
 
-/// Base64 in lines of 76 characters, as `base64` without options writes it.
+/// Encodes base64 in lines of 76 characters, as `base64` does by default.
 fn in_lines(data: &[u8]) -> String {
     let encoded = BASE64_STANDARD.encode(data);
     let lines: Vec<&str> = encoded
@@ -20,7 +20,7 @@ fn in_lines(data: &[u8]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// UTF-16 with or without a byte order mark.
+/// Encodes UTF-16 with or without a byte order mark.
 fn utf16(text: &str, little: bool, mark: bool) -> Vec<u8> {
     mark.then_some(0xfeff)
         .into_iter()
@@ -79,7 +79,7 @@ fn keys_in_base64_are_read() {
 }
 
 #[test]
-fn base64_of_a_private_key_is_no_public_key() {
+fn base64_of_a_private_key_is_not_a_public_key() {
     for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "rsa2048.aes.pem"] {
         let error = PublicKey::from_pem(&BASE64_STANDARD.encode(der(&text(name)))).unwrap_err();
         assert!(
@@ -90,7 +90,7 @@ fn base64_of_a_private_key_is_no_public_key() {
 }
 
 #[test]
-fn base64_of_something_else_is_no_pem() {
+fn base64_of_other_content_is_not_pem() {
     let thrice = (0..3).fold(text("ed25519.pem"), |text, _| BASE64_STANDARD.encode(text));
     for other in [
         thrice,
@@ -103,7 +103,7 @@ fn base64_of_something_else_is_no_pem() {
 }
 
 #[test]
-fn the_bytes_decide_and_not_the_label() {
+fn content_takes_precedence_over_the_label() {
     for (name, labels) in [
         ("rsa2048.pem", ["RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]),
         (
@@ -132,7 +132,7 @@ fn the_bytes_decide_and_not_the_label() {
 }
 
 #[test]
-fn other_structures_under_the_label_of_a_key_are_named() {
+fn other_structures_with_a_key_label_are_named() {
     use KeyError::*;
     let named = |name: &str| refused(&pem("PRIVATE KEY", &der(&text(name))));
     assert!(matches!(named("rsa2048.pub.pem"), PublicKeyGiven));
@@ -155,7 +155,7 @@ fn other_structures_under_the_label_of_a_key_are_named() {
     assert!(matches!(named("certificate.pem"), CertificateGiven));
 }
 
-/// A key in a file, and in a variable where it is text there.
+/// Returns the error for a key in a file, and in a variable if it is UTF-8.
 fn from_file(contents: &[u8]) -> KeyError {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
@@ -207,7 +207,7 @@ fn pkcs12_is_named() {
 }
 
 #[test]
-fn openssh_is_named_in_every_form() {
+fn openssh_is_detected_in_every_form() {
     let pem = text("openssh.pem");
     for form in [
         pem.clone(),
@@ -247,7 +247,7 @@ fn jwk_is_named() {
 }
 
 #[test]
-fn a_text_of_64_kib_is_read_and_a_longer_one_is_not() {
+fn input_is_limited_to_64_kib() {
     let pem = text("ed25519.pem");
     let padded = |length: usize| format!("{}{pem}", " ".repeat(length - pem.len()));
     let longest = padded(64 * 1024);

@@ -1,10 +1,10 @@
-//! Key formats that are accepted, and the error of each that is not.
+//! Accepted key formats, and the error for each rejected one.
 
 use kalshi_auth::{KeyAlgorithm, KeyError, PrivateKey, PublicKey};
 
 use crate::common::{self, PASSPHRASE, path, private, public, text};
 
-/// The example of RFC 8410, 10.3: version 2, with attributes and the public key.
+/// The example of RFC 8410, section 10.3: version 2, with attributes and the public key.
 const ED25519_V2: &str = "-----BEGIN PRIVATE KEY-----
 MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB
@@ -39,7 +39,7 @@ fn plain_keys_are_read() {
 }
 
 #[test]
-fn keys_are_written_as_openssl_writes_them() {
+fn written_keys_match_openssl() {
     for name in ["rsa2048", "rsa4096", "ed25519"] {
         let key = private(&format!("{name}.pem"));
         assert_eq!(*key.to_pkcs8_pem(), text(&format!("{name}.pem")));
@@ -64,7 +64,7 @@ fn encrypted_keys_are_read_with_their_passphrase() {
 }
 
 #[test]
-fn pem_survives_being_carried_about() {
+fn pem_is_read_with_altered_white_space_and_surroundings() {
     for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "ed25519.pem"] {
         let pem = text(name);
         let carried = [
@@ -88,7 +88,7 @@ fn pem_survives_being_carried_about() {
     }
 }
 
-/// The error of a key that must not be read.
+/// Returns the error for a key that must be rejected.
 fn refused(pem: &str) -> KeyError {
     PrivateKey::from_pem(pem).map(|_| ()).unwrap_err()
 }
@@ -103,7 +103,7 @@ macro_rules! assert_refused {
 }
 
 #[test]
-fn other_things_than_private_keys_are_named() {
+fn other_content_is_named_in_the_error() {
     use KeyError::*;
     assert_refused!(
         refused(&text("rsa2048.pub.pem")),
@@ -190,7 +190,7 @@ fn other_things_than_private_keys_are_named() {
 }
 
 #[test]
-fn texts_that_are_no_pem_are_named() {
+fn content_that_is_not_pem_is_rejected() {
     for no_pem in [
         "",
         "   ",
@@ -209,7 +209,7 @@ fn texts_that_are_no_pem_are_named() {
 }
 
 #[test]
-fn damaged_pem_is_named() {
+fn damaged_pem_is_rejected() {
     for name in ["rsa2048.pem", "rsa2048.pkcs1.pem", "ed25519.pem"] {
         let pem = text(name);
         let middle = pem.len() / 2;
@@ -238,7 +238,7 @@ fn damaged_pem_is_named() {
 }
 
 #[test]
-fn an_rsa_key_whose_parts_do_not_fit_is_damaged() {
+fn rsa_key_with_inconsistent_parts_is_damaged() {
     use base64::prelude::{BASE64_STANDARD, Engine};
     let mut der = common::der(&text("rsa2048.pkcs1.pem"));
     der[100] ^= 1; // Inside the modulus.
@@ -250,7 +250,7 @@ fn an_rsa_key_whose_parts_do_not_fit_is_damaged() {
 }
 
 #[test]
-fn passphrase_troubles_are_named() {
+fn passphrase_errors_are_specific() {
     use KeyError::*;
     for name in ["rsa2048.aes.pem", "ed25519.scrypt.pem"] {
         assert_refused!(
@@ -284,16 +284,16 @@ fn passphrase_troubles_are_named() {
     }
 }
 
-/// About one wrong passphrase in 256 ends in padding that looks right, as this one does with this key.
+/// About one wrong passphrase in 256 decrypts to valid padding, as this one does with this key.
 #[test]
-fn a_wrong_passphrase_that_passes_the_padding_check_is_still_wrong() {
+fn wrong_passphrase_with_valid_padding_is_rejected() {
     let error =
         PrivateKey::from_pem_with_passphrase(&text("rsa2048.aes.pem"), "wrong 317").unwrap_err();
     assert_refused!(error, KeyError::WrongPassphrase, "does not open");
 }
 
 #[test]
-fn file_troubles_are_named_with_the_path() {
+fn file_errors_show_the_path() {
     use KeyError::*;
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.pem");
@@ -333,7 +333,7 @@ fn file_troubles_are_named_with_the_path() {
 }
 
 #[test]
-fn public_keys_are_refused_with_their_own_words() {
+fn rejected_public_keys_have_specific_errors() {
     use KeyError::*;
     let refused = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
     for name in [
@@ -366,7 +366,7 @@ fn public_keys_are_refused_with_their_own_words() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_file_open_to_others_is_warned_about() {
+fn key_file_readable_by_others_logs_a_warning() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Checks of a key that is loaded: sizes, exponents, primes, the self-test, and the cost of its encryption.
+//! Checks when a key is loaded: sizes, exponents, primes, the self-test, and the cost of its encryption.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use crate::common::{PASSPHRASE, der, pem, private, public, text, warnings};
 
-/// The numbers of an RSA key, right or wrong.
+/// The numbers of an RSA key, valid or not.
 struct Numbers {
     modulus: BigUint,
     exponent: BigUint,
@@ -23,7 +23,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// Those of a good key.
+    /// Returns the numbers of a valid key.
     fn good() -> Self {
         let der = der(&text("rsa2048.pkcs1.pem"));
         let key = pkcs1::RsaPrivateKey::from_der(&der).unwrap();
@@ -71,16 +71,16 @@ impl Numbers {
 }
 
 #[test]
-fn good_numbers_are_loaded() {
+fn valid_numbers_are_loaded() {
     let key = Numbers::good().load().unwrap();
     assert_eq!(key.public_key(), public("rsa2048.pub.pem"));
     assert_eq!(Numbers::good().load_public().unwrap(), key.public_key());
 }
 
 #[test]
-fn the_modulus_is_checked_before_all_else() {
+fn modulus_is_checked_first() {
     for bits in [5, 2047, 4097, 60_000] {
-        // Nothing else of these keys is right.
+        // The other numbers of these keys are invalid too.
         let numbers = Numbers {
             modulus: BigUint::from(1_u8) << (bits - 1),
             exponent: BigUint::from(2_u8),
@@ -102,7 +102,7 @@ fn the_modulus_is_checked_before_all_else() {
 }
 
 #[test]
-fn the_exponent_must_be_odd_and_at_least_three() {
+fn exponent_must_be_odd_and_at_least_three() {
     let exponents = [0_u64, 1, 2, 4, 65_536, 1 << 33, (1 << 33) + 1];
     for exponent in exponents
         .map(BigUint::from)
@@ -110,7 +110,7 @@ fn the_exponent_must_be_odd_and_at_least_three() {
         .chain([BigUint::from(1_u8) << 2000])
     {
         let mut numbers = Numbers::good();
-        // With this private exponent the exponent 1 fits the primes.
+        // With this private exponent, the exponent 1 is consistent with the primes.
         numbers.private_exponent = BigUint::from(1_u8);
         numbers.exponent = exponent;
         for error in [
@@ -124,7 +124,7 @@ fn the_exponent_must_be_odd_and_at_least_three() {
 }
 
 #[test]
-fn a_small_exponent_is_warned_about() {
+fn small_exponent_logs_a_warning() {
     let (key, warned) = warnings(|| private("rsa2048.e3.pem"));
     let about_exponent = warned
         .iter()
@@ -158,7 +158,7 @@ fn primes_must_be_of_equal_length() {
 }
 
 #[test]
-fn a_long_private_exponent_is_damaged() {
+fn long_private_exponent_is_rejected() {
     let mut numbers = Numbers::good();
     numbers.private_exponent <<= 100_000;
     let error = numbers.load().unwrap_err();
@@ -169,9 +169,9 @@ fn a_long_private_exponent_is_damaged() {
     );
 }
 
-/// Every number fits the others, but one "prime" is a multiple of 3. Only a signature shows it.
+/// All numbers are consistent, but one "prime" is a multiple of 3. Only a signature reveals it.
 #[test]
-fn a_key_whose_signatures_do_not_verify_fails_its_self_test() {
+fn key_with_invalid_signatures_fails_the_self_test() {
     let good = Numbers::good();
     let three = BigUint::from(3_u8);
     let mut composite = good.primes[0].clone();
@@ -199,9 +199,9 @@ fn a_key_whose_signatures_do_not_verify_fails_its_self_test() {
 }
 
 #[test]
-fn an_ed25519_key_with_the_public_half_of_another_is_damaged() {
+fn ed25519_key_with_another_public_half_is_rejected() {
     let mut der = der(&text("ed25519.pem"));
-    // Version 2, a longer sequence, and a public key that is the generator.
+    // Version 2, a longer sequence, and the generator as public key.
     der[1] += 35;
     der[4] = 1;
     der.extend([0x81, 33, 0, 0x58]);
@@ -211,7 +211,7 @@ fn an_ed25519_key_with_the_public_half_of_another_is_damaged() {
 }
 
 #[test]
-fn a_key_that_the_preferred_library_rejects_is_warned_about_once() {
+fn key_rejected_by_the_preferred_library_logs_one_warning() {
     for name in [
         "rsa2048.pem",
         "rsa2050.pem",
@@ -253,7 +253,7 @@ fn pbkdf2(iteration_count: u32) -> Kdf<'static> {
     })
 }
 
-/// Opens `encrypted`, which claims to be encrypted with these parameters.
+/// Opens `encrypted`, which declares these encryption parameters.
 fn open(kdf: Kdf<'_>, encrypted: &[u8]) -> Result<PrivateKey, KeyError> {
     let info = EncryptedPrivateKeyInfo {
         encryption_algorithm: pkcs5::EncryptionScheme::Pbes2(parameters(kdf)),
@@ -271,7 +271,7 @@ fn parameters(kdf: Kdf<'_>) -> Parameters<'_> {
 }
 
 #[test]
-fn expensive_encryption_is_rejected_at_once() {
+fn expensive_encryption_is_rejected_immediately() {
     for (kdf, found) in [
         (
             scrypt(1 << 40, 8, 1),
@@ -332,7 +332,7 @@ fn affordable_encryption_is_opened() {
     let keys = [
         (der(&text("ed25519.pem")), "ed25519.pub.pem"),
         (der(&text("rsa2048.pem")), "rsa2048.pub.pem"),
-        // PKCS#1 inside, which is not what the standard says.
+        // PKCS#1 inside, contrary to the standard.
         (der(&text("rsa2048.pkcs1.pem")), "rsa2048.pub.pem"),
     ];
     for (plain, public_name) in &keys {
@@ -344,7 +344,7 @@ fn affordable_encryption_is_opened() {
             );
         }
     }
-    // What is inside is decided by its bytes.
+    // The content is detected from its bytes.
     let nonsense = parameters(pbkdf2(1))
         .encrypt(PASSPHRASE, b"nonsense")
         .unwrap();

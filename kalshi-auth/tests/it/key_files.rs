@@ -1,4 +1,4 @@
-//! Reading key files: pipes, links, limits of size and time, permissions, and paths that are no paths.
+//! Reading key files: pipes, links, limits on size and time, permissions, and invalid paths.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -28,7 +28,7 @@ fn is_ed25519(key: &PrivateKey) -> bool {
 
 #[test]
 fn a_pipe_is_read_until_it_is_closed() {
-    // `/dev/fd/N` is what `<(...)` becomes in a shell.
+    // A shell replaces `<(...)` by `/dev/fd/N`.
     let (reader, mut writer) = std::io::pipe().unwrap();
     let path = format!("/dev/fd/{}", reader.as_raw_fd());
     let key = std::thread::scope(|scope| {
@@ -50,9 +50,9 @@ fn a_symbolic_link_is_followed() {
     assert!(is_ed25519(&PrivateKey::from_file(&link).unwrap()));
 }
 
-/// The permissions are those of what was opened, even if the path leads elsewhere by then.
+/// The permissions are those of the opened file, even if the path has changed since.
 #[test]
-fn the_open_file_is_checked_and_not_the_path() {
+fn permissions_are_those_of_the_open_file() {
     let folder = tempfile::tempdir().unwrap();
     let (path, open_to_all) = (folder.path().join("key.pem"), folder.path().join("other"));
     make_fifo(&path);
@@ -60,7 +60,7 @@ fn the_open_file_is_checked_and_not_the_path() {
     std::fs::set_permissions(&open_to_all, std::fs::Permissions::from_mode(0o666)).unwrap();
     let (key, warned) = std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Returns when the reader has opened its end.
+            // Returns once the reader has opened its end.
             let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
             std::fs::rename(&open_to_all, &path).unwrap();
             writer.write_all(text("ed25519.pem").as_bytes()).unwrap();
@@ -72,7 +72,7 @@ fn the_open_file_is_checked_and_not_the_path() {
 }
 
 #[test]
-fn a_pipe_without_a_writer_ends_with_an_error() {
+fn pipe_without_a_writer_times_out() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("key.pem");
     make_fifo(&fifo);
@@ -86,12 +86,12 @@ fn a_pipe_without_a_writer_ends_with_an_error() {
         "{said}"
     );
     assert!((5..20).contains(&elapsed.as_secs()), "{elapsed:?}");
-    // Lets the thread that waits for a writer end.
+    // Lets the waiting thread end.
     drop(OpenOptions::new().write(true).open(&fifo).unwrap());
 }
 
 #[test]
-fn a_pipe_that_is_never_closed_ends_with_an_error() {
+fn pipe_that_is_never_closed_times_out() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(text("ed25519.pem").as_bytes()).unwrap();
     let path = format!("/dev/fd/{}", reader.as_raw_fd());
@@ -101,7 +101,7 @@ fn a_pipe_that_is_never_closed_ends_with_an_error() {
 }
 
 #[test]
-fn a_file_over_64_kib_is_too_large() {
+fn file_over_64_kib_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
     let pem = text("ed25519.pem");
@@ -124,7 +124,7 @@ fn a_file_over_64_kib_is_too_large() {
         );
         assert!(started.elapsed() < Duration::from_secs(5));
     }
-    // A sparse file of a terabyte is not read to its end.
+    // A sparse file of a terabyte is not read completely.
     File::create(&file).unwrap().set_len(1 << 40).unwrap();
     assert!(matches!(
         PrivateKey::from_file(&file),
@@ -133,7 +133,7 @@ fn a_file_over_64_kib_is_too_large() {
 }
 
 #[test]
-fn a_key_in_place_of_a_path_is_not_shown() {
+fn key_given_as_path_is_not_shown() {
     let mut keys = Vec::new();
     for name in [
         "ed25519.pem",
@@ -178,7 +178,7 @@ fn a_key_in_place_of_a_path_is_not_shown() {
 }
 
 #[test]
-fn a_path_is_shown_only_if_it_has_the_form_of_one() {
+fn only_plausible_paths_are_shown() {
     for shown in [
         "/nonexistent/kalshi",
         "./nonexistent",
@@ -216,7 +216,7 @@ fn a_path_is_shown_only_if_it_has_the_form_of_one() {
 }
 
 #[test]
-fn an_existing_file_may_have_a_name_like_base64() {
+fn existing_file_may_have_a_base64_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("Kalshi1".repeat(8));
     std::fs::write(&file, text("ed25519.pem")).unwrap();

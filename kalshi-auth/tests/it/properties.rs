@@ -1,4 +1,4 @@
-//! Properties of every input: the signing text excludes the query, and no key text makes a parser panic.
+//! Property tests: the signed string excludes the query, and no input makes a parser panic.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_auth::{Credentials, PrivateKey, PublicKey, signing_text};
@@ -11,7 +11,7 @@ use rsa::pkcs8::{EncryptedPrivateKeyInfo, pkcs5};
 
 use crate::common::{self, der, pem, text};
 
-/// `original` with some bytes changed, and perhaps cut off.
+/// Returns `original` with some bytes changed, possibly truncated.
 fn mutated(
     mut original: Vec<u8>,
     changes: &[(prop::sample::Index, u8)],
@@ -29,7 +29,7 @@ fn mutated(
 
 proptest! {
     #[test]
-    fn the_query_is_never_signed(
+    fn query_is_never_signed(
         stamp: u64,
         method in "[A-Za-z]{3,7}",
         path in "/[^?#]*",
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in ".*", label in "(RSA |EC |ENCRYPTED |)(PRIVATE|PUBLIC) KEY", der: Vec<u8>) {
+    fn any_string_is_read_or_rejected(text in ".*", label in "(RSA |EC |ENCRYPTED |)(PRIVATE|PUBLIC) KEY", der: Vec<u8>) {
         for text in [&text, &format!("-----BEGIN {text}"), &format!("-----BEGIN {label}-----{text}"), &pem(&label, &der)] {
             let _ = PrivateKey::from_pem_with_passphrase(text, "x");
             let _ = PublicKey::from_pem(text);
@@ -54,7 +54,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn changed_private_keys_are_read_or_refused(
+    fn changed_private_keys_are_read_or_rejected(
         changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_pem_text_is_read_or_refused(
+    fn changed_pem_is_read_or_rejected(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<char>()), 1..4),
     ) {
         for name in ["rsa2048.pkcs1.pem", "ed25519.pem", "ed25519.pub.pem"] {
@@ -101,7 +101,7 @@ proptest! {
     }
 }
 
-/// An Ed25519 key, encrypted with parameters that cost next to nothing.
+/// Encrypts an Ed25519 key with very cheap parameters.
 fn cheaply_encrypted(kdf: Kdf<'_>, passphrase: &str) -> Vec<u8> {
     let parameters = Parameters {
         kdf,
@@ -118,9 +118,9 @@ fn cheaply_encrypted(kdf: Kdf<'_>, passphrase: &str) -> Vec<u8> {
 }
 
 proptest! {
-    /// As the fuzz targets `pem` and `der`.
+    /// The same properties as the fuzz targets `pem` and `der`.
     #[test]
-    fn any_pem_and_der_is_read_or_refused_with_any_passphrase(
+    fn any_pem_and_der_is_read_or_rejected_with_any_passphrase(
         text in "[ -~\n]{0,200}",
         passphrase in ".{0,40}",
         der in prop::collection::vec(any::<u8>(), 0..300),
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_encrypted_keys_are_read_or_refused(
+    fn changed_encrypted_keys_are_read_or_rejected(
         changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
         passphrase in ".{0,20}",
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_in_any_variable_is_read_or_refused(
+    fn any_value_in_any_variable_is_read_or_rejected(
         id in ".{0,80}",
         key in ".{0,80}",
         path in "[^/]{0,80}",

@@ -31,7 +31,7 @@ const PRIVATE: [&str; 12] = [
     "openssh.pem",
 ];
 
-/// Collects what is shown, and looks for secrets in it.
+/// Collects output and searches it for secrets.
 #[derive(Default)]
 struct Shown(Vec<String>);
 
@@ -59,7 +59,7 @@ impl Shown {
     }
 }
 
-/// Pieces of 12 characters of every key's text, in the places where lines begin, and the key's first bytes as lists.
+/// Returns 12-character pieces of every key from the start of its lines, and the key's first bytes as lists.
 fn key_secrets() -> Vec<String> {
     let mut secrets = vec![
         KEY_ID.to_owned(),
@@ -86,7 +86,7 @@ fn key_secrets() -> Vec<String> {
     secrets
 }
 
-/// The ways in which the bytes of a signature could be shown.
+/// Returns the forms in which the bytes of a signature could be shown.
 fn signature_secrets(signature: &[u8]) -> Vec<String> {
     let list = format!("{:?}", &signature[..4]);
     let hex = signature[..4]
@@ -195,7 +195,7 @@ fn errors_of_damaged_keys_hide_secrets() {
             }
         }
     }
-    // A line of the key where the label belongs.
+    // A line of the key instead of the label.
     let line = text("rsa2048.pem").lines().nth(2).unwrap().to_owned();
     let mislabelled = format!("-----BEGIN {line}-----\nAAAA\n-----END {line}-----");
     shown.error(&PrivateKey::from_pem(&mislabelled).unwrap_err());
@@ -205,9 +205,9 @@ fn errors_of_damaged_keys_hide_secrets() {
     shown.assert_hides(&key_secrets());
 }
 
-/// Whatever stands in the wrong variable, neither errors nor logs nor `Debug` show it.
+/// Values in the wrong variable never appear in errors, logs or `Debug` output.
 #[test]
-fn values_of_wrong_variables_are_hidden() {
+fn values_in_wrong_variables_are_hidden() {
     let mut shown = Shown::default();
     let mut secrets = key_secrets();
     let mut values: Vec<String> = [KEY_ID, PASSPHRASE, WRONG_PASSPHRASE, ""]
@@ -251,7 +251,7 @@ fn values_of_wrong_variables_are_hidden() {
                         _ => None,
                     })
                 });
-                // The key file of this test is open to others, and that warning shows the path.
+                // The key file of this test is readable by others, and the warning about it shows the path.
                 shown
                     .0
                     .extend(warned.into_iter().filter(|line| !line.contains("chmod")));
@@ -268,7 +268,7 @@ fn values_of_wrong_variables_are_hidden() {
 }
 
 #[test]
-fn a_key_in_place_of_its_id_is_rejected() {
+fn key_given_as_its_id_is_rejected() {
     let key = private("ed25519.pem");
     let seed = &common::der(&text("ed25519.pem"))[16..];
     let seed_in_base64 = BASE64_STANDARD.encode(seed);
@@ -372,7 +372,7 @@ fn bearer_credentials_are_hidden() {
 }
 
 #[test]
-fn a_public_key_debugs_without_its_text() {
+fn debug_of_a_public_key_omits_its_pem() {
     let mut shown = Shown::default();
     shown.debug(&public("rsa2048.pub.pem"));
     shown.assert_hides(&[text("rsa2048.pub.pem").lines().nth(1).unwrap()[..12].to_owned()]);

@@ -1,4 +1,4 @@
-//! Signatures by OpenSSL verify here, and ours verify with every other library.
+//! Interoperability: OpenSSL signatures verify here, and signatures made here verify with other libraries.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_auth::{Backend, KeyAlgorithm, PrivateKey, PublicKey};
@@ -17,7 +17,7 @@ fn openssl_rsa_signatures_with_any_salt_verify() {
                 "{key}, salt {salt}"
             );
             assert!(
-                !public.verify(b"another text", &signature),
+                !public.verify(b"another message", &signature),
                 "{key}, salt {salt}"
             );
             for at in [0, 100, signature.len() - 1] {
@@ -33,12 +33,12 @@ fn openssl_rsa_signatures_with_any_salt_verify() {
 }
 
 #[test]
-fn an_rsa_signature_whose_padded_text_begins_with_zero_verifies() {
+fn rsa_signature_with_a_leading_zero_byte_verifies() {
     let public = public("rsa2048.pub.pem");
     assert!(public.verify(&bytes("text"), &bytes("rsa2048.zero.sig")));
 }
 
-/// With this weak key one signature fits every text, unless the check is strict.
+/// This weak key accepts one signature for every message unless verification is strict.
 #[test]
 fn ed25519_is_verified_strictly() {
     let identity = [&[1], [0; 31].as_slice()].concat();
@@ -49,16 +49,16 @@ fn ed25519_is_verified_strictly() {
     );
     let public = PublicKey::from_pem(&pem).unwrap();
     let signature = [identity, vec![0; 32]].concat();
-    assert!(!public.verify(b"any text", &signature));
+    assert!(!public.verify(b"any message", &signature));
 }
 
 #[test]
-fn openssl_ed25519_signature_verifies_and_is_ours() {
+fn openssl_ed25519_signature_verifies_and_matches() {
     let signature = bytes("ed25519.sig");
     let public = public("ed25519.pub.pem");
     assert!(public.verify(&bytes("text"), &signature));
-    assert!(!public.verify(b"another text", &signature));
-    // Ed25519 signatures hold nothing random, so every library makes the same.
+    assert!(!public.verify(b"another message", &signature));
+    // Ed25519 signatures are deterministic, so every library makes the same.
     for backend in Backend::ALL {
         let key = private("ed25519.pem").with_backend(*backend).unwrap();
         assert_eq!(
@@ -85,44 +85,44 @@ fn signatures_of_the_wrong_length_do_not_verify() {
 }
 
 #[test]
-fn signatures_of_one_kind_of_key_do_not_verify_with_the_other() {
+fn signatures_do_not_verify_with_another_algorithm() {
     assert!(!public("rsa2048.pub.pem").verify(&bytes("text"), &bytes("ed25519.sig")));
     assert!(!public("ed25519.pub.pem").verify(&bytes("text"), &bytes("rsa2048.salt-32.sig")));
     assert!(!public("rsa4096.pub.pem").verify(&bytes("text"), &bytes("rsa2048.salt-32.sig")));
 }
 
-/// The libraries other than ours, and ours, on signatures of every backend.
+/// Verifies signatures of every backend with the other libraries and this crate.
 #[test]
-fn every_library_verifies_what_every_backend_signs() {
+fn all_libraries_verify_signatures_of_all_backends() {
     for name in ["rsa2048", "rsa4096"] {
         let key = private(&format!("{name}.pem"));
         for backend in Backend::ALL {
             let key = key.with_backend(*backend).unwrap();
             assert_eq!(key.backend(), *backend);
-            let signature = key.sign(b"a text").unwrap();
+            let signature = key.sign(b"a message").unwrap();
             assert!(
-                key.public_key().verify(b"a text", signature.as_bytes()),
+                key.public_key().verify(b"a message", signature.as_bytes()),
                 "{name}, {backend:?}"
             );
-            // These take a salt of 32 bytes only.
+            // These only accept a salt of 32 bytes.
             let public = common::der(&text(&format!("{name}.pkcs1.pub.pem")));
             assert_eq!(
-                others::rsa(&public, b"a text", signature.as_bytes()),
+                others::rsa(&public, b"a message", signature.as_bytes()),
                 Ok(()),
                 "{name}, {backend:?}"
             );
-            let again = key.sign(b"a text").unwrap();
+            let again = key.sign(b"a message").unwrap();
             assert_ne!(signature, again, "the salt is random: {backend:?}");
         }
     }
     for backend in Backend::ALL {
         let key = private("ed25519.pem").with_backend(*backend).unwrap();
-        let signature = key.sign(b"a text").unwrap();
+        let signature = key.sign(b"a message").unwrap();
         let public = common::der(&text("ed25519.pub.pem"));
         assert_eq!(
             others::ed25519(
                 &public[public.len() - 32..],
-                b"a text",
+                b"a message",
                 signature.as_bytes()
             ),
             Ok(())
@@ -179,7 +179,7 @@ mod others {
 }
 
 #[test]
-fn the_first_backend_is_the_default() {
+fn first_backend_is_the_default() {
     let key = private("ed25519.pem");
     assert_eq!(key.backend(), Backend::default());
     #[cfg(feature = "aws-lc-rs")]
@@ -190,17 +190,17 @@ fn the_first_backend_is_the_default() {
     assert_eq!(key.backend(), Backend::RustCrypto);
 }
 
-/// ring takes RSA keys of even sizes only.
+/// ring accepts only RSA keys of even sizes.
 #[cfg(feature = "ring")]
 #[test]
-fn a_key_that_one_backend_refuses_is_signed_with_by_the_next() {
+fn key_rejected_by_one_backend_uses_the_next() {
     use kalshi_auth::KeyError;
 
     let key = private("rsa2049.pem");
     assert_ne!(key.backend(), Backend::Ring);
     assert!(
         key.public_key()
-            .verify(b"a text", key.sign(b"a text").unwrap().as_bytes())
+            .verify(b"a message", key.sign(b"a message").unwrap().as_bytes())
     );
 
     let error = key.with_backend(Backend::Ring).unwrap_err();
@@ -221,7 +221,7 @@ fn a_key_that_one_backend_refuses_is_signed_with_by_the_next() {
 }
 
 #[test]
-fn a_made_key_signs_and_survives_being_written() {
+fn generated_key_signs_and_round_trips() {
     let ed25519 = PrivateKey::generate_ed25519().unwrap();
     assert_eq!(ed25519.algorithm(), KeyAlgorithm::Ed25519);
     let keys = [
@@ -237,14 +237,14 @@ fn a_made_key_signs_and_survives_being_written() {
         assert_eq!(key.public_key(), again.public_key());
         assert!(
             key.public_key()
-                .verify(b"a text", again.sign(b"a text").unwrap().as_bytes())
+                .verify(b"a message", again.sign(b"a message").unwrap().as_bytes())
         );
     }
     #[cfg(feature = "aws-lc-rs")]
     for bits in [2048, 3072] {
         let rsa = PrivateKey::generate_rsa(bits).unwrap();
         assert_eq!(rsa.algorithm(), KeyAlgorithm::Rsa);
-        assert_eq!(rsa.sign(b"a text").unwrap().as_bytes().len() * 8, bits);
+        assert_eq!(rsa.sign(b"a message").unwrap().as_bytes().len() * 8, bits);
     }
     let (a, b) = (
         PrivateKey::generate_ed25519().unwrap(),

@@ -1,4 +1,4 @@
-//! Requests that the verifier accepts, and each reason to reject one.
+//! Requests that the verifier accepts, and each reason to reject a request.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn verifier() -> Verifier {
     Verifier::new(KEY_ID, public("ed25519.pub.pem"))
 }
 
-/// Headers with a signature over exactly `text`.
+/// Returns headers with a signature over exactly `text`.
 fn headers(timestamp: &str, text: &str) -> HeaderMap {
     let signature: Signature = private("ed25519.pem").sign(text.as_bytes()).unwrap();
     [
@@ -38,7 +38,7 @@ fn verify(headers: &HeaderMap) -> Result<(), VerifyError> {
 }
 
 #[test]
-fn a_well_signed_request_is_accepted_with_and_without_query() {
+fn valid_request_is_accepted_with_and_without_query() {
     assert_eq!(verify(&good()), Ok(()));
     assert_eq!(
         verifier().verify(&good(), "DELETE", &format!("{PATH}?subaccount=1"), NOW),
@@ -48,7 +48,7 @@ fn a_well_signed_request_is_accepted_with_and_without_query() {
 }
 
 #[test]
-fn missing_and_doubled_headers_are_named() {
+fn missing_and_duplicate_headers_are_named() {
     for name in [ACCESS_KEY, ACCESS_TIMESTAMP, ACCESS_SIGNATURE] {
         let mut without = good();
         without.remove(&name);
@@ -75,14 +75,14 @@ fn with(name: HeaderName, value: &str) -> HeaderMap {
 }
 
 #[test]
-fn another_key_id_is_refused() {
+fn other_key_id_is_rejected() {
     let error = verify(&with(ACCESS_KEY, "another")).unwrap_err();
     assert_eq!(error, VerifyError::UnknownKeyId);
     assert!(error.to_string().contains("demo keys work on demo only"));
 }
 
 #[test]
-fn timestamps_that_are_no_numbers_are_refused() {
+fn non_numeric_timestamps_are_rejected() {
     let plus = format!("+{NOW}");
     let zero = format!("0{NOW}");
     for text in [
@@ -102,7 +102,7 @@ fn timestamps_that_are_no_numbers_are_refused() {
 }
 
 #[test]
-fn timestamps_outside_the_window_tell_by_how_much() {
+fn timestamp_errors_report_the_difference() {
     let at = |offset: i64, tolerance: u64| {
         let stamp = NOW.saturating_add_signed(offset);
         let headers = headers(&stamp.to_string(), &format!("{stamp}DELETE{PATH}"));
@@ -140,7 +140,7 @@ fn timestamps_outside_the_window_tell_by_how_much() {
     let error = at(-65_000, 5000).unwrap_err().to_string();
     assert!(error.contains("60000 ms too old"), "{error}");
 
-    // Five seconds are the default.
+    // The default tolerance is five seconds.
     let late = verifier().verify(&good(), "DELETE", PATH, NOW + 5001);
     assert_eq!(
         late,
@@ -156,7 +156,7 @@ fn timestamps_outside_the_window_tell_by_how_much() {
 }
 
 #[test]
-fn timestamps_in_seconds_are_told_from_old_ones() {
+fn timestamps_in_seconds_are_detected() {
     let seconds = (NOW / 1000).to_string();
     for tolerance in [0, 5] {
         let verifier = verifier().with_tolerance(Duration::from_secs(tolerance));
@@ -185,7 +185,7 @@ fn timestamps_in_seconds_are_told_from_old_ones() {
 }
 
 #[test]
-fn signatures_that_are_no_base64_are_refused() {
+fn signatures_that_are_not_base64_are_rejected() {
     for text in ["", "not base64!", "YWJj*", "YQ"] {
         let expected = if text.is_empty() {
             VerifyError::SignatureMismatch { hint: None }
@@ -201,7 +201,7 @@ fn signatures_that_are_no_base64_are_refused() {
 }
 
 #[test]
-fn signatures_that_do_not_match_tell_what_was_signed() {
+fn signature_mismatches_report_common_mistakes() {
     let query = "/trade-api/v2/markets?limit=5";
     let of = |text: String| {
         let error = verifier()

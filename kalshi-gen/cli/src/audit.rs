@@ -1,4 +1,4 @@
-//! Whether a vendored spec is ready to build on: valid, in words, generating, fixed, locked, reviewed.
+//! Checks that a vendored spec is ready for use: valid, described, generating, corrected, locked and reviewed.
 
 use std::fmt::Write as _;
 
@@ -18,34 +18,34 @@ use kalshi_gen::{
 
 use crate::{lock::Locks, words};
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What is to be true.
+    /// The name of the check.
     pub what: &'static str,
-    /// What was found.
+    /// The result, in a few words.
     pub found: String,
-    /// What to do about it; nothing if it is true.
+    /// The action that fixes a failed check, or `None` if the check passed.
     pub to_do: Option<String>,
-    /// What is ignored, a line each. Nothing has to be done about it.
+    /// Content that the generator ignores, one line each. No action is needed.
     pub warnings: Vec<String>,
 }
 
-/// The texts of what is committed beside each other.
+/// The committed files that are checked together.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Committed<'a> {
-    /// `openapi.yaml` or `asyncapi.yaml`.
+    /// The text of `openapi.yaml` or `asyncapi.yaml`.
     pub spec: &'a str,
-    /// `spec.lock`, if it is there.
+    /// The text of `spec.lock`, or `None` if it does not exist.
     pub lock: Option<&'a str>,
-    /// `tests/generated/surface.txt`, if it is there. It is of `openapi.yaml` alone.
+    /// The text of `tests/generated/surface.txt`, or `None` if it does not exist. It covers `openapi.yaml` only.
     pub surface: Option<&'a str>,
 }
 
 impl<'a> Committed<'a> {
-    /// A spec, its lock and the snapshot of its public surface.
+    /// Combines a spec, its lock and the snapshot of its public surface.
     #[must_use]
     pub fn new(spec: &'a str, lock: Option<&'a str>, surface: Option<&'a str>) -> Self {
         Self {
@@ -55,11 +55,11 @@ impl<'a> Committed<'a> {
         }
     }
 
-    /// Checks everything. Returns one finding for each check, in the order to fix them.
+    /// Runs all checks. Returns one finding per check, in the order in which to fix them.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a spec.
+    /// Returns an error if the spec cannot be parsed or is invalid.
     pub fn audit(&self) -> Result<Vec<Finding>, Error> {
         let tree = yaml::parse_in_order(self.spec)?;
         let document = Value::from(tree.clone());
@@ -82,26 +82,26 @@ impl<'a> Committed<'a> {
             to_do: None,
             warnings: warnings.iter().map(ToString::to_string).collect(),
         };
-        let strict = self.made(protocol, FixupMode::Strict);
-        let fault = strict.as_ref().err().map(ToString::to_string);
-        let made = strict.or_else(|_| self.made(protocol, FixupMode::Lenient));
-        let fixups = fixups(fault, made.is_ok());
+        let strict = self.generate(protocol, FixupMode::Strict);
+        let error = strict.as_ref().err().map(ToString::to_string);
+        let output = strict.or_else(|_| self.generate(protocol, FixupMode::Lenient));
+        let fixups = fixups(error, output.is_ok());
         let mut findings = vec![
             valid,
             described(tree, &document, protocol),
-            generates(made.as_ref().map(|made| made.rust.as_str())),
+            generates(output.as_ref().map(|output| output.rust.as_str())),
             fixups,
             self.locked(protocol, &version)?,
         ];
         if protocol == Protocol::Rest {
-            let surface = made.as_ref().ok().map(|made| made.surface.as_str());
+            let surface = output.as_ref().ok().map(|output| output.surface.as_str());
             findings.push(self.reviewed(surface));
         }
         Ok(findings)
     }
 
-    /// The result of generation for the spec.
-    fn made(&self, protocol: Protocol, fixups: FixupMode) -> Result<Made, Error> {
+    /// Generates the code for the spec.
+    fn generate(&self, protocol: Protocol, fixups: FixupMode) -> Result<Output, Error> {
         match protocol {
             Protocol::Rest => {
                 let document = stages::checked_rest(yaml::parse(self.spec)?)?;
@@ -110,14 +110,14 @@ impl<'a> Committed<'a> {
                     normalized,
                     ..
                 } = stages::rest(document.clone(), &with_hand_written_types(fixups))
-                    // A spec of another API has other enums.
+                    // The spec of another API may have other enums.
                     .or_else(|_| stages::rest(document, &Options::new().fixups(fixups)))?;
-                Ok(Made {
+                Ok(Output {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
                 })
             }
-            Protocol::Streams => Ok(Made {
+            Protocol::Streams => Ok(Output {
                 rust: generate(self.spec, &Options::new().fixups(fixups))?.rust,
                 surface: String::new(),
             }),
@@ -129,20 +129,20 @@ impl<'a> Committed<'a> {
         let vendor = |found: &str| Finding {
             what,
             found: found.to_owned(),
-            to_do: Some("take the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
+            to_do: Some("vendor the published spec again: kalshi-gen vendor UPSTREAM".to_owned()),
             warnings: Vec::new(),
         };
         let Some(text) = self.lock else {
-            return Ok(vendor("there is no lock"));
+            return Ok(vendor("there is no spec.lock"));
         };
         let locks = match Locks::parse(text) {
             Ok(locks) => locks,
             Err(error) => return Ok(vendor(&error.to_string())),
         };
         Ok(match locks.get(protocol) {
-            None => vendor(&format!("there is no lock under `{}`", protocol.member())),
+            None => vendor(&format!("spec.lock has no entry `{}`", protocol.member())),
             Some(lock) if visible(&lock.version, false) != version => vendor(&format!(
-                "the lock is of version {}, the spec of {version}",
+                "spec.lock has version {}, the spec has {version}",
                 visible(&lock.version, false)
             )),
             Some(lock) if !lock.matches(self.spec)? => vendor(&format!(
@@ -152,7 +152,7 @@ impl<'a> Committed<'a> {
             Some(lock) => Finding {
                 what,
                 found: format!(
-                    "as taken from {} on {}",
+                    "vendored from {} on {}",
                     visible(&lock.source, false),
                     visible(&lock.date, false)
                 ),
@@ -163,10 +163,10 @@ impl<'a> Committed<'a> {
     }
 
     fn reviewed(&self, expected: Option<&str>) -> Finding {
-        let update = "UPDATE=1 cargo test --test it snapshots, and read the diff of tests/generated/surface.txt";
+        let update = "run UPDATE=1 cargo test --test it snapshots, and review the diff of tests/generated/surface.txt";
         let (found, to_do) = match (expected, self.surface) {
             (None, _) => (
-                "not made, as the spec does not generate".to_owned(),
+                "not checked: the spec does not generate".to_owned(),
                 Some("see above"),
             ),
             (Some(_), None) => ("there is no snapshot".to_owned(), Some(update)),
@@ -179,7 +179,7 @@ impl<'a> Committed<'a> {
                     .zip(committed.lines())
                     .take_while(|(expected, committed)| expected == committed);
                 (
-                    format!("another from line {} on", same.count() + 1),
+                    format!("differs from line {}", same.count() + 1),
                     Some(update),
                 )
             }
@@ -193,14 +193,14 @@ impl<'a> Committed<'a> {
     }
 }
 
-/// What a spec becomes.
-struct Made {
+/// The output of generation for a spec.
+struct Output {
     rust: String,
-    /// Nothing for streams.
+    /// Empty for AsyncAPI specs.
     surface: String,
 }
 
-/// How many places are named before the rest is counted.
+/// The maximum number of locations that are listed before the rest is only counted.
 const SHOWN: usize = 20;
 
 fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Finding {
@@ -215,8 +215,8 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
     }
     if places.is_empty() {
         let found = match protocol {
-            Protocol::Rest => "words and costs everywhere",
-            Protocol::Streams => "words everywhere",
+            Protocol::Rest => "all descriptions and costs present",
+            Protocol::Streams => "all descriptions present",
         };
         return Finding {
             what: "described",
@@ -225,7 +225,7 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
             warnings: Vec::new(),
         };
     }
-    let mut to_do = String::from("write what is missing, in your own words");
+    let mut to_do = String::from("add what is missing; write descriptions in your own words");
     for place in places.iter().take(SHOWN) {
         _ = write!(to_do, "\n{place}");
     }
@@ -237,21 +237,21 @@ fn described(mut tree: yaml::Tree, document: &Value, protocol: Protocol) -> Find
         what: "described",
         found: match protocol {
             Protocol::Rest => {
-                format!("{missing_words} places need words, {costs} a cost or a bucket")
+                format!("descriptions missing: {missing_words}; costs or buckets missing: {costs}")
             }
-            Protocol::Streams => format!("{missing_words} places need words"),
+            Protocol::Streams => format!("descriptions missing: {missing_words}"),
         },
         to_do: Some(to_do),
         warnings: Vec::new(),
     }
 }
 
-fn generates(made: Result<&str, &Error>) -> Finding {
-    let (found, to_do) = match made {
+fn generates(output: Result<&str, &Error>) -> Finding {
+    let (found, to_do) = match output {
         Ok(rust) => (format!("{} kB of Rust", rust.len() / 1000), None),
         Err(error) => (
             error.to_string(),
-            Some("teach kalshi-gen the construct, or mend it by a fixup: CONTRIBUTING.md, Adding a fixup".to_owned()),
+            Some("support the construct in kalshi-gen, or correct it with a fixup: see CONTRIBUTING.md, Adding a fixup".to_owned()),
         ),
     };
     Finding {
@@ -262,17 +262,17 @@ fn generates(made: Result<&str, &Error>) -> Finding {
     }
 }
 
-fn fixups(fault: Option<String>, generates: bool) -> Finding {
-    let (found, to_do) = match fault {
-        None => ("every one applies".to_owned(), None),
+fn fixups(error: Option<String>, generates: bool) -> Finding {
+    let (found, to_do) = match error {
+        None => ("all apply".to_owned(), None),
         Some(_) if !generates => (
-            "not tried, as the spec does not generate".to_owned(),
+            "not checked: the spec does not generate".to_owned(),
             Some("see above"),
         ),
-        Some(fault) => (
-            fault,
+        Some(error) => (
+            error,
             Some(
-                "remove it where the exchange has mended the fault, adapt it where a name has changed",
+                "remove the fixup if the exchange has corrected the spec, or adapt it if a name has changed",
             ),
         ),
     };
@@ -284,7 +284,7 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
     }
 }
 
-/// The options by which `build.rs` of kalshi-sdk uses hand-written types for enums: the committed surface is of those.
+/// Returns the options for enums that `build.rs` of kalshi-sdk uses. The committed surface is generated with these.
 fn with_hand_written_types(fixups: FixupMode) -> Options {
     Options::new()
         .fixups(fixups)

@@ -1,20 +1,20 @@
-//! What a call costs: as data in our `x-` fields, or else as the exchange's words state it.
+//! The cost of a request, from our `x-` fields or else from the exchange's description.
 
 use serde_json::{Map, Value};
 
 use kalshi_gen::internals::{operations::DEFAULT_TOKEN_COST, spec::text};
 
-/// What a call takes from which bucket.
+/// The tokens that a request takes, and from which bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) tokens: u64,
-    /// Each item of a batch takes the tokens.
+    /// `true` if each item of a batch takes this many tokens.
     pub(crate) per_item: bool,
     pub(crate) bucket: String,
 }
 
 impl Cost {
-    /// What the fields of an operation say, or its words, or else the default.
+    /// Returns the cost given by the `x-` fields of an operation, else by its description, else the default.
     pub(crate) fn of(method: &str, operation: &Map<String, Value>) -> Self {
         let member = |key: &str| operation.get(key).and_then(Value::as_u64);
         let as_data = match (member("x-token-cost-per-item"), member("x-token-cost")) {
@@ -45,12 +45,12 @@ impl std::fmt::Display for Cost {
             bucket,
         } = self;
         let plural = if *tokens == 1 { "" } else { "s" };
-        let per = if *per_item { " an item" } else { "" };
+        let per = if *per_item { " per item" } else { "" };
         write!(f, "{tokens} token{plural}{per} ({bucket})")
     }
 }
 
-/// The cost that the words of an operation state; the exchange puts them into its description or into its web page.
+/// Returns the cost that an operation's description states. The exchange writes it there or on its web page.
 pub(crate) fn stated_of(operation: &Map<String, Value>) -> Option<(u64, bool)> {
     let page = operation
         .get("x-mint")
@@ -61,11 +61,11 @@ pub(crate) fn stated_of(operation: &Map<String, Value>) -> Option<(u64, bool)> {
         .find_map(stated)
 }
 
-/// The cost that words state behind `Rate limit:`, and whether it is for each item of a batch.
+/// Parses the cost after `Rate limit:`, and whether it applies to each item of a batch.
 pub(crate) fn stated(words: &str) -> Option<(u64, bool)> {
     let words = words.to_ascii_lowercase();
     let (_, rest) = words.split_once("rate limit:")?;
-    // Markdown's stars may stand around the label.
+    // The label may be bold in Markdown.
     let rest = rest.trim_start_matches(['*', ' ', '\n']);
     let (number, rest) = rest.split_once(char::is_whitespace)?;
     let unit = rest.split(['.', ',', ';']).next()?;

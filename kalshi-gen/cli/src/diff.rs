@@ -1,4 +1,4 @@
-//! What a program that uses the SDK would notice between two specs.
+//! Comparison of two specs: the differences that a program using the SDK would notice.
 
 mod change;
 mod content;
@@ -37,24 +37,24 @@ use kalshi_gen::{
 
 use crate::facts;
 
-/// The differences of two specs, the gravest first.
+/// The differences between two specs, most severe first.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Diff {
-    /// The version of the old spec.
+    /// The `info.version` of the old spec.
     pub from: String,
-    /// The version of the new spec.
+    /// The `info.version` of the new spec.
     pub to: String,
-    /// Every difference, breaking ones first, then by place.
+    /// All differences, breaking ones first, then ordered by location.
     pub changes: Vec<Change>,
 }
 
 impl Diff {
-    /// Compares two specs, each the text of an OpenAPI 3.0 or an AsyncAPI 3 document in YAML or JSON.
+    /// Compares two specs, each an OpenAPI 3.0 or AsyncAPI 3 document in YAML or JSON.
     ///
     /// # Errors
     ///
-    /// As [`generate`](kalshi_gen::generate) reads them: see [`SpecsError`].
+    /// Returns an error if one of the two is not a valid spec, or if one is OpenAPI and the other AsyncAPI.
     pub fn new(old: &str, new: &str) -> Result<Self, SpecsError> {
         let old = read(old).map_err(SpecsError::Old)?;
         let new = read(new).map_err(SpecsError::New)?;
@@ -62,7 +62,7 @@ impl Diff {
         Ok(compare(&old, &new).0)
     }
 
-    /// How many changes there are of a class.
+    /// Returns the number of changes of a class.
     #[must_use]
     pub fn count(&self, class: Class) -> usize {
         self.changes
@@ -71,13 +71,14 @@ impl Diff {
             .count()
     }
 
-    /// Whether a program may no longer compile, or its requests be rejected.
+    /// Returns `true` if a program may no longer compile, or its requests may be rejected.
     #[must_use]
     pub fn is_breaking(&self) -> bool {
         self.count(Class::Breaking) > 0
     }
 
-    /// The changes and what they ask of the next release, in one line: `12 additive, 1 breaking: next release is a major`.
+    /// Returns a one-line summary with the kind of release the changes require: `12 additive, 1 breaking: next
+    /// release is a major`.
     #[must_use]
     pub fn verdict(&self) -> String {
         let counts: Vec<_> = [
@@ -93,7 +94,7 @@ impl Diff {
         })
         .collect();
         if counts.is_empty() {
-            return "no difference: no release is needed".to_owned();
+            return "no differences: no release needed".to_owned();
         }
         let release = if self.is_breaking() {
             "a major"
@@ -110,13 +111,13 @@ impl Diff {
     }
 }
 
-/// Which of two specs is none, and why.
+/// An error in one of the two specs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpecsError {
-    /// The old one.
+    /// The old spec is invalid.
     Old(Error),
-    /// The new one.
+    /// The new spec is invalid, or is of another kind than the old one.
     New(Error),
 }
 
@@ -141,20 +142,20 @@ fn read(text: &str) -> Result<Value, Error> {
     stages::checked(yaml::parse(text)?)
 }
 
-/// Rejects a spec of calls beside one of streams.
+/// Rejects the comparison of an OpenAPI spec with an AsyncAPI spec.
 pub(crate) fn of_one_kind(old: &Value, new: &Value) -> Result<(), SpecsError> {
     let (old, new) = (protocol::of(old), protocol::of(new));
     if old == new {
         return Ok(());
     }
     Err(SpecsError::New(error::document(format!(
-        "a spec of another kind: this one has `{}`, the other `{}`",
+        "the specs are of different kinds: this one has `{}`, the other `{}`",
         new.member(),
         old.member()
     ))))
 }
 
-/// Compares two checked documents; also tells what has another name now.
+/// Compares two checked documents. Also returns the detected renames.
 pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     let (before, after) = (Side::new(old), Side::new(new));
     let renames = Renames::find(&before, &after);
@@ -197,7 +198,7 @@ pub(crate) fn compare(old: &Value, new: &Value) -> (Diff, Renames) {
     )
 }
 
-/// The first place where two trees differ.
+/// Returns the first location where two trees differ.
 fn difference(old: &Value, new: &Value, place: &JsonPath) -> Option<JsonPath> {
     match (old, new) {
         (Value::Object(was), Value::Object(is)) => {
@@ -218,23 +219,23 @@ fn difference(old: &Value, new: &Value, place: &JsonPath) -> Option<JsonPath> {
     }
 }
 
-/// A comparison under way.
+/// The state of a comparison.
 struct Comparison<'a> {
     old: &'a Side,
     new: &'a Side,
     renames: Renames,
     changes: Vec<Change>,
-    /// Components that several operations share, and that are compared once.
+    /// Shared components that have already been compared.
     shared: std::collections::BTreeSet<String>,
 }
 
-/// What is said of a fact that is told by its place alone.
-const UNNAMED: &str = "is another, which no type and no call shows";
+/// The message for a difference that is reported by its location only.
+const UNNAMED: &str = "changed, without effect on types or requests";
 
-/// A place in both specs.
+/// A location in both specs.
 #[derive(Clone)]
 struct At {
-    /// In the spec's names.
+    /// The location in terms of the spec, such as `Market.status`.
     name: String,
     old: JsonPath,
     new: JsonPath,
@@ -278,7 +279,7 @@ impl Comparison<'_> {
         &mut self.changes[last]
     }
 
-    /// What is another fact, and was not told because nothing is made of it.
+    /// Reports a difference in structure that affects no type, if nothing else was reported.
     fn rest(&mut self) {
         let facts = |side: &Side| {
             let mut facts = facts::facts(&side.document);
@@ -308,7 +309,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A change from one short text to another.
+    /// Reports a change from one short string to another.
     fn changed(
         &mut self,
         class: Class,
@@ -332,7 +333,7 @@ mod tests {
 
     use crate::facts::{Keys, facts};
 
-    /// The JSON pointers of all facts below a node.
+    /// Collects the JSON pointers of all structural fields below a node.
     fn pointers(node: &Value, keys: Keys, at: &str, found: &mut Vec<String>) {
         let children: Vec<(String, &Value, Keys)> = match node {
             Value::Object(members) => members
@@ -360,7 +361,7 @@ mod tests {
         }
     }
 
-    /// The document without what stands at a pointer.
+    /// Returns the document without the node at a pointer.
     fn without(document: &Value, pointer: &str) -> Value {
         let mut changed = document.clone();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -374,7 +375,7 @@ mod tests {
         changed
     }
 
-    fn bent(document: &Value, pointer: &str) -> Value {
+    fn altered(document: &Value, pointer: &str) -> Value {
         let mut changed = document.clone();
         let node = changed.pointer_mut(pointer).unwrap();
         *node = match &*node {
@@ -386,16 +387,16 @@ mod tests {
         changed
     }
 
-    /// Whatever fact is taken away or bent, if a spec is left, it is told, and not as words. Returns how many were tried, how
-    /// many left a spec, and how many were told by their place alone.
-    fn no_change_goes_unnoticed(text: &str, silent: &[&str]) -> (usize, usize, usize) {
+    /// Asserts that every structural change that leaves a valid spec is reported, and not as prose. Returns how many
+    /// changes were tried, how many left a valid spec, and how many were reported by their location only.
+    fn assert_changes_are_reported(text: &str, silent: &[&str]) -> (usize, usize, usize) {
         let spec = read(text).unwrap();
         let mut found = Vec::new();
         pointers(&spec, Keys::Keywords, "", &mut found);
         let (mut tried, mut valid, mut unnamed) = (0, 0, 0);
         for pointer in &found {
             let silent = silent.iter().any(|silent| pointer.starts_with(silent));
-            for changed in [without(&spec, pointer), bent(&spec, pointer)] {
+            for changed in [without(&spec, pointer), altered(&spec, pointer)] {
                 tried += 1;
                 let Ok(changed) = stages::checked(changed) else {
                     continue;
@@ -420,36 +421,36 @@ mod tests {
     }
 
     #[test]
-    fn no_change_of_a_fact_goes_unnoticed() {
+    fn every_structural_change_is_reported() {
         let text = include_str!("../../tests/specs/exchange.yaml");
-        // The version heads the report; a component that nothing uses is nobody's.
+        // The version heads the report, and unused components affect nobody.
         let silent = ["/info/version", "/openapi", "/tags"];
-        let (tried, valid, _) = no_change_goes_unnoticed(text, &silent);
+        let (tried, valid, _) = assert_changes_are_reported(text, &silent);
         assert!(tried > 450 && valid > 200, "{tried} {valid}");
     }
 
     #[test]
-    fn no_change_of_a_fact_of_streams_goes_unnoticed() {
+    fn every_structural_change_of_an_asyncapi_spec_is_reported() {
         let text = include_str!("../../tests/specs/streams.yaml");
         let silent = ["/info/version", "/asyncapi"];
-        let (tried, valid, unnamed) = no_change_goes_unnoticed(text, &silent);
+        let (tried, valid, unnamed) = assert_changes_are_reported(text, &silent);
         assert!(tried > 400 && valid > 150, "{tried} {valid}");
         assert_eq!(unnamed, 0);
     }
 
-    /// Words and fields of our own are never more than words.
+    /// Descriptions and `x-` fields are reported as prose.
     #[test]
-    fn words_are_told_as_words() {
+    fn descriptions_are_reported_as_prose() {
         for text in [
             include_str!("../../tests/specs/exchange.yaml"),
             include_str!("../../tests/specs/streams.yaml"),
         ] {
             let spec = read(text).unwrap();
             let mut stripped = facts(&spec);
-            // A title must be there.
+            // A spec must have a title.
             stripped["info"]["title"] = "T".into();
             let (diff, _) = compare(&spec, &stages::checked(stripped).unwrap());
-            // Costs are facts, though they are ours or in words.
+            // Costs are structural even if they are in `x-` fields or descriptions.
             let others: Vec<_> = diff
                 .changes
                 .iter()

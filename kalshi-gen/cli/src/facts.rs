@@ -1,9 +1,9 @@
-//! Which fields of a spec are facts of the exchange, which are words, and which are this project's own (`x-`).
+//! Classification of a spec's fields: structure, descriptions, and this project's own `x-` fields.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// Fields that hold words: they explain, and decide nothing.
+/// Fields that describe and have no effect on the API.
 pub(crate) const WORDS: [&str; 9] = [
     "contact",
     "description",
@@ -16,19 +16,19 @@ pub(crate) const WORDS: [&str; 9] = [
     "title",
 ];
 
-/// What the keys of a mapping are.
+/// The meaning of a mapping's keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
-    /// Keywords of OpenAPI or AsyncAPI: words, facts and `x-` fields.
+    /// Keywords of OpenAPI or AsyncAPI: structure, descriptions and `x-` fields.
     Keywords,
-    /// Names that the spec chose, each of something with keywords.
+    /// Names chosen by the spec, each with a mapping of keywords.
     Names,
-    /// Neither: the whole is one value.
+    /// Neither: the mapping is a single value.
     Data,
 }
 
 impl Keys {
-    /// What the keys are of the value under `key` of a mapping of this kind.
+    /// Returns the meaning of the keys of the value under `key`.
     pub(crate) fn below(self, key: &str, is_mapping: bool) -> Self {
         match self {
             Self::Data => Self::Data,
@@ -38,7 +38,7 @@ impl Keys {
                 | "headers" | "paths" | "content" | "callbacks" | "links" | "variables" => {
                     Self::Names
                 }
-                // Lists in OpenAPI, or in an operation of AsyncAPI.
+                // Lists in OpenAPI or in an AsyncAPI operation.
                 "parameters" | "servers" | "channels" | "operations" | "messages" if is_mapping => {
                     Self::Names
                 }
@@ -51,19 +51,19 @@ impl Keys {
         }
     }
 
-    /// Whether the field `key` of a mapping of this kind is a fact of the exchange.
+    /// Returns `true` if the field `key` is part of the structure.
     pub(crate) fn is_fact(self, key: &str) -> bool {
         self != Self::Keywords || !(key.starts_with("x-") || WORDS.contains(&key))
     }
 }
 
-/// Whether a list is a set, whose order says nothing.
+/// Returns `true` if a list is a set, so that its order is irrelevant.
 pub(crate) fn is_set(key: &str) -> bool {
     ["enum", "required", "tags"].contains(&key)
 }
 
-/// The facts of a document alone, in one form: without words, `x-` fields and the list of tags, which stands at the root or,
-/// in AsyncAPI, in `info`; sets in order.
+/// Returns the structure of a document in a canonical form: without descriptions, `x-` fields and the list of tags,
+/// which is at the root or, in AsyncAPI, in `info`. Sets are sorted.
 pub(crate) fn facts(document: &Value) -> Value {
     fn walk(node: &Value, keys: Keys, key: &str) -> Value {
         match node {
@@ -101,7 +101,7 @@ pub(crate) fn facts(document: &Value) -> Value {
     facts
 }
 
-/// The SHA-256 of a text, in hexadecimal digits.
+/// Returns the SHA-256 of `bytes` in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
@@ -115,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn facts_are_what_is_left_without_words_and_our_own_members() {
+    fn structure_excludes_descriptions_and_extension_fields() {
         let spec = json!({
             "info": { "title": "T", "version": "1" },
             "tags": [{ "name": "a" }],

@@ -2,7 +2,7 @@
 
 use kalshi_gen::{Error, FixupMode, Options, generate, internals::error};
 
-/// The same as [`generate`], formatted for reading.
+/// Generates code like [`generate`], formatted for reading.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The library of the program `kalshi-gen`, which follows Kalshi's published specs: differences, vendoring, checks.
+//! Library of the `kalshi-gen` program, which tracks Kalshi's published specs: diffs, vendoring and checks.
 
 mod audit;
 mod cost;

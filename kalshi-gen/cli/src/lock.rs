@@ -1,4 +1,4 @@
-//! `spec.lock`: which published specs the vendored ones were taken from.
+//! `spec.lock`: the published specs that the vendored ones are based on.
 
 use std::collections::BTreeMap;
 
@@ -15,35 +15,35 @@ use kalshi_gen::{
 
 use crate::{facts, write};
 
-/// What `spec.lock` says: a lock for each spec, under the root field that tells its kind.
+/// The content of `spec.lock`: one lock per spec, under the root field of its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks(BTreeMap<Protocol, Lock>);
 
-/// Which published spec one was taken from. The version tells little, as the exchange has changed specs under the same
-/// one; the hash tells.
+/// The published spec that a vendored one is based on. It is identified by its hash, because the exchange has changed
+/// specs without changing the version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lock {
-    /// Where the published spec came from: a URL, or the name of a file.
+    /// The origin of the published spec: a URL or a file name.
     pub source: String,
-    /// Its `info.version`.
+    /// The `info.version` of the published spec.
     pub version: String,
-    /// The day it was taken, as `YYYY-MM-DD`.
+    /// The day of vendoring, as `YYYY-MM-DD`.
     pub date: String,
-    /// The SHA-256 of its bytes, as 64 hexadecimal digits.
+    /// The SHA-256 of the published file, as 64 hexadecimal digits.
     pub sha256: String,
-    /// The SHA-256 of its structure: of what is left without words and `x-` fields.
+    /// The SHA-256 of the spec's structure, which excludes descriptions and `x-` fields.
     pub structure: String,
 }
 
-const HEADER: &str = "# Which published specs openapi.yaml and asyncapi.yaml were taken from. Written by `kalshi-gen vendor`.\n";
+const HEADER: &str = "# The published specs that openapi.yaml and asyncapi.yaml are based on. Written by `kalshi-gen vendor`.\n";
 
 impl Locks {
-    /// Reads the text of `spec.lock`.
+    /// Parses the content of `spec.lock`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a lock.
+    /// Returns an error if `text` is not a valid lock file.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let document = yaml::parse(text)?;
         let mut locks = BTreeMap::new();
@@ -54,30 +54,30 @@ impl Locks {
         }
         if locks.is_empty() {
             return Err(error::document(
-                "no lock of a spec: there is neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
+                "not a lock file: it has neither `openapi` nor `asyncapi`; run `kalshi-gen vendor`",
             ));
         }
         Ok(Self(locks))
     }
 
-    /// The lock of the spec of a kind.
+    /// Returns the lock of a kind of spec, or `None` if there is none.
     #[must_use]
     pub fn get(&self, protocol: Protocol) -> Option<&Lock> {
         self.0.get(&protocol)
     }
 
-    /// Puts the lock of a spec in the place of the one of its kind.
+    /// Sets the lock of a kind of spec.
     pub fn insert(&mut self, protocol: Protocol, lock: Lock) {
         self.0.insert(protocol, lock);
     }
 }
 
 impl Lock {
-    /// The lock of a spec that was published as `upstream` and taken from `source` on the day `date`.
+    /// Creates the lock of the spec `upstream`, vendored from `source` on the day `date`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a spec.
+    /// Returns an error if `upstream` is not a valid spec.
     pub fn new(upstream: &str, source: &str, date: &str) -> Result<Self, Error> {
         let document = stages::checked(yaml::parse(upstream)?)?;
         Ok(Self {
@@ -97,7 +97,7 @@ impl Lock {
             let text = lock.get(key).and_then(Value::as_str).map(str::to_owned);
             text.ok_or_else(|| {
                 error::document(format!(
-                    "no lock of a spec: the text `{key}` is missing; run `kalshi-gen vendor`"
+                    "not a lock file: the string `{key}` is missing; run `kalshi-gen vendor`"
                 ))
             })
         };
@@ -110,24 +110,24 @@ impl Lock {
         })
     }
 
-    /// Whether `spec` has the structure that was taken.
+    /// Returns `true` if `spec` has the locked structure.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a spec.
+    /// Returns an error if `spec` is not a valid spec.
     pub fn matches(&self, spec: &str) -> Result<bool, Error> {
         let document = stages::checked(yaml::parse(spec)?)?;
         Ok(structure(&document) == self.structure)
     }
 
-    /// Whether the same bytes were taken, from wherever and whenever.
+    /// Returns `true` if both locks are of the same published bytes, regardless of origin and date.
     #[must_use]
     pub fn is_of_same(&self, other: &Self) -> bool {
         (&self.sha256, &self.structure) == (&other.sha256, &other.structure)
     }
 }
 
-/// The text of `spec.lock`.
+/// Formats the content of `spec.lock`.
 impl std::fmt::Display for Locks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let locks = self.0.iter().map(|(protocol, lock)| {

@@ -1,4 +1,4 @@
-//! One operation as a person wants it: how it is called, what it takes, what it returns, what it costs.
+//! Formats one operation for reading: path, parameters, request, response and cost.
 
 use std::fmt::Write as _;
 
@@ -18,17 +18,18 @@ use kalshi_gen::{
 
 use crate::write;
 
-/// How deep fields of fields are shown.
+/// The maximum depth of nested fields that are shown.
 const DEPTH: usize = 6;
 
-/// How wide the words of a field may be.
+/// The maximum width of a field's description.
 const WORDS: usize = 72;
 
-/// The operation `id` of a spec on paper, with ANSI colours. Its id is known in any case: `GetMarkets`, `get_markets`.
+/// Formats the operation `id` of a spec, with ANSI colours. The id may be in any case: `GetMarkets`, `get_markets`.
 ///
 /// # Errors
 ///
-/// Returns an error if [`generate`](kalshi_gen::generate) does, or if no operation has the id; it names those that resemble it.
+/// Returns an error if [`generate`](kalshi_gen::generate) does, or if no operation has the id. The
+/// error suggests similar ids.
 pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     let document = stages::checked_rest(yaml::parse(spec)?)?;
     let tree = shown(stages::normalized(document, FixupMode::Lenient)?.tree);
@@ -72,20 +73,20 @@ pub fn show(spec: &str, id: &str) -> Result<String, Error> {
     }
     let body = node.get("requestBody").and_then(spec::json_schema);
     let answer = operations::success_schema(&node);
-    for (heading, schema) in [("Request", body), ("Answer", answer)] {
+    for (heading, schema) in [("Request", body), ("Response", answer)] {
         match schema {
             Some(schema) => {
                 _ = writeln!(out, "\n{bold}{heading}{bold:#}  {}", kind(&tree, schema));
                 members(&mut out, &tree, schema, 1, &mut Vec::new());
             }
-            None if heading == "Answer" => _ = writeln!(out, "\n{bold}Answer{bold:#}  nothing"),
+            None if heading == "Response" => _ = writeln!(out, "\n{bold}Response{bold:#}  none"),
             None => {}
         }
     }
     Ok(out)
 }
 
-/// The tree with texts that a terminal may be given.
+/// Returns the tree with strings that are safe to print to a terminal.
 fn shown(node: Value) -> Value {
     match node {
         Value::String(text) => Value::String(names::visible(&text, true)),
@@ -100,7 +101,7 @@ fn shown(node: Value) -> Value {
     }
 }
 
-/// The one of `ids` that is meant by `id`, in whichever case: `GetMarkets`, `get_markets`.
+/// Returns the element of `ids` that matches `id` in any case: `GetMarkets`, `get_markets`.
 pub fn find<'a>(ids: &[&'a str], id: &str) -> Result<&'a str, Error> {
     let wanted = names::snake(id);
     let found = ids
@@ -141,15 +142,15 @@ fn head(operation: &Operation) -> String {
         operation.id, operation.method, operation.path
     );
     let cost = match operation.token_cost_per_item {
-        Some(cost) => format!("{cost} tokens an item"),
+        Some(cost) => format!("{cost} tokens per item"),
         None => format!("{} tokens", operation.token_cost),
     };
     let mut facts = vec![
         if operation.auth { "signed" } else { "public" }.to_owned(),
-        format!("{cost} of the {} bucket", operation.bucket),
+        format!("{cost} from the {} bucket", operation.bucket),
     ];
     if let Some(paging) = &operation.paging {
-        facts.push(format!("pages by `{}`", paging.cursor_field));
+        facts.push(format!("paginated by `{}`", paging.cursor_field));
     }
     if operation.deprecated {
         facts.push("deprecated".to_owned());
@@ -164,13 +165,13 @@ fn head(operation: &Operation) -> String {
     out
 }
 
-/// A field or a parameter.
+/// A field or a parameter, as one line of output.
 struct Line<'a> {
     name: &'a str,
     schema: &'a Value,
     optional: bool,
     note: &'a str,
-    /// What carries the description.
+    /// The node with the description.
     words: &'a Value,
     indent: usize,
 }
@@ -212,7 +213,7 @@ fn line(out: &mut String, tree: &Value, line: &Line<'_>) {
     );
 }
 
-/// The fields of an object, and those of objects in it; `open` names the schemas that are being shown.
+/// Writes the fields of an object and of its nested objects. `open` has the names of the schemas that are being shown.
 fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: &mut Vec<String>) {
     let name = spec::reference(schema).unwrap_or_default().to_owned();
     if indent > DEPTH || (!name.is_empty() && open.contains(&name)) {
@@ -254,7 +255,7 @@ fn members(out: &mut String, tree: &Value, schema: &Value, indent: usize, open: 
     open.pop();
 }
 
-/// The type of a schema in a few words.
+/// Describes the type of a schema in a few words.
 fn kind(tree: &Value, schema: &Value) -> String {
     if let Some(name) = spec::reference(schema).and_then(spec::schema_name) {
         let scalar = scalars::SCALARS
@@ -291,7 +292,7 @@ fn kind(tree: &Value, schema: &Value) -> String {
     }
 }
 
-/// A text on lines of at most `width` characters, its paragraphs kept.
+/// Wraps a string to lines of at most `width` characters and keeps its paragraphs.
 fn wrapped(text: &str, width: usize) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");

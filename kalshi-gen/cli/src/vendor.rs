@@ -1,4 +1,4 @@
-//! Takes the structure of a published spec and keeps this project's words and `x-` fields.
+//! Vendoring: adopts the structure of a published spec and keeps this project's descriptions and `x-` fields.
 
 mod additions;
 mod merge;
@@ -21,24 +21,24 @@ use crate::{
     words, write,
 };
 
-/// A published spec in this project's form.
+/// A published spec with this project's descriptions and `x-` fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Vendored {
-    /// The new text of `openapi.yaml` or `asyncapi.yaml`.
+    /// The new content of `openapi.yaml` or `asyncapi.yaml`.
     pub text: String,
-    /// The version the exchange gives it.
+    /// The `info.version` of the published spec.
     pub version: String,
-    /// The JSON path of every place that needs words; each carries the text `WORDS NEEDED`.
+    /// The JSON paths of the elements without a description. Each is marked `DESCRIPTION NEEDED`.
     pub needs_words: Vec<String>,
-    /// What else a person should look at, a line each.
+    /// Other points to review, one line each.
     pub notes: Vec<String>,
-    /// What changed against the spec that was there, if there was one.
+    /// The differences from the previous vendored spec, or `None` if there was none.
     pub diff: Option<Diff>,
 }
 
 impl Vendored {
-    /// What changed and what is left to do, in a form; text carries ANSI colours.
+    /// Formats the differences and the remaining work. The text format contains ANSI colours.
     #[must_use]
     pub fn report(&self, format: Format) -> String {
         if format == Format::Json {
@@ -56,7 +56,7 @@ impl Vendored {
             _ => visible(text, false),
         };
         let mut out = self.diff.as_ref().map_or_else(
-            || format!("spec {}, the first\n", shown(&self.version)),
+            || format!("spec {}, first version\n", shown(&self.version)),
             |diff| diff.report(format, false),
         );
         let (heading, item) = match format {
@@ -64,8 +64,8 @@ impl Vendored {
             _ => ("", "  "),
         };
         for (title, lines) in [
-            ("To look at", &self.notes),
-            ("Words needed", &self.needs_words),
+            ("To review", &self.notes),
+            ("Descriptions needed", &self.needs_words),
         ] {
             if !lines.is_empty() {
                 _ = write!(out, "\n{heading}{title} ({})\n", lines.len());
@@ -73,7 +73,7 @@ impl Vendored {
                     out.push('\n');
                 }
                 for line in lines {
-                    let line = if title == "Words needed" && format == Format::Markdown {
+                    let line = if title == "Descriptions needed" && format == Format::Markdown {
                         diff::code(line)
                     } else {
                         shown(line)
@@ -86,14 +86,15 @@ impl Vendored {
     }
 }
 
-/// Takes the structure of `upstream`, and the words and `x-` fields of `ours` wherever their place still exists.
+/// Adopts the structure of `upstream`, and keeps the descriptions and `x-` fields of `ours` for every
+/// element that still exists.
 ///
-/// The order is that of `ours` for what is there, and that of `upstream` for what is new. So the same specs give the
-/// same text, and taking the same spec twice changes nothing.
+/// Existing elements keep the order of `ours`, and new ones follow the order of `upstream`. The output is
+/// deterministic, and vendoring the same spec twice changes nothing.
 ///
 /// # Errors
 ///
-/// Returns an error if one of the two is not a spec, and says which.
+/// Returns an error if one of the two is not a valid spec, and says which.
 pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError> {
     let new = yaml::parse_in_order(upstream).map_err(SpecsError::New)?;
     let new_value = Value::from(new.clone());
@@ -136,10 +137,10 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     });
     if lost > 0 {
         notes.push(format!(
-            "{lost} comments below the top of the file are not kept"
+            "comments dropped below the top of the file: {lost}"
         ));
     }
-    // What is written must read back as the same facts; anything else would be a fault of this module.
+    // Check that the output parses to the same structure. A difference would be a bug in this module.
     let written = yaml::parse_in_order(&text).map_err(SpecsError::New)?;
     if facts::facts(&written.clone().into()) != facts::facts(&new.into()) {
         return Err(SpecsError::New(error::document(
@@ -161,7 +162,7 @@ pub fn vendor(ours: Option<&str>, upstream: &str) -> Result<Vendored, SpecsError
     })
 }
 
-/// The comments at the top of a file.
+/// Returns the comments at the top of a file.
 fn header(text: &str) -> &str {
     let lines = text
         .split_inclusive('\n')
@@ -170,7 +171,7 @@ fn header(text: &str) -> &str {
     text.get(..length).unwrap_or_default()
 }
 
-/// How many lines of a text are comments.
+/// Returns the number of comment lines.
 fn comments(text: &str) -> usize {
     text.lines()
         .filter(|line| line.trim_start().starts_with('#'))

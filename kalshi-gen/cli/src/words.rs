@@ -1,4 +1,4 @@
-//! The places of a spec that need words, and which of them have none yet.
+//! The elements of a spec that require a description, and those that lack one.
 
 mod streams;
 mod visit;
@@ -10,10 +10,10 @@ use self::visit::{
 };
 use kalshi_gen::internals::{error::JsonPath, spec::METHODS, yaml::Tree};
 
-/// What stands where words are to be written.
-pub(crate) const NEEDED: &str = "WORDS NEEDED";
+/// The placeholder for a missing description.
+pub(crate) const NEEDED: &str = "DESCRIPTION NEEDED";
 
-/// Puts the mark into every place that needs words and has none; returns those that carry it.
+/// Inserts the placeholder wherever a description is missing. Returns the JSON paths of all placeholders.
 pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
     let mut marked = Vec::new();
     each(spec, &mut |node, key, position, place| {
@@ -41,7 +41,8 @@ pub(crate) fn mark(spec: &mut Tree) -> Vec<String> {
     marked
 }
 
-/// Calls `visit` for every place that needs words: its mapping, the key of the words, where they go, the place.
+/// Calls `visit` for every element that requires a description, with its mapping, the key, the position
+/// and the JSON path.
 fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath)) {
     let Tree::Mapping(root) = spec else {
         return;
@@ -54,7 +55,7 @@ fn each(spec: &mut Tree, visit: &mut impl FnMut(&mut Mapping, &str, Position, &J
     if root.contains_key("asyncapi") {
         streams::each(root, visit);
     }
-    // Those of streams are mappings.
+    // In an AsyncAPI spec these are mappings.
     for list in ["servers", "tags"] {
         for (index, item) in items(root.get_mut(list)).enumerate() {
             if let Tree::Mapping(item) = item {
@@ -144,7 +145,7 @@ mod tests {
     use kalshi_gen::internals::yaml;
 
     #[test]
-    fn every_place_without_words_is_marked_once() {
+    fn every_missing_description_is_marked_once() {
         let mut spec = yaml::parse_in_order(include_str!("../../tests/specs/bare.yaml")).unwrap();
         let marked = mark(&mut spec);
         let expected = [
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendored_specs_need_no_words() {
+    fn vendored_specs_lack_no_description() {
         for text in [
             include_str!("../../../openapi.yaml"),
             include_str!("../../../asyncapi.yaml"),

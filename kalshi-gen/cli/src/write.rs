@@ -1,4 +1,4 @@
-//! A tree as YAML text in the one form of this project's specs, so that two versions differ only where they do.
+//! Writes a tree as YAML in this project's canonical format, which keeps diffs between versions minimal.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use kalshi_gen::internals::{
     yaml::{Tree, plain},
 };
 
-/// How wide a line of prose becomes.
+/// The maximum width of a line of prose.
 const WIDTH: usize = 112;
 
-/// Mappings whose fields are set apart by an empty line.
+/// Mappings whose fields are separated by an empty line.
 const SPACED: [&str; 7] = [
     "paths",
     "responses",
@@ -23,7 +23,7 @@ const SPACED: [&str; 7] = [
     "messages",
 ];
 
-/// Writes a document; reading it gives the same tree.
+/// Writes a document. Parsing it returns the same tree.
 pub(crate) fn write(tree: &Tree) -> String {
     let mut out = String::new();
     match tree {
@@ -40,13 +40,13 @@ pub(crate) fn write(tree: &Tree) -> String {
     out
 }
 
-/// A field of a mapping, from the start of its line.
+/// Writes a field of a mapping, from the start of its line.
 fn member(out: &mut String, key: &str, value: &Tree, indent: usize) {
     _ = write!(out, "{:indent$}{}:", "", scalar(key));
     after(out, value, indent, (indent <= 2).then_some(key));
 }
 
-/// What follows `key:` or `-`; `key` names a mapping that may have its fields set apart.
+/// Writes the value after `key:` or `-`. `key` is set for mappings whose fields may be separated by empty lines.
 fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
     match value {
         Tree::Mapping(members) if !members.is_empty() => {
@@ -68,7 +68,7 @@ fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
         Tree::Mapping(_) => out.push_str(" {}\n"),
         Tree::List(_) => out.push_str(" []\n"),
         Tree::Leaf(Value::String(text)) => {
-            // The column at which the text would begin on this line.
+            // The column at which an inline string would begin.
             let column = out.len() - out.rfind('\n').map_or(0, |at| at + 1) + 1;
             string(out, text, indent + 2, column);
         }
@@ -76,7 +76,7 @@ fn after(out: &mut String, value: &Tree, indent: usize, key: Option<&str>) {
     }
 }
 
-/// An item of a list; its first line begins with the dash.
+/// Writes an item of a list, whose first line begins with a dash.
 fn node(out: &mut String, item: &Tree, indent: usize) {
     match item {
         Tree::Mapping(members) if !members.is_empty() => {
@@ -84,7 +84,7 @@ fn node(out: &mut String, item: &Tree, indent: usize) {
             for (key, value) in members {
                 member(&mut inner, key, value, indent + 2);
             }
-            // The dash takes the place of the first field's indent.
+            // The dash replaces the indentation of the first field.
             _ = write!(out, "{:indent$}- ", "");
             out.push_str(inner.trim_start_matches(' '));
         }
@@ -95,9 +95,9 @@ fn node(out: &mut String, item: &Tree, indent: usize) {
     }
 }
 
-/// A text: on this line when it fits, folded when it is long, literal when it has lines of its own.
+/// Writes a string: inline if it fits, folded if it is long, literal if it has several lines.
 fn string(out: &mut String, text: &str, indent: usize, column: usize) {
-    // A block reads back as it was only without outer spaces and with nothing but plain lines in it.
+    // A block scalar is only lossless without surrounding white space and with plain lines.
     let blocks = !text.is_empty()
         && text.trim() == text
         && !text.chars().any(|c| is_odd(c) && c != '\n')
@@ -127,7 +127,7 @@ fn string(out: &mut String, text: &str, indent: usize, column: usize) {
     }
 }
 
-/// The words of `text` on lines of at most `width` characters.
+/// Wraps `text` to lines of at most `width` characters.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -142,15 +142,15 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Characters that some reader of YAML takes for something else, or that a reader does not see.
+/// Returns `true` for characters that some YAML parsers interpret differently, or that are invisible.
 fn is_odd(c: char) -> bool {
     names::is_hidden(c)
 }
 
-/// A text on one line: plain where every reader of YAML sees the same text, quoted otherwise.
+/// Writes a string on one line: plain if all YAML parsers agree on it, quoted otherwise.
 fn scalar(text: &str) -> String {
     if text.chars().any(is_odd) {
-        // JSON's escapes are YAML's; what JSON leaves as it is above ASCII controls, YAML may not.
+        // YAML supports JSON's escapes, but may not accept every non-ASCII character that JSON leaves unescaped.
         let mut quoted = String::from("\"");
         for c in text.chars() {
             match c {
@@ -166,7 +166,7 @@ fn scalar(text: &str) -> String {
         }
         return quoted + "\"";
     }
-    // Words that YAML 1.1 reads as booleans or null.
+    // YAML 1.1 reads these as booleans or null.
     let reserved = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
     ];
@@ -191,13 +191,13 @@ mod tests {
     use super::*;
     use kalshi_gen::internals::yaml::parse_in_order;
 
-    /// Writes what `yaml` reads as.
+    /// Writes the tree that `yaml` parses to.
     fn rewritten(yaml: &str) -> String {
         write(&parse_in_order(yaml).unwrap())
     }
 
     #[test]
-    fn the_form_is_stable() {
+    fn canonical_format_is_stable() {
         let form = "openapi: '3.0.0'\n\ninfo:\n  title: 'A: b'\n  version: '1'\n\npaths:\n  /a:\n    get:\n      tags: []\n      list:\n        - name: a\n          in: query\n        - - 1\n          - null\n        - {}\n      responses:\n        '200':\n          description: Fine.\n        '404': {}\n\n  /b: {}\n\nx-data:\n  - 'no'\n  - true\n  - 0.5\n";
         assert_eq!(
             rewritten(&form.replace("        - - 1\n          - null\n", "        - [1, null]\n")),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_folded_and_lines_kept() {
+    fn long_strings_are_folded_and_lines_kept() {
         let long = "word ".repeat(60);
         let written = rewritten(&format!("a:\n  b: {}\n", long.trim()));
         assert!(
@@ -226,9 +226,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever is written reads back as it was.
+        /// Every written document parses to the same tree.
         #[test]
-        fn what_is_written_reads_back(texts in proptest::collection::vec(r"[ -~\n\t\u{0}-\u{20}é€—\u{85}\u{ad}\u{200b}\u{202e}\u{feff}\u{2028}\u{e0041}]{0,24}|( ?[a-z:#'\x22-]{1,9}){0,40}|yes|NO|~|0x1F|1e5|\.inf|-|- a|2026-01-02|: |a: b|# c|[0-9.]{1,6}", 1..8)) {
+        fn written_documents_parse_to_the_same_tree(texts in proptest::collection::vec(r"[ -~\n\t\u{0}-\u{20}é€—\u{85}\u{ad}\u{200b}\u{202e}\u{feff}\u{2028}\u{e0041}]{0,24}|( ?[a-z:#'\x22-]{1,9}){0,40}|yes|NO|~|0x1F|1e5|\.inf|-|- a|2026-01-02|: |a: b|# c|[0-9.]{1,6}", 1..8)) {
             let mut tree = Tree::Mapping(texts.iter().map(|text| (text.clone(), Tree::Leaf(Value::String(text.clone())))).collect());
             tree = Tree::List(vec![tree.clone(), Tree::Mapping([("k".to_owned(), Tree::List(vec![tree]))].into_iter().collect())]);
             let written = write(&tree);

@@ -6,13 +6,13 @@ use quote::{format_ident, quote};
 use super::{Body, Message, Timestamp};
 use crate::{docs, runtime};
 
-/// The enum of all messages, and the decoder of a message's body.
+/// Emits the enum of all messages and the decoder of message bodies.
 pub(crate) fn messages(messages: &[Message]) -> TokenStream {
     let (message_enum, reader) = (message_enum(messages), reader(messages));
     quote!(#message_enum #reader)
 }
 
-/// The enum of all messages.
+/// Emits the enum of all messages.
 fn message_enum(messages: &[Message]) -> TokenStream {
     let sdk = runtime::root();
     let variants = messages.iter().map(|message| {
@@ -53,19 +53,19 @@ fn message_enum(messages: &[Message]) -> TokenStream {
         })
     });
     quote! {
-        /// A message of the exchange.
+        /// A message from the exchange.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum Message {
             #(#variants,)*
-            /// A message of a type that the spec does not have.
+            /// A message whose type is not in the spec.
             Unknown(#sdk::ws::UnknownMessage),
             /// A frame that could not be decoded.
             Malformed(#sdk::ws::MalformedMessage),
         }
 
         impl Message {
-            /// `type` of the message on the wire, or an empty string if it could not be read.
+            /// Returns the `type` of the message on the wire, or an empty string if it could not be read.
             #[must_use]
             pub fn kind(&self) -> &str {
                 match self {
@@ -75,7 +75,7 @@ fn message_enum(messages: &[Message]) -> TokenStream {
                 }
             }
 
-            /// Time of the reported event in Unix milliseconds, or `None` if the message has none.
+            /// Returns the time of the reported event in Unix milliseconds, or `None` if the message has none.
             #[must_use]
             pub fn ts_ms(&self) -> ::std::option::Option<i64> {
                 match self {
@@ -95,7 +95,7 @@ fn words(message: &Message) -> String {
     }
 }
 
-/// The implementation of the runtime's trait: the decoder of a body by its `type`.
+/// Emits the implementation of the runtime's message trait, which decodes a body by its `type`.
 fn reader(messages: &[Message]) -> TokenStream {
     let mut kinds: Vec<&str> = messages
         .iter()
@@ -108,13 +108,13 @@ fn reader(messages: &[Message]) -> TokenStream {
             .iter()
             .filter(|message| message.kind == *kind)
             .collect();
-        // Those without a body are not decoded, unless there are no others.
+        // Messages without a body need no decoding unless they are the only ones of their type.
         if sharing.iter().any(|message| message.body != Body::None) {
             sharing.retain(|message| message.body != Body::None);
         } else {
             sharing.truncate(1);
         }
-        // The most particular first.
+        // Most specific first.
         sharing.sort_by_key(|message| {
             (
                 message.discriminator.is_none(),
@@ -122,8 +122,8 @@ fn reader(messages: &[Message]) -> TokenStream {
             )
         });
         let read = match sharing.as_slice() {
-            [message] => alone(message),
-            several => among(several),
+            [message] => decode_single(message),
+            several => decode_shared(several),
         };
         quote!(#kind => { #read })
     });
@@ -150,7 +150,7 @@ fn reader(messages: &[Message]) -> TokenStream {
                 Self::ts_ms(self)
             }
 
-            // One pass, right to its place.
+            // Decodes in a single pass, directly into the variant.
             fn decode_body<'de, D: ::serde::Deserializer<'de>>(
                 kind: &str,
                 deserializer: D,
@@ -184,8 +184,8 @@ fn reader(messages: &[Message]) -> TokenStream {
     }
 }
 
-/// The one message of its type.
-fn alone(message: &Message) -> TokenStream {
+/// Emits the decoding of a type that has exactly one message.
+fn decode_single(message: &Message) -> TokenStream {
     let name = format_ident!("{}", message.name);
     match message.body {
         Body::None => quote! {
@@ -196,8 +196,9 @@ fn alone(message: &Message) -> TokenStream {
     }
 }
 
-/// One of several messages of a type: the first that has the members it must have, with the values that tell it.
-fn among(messages: &[&Message]) -> TokenStream {
+/// Emits the decoding of a type shared by several messages. The first message whose required fields are present and
+/// whose discriminator matches is chosen, and the last one if there is none.
+fn decode_shared(messages: &[&Message]) -> TokenStream {
     let sdk = runtime::root();
     let tries = messages.iter().map(|message| {
         let name = format_ident!("{}", message.name);

@@ -1,11 +1,11 @@
-//! Schemas of streams as OpenAPI 3.0 has them, and those that are no types of their own.
+//! Conversion of AsyncAPI schemas to OpenAPI 3.0, and inlining of scalar schemas.
 
 use serde_json::{Map, Value};
 
 use crate::spec;
 
-/// Puts schemas of plain texts and numbers where they are referred to: a ticker is a text, and no type of its own. Words of the
-/// place go before those of the schema.
+/// Inlines schemas of plain strings and numbers where they are referenced: a ticker is a string and gets no type of its
+/// own. A description at the reference takes precedence over that of the schema.
 pub(super) fn inline_scalars(document: &mut Value) {
     fn walk(node: &mut Value, scalars: &Map<String, Value>) {
         match node {
@@ -32,7 +32,7 @@ pub(super) fn inline_scalars(document: &mut Value) {
     walk(document, &scalars);
 }
 
-/// The schemas of plain texts and numbers.
+/// Returns the schemas of plain strings and numbers.
 pub fn scalars(document: &Value) -> Map<String, Value> {
     let is_scalar = |schema: &Value| {
         ["string", "integer", "number", "boolean"]
@@ -48,7 +48,7 @@ pub fn scalars(document: &Value) -> Map<String, Value> {
         .collect()
 }
 
-/// Puts all schemas of a document as OpenAPI 3.0 has them.
+/// Converts all schemas of a document to OpenAPI 3.0.
 pub fn convert(document: &mut Value, constant: &str) {
     fn nodes(node: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
         let members = node.and_then(Value::as_object_mut).into_iter();
@@ -65,7 +65,8 @@ pub fn convert(document: &mut Value, constant: &str) {
     nodes(document.get_mut("channels")).for_each(|channel| payloads(channel.get_mut("messages")));
 }
 
-/// A schema as OpenAPI 3.0 has it: no list of types, and what has one value only has it under the key `constant`.
+/// Converts a schema to OpenAPI 3.0: lists of types are resolved, and a single allowed value is stored
+/// under the key `constant`.
 pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
     let Value::Object(members) = schema else {
         return match schema {
@@ -89,7 +90,7 @@ pub(crate) fn converted(schema: &Value, constant: &str) -> Value {
                 let kinds: Vec<_> = types.iter().filter(|kind| *kind != "null").collect();
                 let kind = match kinds.as_slice() {
                     [kind] => (*kind).clone(),
-                    // No type of OpenAPI 3.0, and told as that.
+                    // Not an OpenAPI 3.0 type; the checks report it.
                     _ => value.clone(),
                 };
                 out.insert(key.clone(), kind);

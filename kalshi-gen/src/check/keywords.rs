@@ -1,5 +1,5 @@
-//! Which keys a spec may hold: those that are expressed or explain, those that cannot be expressed, and stray ones, which are
-//! ignored with a warning.
+//! The keys that a spec may contain: supported or descriptive keys, keywords that cannot be expressed in Rust, and
+//! stray keys, which are ignored with a warning.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,8 @@ use crate::{error::JsonPath, spec::METHODS, warning::Warning};
 
 use self::Shape::{Any, Fields, ListOf, MapOf, Patterned};
 
-/// Keywords of OpenAPI 3.1 and JSON Schema, 2020-12 and before, that change what a schema accepts and have no Rust type here.
+/// Keywords of OpenAPI 3.1 and of JSON Schema (2020-12 and earlier) that change what a schema accepts and have
+/// no Rust equivalent here.
 const INEXPRESSIBLE: [&str; 30] = [
     "$anchor",
     "$defs",
@@ -41,7 +42,7 @@ const INEXPRESSIBLE: [&str; 30] = [
     "unevaluatedProperties",
 ];
 
-/// Keys of a path item that mean an operation, or one that stands elsewhere, which generation cannot read.
+/// Keys of a path item that define an operation, or refer to one elsewhere, that the generator does not read.
 const UNREAD_OPERATIONS: [&str; 6] = [
     "$ref",
     "additionalOperations",
@@ -51,32 +52,32 @@ const UNREAD_OPERATIONS: [&str; 6] = [
     "trace",
 ];
 
-/// Keys that may hold null: they hold values of the API, not of the spec.
+/// Keys that may be null, because they contain values of the API rather than of the spec.
 const VALUES: [&str; 4] = ["const", "default", "example", "value"];
 
-/// Returns true if a schema with this keyword cannot be expressed in Rust.
+/// Returns `true` if a schema with this keyword cannot be expressed in Rust.
 pub(super) fn is_inexpressible(keyword: &str) -> bool {
     INEXPRESSIBLE.contains(&keyword)
 }
 
-/// Returns true if the key of a path item may hold an operation that would be lost.
+/// Returns `true` if the key of a path item may contain an operation that would be lost.
 pub(super) fn may_be_operation(key: &str, value: &Value) -> bool {
     UNREAD_OPERATIONS.contains(&key) || value.is_object()
 }
 
-/// What a place of a spec may hold.
+/// The permitted content at a location of a spec.
 enum Shape {
-    /// Anything: a text, a value of the API, or something that is not looked into.
+    /// Anything: a string, a value of the API, or content that is not inspected.
     Any,
-    /// An object with these keys, and what stands under each.
+    /// An object with these keys, each with the shape of its value.
     Fields(&'static [(&'static str, &'static Shape)]),
-    /// A list.
+    /// A list with items of one shape.
     ListOf(&'static Shape),
     /// An object whose keys are names.
     MapOf(&'static Shape),
     /// An object whose keys are names, such as paths, or begin with `x-`.
     Patterned(&'static Shape),
-    /// A schema of AsyncAPI. One in a language of its own (`schemaFormat`) is rejected elsewhere.
+    /// An AsyncAPI schema. Schemas in another language (`schemaFormat`) are rejected elsewhere.
     Payload,
 }
 
@@ -86,7 +87,7 @@ macro_rules! shapes {
     };
 }
 
-/// Pairs each key with the shape of its value; `Any` unless set.
+/// Pairs each key with the shape of its value, `Any` by default.
 macro_rules! fields {
     ($($key:literal $(=> $shape:expr)?),* $(,)?) => {
         Fields(&[$(($key, fields!(@ $($shape)?))),*])
@@ -125,7 +126,7 @@ shapes! {
         "parameters" => ListOf(&PARAMETER), "requestBody" => CONTENT, "responses" => Patterned(&CONTENT), "security",
         "servers" => ListOf(&SERVER), "summary", "tags",
     ];
-    /// Expressions, each with a path item, which generation does not read.
+    /// Expressions that each map to a path item. The generator does not read them.
     CALLBACK = Any;
     PARAMETER = fields![
         "$ref", "allowEmptyValue", "allowReserved", "content" => MapOf(&MEDIA_TYPE), "deprecated", "description", "example",
@@ -211,12 +212,12 @@ shapes! {
     PAYLOAD = Shape::Payload;
 }
 
-/// A warning for each stray key of a spec, and for each key of OpenAPI, AsyncAPI or JSON Schema that is null and so says nothing.
+/// Returns a warning for each stray key of a spec, and for each known key whose value is null.
 pub fn warnings(document: &Value) -> Vec<Warning> {
     remove_stray(&mut document.clone())
 }
 
-/// Removes the keys of OpenAPI, AsyncAPI and JSON Schema that are null, and returns a warning for each key that is ignored.
+/// Removes known keys whose value is null, and returns a warning for each ignored key.
 pub(crate) fn remove_stray(document: &mut Value) -> Vec<Warning> {
     let shape = if document.get("asyncapi").is_some() {
         &ASYNCAPI
@@ -268,17 +269,17 @@ fn named(
     for (name, value) in fields.iter_mut().filter(|(name, _)| is_name(name)) {
         let path = path.join(name);
         if value.is_null() {
-            let message = format!("ignored, as nothing stands under this name; {SPLIT}");
+            let message = format!("ignored: this name has no value; {SPLIT}");
             warnings.push(Warning::new(&path, message));
         }
         visit(value, shape, &path, warnings);
     }
 }
 
-/// Where keys without values come from.
-const SPLIT: &str = "a comma may have split an unquoted text in `{ }`: quote the text";
+/// The likely cause of a key without a value.
+const SPLIT: &str = "a comma may have split an unquoted string in `{ }`: quote it";
 
-/// Visits an object of known keys.
+/// Visits an object with known keys.
 fn keyed(
     fields: &mut Map<String, Value>,
     known: &[(&str, &Shape)],
@@ -293,11 +294,11 @@ fn keyed(
     };
     fields.retain(|key, value| {
         let known = shape_of(key).is_some();
-        // A method without an operation is an operation that was lost.
+        // A method without a value is an operation that was lost.
         let may_be_null = VALUES.contains(&key.as_str()) || METHODS.contains(&key.as_str());
         let message = match (known, value.is_null()) {
             _ if key.starts_with("x-") => return true,
-            (true, true) if !may_be_null => format!("ignored, as this key has no value; {SPLIT}"),
+            (true, true) if !may_be_null => format!("ignored: this key has no value; {SPLIT}"),
             (true, _) => return true,
             (false, is_null) => {
                 let hint = if is_null {
@@ -306,7 +307,7 @@ fn keyed(
                     String::new()
                 };
                 format!(
-                    "ignored, as no version of OpenAPI, AsyncAPI or JSON Schema has this key{hint}"
+                    "ignored: no version of OpenAPI, AsyncAPI or JSON Schema has this key{hint}"
                 )
             }
         };

@@ -1,4 +1,4 @@
-//! The checks of operations: ids, parameters, paths, bodies and responses.
+//! Validation of operations: ids, parameters, paths, bodies and responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,19 +17,19 @@ use crate::{
     spec::{METHODS, dereference, follow, text},
 };
 
-/// Checks every operation.
+/// Checks all operations of the document.
 pub(super) fn check(document: &Value) -> Result<(), Error> {
     let root = JsonPath::new(&["paths"]);
     let paths = document
         .get("paths")
-        .ok_or_else(|| Error::at(&root, "there are no paths"))?;
+        .ok_or_else(|| Error::at(&root, "the spec has no paths"))?;
     if let Some(root) = document.as_object() {
         let place = JsonPath::new(&[]);
         of_kind(
             root,
             &place,
             &["security"],
-            "a list of requirements",
+            "a list of security requirements",
             is_security,
         )?;
     }
@@ -37,7 +37,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     for (path, item) in object(paths, &root)? {
         let place = root.join(path);
         if !path.starts_with('/') {
-            return Err(Error::at(&place, "a path starts with `/`"));
+            return Err(Error::at(&place, "a path must start with `/`"));
         }
         let item = object(item, &place)?;
         let shared = parameters(document, item, &place)?;
@@ -48,7 +48,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
                 method if METHODS.contains(&method) => {}
                 method if method.starts_with("x-") => continue,
                 method if may_be_operation(method, operation) => {
-                    return Err(Error::at(&place, "no HTTP method this generator knows"));
+                    return Err(Error::at(&place, "unsupported HTTP method"));
                 }
                 _ => continue,
             }
@@ -57,7 +57,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
                 operation,
                 &place,
                 &["summary", "description"],
-                "a text",
+                "a string",
                 Value::is_string,
             )?;
             of_kind(
@@ -71,28 +71,28 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
                 list.as_array()
                     .is_some_and(|list| list.iter().all(Value::is_string))
             };
-            of_kind(operation, &place, &["tags"], "a list of texts", texts)?;
+            of_kind(operation, &place, &["tags"], "a list of strings", texts)?;
             of_kind(
                 operation,
                 &place,
                 &["security"],
-                "a list of requirements",
+                "a list of security requirements",
                 is_security,
             )?;
             let id = text(operation, "operationId")
-                .ok_or_else(|| Error::at(&place, "there is no operationId"))?;
+                .ok_or_else(|| Error::at(&place, "`operationId` is missing"))?;
             identifier(id, &place.join("operationId"))?;
             let builder = names::builder(id);
             if reserved::is_operation(&names::snake(id)) || reserved::is_builder(&builder) {
                 return Err(Error::at(
                     &place.join("operationId"),
-                    format!("`{id}` is the name of something else in the generated code"),
+                    format!("the name `{id}` is reserved in the generated code"),
                 ));
             }
             if let Some(other) = ids.insert(builder, place.to_string()) {
                 return Err(Error::at(
                     &place.join("operationId"),
-                    format!("`{id}` is already the operation at {other}"),
+                    format!("the operationId `{id}` is already used by {other}"),
                 ));
             }
             let mut all = shared.clone();
@@ -105,7 +105,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// The parameters an operation or a path lists, by place and name.
+/// Returns the parameters that an operation or a path lists, by location and name.
 fn parameters(
     document: &Value,
     node: &Map<String, Value>,
@@ -124,16 +124,16 @@ fn parameters(
         let parameter = dereference(document, parameter, &place)?;
         let node = object(parameter, &place)?;
         let (Some(name), Some(kind)) = (text(node, "name"), text(node, "in")) else {
-            return Err(Error::at(&place, "a parameter needs `name` and `in`"));
+            return Err(Error::at(&place, "a parameter must have `name` and `in`"));
         };
         identifier(name, &place.join("name"))?;
         if node.contains_key(PLURAL) {
             return Err(Error::at(
                 &place.join(PLURAL),
-                "this field is the generator's own",
+                "this field is reserved for the generator",
             ));
         }
-        of_kind(node, &place, &["description"], "a text", Value::is_string)?;
+        of_kind(node, &place, &["description"], "a string", Value::is_string)?;
         of_kind(
             node,
             &place,
@@ -141,7 +141,7 @@ fn parameters(
             "true or false",
             Value::is_boolean,
         )?;
-        of_kind(node, &place, &["style"], "a text", Value::is_string)?;
+        of_kind(node, &place, &["style"], "a string", Value::is_string)?;
         if let Some(examples) = node.get("examples") {
             let place = place.join("examples");
             for (name, example) in object(examples, &place)? {
@@ -169,14 +169,14 @@ fn parameters(
         }
         let schema = node
             .get("schema")
-            .ok_or_else(|| Error::at(&place, "a parameter needs a `schema`"))?;
+            .ok_or_else(|| Error::at(&place, "a parameter must have a `schema`"))?;
         check_schema(document, schema, &place.join("schema"))?;
         let fits =
             is_scalar(document, schema) || (kind == "query" && is_scalar_list(document, schema));
         if !fits {
             return Err(Error::at(
                 &place.join("schema"),
-                "a parameter must be a text, a number, a boolean or, in a query, a list of these",
+                "a parameter must be a string, a number, a boolean or, in a query, a list of these",
             ));
         }
         found.insert((kind.to_owned(), name.to_owned()), parameter.clone());
@@ -207,10 +207,10 @@ fn check_path_template(
 ) -> Result<(), Error> {
     let mut in_template = BTreeSet::new();
     let mut rest = path;
-    let unopened = || Error::at(place, "the path has a `}` without its `{`");
+    let unopened = || Error::at(place, "the path has an unmatched `}`");
     while let Some((head, tail)) = rest.split_once('{') {
         let Some((name, tail)) = tail.split_once('}') else {
-            return Err(Error::at(place, "the path has a `{` without its `}`"));
+            return Err(Error::at(place, "the path has an unmatched `{`"));
         };
         if head.contains('}') {
             return Err(unopened());
@@ -231,7 +231,7 @@ fn check_path_template(
     if let Some(name) = in_template.symmetric_difference(&declared).next() {
         return Err(Error::at(
             place,
-            format!("`{name}` must stand both in the path and among its parameters"),
+            format!("`{name}` must be both in the path and in its parameters"),
         ));
     }
     let mut rust_names = BTreeMap::new();
@@ -239,9 +239,7 @@ fn check_path_template(
         if reserved::BUILDER_METHODS.contains(&names::field(name).as_str()) {
             return Err(Error::at(
                 place,
-                format!(
-                    "the parameter `{name}` has the name of something else in the generated code"
-                ),
+                format!("the parameter name `{name}` is reserved in the generated code"),
             ));
         }
         if let Some(other) = rust_names.insert(names::field(name), name) {
@@ -274,7 +272,7 @@ fn check_answers(
     let place = place.join("responses");
     let answers = operation
         .get("responses")
-        .ok_or_else(|| Error::at(&place, "an operation needs `responses`"))?;
+        .ok_or_else(|| Error::at(&place, "an operation must have `responses`"))?;
     let answers = object(answers, &place)?.iter();
     for (status, answer) in answers.filter(|(status, _)| !status.starts_with("x-")) {
         let place = place.join(status);
@@ -285,14 +283,14 @@ fn check_answers(
                     .parse::<u16>()
                     .is_ok_and(|code| (100..600).contains(&code)));
         if !known {
-            return Err(Error::at(&place, "no HTTP status"));
+            return Err(Error::at(&place, "not an HTTP status"));
         }
         check_content(document, dereference(document, answer, &place)?, &place)?;
     }
     Ok(())
 }
 
-/// The content of a body or a response: JSON with a schema, or something that is not looked into.
+/// Checks the content of a body or a response, which must be JSON with a schema.
 fn check_content(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     let Some(content) = object(node, place)?.get("content") else {
         return Ok(());
@@ -305,7 +303,7 @@ fn check_content(document: &Value, node: &Value, place: &JsonPath) -> Result<(),
         }
         let schema = object(content, &place)?
             .get("schema")
-            .ok_or_else(|| Error::at(&place, "there is no `schema`"))?;
+            .ok_or_else(|| Error::at(&place, "`schema` is missing"))?;
         check_schema(document, schema, &place.join("schema"))?;
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! The requirements that several checks share.
+//! Requirements shared by several checks.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, JsonPath};
 
-/// The texts that every spec has.
+/// Checks the title, version and description of a spec.
 pub(super) fn info(document: &Value) -> Result<(), Error> {
     for key in ["title", "version"] {
         if document
@@ -14,18 +14,18 @@ pub(super) fn info(document: &Value) -> Result<(), Error> {
         {
             return Err(Error::at(
                 &JsonPath::new(&["info", key]),
-                "this text is missing",
+                "this string is missing",
             ));
         }
     }
     if let Some(info) = document.get("info").and_then(Value::as_object) {
         let place = JsonPath::new(&["info"]);
-        of_kind(info, &place, &["description"], "a text", Value::is_string)?;
+        of_kind(info, &place, &["description"], "a string", Value::is_string)?;
     }
     Ok(())
 }
 
-/// Rejects fields that are there and are not of their kind.
+/// Rejects fields that are present but not of the given kind.
 pub(super) fn of_kind(
     node: &Map<String, Value>,
     place: &JsonPath,
@@ -42,7 +42,7 @@ pub(super) fn of_kind(
     }
 }
 
-/// A list of mappings of scheme to scopes.
+/// Returns `true` for a list of mappings from scheme to scopes.
 pub(super) fn is_security(node: &Value) -> bool {
     let requirement = |one: &Value| {
         one.as_object()
@@ -60,7 +60,7 @@ pub(super) fn object<'a>(
         .ok_or_else(|| Error::at(place, "not a mapping"))
 }
 
-/// Names that become Rust identifiers: a letter or underscore first, then letters, digits and `_ - .`.
+/// Checks a name that becomes a Rust identifier: an ASCII letter, then letters, digits, `_`, `-` and `.`.
 pub(super) fn identifier(name: &str, place: &JsonPath) -> Result<(), Error> {
     let mut chars = name.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
@@ -69,7 +69,7 @@ pub(super) fn identifier(name: &str, place: &JsonPath) -> Result<(), Error> {
     } else {
         Err(Error::at(
             place,
-            format!("{name:?} cannot be the name of something in Rust"),
+            format!("{name:?} cannot be a Rust identifier"),
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! The checks of schemas.
+//! Validation of schemas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::{
     spec::{resolve, schema_name, schemas},
 };
 
-/// Checks every named schema.
+/// Checks all named schemas.
 pub(super) fn check(document: &Value) -> Result<(), Error> {
     let components = JsonPath::new(&["components", "schemas"]);
     let Some(value) = document.pointer("/components/schemas") else {
@@ -28,7 +28,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
         if reserved::is_type(&names::pascal(name)) {
             return Err(Error::at(
                 &place,
-                "is the name of something else in the generated code",
+                "this name is reserved in the generated code",
             ));
         }
         if let Some(other) = rust_names.insert(names::pascal(name), name) {
@@ -43,7 +43,7 @@ pub(super) fn check(document: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// A schema that is, through `$ref` and `allOf` alone, itself.
+/// Rejects a schema that refers to itself through `$ref` and `allOf` alone.
 fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Error> {
     fn parts(schema: &Value) -> Vec<&str> {
         let one = schema.get("$ref").and_then(Value::as_str);
@@ -65,7 +65,7 @@ fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Err
             .unwrap_or_default()
         {
             if part == name {
-                return Err(Error::at(place, "is defined by itself"));
+                return Err(Error::at(place, "refers to itself"));
             }
             if seen.insert(part) {
                 open.push(part);
@@ -75,7 +75,7 @@ fn check_alias(document: &Value, name: &str, place: &JsonPath) -> Result<(), Err
     Ok(())
 }
 
-/// Checks one schema and what stands in it.
+/// Checks a schema and everything nested in it.
 pub(super) fn check_schema(
     document: &Value,
     schema: &Value,
@@ -87,7 +87,7 @@ pub(super) fn check_schema(
         if key == "x-kalshi-type" {
             return Err(Error::at(
                 &place.join(key),
-                "this field is the generator's own",
+                "this field is reserved for the generator",
             ));
         }
         if is_inexpressible(key) {
@@ -101,7 +101,7 @@ pub(super) fn check_schema(
         node,
         place,
         &["description", "format"],
-        "a text",
+        "a string",
         Value::is_string,
     )?;
     of_kind(
@@ -116,12 +116,12 @@ pub(super) fn check_schema(
         if !known {
             return Err(Error::at(
                 &place.join("type"),
-                format!("no type of OpenAPI 3.0: {kind}"),
+                format!("not an OpenAPI 3.0 type: {kind}"),
             ));
         }
     }
     if node.get("type").and_then(Value::as_str) == Some("array") && !node.contains_key("items") {
-        return Err(Error::at(place, "an array must say what its `items` are"));
+        return Err(Error::at(place, "an array must have `items`"));
     }
     if let Some(reference) = node.get("$ref") {
         let target = reference
@@ -132,13 +132,13 @@ pub(super) fn check_schema(
             Some(None) => {
                 return Err(Error::at(
                     place,
-                    format!("points at {reference}, which does not exist"),
+                    format!("refers to {reference}, which does not exist"),
                 ));
             }
             None => {
                 return Err(Error::at(
                     place,
-                    format!("{reference} is no reference to a schema of this document"),
+                    format!("{reference} does not refer to a schema of this document"),
                 ));
             }
         }
@@ -158,7 +158,7 @@ pub(super) fn check_schema(
             list.iter()
                 .map(|name| {
                     name.as_str()
-                        .ok_or_else(|| Error::at(&place, format!("{name} is no text")))
+                        .ok_or_else(|| Error::at(&place, format!("{name} is not a string")))
                 })
                 .collect::<Result<Vec<_>, _>>()?
         }
@@ -176,7 +176,7 @@ pub(super) fn check_schema(
             {
                 return Err(Error::at(
                     &place,
-                    format!("{name:?} cannot be the name of a field in Rust"),
+                    format!("{name:?} cannot be a Rust field name"),
                 ));
             }
             if let Some(other) = rust_names.insert(rust_name, name) {
@@ -188,11 +188,11 @@ pub(super) fn check_schema(
             check_schema(document, member, &place)?;
         }
         if let Some(name) = required.iter().find(|name| !members.contains_key(**name)) {
-            // An allOf may bring the field from another of its parts.
+            // Another part of an `allOf` may define the field.
             if !node.contains_key("allOf") {
                 return Err(Error::at(
                     &place,
-                    format!("`{name}` is required and not among the properties"),
+                    format!("`{name}` is required but not among the properties"),
                 ));
             }
         }
@@ -204,7 +204,7 @@ pub(super) fn check_schema(
                 .as_array()
                 .ok_or_else(|| Error::at(&place, "not a list"))?;
             if parts.is_empty() {
-                return Err(Error::at(&place, "an empty list"));
+                return Err(Error::at(&place, "the list is empty"));
             }
             for (index, part) in parts.iter().enumerate() {
                 check_schema(document, part, &place.item(index))?;

@@ -1,4 +1,4 @@
-//! The checks of a spec of streams: channels, operations, messages, and every reference between them.
+//! Validation of an AsyncAPI spec: channels, operations, messages and the references between them.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::{
     names, reserved, spec,
 };
 
-/// Checks that a document is an AsyncAPI 3 spec this generator can express.
+/// Checks that a document is an AsyncAPI 3 spec that this generator can express.
 pub(crate) fn check(document: &Value) -> Result<(), Error> {
     let version = document.get("asyncapi").and_then(Value::as_str);
     if !version.is_some_and(|version| version.starts_with("3.")) {
         return Err(Error::document(
-            "this is no AsyncAPI 3 document: `asyncapi` is not `3.x`",
+            "not an AsyncAPI 3 document: `asyncapi` is not `3.x`",
         ));
     }
     info(document)?;
@@ -54,14 +54,14 @@ pub(crate) fn check(document: &Value) -> Result<(), Error> {
         multi_format(schema, &place.join(name))?;
     }
     let named = named.into_iter();
-    // As OpenAPI 3.0 has them, at the places where they stand.
+    // Converted to OpenAPI 3.0, at the same JSON paths.
     let named: Map<_, _> = named
         .map(|(name, schema)| (name.clone(), converted(schema, "x-const")))
         .collect();
     schemas::check(&json!({ "components": { "schemas": named } }))
 }
 
-/// The fields of a mapping that may not be there.
+/// Returns the fields of a mapping, or nothing if it is absent.
 fn members<'a>(
     document: &'a Value,
     pointer: &str,
@@ -78,7 +78,7 @@ fn channel(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
     if !channel.get("address").is_some_and(Value::is_string) {
         return Err(Error::at(
             &place.join("address"),
-            "this text is missing: it is how a channel is subscribed to",
+            "this string is missing: clients subscribe to a channel by its address",
         ));
     }
     let place = place.join("messages");
@@ -101,13 +101,13 @@ fn message_name(name: &str, place: &JsonPath) -> Result<(), Error> {
     if reserved::is_message(&rust_name) {
         return Err(Error::at(
             place,
-            format!("`{rust_name}` is the name of something else in the generated code"),
+            format!("the name `{rust_name}` is reserved in the generated code"),
         ));
     }
     Ok(())
 }
 
-/// Rejects fields that change what is sent and that generation does not follow.
+/// Rejects fields that change what is sent and that the generator does not support.
 fn unsupported(
     node: &Map<String, Value>,
     place: &JsonPath,
@@ -125,14 +125,14 @@ fn unsupported(
     }
 }
 
-/// Rejects a schema in a language of its own, which stands where one of AsyncAPI may.
+/// Rejects schemas in a language other than AsyncAPI's.
 fn multi_format(node: &Value, place: &JsonPath) -> Result<(), Error> {
     match node.as_object() {
         Some(schema) => unsupported(
             schema,
             place,
             &["schemaFormat", "schema"],
-            "write the schema itself here, as one of AsyncAPI",
+            "write the schema here as an AsyncAPI schema",
         ),
         None => Ok(()),
     }
@@ -140,17 +140,12 @@ fn multi_format(node: &Value, place: &JsonPath) -> Result<(), Error> {
 
 fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
     let fields = object(node, place)?;
-    unsupported(
-        fields,
-        place,
-        &["traits"],
-        "write what they add into the operation",
-    )?;
+    unsupported(fields, place, &["traits"], "inline them into the operation")?;
     unsupported(
         fields,
         place,
         &["reply"],
-        "describe the replies by an operation of their own",
+        "describe replies as a separate operation",
     )?;
     let action = node["action"].as_str().unwrap_or_default();
     if !["send", "receive"].contains(&action) {
@@ -178,7 +173,7 @@ fn operation(node: &Value, place: &JsonPath) -> Result<(), Error> {
         if of_channel.is_none() {
             return Err(Error::at(
                 &place.item(index),
-                format!("is no message of the operation's channel, {channel}"),
+                format!("is not a message of the operation's channel, {channel}"),
             ));
         }
     }
@@ -192,12 +187,7 @@ fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
     }
     let message = spec::follow(document, node);
     if let Some(fields) = message.as_object() {
-        unsupported(
-            fields,
-            place,
-            &["traits"],
-            "write what they add into the message",
-        )?;
+        unsupported(fields, place, &["traits"], "inline them into the message")?;
     }
     let payload = message
         .get("payload")
@@ -211,7 +201,7 @@ fn message(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error
     schemas::check_schema(document, &converted(payload, "x-const"), &place)
 }
 
-/// Checks that whatever is referred to is there.
+/// Checks that all referenced elements exist.
 fn references(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Error> {
     match node {
         Value::Object(members) => {
@@ -222,11 +212,11 @@ fn references(document: &Value, node: &Value, place: &JsonPath) -> Result<(), Er
                 if target.is_none() {
                     return Err(Error::at(
                         place,
-                        format!("points at {reference}, which does not exist"),
+                        format!("refers to {reference}, which does not exist"),
                     ));
                 }
             }
-            // Payloads are looked at as schemas, and examples refer to nothing.
+            // Payloads are checked as schemas, and examples contain no references.
             members
                 .iter()
                 .filter(|(key, _)| !["payload", "headers", "examples"].contains(&key.as_str()))

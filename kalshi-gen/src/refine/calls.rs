@@ -1,4 +1,4 @@
-//! Refining the request builders: documented setters, and a `send` that calls the runtime.
+//! Refines the request builders: documents the setters and replaces `send` with a call of the runtime.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     syntax::{arguments, document, foreign_ident, functions, last_ident},
 };
 
-/// The request builders: setters with the descriptions of the spec, and our own `send`.
+/// Refines the request builders: setters get the descriptions of the spec, and `send` is replaced.
 pub(super) fn refine_builders(
     module: &mut ItemMod,
     types: &ItemMod,
@@ -46,11 +46,14 @@ pub(super) fn refine_builders(
                     .map(|operation| {
                         let method = names::snake(&operation.id);
                         format!(
-                            "A request of {}, made by [`Client::{method}`](super::Client::{method}).",
+                            "Request builder for {}, returned by [`Client::{method}`](super::Client::{method}).",
                             operation.route()
                         )
                     });
-                document(&mut item.attrs, doc.as_deref().unwrap_or("A request."));
+                document(
+                    &mut item.attrs,
+                    doc.as_deref().unwrap_or("Request builder."),
+                );
             }
             Item::Impl(item) => {
                 let Some(name) = last_ident(&item.self_ty) else {
@@ -61,7 +64,7 @@ pub(super) fn refine_builders(
                     .find(|operation| name == names::builder(&operation.id));
                 let (Some(operation), Some(fields)) = (found, fields.get(&name.to_string())) else {
                     return Err(Error::document(format!(
-                        "no operation belongs to the builder `{name}`"
+                        "no operation matches the builder `{name}`"
                     )));
                 };
                 refine_call(item, types, operation, fields)?;
@@ -81,7 +84,7 @@ fn refine_call(
     fields: &[(syn::Ident, Type)],
 ) -> Result<(), Error> {
     let Some(((client, _), fields)) = fields.split_first() else {
-        return Err(Error::document("a builder of progenitor has no client"));
+        return Err(Error::document("a builder from progenitor has no client"));
     };
     let (constant, sdk) = (operation.constant(), runtime::root());
     messages::reword_bodies(item)?;
@@ -109,8 +112,8 @@ fn refine_call(
                     ///
                     /// # Errors
                     ///
-                    /// Returns an error if the request is invalid, could not be sent, was rejected, or the response does not
-                    /// decode. The error says whether the exchange may have acted.
+                    /// Returns an error if the request is invalid, could not be sent or was rejected, or if the
+                    /// response does not decode. The error says whether the request may have taken effect.
                     pub async fn send(self) -> #output {
                         let client = self.#client;
                         let request = self.into_request();
@@ -122,12 +125,12 @@ fn refine_call(
             "body" => {
                 document(
                     &mut function.attrs,
-                    "Sets the whole body, or a builder of it.",
+                    "Sets the complete body, from a value or its builder.",
                 );
                 continue;
             }
             "body_map" => {
-                document(&mut function.attrs, "Changes the builder of the body.");
+                document(&mut function.attrs, "Modifies the body's builder.");
                 continue;
             }
             _ => {}
@@ -169,7 +172,7 @@ fn refine_call(
     Ok(())
 }
 
-/// The type `T` in progenitor's `Result<ResponseValue<T>, Error<E>>`.
+/// Returns the type `T` in progenitor's `Result<ResponseValue<T>, Error<E>>`.
 fn success_type(function: &ImplItemFn) -> Result<Type, Error> {
     match &function.sig.output {
         syn::ReturnType::Type(_, ty) => arguments(ty)
@@ -178,12 +181,10 @@ fn success_type(function: &ImplItemFn) -> Result<Type, Error> {
             .cloned(),
         syn::ReturnType::Default => None,
     }
-    .ok_or_else(|| {
-        Error::document("a `send` of progenitor has another shape than kalshi-gen refines")
-    })
+    .ok_or_else(|| Error::document("a `send` from progenitor has an unexpected structure"))
 }
 
-/// The function that builds the request.
+/// Emits the function that builds the request.
 fn request_function(
     operation: &Operation,
     client: &syn::Ident,
@@ -203,7 +204,7 @@ fn request_function(
             .map(|(ident, _)| ident)
             .find(|ident| is_ident(name, &ident.to_string()))
     };
-    // The path, with its parameters percent-encoded in place.
+    // The path, with percent-encoded parameters.
     let mut template = String::new();
     let mut segments = Vec::new();
     let mut rest = operation.path.as_str();
@@ -252,7 +253,7 @@ fn request_function(
     }
 }
 
-/// The type whose builder a field holds, in `Result<types::builder::X, String>`.
+/// Returns the type whose builder a field contains, in `Result<types::builder::X, String>`.
 fn body_type(ty: &Type) -> Option<syn::Ident> {
     let Type::Path(path) = *arguments(ty).first()? else {
         return None;
@@ -262,11 +263,11 @@ fn body_type(ty: &Type) -> Option<syn::Ident> {
     (module.ident == "builder").then(|| ident.ident.clone())
 }
 
-/// The client's methods, with the descriptions of the spec.
+/// Refines the client's methods and documents them with the descriptions of the spec.
 pub(super) fn refine_methods(block: &mut ItemImpl, operations: &[Operation], options: &Options) {
     document(
         &mut block.attrs,
-        "# Operations\n\nThe operations of the spec. Each returns a request builder that `send` completes.",
+        "# Operations\n\nOne method per operation of the spec. Each returns a request builder; call `send` on it to send the request.",
     );
     for function in functions(block) {
         let name = function.sig.ident.to_string();

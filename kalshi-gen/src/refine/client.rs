@@ -1,28 +1,28 @@
-//! Emits the API's client: a newtype around the runtime's core, with what is the same for every API.
+//! Emits the API's client: a newtype around the runtime's core, with the methods that all APIs share.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::runtime;
 
-/// The client of the API whose marker type and `Environment` are in the module around the generated code.
+/// Emits the client of the API whose marker type and `Environment` are in the parent module of the generated code.
 pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
     let sdk = runtime::root();
     let parent = runtime::parent();
     quote! {
         use #parent::{#marker, Environment};
 
-        /// A client of the exchange: one method for every operation, each a request builder that `send` completes.
+        /// A client of the exchange. It has one method per operation; each returns a request builder, sent with `send`.
         ///
-        /// Clones share connections, the rate limiter and what is known of the exchange's clock. Operations that need no signature
-        /// work without credentials.
+        /// Clones share connections, the rate limiter and the measured clock skew. Operations that need no
+        /// signature work without credentials.
         #[derive(Clone)]
         pub struct Client {
             pub(crate) core: #sdk::Core,
             environment: ::std::sync::Arc<Environment>,
         }
 
-        /// Configures and builds a [`Client`].
+        /// A builder that configures and creates a [`Client`].
         pub type ClientBuilder = #sdk::ClientBuilder<#marker>;
 
         /// # Configuration
@@ -34,20 +34,21 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
                 }
             }
 
-            /// Returns a builder with defaults: the demo exchange, no credentials, 5 s to connect, 15 s for a request, the rate
-            /// limits of the Basic tier, and the retries of [`RetryPolicy::default`](::kalshi_core::RetryPolicy).
+            /// Returns a builder with the defaults: the demo exchange, no credentials, a connect
+            /// timeout of 5 s, a request timeout of 15 s, the rate limits of the Basic tier and
+            /// the retries of [`RetryPolicy::default`](::kalshi_core::RetryPolicy).
             pub fn builder() -> ClientBuilder {
                 ClientBuilder::default()
             }
 
-            /// The exchange that the client talks to.
+            /// Returns the environment that the client sends requests to.
             #[must_use]
             pub fn environment(&self) -> &Environment {
                 &self.environment
             }
 
-            /// Returns the same client with another retry policy, for one request or for some:
-            /// `client.with_retry(RetryPolicy::none())`.
+            /// Returns the same client with a different retry policy, for example
+            /// for one request: `client.with_retry(RetryPolicy::none())`.
             #[must_use]
             pub fn with_retry(&self, policy: #sdk::RetryPolicy) -> Self {
                 Self {
@@ -56,8 +57,8 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
                 }
             }
 
-            /// Returns the same client with another longest wait for rate limit tokens. With zero, a request that cannot be sent
-            /// now fails, and its error says how long it needs to wait: see
+            /// Returns the same client with a different maximum wait for rate limit tokens. With zero, a request that
+            /// cannot be sent immediately fails with an error that reports the required wait: see
             /// [`Error::local_rate_limit`](::kalshi_core::Error::local_rate_limit).
             #[must_use]
             pub fn with_max_wait(&self, max_wait: ::std::time::Duration) -> Self {
@@ -67,15 +68,16 @@ pub(super) fn emit(marker: &syn::Ident) -> TokenStream {
                 }
             }
 
-            /// The rate limiter that this client and its clones share.
+            /// Returns the rate limiter that this client and its clones share.
             #[must_use]
             pub fn rate_limiter(&self) -> &::std::sync::Arc<#sdk::limits::RateLimiter> {
                 self.core.rate_limiter()
             }
 
-            /// How far the exchange's clock is ahead of this machine's, or `None` before the first response. Negative if it is
-            /// behind, zero if nothing indicates a difference. It is measured by the dates of responses: one gives it to about half
-            /// a second, several more closely.
+            /// Returns how far the exchange's clock is ahead of the local one, or `None` before the first response. The
+            /// value is negative if the exchange's clock is behind, and zero if no difference was detected. It is
+            /// derived from the `Date` headers of responses: a single response gives it to about half a second, several
+            /// give it more precisely.
             #[must_use]
             pub fn clock_skew(&self) -> ::std::option::Option<::chrono::TimeDelta> {
                 self.core.clock_skew()

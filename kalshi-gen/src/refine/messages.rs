@@ -1,4 +1,4 @@
-//! Rewords the error messages in the functions that progenitor made, so that they say what to do.
+//! Replaces the error messages in functions that progenitor emitted, so that they say what to do.
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,13 +6,15 @@ use syn::ItemImpl;
 
 use crate::{error::Error, syntax::functions};
 
-/// Rewords progenitor's messages in the bodies of an impl's functions, so that they say what to do. Call it for what progenitor
-/// made alone: a text of the spec may read the same.
+/// Replaces progenitor's messages in the bodies of an impl's functions. Apply it to code from progenitor only: a string
+/// of the spec may match too.
 pub(super) fn reword_bodies(block: &mut ItemImpl) -> Result<(), Error> {
     for function in functions(block) {
         let body = reword(function.block.to_token_stream());
         function.block = syn::parse2(body).map_err(|error| {
-            Error::document(format!("a function of progenitor does not parse: {error}"))
+            Error::document(format!(
+                "a function from progenitor does not parse: {error}"
+            ))
         })?;
     }
     Ok(())
@@ -41,7 +43,7 @@ fn message(literal: &str) -> Option<String> {
         .or(text.strip_prefix("no value supplied for "));
     if let Some(name) = unset {
         return Some(format!(
-            "`{name}` is required and not set; set it with `.{name}(..)`"
+            "`{name}` is required but not set: set it with `.{name}(..)`"
         ));
     }
     if let Some(name) = text.strip_prefix("error converting supplied value for ") {
@@ -52,7 +54,7 @@ fn message(literal: &str) -> Option<String> {
     Some(invalid_value(name, cause))
 }
 
-/// The message about a value that does not convert to the type of the field or parameter `name`.
+/// Returns the message for a value that does not convert to the type of the field or parameter `name`.
 pub(super) fn invalid_value(name: &str, cause: &str) -> String {
-    format!("`{name}` was given a value that is none of its type{cause}")
+    format!("`{name}` was set to a value that does not convert to its type{cause}")
 }

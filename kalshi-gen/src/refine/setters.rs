@@ -1,4 +1,4 @@
-//! Setters of request builders and of builders of bodies: Unix times take times, and lists take anything iterable.
+//! Setters of request and body builders: Unix times accept time types, and lists accept any iterator.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -10,18 +10,18 @@ use crate::{
     unix_time::UnixTime,
 };
 
-/// Where a setter is.
+/// The kind of builder that a setter belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Builder {
-    /// In a request builder. An empty list could not be told from none there.
+    /// A request builder, where an empty list is indistinguishable from an absent one.
     Request,
-    /// In the builder of a body.
+    /// A builder of a body.
     Body,
 }
 
-/// Gives the setter of a field its own signature if the field is a Unix time or a list. `stored` is the type of the field in the
-/// builder: a `Result` of the value, or of an `Option` of it. A list with a name in the singular is set by its `plural`, and the
-/// setter that is returned sets one item.
+/// Replaces the signature of a setter if the field is a Unix time or a list. `stored` is the type of the field in the
+/// builder: a `Result` of the value, or of an `Option` of it. A list whose name is singular gets a setter with the name
+/// `plural`, and the returned setter sets one item.
 pub(super) fn refine(
     function: &mut ImplItemFn,
     stored: &Type,
@@ -43,7 +43,7 @@ pub(super) fn refine(
         }
     };
     plural.map(|plural| {
-        let doc = format!("The same as [`{plural}`](Self::{plural}) with one item.");
+        let doc = format!("Sets [`{plural}`](Self::{plural}) to a single item.");
         parse_quote! {
             #[doc = #doc]
             pub fn #field(self, item: impl ::std::convert::AsRef<str>) -> Self {
@@ -53,7 +53,7 @@ pub(super) fn refine(
     })
 }
 
-/// The name of the argument, what it takes, and the `Result` of the value.
+/// Returns the name and type of the argument, and the `Result` of the conversion.
 fn conversion(
     field: &syn::Ident,
     value: &Type,

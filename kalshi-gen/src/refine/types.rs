@@ -1,4 +1,4 @@
-//! Refining the types: open enums, tolerant responses, builders for what is sent.
+//! Refines the types: open enums, tolerant responses, and builders for types that requests contain.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     unix_time::UnixTime,
 };
 
-/// What the spec says of a schema, looked up by its Rust name.
+/// The schemas and their descriptions, by Rust name.
 struct Schemas<'a> {
     by_name: BTreeMap<String, &'a Value>,
     spec: &'a Normalized,
@@ -80,7 +80,7 @@ impl<'a> Schemas<'a> {
         schema.get("description")?.as_str()
     }
 
-    /// The description of a deprecated field.
+    /// Returns the description of a field if the field is deprecated.
     fn deprecated(&self, ident: &syn::Ident, member: &syn::Ident) -> Option<&str> {
         let (_, schema) = self.member(ident, member)?;
         let is_deprecated = schema.get("deprecated") == Some(&Value::Bool(true));
@@ -88,7 +88,7 @@ impl<'a> Schemas<'a> {
         is_deprecated.then(|| description.unwrap_or_default())
     }
 
-    /// Returns `true` if an impl is of or for a type with deprecated fields, which it may use.
+    /// Returns `true` if an impl belongs to a type with deprecated fields, and may therefore use them.
     fn uses_deprecated(&self, block: &syn::ItemImpl) -> bool {
         let of = block.trait_.as_ref().map(|(path, _)| path);
         let text = format!(
@@ -158,14 +158,14 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
                     item.attrs.push(parse_quote!(#[allow(deprecated)]));
                 }
                 for function in functions(&mut item).filter(|f| f.sig.ident == "builder") {
-                    document(&mut function.attrs, "A builder with nothing set yet.");
+                    document(&mut function.attrs, "Creates a builder with no fields set.");
                 }
                 kept.push(Item::Impl(item));
             }
             Item::Mod(mut item) if item.ident == "builder" => {
                 document(
                     &mut item.attrs,
-                    "Builders for the types that requests carry.",
+                    "Builders for the types that requests contain.",
                 );
                 refine_type_builders(&mut item, &schemas)?;
                 kept.push(Item::Mod(item));
@@ -177,7 +177,7 @@ pub(super) fn refine(module: &mut ItemMod, spec: &Normalized) -> Result<(), Erro
     Ok(())
 }
 
-/// An enum that is no list of texts, with words for each variant.
+/// Documents an enum of alternative schemas and its variants.
 fn documented(mut item: syn::ItemEnum) -> syn::ItemEnum {
     let doc = format!("`{}`: one of several forms.", item.ident);
     document(&mut item.attrs, &doc);
@@ -219,7 +219,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                         attribute.path().is_ident("serde")
                             && attribute.to_token_stream().to_string().contains("default")
                     });
-                    // So is what it holds, where that is a list or a map itself.
+                    // The same applies to its items if they are lists or maps.
                     let nested = arguments(&field.ty).last().and_then(|ty| foreign_ident(ty));
                     let nested = nested.is_some_and(|inner| {
                         ["Vec", "BTreeMap", "JsonObject"]
@@ -266,7 +266,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                 }
             }
         }
-        // A whole number under a name of its own is as handy as the number.
+        // A named integer gets the conversions of the integer.
         Fields::Unnamed(fields)
             if fields.unnamed.iter().all(|field| {
                 ["i64", "i32"].contains(&&*field.ty.to_token_stream().to_string())
@@ -283,7 +283,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
     document(&mut item.attrs, &doc);
 }
 
-/// Builders stay for the types that requests carry.
+/// Keeps the builders of types that requests contain and removes the others.
 fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(), Error> {
     let Some((_, items)) = &mut module.content else {
         return Ok(());
@@ -308,7 +308,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
                     stored.insert((item.ident.clone(), ident), field.ty.clone());
                 }
                 let doc = format!(
-                    "Builder for [`{0}`](super::{0}); what is required and not set shows when the request is sent.",
+                    "Builder for [`{0}`](super::{0}); a missing required field is reported when the request is sent.",
                     item.ident
                 );
                 document(&mut item.attrs, &doc);
@@ -354,7 +354,7 @@ fn refine_type_builders(module: &mut ItemMod, schemas: &Schemas<'_>) -> Result<(
     Ok(())
 }
 
-/// The `X` of a setter that takes what becomes an `Option<X>`: what is set, is set.
+/// Returns the `X` of a setter whose argument becomes an `Option<X>`, so that the setter can accept `X` itself.
 fn optional_argument(function: &syn::ImplItemFn) -> Option<syn::Type> {
     let clause = function.sig.generics.where_clause.as_ref()?;
     let bound = clause

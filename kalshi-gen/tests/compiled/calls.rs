@@ -1,4 +1,4 @@
-//! Calls of any operation by its id, against one server whose next response is set by the test.
+//! Sends any operation by its id to a server whose next response the test sets.
 
 use std::{
     pin::Pin,
@@ -20,7 +20,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use crate::target::{self, Client, types};
 
-/// The arguments of a call, by the name of their setter.
+/// The arguments of an operation, by setter name.
 pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
@@ -38,7 +38,7 @@ fn serialized<T: Serialize>(answer: &T) -> Value {
     serde_json::to_value(answer).unwrap()
 }
 
-/// The next page of a list, if there is one.
+/// Returns the next page of a list, or `None` after the last.
 #[allow(dead_code)]
 async fn next<T: Page>(pages: &mut Pages<T>) -> Result<Option<T>, Error> {
     std::future::poll_fn(|context| Pin::new(&mut *pages).poll_next(context))
@@ -51,14 +51,14 @@ include!(concat!(
     "/tests/generated/calls.rs"
 ));
 
-/// The samples of the spec, made once for all tests.
+/// Returns the samples of the spec, created once for all tests.
 pub fn samples() -> &'static Samples {
     static SAMPLES: LazyLock<Samples> =
         LazyLock::new(|| Samples::new(target::SPEC, FixupMode::Lenient).unwrap());
     &SAMPLES
 }
 
-/// What the setters of `id` take: every parameter, and the body.
+/// Returns arguments for all setters of `id`: every parameter, and the body.
 pub fn arguments(samples: &Samples, id: &str) -> Arguments {
     let mut out = Map::new();
     for argument in samples.arguments(id) {
@@ -68,7 +68,7 @@ pub fn arguments(samples: &Samples, id: &str) -> Arguments {
     Arguments(out)
 }
 
-/// A server and a client of it; the next answer is what was set last.
+/// A server and a client for it. The next response is the one set last.
 pub struct Server {
     pub server: MockServer,
     pub client: Client,
@@ -94,7 +94,7 @@ impl Server {
         }
     }
 
-    /// Sets the next answer.
+    /// Sets the next response.
     pub fn answer(&self, status: u16, body: Option<Value>) {
         let template = ResponseTemplate::new(status);
         *self.next.lock().unwrap() = match body {
@@ -103,12 +103,12 @@ impl Server {
         };
     }
 
-    /// Sets the next answer as bytes.
+    /// Sets the next response as raw bytes.
     pub fn answer_raw(&self, status: u16, body: &[u8], media_type: &str) {
         *self.next.lock().unwrap() = ResponseTemplate::new(status).set_body_raw(body, media_type);
     }
 
-    /// The one request since the last time.
+    /// Returns the only request since the last call.
     pub async fn take_request(&self) -> Request {
         let requests = self.server.received_requests().await.unwrap();
         let before = self.taken.swap(requests.len(), Ordering::Relaxed);

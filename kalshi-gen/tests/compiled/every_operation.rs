@@ -1,4 +1,4 @@
-//! Every operation of a spec, driven by the operation table: the request that is sent, and every shape of response.
+//! Tests of every operation in the operation table: the request that is sent, and every variant of response.
 
 use std::collections::BTreeMap;
 
@@ -143,7 +143,7 @@ fn assert_body(samples: &Samples, id: &str, request: &Request) {
 }
 
 #[tokio::test]
-async fn every_shape_of_response_decodes() {
+async fn every_response_variant_decodes() {
     let (samples, server) = (samples(), Server::start().await);
     let (mut with_answer, mut decoded) = (0, 0);
     for operation in &operation::ALL {
@@ -166,7 +166,7 @@ async fn every_shape_of_response_decodes() {
                     operation.id, answer.name, answer.body
                 )
             });
-            // Nothing of a full answer is lost; an unknown value comes back as it was.
+            // A full response round-trips without loss, including unknown values.
             if ["full", "unknown values"].contains(&answer.name) {
                 assert_eq!(value, answer.body, "{}, {}", operation.id, answer.name);
             }

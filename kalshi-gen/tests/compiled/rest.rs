@@ -1,4 +1,4 @@
-//! An API crate around the client of one REST spec.
+//! An API crate around the client of a single OpenAPI spec.
 #![allow(warnings, reason = "the flags of the build around it may deny them")]
 
 use kalshi_core::{Api as _, Core, CustomUrls, Discovery};
@@ -58,5 +58,5 @@ impl kalshi_core::Environment for Environment {
     }
 }
 
-/// The marker and the table belong together.
+/// Checks that the marker and the table are from the same spec.
 pub const OPERATIONS: usize = Api::OPERATIONS.len();

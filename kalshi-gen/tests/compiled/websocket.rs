@@ -1,4 +1,4 @@
-//! A crate around the messages of one AsyncAPI spec.
+//! A crate around the messages of a single AsyncAPI spec.
 #![allow(warnings, reason = "the flags of the build around it may deny them")]
 
 pub mod messages {

@@ -1,6 +1,8 @@
-//! Clients of other specs: each compiles on kalshi-core as a crate of its own, sends what its spec says, and decodes its samples.
+//! Compiles clients of other specs on kalshi-core, each as a crate of its own, and checks the requests they send and
+//! the samples they decode.
 //!
-//! The small specs of this package are always compiled. `KALSHI_SPECS` names a folder of published ones to compile as well.
+//! The small specs of this package are always compiled. `KALSHI_SPECS` names a folder of published specs
+//! to compile as well.
 
 use std::{
     env, fs,
@@ -11,7 +13,7 @@ use std::{
 use kalshi_gen::{FixupMode, Options, Protocol, Samples, generate};
 use sha2::{Digest, Sha256};
 
-/// The manifest of a crate: the dependencies of kalshi-sdk, and those of the tests that it includes.
+/// The manifest of a crate, with the dependencies of kalshi-sdk and of the included tests.
 const MANIFEST: &str = r#"[package]
 name = "NAME"
 version = "0.0.0"
@@ -33,7 +35,8 @@ url = "2"
 wiremock = "0.6"
 "#;
 
-/// The workspace that the crates are members of. It gets the profile of this one, so that dependencies are built once.
+/// The manifest of the workspace that contains the crates. It has this workspace's profile, so that dependencies
+/// are built only once.
 const WORKSPACE: &str = r#"[workspace]
 members = ["crates/*"]
 resolver = "3"
@@ -68,7 +71,7 @@ fn published_specs_compile_side_by_side_and_decode_their_samples() {
     compile(&others, Path::new(&folder), "published");
 }
 
-/// Returns true if a crate of the workspace was vendored from this very file: it is compiled and tested there.
+/// Returns `true` if a crate of the workspace was vendored from this file. That crate has its own tests.
 fn is_vendored(spec: &Path) -> bool {
     let hash = format!("{:x}", Sha256::digest(fs::read(spec).unwrap()));
     let locks = [
@@ -82,7 +85,7 @@ fn is_vendored(spec: &Path) -> bool {
     })
 }
 
-/// The specs in a folder and below.
+/// Returns the specs in a folder and its subfolders.
 fn specs(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let entries =
@@ -98,7 +101,7 @@ fn specs(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns true if a text has a field at its root that makes it a spec, in YAML or JSON.
+/// Returns `true` if the file has a root field that makes it a spec, in YAML or JSON.
 fn is_spec(text: &str) -> bool {
     let is_yaml = |line: &str| line.starts_with("openapi:") || line.starts_with("asyncapi:");
     let json = serde_json::from_str::<serde_json::Value>(text);
@@ -108,7 +111,8 @@ fn is_spec(text: &str) -> bool {
     }
 }
 
-/// The name of the crate of a spec: its path below the folder, so that two of one name are two crates.
+/// Returns the crate name of a spec, derived from its path below the folder, so that specs with the
+/// same file name differ.
 fn crate_name(spec: &Path, folder: &Path) -> String {
     let path = spec.strip_prefix(folder).unwrap_or(spec);
     let is_json = path
@@ -120,7 +124,7 @@ fn crate_name(spec: &Path, folder: &Path) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    // A package's name begins with a letter.
+    // A package name must begin with a letter.
     let prefix = if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         ""
     } else {
@@ -130,7 +134,7 @@ fn crate_name(spec: &Path, folder: &Path) -> String {
 }
 
 #[test]
-fn specs_in_subfolders_and_in_json_are_crates_of_their_own() {
+fn specs_in_subfolders_and_json_specs_become_crates() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spec-folders");
     _ = fs::remove_dir_all(&folder);
     let yaml = "openapi: 3.0.0\n";
@@ -157,7 +161,7 @@ fn specs_in_subfolders_and_in_json_are_crates_of_their_own() {
     assert_eq!(names, expected);
 }
 
-/// Makes a crate of each spec in one workspace, and runs their tests.
+/// Creates a crate for each spec in one workspace, and runs their tests.
 fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     _ = fs::remove_dir_all(&workspace);
@@ -178,7 +182,7 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
         assert!(!path.exists(), "two specs are {crate_name}");
         make_crate(&path, &crate_name, spec, is_older(spec, folder));
     }
-    // The folder of all builds, so that dependencies that were built are found there.
+    // The target directory of the main build, so that dependencies are reused.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let output = Command::new(env!("CARGO"))
         .args([
@@ -204,7 +208,8 @@ fn compile(specs: &[PathBuf], folder: &Path, name: &str) {
     println!("{passed} specs compiled: {}", names(specs));
 }
 
-/// Returns true for a spec in a subfolder, which holds older versions: they are compiled, and their operations are not called.
+/// Returns `true` for a spec in a subfolder, which holds older versions. These are compiled, but their
+/// operations are not called.
 fn is_older(spec: &Path, folder: &Path) -> bool {
     spec.strip_prefix(folder)
         .is_ok_and(|path| path.components().count() > 1)

@@ -1,4 +1,4 @@
-//! Documentation of emitted code: text of a spec never becomes a doctest, and hidden characters are visible.
+//! Documentation of emitted code: descriptions never become doctests, and hidden characters are escaped.
 
 use kalshi_gen::{Options, generate};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options as Extensions, Parser, Tag};
 use serde_json::{Value, json};
 use syn::visit::Visit;
 
-/// Every documentation of a file, its lines joined as rustdoc does.
+/// All doc strings of a file, with lines joined as rustdoc joins them.
 #[derive(Default)]
 struct Docs(Vec<String>);
 
@@ -67,7 +67,8 @@ impl<'ast> Visit<'ast> for Docs {
     }
 }
 
-/// The code blocks that rustdoc would run or refuse to, with its extensions of Markdown and with all.
+/// Returns the code blocks that rustdoc would run or reject, with rustdoc's Markdown extensions
+/// and with all extensions.
 fn doctests(doc: &str) -> Vec<String> {
     let rustdoc = Extensions::ENABLE_TABLES
         | Extensions::ENABLE_FOOTNOTES
@@ -90,7 +91,7 @@ fn doctests_with(doc: &str, extensions: Extensions) -> Vec<String> {
         .collect()
 }
 
-/// A small spec with the text wherever a spec may hold text.
+/// Returns a small OpenAPI spec with `text` in every field that may hold prose.
 fn with_text(text: &str) -> String {
     let described = |schema: Value| {
         let mut schema = schema;
@@ -126,7 +127,7 @@ fn with_text(text: &str) -> String {
     spec.to_string()
 }
 
-/// A small AsyncAPI spec, likewise.
+/// Returns a small AsyncAPI spec with `text` in every field that may hold prose.
 fn streams_with_text(text: &str) -> String {
     let message = json!({ "summary": text, "title": text, "payload": { "type": "object", "description": text, "properties": {
         "type": { "type": "string", "const": text },
@@ -224,7 +225,7 @@ fn values_and_paths_are_printable_ascii() {
 }
 
 #[test]
-fn code_blocks_keep_their_text_and_the_rest_stays() {
+fn code_blocks_keep_their_content_and_the_rest_is_unchanged() {
     let text = "Use `x` or ``y`z``:\n\n- one\n  - two\n\n<https://example.com> and 3 < 4.\n\n```json\n{\"a\": 1}\n```\n\nAfter.";
     let rust = generate(&with_text(text), &Options::new()).unwrap().rust;
     let expected = text.replace("```json", "```text");
@@ -243,7 +244,7 @@ fn code_blocks_keep_their_text_and_the_rest_stays() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
-    fn no_text_becomes_a_doctest(parts in proptest::collection::vec(prop::sample::select(vec![
+    fn descriptions_never_become_doctests(parts in proptest::collection::vec(prop::sample::select(vec![
         "```", "~~~", "````", "`", "\n", "\n", "\n", "\n\n", "    ", "\t", " ", "  ", "> ", ">", "- ", "-", "* ", "1. ", "2)", "[ ] ",
         "[^a]: ", "[a]: /u '", "'", ": ", "<!--", "-->", "<div>", "</div>", "<pre>", "</pre>", "<?", "?>", "<a\n", "text", "rust", "panic!()", "# ", "***",
         "| a |\n|---|", "---", "===", "$$", "\r", "\u{b}", "\u{c}", "\u{a0}", "\u{a0}\n", "\u{2003}", "\u{200b}", "\\", "&#96;", "+++", ":::", "{", "}",

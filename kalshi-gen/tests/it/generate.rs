@@ -1,8 +1,8 @@
-//! Spec in, Rust out: what small specs become, and what is refused, with its place.
+//! Generation from small specs: the emitted code, and rejected specs with their error messages.
 
 use kalshi_gen::{FixupMode, Options, generate};
 
-/// A spec of one operation, with the given members of it and the given schemas.
+/// Returns a spec with one operation, given fields of the operation and schemas.
 pub(crate) fn spec(operation: &str, schemas: &str) -> String {
     let indented = |text: &str, by: usize| {
         let lines = text
@@ -25,7 +25,7 @@ pub(crate) fn with_schemas(schemas: &str) -> String {
     spec(&format!("{PARAMETERS}{ANSWER}"), schemas)
 }
 
-/// The code for the schemas, without white space.
+/// Returns the code generated for the schemas, without white space.
 fn code(schemas: &str) -> String {
     squeezed(&with_schemas(schemas))
 }
@@ -46,7 +46,7 @@ pub(crate) fn error(spec: &str) -> String {
 }
 
 #[test]
-fn the_same_spec_gives_the_same_bytes() {
+fn generation_is_deterministic() {
     let spec = include_str!("../../../openapi.yaml");
     let once = generate(spec, &strict()).unwrap().rust;
     assert_eq!(once, generate(spec, &strict()).unwrap().rust);
@@ -54,7 +54,7 @@ fn the_same_spec_gives_the_same_bytes() {
 }
 
 #[test]
-fn money_goes_by_name_wherever_it_stands() {
+fn money_is_detected_by_name_everywhere() {
     let code = code(
         "Thing:\n  type: object\n  required: [a_dollars, c_fp, e_dollars]\n  properties:\n    a_dollars: {type: string}\n    b_dollars: {type: string, nullable: true}\n    c_fp: {type: string}\n    d_dollars: {type: array, items: {type: string}}\n    e_dollars: {type: object, additionalProperties: {type: string}}\n    f_dollars: {type: integer}\n    dollars: {type: string}\n    g_dollars: {type: array, items: {type: array, items: {type: string}}}",
     );
@@ -73,7 +73,7 @@ fn money_goes_by_name_wherever_it_stands() {
 }
 
 #[test]
-fn uuids_are_ids_wherever_they_stand() {
+fn uuids_are_ids_everywhere() {
     let code = code(
         "Key: {type: string, format: uuid}\nThing:\n  type: object\n  required: [a]\n  properties:\n    a: {type: string, format: uuid}\n    b: {$ref: '#/components/schemas/Key'}\n    c: {type: array, items: {type: string, format: uuid}}\n    d: {type: string, format: uuid, enum: [x]}\n    e: {type: integer, format: uuid}\n    a_dollars: {type: string, format: uuid}",
     );
@@ -104,7 +104,7 @@ fn inline_enums_have_stable_names() {
         "pubstatus:::std::option::Option<ThingDeepStatus>",
         "pubenumTimeInForce{#[doc=\"`e`\"]E,#[doc=\"`f`\"]F,",
         "Unknown(::std::string::String)",
-        "pubenumThingOthers{#[doc=\"`g`\"]G,#[doc=\"Anemptytext.\"]Empty,",
+        "pubenumThingOthers{#[doc=\"`g`\"]G,#[doc=\"Theemptystring.\"]Empty,",
     ] {
         assert!(code.contains(expected), "{expected}");
     }
@@ -140,7 +140,7 @@ fn compositions_become_plain_objects() {
 }
 
 #[test]
-fn a_cursor_is_a_text_that_is_always_there() {
+fn cursors_are_required_strings() {
     let spec = spec(
         "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\n  - {name: ids, in: query, explode: false, schema: {type: array, items: {type: string}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Thing: {type: object, properties: {next_cursor: {type: string, nullable: true}, rows: {type: array, nullable: true, items: {type: string}}}}",
@@ -157,7 +157,7 @@ fn a_cursor_is_a_text_that_is_always_there() {
 }
 
 #[test]
-fn methods_name_what_to_prefer() {
+fn methods_link_to_the_preferred_alternative() {
     let spec = with_schemas("Thing: {type: object}");
     let options = Options::new().prefer("GetThing", "[`things().get`](crate::Things::get)");
     let code = generate(&spec, &options).unwrap().rust;
@@ -176,7 +176,7 @@ fn methods_name_what_to_prefer() {
 }
 
 #[test]
-fn what_the_spec_deprecates_is_deprecated() {
+fn deprecated_elements_have_the_attribute() {
     let spec = spec(
         "deprecated: true\ndescription: 'Deprecated: use `GetOther`, which is better.'\nparameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: old, in: query, deprecated: true, schema: {type: string}, description: 'Read `new` instead.'}\nrequestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
         "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
@@ -197,9 +197,9 @@ fn what_the_spec_deprecates_is_deprecated() {
     assert_eq!(code.matches("#[deprecated").count(), 5);
 }
 
-/// A page is empty if all its lists are, and a page of which no list is known never counts as empty.
+/// A page is empty if all its lists are. A page without known lists never counts as empty.
 #[test]
-fn emptiness_of_a_page_is_that_of_all_its_lists() {
+fn page_is_empty_if_all_its_lists_are() {
     let page = |fields: &str| {
         squeezed(&spec(
             "parameters:\n  - {name: id, in: path, required: true, schema: {type: string}}\n  - {name: cursor, in: query, schema: {type: string}}\nresponses:\n  '200':\n    description: ok\n    content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}",
@@ -235,7 +235,7 @@ fn defaulted_fields_are_lists_maps_and_cursors() {
 }
 
 #[test]
-fn builders_are_for_what_is_sent() {
+fn only_sent_types_have_builders() {
     let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}\nSent: {type: object, properties: {b: {$ref: '#/components/schemas/Inner'}}}\nInner: {type: object, properties: {c: {type: string}}}")
         .replace("      operationId: GetThing\n", "      operationId: GetThing\n      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}\n")
         .replace("    get:\n", "    post:\n");
@@ -251,7 +251,7 @@ fn builders_are_for_what_is_sent() {
 }
 
 #[test]
-fn schemas_that_nothing_uses_are_left_out() {
+fn unused_schemas_are_omitted() {
     let code = code(
         "Thing: {type: object, properties: {a: {type: string}}}\nUnused: {type: object, properties: {a: {type: string}}}",
     );
@@ -259,7 +259,7 @@ fn schemas_that_nothing_uses_are_left_out() {
 }
 
 #[test]
-fn named_lists_and_maps_are_written_out_where_they_are_used() {
+fn named_lists_and_maps_are_inlined() {
     let code = code(
         "Thing:\n  type: object\n  properties:\n    a: {$ref: '#/components/schemas/List'}\n    b: {allOf: [{$ref: '#/components/schemas/Map'}], description: Words.}\nList: {type: array, items: {type: integer}}\nMap: {type: object, additionalProperties: {$ref: '#/components/schemas/List'}}",
     );
@@ -273,7 +273,7 @@ fn named_lists_and_maps_are_written_out_where_they_are_used() {
 }
 
 #[test]
-fn money_and_secrets_are_seen_through_references_and_formats() {
+fn money_and_secrets_are_detected_behind_references_and_formats() {
     let code = code(
         "Thing:\n  type: object\n  required: [a_dollars, b_fp, private_key]\n  properties:\n    a_dollars: {$ref: '#/components/schemas/Text'}\n    b_fp: {type: string, format: decimal}\n    private_key: {type: string}\nText: {type: string}",
     );
@@ -287,7 +287,7 @@ fn money_and_secrets_are_seen_through_references_and_formats() {
 }
 
 #[test]
-fn a_composition_of_compositions_takes_no_longer_than_it_should() {
+fn nested_compositions_merge_in_reasonable_time() {
     let mut schemas = String::from(
         "Thing: {type: object, properties: {a: {$ref: '#/components/schemas/N30'}}}\nN0: {type: object, properties: {deep: {type: integer}}}\n",
     );
@@ -299,7 +299,7 @@ fn a_composition_of_compositions_takes_no_longer_than_it_should() {
 }
 
 #[test]
-fn security_of_the_document_holds_where_an_operation_says_nothing() {
+fn document_security_applies_unless_the_operation_has_its_own() {
     let spec = |security: &str| {
         with_schemas("Thing: {type: object}").replace("paths:", &format!("{security}\npaths:"))
     };
@@ -326,12 +326,12 @@ fn enums_without_a_type_or_with_null_are_enums() {
 }
 
 #[test]
-fn what_is_no_spec_is_refused_in_one_line() {
+fn other_documents_are_rejected_in_one_line() {
     for (text, expected) in [
         ("", "the document is empty"),
         ("<!DOCTYPE html><html><body>404</body></html>", "not a spec"),
         ("<html>\n<head><title>a: b</title></head>", "not"),
-        ("hello", "not a spec: the document is no mapping"),
+        ("hello", "not a spec: the document is not a mapping"),
         ("a: [1", "not YAML: line "),
         ("swagger: '2.0'\ninfo: {}", "Swagger 2 is not supported"),
         (
@@ -340,15 +340,15 @@ fn what_is_no_spec_is_refused_in_one_line() {
         ),
         (
             "openapi: 3.0.0\npaths: {}",
-            "$.info.title: this text is missing",
+            "$.info.title: this string is missing",
         ),
         (
             "openapi: 3.0.0\ninfo: {title: t, version: '1'}",
-            "$.paths: there are no paths",
+            "$.paths: the spec has no paths",
         ),
         (
             "openapi: 3.0.0\nopenapi: 3.0.0",
-            "$: `openapi` stands here twice",
+            "$: duplicate key `openapi`",
         ),
     ] {
         let error = error(text);
@@ -358,39 +358,39 @@ fn what_is_no_spec_is_refused_in_one_line() {
 }
 
 #[test]
-fn faults_of_a_spec_are_told_with_their_place() {
+fn invalid_specs_are_rejected_with_their_json_path() {
     let thing = "Thing: {type: object, properties: {a: {type: string}}}";
     for (spec, expected) in [
-        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: points at "#/components/schemas/Gone", which does not exist"##),
-        (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" is no reference to a schema of this document"),
-        (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "is defined by itself"),
-        (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0: \"objekt\""),
-        (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: no type of OpenAPI 3.0"),
-        (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a text"),
-        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of texts"),
-        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of requirements"),
-        (with_schemas("Thing: {type: array}"), "an array must say what its `items` are"),
+        (with_schemas("Thing: {$ref: '#/components/schemas/Gone'}"), r##"$.components.schemas.Thing: refers to "#/components/schemas/Gone", which does not exist"##),
+        (with_schemas("Thing: {type: object, properties: {a: {$ref: 'other.yaml#/A'}}}"), "$.components.schemas.Thing.properties.a: \"other.yaml#/A\" does not refer to a schema of this document"),
+        (with_schemas("Thing: {$ref: '#/components/schemas/Loop'}\nLoop: {$ref: '#/components/schemas/Thing'}"), "refers to itself"),
+        (with_schemas("Thing: {type: objekt}"), "$.components.schemas.Thing.type: not an OpenAPI 3.0 type: \"objekt\""),
+        (with_schemas("Thing: {type: [object, 'null']}"), "$.components.schemas.Thing.type: not an OpenAPI 3.0 type"),
+        (with_schemas("Thing: {type: object, description: [1]}"), "$.components.schemas.Thing.description: must be a string"),
+        (spec(&format!("{PARAMETERS}tags: things\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.tags: must be a list of strings"),
+        (spec(&format!("{PARAMETERS}security: [{{key: all}}]\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.security: must be a list of security requirements"),
+        (with_schemas("Thing: {type: array}"), "an array must have `items`"),
         (with_schemas("Thing: {type: object, not: {type: string}}"), "$.components.schemas.Thing.not: this keyword cannot be expressed in Rust"),
         (with_schemas("Thing: {type: object, properties: {a-b: {type: string}, a_b: {type: string}}}"), "has the same name in Rust as"),
-        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be the name of a field in Rust"),
-        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required and not among the properties"),
+        (with_schemas("Thing: {type: object, properties: {'---': {type: string}}}"), "cannot be a Rust field name"),
+        (with_schemas("Thing: {type: object, required: [b], properties: {a: {type: string}}}"), "`b` is required but not among the properties"),
         (with_schemas(&format!("{thing}\nthing: {{type: string}}")), "has the same name in Rust as"),
-        (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be the name of something in Rust"),
-        (spec(ANSWER, thing), "`id` must stand both in the path and among its parameters"),
-        (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation needs `responses`"),
-        (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success answer (2xx)"),
-        (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: no HTTP status"),
+        (with_schemas(&format!("{thing}\n1x: {{type: string}}")), "\"1x\" cannot be a Rust identifier"),
+        (spec(ANSWER, thing), "`id` must be both in the path and in its parameters"),
+        (spec(PARAMETERS, thing), "$.paths[\"/things/{id}\"].get.responses: an operation must have `responses`"),
+        (spec(&format!("{PARAMETERS}responses: {{'404': {{description: no}}}}"), thing), "there is no success response (2xx)"),
+        (spec(&format!("{PARAMETERS}responses: {{'2000': {{description: no}}}}"), thing), "$.paths[\"/things/{id}\"].get.responses.2000: not an HTTP status"),
         (spec(&format!("{PARAMETERS}responses: {{'200': {{description: no, content: {{text/csv: {{schema: {{type: string}}}}}}}}}}"), thing), "only application/json is supported"),
         (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
         (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
         (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
         (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
-        (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already the operation at $.paths[\"/other\"].get"),
-        (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "`WithRetry` is the name of something else in the generated code"),
-        (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: is the name of something else in the generated code"),
-        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter `send` has the name of something else in the generated code"),
-        (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "there is no operationId"),
-        (with_schemas(thing).replace("    get:", "    fetch:"), "no HTTP method this generator knows"),
+        (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already used by $.paths[\"/other\"].get"),
+        (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "the name `WithRetry` is reserved in the generated code"),
+        (with_schemas(&format!("{thing}\nDefault: {{type: object}}")), "$.components.schemas.Default: this name is reserved in the generated code"),
+        (spec(&format!("{PARAMETERS}  - {{name: send, in: query, schema: {{type: string}}}}\n{ANSWER}"), thing), "the parameter name `send` is reserved in the generated code"),
+        (with_schemas(thing).replace("operationId: GetThing", "summary: none"), "`operationId` is missing"),
+        (with_schemas(thing).replace("    get:", "    fetch:"), "unsupported HTTP method"),
     ] {
         let error = error(&spec);
         assert!(error.contains(expected), "expected {expected}\nfound {error}\n{spec}");
@@ -399,7 +399,7 @@ fn faults_of_a_spec_are_told_with_their_place() {
 }
 
 #[test]
-fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_spec() {
+fn strict_mode_rejects_a_fixup_without_effect() {
     let spec = with_schemas("Thing: {type: object, properties: {a: {type: string}}}");
     let error = generate(&spec, &strict()).unwrap_err().to_string();
     assert!(
@@ -416,7 +416,7 @@ fn a_fixup_that_finds_nothing_is_an_error_for_the_vendored_spec() {
 }
 
 #[test]
-fn generated_lists_operations_and_types_of_a_rest_spec() {
+fn generated_indexes_operations_and_types() {
     let spec = with_schemas(
         "Thing: {type: object, required: [type], properties: {type: {type: string}, kind: {type: string, enum: [a]}}}",
     );
@@ -455,15 +455,15 @@ fn required_operations_types_and_fields_are_checked() {
     generate(&spec, &present).unwrap();
     assert_eq!(
         error(&spec, present.clone().require_operation("CreateOrderV2")),
-        "operation `CreateOrderV2` is not in the spec, and hand-written code needs it"
+        "operation `CreateOrderV2` is not in the spec, but hand-written code requires it"
     );
     assert_eq!(
         error(&spec, present.clone().require_fields("Order", &["side"])),
-        "type `Order` is not in the spec, and hand-written code needs it"
+        "type `Order` is not in the spec, but hand-written code requires it"
     );
     assert_eq!(
         error(&spec, present.require_fields("Thing", &["a", "b"])),
-        "type `Thing` has no field `b`, and hand-written code needs it"
+        "type `Thing` has no field `b`, but hand-written code requires it"
     );
     let message = generate(streams, &Options::new()).unwrap();
     let body = message
@@ -480,12 +480,12 @@ fn required_operations_types_and_fields_are_checked() {
     generate(streams, &present).unwrap();
     assert_eq!(
         error(streams, present.clone().require_operation("sendNothing")),
-        "operation `sendNothing` is not in the spec, and hand-written code needs it"
+        "operation `sendNothing` is not in the spec, but hand-written code requires it"
     );
     assert_eq!(
         error(streams, present.require_fields(&*body.name, &["nothing"])),
         format!(
-            "type `{}` has no field `nothing`, and hand-written code needs it",
+            "type `{}` has no field `nothing`, but hand-written code requires it",
             body.name
         )
     );
@@ -493,7 +493,7 @@ fn required_operations_types_and_fields_are_checked() {
 
 #[test]
 fn unknown_keys_are_ignored_with_a_warning() {
-    // YAML reads what follows the comma as a key of its own.
+    // YAML reads the part after the comma as another key.
     let plain =
         "Thing: { type: object, properties: { position: { type: integer, description: Signed } } }";
     let split = plain.replace("Signed", "Signed, negative short.");

@@ -1,4 +1,4 @@
-//! Names of a spec that are names of something else in the generated code: refused, or told apart.
+//! Names of a spec that clash with names in the generated code are rejected or disambiguated.
 
 use kalshi_gen::{Options, generate};
 
@@ -21,7 +21,7 @@ fn values_named_as_associated_types_are_not_ambiguous() {
 }
 
 #[test]
-fn texts_of_the_spec_are_never_reworded() {
+fn strings_of_the_spec_are_never_reworded() {
     let texts = [
         "market was not initialized",
         "no value supplied for a",
@@ -44,14 +44,13 @@ fn texts_of_the_spec_are_never_reworded() {
         let file = syn::parse_file(&rust).unwrap();
         let mut literals = Literals::default();
         syn::visit::visit_file(&mut literals, &file);
-        // `as_str`, `listed` and `VALUES` of two enums; the descriptions of an object, an enum and a
-        // field; the tag.
+        // `as_str`, `listed` and `VALUES` of two enums; the descriptions of an object, an enum and a field; the tag.
         let found = literals.0.iter().filter(|literal| *literal == text).count();
         assert_eq!(found, 10, "{text}");
     }
-    // What progenitor writes is.
+    // Messages from progenitor are reworded.
     let rust = generate(NAMES, &Options::new()).unwrap().rust;
-    assert!(rust.contains("`option` is required and not set; set it with `.option(..)`"));
+    assert!(rust.contains("`option` is required but not set: set it with `.option(..)`"));
 }
 
 #[derive(Default)]
@@ -64,7 +63,7 @@ impl<'ast> syn::visit::Visit<'ast> for Literals {
 }
 
 #[test]
-fn operations_named_as_what_builders_use_are_refused() {
+fn operations_with_names_that_builders_use_are_rejected() {
     let thing = "Thing: {type: object, properties: {a: {type: string}}}";
     for id in [
         "Result", "From", "String", "Option", "option", "Self", "self", "all",
@@ -74,22 +73,22 @@ fn operations_named_as_what_builders_use_are_refused() {
         assert_eq!(
             error(&spec),
             format!(
-                "$.paths[\"/things/{{id}}\"].get.operationId: `{id}` is the name of something else in the generated code"
+                "$.paths[\"/things/{{id}}\"].get.operationId: the name `{id}` is reserved in the generated code"
             )
         );
     }
-    // Ids that are two methods and one builder.
+    // Two operation ids with different methods but the same builder.
     let two = with_schemas(thing)
         .replace("operationId: GetThing", "operationId: v2-3")
         .replace(
             "components:",
             "  /other:\n    get: {operationId: v23, responses: {'204': {description: ok}}}\ncomponents:",
         );
-    assert!(error(&two).contains("is already the operation at $.paths"));
+    assert!(error(&two).contains("is already used by $.paths"));
 }
 
 #[test]
-fn operations_whose_words_do_not_survive_have_their_methods() {
+fn operation_ids_that_lose_words_keep_their_methods() {
     let code = squeezed(NAMES);
     for (method, builder, constant) in [
         ("a_b", "AB", "A_B"),
@@ -112,36 +111,60 @@ fn operations_whose_words_do_not_survive_have_their_methods() {
 }
 
 #[test]
-fn schemas_named_as_something_else_are_refused() {
+fn schemas_with_reserved_names_are_rejected() {
     let thing = "Thing: {type: object, properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/NAME'}}}";
     for (name, schema, expected) in [
-        ("Default", "{type: object}", "is the name of something else"),
-        ("default", "{type: object}", "is the name of something else"),
+        (
+            "Default",
+            "{type: object}",
+            "is reserved in the generated code",
+        ),
+        (
+            "default",
+            "{type: object}",
+            "is reserved in the generated code",
+        ),
         (
             "dollars_text",
             "{type: object}",
-            "is the name of something else",
+            "is reserved in the generated code",
         ),
-        ("id_text", "{type: string}", "is the name of something else"),
+        (
+            "id_text",
+            "{type: string}",
+            "is reserved in the generated code",
+        ),
         (
             "price_level_pair",
             "{type: string}",
-            "is the name of something else",
+            "is reserved in the generated code",
         ),
-        ("Ok", "{type: string}", "is the name of something else"),
-        ("string", "{type: object}", "is the name of something else"),
-        ("err", "{type: string}", "is the name of something else"),
-        ("Some", "{type: integer}", "is the name of something else"),
-        ("none", "{type: boolean}", "is the name of something else"),
+        ("Ok", "{type: string}", "is reserved in the generated code"),
+        (
+            "string",
+            "{type: object}",
+            "is reserved in the generated code",
+        ),
+        ("err", "{type: string}", "is reserved in the generated code"),
+        (
+            "Some",
+            "{type: integer}",
+            "is reserved in the generated code",
+        ),
+        (
+            "none",
+            "{type: boolean}",
+            "is reserved in the generated code",
+        ),
         (
             "thing_kind",
             "{type: object, properties: {a: {type: string}}}",
-            "would be called `ThingKind`",
+            "would be named `ThingKind`",
         ),
         (
             "thing_kind",
             "{type: string, enum: [c]}",
-            "would be called `ThingKind`",
+            "would be named `ThingKind`",
         ),
         ("thing", "{type: object}", "has the same name in Rust as"),
     ] {
@@ -150,13 +173,13 @@ fn schemas_named_as_something_else_are_refused() {
         assert!(error.contains(expected), "{name}: {error}");
         assert!(error.starts_with("$.components.schemas."), "{error}");
     }
-    // An inline schema, too.
+    // Also for an inline schema.
     let inline = "Thing: {type: object, properties: {dollars: {$ref: '#/components/schemas/Dollars'}}}\nDollars: {type: object, properties: {text: {type: string, enum: [a]}}}";
-    assert!(error(&with_schemas(inline)).contains("would be called `DollarsText`"));
+    assert!(error(&with_schemas(inline)).contains("would be named `DollarsText`"));
 }
 
 #[test]
-fn an_inline_enum_is_the_named_one_of_the_same_name_and_values() {
+fn inline_enum_uses_the_named_enum_with_the_same_name_and_values() {
     let code = squeezed(&with_schemas(
         "Thing: {type: object, required: [kind], properties: {kind: {type: string, enum: [a, b]}, other: {$ref: '#/components/schemas/thing_kind'}}}\nthing_kind: {type: string, enum: [a, b]}",
     ));
@@ -165,7 +188,7 @@ fn an_inline_enum_is_the_named_one_of_the_same_name_and_values() {
 }
 
 #[test]
-fn the_error_of_the_runtime_is_exported_where_its_name_is_free() {
+fn runtime_error_is_exported_unless_its_name_is_taken() {
     let export = "pubuse::kalshi_core::ErrorResponse;";
     let plain = squeezed(&with_schemas("Thing: {type: object}"));
     assert!(plain.contains(export));
@@ -176,7 +199,7 @@ fn the_error_of_the_runtime_is_exported_where_its_name_is_free() {
 }
 
 #[test]
-fn items_of_pages_are_named_from_outside_of_the_types() {
+fn page_items_are_named_from_outside_the_types_module() {
     let code = squeezed(NAMES);
     for (builder, item) in [
         ("Lists", "::std::vec::Vec<::std::string::String>"),
@@ -205,20 +228,20 @@ fn items_of_pages_are_named_from_outside_of_the_types() {
 }
 
 #[test]
-fn a_schema_may_be_named_as_a_collection() {
+fn schema_may_have_the_name_of_a_collection() {
     let code = squeezed(NAMES);
     assert!(
         code.contains("::kalshi_core::rt::send(&client.core,operations::A_B,request)"),
         "{code}"
     );
     assert!(code.contains("::kalshi_core::rt::send_list(&client.core,operations::VEC,request)"));
-    // An object is not empty when it is missing.
+    // A missing object is not an empty one.
     assert!(!code.contains("null_is_empty\")]pubvec:"));
     assert!(!code.contains("null_is_empty\")]pubmap:"));
 }
 
 #[test]
-fn markers_that_are_no_names_are_errors() {
+fn invalid_marker_names_are_rejected() {
     let spec = with_schemas("Thing: {type: object}");
     let streams = include_str!("../specs/streams.yaml");
     for marker in [
@@ -290,16 +313,16 @@ fn variants_are_listed_and_required() {
                 .clone()
                 .require_variants("ThingKind", &["One", "Two"])
         ),
-        "type `ThingKind` has no variant `Two`, and hand-written code needs it"
+        "type `ThingKind` has no variant `Two`, but hand-written code requires it"
     );
     assert_eq!(
         error(options.clone().require_variants("OtherKind", &[])),
-        "type `OtherKind` is not in the spec, and hand-written code needs it"
+        "type `OtherKind` is not in the spec, but hand-written code requires it"
     );
     for field in ["FOO_BAR", "a_", "fooBar", "_1abc"] {
         assert_eq!(
             error(options.clone().require_fields("Thing", &[field])),
-            format!("type `Thing` has no field `{field}`, and hand-written code needs it")
+            format!("type `Thing` has no field `{field}`, but hand-written code requires it")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Faults of a spec that later stages would stop at without saying where.
+//! Errors in a spec that later stages would report without a location.
 
 use crate::generate::{ANSWER, PARAMETERS, error, spec, with_schemas};
 use kalshi_gen::{Options, generate};
@@ -6,20 +6,20 @@ use kalshi_gen::{Options, generate};
 const THING: &str = "Thing: {type: object, properties: {a: {type: string}}}";
 
 #[test]
-fn every_fault_has_its_json_path() {
+fn every_error_has_a_json_path() {
     let plain = with_schemas(THING);
     for (spec, expected) in [
         (
             format!("security: [{{b: null}}]\n{plain}"),
-            "$.security: must be a list of requirements",
+            "$.security: must be a list of security requirements",
         ),
         (
             format!("security: b\n{plain}"),
-            "$.security: must be a list of requirements",
+            "$.security: must be a list of security requirements",
         ),
         (
             plain.replace("version: '1'", "version: '1', description: {a: b}"),
-            "$.info.description: must be a text",
+            "$.info.description: must be a string",
         ),
         (
             spec(
@@ -46,25 +46,25 @@ fn every_fault_has_its_json_path() {
                 ),
                 THING,
             ),
-            "$.paths[\"/things/{id}\"].get.parameters[1].style: must be a text",
+            "$.paths[\"/things/{id}\"].get.parameters[1].style: must be a string",
         ),
         (
             with_schemas(&format!(
                 "{THING}\nOther: {{$ref: '#/components/schemas/Thing/properties/a'}}"
             )),
-            "$.components.schemas.Other: \"#/components/schemas/Thing/properties/a\" is no reference to a schema of this document",
+            "$.components.schemas.Other: \"#/components/schemas/Thing/properties/a\" does not refer to a schema of this document",
         ),
         (
             plain.replace("schemas/Thing'", "schemas/Thing/properties/a'"),
-            "$.paths[\"/things/{id}\"].get.responses.200.content[\"application/json\"].schema: \"#/components/schemas/Thing/properties/a\" is no reference",
+            "$.paths[\"/things/{id}\"].get.responses.200.content[\"application/json\"].schema: \"#/components/schemas/Thing/properties/a\" does not refer to",
         ),
         (
             plain.replace("/things/{id}:", "/things/{id}}:"),
-            "$.paths[\"/things/{id}}\"].get: the path has a `}` without its `{`",
+            "$.paths[\"/things/{id}}\"].get: the path has an unmatched `}`",
         ),
         (
             plain.replace("/things/{id}:", "/thi}ngs/{id}:"),
-            "$.paths[\"/thi}ngs/{id}\"].get: the path has a `}` without its `{`",
+            "$.paths[\"/thi}ngs/{id}\"].get: the path has an unmatched `}`",
         ),
         (
             spec(&format!("{PARAMETERS}x-rate-bucket: 5\n{ANSWER}"), THING),
@@ -80,14 +80,14 @@ fn every_fault_has_its_json_path() {
 }
 
 #[test]
-fn what_is_for_the_reader_of_a_parameter_may_have_any_form() {
+fn descriptive_fields_of_a_parameter_are_not_validated() {
     let parameters = "  - {name: q, in: query, example: null, deprecated: x, allowReserved: 1, examples: {a: {value: null, summary: Nothing}}, schema: {type: string}}\n";
     let spec = spec(&format!("{PARAMETERS}{parameters}{ANSWER}"), THING);
     assert_eq!(generate(&spec, &Options::new()).unwrap().warnings, []);
 }
 
 #[test]
-fn messages_hold_nothing_that_a_terminal_obeys() {
+fn messages_contain_no_terminal_control_characters() {
     let texts = [
         "\u{1b}[31m",
         "\u{202e}",

@@ -1,4 +1,4 @@
-//! Types that the names of fields decide, and hand-written types for enums.
+//! Types determined by field names, and hand-written types for enums.
 
 use kalshi_gen::{Options, generate};
 
@@ -15,7 +15,7 @@ fn code(schemas: &str, options: &Options) -> String {
 }
 
 #[test]
-fn ids_go_by_the_names_of_fields() {
+fn id_types_follow_field_names() {
     let code = code(
         "Thing:\n  type: object\n  required: [order_id, trade_id, order_group_id, subaccount]\n  properties:\n    order_id: {type: string}\n    buyer_order_id: {type: string, format: uuid}\n    client_order_id: {type: string}\n    updated_client_order_id: {type: string, nullable: true}\n    trade_id: {type: string}\n    order_group_id: {type: string}\n    subaccount: {type: integer}\n    from_subaccount: {type: integer, format: int32}\n    subaccount_number: {type: string}\n    border_id: {type: string}\n    order_ids: {type: array, items: {type: string}}",
         &Options::new(),
@@ -38,7 +38,7 @@ fn ids_go_by_the_names_of_fields() {
 }
 
 #[test]
-fn ids_of_parameters_are_typed() {
+fn parameter_ids_are_typed() {
     let parameters = PARAMETERS.replace(
         "parameters:\n",
         "parameters:\n  - {name: subaccount, in: query, schema: {type: integer}}\n  - {name: order_id, in: query, schema: {type: string}}\n",
@@ -55,14 +55,14 @@ fn ids_of_parameters_are_typed() {
 }
 
 #[test]
-fn hand_written_type_stands_for_an_enum_and_not_for_its_look_alike() {
+fn hand_written_type_replaces_only_the_named_enum() {
     let options = Options::new().enum_type("Side", &["up", "down"], "crate::Direction");
     let code = code(SIDES, &options);
     for expected in [
         "pubside:crate::Direction",
         "pubtaker_side:crate::Direction",
         "pubusecrate::Direction;",
-        // The values are the same, the meaning is not.
+        // The values are the same, but the meaning differs.
         "pubresult:::std::option::Option<ThingResult>",
         "pubenumThingResult",
     ] {
@@ -72,7 +72,7 @@ fn hand_written_type_stands_for_an_enum_and_not_for_its_look_alike() {
 }
 
 #[test]
-fn hand_written_type_must_fit_the_spec() {
+fn hand_written_type_must_match_the_spec() {
     let error = |name: &str, values: &[&str], path: &str| {
         let options = Options::new().enum_type(name, values, path);
         let error = generate(&with_schemas(SIDES), &options).unwrap_err();
@@ -94,8 +94,5 @@ fn hand_written_type_must_fit_the_spec() {
         "{no_enum}"
     );
     let path = error("Side", &["up", "down"], "not a path");
-    assert!(
-        path.contains("\"not a path\" is not a path of Rust"),
-        "{path}"
-    );
+    assert!(path.contains("\"not a path\" is not a Rust path"), "{path}");
 }

@@ -1,4 +1,4 @@
-//! Keys that mean nothing, and keywords without a value: ignored with a warning, wherever they stand.
+//! Unknown keys and keywords without a value are ignored with a warning, anywhere in a spec.
 
 use kalshi_gen::{Options, generate};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn warnings(spec: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_text_that_a_comma_split_into_keywords_does_not_stop_generation() {
+fn string_split_by_a_comma_does_not_stop_generation() {
     let field = |text: &str| {
         with_schemas(&format!(
             "Thing: {{type: object, properties: {{fee: {{{text}}}}}}}"
@@ -46,7 +46,7 @@ fn a_text_that_a_comma_split_into_keywords_does_not_stop_generation() {
         ),
     ] {
         if text.contains("const") {
-            // Null is a value.
+            // Null is a valid value here.
             let error = error(&field(&format!("type: integer, description: {text}")));
             assert!(error.starts_with(&format!("{FEE}.const: ")), "{error}");
             continue;
@@ -76,7 +76,7 @@ fn a_text_that_a_comma_split_into_keywords_does_not_stop_generation() {
         );
     }
     assert!(
-        error(&field("type: integer, description: Fee, type")).contains("`type` stands here twice")
+        error(&field("type: integer, description: Fee, type")).contains("duplicate key `type`")
     );
     for fine in [
         "default: null",
@@ -92,12 +92,12 @@ fn a_text_that_a_comma_split_into_keywords_does_not_stop_generation() {
             "{fine}"
         );
     }
-    // A method without an operation is a lost operation.
+    // A method without an operation is an operation that was lost.
     let lost = with_schemas("Thing: {type: object}").replace("    get:\n", "    put:\n    get:\n");
     assert_eq!(error(&lost), "$.paths[\"/things/{id}\"].put: not a mapping");
 }
 
-/// A spec with an object of every kind.
+/// Returns a spec with an object of every kind.
 fn openapi() -> Value {
     let schema = json!({
         "type": "object", "externalDocs": { "url": "u" }, "discriminator": { "propertyName": "a" }, "xml": { "name": "x" },
@@ -176,7 +176,7 @@ fn asyncapi() -> Value {
     })
 }
 
-/// The JSON paths of objects whose keys are those of the specification.
+/// Collects the JSON paths of objects whose keys are defined by the specification.
 fn objects(node: &Value, path: &str, found: &mut Vec<String>) {
     const NAMES: [&str; 21] = [
         "paths",
@@ -249,7 +249,7 @@ fn stray_keys_of_every_object_are_warnings() {
             for value in [Value::Null, json!("x")] {
                 let mut stray = document.clone();
                 let object = stray.pointer_mut(&place).unwrap().as_object_mut().unwrap();
-                // A reference hides what stands beside it from the parser, not from the reader.
+                // The parser ignores keys beside a `$ref`, but a reader does not.
                 object.insert("of many".to_owned(), value);
                 let found = warnings(&stray.to_string());
                 assert_eq!(found.len(), 1, "{place}: {found:?}");
@@ -260,7 +260,7 @@ fn stray_keys_of_every_object_are_warnings() {
 }
 
 #[test]
-fn names_without_anything_are_warnings() {
+fn names_without_a_value_are_warnings() {
     let mut document = openapi();
     document["components"]["headers"]["none"] = Value::Null;
     document["components"]["examples"]["none"] = Value::Null;

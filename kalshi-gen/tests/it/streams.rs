@@ -1,4 +1,4 @@
-//! AsyncAPI: what cannot be expressed, and messages whose names or bodies cannot be told apart.
+//! AsyncAPI specs: constructs that cannot be expressed, and messages whose names or bodies are ambiguous.
 
 use kalshi_gen::{Error, Options, generate};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn object() -> Value {
     json!({ "type": "object", "properties": { "a": { "type": "string" } } })
 }
 
-/// A spec of one channel whose messages the server sends.
+/// Returns a spec with one channel and the given messages from the server.
 fn document(messages: Value) -> Value {
     let keys: Vec<_> = messages.as_object().unwrap().keys().cloned().collect();
     let listed: Vec<_> = keys
@@ -36,7 +36,7 @@ fn error(document: &Value) -> String {
 }
 
 #[test]
-fn what_would_lose_a_message_is_an_error() {
+fn specs_that_would_lose_a_message_are_rejected() {
     let plain = document(json!({ "note": payload("note", object()) }));
     generate(&plain.to_string(), &Options::new()).unwrap();
     for (pointer, key, value, expected) in [
@@ -97,7 +97,7 @@ fn what_would_lose_a_message_is_an_error() {
 }
 
 #[test]
-fn a_message_that_nothing_tells_apart_is_a_warning() {
+fn indistinguishable_message_is_a_warning() {
     let untyped = json!({ "payload": { "type": "object", "properties": { "type": { "type": "string" }, "msg": object() } } });
     let ping = json!({ "payload": { "type": "string", "const": "ping" } });
     let document =
@@ -110,7 +110,7 @@ fn a_message_that_nothing_tells_apart_is_a_warning() {
 }
 
 #[test]
-fn messages_that_cannot_have_their_names_are_errors() {
+fn messages_with_reserved_names_are_rejected() {
     for name in [
         "1",
         "self",
@@ -135,20 +135,20 @@ fn messages_that_cannot_have_their_names_are_errors() {
 }
 
 #[test]
-fn messages_and_schemas_of_one_name_are_errors() {
-    // Two messages of one name in Rust.
+fn messages_and_schemas_with_the_same_name_are_rejected() {
+    // Two messages with the same name in Rust.
     let replies = document(
         json!({ "fooResponse": payload("a", object()), "fooReply": payload("b", object()) }),
     );
     assert_eq!(
         error(&replies),
-        "$.operations.o.messages[1]: has the name `FooReply` in Rust, and so has what stands at $.operations.o.messages[0]"
+        "$.operations.o.messages[1]: has the same name in Rust, `FooReply`, as $.operations.o.messages[0]"
     );
     let bodies = document(
         json!({ "fooResponse": payload("a", object()), "fooReply": payload("a", json!({ "type": "object" })) }),
     );
-    assert!(error(&bodies).contains("has the name `FooReply` in Rust"));
-    // The same one twice is one.
+    assert!(error(&bodies).contains("has the same name in Rust, `FooReply`"));
+    // The same message listed twice is a single message.
     let same = document(
         json!({ "fooResponse": payload("a", object()), "fooReply": payload("a", object()) }),
     );
@@ -172,11 +172,11 @@ fn messages_and_schemas_of_one_name_are_errors() {
         let error = error(&with(name, object()));
         assert!(
             error.starts_with(&format!(
-                "$.components.schemas.{name}: has the name `Note` in Rust"
+                "$.components.schemas.{name}: has the same name in Rust, `Note`"
             )),
             "{error}"
         );
-        // A plain text is no type of its own.
+        // A plain string has no type of its own.
         generate(
             &with(name, json!({ "type": "string" })).to_string(),
             &Options::new(),
@@ -185,10 +185,13 @@ fn messages_and_schemas_of_one_name_are_errors() {
     }
     for name in ["message", "Unknown", "Malformed"] {
         let error = error(&with(name, object()));
-        assert!(error.contains("is the name of something else"), "{error}");
+        assert!(
+            error.contains("is reserved in the generated code"),
+            "{error}"
+        );
     }
-    assert!(error(&with("note_side", object())).contains("would be called `NoteSide`"));
-    // Commands whose parameters have one name.
+    assert!(error(&with("note_side", object())).contains("would be named `NoteSide`"));
+    // Commands whose parameters have the same name.
     let command = |params: Value| json!({ "payload": { "type": "object", "properties": { "params": params } } });
     let mut commands = document(json!({ "note": payload("note", object()) }));
     commands["channels"]["c"]["messages"]["join"] = command(object());
@@ -203,7 +206,7 @@ fn messages_and_schemas_of_one_name_are_errors() {
 }
 
 #[test]
-fn bodies_without_a_type_of_their_own_are_errors() {
+fn bodies_without_a_type_are_rejected() {
     let list = json!({ "type": "array", "items": { "type": "array", "items": object() } });
     let map = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     for body in [list, map] {
@@ -216,7 +219,7 @@ fn bodies_without_a_type_of_their_own_are_errors() {
 }
 
 #[test]
-fn times_of_every_integer_are_signed_milliseconds() {
+fn timestamps_of_any_integer_format_are_signed_milliseconds() {
     let code = squeezed(include_str!("../specs/shared_types.yaml"));
     assert!(
         code.contains("Self::Signed(message)=>::std::convert::Into::into(message.ts_ms)"),

@@ -22,9 +22,8 @@ async fn estimated_margins_keep_four_decimals() {
         .client
         .estimate_portfolio_maintenance_margin()
         .body_map(|body| {
-            let positions: Vec<_> = vec![position.try_into().unwrap()];
             body.asset_class(types::AssetClass::Crypto)
-                .positions(positions)
+                .positions([position])
         })
         .send()
         .await

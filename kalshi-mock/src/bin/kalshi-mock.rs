@@ -18,6 +18,8 @@ use serde_json::json;
 
 /// A local Kalshi exchange: checks signatures, keeps books and money, and injects faults.
 ///
+/// Serves the Trade API, the margin API (perpetual futures) and the clearing API, and WebSocket connections to the first two.
+///
 /// Generates a key, writes it to a file, and prints the URLs and the path of the key. Runs until ctrl-C.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]
@@ -25,7 +27,8 @@ struct Options {
     /// Port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Print only one line of JSON: `base_url`, `ws_url`, `key_id`, `private_key_path`.
+    /// Print only one line of JSON: `base_url`, `ws_url`, `margin_ws_url`, `key_id`, `private_key_path`, and for the clearing API
+    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`.
     #[arg(long)]
     json: bool,
     /// Algorithm of the key.
@@ -40,6 +43,9 @@ struct Options {
     /// Balance of the account, in dollars.
     #[arg(long, default_value = "10000", value_name = "DOLLARS")]
     balance: Dollars,
+    /// Balance of the margin account, in dollars.
+    #[arg(long, default_value = "10000", value_name = "DOLLARS")]
+    margin_balance: Dollars,
     /// Seed of ids and initial books.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -133,6 +139,7 @@ fn builder(options: Options) -> MockExchangeBuilder {
         .address(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))
         .seed(options.seed)
         .balance(options.balance)
+        .margin_balance(options.margin_balance)
         .key_algorithm(algorithm)
         // The program never reads them.
         .max_requests(0);
@@ -171,6 +178,10 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
         let line = json!({
             "base_url": exchange.rest_url(),
             "ws_url": exchange.ws_url(),
+            "margin_ws_url": exchange.margin_ws_url(),
+            "klear_url": exchange.klear_url(),
+            "klear_admin_user_id": exchange.klear_admin_user_id(),
+            "klear_access_token": exchange.klear_access_token(),
             "key_id": credentials.key_id(),
             "private_key_path": key,
         });
@@ -181,6 +192,7 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
     writeln!(out, "A local exchange is running.")?;
     writeln!(out, "  base URL     {}", exchange.rest_url())?;
     writeln!(out, "  WebSocket    {}", exchange.ws_url())?;
+    writeln!(out, "  margin WS    {}", exchange.margin_ws_url())?;
     writeln!(out, "  key id       {}", credentials.key_id())?;
     writeln!(out, "  private key  {}", key.display())?;
     writeln!(
@@ -188,6 +200,20 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
         "  markets      {}, such as {}",
         tickers.len(),
         tickers.first().map_or("", String::as_str)
+    )?;
+    let tickers = exchange.margin_tickers();
+    writeln!(
+        out,
+        "  margin       {}, such as {}",
+        tickers.len(),
+        tickers.first().map_or("", String::as_str)
+    )?;
+    writeln!(out, "  clearing     {}", exchange.klear_url())?;
+    writeln!(
+        out,
+        "  clearing as  {}:{}",
+        exchange.klear_admin_user_id(),
+        exchange.klear_access_token()
     )?;
     writeln!(out, "Stop it with ctrl-C.")?;
     out.flush()

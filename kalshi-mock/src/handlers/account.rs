@@ -18,9 +18,11 @@ use crate::{
 
 pub(super) fn limits(state: &State, call: &Call<'_>) -> HandlerResult {
     let user = state.user(call.caller.user);
-    let limits = user
-        .limits
-        .unwrap_or_else(|| AccountLimits::from_tier(user.tier));
+    let limits = user.limits.unwrap_or_else(|| match state.margin {
+        #[cfg(feature = "perps")]
+        Some(_) => crate::state::margin_limits(user.tier),
+        _ => AccountLimits::from_tier(user.tier),
+    });
     let show = |limit: BucketLimit| json!({ "refill_rate": limit.refill_rate(), "bucket_capacity": limit.capacity() });
     Ok(json!({
         "usage_tier": format!("{:?}", user.tier).to_lowercase(),

@@ -55,6 +55,11 @@ fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
         .map_err(|_| Rejection::invalid("exchange_index: must be gte 0"))
 }
 
+/// Returns `is_auto_cancel_enabled`, which the margin exchange was only seen to set to false.
+fn shows_armed(state: &State, group: &Group) -> bool {
+    group.armed && state.margin.is_none()
+}
+
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let only = call.only_subaccount(state)?;
     let mut groups: Vec<(&Uuid, &Group)> = state
@@ -67,11 +72,15 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
         })
         .collect();
     groups.sort_by_key(|(_, group)| group.number);
+    // The margin exchange omits an empty list.
+    if groups.is_empty() && state.margin.is_some() {
+        return Ok(json!({}));
+    }
     let show = |(id, group): (&Uuid, &Group)| {
         json!({
             "id": id,
             "contracts_limit_fp": group.limit,
-            "is_auto_cancel_enabled": group.armed,
+            "is_auto_cancel_enabled": shows_armed(state, group),
             "exchange_index": group.shard,
         })
     };
@@ -107,7 +116,7 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
             .is_some_and(|order| call.knows(order.created))
     };
     Ok(json!({
-        "is_auto_cancel_enabled": group.armed,
+        "is_auto_cancel_enabled": shows_armed(state, group),
         "contracts_limit_fp": group.limit,
         "orders": group.orders.iter().filter(knows).collect::<Vec<_>>(),
         "exchange_index": group.shard,
@@ -117,8 +126,8 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
 pub(super) fn change(state: &mut State, call: &Call<'_>) -> HandlerResult {
     let id = named(state, call)?;
     match call.id() {
-        "DeleteOrderGroup" => state.delete_group(id),
-        "ResetOrderGroup" => state.reset_group(id),
+        "DeleteOrderGroup" | "DeleteMarginOrderGroup" => state.delete_group(id),
+        "ResetOrderGroup" | "ResetMarginOrderGroup" => state.reset_group(id),
         _ => state.trigger_group(id),
     }
     Ok(Value::Object(serde_json::Map::new()))

@@ -107,6 +107,7 @@ fn place(state: &mut State, call: &Call<'_>, order: Create) -> Result<Placed, Re
         Uuid::parse_str(&id).map_err(|_| Rejection::not_found(format!("no order group {id}")))
     });
     state.create_order(NewOrder {
+        market_version: None,
         account,
         ticker: order.ticker,
         client_order_id: order.client_order_id.filter(|id| !id.is_empty()),

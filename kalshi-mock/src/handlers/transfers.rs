@@ -9,7 +9,8 @@ use super::common::HandlerResult;
 use crate::{
     Rejection,
     call::{Call, Order, without_nulls},
-    state::{Shard, ShardTransfer, State},
+    shared::Instances,
+    state::{Instance, Shard, ShardTransfer, State},
     time::seconds,
 };
 
@@ -134,8 +135,8 @@ pub(super) fn set_netting(state: &mut State, call: &Call<'_>) -> HandlerResult {
 #[derive(Deserialize)]
 struct ToShard {
     client_transfer_id: Option<Uuid>,
-    source: String,
-    destination: String,
+    source: Instance,
+    destination: Instance,
     /// Hundredths of a cent.
     amount: i64,
     source_exchange_shard: Option<Shard>,
@@ -144,26 +145,35 @@ struct ToShard {
     destination_subaccount: Option<i64>,
 }
 
-pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> HandlerResult {
+/// Transfers money between shards, subaccounts and exchange instances.
+pub(super) fn between(instances: &mut Instances, call: &Call<'_>) -> HandlerResult {
     let body: ToShard = call.parse()?;
-    if [&body.source, &body.destination]
-        .into_iter()
-        .any(|instance| instance != "event_contract")
-    {
-        return Err(Rejection::bad(
-            "not_supported",
-            "there is no margined exchange here",
-        ));
+    let place = |instances: &mut Instances, instance, subaccount, shard: Option<Shard>| {
+        let account = call.account(instances.get_mut(instance), subaccount)?;
+        match (instance, shard.unwrap_or(0)) {
+            (Instance::Margined, 1..) => Err(Rejection::invalid(
+                "source_exchange_shard, destination_exchange_shard: the margin exchange has shard 0 only",
+            )),
+            (_, shard) => Ok((account, shard)),
+        }
+    };
+    let (source, destination) = (body.source, body.destination);
+    if [source, destination].contains(&Instance::Margined) {
+        margin_allowed(instances, call)?;
     }
-    let from = (
-        call.account(state, body.source_subaccount)?,
-        body.source_exchange_shard.unwrap_or(0),
-    );
-    let to = (
-        call.account(state, body.destination_subaccount)?,
-        body.destination_exchange_shard.unwrap_or(0),
-    );
-    if from == to {
+    let from = place(
+        instances,
+        source,
+        body.source_subaccount,
+        body.source_exchange_shard,
+    )?;
+    let to = place(
+        instances,
+        destination,
+        body.destination_subaccount,
+        body.destination_exchange_shard,
+    )?;
+    if from == to && source == destination {
         return Err(Rejection::invalid(
             "source_exchange_shard, destination_exchange_shard: must differ",
         ));
@@ -173,8 +183,42 @@ pub(super) fn to_shard(state: &mut State, call: &Call<'_>) -> HandlerResult {
             "client_transfer_id: is for primary accounts only",
         ));
     }
-    let id = state.transfer_to_shard(body.client_transfer_id, from, to, body.amount)?;
+    let id = body.client_transfer_id;
+    let event = &mut instances.event;
+    let id = match (source, destination) {
+        (Instance::EventContract, Instance::EventContract) => {
+            event.transfer_to_shard(id, from, to, body.amount)?
+        }
+        #[cfg(feature = "perps")]
+        (Instance::EventContract, Instance::Margined) => {
+            event.transfer_to(&mut instances.margin, id, from, to, body.amount)?
+        }
+        #[cfg(feature = "perps")]
+        (Instance::Margined, Instance::EventContract) => {
+            event.transfer_from(&mut instances.margin, id, from, to, body.amount)?
+        }
+        _ => {
+            return Err(Rejection::invalid(
+                "source, destination: subaccounts of the margin exchange have an operation of their own",
+            ));
+        }
+    };
     Ok(json!({ "transfer_id": id }))
+}
+
+/// Rejects a transfer to or from the margin exchange if there is none, or if the user may not trade there.
+#[cfg(feature = "perps")]
+fn margin_allowed(instances: &Instances, call: &Call<'_>) -> Result<(), Rejection> {
+    super::perps::require_margin(&instances.margin, call)
+}
+
+/// Rejects a transfer to or from the margin exchange if there is none, or if the user may not trade there.
+#[cfg(not(feature = "perps"))]
+fn margin_allowed(_: &Instances, _: &Call<'_>) -> Result<(), Rejection> {
+    Err(Rejection::bad(
+        "not_supported",
+        "there is no margined exchange here",
+    ))
 }
 
 pub(super) fn shard_transfers(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -203,8 +247,8 @@ fn show_shard_transfer(transfer: &ShardTransfer) -> Value {
     without_nulls(json!({
         "transfer_id": transfer.id,
         "client_transfer_id": transfer.client_transfer_id,
-        "source": "event_contract",
-        "destination": "event_contract",
+        "source": transfer.instances.0,
+        "destination": transfer.instances.1,
         "source_exchange_shard": transfer.from.1,
         "destination_exchange_shard": transfer.to.1,
         "amount": Dollars::from_micros(transfer.centi_cents.saturating_mul(100)),

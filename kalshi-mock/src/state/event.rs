@@ -151,6 +151,12 @@ impl State {
 
     /// Emits the state of an order. Orders of the market maker are not reported.
     pub(super) fn emit_order(&mut self, id: Uuid, reason: Option<&'static str>) {
+        if self.margin.is_some()
+            && let Some(order) = self.orders.get_mut(&id)
+            && !order.account.is_market_maker()
+        {
+            order.keep_version();
+        }
         self.emit(|state| {
             let order = state.orders.get(&id)?;
             let mut order = Box::new(order.clone());

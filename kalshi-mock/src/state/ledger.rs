@@ -47,6 +47,7 @@ pub(crate) struct Holding {
 struct Resting {
     orders: BTreeMap<Rank, Rest>,
     needs: i64,
+    notional: i64,
 }
 
 /// Funding of one resting order.
@@ -57,6 +58,8 @@ pub(crate) struct Rest {
     pub(crate) count: Contracts,
     /// Maximum fees.
     pub(crate) fees: i64,
+    /// Notional value in a margin market.
+    pub(crate) notional: i64,
 }
 
 impl Rest {
@@ -70,11 +73,13 @@ impl Resting {
         let before = match rest {
             Some(rest) => {
                 self.needs += rest.needs();
+                self.notional += rest.notional;
                 self.orders.insert(rank, rest)
             }
             None => self.orders.remove(&rank),
         };
         self.needs -= before.map_or(0, Rest::needs);
+        self.notional -= before.map_or(0, |rest| rest.notional);
     }
 
     /// Returns the cost of the best `closing` hundredths of contracts. They close a position, so they need no funding.
@@ -128,13 +133,23 @@ impl Holding {
         }
     }
 
+    /// Returns the funding of the resting orders.
+    pub(super) fn reserved(&self) -> i64 {
+        self.reserved
+    }
+
+    /// Returns the notional value of the resting orders in a margin market.
+    pub(super) fn resting_notional(&self) -> i64 {
+        self.bids.notional.saturating_add(self.asks.notional)
+    }
+
     /// Returns how many contracts on `side` would reduce the position.
     pub(crate) fn reducible(&self, side: Side) -> Contracts {
         Contracts::from_hundredths(closing(self.position, side))
     }
 
     /// Returns the funding of all resting orders. Orders that would close the position need none.
-    fn needs(&self, thought: Thought<'_>) -> i64 {
+    pub(super) fn needs(&self, thought: Thought<'_>) -> i64 {
         let position = self.position + thought.position;
         [Side::Bid, Side::Ask]
             .into_iter()
@@ -212,6 +227,20 @@ impl Ledger {
 
     pub(crate) fn holding(&self, account: Account, market: MarketIndex) -> Option<&Holding> {
         self.holdings.get(&(account, market))
+    }
+
+    pub(super) fn holding_mut(&mut self, account: Account, market: MarketIndex) -> &mut Holding {
+        self.holdings.entry((account, market)).or_default()
+    }
+
+    /// Iterates over the holdings of an account by market.
+    pub(super) fn holdings_of(
+        &self,
+        account: Account,
+    ) -> impl Iterator<Item = (MarketIndex, &Holding)> {
+        self.holdings
+            .range((account, MarketIndex::MIN)..=(account, MarketIndex::MAX))
+            .map(|((_, market), holding)| (*market, holding))
     }
 
     /// Iterates over the holdings of a user by subaccount and market.
@@ -339,7 +368,7 @@ impl Ledger {
         Some((before, revenue))
     }
 
-    fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
+    pub(super) fn reserve(&mut self, account: Account, (market, shard): (MarketIndex, Shard)) {
         if account.is_market_maker() {
             return;
         }
@@ -362,6 +391,18 @@ impl Ledger {
             .map(|holding| holding.position.max(0))
             .sum();
         cash + pairs * (Dollars::ONE.micros() / 100) + self.fees
+    }
+
+    /// Returns all money of the margin exchange: positions are worth what they were entered at, so it does not depend on marks.
+    #[cfg(test)]
+    pub(crate) fn margin_total(&self) -> i64 {
+        let cash: i64 = self.cash.values().map(|cash| cash.amount).sum();
+        let entered: i64 = self
+            .holdings
+            .values()
+            .map(|holding| holding.cost * holding.position.signum())
+            .sum();
+        cash - entered + self.fees
     }
 
     #[cfg(test)]

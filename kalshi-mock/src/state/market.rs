@@ -10,6 +10,7 @@ use super::{
     book::{Book, Rank},
     event::Step,
     fees::Fees,
+    margin::{Perp, TICK},
     side::Side,
 };
 use crate::{
@@ -85,6 +86,8 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     /// Number of the action that changed the book last.
     pub(crate) clock: u64,
+    /// Terms of a margin market, or `None` if it is of an event.
+    pub(crate) perp: Option<Perp>,
 }
 
 impl Market {
@@ -92,6 +95,54 @@ impl Market {
     pub(crate) fn grid(&self) -> PriceGrid {
         let ranges = self.price_ranges.iter();
         PriceGrid::new(ranges.map(|range| (range.start, range.end, range.step)))
+    }
+
+    /// Returns the price per contract of what an order on `side` buys: the outcome, or the contract of a margin market.
+    pub(super) fn unit(&self, side: Side, price: Dollars) -> Dollars {
+        match &self.perp {
+            Some(_) => price,
+            None => side.unit(price),
+        }
+    }
+
+    /// Returns what a resting order reserves per contract: its price, or its initial margin in a margin market.
+    pub(super) fn reserve_unit(&self, side: Side, price: Dollars) -> Dollars {
+        match &self.perp {
+            Some(perp) => perp.unit(price),
+            None => side.unit(price),
+        }
+    }
+
+    /// Returns the taker fee at a unit price, in millionths of a dollar.
+    pub(super) fn taker_fee(&self, unit: Dollars, count: Contracts) -> i64 {
+        match &self.perp {
+            Some(perp) => perp.fee(true, unit, count),
+            None => self.fees.taker(unit, count),
+        }
+    }
+
+    /// Returns the maker fee at a unit price, in millionths of a dollar.
+    pub(super) fn maker_fee(&self, unit: Dollars, count: Contracts) -> i64 {
+        match &self.perp {
+            Some(perp) => perp.fee(false, unit, count),
+            None => self.fees.maker(unit, count),
+        }
+    }
+
+    /// Returns the price on the grid next to `price`: below it for a bid and above it for an ask, if there is one.
+    pub(super) fn nearest_price(&self, side: Side, price: Dollars) -> Option<Dollars> {
+        let ticks = price.micros().div_euclid(TICK);
+        if self.perp.is_some() {
+            let is_exact = price.micros() % TICK == 0;
+            let up = i64::from(side == Side::Ask && !is_exact);
+            return Some(Dollars::from_micros((ticks + up) * TICK));
+        }
+        let grid = self.grid();
+        let (below, above) = (grid.round_down(price), grid.round_up(price));
+        match side {
+            Side::Bid => below.or(above),
+            Side::Ask => above.or(below),
+        }
     }
 
     /// Returns the contracts traded within 24 hours.

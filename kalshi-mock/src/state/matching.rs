@@ -11,6 +11,7 @@ use super::{
     book::Rank,
     event::Event,
     ledger::{Rest, Thought, cash_of},
+    margin::Booked,
     order::{Order, SelfTrade, Status},
     remember,
     side::{Side, cost},
@@ -54,6 +55,11 @@ impl Plan {
             left: count,
             ..Self::default()
         }
+    }
+
+    /// Returns the matched resting orders, with price and count.
+    pub(super) fn matches(&self) -> &[(Uuid, Dollars, Contracts)] {
+        &self.matches
     }
 
     /// Rejects a post-only order that would cross.
@@ -134,6 +140,9 @@ impl State {
         else {
             return Ok(());
         };
+        if market.perp.is_some() {
+            return self.afford_margin(incoming, plan);
+        }
         let place = (incoming.market, market.shard);
         let mut held = self.position(incoming.account, incoming.market);
         let (before, mut paid) = (held, 0);
@@ -149,14 +158,9 @@ impl State {
             unit,
             count: plan.left,
             fees: market.fees.maker(unit, plan.left),
+            notional: 0,
         };
-        let gone: Vec<(Side, Rank)> = plan
-            .give_way
-            .iter()
-            .filter_map(|id| self.orders.get(id))
-            .filter(|order| order.account == incoming.account)
-            .map(|order| (order.side, order.rank()))
-            .collect();
+        let gone = self.ranks_of(plan, incoming.account);
         let thought = Thought {
             position: held - before,
             added: rests.then_some((incoming.side, rank, rest)),
@@ -178,6 +182,15 @@ impl State {
             ));
         }
         Ok(())
+    }
+
+    /// Returns the ranks of an account's orders that give way to a plan.
+    pub(super) fn ranks_of(&self, plan: &Plan, account: Account) -> Vec<(Side, Rank)> {
+        let orders = plan.give_way.iter().filter_map(|id| self.orders.get(id));
+        orders
+            .filter(|order| order.account == account)
+            .map(|order| (order.side, order.rank()))
+            .collect()
     }
 
     /// Applies a plan to an order that is listed but not in the book.
@@ -229,18 +242,21 @@ impl State {
             return;
         };
         let (account, side, place) = (order.account, order.side, (order.market, market.shard));
-        let unit = side.unit(price);
+        let unit = market.unit(side, price);
         let fee = match is_taker {
             _ if account.is_market_maker() => 0,
-            true => market.fees.taker(unit, count),
+            true => market.taker_fee(unit, count),
             false => {
                 let made = order.made.0.checked_add(count).unwrap_or(count);
                 // Rounding can make the fee of more contracts smaller. Fees are never refunded.
-                let due = (market.fees.maker(unit, made) - order.made.1).max(0);
+                let due = (market.maker_fee(unit, made) - order.made.1).max(0);
                 order.made = (made, order.made.1 + due);
                 due
             }
         };
+        if !is_taker {
+            order.reason = "Trade";
+        }
         order.filled = order.filled.checked_add(count).unwrap_or(order.filled);
         order.remaining = order.remaining.checked_sub(count).unwrap_or_default();
         order.updated = now;
@@ -252,8 +268,13 @@ impl State {
         *costs += paid;
         *fees += fee;
         let before = self.position(account, place.0);
-        self.ledger
-            .trade(account, place, (side, unit, count), fee, now);
+        let bought = (side, unit, count);
+        let booked = if market.perp.is_some() {
+            self.ledger.trade_margin(account, place, bought, fee, now)
+        } else {
+            self.ledger.trade(account, place, bought, fee, now);
+            Booked::default()
+        };
         self.count_open_interest(place.0, before, self.position(account, place.0));
         if !is_taker {
             self.rest_or_end(id);
@@ -269,6 +290,7 @@ impl State {
                 count,
                 is_taker,
                 fee,
+                booked,
                 at: now,
             };
             self.emit_fill(&fill);
@@ -309,6 +331,9 @@ impl State {
             if market.hourly.len() > 26 {
                 market.hourly.pop_first();
             }
+            if let Some(perp) = &mut market.perp {
+                perp.count_trade(cost(price, count), at);
+            }
         }
     }
 
@@ -342,17 +367,21 @@ impl State {
         );
         if order.status == Status::Resting && !order.remaining.is_zero() {
             market.book.side_mut(at.0).insert(at.1, id);
-            let unit = order.side.unit(order.price);
+            let unit = market.unit(order.side, order.price);
             let whole = order
                 .made
                 .0
                 .checked_add(order.remaining)
                 .unwrap_or(order.remaining);
-            let fees = (market.fees.maker(unit, whole) - order.made.1).max(0);
+            let fees = (market.maker_fee(unit, whole) - order.made.1).max(0);
             let rest = Rest {
-                unit,
+                unit: market.reserve_unit(order.side, order.price),
                 count: order.remaining,
                 fees,
+                notional: market
+                    .perp
+                    .as_ref()
+                    .map_or(0, |_| cost(order.price, order.remaining)),
             };
             self.ledger.rest(account, place, at, Some(rest));
             self.show(id, true);
@@ -386,6 +415,10 @@ impl State {
             Status::Canceled
         };
         order.updated = now;
+        if !gone.is_zero() {
+            // The margin exchange does not tell a cancel from a decrease.
+            order.reason = reason.unwrap_or("Decrease");
+        }
         // A filled order was reported with its last fill.
         if !gone.is_zero() {
             self.emit_order(id, reason);

@@ -64,6 +64,22 @@ pub(crate) struct Order {
     pub(crate) made: (Contracts, i64),
     pub(crate) created: Micros,
     pub(crate) updated: Micros,
+    /// Reason of the last update, as the margin API words it.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) reason: &'static str,
+    /// Earlier states on the margin exchange, for reads that lag. Oldest first.
+    pub(super) versions: Vec<Version>,
+}
+
+/// State of an order from a time on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version {
+    updated: Micros,
+    price: Dollars,
+    filled: Contracts,
+    remaining: Contracts,
+    status: Status,
+    reason: &'static str,
 }
 
 impl Order {
@@ -100,7 +116,42 @@ impl Order {
             made: (Contracts::ZERO, 0),
             created: now,
             updated: now,
+            reason: "",
+            versions: Vec::new(),
         }
+    }
+
+    /// Keeps the current state for reads that lag.
+    pub(super) fn keep_version(&mut self) {
+        self.versions.push(Version {
+            updated: self.updated,
+            price: self.price,
+            filled: self.filled,
+            remaining: self.remaining,
+            status: match self.status {
+                Status::Resting if self.remaining.is_zero() => Status::Executed,
+                status => status,
+            },
+            reason: self.reason,
+        });
+    }
+
+    /// Returns the order as it was at a time, or `None` if it did not exist.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) fn at(&self, time: Micros) -> Option<Self> {
+        let known = self
+            .versions
+            .iter()
+            .rev()
+            .find(|version| version.updated <= time)?;
+        let mut order = self.clone();
+        order.updated = known.updated;
+        order.price = known.price;
+        order.filled = known.filled;
+        order.remaining = known.remaining;
+        order.status = known.status;
+        order.reason = known.reason;
+        Some(order)
     }
 
     pub(crate) fn rank(&self) -> Rank {

@@ -1,4 +1,4 @@
-//! Operations on orders: create, amend, decrease, cancel on a pause.
+//! Operations on orders: create, cancel on a pause.
 
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
@@ -45,20 +45,8 @@ pub(crate) struct NewOrder {
     pub(crate) self_trade: SelfTrade,
     pub(crate) cancel_on_pause: bool,
     pub(crate) group: Option<Uuid>,
-}
-
-/// A change of an order.
-#[derive(Clone, Debug)]
-pub(crate) struct Amendment {
-    pub(crate) ticker: String,
-    pub(crate) side: Side,
-    pub(crate) price: Dollars,
-    /// Total count: filled contracts plus those that are to rest.
-    pub(crate) count: Contracts,
-    /// Expiration in Unix seconds. `None` keeps it, zero removes it.
-    pub(crate) expires: Option<i64>,
-    pub(crate) client_order_id: Option<String>,
-    pub(crate) updated_client_order_id: Option<String>,
+    /// Version of a margin market that the order expects.
+    pub(crate) market_version: Option<i32>,
 }
 
 /// An order after a request, with the fills of that request.
@@ -94,7 +82,10 @@ impl State {
     /// Validates an order before matching.
     fn admit(&self, new: &NewOrder) -> Result<(MarketIndex, Incoming), Rejection> {
         let (index, market) = self.tradable(&new.ticker)?;
-        check_price_and_count(market, new.price, new.count)?;
+        match &market.perp {
+            Some(_) => self.admit_margin(new, index, market)?,
+            None => check_price_and_count(market, new.price, new.count)?,
+        }
         let rests = new.time_in_force == TimeInForce::GoodTillCanceled;
         match new.expires {
             Some(_) if !rests => {
@@ -115,16 +106,7 @@ impl State {
                 "post_only: only goes with good_till_canceled",
             ));
         }
-        if let Some(id) = &new.client_order_id
-            && self
-                .client_order_ids
-                .contains_key(&(new.account.user, id.clone()))
-        {
-            return Err(Rejection::conflict(
-                "order_already_exists",
-                format!("there is an order with client_order_id {id}"),
-            ));
-        }
+        self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
         if let Some(group) = new.group {
             self.joins(group, new.account, market.shard)?;
         }
@@ -140,7 +122,7 @@ impl State {
         }
         let mut count = new.count;
         if new.reduce_only {
-            if new.time_in_force != TimeInForce::ImmediateOrCancel {
+            if new.time_in_force != TimeInForce::ImmediateOrCancel && market.perp.is_none() {
                 return Err(Rejection::invalid(
                     "reduce_only: only goes with immediate_or_cancel",
                 ));
@@ -174,6 +156,22 @@ impl State {
                 rests,
             },
         ))
+    }
+
+    /// Rejects a client order id that an order of the user has.
+    pub(super) fn refuse_repeated_id(
+        &self,
+        account: Account,
+        id: Option<&String>,
+    ) -> Result<(), Rejection> {
+        let key = id.map(|id| (account.user, id.clone()));
+        match key.filter(|key| self.client_order_ids.contains_key(key)) {
+            Some((_, id)) => Err(Rejection::conflict(
+                "order_already_exists",
+                format!("there is an order with client_order_id {id}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Rejects an order for a group that has triggered or does not exist.
@@ -224,7 +222,12 @@ impl State {
     }
 
     /// Applies a plan. The rest enters the book or is cancelled.
-    fn match_and_rest(&mut self, id: Uuid, plan: &Plan, rests: bool) -> Result<Placed, Rejection> {
+    pub(super) fn match_and_rest(
+        &mut self,
+        id: Uuid,
+        plan: &Plan,
+        rests: bool,
+    ) -> Result<Placed, Rejection> {
         let gone = || Rejection::not_found(format!("no order {id}"));
         let before = self.orders.get(&id).cloned().ok_or_else(gone)?;
         self.taker = Some(id);
@@ -274,176 +277,6 @@ impl State {
             .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
     }
 
-    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Rejection> {
-        let order = self
-            .orders
-            .get(&id)
-            .cloned()
-            .ok_or_else(|| Rejection::not_found("no such order"))?;
-        let (index, market) = self.tradable(&amendment.ticker)?;
-        if index != order.market || amendment.side != order.side {
-            return Err(Rejection::invalid(
-                "ticker, side: must be those of the order",
-            ));
-        }
-        let (given, known) = (&amendment.client_order_id, &order.client_order_id);
-        if given.is_some() && given != known {
-            return Err(Rejection::invalid(
-                "client_order_id: is not that of the order",
-            ));
-        }
-        check_price_and_count(market, amendment.price, amendment.count)?;
-        let remaining = amendment
-            .count
-            .checked_sub(order.filled)
-            .unwrap_or_default();
-        if remaining <= Contracts::ZERO {
-            return Err(Rejection::invalid(format!(
-                "count: {} contracts are filled already",
-                order.filled
-            )));
-        }
-        if amendment
-            .expires
-            .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
-        {
-            return Err(Rejection::invalid("expiration_time: is past"));
-        }
-        if amendment
-            .expires
-            .is_some_and(|expires| expires > time::LAST)
-        {
-            return Err(Rejection::invalid("expiration_time: must be in seconds"));
-        }
-        let renamed = amendment
-            .updated_client_order_id
-            .clone()
-            .filter(|new| Some(new) != known.as_ref());
-        if let Some(new) = &renamed
-            && self
-                .client_order_ids
-                .contains_key(&(order.account.user, new.clone()))
-        {
-            return Err(Rejection::conflict(
-                "order_already_exists",
-                format!("there is an order with client_order_id {new}"),
-            ));
-        }
-        let moves = amendment.price != order.price || remaining > order.remaining;
-        let incoming = Incoming {
-            account: order.account,
-            market: index,
-            side: order.side,
-            limit: amendment.price,
-            count: remaining,
-            self_trade: order.self_trade,
-            group: order.group,
-            rests: true,
-        };
-        // An order that keeps its priority cannot trade.
-        let plan = if moves {
-            self.plan(&incoming)
-        } else {
-            Plan::resting(remaining)
-        };
-        if moves {
-            plan.refuse_if(order.post_only)?;
-            let before = (market.clock, self.emitted.len());
-            self.take_from_book(id);
-            if let Err(rejection) = self.afford(&incoming, &plan) {
-                self.rest_or_end(id);
-                self.rollback(index, before);
-                return Err(rejection);
-            }
-        }
-        self.apply(id, amendment, remaining, renamed, moves);
-        self.emit_order(id, Some("Amend"));
-        if moves {
-            self.match_and_rest(id, &plan, true)
-        } else {
-            self.rest_or_end(id);
-            let order = self.orders.get(&id).cloned().unwrap_or(order);
-            Ok(Placed {
-                order,
-                filled: Contracts::ZERO,
-                cost: 0,
-                fees: 0,
-            })
-        }
-    }
-
-    fn take_from_book(&mut self, id: Uuid) {
-        let Some(order) = self.orders.get(&id) else {
-            return;
-        };
-        let (account, side, rank, index) = (order.account, order.side, order.rank(), order.market);
-        if let Some(market) = self.markets.get_mut(index) {
-            market.book.side_mut(side).remove(&rank);
-            self.ledger
-                .rest(account, (index, market.shard), (side, rank), None);
-            self.show(id, false);
-        }
-    }
-
-    /// Applies an amendment to an order that is not in the book, or that keeps its priority there.
-    fn apply(
-        &mut self,
-        id: Uuid,
-        amendment: &Amendment,
-        remaining: Contracts,
-        renamed: Option<String>,
-        moves: bool,
-    ) {
-        let (number, now) = (self.next(), self.now);
-        let Some(order) = self.orders.get_mut(&id) else {
-            return;
-        };
-        if moves {
-            order.queued = number;
-        }
-        if order.price != amendment.price {
-            order.made = (Contracts::ZERO, 0);
-        }
-        order.price = amendment.price;
-        order.remaining = remaining;
-        order.updated = now;
-        if let Some(new) = renamed {
-            let user = order.account.user;
-            if let Some(old) = order.client_order_id.replace(new.clone()) {
-                self.client_order_ids.remove(&(user, old));
-            }
-            self.client_order_ids.insert((user, new), id);
-        }
-        if let Some(expires) = amendment.expires {
-            if let Some(before) = order.expires {
-                self.due
-                    .remove(&(before.saturating_mul(SECOND), order.number));
-            }
-            order.expires = (expires != 0).then_some(expires);
-            if expires != 0 {
-                self.due.insert(
-                    (expires.saturating_mul(SECOND), order.number),
-                    Due::Expire(id),
-                );
-            }
-        }
-    }
-
-    /// Reduces a resting order, which keeps its priority. Reducing it to zero cancels it.
-    pub(crate) fn decrease(&mut self, id: Uuid, to: Contracts) -> Option<Order> {
-        let now = self.now;
-        let order = self.orders.get_mut(&id)?;
-        if to <= Contracts::ZERO {
-            self.cancel(id);
-        } else if to < order.remaining {
-            order.remaining = to;
-            order.updated = now;
-            self.emit_order(id, Some("Decrease"));
-            self.rest_or_end(id);
-        }
-        self.orders.get(&id).cloned()
-    }
-
     /// Iterates over the resting orders of a user, oldest first.
     pub(crate) fn resting_of(&self, user: u32) -> impl Iterator<Item = &Order> {
         self.orders_of(user)
@@ -477,7 +310,7 @@ impl State {
     }
 }
 
-fn check_price_and_count(
+pub(super) fn check_price_and_count(
     market: &super::Market,
     price: Dollars,
     count: Contracts,

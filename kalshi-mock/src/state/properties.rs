@@ -139,6 +139,7 @@ impl Bench {
                     self_trade,
                     cancel_on_pause: post_only,
                     group: group.and_then(|group| self.group(group)),
+                    market_version: None,
                 });
                 assert_eq!(before, self.state.now);
                 if let Ok(placed) = result {

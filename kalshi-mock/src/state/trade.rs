@@ -3,7 +3,7 @@
 use kalshi_sdk::{Contracts, Dollars};
 use uuid::Uuid;
 
-use super::{MarketIndex, account::Account, side::Side};
+use super::{MarketIndex, account::Account, margin::Booked, side::Side};
 use crate::time::Micros;
 
 /// A public trade.
@@ -29,5 +29,8 @@ pub(crate) struct Fill {
     pub(crate) count: Contracts,
     pub(crate) is_taker: bool,
     pub(crate) fee: i64,
+    /// Entry price and realised profit in a margin market.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) booked: Booked,
     pub(crate) at: Micros,
 }

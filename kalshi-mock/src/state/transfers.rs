@@ -1,9 +1,18 @@
 //! Money that moves: paid in, between subaccounts, between shards.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Account, Shard, State, remember};
 use crate::{Rejection, time::Micros};
+
+/// An exchange instance: where a transfer begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Instance {
+    EventContract,
+    Margined,
+}
 
 /// Money that a user paid in.
 #[derive(Clone, Debug)]
@@ -35,6 +44,8 @@ pub(crate) struct ShardTransfer {
     /// Subaccount and shard.
     pub(crate) from: (u8, Shard),
     pub(crate) to: (u8, Shard),
+    /// Source and destination.
+    pub(crate) instances: (Instance, Instance),
     /// Hundredths of a cent.
     pub(crate) centi_cents: i64,
     pub(crate) at: Micros,
@@ -78,15 +89,17 @@ impl State {
         (to, to_shard): (Account, Shard),
         centi_cents: i64,
     ) -> Result<Uuid, Rejection> {
-        let known = |transfer: &ShardTransfer| {
-            transfer.user == from.user
-                && transfer.from.1 == from_shard
-                && transfer.client_transfer_id == client_transfer_id
-        };
-        refuse_repeat(client_transfer_id.is_some() && self.shard_transfers.values().any(known))?;
+        let instances = (Instance::EventContract, Instance::EventContract);
+        self.refuse_repeated(client_transfer_id, (from, from_shard), instances)?;
         self.move_cash((from, from_shard), (to, to_shard), (centi_cents, 100))?;
-        let (id, number, at) = (self.id(), self.next(), self.now);
+        let id = self.record_transfer(
+            client_transfer_id,
+            ((from, from_shard), (to, to_shard)),
+            instances,
+            centi_cents,
+        );
         if from_shard == to_shard {
+            let (number, at) = (self.next(), self.now);
             // The history of subaccounts is in cents: a smaller remainder is moved but not shown.
             let transfer = SubaccountTransfer {
                 id,
@@ -99,17 +112,119 @@ impl State {
             };
             remember(&mut self.subaccount_transfers, number, transfer);
         }
+        Ok(id)
+    }
+
+    /// Moves money from this exchange to the margin exchange.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) fn transfer_to(
+        &mut self,
+        margin: &mut Self,
+        id: Option<Uuid>,
+        from: (Account, Shard),
+        to: (Account, Shard),
+        centi_cents: i64,
+    ) -> Result<Uuid, Rejection> {
+        let instances = (Instance::EventContract, Instance::Margined);
+        self.refuse_repeated(id, from, instances)?;
+        let micros = self.take_out(from, (centi_cents, 100))?;
+        margin.pay_in(to, micros);
+        Ok(self.record_transfer(id, (from, to), instances, centi_cents))
+    }
+
+    /// Moves money from the margin exchange to this one.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) fn transfer_from(
+        &mut self,
+        margin: &mut Self,
+        id: Option<Uuid>,
+        from: (Account, Shard),
+        to: (Account, Shard),
+        centi_cents: i64,
+    ) -> Result<Uuid, Rejection> {
+        let instances = (Instance::Margined, Instance::EventContract);
+        self.refuse_repeated(id, from, instances)?;
+        let micros = margin.take_out(from, (centi_cents, 100))?;
+        self.pay_in(to, micros);
+        Ok(self.record_transfer(id, (from, to), instances, centi_cents))
+    }
+
+    fn refuse_repeated(
+        &self,
+        id: Option<Uuid>,
+        (from, shard): (Account, Shard),
+        instances: (Instance, Instance),
+    ) -> Result<(), Rejection> {
+        let known = |transfer: &ShardTransfer| {
+            transfer.user == from.user
+                && transfer.from.1 == shard
+                && transfer.instances.0 == instances.0
+                && transfer.client_transfer_id == id
+        };
+        refuse_repeat(id.is_some() && self.shard_transfers.values().any(known))
+    }
+
+    fn record_transfer(
+        &mut self,
+        client_transfer_id: Option<Uuid>,
+        (from, to): ((Account, Shard), (Account, Shard)),
+        instances: (Instance, Instance),
+        centi_cents: i64,
+    ) -> Uuid {
+        let (id, number, at) = (self.id(), self.next(), self.now);
         let transfer = ShardTransfer {
             id,
             client_transfer_id,
-            user: from.user,
-            from: (from.subaccount, from_shard),
-            to: (to.subaccount, to_shard),
+            user: from.0.user,
+            from: (from.0.subaccount, from.1),
+            to: (to.0.subaccount, to.1),
+            instances,
             centi_cents,
             at,
         };
         remember(&mut self.shard_transfers, number, transfer);
-        Ok(id)
+        id
+    }
+
+    fn pay_in(&mut self, (account, shard): (Account, Shard), micros: i64) {
+        self.ledger.pay(account, shard, micros, self.now);
+        self.ledger.paid_in += micros;
+    }
+
+    /// Takes money out of an account and returns it in millionths of a dollar.
+    fn take_out(
+        &mut self,
+        from: (Account, Shard),
+        (amount, micros): (i64, i64),
+    ) -> Result<i64, Rejection> {
+        let micros = self.require_cash(from, (amount, micros))?;
+        self.pay_in(from, -micros);
+        Ok(micros)
+    }
+
+    /// Returns the money of an account that is not in use.
+    pub(super) fn free(&self, (account, shard): (Account, Shard)) -> i64 {
+        match &self.margin {
+            Some(_) => self.withdrawable(account),
+            None => self.ledger.available(account, shard),
+        }
+    }
+
+    /// Returns an amount in millionths of a dollar, or rejects it if less is free.
+    fn require_cash(
+        &self,
+        from: (Account, Shard),
+        (amount, micros): (i64, i64),
+    ) -> Result<i64, Rejection> {
+        let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
+        let micros = micros.ok_or_else(|| Rejection::invalid("amount: must be gte 1"))?;
+        match self.free(from) < micros {
+            true => Err(Rejection::bad(
+                "insufficient_balance",
+                "less than that is available",
+            )),
+            false => Ok(micros),
+        }
     }
 
     fn move_cash(
@@ -118,14 +233,7 @@ impl State {
         to: (Account, Shard),
         (amount, micros): (i64, i64),
     ) -> Result<(), Rejection> {
-        let micros = amount.checked_mul(micros).filter(|micros| *micros > 0);
-        let micros = micros.ok_or_else(|| Rejection::invalid("amount: must be gte 1"))?;
-        if self.ledger.available(from.0, from.1) < micros {
-            return Err(Rejection::bad(
-                "insufficient_balance",
-                "less than that is available",
-            ));
-        }
+        let micros = self.require_cash(from, (amount, micros))?;
         let now = self.now;
         self.ledger.pay(from.0, from.1, -micros, now);
         self.ledger.pay(to.0, to.1, micros, now);

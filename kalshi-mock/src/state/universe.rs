@@ -190,6 +190,7 @@ impl State {
             open_interest: Contracts::ZERO,
             book: Book::default(),
             clock: 0,
+            perp: None,
         });
         self.set_grid(index, LINEAR_CENT);
         self.emit_step(index, Step::Created);
@@ -237,13 +238,7 @@ impl State {
         let Some(market) = self.markets.get(index) else {
             return;
         };
-        let grid = market.grid();
-        let (below, above) = (grid.round_down(price), grid.round_up(price));
-        let nearest = match side {
-            Side::Bid => below.or(above),
-            Side::Ask => above.or(below),
-        };
-        let Some(price) = nearest else {
+        let Some(price) = market.nearest_price(side, price) else {
             return;
         };
         let order = NewOrder {
@@ -260,6 +255,7 @@ impl State {
             self_trade: SelfTrade::Maker,
             cancel_on_pause: false,
             group: None,
+            market_version: None,
         };
         // Rejected only if the market is not open for trading, which the test has arranged itself.
         _ = self.create_order(order);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kalshi_sdk::limits::{AccountLimits, Tier};
+use kalshi_sdk::limits::{AccountLimits, BucketLimit, Tier};
 use uuid::Uuid;
 
 use super::{Account, Deposit, Shard, State};
@@ -24,6 +24,8 @@ pub(crate) struct User {
     /// Token buckets, or `None` if requests are not limited.
     pub(crate) limits: Option<AccountLimits>,
     pub(crate) buckets: Option<Buckets>,
+    /// True if the user may trade. Only the margin exchange has users who may not.
+    pub(crate) enabled: bool,
     /// Its subaccounts, and whether each nets.
     pub(crate) subaccounts: BTreeMap<u8, bool>,
     /// Where its cash is to be, by shard, in percent; and how resting orders count.
@@ -38,9 +40,24 @@ impl User {
             tier: Tier::Basic,
             limits: None,
             buckets: None,
+            enabled: true,
             subaccounts: BTreeMap::from([(0, false)]),
             allocation: (Vec::new(), "sum".to_owned()),
         }
+    }
+}
+
+/// Returns the token buckets of a tier on the margin exchange. Those of Basic were recorded and the reads of Advanced are documented;
+/// the others are those of the Trade API.
+#[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+pub(crate) fn margin_limits(tier: Tier) -> AccountLimits {
+    let limits = AccountLimits::from_tier(tier);
+    match tier {
+        Tier::Basic => limits
+            .with_read(BucketLimit::new(400, 400))
+            .with_write(BucketLimit::new(100, 100)),
+        Tier::Advanced => limits.with_read(BucketLimit::new(600, 600)),
+        _ => limits,
     }
 }
 
@@ -60,6 +77,18 @@ impl State {
         let user = u32::try_from(self.users.len() - 1).unwrap_or(u32::MAX);
         self.deposit(user, 0, cents);
         user
+    }
+
+    /// Adds the user of the event exchange with that id to the margin exchange.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    pub(crate) fn add_margin_user(&mut self, id: Uuid, (tier, limited): (Tier, bool), cents: i64) {
+        let user = self.add_user(tier, limited, cents);
+        let now = self.now;
+        if let Some(user) = self.user_mut(user) {
+            user.id = id;
+            user.limits = limited.then(|| margin_limits(tier));
+            user.buckets = user.limits.map(|limits| Buckets::new(limits, now));
+        }
     }
 
     pub(crate) fn user(&self, user: u32) -> &User {
@@ -84,7 +113,7 @@ impl State {
             .sum();
         let room = (RICHEST - held / 10_000).max(0);
         let cents = cents
-            .max(-self.ledger.available(account, shard) / 10_000)
+            .max(-self.free((account, shard)).max(0) / 10_000)
             .min(room);
         let (now, amount) = (self.now, cents * 10_000);
         self.ledger.pay(account, shard, amount, now);

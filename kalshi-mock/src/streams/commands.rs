@@ -77,7 +77,7 @@ impl Command<'_> {
         for name in channels {
             let result = name
                 .as_str()
-                .and_then(Channel::from_name)
+                .and_then(|name| Channel::from_name(socket.instance, name))
                 .ok_or_else(|| CommandError::new(8, "Unknown channel name"))
                 .and_then(|channel| self.open(socket, channel, params, &named));
             if let Err(error) = result {

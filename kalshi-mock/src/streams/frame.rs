@@ -49,11 +49,16 @@ pub(super) fn encode(
         sending_ts_ms: milliseconds(state.now),
     };
     // An object of strings and numbers always serializes.
-    serde_json::to_string(&envelope).unwrap_or_default()
+    let mut text = serde_json::to_string(&envelope).unwrap_or_default();
+    if state.margin.is_some() {
+        // As recorded from the margin exchange.
+        text.push('\n');
+    }
+    text
 }
 
 /// Returns a time in Unix milliseconds.
-pub(super) fn milliseconds(at: Micros) -> i64 {
+pub(crate) fn milliseconds(at: Micros) -> i64 {
     at.div_euclid(1000)
 }
 
@@ -63,7 +68,7 @@ pub(super) fn timestamp(at: Micros) -> String {
 }
 
 /// Returns the id of a market, derived from its ticker.
-pub(super) fn market_id(ticker: &str) -> Uuid {
+pub(crate) fn market_id(ticker: &str) -> Uuid {
     let bytes = ticker.as_bytes();
     let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
     let both = u128::from(fnv1a(bytes)) << 64 | u128::from(fnv1a(&reversed));

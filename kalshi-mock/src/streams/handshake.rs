@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use super::outbox::{Outbox, Outgoing};
 use crate::{
     Rejection, call::Caller, connection::Connection, pipeline, requests::ReceivedRequest,
-    shared::Shared, sync::lock,
+    shared::Shared, state::Instance, sync::lock,
 };
 
 /// Time limit for the client to reply to a close frame.
@@ -33,6 +33,25 @@ pub(crate) async fn handshake(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
+    open(Instance::EventContract, shared, connection, request).await
+}
+
+/// Opens a connection to the margin exchange, or rejects the handshake.
+#[cfg(feature = "perps")]
+pub(crate) async fn margin_handshake(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    open(Instance::Margined, shared, connection, request).await
+}
+
+async fn open(
+    instance: Instance,
+    shared: Arc<Shared>,
+    connection: Connection,
+    request: Request,
+) -> Response {
     let (mut parts, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let admitted = admit(&shared, &parts).and_then(|caller| {
@@ -42,7 +61,7 @@ pub(crate) async fn handshake(
     match admitted {
         Ok((caller, upgrade)) => {
             record(&shared, &parts, StatusCode::SWITCHING_PROTOCOLS);
-            let opened = Opened::new(shared, caller, connection);
+            let opened = Opened::new(shared, instance, caller, connection);
             upgrade.on_upgrade(|socket| run(socket, opened))
         }
         Err(rejection) => {
@@ -102,9 +121,16 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(shared: Arc<Shared>, caller: Caller, connection: Connection) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        instance: Instance,
+        caller: Caller,
+        connection: Connection,
+    ) -> Self {
         let mut state = shared.state();
-        let (number, outbox) = shared.hub.open(&mut state, caller, connection);
+        let (number, outbox) = shared
+            .hub
+            .open(state.instances(), instance, caller, connection);
         drop(state);
         // The timer now has a listener.
         shared.time.wake();
@@ -119,7 +145,7 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        self.shared.hub.close(&mut state, self.number);
+        self.shared.hub.close(state.instances(), self.number);
     }
 }
 
@@ -151,8 +177,9 @@ async fn read(
             Message::Binary(bytes) => bytes,
             _ => continue,
         };
-        let state = opened.shared.state();
-        opened.shared.hub.command(&state, opened.number, text);
+        let mut state = opened.shared.state();
+        let hub = &opened.shared.hub;
+        hub.command(state.instances(), opened.number, text);
     }
 }
 

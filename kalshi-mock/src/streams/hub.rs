@@ -1,7 +1,7 @@
 //! The open connections: publishes events on them, and runs their commands.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -11,12 +11,18 @@ use std::{
 
 use http::StatusCode;
 use tokio::sync::watch;
+use uuid::Uuid;
 
+#[cfg(feature = "perps")]
+use super::messages;
 use super::{commands, outbox::Outbox, socket::Socket, subscription::Channel, tickers::Tickers};
+#[cfg(feature = "perps")]
+use crate::state::State;
 use crate::{
     call::Caller,
     connection::Connection,
-    state::State,
+    shared::Instances,
+    state::{Event, Instance},
     sync::lock,
     time::{Micros, Time},
 };
@@ -55,7 +61,7 @@ pub(super) struct Inner {
     pub(super) sockets: BTreeMap<u64, Socket>,
     /// Connections opened so far.
     opened: u64,
-    tickers: Tickers,
+    tickers: BTreeMap<Instance, Tickers>,
     /// Handshakes to reject: status and number.
     pub(super) rejections: Option<(StatusCode, u32)>,
 }
@@ -75,30 +81,57 @@ impl Hub {
     }
 
     /// Sends the pending events on all connections.
-    pub(crate) fn publish(&self, state: &mut State, time: &Time) {
-        if state.next_due().unwrap_or(Micros::MAX) < self.alarm.load(SeqCst) {
+    pub(crate) fn publish(&self, instances: &mut Instances, time: &Time) {
+        let due = instances.next_due();
+        if due.is_some_and(|due| due < self.alarm.load(SeqCst)) {
             time.wake();
         }
-        if state.emitted.is_empty() {
-            return;
+        for (instance, state) in instances.each() {
+            if state.emitted.is_empty() {
+                continue;
+            }
+            let mut events = std::mem::take(&mut state.emitted);
+            if instance == Instance::Margined {
+                events = merged(events);
+            }
+            let mut inner = self.inner();
+            let Inner {
+                sockets, tickers, ..
+            } = &mut *inner;
+            for socket in of_instance(sockets, instance) {
+                for event in &events {
+                    socket.deliver(state, event);
+                }
+            }
+            let tickers = tickers.entry(instance).or_default();
+            tickers.deliver(state, sockets, instance, &events);
         }
-        let events = std::mem::take(&mut state.emitted);
+    }
+
+    /// Returns true if a connection to an instance is open.
+    #[cfg(feature = "perps")]
+    pub(super) fn is_heard(&self, instance: Instance) -> bool {
         let mut inner = self.inner();
-        let Inner {
-            sockets, tickers, ..
-        } = &mut *inner;
-        for socket in sockets.values_mut() {
-            for event in &events {
-                socket.deliver(state, event);
+        of_instance(&mut inner.sockets, instance).next().is_some()
+    }
+
+    /// Sends the tickers of the margin exchange, changed or not, as it does about once a second.
+    #[cfg(feature = "perps")]
+    pub(crate) fn send_margin_tickers(&self, state: &State) {
+        let mut inner = self.inner();
+        for (index, market) in state.markets.iter().enumerate() {
+            let body = messages::ticker(state, messages::ticker_fields(state, market));
+            for socket in of_instance(&mut inner.sockets, Instance::Margined) {
+                socket.send_ticker(state, index, &body);
             }
         }
-        tickers.deliver(state, sockets, &events);
     }
 
     /// Registers a connection. Returns its number and the queue of its outgoing frames.
     pub(super) fn open(
         &self,
-        state: &mut State,
+        instances: &mut Instances,
+        instance: Instance,
         caller: Caller,
         connection: Connection,
     ) -> (u64, Arc<Outbox>) {
@@ -106,34 +139,39 @@ impl Hub {
         let mut inner = self.inner();
         inner.opened += 1;
         let number = inner.opened;
-        let socket = Socket::new(caller, Arc::clone(&outbox), self.settings.max_queued);
+        let queue = (Arc::clone(&outbox), self.settings.max_queued);
+        let socket = Socket::new(instance, caller, queue);
         inner.sockets.insert(number, socket);
-        state.has_listeners = true;
+        instances.get_mut(instance).has_listeners = true;
         self.count.send_replace(inner.sockets.len());
         (number, outbox)
     }
 
     /// Removes a connection.
-    pub(super) fn close(&self, state: &mut State, number: u64) {
+    pub(super) fn close(&self, instances: &mut Instances, number: u64) {
         let mut inner = self.inner();
-        inner.sockets.remove(&number);
-        if inner.sockets.is_empty() {
+        if let Some(Socket { instance, .. }) = inner.sockets.remove(&number)
+            && of_instance(&mut inner.sockets, instance).next().is_none()
+        {
+            let state = instances.get_mut(instance);
             state.has_listeners = false;
             state.emitted = Vec::new();
-            inner.tickers = Tickers::default();
+            inner.tickers.remove(&instance);
         }
         self.count.send_replace(inner.sockets.len());
     }
 
     /// Runs a command of a client.
-    pub(super) fn command(&self, state: &State, number: u64, text: &[u8]) {
+    pub(super) fn command(&self, instances: &mut Instances, number: u64, text: &[u8]) {
         let mut inner = self.inner();
         let Inner {
             sockets, tickers, ..
         } = &mut *inner;
         if let Some(socket) = sockets.get_mut(&number) {
+            let state = &*instances.get_mut(socket.instance);
             commands::run(state, socket, text);
             if socket.on(Channel::Ticker).is_some() {
+                let tickers = tickers.entry(socket.instance).or_default();
                 tickers.remember(state);
             }
         }
@@ -146,4 +184,32 @@ impl Hub {
         inner.rejections = Some((status, left - 1));
         Some(status)
     }
+}
+
+/// Iterates over the connections to an instance.
+pub(super) fn of_instance(
+    sockets: &mut BTreeMap<u64, Socket>,
+    instance: Instance,
+) -> impl Iterator<Item = &mut Socket> {
+    sockets
+        .values_mut()
+        .filter(move |socket| socket.instance == instance)
+}
+
+/// Merges the changes of each order into one, at the place of the first: the margin exchange sends one for each request.
+fn merged(events: Vec<Event>) -> Vec<Event> {
+    let mut places: HashMap<Uuid, usize> = HashMap::new();
+    let mut kept: Vec<Event> = Vec::with_capacity(events.len());
+    for event in events {
+        let id = match &event {
+            Event::Order { order, .. } => Some(order.id),
+            _ => None,
+        };
+        let place = id.map(|id| *places.entry(id).or_insert(kept.len()));
+        match place.and_then(|place| kept.get_mut(place)) {
+            Some(earlier) => *earlier = event,
+            None => kept.push(event),
+        }
+    }
+    kept
 }

@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     call::Caller,
-    state::{Event, State},
+    state::{Event, Instance, MarketIndex, State},
 };
 
 /// An open connection.
 pub(super) struct Socket {
+    pub(super) instance: Instance,
     pub(super) caller: Caller,
     pub(super) subscriptions: BTreeMap<u64, Subscription>,
     /// The last subscription id in use.
@@ -29,8 +30,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(caller: Caller, outbox: Arc<Outbox>, max_queued: usize) -> Self {
+    pub(super) fn new(
+        instance: Instance,
+        caller: Caller,
+        (outbox, max_queued): (Arc<Outbox>, usize),
+    ) -> Self {
         Self {
+            instance,
             caller,
             subscriptions: BTreeMap::new(),
             last_sid: 0,
@@ -65,6 +71,22 @@ impl Socket {
             if let Some(message) = message {
                 self.send(state, sid, None, message);
             }
+        }
+    }
+
+    /// Sends the ticker of a market, if a subscription covers it.
+    pub(super) fn send_ticker(&mut self, state: &State, index: MarketIndex, body: &Value) {
+        let ticker = frame::ticker_of(state, index);
+        let sid = self.on(Channel::Ticker).filter(|sid| {
+            let subscription = self.subscriptions.get(sid);
+            subscription.is_some_and(|subscription| subscription.has(ticker))
+        });
+        if let Some(sid) = sid {
+            let message = Message {
+                kind: "ticker",
+                body: body.clone(),
+            };
+            self.send(state, sid, None, message);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::hash::fnv1a;
-use crate::state::MarketIndex;
+use crate::state::{Instance, MarketIndex};
 
 /// A channel of the WebSocket API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,13 @@ pub(super) enum Channel {
     Communications,
     OrderGroupUpdates,
     UserOrders,
+    /// Corporate actions of the margin exchange, which has none.
+    CorporateActions,
     /// A channel that the mock accepts and never sends on: combos and external prices.
     Silent(&'static str),
 }
 
-const ALL: [Channel; 13] = [
+const EVENT_CHANNELS: [Channel; 13] = [
     Channel::OrderbookDelta,
     Channel::Ticker,
     Channel::Trade,
@@ -37,10 +39,27 @@ const ALL: [Channel; 13] = [
     Channel::Silent("pyth_value"),
 ];
 
+const MARGIN_CHANNELS: [Channel; 7] = [
+    Channel::OrderbookDelta,
+    Channel::Ticker,
+    Channel::Trade,
+    Channel::Fill,
+    Channel::OrderGroupUpdates,
+    Channel::UserOrders,
+    Channel::CorporateActions,
+];
+
 impl Channel {
-    /// Returns the channel of that name.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        ALL.into_iter().find(|channel| channel.name() == name)
+    /// Returns the channel of that name on an instance.
+    pub(super) fn from_name(instance: Instance, name: &str) -> Option<Self> {
+        let channels = match instance {
+            Instance::EventContract => EVENT_CHANNELS.as_slice(),
+            Instance::Margined => MARGIN_CHANNELS.as_slice(),
+        };
+        channels
+            .iter()
+            .copied()
+            .find(|channel| channel.name() == name)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -54,6 +73,7 @@ impl Channel {
             Self::Communications => "communications",
             Self::OrderGroupUpdates => "order_group_updates",
             Self::UserOrders => "user_orders",
+            Self::CorporateActions => "corporate_actions",
             Self::Silent(name) => name,
         }
     }

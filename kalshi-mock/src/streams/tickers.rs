@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{frame::Message, messages, socket::Socket, subscription::Channel};
-use crate::state::{Event, MarketIndex, State, Step};
+use super::{hub::of_instance, messages, socket::Socket, subscription::Channel};
+use crate::state::{Event, Instance, MarketIndex, State, Step};
 
 /// The last ticker of each market, without its time.
 #[derive(Default)]
@@ -25,10 +25,11 @@ impl Tickers {
         &mut self,
         state: &State,
         sockets: &mut BTreeMap<u64, Socket>,
+        instance: Instance,
         events: &[Event],
     ) {
         let wanted = |socket: &Socket| socket.on(Channel::Ticker).is_some();
-        if !sockets.values().any(wanted) {
+        if !of_instance(sockets, instance).any(|socket| wanted(socket)) {
             // Nobody is subscribed: a later subscriber starts from the tickers of that time.
             self.0.clear();
             return;
@@ -44,21 +45,8 @@ impl Tickers {
             }
             let body = messages::ticker(state, fields.clone());
             self.0.insert(index, fields);
-            for socket in sockets.values_mut() {
-                let sid = socket.on(Channel::Ticker);
-                let sid = sid.filter(|sid| {
-                    socket
-                        .subscriptions
-                        .get(sid)
-                        .is_some_and(|subscription| subscription.has(&market.ticker))
-                });
-                if let Some(sid) = sid {
-                    let message = Message {
-                        kind: "ticker",
-                        body: body.clone(),
-                    };
-                    socket.send(state, sid, None, message);
-                }
+            for socket in of_instance(sockets, instance) {
+                socket.send_ticker(state, index, &body);
             }
         }
     }

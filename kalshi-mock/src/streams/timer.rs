@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "perps")]
+use crate::state::Instance;
 use crate::{shared::Shared, time::Micros};
 
 /// Longest sleep.
@@ -15,10 +17,14 @@ const MAX_SLEEP: Duration = Duration::from_secs(3600);
 pub(crate) async fn keep_time(shared: Arc<Shared>) {
     loop {
         let due = {
-            let state = shared.state();
-            let due = state.next_due().filter(|_| state.has_listeners);
+            let mut state = shared.state();
+            let due = state.instances().next_due();
             // Without a connection nothing wakes the timer early.
-            let alarm = if state.has_listeners {
+            let is_heard = state
+                .instances()
+                .each()
+                .any(|(_, state)| state.has_listeners);
+            let alarm = if is_heard {
                 due.unwrap_or(Micros::MAX)
             } else {
                 Micros::MIN
@@ -40,5 +46,20 @@ async fn sleep(wait: Option<Duration>) {
         // One millisecond longer, so that it never wakes too early.
         Some(wait) => tokio::time::sleep(wait.min(MAX_SLEEP) + Duration::from_millis(1)).await,
         None => pending().await,
+    }
+}
+
+/// Sends the tickers of the margin exchange about once a second, until the exchange shuts down.
+#[cfg(feature = "perps")]
+pub(crate) async fn send_tickers(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.stopped() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        if shared.hub.is_heard(Instance::Margined) {
+            let mut state = shared.state();
+            shared.hub.send_margin_tickers(state.margin());
+        }
     }
 }

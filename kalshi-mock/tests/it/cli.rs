@@ -62,19 +62,48 @@ fn client(said: &Value) -> Client {
         .unwrap()
 }
 
+fn margin_client(said: &Value) -> kalshi_perps::Client {
+    let text = |name: &str| said[name].as_str().unwrap();
+    let key = PrivateKey::from_file(text("private_key_path")).unwrap();
+    let urls = kalshi_perps::Environment::custom(text("base_url"), text("margin_ws_url"));
+    kalshi_perps::Client::builder()
+        .environment(urls.unwrap())
+        .credentials(Credentials::new(text("key_id"), key).unwrap())
+        .build()
+        .unwrap()
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn json_line_is_enough_to_connect_and_nothing_is_left_behind() {
     for kind in ["ed25519", "rsa"] {
-        let running = start(&["--key-type", kind, "--balance", "250.5"]);
+        let running = start(&[
+            "--key-type",
+            kind,
+            "--balance",
+            "250.5",
+            "--margin-balance",
+            "75",
+        ]);
         let said = running.1.clone();
         let members: Vec<&String> = said.as_object().unwrap().keys().collect();
         assert_eq!(
             members,
-            ["base_url", "key_id", "private_key_path", "ws_url"]
+            [
+                "base_url",
+                "key_id",
+                "klear_access_token",
+                "klear_admin_user_id",
+                "klear_url",
+                "margin_ws_url",
+                "private_key_path",
+                "ws_url"
+            ]
         );
         let client = client(&said);
         assert_eq!(client.get_balance().send().await.unwrap().balance, 25_050);
+        let margin = margin_client(&said).get_margin_balance().send().await;
+        assert_eq!(margin.unwrap().settled_funds.to_string(), "75.0000");
         assert!(
             !client
                 .get_markets()

@@ -10,11 +10,23 @@ mod communications;
 mod conformance;
 mod every_operation;
 mod faults;
+#[cfg(feature = "klear")]
+mod klear;
 mod lifecycle;
 mod lists;
 mod market_maker;
 mod order_groups;
 mod orders;
+#[cfg(feature = "perps")]
+mod perps_account;
+#[cfg(feature = "perps")]
+mod perps_every_operation;
+#[cfg(feature = "perps")]
+mod perps_markets;
+#[cfg(feature = "perps")]
+mod perps_orders;
+#[cfg(feature = "perps")]
+mod perps_websocket;
 mod pipeline;
 mod portfolio;
 mod websocket;

@@ -8,13 +8,9 @@
     reason = "tests"
 )]
 
-#[path = "../../../tests/it/shared/every_api.rs"]
-mod every_api;
-#[path = "../../../kalshi-gen/tests/compiled/harness.rs"]
-mod harness;
-mod operations;
-mod snapshots;
-mod target;
+// Files that are shared with the tests of kalshi-sdk use that name.
+extern crate kalshi_perps as kalshi_sdk;
+
 #[cfg(feature = "ws")]
 mod book_rules;
 #[cfg(feature = "ws")]
@@ -24,13 +20,21 @@ mod book_stream;
 mod books_oracle;
 #[cfg(feature = "ws")]
 mod channels;
+mod common;
+#[path = "../../../tests/it/shared/every_api.rs"]
+mod every_api;
 #[cfg(feature = "ws")]
 mod frames;
+#[path = "../../../kalshi-gen/tests/compiled/harness.rs"]
+mod harness;
+mod hostile;
 #[cfg(feature = "ws")]
 #[path = "../../../tests/it/hostile_ws.rs"]
 mod hostile_ws;
+mod operations;
 #[cfg(feature = "ws")]
 mod order_book;
+mod orders;
 #[cfg(feature = "ws")]
 #[path = "../../../tests/it/recorded_frames.rs"]
 mod recorded_frames;
@@ -38,5 +42,7 @@ mod recorded_frames;
 #[path = "../../../tests/it/scripted_server.rs"]
 #[allow(dead_code, reason = "kalshi-sdk uses the rest")]
 mod scripted_server;
+mod snapshots;
+mod target;
 #[cfg(feature = "ws")]
 mod ws_target;

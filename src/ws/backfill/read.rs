@@ -9,7 +9,10 @@ use std::{
 use futures_util::{StreamExt, stream};
 use kalshi_core::{
     OrderId,
-    rt::{self, Moment},
+    rt::{
+        self, Moment,
+        orders::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
+    },
 };
 
 use super::{
@@ -18,7 +21,6 @@ use super::{
 };
 use crate::{
     Client, Error, SubaccountNumber, operation,
-    orders::inquiry::{Finding, LastError, MAX_SKIPPED, Sight, Walk, inquire, persist, walk_up_to},
     types::{Fill, Order, OrderStatus},
 };
 

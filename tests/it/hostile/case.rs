@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kalshi_core::limits::RateLimits;
 use kalshi_sdk::{
     Client, ClientBuilder, Credentials, RetryPolicy,
-    limits::RateLimits,
     orders::{OrderOutcome, PlacedOrder, UnknownOutcome},
-    types::{AmendOrderV2Request, CreateOrderV2Request},
 };
-use serde_json::{Value, json};
 
-use super::model::{Model, ticker};
+use super::{model::Model, samples::Request};
 use crate::common::{
     KEY_ID,
     exchange::{Exchange, Received, Reply},
@@ -63,7 +61,7 @@ impl Case {
     }
 
     /// Places an order that rests.
-    pub async fn placed(&self, order: CreateOrderV2Request) -> PlacedOrder {
+    pub async fn placed(&self, order: Request) -> PlacedOrder {
         match self.client.orders().place(order).await.unwrap() {
             OrderOutcome::Placed(placed) => placed,
             other => panic!("{other:?}"),
@@ -71,7 +69,7 @@ impl Case {
     }
 
     /// Places an order whose outcome is unknown.
-    pub async fn unknown(&self, order: CreateOrderV2Request) -> UnknownOutcome {
+    pub async fn unknown(&self, order: Request) -> UnknownOutcome {
         unknown(self.client.orders().place(order).await.unwrap())
     }
 }
@@ -91,34 +89,6 @@ pub fn unknown(outcome: OrderOutcome) -> UnknownOutcome {
         OrderOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),
     }
-}
-
-/// An order for ten contracts.
-pub fn order(client_order_id: &str) -> CreateOrderV2Request {
-    order_with(json!({ "client_order_id": client_order_id }))
-}
-
-/// The same with other fields.
-pub fn order_with(fields: Value) -> CreateOrderV2Request {
-    let order = json!({
-        "ticker": ticker(0, 'A'), "side": "bid", "price": "0.5600", "count": "10.00",
-        "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
-    });
-    let (Value::Object(mut order), Value::Object(fields)) = (order, fields) else {
-        panic!("not an object")
-    };
-    order.extend(fields);
-    serde_json::from_value(order.into()).unwrap()
-}
-
-pub fn amend(fields: Value) -> AmendOrderV2Request {
-    let amend =
-        json!({ "ticker": ticker(0, 'A'), "side": "bid", "price": "0.5700", "count": "12.00" });
-    let (Value::Object(mut amend), Value::Object(fields)) = (amend, fields) else {
-        panic!("not an object")
-    };
-    amend.extend(fields);
-    serde_json::from_value(amend.into()).unwrap()
 }
 
 /// Replies to every write alike, without processing it.

@@ -9,9 +9,10 @@ use kalshi_sdk::{
 use serde_json::json;
 
 use super::{
-    case::{Case, LONG, amend, order, order_with},
+    case::{Case, LONG},
     front::NGINX,
     model::{shard_of, ticker},
+    samples::{amend, order, order_with},
 };
 use crate::common::exchange::Reply;
 

@@ -2,12 +2,7 @@
 
 mod changes;
 
-use std::{
-    collections::BTreeSet,
-    fmt::Debug,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use fastrand::Rng;
@@ -17,22 +12,15 @@ use kalshi_sdk::{
     types::CreateOrderV2Request,
 };
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{
-    Run, TIMEOUT,
     model::{OldOrder, ticker},
+    run::{Checks, RECONCILE, Run, TIMEOUT},
 };
 
-const RECONCILE: Duration = Duration::from_secs(6);
-
-/// Time beyond its bound that a call may take.
-const SLACK: Duration = Duration::from_secs(1);
-
 pub struct Flow {
-    run: Arc<Run>,
+    checks: Checks,
     client: Client,
-    number: u64,
     random: Rng,
     /// Size of the batch, or `None` for a single order.
     batch: Option<usize>,
@@ -48,9 +36,8 @@ impl Flow {
         let mut random = Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let batch = (random.u32(0..100) < 25).then(|| random.usize(2..7));
         Self {
-            run,
+            checks: Checks { run, number },
             client,
-            number,
             random,
             batch,
             ids: BTreeSet::new(),
@@ -78,7 +65,7 @@ impl Flow {
             }
         }
         if self.random.u32(0..100) < 5 {
-            let id = format!("order-{}-none", self.number);
+            let id = format!("order-{}-none", self.checks.number);
             self.change_order(&id).await;
         }
         if self.random.u32(0..100) < 15 {
@@ -86,44 +73,14 @@ impl Flow {
         }
     }
 
-    fn violation(&self, text: impl Into<String>) {
-        let text = format!("flow {}: {}", self.number, text.into());
-        if self.run.front.is_misled(self.number) {
-            let kind = text.split(": ").nth(1).unwrap_or_default();
-            self.run
-                .count(format!("wrong after an unrecognisable response: {kind}"));
-        } else {
-            self.run.violations.lock().unwrap().push(text);
-        }
-    }
-
-    fn check(&self, holds: bool, subject: &str, detail: impl Debug) {
-        if !holds {
-            self.violation(format!("{subject}: {detail:?}"));
-        }
-    }
-
-    /// Awaits a call and checks that it ends within its bound.
-    async fn timed<T>(&self, name: &str, bound: Duration, call: impl Future<Output = T>) -> T {
-        let begun = Instant::now();
-        let result = call.await;
-        let taken = begun.elapsed();
-        let stall = Duration::from_millis(self.run.stall_ms.load(Relaxed));
-        if taken > bound + SLACK + stall {
-            let text = format!("{name} took {taken:?}, its bound is {bound:?}");
-            self.run.violations.lock().unwrap().push(text);
-        }
-        result
-    }
-
     fn request(&mut self, index: usize) -> CreateOrderV2Request {
         let letter = self.random.choice(['A', 'A', 'B']).unwrap();
         let mut order = json!({
-            "ticker": ticker(self.number, letter), "side": self.random.choice(["bid", "ask"]), "price": "0.5600",
+            "ticker": ticker(self.checks.number, letter), "side": self.random.choice(["bid", "ask"]), "price": "0.5600",
             "count": "10.00", "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
         });
         if self.random.u32(0..10) > 0 {
-            order["client_order_id"] = json!(format!("flow-{}-{index}", self.number));
+            order["client_order_id"] = json!(format!("flow-{}-{index}", self.checks.number));
         }
         if self.random.u32(0..4) == 0 {
             order["subaccount"] = json!(self.random.i64(0..4));
@@ -136,10 +93,10 @@ impl Flow {
 
     /// Adds orders of before the run, some with the client order id of an order to be sent. Returns the one that takes the id.
     fn add_old(&mut self, order: &CreateOrderV2Request) -> Option<String> {
-        let model = &self.run.front.model;
+        let model = &self.checks.run.front.model;
         for index in 0..self.random.usize(0..6) {
             model.add_old(&OldOrder {
-                client_order_id: &format!("old-{}-{index}", self.number),
+                client_order_id: &format!("old-{}-{index}", self.checks.number),
                 ticker: &order.ticker,
                 side: "bid",
                 subaccount: 0,
@@ -153,7 +110,7 @@ impl Flow {
         let side = order.side.as_str();
         let subaccount = order.subaccount.unwrap_or_default().get();
         let other_side = if side == "bid" { "ask" } else { "bid" };
-        let other_market = ticker(self.number, 'C');
+        let other_market = ticker(self.checks.number, 'C');
         let (ticker, side, subaccount) = match self.random.u32(0..20) {
             0 | 1 => (order.ticker.as_str(), other_side, subaccount),
             2 => (other_market.as_str(), side, subaccount),
@@ -185,7 +142,7 @@ impl Flow {
         let bound = TIMEOUT + self.lookup_timeout;
         let orders = self.client.orders();
         let call = orders.place(request.clone());
-        let outcome = self.timed("place", bound, call).await;
+        let outcome = self.checks.timed("place", bound, call).await;
         match outcome {
             Ok(outcome) => {
                 let random = self.random.fork();
@@ -207,7 +164,7 @@ impl Flow {
         let bound = TIMEOUT + self.lookup_timeout;
         let orders = self.client.orders();
         let call = orders.place_batch(requests.clone());
-        match self.timed("batch place", bound, call).await {
+        match self.checks.timed("batch place", bound, call).await {
             Ok(outcomes) => {
                 let mut random = self.random.fork();
                 let items = requests.iter().zip(&taken).zip(outcomes);
@@ -229,8 +186,8 @@ impl Flow {
     }
 
     fn not_processed(&self, name: &str, error: &Error, requests: &[CreateOrderV2Request]) {
-        self.run.count(format!("{name}: not processed"));
-        self.check(
+        self.checks.run.count(format!("{name}: not processed"));
+        self.checks.check(
             error.was_not_processed(),
             "an error may have been processed",
             error,
@@ -239,8 +196,9 @@ impl Flow {
             .iter()
             .filter_map(|request| request.client_order_id.as_deref())
         {
-            let order = self.run.front.model.placed(id);
-            self.check(order.is_none(), "not processed, and exists", order);
+            let order = self.checks.run.front.model.placed(id);
+            self.checks
+                .check(order.is_none(), "not processed, and exists", order);
         }
     }
 
@@ -266,7 +224,9 @@ impl Flow {
         let is_batch = name.starts_with("batch");
         let mut name = name.to_owned();
         loop {
-            self.run.count(format!("{name}: {}", describe(&outcome)));
+            self.checks
+                .run
+                .count(format!("{name}: {}", describe(&outcome)));
             let unknown = match self.check_outcome(outcome, request, id.as_deref(), is_batch) {
                 Some(unknown) => unknown,
                 None => break,
@@ -274,7 +234,7 @@ impl Flow {
             if resends < 2 && random.u32(0..100) < 30 {
                 resends += 1;
                 let bound = TIMEOUT + self.lookup_timeout;
-                outcome = self.timed("resend", bound, unknown.resend()).await;
+                outcome = self.checks.timed("resend", bound, unknown.resend()).await;
                 name = "resend".to_owned();
                 continue;
             }
@@ -282,10 +242,10 @@ impl Flow {
             break;
         }
         let id = id?;
-        let duplicates = self.run.front.model.duplicates(&id);
+        let duplicates = self.checks.run.front.model.duplicates(&id);
         // Each resend may be retried after a failure to connect or the exchange's own 429 only.
         let expected = resends + usize::from(taken.is_some());
-        self.check(
+        self.checks.check(
             duplicates <= expected,
             "sent again although it was placed",
             (&id, duplicates),
@@ -296,8 +256,14 @@ impl Flow {
     /// Keeps the client order id of an order that may exist.
     fn known(&mut self, id: Option<String>) {
         let Some(id) = id else { return };
-        self.orders
-            .extend(self.run.front.model.placed(&id).map(|order| order.id));
+        self.orders.extend(
+            self.checks
+                .run
+                .front
+                .model
+                .placed(&id)
+                .map(|order| order.id),
+        );
         self.ids.insert(id);
     }
 
@@ -308,14 +274,15 @@ impl Flow {
         id: Option<&str>,
         is_batch: bool,
     ) -> Option<UnknownOutcome> {
-        let ours = id.and_then(|id| self.run.front.model.placed(id));
+        let ours = id.and_then(|id| self.checks.run.front.model.placed(id));
         match outcome {
             OrderOutcome::Placed(placed) => {
                 let is_ours = ours.is_some_and(|order| order.id == placed.order_id);
-                self.check(is_ours, "placed, and absent or another order", placed);
+                self.checks
+                    .check(is_ours, "placed, and absent or another order", placed);
             }
             OrderOutcome::AlreadyExists(existing) => {
-                let order = self.run.front.model.order(&existing.order_id);
+                let order = self.checks.run.front.model.order(&existing.order_id);
                 let is_same = order.is_some_and(|order| {
                     Some(order.client_order_id.as_str()) == id
                         && !order.is_old
@@ -323,38 +290,45 @@ impl Flow {
                         && order.side == request.side.as_str()
                         && order.subaccount == request.subaccount.unwrap_or_default()
                 });
-                self.check(
+                self.checks.check(
                     is_same,
                     "already exists, and absent or another order",
                     existing,
                 );
             }
             OrderOutcome::Rejected(rejection) => {
-                self.check(ours.is_none(), "rejected, and exists", &rejection);
-                let markets = ['A', 'B'].map(|letter| ticker(self.number, letter));
-                let unknown = self.run.front.model.with_made_id(&markets);
+                self.checks
+                    .check(ours.is_none(), "rejected, and exists", &rejection);
+                let markets = ['A', 'B'].map(|letter| ticker(self.checks.number, letter));
+                let unknown = self.checks.run.front.model.with_made_id(&markets);
                 // A batch may have others.
                 let is_absent = id.is_some() || is_batch || unknown.is_none();
-                self.check(
+                self.checks.check(
                     is_absent,
                     "rejected, and exists under a made id",
                     (&rejection, unknown),
                 );
             }
             OrderOutcome::Unknown(unknown) => return Some(*unknown),
-            other => self.check(false, "unexpected outcome", other),
+            other => self.checks.check(false, "unexpected outcome", other),
         }
         None
     }
 
     async fn reconcile(&self, unknown: &UnknownOutcome, taken: Option<&str>) {
         let found = self
+            .checks
             .timed("reconcile", RECONCILE, unknown.reconcile(RECONCILE))
             .await;
-        let ours = self.run.front.model.placed(unknown.client_order_id());
+        let ours = self
+            .checks
+            .run
+            .front
+            .model
+            .placed(unknown.client_order_id());
         let result = match &found {
             Reconciliation::Placed(placed) => {
-                let order = self.run.front.model.order(&placed.order_id);
+                let order = self.checks.run.front.model.order(&placed.order_id);
                 let is_right = match (&ours, taken) {
                     (Some(ours), _) => ours.id == placed.order_id,
                     // The order that takes the id is as this one, and seconds old at least.
@@ -365,7 +339,7 @@ impl Flow {
                     }
                     (None, None) => false,
                 };
-                self.check(
+                self.checks.check(
                     is_right,
                     "reconciled as placed, and absent or another order",
                     &found,
@@ -373,7 +347,8 @@ impl Flow {
                 "Placed"
             }
             Reconciliation::NotFound => {
-                self.check(ours.is_none(), "reconciled as absent, and exists", ours);
+                self.checks
+                    .check(ours.is_none(), "reconciled as absent, and exists", ours);
                 "NotFound"
             }
             Reconciliation::Unknown(unresolved) => {
@@ -383,21 +358,25 @@ impl Flow {
                     (0, Some(_)) => "time, after an error",
                     _ => "candidates",
                 };
-                self.run
+                self.checks
+                    .run
                     .count(format!("cause of an unknown order: {cause}"));
                 "Unknown"
             }
             other => panic!("{other:?}"),
         };
-        self.run.count(format!("reconcile order: {result}"));
+        self.checks.run.count(format!("reconcile order: {result}"));
     }
 
     /// Looks up client order ids with a new client.
     async fn restart(&mut self) {
-        let client = self.run.client(Duration::from_secs(1));
-        let (number, archived) = (self.number, format!("archived-{}", self.number));
+        let client = self.checks.run.client(Duration::from_secs(1));
+        let (number, archived) = (
+            self.checks.number,
+            format!("archived-{}", self.checks.number),
+        );
         let market = ticker(number, 'A');
-        self.run.front.model.add_old(&OldOrder {
+        self.checks.run.front.model.add_old(&OldOrder {
             client_order_id: &archived,
             ticker: &market,
             side: "bid",
@@ -411,25 +390,29 @@ impl Flow {
         ids.extend([archived, format!("never-{number}")]);
         self.random.shuffle(&mut ids);
         for id in ids.iter().take(2) {
-            let orders = self.run.front.model.with_client_id(id);
+            let orders = self.checks.run.front.model.with_client_id(id);
             let market = orders
                 .first()
                 .map_or(market.clone(), |order| order.ticker.clone());
             let mut lookup = client.orders().find(id).timeout(RECONCILE);
             // Without the market, all orders are read.
-            if self.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
+            if self.checks.run.front.model.count() > 1_000 || self.random.u32(0..10) > 0 {
                 lookup = lookup.ticker(&market);
             }
-            let found = self.timed("find", RECONCILE, lookup.into_future()).await;
+            let found = self
+                .checks
+                .timed("find", RECONCILE, lookup.into_future())
+                .await;
             let in_market = || orders.iter().filter(|order| order.ticker == market);
             let result = match found {
                 OrderLookup::Found(order) => {
                     let is_right = orders.iter().any(|known| known.id == order.order_id);
-                    self.check(is_right, "found, and another order", &order);
+                    self.checks
+                        .check(is_right, "found, and another order", &order);
                     "Found"
                 }
                 OrderLookup::NotFound => {
-                    self.check(
+                    self.checks.check(
                         in_market().next().is_none(),
                         "looked up as absent, and exists",
                         (id, &orders),
@@ -439,7 +422,7 @@ impl Flow {
                 OrderLookup::Unknown(_) => "Unknown",
                 other => panic!("{other:?}"),
             };
-            self.run.count(format!("find: {result}"));
+            self.checks.run.count(format!("find: {result}"));
         }
     }
 }

@@ -10,7 +10,7 @@ use chrono::Utc;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::model::{Model, flow_of};
+use super::model::{Model, PRICE, flow_of};
 use crate::common::exchange::{Received, Reply};
 
 /// A delay that the client waits for, and one that it does not.
@@ -278,7 +278,7 @@ impl Front {
         let rows = body["orders"].as_array_mut();
         if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
             let index = state.random.usize(0..rows.len());
-            rows[index]["yes_price_dollars"] = json!("cheap");
+            rows[index][PRICE] = json!("cheap");
             *state.counts.entry("spoilt row".to_owned()).or_default() += 1;
         }
         Reply::json(status, &body)
@@ -396,8 +396,8 @@ fn uncertain_code(random: &mut Rng) -> String {
 fn kind(request: &Received) -> &'static str {
     let path = request.path.as_str();
     match request.method.as_str() {
-        "GET" if path.ends_with("/portfolio/orders") => "list",
         "GET" if path.ends_with("/historical/orders") => "archive",
+        "GET" if path.ends_with("/orders") => "list",
         "GET" if path.ends_with("/user_data_timestamp") => "time",
         "GET" => "order",
         "DELETE" if path.ends_with("/batched") => "batch of cancels",

@@ -16,8 +16,9 @@ use kalshi_sdk::{
 use serde_json::json;
 
 use super::{
-    case::{Case, LONG, after_writes, builder, order, order_with, to_writes, unknown},
+    case::{Case, LONG, after_writes, builder, to_writes, unknown},
     model::{OldOrder, ticker},
+    samples::{order, order_with},
 };
 use crate::common::exchange::Reply;
 

@@ -7,10 +7,7 @@ use kalshi_sdk::RetryPolicy;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{
-    case::{builder, order},
-    from_environment,
-};
+use super::{case::builder, run::from_environment, samples::order};
 use crate::common::{
     exchange::{Exchange, Received, Reply},
     is_alone, peak_memory,

@@ -18,6 +18,9 @@ use crate::common::exchange::{Received, Reply};
 /// Shards of the exchange. A market is on the one that its number is divided to.
 const SHARDS: i64 = 3;
 
+/// Field of an order that holds its price.
+pub const PRICE: &str = "yes_price_dollars";
+
 /// Market of a flow, which has two.
 pub fn ticker(flow: u64, letter: char) -> String {
     format!("KXTEST-26-{letter}{flow}")

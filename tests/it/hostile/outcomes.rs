@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    case::{Case, LONG, after_writes, amend, builder, order, order_with, to_writes, unknown},
+    case::{Case, LONG, after_writes, builder, to_writes, unknown},
     front::{NGINX, UNCERTAIN_CODES},
     model::{OldOrder, ticker},
+    samples::{amend, order, order_with},
 };
 use crate::common::exchange::Reply;
 

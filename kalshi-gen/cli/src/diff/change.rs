@@ -1,109 +1,109 @@
-//! One difference: how grave it is, what happened, to what, where.
+//! A single difference: its severity, kind, subject and location.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How much a program notices of a change.
+/// The effect of a change on a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Class {
-    /// It may no longer compile, or its requests are rejected.
+    /// The program may no longer compile, or its requests may be rejected.
     Breaking,
-    /// It compiles, and something goes on differently.
+    /// The program compiles; its behaviour may change.
     Behaviour,
-    /// There is more than before.
+    /// Something was added. Existing programs are unaffected.
     Additive,
-    /// Other words.
+    /// Only descriptions changed.
     Prose,
 }
 
-/// What happened.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Kind {
-    /// It is new.
+    /// The element is new.
     Added,
-    /// It is gone.
+    /// The element no longer exists.
     Removed,
-    /// It is another.
+    /// The element has a different value.
     Changed,
-    /// It is the same under another name.
+    /// The element has a different name and is otherwise the same.
     Renamed,
 }
 
-/// What it happened to.
+/// The element that a change concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Subject {
-    /// An operation.
+    /// An operation of the API.
     Operation,
-    /// A channel of streams, or its address.
+    /// A WebSocket channel, or its address.
     Channel,
-    /// A message of streams.
+    /// A WebSocket message.
     Message,
     /// The method or the path of an operation.
     Path,
-    /// A parameter.
+    /// A parameter of an operation.
     Parameter,
     /// The body of a request.
     Body,
     /// A response of an operation.
     Answer,
-    /// A named schema.
+    /// A named schema, or a component shared by operations.
     Schema,
     /// A field of an object.
     Member,
     /// A value of an enum.
     Value,
-    /// A type.
+    /// The type of a field or a parameter.
     Type,
-    /// A format that leaves the type as it is.
+    /// A format that does not affect the type.
     Format,
-    /// Whether something must be there.
+    /// The presence of a field: required or optional.
     Required,
-    /// Whether something may be null.
+    /// The nullability of a field or a parameter.
     Nullable,
-    /// Whether a signature is needed, and with what.
+    /// The authentication that an operation requires.
     Auth,
-    /// What a call costs.
+    /// The rate limit cost of an operation.
     Cost,
-    /// What holds when nothing is said.
+    /// The default of a field or a parameter.
     Default,
     /// A bound of a value, or another keyword.
     Keyword,
-    /// Whether something is on its way out.
+    /// The deprecation of an operation, a parameter or a field.
     Deprecated,
-    /// A server, a tag, or a scheme of security.
+    /// A server, a tag or a security scheme.
     Document,
-    /// Words.
+    /// A description, summary or title.
     Words,
 }
 
-/// One difference.
+/// A single difference between two specs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
-    /// How much a program notices.
+    /// The effect on a program.
     pub class: Class,
-    /// What happened.
+    /// The kind of the change.
     pub kind: Kind,
-    /// What it happened to.
+    /// The element that the change concerns.
     pub subject: Subject,
-    /// Where, in the spec's names: `GetMarkets, parameter limit`, `Market.status`.
+    /// The location in terms of the spec: `GetMarkets, parameter limit`, `Market.status`.
     pub place: String,
-    /// Where, as a JSON path: in the new spec, or in the old one for what is gone.
+    /// The location as a JSON path, in the new spec, or in the old one for removed elements.
     pub path: String,
-    /// What was, where that is a short text.
+    /// The old value, or `None` unless it is a short string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What is, where that is a short text.
+    /// The new value, or `None` unless it is a short string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// The change in words, without its place.
+    /// The change as a phrase, without its location.
     pub text: String,
 }
 

@@ -1,4 +1,4 @@
-//! Differences of what an operation carries: the body of its request, its responses.
+//! Differences in request bodies and responses.
 
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ impl Comparison<'_> {
             old.get("requestBody").map(|body| old_side.behind(body)),
             new.get("requestBody").map(|body| new_side.behind(body)),
         );
-        // An object without fields is what the client sends by itself.
+        // The client sends an object without fields by default.
         let carries = |document: &Value, body: &Value| {
             spec::json_schema(body).is_some_and(|schema| !paths::is_empty_object(document, schema))
         };
@@ -41,7 +41,7 @@ impl Comparison<'_> {
                     Kind::Added,
                     Subject::Body,
                     &at,
-                    "a call takes a body now",
+                    "the request now has a body",
                 )
             }
             (false, false) if bodies.0.is_some() != bodies.1.is_some() => {
@@ -67,7 +67,7 @@ impl Comparison<'_> {
         let is_required = |body: &Value| body.get("required") == Some(&Value::Bool(true));
         if is_required(old) != is_required(new) {
             let word = |required| if required { "required" } else { "optional" };
-            // The client sends a body in any case.
+            // The client always sends a body.
             self.changed(
                 Class::Behaviour,
                 Subject::Required,
@@ -92,7 +92,7 @@ impl Comparison<'_> {
             success(&old_side.document, was),
             success(&new_side.document, is),
         );
-        // The one response of success of each spec is compared above all others, whatever its status.
+        // The success response of each spec is compared above, regardless of its status.
         let chosen: Vec<String> = [&before, &after]
             .into_iter()
             .flatten()
@@ -100,17 +100,17 @@ impl Comparison<'_> {
             .collect();
         if before.is_some() != after.is_some() {
             let text = if after.is_some() {
-                "a success is listed now"
+                "success response added"
             } else {
-                "no success is listed any more"
+                "success response removed"
             };
             self.push(Class::Breaking, Kind::Changed, Subject::Answer, at, text);
         }
         if let (Some((old_status, old)), Some((new_status, new))) = (before, after) {
-            let mut at = at.join(format!("{}, answer", at.name), "responses");
+            let mut at = at.join(format!("{}, response", at.name), "responses");
             (at.old, at.new) = (at.old.join(&old_status), at.new.join(&new_status));
             if old_status != new_status {
-                let what = "the status of success";
+                let what = "the success status";
                 self.changed(
                     Class::Behaviour,
                     Subject::Answer,
@@ -122,8 +122,8 @@ impl Comparison<'_> {
             }
             let has_body = |answer: &Value| spec::json_schema(answer).is_some();
             let change = match (has_body(&old), has_body(&new)) {
-                (true, false) => Some((Kind::Removed, "no body any more")),
-                (false, true) => Some((Kind::Added, "has a body now")),
+                (true, false) => Some((Kind::Removed, "body removed")),
+                (false, true) => Some((Kind::Added, "body added")),
                 _ => None,
             };
             match change {
@@ -141,7 +141,7 @@ impl Comparison<'_> {
             of(is.2).unwrap_or(empty),
         );
         for (status, old) in &before {
-            let mut at = at.join(format!("{}, answer {status}", at.name), "responses");
+            let mut at = at.join(format!("{}, response {status}", at.name), "responses");
             (at.old, at.new) = (at.old.join(status), at.new.join(status));
             let Some(new) = after.get(status) else {
                 if !chosen.contains(status) {
@@ -150,17 +150,17 @@ impl Comparison<'_> {
                         Kind::Removed,
                         Subject::Answer,
                         &at,
-                        "not listed any more",
+                        "no longer listed",
                     );
                 }
                 continue;
             };
-            // What many operations share is told once.
+            // Shared responses are reported once.
             match (component(old), component(new)) {
                 (Some(was), Some(is)) if was == is => {
                     let place = JsonPath::new(&["components", "responses", is]);
                     at = At {
-                        name: format!("answer {is}"),
+                        name: format!("response {is}"),
                         old: place.clone(),
                         new: place,
                     };
@@ -172,7 +172,7 @@ impl Comparison<'_> {
             }
             let (old, new) = (old_side.behind(old), new_side.behind(new));
             self.words(old, new, &at);
-            // Whatever the spec says of refusals, the SDK reads them as one error.
+            // The SDK decodes all error responses as one type, regardless of their schemas.
             let facts = |node: &Value| spec::json_schema(node).map(facts::facts);
             if !chosen.contains(status) && facts(old) != facts(new) {
                 self.push(
@@ -180,7 +180,7 @@ impl Comparison<'_> {
                     Kind::Changed,
                     Subject::Answer,
                     &at,
-                    "the body is another",
+                    "the body changed",
                 );
             }
         }
@@ -188,19 +188,19 @@ impl Comparison<'_> {
             .keys()
             .filter(|status| !before.contains_key(*status) && !chosen.contains(*status))
         {
-            let mut at = at.join(format!("{}, answer {status}", at.name), "responses");
+            let mut at = at.join(format!("{}, response {status}", at.name), "responses");
             at.new = at.new.join(status);
             self.push(
                 Class::Additive,
                 Kind::Added,
                 Subject::Answer,
                 &at,
-                "listed now",
+                "now listed",
             );
         }
     }
 
-    /// The JSON of a body or a response that both specs have.
+    /// Compares the JSON content of a body or a response that both specs have.
     fn content(&mut self, old: &Value, new: &Value, at: &At, sent: bool) {
         let (Some(old), Some(new)) = (spec::json_schema(old), spec::json_schema(new)) else {
             return;
@@ -228,7 +228,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The name of the shared response that a reference is to.
+/// Returns the name of the shared response that a reference points to.
 fn component(answer: &Value) -> Option<&str> {
     answer
         .get("$ref")?

@@ -1,4 +1,4 @@
-//! Differences of the document as a whole: servers, schemes of security, tags, words.
+//! Differences of the document as a whole: servers, security schemes, tags and descriptions.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use kalshi_gen::internals::error::JsonPath;
 use crate::facts;
 
 impl Comparison<'_> {
-    /// Servers, schemes of security, tags and words of the document as a whole.
+    /// Compares servers, security schemes, tags and descriptions of the document as a whole.
     pub(super) fn document(&mut self) {
         let (old, new) = (&self.old.document, &self.new.document);
         let root = JsonPath::new(&[]);
@@ -37,7 +37,7 @@ impl Comparison<'_> {
                 Kind::Removed,
                 Subject::Document,
                 &at("servers", "servers"),
-                format!("{url} is gone"),
+                format!("{url} removed"),
             );
         }
         for url in after.iter().filter(|url| !before.contains(url)) {
@@ -46,7 +46,7 @@ impl Comparison<'_> {
                 Kind::Added,
                 Subject::Document,
                 &at("servers", "servers"),
-                format!("{url} is new"),
+                format!("{url} added"),
             );
         }
         let schemes = |document: &Value| {
@@ -60,7 +60,7 @@ impl Comparison<'_> {
                 Kind::Changed,
                 Subject::Auth,
                 &at("security schemes", "components"),
-                "they are others",
+                "changed",
             );
         }
         if old.get("tags") != new.get("tags") {
@@ -69,7 +69,7 @@ impl Comparison<'_> {
                 Kind::Changed,
                 Subject::Document,
                 &at("tags", "tags"),
-                "the list of tags is another",
+                "the list of tags changed",
             );
         }
         if let (Some(old), Some(new)) = (old.get("info"), new.get("info")) {
@@ -81,7 +81,7 @@ impl Comparison<'_> {
                 Kind::Changed,
                 Subject::Words,
                 &at("servers", "servers"),
-                "other words: description",
+                "changed wording: description",
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Differences inside schemas: types, fields, values, bounds, words.
+//! Differences inside schemas: types, fields, values, constraints and descriptions.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use super::{
     owner::Owner,
     renames,
     side::Shape,
-    values::{set, worded},
+    values::{format_value, set},
 };
 use kalshi_gen::internals::{names, spec::reference};
 
 use crate::facts;
 
-/// Keywords that are compared each in its own way.
+/// Keywords with a comparison of their own.
 const OWN_WAY: [&str; 14] = [
     "$ref",
     "additionalProperties",
@@ -34,7 +34,7 @@ const OWN_WAY: [&str; 14] = [
 ];
 
 impl Comparison<'_> {
-    /// Compares what stands at one place of both specs; `name` is that of the field or the parameter.
+    /// Compares the schemas at a location of both specs. `name` is the name of the field or parameter.
     pub(super) fn node(&mut self, old: &Value, new: &Value, at: &At, name: &str, owner: &Owner) {
         let (before, after) = (
             self.old.shape(old, name, &at.old),
@@ -51,7 +51,8 @@ impl Comparison<'_> {
                 &after,
             );
         } else if reference(old).is_none() || reference(new).is_none() {
-            // What is named in one of the two only is looked into here, as no schema is there to compare it with.
+            // A schema that is named in only one of the specs has no counterpart to be compared with, so
+            // it is compared here.
             let (old, new) = (self.old.target(old), self.new.target(new));
             let shape = if matches!(before, Shape::Named(_)) {
                 &after
@@ -64,7 +65,7 @@ impl Comparison<'_> {
         self.words(old, new, at);
     }
 
-    /// Whether a program sees one type, under whichever name the spec has it.
+    /// Returns `true` if both generate the same type, regardless of its name in the spec.
     fn is_same_type(&self, old: &Shape, new: &Shape, name: &str, owner: &Owner) -> bool {
         match (old, new) {
             (Shape::Named(old), Shape::Named(new)) => {
@@ -80,7 +81,7 @@ impl Comparison<'_> {
                         .zip(new)
                         .all(|(old, new)| self.is_same_type(old, new, name, owner))
             }
-            // What stood inline has the name already under which it stands alone now, or the other way round.
+            // An inline type that became a named schema keeps its generated name, and vice versa.
             (Shape::Object | Shape::Enum, Shape::Named(named)) => {
                 is_name_of(named, &owner.old, name)
             }
@@ -125,10 +126,10 @@ impl Comparison<'_> {
                 };
                 if made_of(old) != made_of(new) {
                     let (class, text) = match shape {
-                        Shape::OneOf(_) => (Class::Breaking, "one of its forms is another"),
+                        Shape::OneOf(_) => (Class::Breaking, "one of its alternatives changed"),
                         _ => (
                             Class::Behaviour,
-                            "is declared otherwise; the type of the SDK is the same",
+                            "declared differently; the type in the SDK is the same",
                         ),
                     };
                     self.push(class, Kind::Changed, Subject::Schema, at, text);
@@ -137,7 +138,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The fields of an object.
+    /// Compares the fields of an object.
     fn members(&mut self, old: &Value, new: &Value, at: &At, owner: &Owner) {
         let empty = Map::new();
         let of = |node: &Value| node.get("properties").and_then(Value::as_object).cloned();
@@ -175,7 +176,7 @@ impl Comparison<'_> {
                 Kind::Renamed,
                 Subject::Member,
                 &place,
-                format!("was called `{was}`"),
+                format!("renamed from `{was}`"),
             );
             change.before = Some((*was).to_owned());
             change.after = Some((*is).to_owned());
@@ -226,7 +227,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether a field must be there, and may be null.
+    /// Compares whether a field is required, and whether it is nullable.
     fn presence(
         &mut self,
         (old, was_required): (&Value, bool),
@@ -254,25 +255,25 @@ impl Comparison<'_> {
         };
         let was_optional = !was_required || was_nullable;
         let is_optional = !is_required || is_nullable;
-        // A list or a map is always there for a program that reads it: null, absent and empty are one.
+        // A list or a map is never optional for a reader: null, absent and empty are equivalent.
         let collection = matches!(
             self.new.shape(new, name, &at.new),
             Shape::List(_) | Shape::Map(_)
         );
         let (class, note) = match (was_optional, is_optional) {
-            (true, false) if owner.sent => (Class::Breaking, "; requests must carry it"),
-            (false, true) if !owner.received => (Class::Additive, "; requests may leave it out"),
+            (true, false) if owner.sent => (Class::Breaking, "; requests must include it"),
+            (false, true) if !owner.received => (Class::Additive, "; requests may omit it"),
             (was, is) if was != is && !collection && owner.received => (
                 Class::Breaking,
                 if is {
-                    "; its type is an `Option` now"
+                    "; its type is now an `Option`"
                 } else {
-                    "; its type is no `Option` any more"
+                    "; its type is no longer an `Option`"
                 },
             ),
             (true, false) => (Class::Behaviour, ""),
             (false, true) => (Class::Additive, ""),
-            // Optional either way: nothing is read otherwise.
+            // Optional in both: decoding does not change.
             _ => (
                 if is_required && !was_required {
                     Class::Behaviour
@@ -302,7 +303,7 @@ impl Comparison<'_> {
         change.after = Some(after.to_owned());
     }
 
-    /// The values of an enum.
+    /// Compares the values of an enum.
     fn values(&mut self, old: &Value, new: &Value, at: &At) {
         let (before, after) = (set(old, "enum"), set(new, "enum"));
         let removed: Vec<_> = before.difference(&after).copied().collect();
@@ -314,7 +315,7 @@ impl Comparison<'_> {
                 Kind::Renamed,
                 Subject::Value,
                 at,
-                format!("the value `{was}` is called `{is}` now"),
+                format!("the value `{was}` is renamed to `{is}`"),
             );
             change.before = Some((*was).to_owned());
             change.after = Some((*is).to_owned());
@@ -347,7 +348,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Keywords that leave the type as it is: formats, defaults, bounds and the like.
+    /// Compares keywords that do not affect the type: formats, defaults, constraints and the like.
     pub(super) fn keywords(&mut self, old: &Value, new: &Value, at: &At) {
         let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
             return;
@@ -359,21 +360,21 @@ impl Comparison<'_> {
             .collect();
         for key in keys {
             let (was, is) = (before.get(key), after.get(key));
-            // What is said to be false is as if nothing were said.
+            // `false` is equivalent to absence.
             let no = Value::Bool(false);
             if was == is || (key == "deprecated" && was.unwrap_or(&no) == is.unwrap_or(&no)) {
                 continue;
             }
             let same_type = ["format", "type"].contains(&key) && self.same_type_here(old, new, at);
-            let told = match key {
+            let subject = match key {
                 "default" => Subject::Default,
                 "deprecated" => Subject::Deprecated,
-                // The type says it where it decides the type.
+                // A format that determines the type is reported as a change of the type.
                 "format" if same_type => Subject::Format,
                 "type" if same_type => Subject::Keyword,
-                // Enums of numbers are numbers to a program.
+                // Enums of numbers are plain numbers in Rust.
                 "enum" if others(was) != others(is) => Subject::Keyword,
-                // Of an object with fields, which keeps only those; a map is told by its type.
+                // For objects with fields, which ignore other fields. For a map, the change of the type is reported.
                 "additionalProperties"
                     if before.contains_key("properties") && after.contains_key("properties") =>
                 {
@@ -384,16 +385,16 @@ impl Comparison<'_> {
             };
             self.changed(
                 Class::Behaviour,
-                told,
+                subject,
                 at,
                 &format!("`{key}`"),
-                &worded(was),
-                &worded(is),
+                &format_value(was),
+                &format_value(is),
             );
         }
     }
 
-    /// Whether an operation or a parameter is on its way out.
+    /// Compares the deprecation of an operation or a parameter.
     pub(super) fn deprecated(&mut self, old: &Value, new: &Value, at: &At) {
         let (was, is) = (old.get("deprecated"), new.get("deprecated"));
         if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
@@ -402,13 +403,13 @@ impl Comparison<'_> {
                 Subject::Deprecated,
                 at,
                 "`deprecated`",
-                &worded(was),
-                &worded(is),
+                &format_value(was),
+                &format_value(is),
             );
         }
     }
 
-    /// Whether something other than a field may be null.
+    /// Compares the nullability of something other than a field.
     pub(super) fn nullable(&mut self, class: Class, old: &Value, new: &Value, at: &At) {
         let (was, is) = (old.get("nullable"), new.get("nullable"));
         if (was == Some(&Value::Bool(true))) != (is == Some(&Value::Bool(true))) {
@@ -417,8 +418,8 @@ impl Comparison<'_> {
                 Subject::Nullable,
                 at,
                 "`nullable`",
-                &worded(was),
-                &worded(is),
+                &format_value(was),
+                &format_value(is),
             );
         }
     }
@@ -427,7 +428,7 @@ impl Comparison<'_> {
         self.old.shape(old, "", &at.old) == self.new.shape(new, "", &at.new)
     }
 
-    /// Words, each kind told by itself.
+    /// Compares descriptions, summaries and titles, each separately.
     pub(super) fn words(&mut self, old: &Value, new: &Value, at: &At) {
         for key in facts::WORDS
             .into_iter()
@@ -439,21 +440,21 @@ impl Comparison<'_> {
                 Kind::Changed,
                 Subject::Words,
                 at,
-                format!("other words: {key}"),
+                format!("changed wording: {key}"),
             );
             (change.before, change.after) = (word(old), word(new));
         }
     }
 }
 
-/// Whether the type of what stands inline as a field of `owner` is called `named`.
+/// Returns `true` if an inline type of a field of `owner` is named `named`.
 fn is_name_of(named: &str, owner: &str, member: &str) -> bool {
     let named = names::pascal(named);
     let alone = names::is_compound(member) && names::pascal(member) == named;
     alone || names::member_type(owner, member) == named
 }
 
-/// The values of an enum that are no texts.
+/// Returns the enum values that are not strings.
 fn others(list: Option<&Value>) -> BTreeSet<String> {
     let list = list.and_then(Value::as_array).into_iter().flatten();
     list.filter(|value| !value.is_string() && !value.is_null())

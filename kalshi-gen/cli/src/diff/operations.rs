@@ -1,16 +1,16 @@
-//! Differences of operations: ids, methods and paths, access and cost.
+//! Differences of operations: ids, methods, paths, access and cost.
 
 use serde_json::{Map, Value};
 
 use super::{
     At, Class, Comparison, Kind, Subject,
-    values::{set, worded},
+    values::{format_value, set},
 };
 use kalshi_gen::internals::error::JsonPath;
 
 use crate::cost::Cost;
 
-/// An operation with its place: path, method, the operation.
+/// An operation and its location: path, method, operation.
 pub(super) type Found<'a> = (&'a str, &'a str, &'a Map<String, Value>);
 
 impl Comparison<'_> {
@@ -48,7 +48,7 @@ impl Comparison<'_> {
                     Kind::Renamed,
                     Subject::Operation,
                     &at,
-                    format!("was called `{id}`"),
+                    format!("renamed from `{id}`"),
                 );
                 change.before = Some((*id).to_owned());
                 change.after = Some(new_id.clone());
@@ -58,7 +58,7 @@ impl Comparison<'_> {
                     Class::Behaviour,
                     Subject::Path,
                     &at,
-                    "the call",
+                    "the route",
                     &route(was),
                     &route(is),
                 );
@@ -95,7 +95,7 @@ impl Comparison<'_> {
                 Class::Behaviour,
                 Subject::Auth,
                 at,
-                "the call",
+                "access",
                 access_word(&before),
                 access_word(&after),
             );
@@ -104,13 +104,13 @@ impl Comparison<'_> {
                 Class::Behaviour,
                 Subject::Auth,
                 at,
-                "the call",
+                "access",
                 &before.join(" or "),
                 &after.join(" or "),
             );
         }
         let (before, mut after) = (Cost::of(was.1, was.2), Cost::of(is.1, is.2));
-        // The exchange never says in its spec which bucket it is; only ours does.
+        // Published specs do not state the bucket; only ours does.
         if ![was, is]
             .iter()
             .all(|(_, _, node)| node.contains_key("x-rate-bucket"))
@@ -122,7 +122,7 @@ impl Comparison<'_> {
                 Class::Behaviour,
                 Subject::Cost,
                 at,
-                "a call",
+                "the cost",
                 &before.to_string(),
                 &after.to_string(),
             );
@@ -133,8 +133,8 @@ impl Comparison<'_> {
                 Subject::Document,
                 at,
                 "`tags`",
-                &worded(old.get("tags")),
-                &worded(new.get("tags")),
+                &format_value(old.get("tags")),
+                &format_value(new.get("tags")),
             );
         }
         self.deprecated(&old, &new, at);
@@ -145,7 +145,8 @@ impl Comparison<'_> {
     }
 }
 
-/// The ways to be let in to an operation: the schemes of each and their scopes; none for a public one.
+/// Returns the alternative security requirements of an operation, each with its schemes and scopes. Empty
+/// for a public operation.
 fn access(document: &Value, operation: &Map<String, Value>) -> Vec<String> {
     let list = operation
         .get("security")
@@ -174,7 +175,7 @@ fn access(document: &Value, operation: &Map<String, Value>) -> Vec<String> {
         .map(way)
         .collect();
     ways.sort();
-    // An empty way among them lets everybody in.
+    // An empty requirement makes the operation public.
     if ways.first().is_some_and(String::is_empty) {
         Vec::new()
     } else {
@@ -182,7 +183,7 @@ fn access(document: &Value, operation: &Map<String, Value>) -> Vec<String> {
     }
 }
 
-/// Whether an operation is public or signed, in a word.
+/// Returns `public` or `signed`.
 fn access_word(ways: &[String]) -> &'static str {
     if ways.is_empty() { "public" } else { "signed" }
 }

@@ -2,7 +2,7 @@
 
 use super::Comparison;
 
-/// Whose field something is: what its type would be called, and which way it goes.
+/// The owner of a field: the name from which inline types are derived, and whether the field is sent or received.
 pub(super) struct Owner {
     pub(super) old: String,
     pub(super) new: String,
@@ -11,7 +11,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// A named schema, with its names in both specs.
+    /// Creates the owner for a named schema, with its names in both specs.
     pub(super) fn schema(comparison: &Comparison<'_>, old: &str, new: &str) -> Self {
         Self {
             old: old.to_owned(),

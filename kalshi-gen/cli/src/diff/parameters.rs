@@ -1,9 +1,10 @@
-//! Differences of the parameters of an operation.
+//! Differences of an operation's parameters.
 
 use serde_json::Value;
 
 use super::{
-    At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner, renames, values::worded,
+    At, Class, Comparison, Kind, Subject, operations::Found, owner::Owner, renames,
+    values::format_value,
 };
 use kalshi_gen::internals::{error::JsonPath, spec};
 
@@ -37,7 +38,7 @@ impl Comparison<'_> {
                 .find(|parameter| parameter.name == name)
                 .map(|parameter| parameter.node.clone())
         };
-        // Parameters of the path go by their place in it; the others by what they are.
+        // Path parameters are matched by position, the others by name and location.
         let position = |path: &str, name: &str| {
             path.split('/')
                 .position(|part| part == format!("{{{name}}}"))
@@ -100,12 +101,12 @@ impl Comparison<'_> {
                     Kind::Renamed,
                     Subject::Parameter,
                     &at,
-                    format!("was called `{was_called}`"),
+                    format!("renamed from `{was_called}`"),
                 );
                 change.before = Some(was_called.to_owned());
                 change.after = Some(name.to_owned());
             }
-            // What many operations share is told once.
+            // Shared parameters are reported once.
             match (old.component, parameter.component) {
                 (Some(was), Some(is)) if was == is => {
                     if self.shared.insert(is.to_owned()) {
@@ -188,8 +189,8 @@ impl Comparison<'_> {
                     Subject::Keyword,
                     at,
                     &format!("`{key}`"),
-                    &worded(old.get(key)),
-                    &worded(new.get(key)),
+                    &format_value(old.get(key)),
+                    &format_value(new.get(key)),
                 );
             }
         }
@@ -204,7 +205,7 @@ impl Comparison<'_> {
     }
 }
 
-/// A parameter, behind its reference.
+/// A parameter after resolving its reference.
 struct Parameter<'a> {
     name: &'a str,
     node: &'a Value,
@@ -212,7 +213,7 @@ struct Parameter<'a> {
     component: Option<&'a str>,
 }
 
-/// The parameters of an operation and of its path; its own replace those of the path.
+/// Returns the parameters of an operation and of its path. Those of the operation override those of the path.
 fn parameters<'a>(document: &'a Value, (path, method, node): &Found<'a>) -> Vec<Parameter<'a>> {
     let shared = (
         document

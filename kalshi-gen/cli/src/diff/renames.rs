@@ -1,4 +1,4 @@
-//! What is the same under another name, where the evidence is clear: operations, schemas, fields, parameters, values.
+//! Detection of clear renames: operations, schemas, fields, parameters and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +12,16 @@ use kalshi_gen::internals::{
 
 use crate::facts;
 
-/// What the new spec calls otherwise.
+/// The elements that have a new name in the new spec.
 #[derive(Debug, Default)]
 pub(crate) struct Renames {
-    /// New ids of operations by their old ones: what is called at the same method and path, or carries the same messages.
+    /// Old to new ids of operations, matched by method and path or by the messages they carry.
     operations: BTreeMap<String, String>,
-    /// New names of schemas by their old ones.
+    /// Old to new names of schemas.
     schemas: BTreeMap<String, String>,
-    /// New names of the messages of streams by their old ones.
+    /// Old to new names of WebSocket messages.
     messages: BTreeMap<String, String>,
-    /// Old names of fields and parameters, by where they stand now.
+    /// Old names of fields and parameters, by their location in the new spec.
     members: BTreeMap<String, String>,
 }
 
@@ -63,7 +63,7 @@ impl Renames {
         self.old_schema(new).is_some()
     }
 
-    /// What the schema `new` was called.
+    /// Returns the old name of the schema `new`.
     pub(crate) fn old_schema(&self, new: &str) -> Option<&str> {
         self.schemas
             .iter()
@@ -75,7 +75,7 @@ impl Renames {
         self.messages.get(old).map(String::as_str)
     }
 
-    /// What the message `new` was called.
+    /// Returns the old name of the message `new`.
     pub(crate) fn old_message(&self, new: &str) -> Option<&str> {
         self.messages
             .iter()
@@ -83,7 +83,7 @@ impl Renames {
             .map(|(old, _)| old.as_str())
     }
 
-    /// What the operation `new` was called.
+    /// Returns the old id of the operation `new`.
     pub(crate) fn old_operation(&self, new: &str) -> Option<&str> {
         self.operations
             .iter()
@@ -91,7 +91,7 @@ impl Renames {
             .map(|(old, _)| old.as_str())
     }
 
-    /// What the field at a JSON path of the new spec was called.
+    /// Returns the old name of the field at a JSON path of the new spec.
     pub(crate) fn old_member(&self, path: &str) -> Option<&str> {
         self.members.get(path).map(String::as_str)
     }
@@ -101,7 +101,7 @@ impl Renames {
     }
 }
 
-/// Pairs of one removed and one added name, old and new, of which each fits the other alone.
+/// Returns pairs of a removed and an added name that match each other and nothing else.
 pub(super) fn pairs<'a>(
     removed: &[&'a str],
     added: &[&'a str],
@@ -123,8 +123,8 @@ pub(super) fn pairs<'a>(
         .collect()
 }
 
-/// Whether two names are spellings of one: `canceled` and `cancelled`, `RFQ` and `Rfq`, `id` and `ids`, a name with its unit and
-/// without. Names that merely look alike may mean opposites: `maker_side` and `taker_side`.
+/// Returns `true` if two names are spellings of the same name: `canceled` and `cancelled`, `RFQ` and `Rfq`, `id` and
+/// `ids`, or with and without a unit. Other similar names may be opposites: `maker_side` and `taker_side`.
 pub(super) fn resemble(old: &str, new: &str) -> bool {
     let plain = |name: &str| {
         let name = kalshi_gen::internals::names::snake(name);
@@ -140,7 +140,7 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
     } else {
         (&new, &old)
     };
-    // One letter more, but neither a digit nor at the start, where it may negate.
+    // One extra letter, but not a digit and not at the start, where it may negate.
     let one_more = || {
         let at = short
             .bytes()
@@ -158,20 +158,20 @@ pub(super) fn resemble(old: &str, new: &str) -> bool {
             && one_more())
 }
 
-/// More pairs of names than this are not looked through: so many changes are no renaming.
+/// The maximum number of pairs that are compared. So many changes are not renames.
 const MAX_PAIRS: usize = 10_000;
 
-/// Schemas of another name that are made alike, and that stand where the old ones stood.
+/// Finds schemas that have a new name, but a similar structure and the same references to them.
 fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
-    let gone: Vec<_> = old
+    let removed: Vec<_> = old
         .schemas()
         .filter(|(name, _)| new.schema(name).is_none())
         .collect();
-    let come: Vec<_> = new
+    let added: Vec<_> = new
         .schemas()
         .filter(|(name, _)| old.schema(name).is_none())
         .collect();
-    if gone.is_empty() || come.is_empty() {
+    if removed.is_empty() || added.is_empty() {
         return BTreeMap::new();
     }
     let (used_before, used_after) = (uses(&old.document), uses(&new.document));
@@ -179,22 +179,22 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     for (place, target) in &used_before {
         places.entry(target).or_default().push(place);
     }
-    // New schemas by what they are made of, so that only those are compared that share something.
-    let come: Vec<_> = come
+    // New schemas by trait, so that only schemas with a common trait are compared.
+    let added: Vec<_> = added
         .into_iter()
         .map(|(name, schema)| (name, traits(schema)))
         .collect();
     let mut by_trait: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, (_, traits)) in come.iter().enumerate() {
+    for (index, (_, traits)) in added.iter().enumerate() {
         traits
             .iter()
             .for_each(|one| by_trait.entry(one).or_default().push(index));
     }
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for (name, schema) in &gone {
+    for (name, schema) in &removed {
         let traits = traits(schema);
-        // Every place that is still there and referred to the old one refers to the new one.
-        let stand_in = |candidate: &str| {
+        // All remaining references to the old schema refer to the new one.
+        let takes_over_references = |candidate: &str| {
             let mut now = places
                 .get(name)
                 .into_iter()
@@ -204,31 +204,34 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
             now.peek().is_some() && now.all(|target| target == candidate)
         };
         let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
-        // What half the schemas have says nothing of one.
-        let telling = traits
+        // A trait of more than 64 schemas is not distinctive.
+        let distinctive = traits
             .iter()
             .filter_map(|one| by_trait.get(one.as_str()))
             .filter(|with| with.len() <= 64);
-        telling
+        distinctive
             .flatten()
             .for_each(|index| *shared.entry(*index).or_default() += 1);
         let mut candidates = shared
             .into_keys()
-            .filter_map(|index| come.get(index))
+            .filter_map(|index| added.get(index))
             .filter(|(candidate, other)| {
                 let shared = traits.intersection(other).count();
                 let all = traits.union(other).count();
                 let same = shared == all;
-                // Alike: four of five traits are shared, or half of them when it stands where the old one stood.
-                (same && (shared > 2 || stand_in(candidate) || resemble(name, candidate)))
+                // Similar: four of five traits and a similar name, or half of them if the references moved too.
+                (same
+                    && (shared > 2
+                        || takes_over_references(candidate)
+                        || resemble(name, candidate)))
                     || (shared > 2 && shared * 5 >= all * 4 && resemble(name, candidate))
-                    || (shared * 2 >= all && stand_in(candidate))
+                    || (shared * 2 >= all && takes_over_references(candidate))
             });
         if let (Some((candidate, _)), None) = (candidates.next(), candidates.next()) {
             found.insert((*name).to_owned(), (*candidate).to_owned());
         }
     }
-    // One new schema is the successor of one old one, or of none for sure.
+    // A new schema must match exactly one old schema.
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for now in found.values() {
         *counts.entry(now.clone()).or_default() += 1;
@@ -237,7 +240,7 @@ fn schemas(old: &Side, new: &Side) -> BTreeMap<String, String> {
     found
 }
 
-/// Messages and operations of another name that are made alike: old and new.
+/// Returns pairs of messages or operations, old and new, that have a new name but the same content.
 fn alike(
     old: &Side,
     new: &Side,
@@ -256,23 +259,23 @@ fn alike(
         }
         facts::facts(&was) == facts::facts(is)
     };
-    let gone: Vec<&str> = before
+    let removed: Vec<&str> = before
         .keys()
         .filter(|name| !after.contains_key(*name))
         .copied()
         .collect();
-    let come: Vec<&str> = after
+    let added: Vec<&str> = after
         .keys()
         .filter(|name| !before.contains_key(*name))
         .copied()
         .collect();
-    let pairs = pairs(&gone, &come, same).into_iter();
+    let pairs = pairs(&removed, &added, same).into_iter();
     pairs
         .map(|(was, is)| (was.to_owned(), is.to_owned()))
         .collect()
 }
 
-/// What makes a schema the one it is: its fields with their types, its values, or its type.
+/// Returns the traits that identify a schema: its fields with their types, its values, or its type.
 fn traits(schema: &Value) -> BTreeSet<String> {
     let kind = |node: &Value| {
         let inner = node
@@ -300,7 +303,7 @@ fn traits(schema: &Value) -> BTreeSet<String> {
     traits
 }
 
-/// The name of the schema that each place refers to.
+/// Returns the name of the schema that each location refers to.
 fn uses(document: &Value) -> BTreeMap<String, String> {
     fn walk(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
         match node {
@@ -335,7 +338,7 @@ mod tests {
     use super::{pairs, resemble};
 
     #[test]
-    fn names_resemble_their_other_spellings() {
+    fn spellings_of_a_name_resemble_each_other() {
         for (old, new, alike) in [
             ("canceled", "cancelled", true),
             ("yes_price", "yes_price_dollars", true),
@@ -361,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_clear_or_none() {
+    fn ambiguous_pairs_are_not_renames() {
         assert_eq!(
             pairs(&["colour"], &["color", "size"], resemble),
             [("colour", "color")]

@@ -1,4 +1,4 @@
-//! A difference on paper: text for a terminal, Markdown for a pull request, JSON for a program.
+//! Formats a diff: text for a terminal, Markdown for a pull request, JSON for a program.
 
 use std::fmt::{self, Write as _};
 
@@ -8,20 +8,20 @@ use serde_json::json;
 use super::{Change, Class, Diff, Subject};
 use kalshi_gen::internals::names::visible;
 
-/// The form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 #[non_exhaustive]
 pub enum Format {
-    /// For people, with colours.
+    /// Text with ANSI colours, for a terminal.
     #[default]
     Text,
-    /// For a pull request.
+    /// Markdown, for a pull request.
     Markdown,
-    /// For programs: one object with `from`, `to`, `verdict`, `counts` and `changes`.
+    /// JSON, for programs: one object with `from`, `to`, `verdict`, `counts` and `changes`.
     Json,
 }
 
-/// The classes in the order of a report, with their headings.
+/// The classes and their headings, in report order.
 const CLASSES: [(Class, &str); 4] = [
     (Class::Breaking, "Breaking"),
     (Class::Behaviour, "Behaviour"),
@@ -30,7 +30,7 @@ const CLASSES: [(Class, &str); 4] = [
 ];
 
 impl Diff {
-    /// The report in a form; text carries ANSI colours. With `quote`, words that changed are shown as they were and are.
+    /// Formats the report. Text contains ANSI colours. With `quote`, changed descriptions are shown before and after.
     #[must_use]
     pub fn report(&self, format: Format, quote: bool) -> String {
         match format {
@@ -51,7 +51,7 @@ impl Diff {
         if self.changes.is_empty() && self.from == self.to {
             to
         } else if self.from == self.to {
-            format!("{to}, other content")
+            format!("{to}, changed content")
         } else {
             format!("{} -> {to}", shown(&self.from))
         }
@@ -93,7 +93,7 @@ impl Diff {
             if count == 0 {
                 continue;
             }
-            // Words are many and rarely read; the rest is read in full.
+            // Prose changes are many and rarely read, so they are collapsed.
             let folded = class == Class::Prose;
             if folded {
                 _ = write!(out, "\n<details><summary>{heading} ({count})</summary>\n\n");
@@ -132,7 +132,7 @@ impl Diff {
     }
 }
 
-/// The words of a change as they were and are, where they are asked for.
+/// Returns the old and new description of a change if they are requested.
 fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, String)> {
     let wanted = quote && change.subject == Subject::Words;
     let words = [
@@ -145,7 +145,7 @@ fn quoted(change: &Change, quote: bool) -> impl Iterator<Item = (char, String)> 
         .filter_map(|(sign, words)| Some((sign, flat(words?))))
 }
 
-/// Words on one line.
+/// Returns a description on one line.
 fn flat(words: &str) -> String {
     visible(
         &words.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -153,7 +153,7 @@ fn flat(words: &str) -> String {
     )
 }
 
-/// A text as code in Markdown, whatever stands in it.
+/// Formats a string as inline code in Markdown, whatever it contains.
 pub(crate) fn code(text: &str) -> String {
     let text = visible(text, false);
     let longest = text
@@ -168,7 +168,7 @@ pub(crate) fn code(text: &str) -> String {
     format!("{fence} {text} {fence}")
 }
 
-/// A text of a spec as plain text in Markdown: one line, without links, images, HTML and mentions.
+/// Escapes a string of the spec as plain Markdown text: one line, without links, images, HTML and mentions.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in visible(text, false).chars() {
@@ -190,7 +190,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The report as plain text.
+/// Formats the report as plain text.
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", anstream::adapter::strip_str(&self.text(false)))

@@ -1,10 +1,10 @@
-//! Differences of named schemas, each told once.
+//! Differences of named schemas, each reported once.
 
 use super::{At, Class, Comparison, Kind, Subject, owner::Owner, side::Side};
 use kalshi_gen::internals::error::JsonPath;
 
 impl Comparison<'_> {
-    /// Named schemas, each once.
+    /// Compares all named schemas.
     pub(super) fn schemas(&mut self) {
         let schemas = |side: &Side| {
             side.schemas()
@@ -24,7 +24,7 @@ impl Comparison<'_> {
                 continue;
             };
             let (used_before, used_after) = (self.old.is_used(&name), self.new.is_used(&new_name));
-            // Nobody sees the name of a schema after which no type is called.
+            // No program refers to a schema that has no type.
             let gone = if self.old.is_nameless(&name) {
                 Class::Additive
             } else {
@@ -40,7 +40,7 @@ impl Comparison<'_> {
                         if gone == Class::Breaking {
                             "schema removed"
                         } else {
-                            "schema removed; no type has its name"
+                            "schema removed; no type is named after it"
                         },
                     );
                 } else {
@@ -55,14 +55,14 @@ impl Comparison<'_> {
                 continue;
             };
             if name != new_name {
-                let text = format!("was called `{name}`");
+                let text = format!("renamed from `{name}`");
                 let change = self.push(gone, Kind::Renamed, Subject::Schema, &place, text);
                 change.before = Some(name.clone());
                 change.after = Some(new_name.clone());
             }
             match (used_before, used_after) {
                 (true, false) => {
-                    let text = "schema removed: no operation uses it any more";
+                    let text = "schema removed: no longer used by an operation";
                     self.push(gone, Kind::Removed, Subject::Schema, &place, text);
                 }
                 (false, true) => {
@@ -71,7 +71,7 @@ impl Comparison<'_> {
                         Kind::Added,
                         Subject::Schema,
                         &place,
-                        "schema added: an operation uses it now",
+                        "schema added: now used by an operation",
                     );
                 }
                 _ => {}
@@ -81,7 +81,7 @@ impl Comparison<'_> {
             self.node(before, after, &place, "", &owner);
             self.nullable(Class::Behaviour, before, after, &place);
             if !used_before && !used_after {
-                // What yields no type is noticed by nobody.
+                // A schema without a generated type does not affect programs.
                 for change in self
                     .changes
                     .iter_mut()

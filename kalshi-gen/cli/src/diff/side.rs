@@ -1,4 +1,4 @@
-//! One of the two specs: its parts by name, and the type that the SDK makes of a schema.
+//! One of the two specs: its elements by name, and the types that the SDK generates for its schemas.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,39 +17,39 @@ use kalshi_gen::{
     },
 };
 
-/// Where the messages of a document stand.
+/// The JSON pointer of a document's messages.
 pub(super) const MESSAGES: &str = "/components/messages";
 
-/// What a field of an operation's or a channel's list of messages refers to.
+/// The entries of an operation's or a channel's message list, by name.
 pub(super) type Targets<'a> = BTreeMap<&'a str, &'a Value>;
 
-/// A spec with what is looked up in it again and again.
+/// A spec, indexed for the comparison.
 pub(super) struct Side {
     pub(super) document: Value,
-    /// What fixups say of a text that is more than a text, by JSON path.
+    /// The scalar types that fixups assign to strings, by JSON path.
     marks: BTreeMap<String, String>,
     sent: BTreeSet<String>,
     received: BTreeSet<String>,
     named: BTreeSet<String>,
-    /// Schemas of streams that become texts and numbers where they are referred to.
+    /// AsyncAPI schemas of scalars, which are inlined where they are referenced.
     inlined: BTreeSet<String>,
-    /// Messages of streams, with the names of their payloads, where those have one.
+    /// The messages of the spec and the names of their payload schemas.
     messages: Vec<Carried>,
 }
 
-/// A message of streams that an operation carries.
+/// A message that an operation carries.
 struct Carried {
     sent_by_server: bool,
     name: String,
     payload: Option<String>,
 }
 
-/// What the SDK makes of a schema, as far as two of them can be told apart.
+/// The type that the SDK generates for a schema, as far as needed to compare two of them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape {
-    /// A text, a number, a boolean or one of the SDK's own kinds of text.
+    /// A string, a number, a boolean or a scalar type of the SDK.
     Scalar(String),
-    /// A schema with a name of its own.
+    /// A named schema.
     Named(String),
     Object,
     Enum,
@@ -69,12 +69,12 @@ impl Side {
             asyncapi::convert(&mut document, "const");
         }
         let mut composed = document.clone();
-        // Compositions that cannot be merged are compared as they stand.
+        // Compositions that cannot be merged are compared unchanged.
         if spec::schemas(&document).is_some() && compose::merge_all_of(&mut composed, 0).is_ok() {
             document = composed;
         }
         let mut marked = document.clone();
-        // Not strict, so they cannot fail.
+        // Lenient mode never fails.
         _ = if is_of_streams {
             asyncapi::fixups::apply(&mut marked, FixupMode::Lenient)
         } else {
@@ -129,7 +129,7 @@ impl Side {
         spec::schemas(&self.document)?.get(name)
     }
 
-    /// Operations by id: path, method, operation.
+    /// Returns the operations by id: path, method and operation.
     pub(super) fn operations(&self) -> BTreeMap<&str, (&str, &str, &Map<String, Value>)> {
         spec::operations(&self.document)
             .filter_map(|(path, method, node)| {
@@ -138,12 +138,12 @@ impl Side {
             .collect()
     }
 
-    /// A schema, behind its reference.
+    /// Returns a schema after resolving its reference.
     pub(super) fn target<'a>(&'a self, node: &'a Value) -> &'a Value {
         spec::follow(&self.document, node)
     }
 
-    /// A part of an operation, behind its reference.
+    /// Returns a part of an operation after resolving its reference.
     pub(super) fn behind<'a>(&'a self, node: &'a Value) -> &'a Value {
         let reference = node.get("$ref").and_then(Value::as_str);
         reference
@@ -159,12 +159,12 @@ impl Side {
         self.received.contains(name)
     }
 
-    /// Whether the schema is one of streams after which no type is called.
+    /// Returns `true` for an AsyncAPI schema without a type named after it.
     pub(super) fn is_nameless(&self, name: &str) -> bool {
         self.inlined.contains(name) || self.is_payload(name)
     }
 
-    /// Whether the schema is the payload of a message.
+    /// Returns `true` if the schema is the payload of a message.
     pub(super) fn is_payload(&self, name: &str) -> bool {
         self.messages
             .iter()
@@ -185,12 +185,12 @@ impl Side {
             .any(|message| message.name == name && message.sent_by_server == by_server)
     }
 
-    /// Whether an operation leads to the schema, so that it yields a type.
+    /// Returns `true` if an operation refers to the schema, so that a type is generated.
     pub(super) fn is_used(&self, name: &str) -> bool {
         self.is_sent(name) || self.is_received(name) || self.named.contains(name)
     }
 
-    /// The shape of what stands at `place` under the name of a field or a parameter.
+    /// Returns the shape of the schema at `place`, under the name of a field or a parameter.
     pub(super) fn shape(&self, node: &Value, name: &str, place: &JsonPath) -> Shape {
         let reference = reference(node);
         let mark = self.marks.get(&place.to_string()).or_else(|| {
@@ -216,7 +216,7 @@ impl Side {
                     &JsonPath::new(&["components", "schemas", target]),
                 );
             }
-            // A named list or map is written out where it is used; one that holds itself keeps its name.
+            // A named list or map is inlined where it is used. One that contains itself keeps its name.
             let own = format!("\"#/components/schemas/{target}\"");
             return match self.shape(
                 schema,
@@ -294,14 +294,14 @@ impl Side {
     }
 }
 
-/// The fields of a mapping of the document, which may not be there.
+/// Returns the entries of a mapping in the document, or nothing if it is absent.
 pub(super) fn named<'a>(side: &'a Side, pointer: &str) -> Targets<'a> {
     let members = side.document.pointer(pointer).and_then(Value::as_object);
     let members = members.into_iter().flatten();
     members.map(|(name, node)| (name.as_str(), node)).collect()
 }
 
-/// What fixups say of the schemas below a node.
+/// Collects the scalar types that fixups assign to the schemas below a node.
 fn marks(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
     match node {
         Value::Object(members) => {
@@ -321,14 +321,14 @@ fn marks(node: &Value, place: &JsonPath, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// A scalar with the format that decides its type.
+/// Describes a scalar with the format that determines its type.
 fn scalar(kind: &str, format: &str) -> String {
     match (kind, format) {
         ("string", "date-time") => "a time".to_owned(),
         ("string", "date") => "a date".to_owned(),
-        ("string", _) => "a text".to_owned(),
-        ("integer", "int32" | "uint32" | "uint64") => format!("a whole number ({format})"),
-        ("integer", _) => "a whole number".to_owned(),
+        ("string", _) => "a string".to_owned(),
+        ("integer", "int32" | "uint32" | "uint64") => format!("an integer ({format})"),
+        ("integer", _) => "an integer".to_owned(),
         ("number", "float") => "a number (float)".to_owned(),
         ("number", _) => "a number".to_owned(),
         ("boolean", _) => "a boolean".to_owned(),
@@ -336,7 +336,7 @@ fn scalar(kind: &str, format: &str) -> String {
     }
 }
 
-/// The words for one of the SDK's own kinds of text.
+/// Describes a scalar type of the SDK.
 fn scalar_name(kind: &str) -> String {
     match kind {
         scalars::DOLLARS => "dollars".to_owned(),
@@ -344,7 +344,7 @@ fn scalar_name(kind: &str) -> String {
         scalars::PRICE_LEVEL => "a price level".to_owned(),
         scalars::ID => "an id".to_owned(),
         scalars::SECRET => "a secret".to_owned(),
-        scalars::REFUSAL => "a refusal".to_owned(),
+        scalars::REFUSAL => "an API error".to_owned(),
         kind => kind.to_owned(),
     }
 }
@@ -354,8 +354,8 @@ impl fmt::Display for Shape {
         match self {
             Self::Scalar(name) => f.write_str(name),
             Self::Named(name) => write!(f, "`{name}`"),
-            Self::Object => f.write_str("an object of its own"),
-            Self::Enum => f.write_str("an enum of its own"),
+            Self::Object => f.write_str("an inline object"),
+            Self::Enum => f.write_str("an inline enum"),
             Self::List(inner) => write!(f, "a list of {}", plural(inner)),
             Self::Map(inner) => write!(f, "a map of {}", plural(inner)),
             Self::OneOf(parts) => {
@@ -367,16 +367,19 @@ impl fmt::Display for Shape {
     }
 }
 
-/// `texts` for `a text`.
+/// Returns `strings` for `a string`.
 fn plural(shape: &Shape) -> String {
     let name = shape.to_string();
-    match (shape, name.strip_prefix("a ")) {
+    match (
+        shape,
+        name.strip_prefix("a ").or_else(|| name.strip_prefix("an ")),
+    ) {
         (Shape::Scalar(_), Some(name)) => match name.split_once(" (") {
             Some((name, format)) => format!("{name}s ({format}"),
             None => format!("{name}s"),
         },
-        (Shape::Object, _) => "objects of their own".to_owned(),
-        (Shape::Enum, _) => "values of their own".to_owned(),
+        (Shape::Object, _) => "inline objects".to_owned(),
+        (Shape::Enum, _) => "inline enums".to_owned(),
         (Shape::List(inner), _) => format!("lists of {}", plural(inner)),
         (Shape::Map(inner), _) => format!("maps of {}", plural(inner)),
         _ => name,

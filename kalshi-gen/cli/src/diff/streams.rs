@@ -1,4 +1,5 @@
-//! Differences of streams: servers, channels, operations and messages. Schemas are compared as those of calls.
+//! Differences of AsyncAPI specs: servers, channels, operations and messages. Their schemas are compared
+//! like those of OpenAPI.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use super::{
     At, Class, Comparison, Kind, Subject,
     owner::Owner,
     side::{MESSAGES, Side, Targets, named},
-    values::worded,
+    values::format_value,
 };
 use kalshi_gen::internals::{
     error::JsonPath,
@@ -18,7 +19,7 @@ use kalshi_gen::internals::{
 use crate::facts;
 
 impl Comparison<'_> {
-    /// What streams have and calls have not; nothing for calls.
+    /// Compares the parts that only AsyncAPI specs have. Does nothing for OpenAPI specs.
     pub(super) fn streams(&mut self) {
         let (old, new) = (&self.old.document, &self.new.document);
         if old.get("asyncapi").is_none() {
@@ -42,7 +43,7 @@ impl Comparison<'_> {
         let info = root.join("info".to_owned(), "info");
         self.others(before, after, &info, &["tags", "version"]);
         if before.get("tags") != after.get("tags") {
-            let text = "the list of tags is another";
+            let text = "the list of tags changed";
             self.push(Class::Prose, Kind::Changed, Subject::Document, &info, text);
         }
         self.servers();
@@ -51,7 +52,8 @@ impl Comparison<'_> {
         self.messages();
     }
 
-    /// Fields of a payload besides its type and its body are of no type: a frame is read the same with and without them.
+    /// Lowers the class of changes to payload fields other than the type and the body. They have no type, and frames
+    /// decode the same with and without them.
     pub(super) fn envelopes(&mut self) {
         let (old, new) = (self.old, self.new);
         if old.document.get("asyncapi").is_none() {
@@ -86,13 +88,13 @@ impl Comparison<'_> {
                 }
                 None => {
                     let (class, kind) = (Class::Behaviour, Kind::Removed);
-                    self.push(class, kind, Subject::Document, &at(name), "is gone");
+                    self.push(class, kind, Subject::Document, &at(name), "removed");
                 }
             }
         }
         for name in new.keys().filter(|name| !old.contains_key(*name)) {
             let (class, kind) = (Class::Additive, Kind::Added);
-            self.push(class, kind, Subject::Document, &at(name), "is new");
+            self.push(class, kind, Subject::Document, &at(name), "added");
         }
     }
 
@@ -108,7 +110,7 @@ impl Comparison<'_> {
             let at = at(name);
             let (before, after) = (address(was), address(is));
             if before != after {
-                // A program names the channel by it.
+                // Programs refer to a channel by its address.
                 let class = Class::Breaking;
                 self.changed(class, Subject::Channel, &at, "the address", &before, &after);
             }
@@ -117,7 +119,7 @@ impl Comparison<'_> {
                 let Some(now) = named_in(is, "messages").get(name).copied() else {
                     continue;
                 };
-                // What stands elsewhere is compared there.
+                // Referenced messages are compared where they are defined.
                 if node.get("$ref").is_none() && now.get("$ref").is_none() {
                     let at = at.join(format!("message {name}"), "messages");
                     self.message(name, node, now, &at);
@@ -147,13 +149,13 @@ impl Comparison<'_> {
             let now = self.renames.operation(name).unwrap_or(name).to_owned();
             let at = at(name, &now);
             let Some(is) = new.get(now.as_str()) else {
-                // No type has its name; what its messages become is told of them.
+                // No type is named after an operation. The effects on its messages are reported with the messages.
                 let (class, kind) = (Class::Behaviour, Kind::Removed);
                 self.push(class, kind, Subject::Operation, &at, "operation removed");
                 continue;
             };
             if *name != now {
-                let text = format!("was called `{name}`; no type has its name");
+                let text = format!("renamed from `{name}`; no type is named after it");
                 let (class, kind) = (Class::Additive, Kind::Renamed);
                 self.push(class, kind, Subject::Operation, &at, text);
             }
@@ -163,7 +165,7 @@ impl Comparison<'_> {
             };
             if direction(was) != direction(is) {
                 let (before, after) = (direction(was), direction(is));
-                let (class, what) = (Class::Breaking, "what it carries");
+                let (class, what) = (Class::Breaking, "the direction");
                 self.changed(class, Subject::Operation, &at, what, before, after);
             }
             let channel = |node: &Value| {
@@ -190,28 +192,28 @@ impl Comparison<'_> {
         }
     }
 
-    /// Which messages a channel or an operation carries.
+    /// Compares the messages that a channel or an operation carries.
     fn carried(&mut self, old: &Targets<'_>, new: &Targets<'_>, at: &At) {
         let messages = (named(self.old, MESSAGES), named(self.new, MESSAGES));
         let is_there = |name: &str, targets: &Targets<'_>| targets.contains_key(name);
         for (name, was) in old {
             let now = self.renames.message(name).unwrap_or(name).to_owned();
             let Some(is) = new.get(now.as_str()) else {
-                // What is gone altogether is told as that.
+                // A removed message is reported separately.
                 if !is_there(name, &messages.0) || is_there(&now, &messages.1) {
-                    let text = format!("no longer carries the message {name}");
+                    let text = format!("no longer includes the message {name}");
                     let (class, kind) = (Class::Behaviour, Kind::Removed);
                     self.push(class, kind, Subject::Message, at, text);
                 }
                 continue;
             };
-            // An operation's are those of its channel, which is told.
+            // An operation refers to the messages of its channel, where a change is reported.
             let reference = |node: &Value| {
                 spec::reference(node).is_some_and(|text| !text.starts_with("#/channels/"))
             };
             let is_another = now == *name && facts::facts(was) != facts::facts(is);
             if is_another && (reference(was) || reference(is)) {
-                let text = format!("the message {name} is another");
+                let text = format!("the message {name} changed");
                 let (class, kind) = (Class::Behaviour, Kind::Changed);
                 self.push(class, kind, Subject::Message, at, text);
             }
@@ -220,7 +222,7 @@ impl Comparison<'_> {
             let before = self.renames.old_message(name).unwrap_or(name);
             let is_new = is_there(name, &messages.1) && !is_there(before, &messages.0);
             if !is_there(before, old) && !is_new {
-                let text = format!("carries the message {name} too");
+                let text = format!("now includes the message {name}");
                 let (class, kind) = (Class::Additive, Kind::Added);
                 self.push(class, kind, Subject::Message, at, text);
             }
@@ -243,25 +245,25 @@ impl Comparison<'_> {
                 let (class, text) = if was_used {
                     (Class::Breaking, "message removed")
                 } else {
-                    (Class::Additive, "message removed; no operation carried it")
+                    (Class::Additive, "message removed; no operation used it")
                 };
                 self.push(class, Kind::Removed, Subject::Message, &at, text);
                 continue;
             };
             if *name != now {
-                let text = format!("was called `{name}`");
+                let text = format!("renamed from `{name}`");
                 let (class, kind) = (Class::Breaking, Kind::Renamed);
                 let change = self.push(class, kind, Subject::Message, &at, text);
                 (change.before, change.after) = (Some((*name).to_owned()), Some(now.clone()));
             }
             match (was_used, carried_after.contains(now.as_str())) {
                 (true, false) => {
-                    let text = "message removed: no operation carries it any more";
+                    let text = "message removed: no longer used by an operation";
                     let (class, kind) = (Class::Breaking, Kind::Removed);
                     self.push(class, kind, Subject::Message, &at, text);
                 }
                 (false, true) => {
-                    let text = "message added: an operation carries it now";
+                    let text = "message added: now used by an operation";
                     let (class, kind) = (Class::Additive, Kind::Added);
                     self.push(class, kind, Subject::Message, &at, text);
                 }
@@ -275,14 +277,14 @@ impl Comparison<'_> {
             }
             let text = match carried_after.contains(*name) {
                 true => format!("message added: {}", channels_of(self.new, name)),
-                false => "message added; no operation carries it".to_owned(),
+                false => "message added; no operation uses it".to_owned(),
             };
             let (class, kind) = (Class::Additive, Kind::Added);
             self.push(class, kind, Subject::Message, &at(name, name), text);
         }
     }
 
-    /// A message that both specs have.
+    /// Compares a message that both specs have.
     fn message(&mut self, name: &str, was: &Value, is: &Value, at: &At) {
         self.others(was, is, at, &["payload", "$ref"]);
         self.words(was, is, at);
@@ -314,7 +316,7 @@ impl Comparison<'_> {
         self.node(old, new, &at, "", &owner);
     }
 
-    /// Facts that nothing is made of, each by itself.
+    /// Reports differences in fields that do not affect the generated code, each separately.
     fn others(&mut self, old: &Value, new: &Value, at: &At, own_way: &[&str]) {
         let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
             return;
@@ -322,7 +324,7 @@ impl Comparison<'_> {
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
             let is_fact = facts::Keys::Keywords.is_fact(key) && !own_way.contains(&key.as_str());
-            // With its key, as that says what stands in it, and not as if it were the root.
+            // The key determines the meaning of the value, so it is included.
             let fact = |node: Option<&Value>| {
                 node.map(|value| facts::facts(&serde_json::json!({ "node": { key: value } })))
             };
@@ -331,14 +333,14 @@ impl Comparison<'_> {
                 continue;
             }
             let what = format!("`{key}`");
-            let (before, after) = (worded(was), worded(is));
+            let (before, after) = (format_value(was), format_value(is));
             let class = Class::Behaviour;
             self.changed(class, Subject::Keyword, at, &what, &before, &after);
         }
     }
 }
 
-/// The same place in both specs.
+/// Returns the same location in both specs.
 fn place(name: String, keys: &[&str]) -> At {
     At {
         name,
@@ -357,7 +359,7 @@ fn channel_messages(channel: &Value) -> Targets<'_> {
     named_in(channel, "messages")
 }
 
-/// The messages of an operation by their names.
+/// Returns the messages of an operation by name.
 fn operation_messages(operation: &Value) -> Targets<'_> {
     let messages = operation["messages"].as_array().into_iter().flatten();
     messages
@@ -365,20 +367,20 @@ fn operation_messages(operation: &Value) -> Targets<'_> {
         .collect()
 }
 
-/// The names of the messages that an operation carries, as they stand among those of the document.
+/// Returns the names of the messages that an operation carries, as in the document's list of messages.
 fn carried(side: &Side) -> BTreeSet<&str> {
     let operations = named(side, "/operations").into_values();
     let messages = operations.flat_map(|operation| operation_messages(operation).into_values());
     messages
         .filter_map(|message| {
-            // By way of the channel, which may call it otherwise.
+            // Resolved through the channel, which may use another name for the message.
             let reference = spec::reference(side.behind(message));
             reference?.strip_prefix("#/components/messages/")
         })
         .collect()
 }
 
-/// The channels that have a message.
+/// Returns the channels that carry a message.
 fn channels_of(side: &Side, message: &str) -> String {
     let channels = named(side, "/channels").into_iter();
     let channels = channels.filter(|(_, node)| channel_messages(node).contains_key(message));

@@ -1,5 +1,5 @@
-//! Types that a program sees otherwise though nothing was told of them: the generator names what stands inline by what else there
-//! is, and a cursor is a text that is always there.
+//! Type changes that a comparison of schemas misses: names of inline types depend on the rest of the spec, and a cursor
+//! is always a required string.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use kalshi_gen::{
 };
 
 impl Comparison<'_> {
-    /// Compares the types that the generator makes of both specs; it may not be able to.
+    /// Compares the types generated from both specs. Does nothing if one of them does not generate.
     pub(super) fn types(&mut self, old: &Value, new: &Value) {
         let of_streams = protocol::of(old) == Protocol::Streams;
-        let made = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
-        let (Ok(before), Ok(after)) = (made(old), made(new)) else {
+        let normalize = |document: &Value| stages::normalized(document.clone(), FixupMode::Lenient);
+        let (Ok(before), Ok(after)) = (normalize(old), normalize(new)) else {
             return;
         };
         if of_streams {
@@ -34,8 +34,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Types of streams are called after messages, where the spec has other names; so a type is told only where nothing else
-    /// says that a program may no longer compile.
+    /// Compares message types. They are named after messages rather than schemas, so a change is only reported if
+    /// nothing else is breaking.
     fn message_types(&mut self, before: &Normalized, after: &Normalized) {
         let is_breaking = |change: &Change| change.class == Class::Breaking;
         if self.changes.iter().any(is_breaking) {
@@ -51,7 +51,7 @@ impl Comparison<'_> {
         for name in named.map(|(name, _)| name) {
             if spec::schemas(&after.tree).is_none_or(|all| !all.contains_key(name)) {
                 let (class, kind) = (Class::Breaking, Kind::Removed);
-                let text = "nothing makes the type any more";
+                let text = "the type is no longer generated";
                 self.push(class, kind, Subject::Type, &at(name.clone()), text);
             }
             let is = members(&after.tree, name);
@@ -134,18 +134,18 @@ impl Comparison<'_> {
         }
     }
 
-    /// A cursor is a text that is always there, whatever the spec says of it; a field that became one was not.
+    /// Adjusts the changes of cursors. A cursor is always a required string, and a field that became one was not.
     fn cursor(&mut self, at: &At, was_before: bool) {
         let presence = |subject: Subject| [Subject::Required, Subject::Nullable].contains(&subject);
-        let told = self
+        let reported = self
             .changes
             .iter_mut()
             .find(|change| change.place == at.name && presence(change.subject));
-        match (told, was_before) {
+        match (reported, was_before) {
             (Some(change), true) => {
                 change.class = Class::Additive;
                 change.text = format!(
-                    "was {}, is {}; a cursor is always a text",
+                    "was {}, is {}; a cursor is always a required string",
                     word(change.before.as_ref()),
                     word(change.after.as_ref())
                 );
@@ -155,27 +155,27 @@ impl Comparison<'_> {
                 Subject::Type,
                 at,
                 "the type",
-                "as any member",
-                "a cursor, or the other way round",
+                "an ordinary field",
+                "a cursor, or vice versa",
             ),
             _ => {}
         }
     }
 
     fn type_changed(&mut self, at: &At, was: &[String], is: &[String]) {
-        let told = self
+        let reported = self
             .changes
             .iter()
             .any(|change| change.class == Class::Breaking && change.place.starts_with(&at.name));
         let list = |types: &[String]| match types {
-            [] => "none with a name".to_owned(),
+            [] => "no named type".to_owned(),
             types => types
                 .iter()
                 .map(|name| format!("`{name}`"))
                 .collect::<Vec<_>>()
                 .join(", "),
         };
-        if !told {
+        if !reported {
             self.changed(
                 Class::Breaking,
                 Subject::Type,
@@ -187,7 +187,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Names of the old spec as the new one has them.
+    /// Maps type names of the old spec to those of the new one.
     fn renamed(&self, types: Vec<String>) -> Vec<String> {
         types
             .into_iter()
@@ -200,7 +200,7 @@ fn word(text: Option<&String>) -> &str {
     text.map_or("", String::as_str)
 }
 
-/// The fields of a named schema.
+/// Returns the fields of a named schema.
 fn members(tree: &Value, name: &str) -> BTreeMap<String, Value> {
     let members = spec::schemas(tree).and_then(|all| all.get(name)?.get("properties")?.as_object());
     members
@@ -210,7 +210,7 @@ fn members(tree: &Value, name: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The schemas of the parameters of an operation.
+/// Returns the schemas of an operation's parameters.
 fn parameters(operation: &Map<String, Value>) -> BTreeMap<&str, &Value> {
     let list = operation
         .get("parameters")
@@ -221,7 +221,7 @@ fn parameters(operation: &Map<String, Value>) -> BTreeMap<&str, &Value> {
         .collect()
 }
 
-/// The types with a name that a schema is made of, in order.
+/// Returns the named types that a schema consists of, in order.
 fn types(schema: &Value) -> Vec<String> {
     fn walk(node: &Value, found: &mut Vec<String>) {
         match node {

@@ -1,10 +1,10 @@
-//! Values of a spec as a report shows them.
+//! Formatting of a spec's values in reports.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// A list of texts as a set.
+/// Returns a list of strings as a set.
 pub(super) fn set<'a>(node: &'a Value, key: &str) -> BTreeSet<&'a str> {
     let list = node
         .get(key)
@@ -14,7 +14,7 @@ pub(super) fn set<'a>(node: &'a Value, key: &str) -> BTreeSet<&'a str> {
     list.filter_map(Value::as_str).collect()
 }
 
-/// A value, or that there is none.
-pub(super) fn worded(value: Option<&Value>) -> String {
+/// Formats a value, or `not set`.
+pub(super) fn format_value(value: Option<&Value>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
 }

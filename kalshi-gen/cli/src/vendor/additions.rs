@@ -1,4 +1,5 @@
-//! What a taken spec gets besides its structure: the list of tags, costs as data, words for usual responses.
+//! Additions to a vendored spec besides its structure: the list of tags, costs as data, and
+//! descriptions of common responses.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use kalshi_gen::internals::{spec, yaml::Tree};
 
 use crate::cost::{self, Cost};
 
-/// The tags that operations have, or that the exchange lists, with our words for them.
+/// Adds the tags that operations use or the exchange lists, with our descriptions.
 pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
     fn listed(document: &Tree) -> impl Iterator<Item = (&str, &Tree)> {
         let list = document
@@ -50,7 +51,8 @@ pub(super) fn list_tags(tree: &mut Tree, old: Option<&Tree>, new: &Tree) {
     }
 }
 
-/// Gives new operations the cost that the exchange's words state, or the default; notes where it states another than ours.
+/// Adds the cost of new operations, as stated in the exchange's description or else the default. Notes any
+/// difference from our costs.
 pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Vec<String>) {
     let Some(Tree::Mapping(paths)) = tree.get_mut("paths") else {
         return;
@@ -78,7 +80,7 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
                     ..ours.clone()
                 };
                 notes.push(format!(
-                    "{id}: the exchange's words state a cost of {stated}, ours is {ours}"
+                    "{id}: the exchange's description states a cost of {stated}, ours is {ours}"
                 ));
             }
         } else if !known {
@@ -95,16 +97,16 @@ pub(super) fn costs(tree: &mut Tree, new: &Value, taking: &Merge, notes: &mut Ve
                 Tree::Leaf(cost.bucket.clone().into()),
             );
             let source = if cost::stated_of(published).is_some() {
-                "as its words state"
+                "as its description states"
             } else {
-                "the default, as its words state none"
+                "the default, since its description states none"
             };
             notes.push(format!("{id} is new: {cost}, {source}"));
         }
     }
 }
 
-/// Gives new responses of operations the words that most of our responses of their status have.
+/// Adds descriptions of new responses: the most common one that we use for the same status.
 pub(super) fn word_answers(tree: &mut Tree, old: &Tree) {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for operation in operations(Some(old)).values() {

@@ -12,7 +12,7 @@ use crate::{
     facts::{self, Keys},
 };
 
-/// The operations of a document by id.
+/// Returns the operations of a document by id.
 pub(super) fn operations(document: Option<&Tree>) -> BTreeMap<String, Tree> {
     let paths = document
         .and_then(|document| document.get("paths"))
@@ -32,7 +32,7 @@ pub(super) fn operations(document: Option<&Tree>) -> BTreeMap<String, Tree> {
         .collect()
 }
 
-/// A spec that is being taken.
+/// A merge of a published spec into ours.
 pub(super) struct Merge {
     /// Our operations by id.
     pub(super) operations: BTreeMap<String, Tree>,
@@ -40,8 +40,8 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    /// The facts of `new` with the words and own fields of `old`; `keys` tells what the keys here are, `key` is the one
-    /// that leads here.
+    /// Merges the structure of `new` with the descriptions and `x-` fields of `old`. `keys` is the meaning of the keys
+    /// at this level, and `key` the one that leads here.
     pub(super) fn merge(
         &self,
         old: Option<&Tree>,
@@ -53,7 +53,7 @@ impl Merge {
         match new {
             Tree::Leaf(_) => new.clone(),
             _ if keys == Keys::Data && !facts::is_set(key) => match old {
-                // The same value in another order is the same value.
+                // The same value in a different order is unchanged.
                 Some(old) if Value::from(old.clone()) == Value::from(new.clone()) => old.clone(),
                 _ => new.clone(),
             },
@@ -92,7 +92,7 @@ impl Merge {
         }
     }
 
-    /// What we have of the field `key`, also under another name or in another place.
+    /// Returns our value for the field `key`, even if it was renamed or moved.
     fn counterpart<'a>(
         &'a self,
         ours: &'a IndexMap<String, Tree>,
@@ -101,7 +101,7 @@ impl Merge {
         keys: Keys,
         place: &JsonPath,
     ) -> Option<&'a Tree> {
-        // An operation is known by its id, wherever it is called.
+        // An operation is identified by its id, whatever its path.
         if keys == Keys::Keywords
             && METHODS.contains(&key)
             && let Some(id) = new.get("operationId").and_then(Tree::as_str)
@@ -171,7 +171,7 @@ impl Merge {
             .enumerate()
             .map(|(index, item)| identity(item, index))
             .collect();
-        // The order of a list that is no set is the exchange's.
+        // A list that is not a set keeps the exchange's order.
         names
             .iter()
             .enumerate()
@@ -192,7 +192,7 @@ impl Merge {
     }
 }
 
-/// What an item of a list is known by.
+/// Returns the key by which an item of a list is identified.
 fn identity(item: &Tree, index: usize) -> String {
     let text = |key: &str| item.get(key).and_then(Tree::as_str);
     match (text("$ref"), text("name"), text("url")) {
@@ -203,7 +203,7 @@ fn identity(item: &Tree, index: usize) -> String {
     }
 }
 
-/// The names in `ours` that are kept, in their order, and every other of `new` behind the one it follows there.
+/// Returns the kept names of `ours` in their order, with each new name inserted after its predecessor in `new`.
 pub(super) fn in_order<'a>(
     ours: impl Iterator<Item = &'a str>,
     new: &[&'a str],

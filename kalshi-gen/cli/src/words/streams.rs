@@ -1,9 +1,9 @@
-//! The places of a spec of streams that need words.
+//! The elements of an AsyncAPI spec that require a description.
 
 use super::visit::{Mapping, Position, described, inside, items, members};
 use kalshi_gen::internals::{error::JsonPath, yaml::Tree};
 
-/// Calls `visit` for every place of a spec of streams that needs words.
+/// Calls `visit` for every element of an AsyncAPI spec that requires a description.
 pub(super) fn each(
     root: &mut Mapping,
     visit: &mut impl FnMut(&mut Mapping, &str, Position, &JsonPath),
@@ -42,7 +42,7 @@ pub(super) fn each(
     }
 }
 
-/// The messages of a channel or of the document, but for those that stand elsewhere.
+/// Visits the messages of a channel or of the document, except references.
 fn messages(
     node: &mut Mapping,
     place: &JsonPath,

@@ -1,4 +1,4 @@
-//! Visits the parts of a spec that OpenAPI and AsyncAPI share: fields, parameters, content and schemas.
+//! Visits the elements that OpenAPI and AsyncAPI share: fields, parameters, content and schemas.
 
 use indexmap::IndexMap;
 
@@ -6,7 +6,7 @@ use kalshi_gen::internals::{error::JsonPath, yaml::Tree};
 
 pub(super) type Mapping = IndexMap<String, Tree>;
 
-/// Where among its siblings a word is put.
+/// The position of an inserted description among its siblings.
 #[derive(Clone, Copy)]
 pub(super) enum Position {
     First,
@@ -30,7 +30,7 @@ pub(super) fn items(node: Option<&mut Tree>) -> impl Iterator<Item = &mut Tree> 
     items.into_iter().flatten()
 }
 
-/// What stands here, unless it only points elsewhere.
+/// Visits a described element unless it is only a reference.
 pub(super) fn described(
     node: &mut Tree,
     position: Position,
@@ -90,7 +90,7 @@ pub(super) fn content(
     }
 }
 
-/// The fields of a schema, and those of what they hold.
+/// Visits the fields of a schema and everything nested in them.
 pub(super) fn inside(
     schema: &mut Tree,
     place: &JsonPath,

@@ -1,30 +1,31 @@
-//! Every class of change, on a small exchange: what is told, how grave it is, and that nothing else is.
+//! Every class of change of a small OpenAPI spec: the reported changes and their class, and that
+//! nothing else is reported.
 
-use crate::reported::{self, diff, told};
+use crate::reported::{self, diff, summaries};
 use kalshi_gen_cli::{Class, Format, Kind};
 
 const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
 
-/// The exchange with one piece of text, which stands there once, replaced.
+/// Returns the spec with one substring, which must be unique, replaced.
 fn with(old: &str, new: &str) -> String {
     reported::with(EXCHANGE, old, new)
 }
 
-/// What replacing `old` by `new` in the exchange tells, and what going back does.
+/// Checks the changes reported for replacing `old` by `new`, and for the reverse.
 fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
     reported::check(EXCHANGE, old, new, there, back);
 }
 
 #[test]
-fn a_spec_does_not_differ_from_itself() {
+fn identical_specs_have_no_differences() {
     for spec in [
         EXCHANGE,
         include_str!("../../../../openapi.yaml"),
         include_str!("../../../tests/specs/bare.yaml"),
     ] {
         let diff = diff(spec, spec);
-        assert_eq!(told(&diff), Vec::<String>::new());
-        assert_eq!(diff.verdict(), "no difference: no release is needed");
+        assert_eq!(summaries(&diff), Vec::<String>::new());
+        assert_eq!(diff.verdict(), "no differences: no release needed");
     }
 }
 
@@ -39,14 +40,14 @@ fn operations() {
     check(
         "operationId: CancelAll",
         "operationId: CancelAllOrders",
-        &["breaking CancelAllOrders: was called `CancelAll`"],
-        &["breaking CancelAll: was called `CancelAllOrders`"],
+        &["breaking CancelAllOrders: renamed from `CancelAll`"],
+        &["breaking CancelAll: renamed from `CancelAllOrders`"],
     );
     check(
         "  /markets/{ticker}:\n    get:",
         "  /market/{ticker}:\n    get:",
-        &["behaviour GetMarket: the call was GET /markets/{ticker}, is GET /market/{ticker}"],
-        &["behaviour GetMarket: the call was GET /market/{ticker}, is GET /markets/{ticker}"],
+        &["behaviour GetMarket: the route was GET /markets/{ticker}, is GET /market/{ticker}"],
+        &["behaviour GetMarket: the route was GET /market/{ticker}, is GET /markets/{ticker}"],
     );
     check(
         "      tags: [markets]\n",
@@ -61,34 +62,34 @@ fn access_and_cost() {
     check(
         "      security: []\n",
         "",
-        &["behaviour GetMarket: the call was public, is signed"],
-        &["behaviour GetMarket: the call was signed, is public"],
+        &["behaviour GetMarket: access was public, is signed"],
+        &["behaviour GetMarket: access was signed, is public"],
     );
     check(
         "x-token-cost: 2",
         "x-token-cost: 5",
-        &["behaviour CancelAll: a call was 2 tokens (write), is 5 tokens (write)"],
-        &["behaviour CancelAll: a call was 5 tokens (write), is 2 tokens (write)"],
+        &["behaviour CancelAll: the cost was 2 tokens (write), is 5 tokens (write)"],
+        &["behaviour CancelAll: the cost was 5 tokens (write), is 2 tokens (write)"],
     );
     check(
         "x-rate-bucket: write",
         "x-rate-bucket: read",
-        &["behaviour CancelAll: a call was 2 tokens (write), is 2 tokens (read)"],
-        &["behaviour CancelAll: a call was 2 tokens (read), is 2 tokens (write)"],
+        &["behaviour CancelAll: the cost was 2 tokens (write), is 2 tokens (read)"],
+        &["behaviour CancelAll: the cost was 2 tokens (read), is 2 tokens (write)"],
     );
-    // The exchange does not say which bucket it is.
+    // The exchange's spec does not state the bucket.
     check("      x-rate-bucket: write\n", "", &[], &[]);
-    // A cost that only words state.
+    // A cost that is only stated in a description.
     check(
         "**Rate limit:** 10 tokens per request.",
         "**Rate limit:** 4 tokens per order in a batch.",
         &[
-            "behaviour CreateOrder: a call was 10 tokens (write), is 4 tokens an item (write)",
-            "prose CreateOrder: other words: description",
+            "behaviour CreateOrder: the cost was 10 tokens (write), is 4 tokens per item (write)",
+            "prose CreateOrder: changed wording: description",
         ],
         &[
-            "behaviour CreateOrder: a call was 4 tokens an item (write), is 10 tokens (write)",
-            "prose CreateOrder: other words: description",
+            "behaviour CreateOrder: the cost was 4 tokens per item (write), is 10 tokens (write)",
+            "prose CreateOrder: changed wording: description",
         ],
     );
 }
@@ -99,7 +100,7 @@ fn parameters() {
         "        - {name: depth, in: query, description: Levels of the book., schema: {type: integer, minimum: 0, default: 10}}\n",
         "",
         &["breaking GetMarket, parameter depth: removed"],
-        &["additive GetMarket, parameter depth: added: a whole number"],
+        &["additive GetMarket, parameter depth: added: an integer"],
     );
     check(
         "{name: depth, in: query,",
@@ -110,8 +111,8 @@ fn parameters() {
     check(
         "{name: depth, in: query,",
         "{name: depths, in: query,",
-        &["breaking GetMarket, parameter depths: was called `depth`"],
-        &["breaking GetMarket, parameter depth: was called `depths`"],
+        &["breaking GetMarket, parameter depths: renamed from `depth`"],
+        &["breaking GetMarket, parameter depth: renamed from `depths`"],
     );
     check(
         "minimum: 0, default: 10",
@@ -128,8 +129,8 @@ fn parameters() {
     check(
         "schema: {type: integer, minimum: 0",
         "schema: {type: string, minimum: 0",
-        &["breaking GetMarket, parameter depth: the type was a whole number, is a text"],
-        &["breaking GetMarket, parameter depth: the type was a text, is a whole number"],
+        &["breaking GetMarket, parameter depth: the type was an integer, is a string"],
+        &["breaking GetMarket, parameter depth: the type was a string, is an integer"],
     );
     check(
         "enum: [open, closed]",
@@ -137,7 +138,7 @@ fn parameters() {
         &["additive GetMarket, parameter status: the value `settled` is added"],
         &["breaking GetMarket, parameter status: the value `settled` is removed"],
     );
-    // Of a component that two operations share, once.
+    // A component that two operations share is reported once.
     check(
         "maximum: 100, default: 50",
         "maximum: 1000, default: 50",
@@ -152,37 +153,37 @@ fn members() {
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
         "",
         &["breaking Market.rules: removed"],
-        &["additive Market.rules: added: a text"],
+        &["additive Market.rules: added: a string"],
     );
     check(
         "required: [ticker, status, yes_bid_dollars, levels, open_time]\n      properties:\n",
         "required: [ticker, status, yes_bid_dollars, levels, open_time, bounds]\n      properties:\n        bounds: {type: integer, description: B.}\n",
-        &["behaviour Market.bounds: added, required: a whole number"],
+        &["behaviour Market.bounds: added, required: an integer"],
         &["breaking Market.bounds: removed"],
     );
     check(
         "required: [ticker, side]\n      properties:\n",
         "required: [ticker, side, count]\n      properties:\n        count: {type: integer, description: C.}\n",
-        &["breaking CreateOrderRequest.count: added, required in requests: a whole number"],
+        &["breaking CreateOrderRequest.count: added, required in requests: an integer"],
         &["breaking CreateOrderRequest.count: removed"],
     );
     check(
         "required: [ticker, side]\n",
         "required: [ticker, side, post_only]\n",
         &[
-            "breaking CreateOrderRequest.post_only: was optional, is required; requests must carry it",
+            "breaking CreateOrderRequest.post_only: was optional, is required; requests must include it",
         ],
-        &[
-            "additive CreateOrderRequest.post_only: was required, is optional; requests may leave it out",
-        ],
+        &["additive CreateOrderRequest.post_only: was required, is optional; requests may omit it"],
     );
     check(
         "required: [ticker, status, yes_bid_dollars, levels, open_time]",
         "required: [ticker, status, yes_bid_dollars, levels]",
-        &["breaking Market.open_time: was required, is optional; its type is an `Option` now"],
-        &["breaking Market.open_time: was optional, is required; its type is no `Option` any more"],
+        &["breaking Market.open_time: was required, is optional; its type is now an `Option`"],
+        &[
+            "breaking Market.open_time: was optional, is required; its type is no longer an `Option`",
+        ],
     );
-    // A list is there for the program in any case.
+    // A list is never optional for a program.
     check(
         "required: [ticker, status, yes_bid_dollars, levels, open_time]",
         "required: [ticker, status, yes_bid_dollars, open_time]",
@@ -192,8 +193,8 @@ fn members() {
     check(
         "rules: {type: string, nullable: true,",
         "rules: {type: string, format: uuid, nullable: true,",
-        &["breaking Market.rules: the type was a text, is an id"],
-        &["breaking Market.rules: the type was an id, is a text"],
+        &["breaking Market.rules: the type was a string, is an id"],
+        &["breaking Market.rules: the type was an id, is a string"],
     );
     check(
         "rules: {type: string, nullable: true,",
@@ -205,17 +206,17 @@ fn members() {
         "open_time: {type: string, format: date-time,",
         "open_time: {type: string, format: date-time, nullable: true,",
         &[
-            "breaking Market.open_time: was required, is required or null; its type is an `Option` now",
+            "breaking Market.open_time: was required, is required or null; its type is now an `Option`",
         ],
         &[
-            "breaking Market.open_time: was required or null, is required; its type is no `Option` any more",
+            "breaking Market.open_time: was required or null, is required; its type is no longer an `Option`",
         ],
     );
     check(
         "        client_order_id: {",
         "        client_order_ids: {",
-        &["breaking Order.client_order_ids: was called `client_order_id`"],
-        &["breaking Order.client_order_id: was called `client_order_ids`"],
+        &["breaking Order.client_order_ids: renamed from `client_order_id`"],
+        &["breaking Order.client_order_id: renamed from `client_order_ids`"],
     );
     check(
         "post_only: {type: boolean, default: false,",
@@ -238,43 +239,43 @@ fn types_and_formats() {
             "volume: {type: integer, format: int32,",
             "volume: {type: string,",
             "Market.volume",
-            "a whole number (int32)",
-            "a text",
+            "an integer (int32)",
+            "a string",
         ),
         (
             "volume: {type: integer, format: int32,",
             "volume: {type: integer, format: int64,",
             "Market.volume",
-            "a whole number (int32)",
-            "a whole number",
+            "an integer (int32)",
+            "an integer",
         ),
         (
             "open_time: {type: string, format: date-time,",
             "open_time: {type: string,",
             "Market.open_time",
             "a time",
-            "a text",
+            "a string",
         ),
         (
             "items: {type: array, items: {type: string}}",
             "items: {type: string}",
             "Market.levels",
-            "a list of lists of texts",
-            "a list of texts",
+            "a list of lists of strings",
+            "a list of strings",
         ),
         (
             "additionalProperties: {type: string}",
             "additionalProperties: {type: integer}",
             "Market.names",
-            "a map of texts",
-            "a map of whole numbers",
+            "a map of strings",
+            "a map of integers",
         ),
         (
             "status: {type: string, enum: [active, closed, canceled],",
             "status: {type: string,",
             "Market.status",
-            "an enum of its own",
-            "a text",
+            "an inline enum",
+            "a string",
         ),
         (
             "yes_bid_dollars: {type: string,",
@@ -292,14 +293,14 @@ fn types_and_formats() {
         ),
     ] {
         let changed = with(old, new);
-        let there = told(&diff(EXCHANGE, &changed));
+        let there = summaries(&diff(EXCHANGE, &changed));
         let expected = format!("breaking {place}: the type was {before}, is {after}");
         assert!(there.contains(&expected), "{new}: {there:#?}");
-        let back = told(&diff(&changed, EXCHANGE));
+        let back = summaries(&diff(&changed, EXCHANGE));
         let expected = format!("breaking {place}: the type was {after}, is {before}");
         assert!(back.contains(&expected), "{old}: {back:#?}");
     }
-    // A format that leaves the type as it is.
+    // A format that does not affect the type.
     check(
         "ticker: {type: string, description: Its ticker.}",
         "ticker: {type: string, format: uri, description: Its ticker.}",
@@ -319,10 +320,10 @@ fn values() {
     check(
         "enum: [active, closed, canceled]",
         "enum: [active, closed, cancelled]",
-        &["breaking Market.status: the value `canceled` is called `cancelled` now"],
-        &["breaking Market.status: the value `cancelled` is called `canceled` now"],
+        &["breaking Market.status: the value `canceled` is renamed to `cancelled`"],
+        &["breaking Market.status: the value `cancelled` is renamed to `canceled`"],
     );
-    // The order of values says nothing.
+    // The order of values is irrelevant.
     check(
         "enum: [active, closed, canceled]",
         "enum: [closed, canceled, active]",
@@ -336,93 +337,93 @@ fn schemas() {
     let renamed = EXCHANGE
         .replace("schemas/Fees'", "schemas/FeeSchedule'")
         .replace("    Fees:\n", "    FeeSchedule:\n");
-    // What stands inline in it is named after it.
+    // Inline types are named after it.
     let kind = "breaking FeeSchedule.kind: the type was `FeesKind`, is `FeeScheduleKind`";
     assert_eq!(
-        told(&diff(EXCHANGE, &renamed)),
-        ["breaking FeeSchedule: was called `Fees`", kind]
+        summaries(&diff(EXCHANGE, &renamed)),
+        ["breaking FeeSchedule: renamed from `Fees`", kind]
     );
     let changed_too = renamed.replace("maker: {type: string,", "maker: {type: integer,");
     assert_eq!(
-        told(&diff(EXCHANGE, &changed_too)),
+        summaries(&diff(EXCHANGE, &changed_too)),
         [
-            "breaking FeeSchedule: was called `Fees`",
+            "breaking FeeSchedule: renamed from `Fees`",
             kind,
-            "breaking FeeSchedule.maker: the type was a text, is a whole number"
+            "breaking FeeSchedule.maker: the type was a string, is an integer"
         ]
     );
-    // Gone, and nothing stands in its place.
+    // Removed without a successor.
     check(
         "        fees: {$ref: '#/components/schemas/Fees'}\n",
         "",
         &[
-            "breaking Fees: schema removed: no operation uses it any more",
+            "breaking Fees: schema removed: no longer used by an operation",
             "breaking Market.fees: removed",
         ],
         &[
-            "additive Fees: schema added: an operation uses it now",
+            "additive Fees: schema added: now used by an operation",
             "additive Market.fees: added: `Fees`",
         ],
     );
-    // What yields no type is noticed by nobody.
+    // A schema without a generated type affects no program.
     check(
         "        a: {type: string, description: A.}",
         "        b: {type: integer, description: A.}",
         &[
             "additive Unused.a: removed; no operation uses it",
-            "additive Unused.b: added: a whole number; no operation uses it",
+            "additive Unused.b: added: an integer; no operation uses it",
         ],
         &[
-            "additive Unused.a: added: a text; no operation uses it",
+            "additive Unused.a: added: a string; no operation uses it",
             "additive Unused.b: removed; no operation uses it",
         ],
     );
-    // An enum that gets a name of its own is the same type when that is the name it had.
+    // An inline enum that becomes a named schema is the same type if the name is the generated one.
     let named = with(
         "kind: {type: string, description: How it is figured., enum: [flat, quadratic]}",
         "kind: {$ref: '#/components/schemas/FeesKind'}",
     ) + "    FeesKind: {type: string, description: How it is figured., enum: [flat, quadratic, table]}\n";
     assert_eq!(
-        told(&diff(EXCHANGE, &named)),
+        summaries(&diff(EXCHANGE, &named)),
         [
             "additive Fees.kind: the value `table` is added",
             "additive FeesKind: schema added",
-            "prose Fees.kind: other words: description"
+            "prose Fees.kind: changed wording: description"
         ]
     );
 }
 
-/// The generator names what stands inline by what else there is.
+/// Names of inline types depend on the rest of the spec.
 #[test]
-fn types_that_are_called_otherwise_are_told() {
-    // A named enum of the same values takes the place of the one that stood inline, whoever uses it.
+fn changed_type_names_are_reported() {
+    // A named enum with the same values replaces the inline one for all its users.
     let named = EXCHANGE.to_owned()
         + "    TradingStatus: {type: string, description: S., enum: [active, closed, canceled]}\n";
     assert_eq!(
-        told(&diff(EXCHANGE, &named)),
+        summaries(&diff(EXCHANGE, &named)),
         [
             "breaking Market.status: the type was `MarketStatus`, is `TradingStatus`",
             "additive TradingStatus: schema added; no operation uses it",
         ]
     );
-    // The enum of a shared parameter has the name of the parameter.
+    // The enum of a shared parameter is named after the parameter.
     let shared = |name: &str| {
         with("        - {name: status, in: query, description: Its status., schema: {type: string, enum: [open, closed]}}\n", &format!("        - $ref: '#/components/parameters/{name}'\n"))
             .replace("  parameters:\n    Limit:", &format!("  parameters:\n    {name}: {{name: status, in: query, description: Its status., schema: {{type: string, enum: [open, closed]}}}}\n    Limit:"))
     };
     assert_eq!(
-        told(&diff(&shared("StatusQuery"), &shared("StateQuery"))),
+        summaries(&diff(&shared("StatusQuery"), &shared("StateQuery"))),
         ["breaking GetMarket, parameter status: the type was `StatusQuery`, is `StateQuery`"]
     );
     assert_eq!(
-        told(&diff(EXCHANGE, &shared("StatusQuery"))),
+        summaries(&diff(EXCHANGE, &shared("StatusQuery"))),
         ["breaking GetMarket, parameter status: the type was `GetMarketStatus`, is `StatusQuery`"]
     );
 }
 
-/// A member that becomes the cursor of a list is a text from then on.
+/// A field that becomes the cursor of a list becomes a required string.
 #[test]
-fn cursors_are_texts_that_are_always_there() {
+fn cursors_are_required_strings() {
     let with_page = |cursor: bool, required: &str| {
         let answer = EXCHANGE
             .find("              schema:\n                type: object")
@@ -443,76 +444,76 @@ fn cursors_are_texts_that_are_always_there() {
         )
     };
     assert_eq!(
-        told(&diff(
+        summaries(&diff(
             &with_page(false, "orders"),
             &with_page(true, "orders")
         )),
         [
-            "breaking Page.cursor: the type was as any member, is a cursor, or the other way round",
-            "additive GetOrders, parameter cursor: added: a text",
+            "breaking Page.cursor: the type was an ordinary field, is a cursor, or vice versa",
+            "additive GetOrders, parameter cursor: added: a string",
         ]
     );
     assert_eq!(
-        told(&diff(
+        summaries(&diff(
             &with_page(true, "orders"),
             &with_page(true, "orders, cursor")
         )),
-        ["additive Page.cursor: was optional, is required; a cursor is always a text"]
+        ["additive Page.cursor: was optional, is required; a cursor is always a required string"]
     );
 }
 
 #[test]
-fn what_yields_nothing_is_told_all_the_same() {
+fn changes_without_effect_are_reported() {
     let servers = EXCHANGE.replace(
         "    description: The only one.",
         "    description: The only one.\n    variables: {port: {default: '443'}}",
     );
     assert_eq!(
-        told(&diff(EXCHANGE, &servers)),
-        ["additive $.servers[0].variables: is another, which no type and no call shows"]
+        summaries(&diff(EXCHANGE, &servers)),
+        ["additive $.servers[0].variables: changed, without effect on types or requests"]
     );
-    // What is said to be false is as if nothing were said, to a program.
+    // `false` is equivalent to absence.
     check(
         "      summary: Read a market\n",
         "      summary: Read a market\n      deprecated: false\n",
         &[
-            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: changed, without effect on types or requests",
         ],
         &[
-            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: is another, which no type and no call shows",
+            "additive $.paths[\"/markets/{ticker}\"].get.deprecated: changed, without effect on types or requests",
         ],
     );
 }
 
 #[test]
-fn what_many_operations_share_is_told_once() {
+fn shared_components_are_reported_once() {
     check(
         "      description: It is not there.",
         "      description: Gone.",
-        &["prose answer NotFound: other words: description"],
-        &["prose answer NotFound: other words: description"],
+        &["prose response NotFound: changed wording: description"],
+        &["prose response NotFound: changed wording: description"],
     );
 }
 
 #[test]
-fn names_that_look_alike_are_not_renamings() {
+fn similar_names_are_not_renames() {
     check(
         "        names: {type: object,",
         "        games: {type: object,",
         &[
             "breaking Market.names: removed",
-            "additive Market.games: added: a map of texts",
+            "additive Market.games: added: a map of strings",
         ],
         &[
             "breaking Market.games: removed",
-            "additive Market.names: added: a map of texts",
+            "additive Market.names: added: a map of strings",
         ],
     );
 }
 
-/// What a terminal or a page would obey stays visible.
+/// Control characters and markup are escaped.
 #[test]
-fn texts_of_the_spec_are_shown_harmless() {
+fn strings_of_the_spec_are_escaped() {
     let odd = with(
         "enum: [bid, ask]",
         r#"enum: [bid, ask, "\e[31mred\n## Breaking <b>`x`"]"#,
@@ -533,34 +534,34 @@ fn texts_of_the_spec_are_shown_harmless() {
 }
 
 #[test]
-fn refusals_are_read_as_one_error() {
+fn error_responses_are_compared_as_one_type() {
     check(
         "        message: {type: string, description: Why.}\n",
         "",
-        &["behaviour ErrorResponse: is declared otherwise; the type of the SDK is the same"],
-        &["behaviour ErrorResponse: is declared otherwise; the type of the SDK is the same"],
+        &["behaviour ErrorResponse: declared differently; the type in the SDK is the same"],
+        &["behaviour ErrorResponse: declared differently; the type in the SDK is the same"],
     );
 }
 
 #[test]
-fn bodies_and_answers() {
+fn bodies_and_responses() {
     check(
         "        '204': {description: Done.}",
         "        '200': {description: Done., content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}",
         &[
-            "breaking CancelAll, answer: has a body now",
-            "behaviour CancelAll, answer: the status of success was 204, is 200",
+            "breaking CancelAll, response: body added",
+            "behaviour CancelAll, response: the success status was 204, is 200",
         ],
         &[
-            "breaking CancelAll, answer: no body any more",
-            "behaviour CancelAll, answer: the status of success was 200, is 204",
+            "breaking CancelAll, response: body removed",
+            "behaviour CancelAll, response: the success status was 200, is 204",
         ],
     );
     check(
         "        '204': {description: Done.}",
         "        '204': {description: Done.}\n        '429': {$ref: '#/components/responses/NotFound'}",
-        &["additive CancelAll, answer 429: listed now"],
-        &["behaviour CancelAll, answer 429: not listed any more"],
+        &["additive CancelAll, response 429: now listed"],
+        &["behaviour CancelAll, response 429: no longer listed"],
     );
     let body = "      x-token-cost: 2\n";
     check(
@@ -568,7 +569,7 @@ fn bodies_and_answers() {
         &format!(
             "{body}      requestBody: {{content: {{application/json: {{schema: {{type: object, required: [a], properties: {{a: {{type: string}}}}}}}}}}}}\n"
         ),
-        &["breaking CancelAll, body: a call takes a body now"],
+        &["breaking CancelAll, body: the request now has a body"],
         &["breaking CancelAll, body: removed"],
     );
     check(
@@ -582,62 +583,62 @@ fn bodies_and_answers() {
     check(
         "                  cursor: {type: string, description: Where to go on.}",
         "                  cursor: {type: string, description: Where to go on.}\n                  total: {type: integer, description: How many.}",
-        &["additive GetOrders, answer.total: added: a whole number"],
-        &["breaking GetOrders, answer.total: removed"],
+        &["additive GetOrders, response.total: added: an integer"],
+        &["breaking GetOrders, response.total: removed"],
     );
 }
 
 #[test]
-fn the_document_and_its_words() {
+fn document_and_descriptions() {
     check(
         "    description: The only one.",
         "    description: One.",
-        &["prose servers: other words: description"],
-        &["prose servers: other words: description"],
+        &["prose servers: changed wording: description"],
+        &["prose servers: changed wording: description"],
     );
     check(
         "  - url: https://example.com/v1",
         "  - url: https://example.com/v2",
         &[
-            "behaviour servers: https://example.com/v1 is gone",
-            "additive servers: https://example.com/v2 is new",
+            "behaviour servers: https://example.com/v1 removed",
+            "additive servers: https://example.com/v2 added",
         ],
         &[
-            "behaviour servers: https://example.com/v2 is gone",
-            "additive servers: https://example.com/v1 is new",
+            "behaviour servers: https://example.com/v2 removed",
+            "additive servers: https://example.com/v1 added",
         ],
     );
     check(
         "name: SIGNATURE,",
         "name: SIGN,",
-        &["behaviour security schemes: they are others"],
-        &["behaviour security schemes: they are others"],
+        &["behaviour security schemes: changed"],
+        &["behaviour security schemes: changed"],
     );
     check(
         "summary: Read a market",
         "summary: Get a market",
-        &["prose GetMarket: other words: summary"],
-        &["prose GetMarket: other words: summary"],
+        &["prose GetMarket: changed wording: summary"],
+        &["prose GetMarket: changed wording: summary"],
     );
     check(
         "description: Its id as you gave it.",
         "description: Your id.",
-        &["prose Order.client_order_id: other words: description"],
-        &["prose Order.client_order_id: other words: description"],
+        &["prose Order.client_order_id: changed wording: description"],
+        &["prose Order.client_order_id: changed wording: description"],
     );
-    // A member that is called like a keyword is a member.
+    // A field named like a keyword is still a field.
     let member = with(
         "        volume: {type: integer",
         "        description: {type: string, description: D.}\n        volume: {type: integer",
     );
     assert_eq!(
-        told(&diff(EXCHANGE, &member)),
-        ["additive Market.description: added: a text"]
+        summaries(&diff(EXCHANGE, &member)),
+        ["additive Market.description: added: a string"]
     );
 }
 
 #[test]
-fn each_change_has_its_place_in_the_spec_it_stands_in() {
+fn changes_have_the_path_in_the_spec_that_contains_them() {
     let changed = with(
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
         "        rule: {type: integer, description: R.}\n",
@@ -661,7 +662,7 @@ fn each_change_has_its_place_in_the_spec_it_stands_in() {
 }
 
 #[test]
-fn the_verdict_counts_and_names_the_next_release() {
+fn verdict_counts_changes_and_names_the_release() {
     let additive = with("enum: [bid, ask]", "enum: [bid, ask, both]");
     let breaking = additive.replace(
         "        volume: {type: integer, format: int32, description: Contracts traded.}\n",
@@ -696,11 +697,11 @@ fn reports() {
     let diff = diff(EXCHANGE, &changed);
     assert_eq!(
         diff.to_string(),
-        "spec 1.0.0 -> 1.1.0\n\nBreaking (1)\n  Market.rules: removed\n\nAdditive (1)\n  Side: the value `both` is added\n\nProse (1)\n  GetMarket: other words: summary\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+        "spec 1.0.0 -> 1.1.0\n\nBreaking (1)\n  Market.rules: removed\n\nAdditive (1)\n  Side: the value `both` is added\n\nProse (1)\n  GetMarket: changed wording: summary\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
     );
     assert_eq!(
         diff.report(Format::Markdown, true),
-        "## Spec 1.0.0 -> 1.1.0\n\n### Breaking (1)\n\n- **`Market.rules`** removed\n\n### Additive (1)\n\n- **`Side`** the value `both` is added\n\n<details><summary>Prose (1)</summary>\n\n- **`GetMarket`** other words: summary\n  - was: Read a market\n  - is: Get a market\n\n</details>\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
+        "## Spec 1.0.0 -> 1.1.0\n\n### Breaking (1)\n\n- **`Market.rules`** removed\n\n### Additive (1)\n\n- **`Side`** the value `both` is added\n\n<details><summary>Prose (1)</summary>\n\n- **`GetMarket`** changed wording: summary\n  - was: Read a market\n  - is: Get a market\n\n</details>\n\n1 prose, 1 additive, 1 breaking: next release is a major\n"
     );
     let json: serde_json::Value = serde_json::from_str(&diff.report(Format::Json, false)).unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Tests of the maintainer's program and its library.
+//! Tests of the maintainers' program and its library.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod diff;

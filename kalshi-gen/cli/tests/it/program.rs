@@ -1,4 +1,4 @@
-//! The program as a maintainer and a workflow use it: what it prints, its exit codes, what it writes and what it leaves.
+//! The program as maintainers and workflows use it: output, exit codes, and files written or left unchanged.
 
 use std::{
     fs,
@@ -10,14 +10,14 @@ use std::{
 const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
 const STREAMS: &str = include_str!("../../../tests/specs/streams.yaml");
 
-/// What a run of the program left behind.
+/// The result of running the program.
 struct Run {
     code: i32,
     out: String,
     err: String,
 }
 
-/// A folder of a test's own, where the program runs.
+/// A temporary folder in which a test runs the program.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -68,7 +68,7 @@ impl Folder {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that refuses early may not read it all.
+        // A program that fails early may not read all of its input.
         _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         Run {
@@ -91,7 +91,7 @@ fn breaking() -> String {
 }
 
 #[test]
-fn diff_tells_breaking_apart_by_its_exit_code() {
+fn diff_exits_with_1_for_breaking_changes() {
     let folder = Folder::new(&[
         ("old.yaml", EXCHANGE),
         ("more.yaml", &additive()),
@@ -100,7 +100,7 @@ fn diff_tells_breaking_apart_by_its_exit_code() {
     let same = folder.run(&["diff", "old.yaml", "old.yaml"]);
     assert_eq!(
         (same.code, same.out.lines().last()),
-        (0, Some("no difference: no release is needed"))
+        (0, Some("no differences: no release needed"))
     );
     let more = folder.run(&["diff", "old.yaml", "more.yaml"]);
     assert_eq!(
@@ -112,7 +112,7 @@ fn diff_tells_breaking_apart_by_its_exit_code() {
         (less.code, less.out.lines().last()),
         (1, Some("1 breaking: next release is a major"))
     );
-    // The other way round, one of the two from standard input, in every form.
+    // In the other direction, with one spec from standard input, in every format.
     for (format, last) in [
         ("text", "1 additive: next release is a minor"),
         ("markdown", "1 additive: next release is a minor"),
@@ -129,7 +129,7 @@ fn diff_tells_breaking_apart_by_its_exit_code() {
 }
 
 #[test]
-fn words_are_left_out_or_quoted_when_asked() {
+fn prose_is_omitted_or_quoted_on_request() {
     let other = additive().replace("summary: Read a market", "summary: Get a market");
     let folder = Folder::new(&[("old.yaml", EXCHANGE), ("new.yaml", &other)]);
     let all = folder.run(&["diff", "old.yaml", "new.yaml"]).out;
@@ -149,7 +149,7 @@ fn words_are_left_out_or_quoted_when_asked() {
 }
 
 #[test]
-fn colours_are_for_terminals() {
+fn colours_are_only_for_terminals() {
     let folder = Folder::new(&[("old.yaml", EXCHANGE), ("less.yaml", &breaking())]);
     assert!(
         !folder
@@ -191,7 +191,7 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
-fn bad_input_is_one_line_and_writes_nothing() {
+fn invalid_input_is_reported_in_one_line_and_nothing_is_written() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let below = format!("*a{}, ", level - 1).repeat(9);
@@ -213,7 +213,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
         vec!["*s"; 20_000].join(",")
     );
     let inputs: [(&str, &[u8], &str); 14] = [
-        ("texts.yaml", texts.as_bytes(), "aliases written out"),
+        ("texts.yaml", texts.as_bytes(), "after alias expansion"),
         ("empty.yaml", b"", "empty.yaml: the document is empty"),
         ("text.yaml", b"hello\n", "text.yaml: not a spec"),
         ("list.yaml", b"[1, 2]\n", "list.yaml: not a spec"),
@@ -231,19 +231,19 @@ fn bad_input_is_one_line_and_writes_nothing() {
         (
             "page.yaml",
             b"<!DOCTYPE html>\n<html><body>404: not found</body></html>\n",
-            "page.yaml: a web page, no spec",
+            "page.yaml: a web page, not a spec",
         ),
         (
             "page2.yaml",
             b"\n <html lang=en>\n",
-            "page2.yaml: a web page, no spec",
+            "page2.yaml: a web page, not a spec",
         ),
         ("half.yaml", half.as_bytes(), "half.yaml: "),
         ("cut.yaml", cut.as_bytes(), "a truncated download?"),
         (
             "bomb.yaml",
             bomb.as_bytes(),
-            "bomb.yaml: $.a5: more than 1000000 values, aliases written out",
+            "bomb.yaml: $.a5: more than 1000000 values after alias expansion",
         ),
         (
             "garbage.yaml",
@@ -253,7 +253,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
         (
             "binary.yaml",
             b"openapi: \xff\xfe",
-            "binary.yaml: no text: byte 9 is not UTF-8",
+            "binary.yaml: not text: byte 9 is not UTF-8",
         ),
     ];
     let folder = Folder::new(&[
@@ -264,7 +264,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
     for (name, bytes, expected) in inputs {
         fs::write(folder.path(name), bytes).unwrap();
         let mut commands = vec![vec!["vendor", name]];
-        // A spec that lacks no more than its last words is one, but not to be taken.
+        // A spec truncated in its last description is valid, but must not be vendored.
         if name != "cut.yaml" {
             commands.extend([
                 vec!["diff", "good.yaml", name],
@@ -302,7 +302,7 @@ fn bad_input_is_one_line_and_writes_nothing() {
         ),
         (EXCHANGE, "source: here\n")
     );
-    // Files that are not there, or no files.
+    // Missing files, and paths that are not regular files.
     for (arguments, expected) in [
         (
             ["diff", "gone.yaml", "good.yaml"],
@@ -320,9 +320,9 @@ fn bad_input_is_one_line_and_writes_nothing() {
     }
 }
 
-/// Whatever of a download is missing, it is refused, or the rest is a spec whose last schema is poorer.
+/// A truncated download is rejected wherever it ends, or is a valid spec that lacks part of its last schema.
 #[test]
-fn a_truncated_download_is_not_taken() {
+fn truncated_download_is_not_vendored() {
     let folder = Folder::new(&[("openapi.yaml", EXCHANGE)]);
     let lines: Vec<_> = EXCHANGE.split_inclusive('\n').collect();
     for kept in (1..lines.len() - 8).step_by(7) {
@@ -349,7 +349,7 @@ fn a_truncated_download_is_not_taken() {
 }
 
 #[test]
-fn vendor_takes_a_spec_and_locks_it() {
+fn vendor_writes_spec_and_lock() {
     let folder = Folder::new(&[
         ("published.yaml", EXCHANGE),
         ("openapi.yaml", &breaking()),
@@ -359,28 +359,27 @@ fn vendor_takes_a_spec_and_locks_it() {
     let run = folder.run(&["vendor", "published.yaml", "--source", source]);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     assert!(
-        run.out
-            .contains("Market.volume: added: a whole number (int32)")
+        run.out.contains("Market.volume: added: an integer (int32)")
             && run.out.contains("1 additive: next release is a minor"),
         "{}",
         run.out
     );
     assert!(
         run.out.contains(
-            "\nWords needed (1)\n  $.components.schemas.Market.properties.volume.description\n"
+            "\nDescriptions needed (1)\n  $.components.schemas.Market.properties.volume.description\n"
         ),
         "{}",
         run.out
     );
     let (spec, lock) = (folder.read("openapi.yaml"), folder.read("spec.lock"));
-    assert!(spec.contains("description: WORDS NEEDED"));
+    assert!(spec.contains("description: DESCRIPTION NEEDED"));
     assert!(
         lock.contains(&format!(
             "openapi:\n  source: {source}\n  version: '1.0.0'\n  date: '20"
         )),
         "{lock}"
     );
-    // Once more, on another day: nothing changes.
+    // Vendoring it again on another day changes nothing.
     let earlier = lock
         .lines()
         .map(|line| {
@@ -397,7 +396,7 @@ fn vendor_takes_a_spec_and_locks_it() {
         (folder.read("openapi.yaml"), folder.read("spec.lock")),
         (spec.clone(), earlier.clone())
     );
-    // A dry run prints and writes nothing.
+    // A dry run prints the report and writes nothing.
     let dry = folder.run(&["vendor", "next.yaml", "--dry-run", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&dry.out).unwrap();
     assert_eq!(
@@ -418,14 +417,14 @@ fn vendor_takes_a_spec_and_locks_it() {
 }
 
 #[test]
-fn the_spec_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
+fn asyncapi_spec_is_vendored_and_checked_with_the_openapi_spec() {
     let folder = Folder::new(&[("published.yaml", STREAMS), ("calls.yaml", EXCHANGE)]);
     assert_eq!(folder.run(&["vendor", "calls.yaml"]).code, 0);
     let of_calls = folder.read("spec.lock");
     let run = folder.run(&["vendor", "published.yaml"]);
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
-    assert!(run.out.starts_with("spec 1.0.0, the first\n"));
-    // Each in a file of its own, with a lock of its own.
+    assert!(run.out.starts_with("spec 1.0.0, first version\n"));
+    // Each spec has its own file and its own lock.
     let (spec, lock) = (folder.read("asyncapi.yaml"), folder.read("spec.lock"));
     assert!(spec.starts_with("asyncapi: '3.0.0'\n"), "{spec}");
     assert!(
@@ -437,12 +436,12 @@ fn the_spec_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
     for line in [
         "ok  valid      version 1.0.0, 2 channels, 4 operations\n",
         "\nok  generates  ",
-        "\nok  locked     as taken from published.yaml on ",
+        "\nok  locked     vendored from published.yaml on ",
         "\n    $.channels.prices.description\n",
     ] {
         assert!(run.out.contains(line), "{line}\n{}", run.out);
     }
-    // Both, each under its name.
+    // Both specs, each under its name.
     let run = folder.run(&["check"]);
     assert!(
         run.out.starts_with("openapi.yaml\n") && run.out.contains("\nasyncapi.yaml\n"),
@@ -451,7 +450,7 @@ fn the_spec_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
     );
     let rust = folder.run(&["generate", "published.yaml"]);
     assert!(rust.out.contains("pub enum Message {"), "{}", rust.out);
-    // One kind is not the other.
+    // The two kinds are not interchangeable.
     for arguments in [
         vec!["diff", "calls.yaml", "published.yaml"],
         vec!["vendor", "calls.yaml", "--spec", "asyncapi.yaml"],
@@ -479,7 +478,7 @@ fn the_spec_of_the_streams_is_taken_and_checked_beside_that_of_calls() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_and_what_is_no_file_is_left_alone() {
+fn links_are_followed_and_special_files_are_kept() {
     let folder = Folder::new(&[("published.yaml", &additive()), ("real.yaml", EXCHANGE)]);
     std::os::unix::fs::symlink("real.yaml", folder.path("openapi.yaml")).unwrap();
     assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);
@@ -489,7 +488,7 @@ fn links_are_followed_and_what_is_no_file_is_left_alone() {
             .is_symlink()
     );
     assert!(folder.read("real.yaml").contains("- both"));
-    // A pipe is written into, not replaced.
+    // A pipe is written to rather than replaced.
     let pipe = folder.path("pipe");
     assert!(
         Command::new("mkfifo")
@@ -525,7 +524,7 @@ fn links_are_followed_and_what_is_no_file_is_left_alone() {
 }
 
 #[test]
-fn vendor_that_fails_leaves_the_old_file_whole() {
+fn failed_vendor_leaves_the_old_file_intact() {
     let folder = Folder::new(&[("published.yaml", &additive()), ("openapi.yaml", EXCHANGE)]);
     let run = folder.run(&["vendor", "published.yaml", "--lock", "gone/spec.lock"]);
     assert_eq!((run.code, run.err.lines().count()), (2, 1));
@@ -550,14 +549,14 @@ fn vendor_that_fails_leaves_the_old_file_whole() {
         (run.code, run.err.as_str()),
         (
             2,
-            "error: openapi.yaml: $.info.title: this text is missing\n"
+            "error: openapi.yaml: $.info.title: this string is missing\n"
         )
     );
     assert_eq!(broken.read("openapi.yaml"), "openapi: 3.0.0\n");
 }
 
 #[test]
-fn check_says_what_to_do_next() {
+fn check_prints_the_next_step() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
@@ -572,7 +571,7 @@ fn check_says_what_to_do_next() {
     let run = folder.run(&["check", "--surface", "surface.txt"]);
     assert_eq!(
         (run.code, run.out.lines().last()),
-        (0, Some("11 of 11 hold: build on it")),
+        (0, Some("all 11 checks passed")),
         "{}",
         run.out
     );
@@ -581,7 +580,7 @@ fn check_says_what_to_do_next() {
     assert_eq!(run.code, 1);
     assert!(
         run.out.contains(
-            "\nno  surface    another from line 1 on\n    UPDATE=1 cargo test --test it snapshots"
+            "\nno  surface    differs from line 1\n    run UPDATE=1 cargo test --test it snapshots"
         ),
         "{}",
         run.out
@@ -591,7 +590,7 @@ fn check_says_what_to_do_next() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("1 of 11 left to do; next: UPDATE=1 cargo test"),
+            .starts_with("1 of 11 checks failed; next: run UPDATE=1 cargo test"),
         "{}",
         run.out
     );
@@ -616,14 +615,14 @@ fn generate_prints_or_writes_formatted_rust() {
 }
 
 #[test]
-fn show_has_what_a_person_wants() {
+fn show_prints_an_operation() {
     let folder = Folder::new(&[("openapi.yaml", EXCHANGE)]);
     let run = folder.run(&["show", "get_market"]);
-    let expected = "GetMarket  GET /markets/{ticker}\npublic, 10 tokens of the read bucket\nclient.get_market()\n\nRead a market\n\nReads one market.\n\nParameters\n  ticker: string (path)  Its ticker.\n  depth?: integer (query)  Levels of the book.\n";
+    let expected = "GetMarket  GET /markets/{ticker}\npublic, 10 tokens from the read bucket\nclient.get_market()\n\nRead a market\n\nReads one market.\n\nParameters\n  ticker: string (path)  Its ticker.\n  depth?: integer (query)  Levels of the book.\n";
     assert!(run.out.starts_with(expected), "{}", run.out);
     for line in [
         "  limit?: integer (query)  How many at most.",
-        "Answer  Market",
+        "Response  Market",
         "  fees?: Fees",
         "  yes_bid_dollars: Dollars  The best bid.",
         "    kind: FeesKind = flat | quadratic  How it is figured.",
@@ -637,19 +636,19 @@ fn show_has_what_a_person_wants() {
     let create = folder.run(&["show", "CreateOrder"]).out;
     assert!(
         create.contains("\nRequest  CreateOrderRequest\n")
-            && create.contains("signed, 10 tokens of the write bucket"),
+            && create.contains("signed, 10 tokens from the write bucket"),
         "{create}"
     );
     assert!(
         folder
             .run(&["show", "CancelAll"])
             .out
-            .contains("\nAnswer  nothing\n")
+            .contains("\nResponse  none\n")
     );
 }
 
 #[test]
-fn samples_are_those_of_the_tests() {
+fn samples_match_those_of_the_tests() {
     let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
     let run = folder.run(&["samples", "a.yaml", "getmarket"]);
     let samples: serde_json::Value = serde_json::from_str(&run.out).unwrap();
@@ -673,10 +672,10 @@ fn samples_are_those_of_the_tests() {
 }
 
 #[test]
-fn help_shows_an_example_of_each_command() {
+fn help_has_an_example_for_each_command() {
     let folder = Folder::new(&[]);
     let help = folder.run(&["--help"]);
-    assert!(help.code == 0 && help.out.contains("Exit codes: 0 done"));
+    assert!(help.code == 0 && help.out.contains("Exit codes: 0 success"));
     for command in ["diff", "vendor", "check", "generate", "show", "samples"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
         let own = folder.run(&[command, "--help"]).out;
@@ -689,7 +688,7 @@ fn help_shows_an_example_of_each_command() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_fault() {
+fn closed_output_pipe_is_not_an_error() {
     let folder = Folder::new(&[("a.yaml", EXCHANGE)]);
     let mut child = folder
         .command(&["generate", "a.yaml"])
@@ -710,7 +709,7 @@ fn unknown_keys_are_reported_by_check_and_vendor() {
         "description: Signed, negative short.",
     );
     assert_ne!(stray, EXCHANGE);
-    let warning = r#"volume["negative short."]: ignored, as no version of OpenAPI"#;
+    let warning = r#"volume["negative short."]: ignored: no version of OpenAPI"#;
     let folder = Folder::new(&[("openapi.yaml", &stray), ("published.yaml", &stray)]);
     let check = folder.run(&["check", "--spec", "openapi.yaml"]);
     assert!(
@@ -721,7 +720,7 @@ fn unknown_keys_are_reported_by_check_and_vendor() {
     let taken = folder.run(&["vendor", "published.yaml"]);
     assert_eq!(taken.code, 0, "{}", taken.err);
     assert!(taken.out.contains(warning), "{}", taken.out);
-    // Taking it again changes nothing.
+    // Vendoring it again changes nothing.
     let text = folder.read("openapi.yaml");
     assert_eq!(folder.run(&["vendor", "published.yaml"]).code, 0);
     assert_eq!(folder.read("openapi.yaml"), text);

@@ -1,13 +1,13 @@
-//! The spec of the streams as the maintainer meets it: what is wrong with one, taking a new one, whether it is ready.
+//! The AsyncAPI spec in the maintainer's workflow: validation, vendoring and auditing.
 
 use kalshi_gen::{FixupMode, Options, Protocol, Samples, generate};
 use kalshi_gen_cli::{Committed, Diff, Lock, Locks, Vendored, vendor};
 
 const STREAMS: &str = include_str!("../../../tests/specs/streams.yaml");
 const OURS: &str = include_str!("../../../../asyncapi.yaml");
-const NEEDED: &str = "WORDS NEEDED";
+const NEEDED: &str = "DESCRIPTION NEEDED";
 
-/// The small streams with one piece of text, which stands there once, replaced.
+/// Returns the small spec with one substring, which must be unique, replaced.
 fn with(old: &str, new: &str) -> String {
     replaced(STREAMS, old, new)
 }
@@ -21,12 +21,12 @@ fn take(ours: &str, upstream: &str) -> Vendored {
     vendor(Some(ours), upstream).unwrap()
 }
 
-/// The small streams in their one form.
+/// Returns the small spec in canonical format.
 fn ours() -> String {
     take(STREAMS, STREAMS).text
 }
 
-/// The words taken away, and those of somebody else put in.
+/// Returns the spec without our descriptions, and with other descriptions instead.
 fn published(spec: &str) -> String {
     let lines = spec.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -43,38 +43,38 @@ fn published(spec: &str) -> String {
 }
 
 #[test]
-fn what_is_no_spec_is_refused_with_its_place() {
+fn invalid_specs_are_rejected_with_their_json_path() {
     generate(STREAMS, &Options::new()).unwrap();
     for (old, new, expected) in [
         (
             "asyncapi: 3.0.0",
             "asyncapi: 2.6.0",
-            "this is no AsyncAPI 3 document",
+            "not an AsyncAPI 3 document",
         ),
         (
             "  version: 1.0.0\n",
             "",
-            "$.info.version: this text is missing",
+            "$.info.version: this string is missing",
         ),
         (
             "    address: prices\n",
             "",
-            "$.channels.prices.address: this text is missing",
+            "$.channels.prices.address: this string is missing",
         ),
         (
             "      halt: {$ref: '#/components/messages/halt'}",
             "      halt: {$ref: '#/components/messages/halts'}",
-            r##"$.channels.prices.messages.halt: points at "#/components/messages/halts", which does not exist"##,
+            r##"$.channels.prices.messages.halt: refers to "#/components/messages/halts", which does not exist"##,
         ),
         (
             "      - $ref: '#/channels/prices/messages/halt'",
             "      - $ref: '#/channels/prices/messages/stop'",
-            r##"$.operations.receivePrice.messages[1]: points at "#/channels/prices/messages/stop", which does not exist"##,
+            r##"$.operations.receivePrice.messages[1]: refers to "#/channels/prices/messages/stop", which does not exist"##,
         ),
         (
             "      - $ref: '#/channels/prices/messages/halt'",
             "      - $ref: '#/components/messages/halt'",
-            "$.operations.receivePrice.messages[1]: is no message of the operation's channel, #/channels/prices",
+            "$.operations.receivePrice.messages[1]: is not a message of the operation's channel, #/channels/prices",
         ),
         (
             "    summary: Hear of a price\n    channel: {$ref: '#/channels/prices'}\n",
@@ -94,7 +94,7 @@ fn what_is_no_spec_is_refused_with_its_place() {
         (
             "      - $ref: '#/components/securitySchemes/key'",
             "      - $ref: '#/components/securitySchemes/lock'",
-            "$.servers.main.security[0]: points at",
+            "$.servers.main.security[0]: refers to",
         ),
         (
             "      payload: {$ref: '#/components/schemas/joinedPayload'}\n",
@@ -104,17 +104,17 @@ fn what_is_no_spec_is_refused_with_its_place() {
         (
             "            grid: {$ref: '#/components/schemas/grid'}\n",
             "            grid: {$ref: '#/components/schemas/mesh'}\n",
-            "$.components.schemas.pricePayload.properties.msg.properties.grid: points at",
+            "$.components.schemas.pricePayload.properties.msg.properties.grid: refers to",
         ),
         (
             "reason: {type: string, enum: [news, fault], description: Why.}",
             "reason: {type: text}",
-            r#"$.components.messages.halt.payload.properties.msg.properties.reason.type: no type of OpenAPI 3.0: "text""#,
+            r#"$.components.messages.halt.payload.properties.msg.properties.reason.type: not an OpenAPI 3.0 type: "text""#,
         ),
         (
             "type: [string, 'null']",
             "type: [string, integer]",
-            "$.components.schemas.pricePayload.properties.msg.properties.before.type: no type of OpenAPI 3.0",
+            "$.components.schemas.pricePayload.properties.msg.properties.before.type: not an OpenAPI 3.0 type",
         ),
         (
             "    requestId: {type: integer,",
@@ -128,41 +128,41 @@ fn what_is_no_spec_is_refused_with_its_place() {
         ),
     ] {
         let changed = with(old, new);
-        let told = generate(&changed, &Options::new()).unwrap_err();
-        assert!(told.to_string().contains(expected), "{new}: {told}");
-        let told = Diff::new(STREAMS, &changed).unwrap_err();
-        assert!(told.to_string().contains(expected), "{new}: {told}");
+        let error = generate(&changed, &Options::new()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{new}: {error}");
+        let error = Diff::new(STREAMS, &changed).unwrap_err();
+        assert!(error.to_string().contains(expected), "{new}: {error}");
     }
 }
 
 #[test]
-fn specs_of_two_kinds_are_not_compared() {
+fn specs_of_different_kinds_are_not_compared() {
     let exchange = include_str!("../../../tests/specs/exchange.yaml");
-    let kinds = "a spec of another kind: this one has `asyncapi`, the other `openapi`";
-    let told = Diff::new(exchange, STREAMS).unwrap_err().to_string();
-    assert!(told.contains(kinds), "{told}");
-    let told = vendor(Some(exchange), STREAMS).unwrap_err().to_string();
-    assert!(told.contains(kinds), "{told}");
-    let told = Samples::new(STREAMS, FixupMode::Lenient).unwrap_err();
-    assert!(told.to_string().contains("a spec of streams"), "{told}");
+    let kinds = "the specs are of different kinds: this one has `asyncapi`, the other `openapi`";
+    let error = Diff::new(exchange, STREAMS).unwrap_err().to_string();
+    assert!(error.contains(kinds), "{error}");
+    let error = vendor(Some(exchange), STREAMS).unwrap_err().to_string();
+    assert!(error.contains(kinds), "{error}");
+    let error = Samples::new(STREAMS, FixupMode::Lenient).unwrap_err();
+    assert!(error.to_string().contains("an AsyncAPI spec"), "{error}");
     assert_eq!(Protocol::from_text(STREAMS).unwrap(), Protocol::Streams);
     assert_eq!(Protocol::from_text(exchange).unwrap(), Protocol::Rest);
 }
 
 #[test]
-fn taking_what_is_there_changes_nothing() {
+fn vendoring_the_same_spec_changes_nothing() {
     let ours = ours();
     let again = take(&ours, &published(STREAMS));
     assert_eq!(again.text, ours);
     assert_eq!(again.needs_words, Vec::<String>::new());
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(ours.starts_with("# Small streams: one of every construct that the differences are about.\nasyncapi: '3.0.0'\n"));
-    // The vendored spec of this project is in its form.
+    // This project's vendored spec is in canonical format.
     assert_eq!(take(OURS, OURS).text, OURS);
 }
 
 #[test]
-fn what_is_new_is_marked_and_what_is_gone_goes() {
+fn new_elements_are_marked_and_removed_ones_dropped() {
     let more = with(
         "            old: {type: integer, format: int32, deprecated: true, description: Ignore it.}\n",
         "            spread: {type: integer, description: Not ours., examples: [7]}\n",
@@ -188,23 +188,23 @@ fn what_is_new_is_marked_and_what_is_gone_goes() {
     );
     assert_eq!(taken.text.matches(NEEDED).count(), 3);
     assert!(
-        taken
-            .text
-            .contains("  news:\n    address: news\n    description: WORDS NEEDED\n    messages:\n"),
+        taken.text.contains(
+            "  news:\n    address: news\n    description: DESCRIPTION NEEDED\n    messages:\n"
+        ),
         "{}",
         taken.text
     );
     for gone in ["Ignore it", "Theirs", "examples"] {
         assert!(!taken.text.contains(gone), "{gone}");
     }
-    // Once written, they are ours.
+    // Descriptions are kept once they are written.
     let written = taken.text.replace(NEEDED, "Now written.");
     let again = take(&written, &upstream);
     assert_eq!((again.text, again.needs_words), (written, Vec::new()));
 }
 
 #[test]
-fn the_first_spec_has_no_words() {
+fn first_spec_has_no_descriptions() {
     let taken = vendor(None, STREAMS).unwrap();
     assert!(taken.diff.is_none());
     for place in [
@@ -227,7 +227,7 @@ fn the_first_spec_has_no_words() {
 }
 
 #[test]
-fn each_spec_has_a_lock_of_its_own() {
+fn each_spec_has_its_own_lock() {
     let lock = Lock::new(
         &published(STREAMS),
         "https://example.com/asyncapi.yaml",
@@ -251,7 +251,7 @@ fn each_spec_has_a_lock_of_its_own() {
     assert_eq!(locks.get(Protocol::Rest), None);
 }
 
-/// What is left to do, in the order of the findings.
+/// Returns the open findings, in order.
 fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
     let findings = Committed::new(spec, lock, None).audit().unwrap();
     assert_eq!(findings.len(), 5);
@@ -263,15 +263,18 @@ fn left(spec: &str, lock: Option<&str>) -> Vec<String> {
 }
 
 #[test]
-fn the_audit_says_what_is_left_to_do() {
+fn audit_reports_open_findings() {
     let text = include_str!("../../../../spec.lock");
     let lock = Some(text);
     assert_eq!(left(OURS, lock), Vec::<String>::new());
-    let unworded = OURS.replacen("      summary: Public trade in a market\n", "", 1);
-    assert_eq!(left(&unworded, lock), ["described: 1 places need words"]);
-    let bent = OURS.replacen("            - clock\n", "", 2);
+    let undescribed = OURS.replacen("      summary: Public trade in a market\n", "", 1);
     assert_eq!(
-        left(&bent, lock),
+        left(&undescribed, lock),
+        ["described: descriptions missing: 1"]
+    );
+    let altered = OURS.replacen("            - clock\n", "", 2);
+    assert_eq!(
+        left(&altered, lock),
         [
             "fixups: the fixup `book_clock_is_new` no longer applies to this spec: remove it from kalshi-gen/src/asyncapi/fixups.rs",
             "locked: asyncapi.yaml differs from spec.lock: put corrections into fixups.rs, not into the spec",
@@ -280,12 +283,12 @@ fn the_audit_says_what_is_left_to_do() {
     let newer = replaced(OURS, "version: '2.0.0'", "version: '99.0.0'");
     assert_eq!(
         left(&newer, lock),
-        ["locked: the lock is of version 2.0.0, the spec of 99.0.0"]
+        ["locked: spec.lock has version 2.0.0, the spec has 99.0.0"]
     );
-    assert_eq!(left(OURS, None), ["locked: there is no lock"]);
+    assert_eq!(left(OURS, None), ["locked: there is no spec.lock"]);
     let of_calls = text.split("asyncapi:\n").next();
     assert_eq!(
         left(OURS, of_calls),
-        ["locked: there is no lock under `asyncapi`"]
+        ["locked: spec.lock has no entry `asyncapi`"]
     );
 }

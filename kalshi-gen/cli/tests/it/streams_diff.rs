@@ -1,6 +1,7 @@
-//! Every class of change of streams, on small ones: what is told, how grave it is, and that nothing else is.
+//! Every class of change of a small AsyncAPI spec: the reported changes and their class, and that
+//! nothing else is reported.
 
-use crate::reported::{self, diff, told};
+use crate::reported::{self, diff, summaries};
 use kalshi_gen_cli::{Class, Diff, Format, vendor};
 
 const STREAMS: &str = include_str!("../../../tests/specs/streams.yaml");
@@ -9,22 +10,22 @@ fn with(old: &str, new: &str) -> String {
     reported::with(STREAMS, old, new)
 }
 
-/// What replacing `old` by `new` in the small streams tells, and what going back does.
+/// Checks the changes reported for replacing `old` by `new` in the small spec, and for the reverse.
 fn check(old: &str, new: &str, there: &[&str], back: &[&str]) {
     reported::check(STREAMS, old, new, there, back);
 }
 
 #[test]
-fn a_spec_does_not_differ_from_itself() {
+fn identical_specs_have_no_differences() {
     for spec in [STREAMS, include_str!("../../../../asyncapi.yaml")] {
         let diff = diff(spec, spec);
-        assert_eq!(told(&diff), Vec::<String>::new());
-        assert_eq!(diff.verdict(), "no difference: no release is needed");
+        assert_eq!(summaries(&diff), Vec::<String>::new());
+        assert_eq!(diff.verdict(), "no differences: no release needed");
     }
 }
 
 #[test]
-fn servers_and_the_document() {
+fn servers_and_document() {
     check(
         "host: streams.example.com",
         "host: other.example.com",
@@ -34,8 +35,8 @@ fn servers_and_the_document() {
     check(
         "  main:\n",
         "  demo: {host: demo.example.com, protocol: wss}\n  main:\n",
-        &["additive server demo: is new"],
-        &["behaviour server demo: is gone"],
+        &["additive server demo: added"],
+        &["behaviour server demo: removed"],
     );
     check(
         "defaultContentType: application/json\n",
@@ -46,14 +47,14 @@ fn servers_and_the_document() {
     check(
         "in: user,",
         "in: password,",
-        &["behaviour security schemes: they are others"],
-        &["behaviour security schemes: they are others"],
+        &["behaviour security schemes: changed"],
+        &["behaviour security schemes: changed"],
     );
     check(
         "    - {name: data, description: What it gets.}\n",
         "",
-        &["prose info: the list of tags is another"],
-        &["prose info: the list of tags is another"],
+        &["prose info: the list of tags changed"],
+        &["prose info: the list of tags changed"],
     );
 }
 
@@ -74,8 +75,8 @@ fn channels() {
     check(
         "      beat: {$ref: '#/components/messages/beat'}\n",
         "      beat: {$ref: '#/components/messages/beat'}\n      halt: {$ref: '#/components/messages/halt'}\n",
-        &["additive channel control: carries the message halt too"],
-        &["behaviour channel control: no longer carries the message halt"],
+        &["additive channel control: now includes the message halt"],
+        &["behaviour channel control: no longer includes the message halt"],
     );
     check(
         "    bindings: {ws: {method: GET}}\n",
@@ -91,33 +92,33 @@ fn operations() {
         "      - $ref: '#/channels/prices/messages/price'\n",
         "",
         &[
-            "breaking grid: schema removed: no operation uses it any more",
-            "breaking message price: message removed: no operation carries it any more",
-            "behaviour operation receivePrice: no longer carries the message price",
-            "additive pricePayload: schema removed: no operation uses it any more",
+            "breaking grid: schema removed: no longer used by an operation",
+            "breaking message price: message removed: no longer used by an operation",
+            "behaviour operation receivePrice: no longer includes the message price",
+            "additive pricePayload: schema removed: no longer used by an operation",
         ],
         &[
-            "additive grid: schema added: an operation uses it now",
-            "additive message price: message added: an operation carries it now",
-            "additive operation receivePrice: carries the message price too",
-            "additive pricePayload: schema added: an operation uses it now",
+            "additive grid: schema added: now used by an operation",
+            "additive message price: message added: now used by an operation",
+            "additive operation receivePrice: now includes the message price",
+            "additive pricePayload: schema added: now used by an operation",
         ],
     );
     check(
         "  receiveJoined:\n    action: send\n",
         "  receiveJoined:\n    action: receive\n",
         &[
-            "breaking operation receiveJoined: what it carries was sent by the exchange, is sent by the client",
+            "breaking operation receiveJoined: the direction was sent by the exchange, is sent by the client",
         ],
         &[
-            "breaking operation receiveJoined: what it carries was sent by the client, is sent by the exchange",
+            "breaking operation receiveJoined: the direction was sent by the client, is sent by the exchange",
         ],
     );
     check(
         "  receiveBeat:\n",
         "  hearBeat:\n",
-        &["additive operation hearBeat: was called `receiveBeat`; no type has its name"],
-        &["additive operation receiveBeat: was called `hearBeat`; no type has its name"],
+        &["additive operation hearBeat: renamed from `receiveBeat`; no type is named after it"],
+        &["additive operation receiveBeat: renamed from `hearBeat`; no type is named after it"],
     );
     check(
         "    tags: [{name: data}]\n",
@@ -135,15 +136,15 @@ fn operations() {
         "      halt: {$ref: '#/components/messages/halt'}\n      beat: {$ref: '#/components/messages/beat'}\n",
     );
     assert_eq!(
-        told(&diff(STREAMS, &moved)),
+        summaries(&diff(STREAMS, &moved)),
         [
             "behaviour operation receiveBeat: the channel was `control`, is `prices`",
-            "additive channel prices: carries the message beat too",
+            "additive channel prices: now includes the message beat",
         ]
     );
 }
 
-/// The small streams with one more message, carried by an operation of its own.
+/// Returns the small spec with an additional message and its operation.
 fn with_news() -> String {
     let news = with(
         "    halt:\n      name: halt\n",
@@ -170,7 +171,7 @@ fn with_news() -> String {
 fn messages() {
     let news = with_news();
     assert_eq!(
-        told(&diff(STREAMS, &news)),
+        summaries(&diff(STREAMS, &news)),
         [
             "additive message news: message added: on `prices`",
             "additive newsPayload: schema added",
@@ -178,11 +179,11 @@ fn messages() {
         ]
     );
     assert_eq!(
-        told(&diff(&news, STREAMS)),
+        summaries(&diff(&news, STREAMS)),
         [
             "breaking message news: message removed",
             "behaviour operation receiveNews: operation removed",
-            "additive newsPayload: schema removed; no type has its name",
+            "additive newsPayload: schema removed; no type is named after it",
         ]
     );
     let renamed = news
@@ -190,8 +191,8 @@ fn messages() {
         .replace("    news:\n", "    headline:\n")
         .replace("      news: {", "      headline: {");
     assert_eq!(
-        told(&diff(&news, &renamed)),
-        ["breaking message headline: was called `news`"]
+        summaries(&diff(&news, &renamed)),
+        ["breaking message headline: renamed from `news`"]
     );
     check(
         "      name: halt\n",
@@ -205,12 +206,12 @@ fn messages() {
         &[r#"behaviour joinedPayload.type: `const` was `"joined"`, is `"entered"`"#],
         &[r#"behaviour joinedPayload.type: `const` was `"entered"`, is `"joined"`"#],
     );
-    // A frame without a type of its own is no message.
+    // A frame without a type is not a message.
     check(
         "const: joined, ",
         "",
         &[
-            "breaking JoinedReply: nothing makes the type any more",
+            "breaking JoinedReply: the type is no longer generated",
             r#"behaviour joinedPayload.type: `const` was `"joined"`, is not set"#,
         ],
         &[r#"behaviour joinedPayload.type: `const` was not set, is `"joined"`"#],
@@ -218,7 +219,7 @@ fn messages() {
 }
 
 #[test]
-fn members_are_told_like_those_of_calls() {
+fn fields_are_reported_as_in_openapi_specs() {
     check(
         "            at: {type: string, format: date-time, description: When.}\n",
         "",
@@ -229,10 +230,10 @@ fn members_are_told_like_those_of_calls() {
         "required: [ticker, price_dollars]",
         "required: [ticker]",
         &[
-            "breaking pricePayload.msg.price_dollars: was required, is optional; its type is an `Option` now",
+            "breaking pricePayload.msg.price_dollars: was required, is optional; its type is now an `Option`",
         ],
         &[
-            "breaking pricePayload.msg.price_dollars: was optional, is required; its type is no `Option` any more",
+            "breaking pricePayload.msg.price_dollars: was optional, is required; its type is no longer an `Option`",
         ],
     );
     check(
@@ -250,85 +251,85 @@ fn members_are_told_like_those_of_calls() {
     check(
         "reason: {type: string, enum: [news, fault], description: Why.}",
         "reason: {type: string, description: Why.}",
-        &["breaking halt.msg.reason: the type was an enum of its own, is a text"],
-        &["breaking halt.msg.reason: the type was a text, is an enum of its own"],
+        &["breaking halt.msg.reason: the type was an inline enum, is a string"],
+        &["breaking halt.msg.reason: the type was a string, is an inline enum"],
     );
-    // What a client sends breaks where it must say more.
+    // A client message breaks if it must contain more.
     check(
         "required: [channel]",
         "required: [channel, tickers]",
         &[
-            "breaking joinCommandPayload.params.tickers: was optional, is required; requests must carry it",
+            "breaking joinCommandPayload.params.tickers: was optional, is required; requests must include it",
         ],
         &[
-            "additive joinCommandPayload.params.tickers: was required, is optional; requests may leave it out",
+            "additive joinCommandPayload.params.tickers: was required, is optional; requests may omit it",
         ],
     );
-    // What stands beside the body is of no type.
+    // Fields next to the body have no type.
     check(
         "      required: [type, id]\n      properties:\n        type: {type: string, const: joined, description: Always this.}\n        id: {$ref: '#/components/schemas/requestId'}\n",
         "      required: [type]\n      properties:\n        type: {type: string, const: joined, description: Always this.}\n",
         &["behaviour joinedPayload.id: removed"],
-        &["behaviour joinedPayload.id: added, required: a whole number"],
+        &["behaviour joinedPayload.id: added, required: an integer"],
     );
 }
 
 #[test]
-fn schemas_without_a_type_of_their_own_have_no_name_to_lose() {
-    // A text or a number is put where it is referred to.
+fn renaming_a_schema_without_a_type_is_additive() {
+    // Strings and numbers are inlined where they are referenced.
     let renamed = STREAMS
         .replace("schemas/ticker'", "schemas/marketTicker'")
         .replace(
             "    ticker: {type: string",
             "    marketTicker: {type: string",
         );
-    let told_of = |old: &str, new: &str| told(&diff(old, new));
+    let summaries_of = |old: &str, new: &str| summaries(&diff(old, new));
     assert_eq!(
-        told_of(STREAMS, &renamed),
-        ["additive marketTicker: was called `ticker`"]
+        summaries_of(STREAMS, &renamed),
+        ["additive marketTicker: renamed from `ticker`"]
     );
     let renamed = STREAMS.replace("joinedPayload", "enteredPayload");
     assert_eq!(
-        told_of(STREAMS, &renamed),
-        ["additive enteredPayload: was called `joinedPayload`"]
+        summaries_of(STREAMS, &renamed),
+        ["additive enteredPayload: renamed from `joinedPayload`"]
     );
     let renamed = STREAMS
         .replace("schemas/grid'", "schemas/steps'")
         .replace("    grid:\n", "    steps:\n");
     assert_eq!(
-        told_of(STREAMS, &renamed),
-        ["breaking steps: was called `grid`"]
+        summaries_of(STREAMS, &renamed),
+        ["breaking steps: renamed from `grid`"]
     );
-    // Its type is that of all members that refer to it.
+    // Its type is the type of every field that refers to it.
     check(
         "    ticker: {type: string,",
         "    ticker: {type: integer,",
         &[
-            "breaking joinCommandPayload.params.tickers: the type was a list of texts, is a list of whole numbers",
-            "breaking pricePayload.msg.ticker: the type was a text, is a whole number",
-            "breaking ticker: the type was a text, is a whole number",
+            "breaking joinCommandPayload.params.tickers: the type was a list of strings, is a list of integers",
+            "breaking pricePayload.msg.ticker: the type was a string, is an integer",
+            "breaking ticker: the type was a string, is an integer",
         ],
         &[
-            "breaking joinCommandPayload.params.tickers: the type was a list of whole numbers, is a list of texts",
-            "breaking pricePayload.msg.ticker: the type was a whole number, is a text",
-            "breaking ticker: the type was a whole number, is a text",
+            "breaking joinCommandPayload.params.tickers: the type was a list of integers, is a list of strings",
+            "breaking pricePayload.msg.ticker: the type was an integer, is a string",
+            "breaking ticker: the type was an integer, is a string",
         ],
     );
 }
 
 #[test]
-fn words_are_words_and_every_form_has_them() {
+fn descriptions_are_prose_in_every_format() {
     check(
         "summary: A new price",
         "summary: Another price",
-        &["prose message price: other words: summary"],
-        &["prose message price: other words: summary"],
+        &["prose message price: changed wording: summary"],
+        &["prose message price: changed wording: summary"],
     );
     check(
         "description: From one to the next.",
         "description: The distance.",
-        &["prose grid.step: other words: description"],
-        &["prose grid.step: other words: description"],
+        &["prose grid.step: changed wording: description"],
+        &["prose grid.step: changed wording: description"],
     );
     let diff: Diff = diff(STREAMS, &with_news());
     assert_eq!(
@@ -348,7 +349,7 @@ fn words_are_words_and_every_form_has_them() {
 }
 
 #[test]
-fn words_follow_what_is_called_otherwise() {
+fn descriptions_follow_renamed_elements() {
     let upstream = STREAMS
         .replace("messages/price'", "messages/quotation'")
         .replace("    price:\n      name", "    quotation:\n      name")

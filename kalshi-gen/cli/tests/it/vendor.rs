@@ -1,13 +1,13 @@
-//! Taking a published spec: its structure, our words and own members, one form, one order.
+//! Vendoring a published spec: its structure, our descriptions and `x-` fields, canonical format and stable order.
 
 use kalshi_gen::Protocol;
 use kalshi_gen_cli::{Committed, Format, Lock, Locks, Vendored, vendor};
 use serde_json::Value;
 
 const EXCHANGE: &str = include_str!("../../../tests/specs/exchange.yaml");
-const NEEDED: &str = "WORDS NEEDED";
+const NEEDED: &str = "DESCRIPTION NEEDED";
 
-/// Ours: the exchange in its one form.
+/// Returns our spec in canonical format.
 fn ours() -> String {
     take(EXCHANGE, &with("openapi: 3.0.0", "openapi: 3.0.0")).text
 }
@@ -21,7 +21,7 @@ fn take(ours: &str, upstream: &str) -> Vendored {
     vendor(Some(ours), upstream).unwrap()
 }
 
-/// The words and own members of a spec taken away, and those of somebody else put in.
+/// Returns the spec without our descriptions and `x-` fields, and with other descriptions instead.
 fn published(spec: &str) -> String {
     let ours = ["description: ", "summary: ", "title: "];
     let lines = spec
@@ -45,7 +45,7 @@ fn published(spec: &str) -> String {
 }
 
 #[test]
-fn taking_what_is_there_changes_nothing() {
+fn vendoring_the_same_spec_changes_nothing() {
     let ours = ours();
     let again = take(&ours, &published(EXCHANGE));
     assert_eq!(again.text, ours);
@@ -53,13 +53,13 @@ fn taking_what_is_there_changes_nothing() {
     assert_eq!(again.diff.unwrap().changes.len(), 0);
     assert!(!again.text.contains("Theirs"));
     assert!(again.text.starts_with("# A small exchange: one of every construct that the differences are about.\nopenapi: '3.0.0'\n"));
-    // The vendored spec of this project is in its form.
+    // This project's vendored spec is in canonical format.
     let vendored = include_str!("../../../../openapi.yaml");
     assert_eq!(take(vendored, vendored).text, vendored);
 }
 
 #[test]
-fn the_order_upstream_writes_in_does_not_matter() {
+fn upstream_order_of_known_elements_is_irrelevant() {
     fn reversed(node: &Value) -> String {
         match node {
             Value::Object(members) => {
@@ -89,23 +89,23 @@ fn the_order_upstream_writes_in_does_not_matter() {
 }
 
 #[test]
-fn parameters_and_odd_lists_are_taken_as_published() {
+fn parameters_and_other_lists_keep_the_published_order() {
     let limit = "        - $ref: '#/components/parameters/Limit'\n";
     let cursor = "        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}\n";
     let swapped = with(&format!("{limit}{cursor}"), &format!("{cursor}{limit}"));
     let taken = take(&ours(), &published(&swapped));
-    let told: Vec<_> = taken
+    let changes: Vec<_> = taken
         .diff
         .unwrap()
         .changes
         .into_iter()
         .map(|change| change.text)
         .collect();
-    assert_eq!(told, ["is another, which no type and no call shows"]);
+    assert_eq!(changes, ["changed, without effect on types or requests"]);
     assert!(taken.needs_words.is_empty());
     let list = &taken.text[taken.text.find("operationId: GetOrders").unwrap()..];
     assert!(list.find("- name: cursor").unwrap() < list.find("parameters/Limit'").unwrap());
-    // Values that stand twice are one.
+    // Duplicate values are merged.
     let twice = take(
         &ours(),
         &published(&with("enum: [bid, ask]", "enum: [bid, ask, bid]")),
@@ -120,7 +120,7 @@ fn parameters_and_odd_lists_are_taken_as_published() {
 }
 
 #[test]
-fn what_is_new_is_marked_and_what_is_gone_goes() {
+fn new_elements_are_marked_and_removed_ones_dropped() {
     let upstream = published(&with(
         "        rules: {type: string, nullable: true, description: What decides it.}\n",
         "        close_time: {type: string, description: When it closes, example: never}\n",
@@ -135,23 +135,23 @@ fn what_is_new_is_marked_and_what_is_gone_goes() {
         ]
     );
     assert_eq!(taken.text.matches(NEEDED).count(), 2);
-    // Behind the member that it follows upstream; without the words of upstream.
-    assert!(taken.text.contains("          description: When it opens.\n        close_time:\n          type: string\n          description: WORDS NEEDED\n        strike:\n"), "{}", taken.text);
-    // Most of our answers of that status say so.
-    assert!(taken.text.contains("        '200':\n          description: Success.\n        '429':\n          description: WORDS NEEDED\n"), "{}", taken.text);
+    // After the field that it follows upstream, and without the upstream description.
+    assert!(taken.text.contains("          description: When it opens.\n        close_time:\n          type: string\n          description: DESCRIPTION NEEDED\n        strike:\n"), "{}", taken.text);
+    // The most common description of our responses with that status.
+    assert!(taken.text.contains("        '200':\n          description: Success.\n        '429':\n          description: DESCRIPTION NEEDED\n"), "{}", taken.text);
     assert!(
         !taken.text.contains("rules")
             && !taken.text.contains("Theirs")
             && !taken.text.contains("never")
     );
-    // Once written, they are ours.
+    // Descriptions are kept once they are written.
     let written = taken.text.replace(NEEDED, "Now written.");
     let again = take(&written, &upstream);
     assert_eq!((again.text, again.needs_words), (written, Vec::new()));
 }
 
 #[test]
-fn words_follow_what_is_called_otherwise() {
+fn descriptions_follow_renamed_elements() {
     let upstream = published(
         &EXCHANGE
             .replace("schemas/Fees'", "schemas/FeeSchedule'")
@@ -175,7 +175,7 @@ fn words_follow_what_is_called_otherwise() {
 }
 
 #[test]
-fn a_new_operation_has_its_cost_as_data() {
+fn new_operation_gets_its_cost_as_data() {
     let operation = |words: &str| {
         format!(
             "  /orders/batched:\n    post:\n      operationId: CreateOrders\n      summary: Theirs\n      description: {words}\n      tags: [batches]\n      responses:\n        '201': {{description: Theirs}}\ncomponents:"
@@ -185,17 +185,17 @@ fn a_new_operation_has_its_cost_as_data() {
         (
             "'**Rate limit:** 3 tokens per order in it.'",
             "      x-token-cost: 3\n      x-token-cost-per-item: 3\n      x-rate-bucket: write\n",
-            "CreateOrders is new: 3 tokens an item (write), as its words state",
+            "CreateOrders is new: 3 tokens per item (write), as its description states",
         ),
         (
             "'**Rate limit:** 1 token per request.'",
             "      x-token-cost: 1\n      x-rate-bucket: write\n",
-            "CreateOrders is new: 1 token (write), as its words state",
+            "CreateOrders is new: 1 token (write), as its description states",
         ),
         (
             "Theirs",
             "      x-token-cost: 10\n      x-rate-bucket: write\n",
-            "CreateOrders is new: 10 tokens (write), the default, as its words state none",
+            "CreateOrders is new: 10 tokens (write), the default, since its description states none",
         ),
     ] {
         let taken = take(&ours(), &with("components:", &operation(words)));
@@ -204,10 +204,10 @@ fn a_new_operation_has_its_cost_as_data() {
         assert!(
             taken
                 .text
-                .contains("  - name: batches\n    description: WORDS NEEDED\n")
+                .contains("  - name: batches\n    description: DESCRIPTION NEEDED\n")
         );
     }
-    // Where the exchange's words say otherwise than ours, a person decides.
+    // A cost that differs from ours is left for review.
     let taken = take(
         &ours(),
         &with(
@@ -218,20 +218,20 @@ fn a_new_operation_has_its_cost_as_data() {
     assert_eq!(
         taken.notes,
         [
-            "CancelAll: the exchange's words state a cost of 7 tokens (write), ours is 2 tokens (write)"
+            "CancelAll: the exchange's description states a cost of 7 tokens (write), ours is 2 tokens (write)"
         ]
     );
     assert!(taken.text.contains("x-token-cost: 2\n"));
 }
 
 #[test]
-fn the_first_spec_has_no_words() {
+fn first_spec_has_no_descriptions() {
     let taken = vendor(None, EXCHANGE).unwrap();
     assert!(taken.diff.is_none());
     assert!(
         taken
             .text
-            .starts_with("openapi: '3.0.0'\n\ninfo:\n  title: WORDS NEEDED\n")
+            .starts_with("openapi: '3.0.0'\n\ninfo:\n  title: DESCRIPTION NEEDED\n")
     );
     assert!(taken.needs_words.len() > 40);
     let report = taken.report(Format::Markdown);
@@ -239,16 +239,16 @@ fn the_first_spec_has_no_words() {
 }
 
 #[test]
-fn comments_below_the_top_are_missed() {
+fn dropped_comments_are_noted() {
     let ours = ours().replace("\npaths:", "\n# Here they are.\npaths:");
     assert_eq!(
         take(&ours, EXCHANGE).notes,
-        ["1 comments below the top of the file are not kept"]
+        ["comments dropped below the top of the file: 1"]
     );
 }
 
 #[test]
-fn the_lock_knows_the_published_bytes_and_their_structure() {
+fn lock_has_hashes_of_the_file_and_its_structure() {
     let published = published(EXCHANGE);
     let lock = Lock::new(&published, "https://example.com/openapi.yaml", "2026-01-02").unwrap();
     let mut locks = Locks::default();
@@ -278,7 +278,7 @@ fn the_lock_knows_the_published_bytes_and_their_structure() {
     assert!(Locks::parse("source: a\n").is_err());
 }
 
-/// What is left to do, in the order of the findings.
+/// Returns the open findings, in order.
 fn left(committed: Committed<'_>) -> Vec<String> {
     let findings = committed.audit().unwrap();
     assert_eq!(findings.len(), 6);
@@ -290,24 +290,24 @@ fn left(committed: Committed<'_>) -> Vec<String> {
 }
 
 #[test]
-fn the_audit_says_what_is_left_to_do() {
-    // The fixups are of this project's spec, so what is theirs is checked with that.
+fn audit_reports_open_findings() {
+    // The fixups belong to this project's spec, so they are tested with it.
     let spec = include_str!("../../../../openapi.yaml");
     let lock = include_str!("../../../../spec.lock");
     let surface = include_str!("../../../../tests/generated/surface.txt");
     let all = Committed::new(spec, Some(lock), Some(surface));
     assert_eq!(left(all), Vec::<String>::new());
 
-    let unworded = spec
+    let undescribed = spec
         .replacen("      summary: List public trades\n", "", 1)
         .replacen("      x-token-cost: 10\n", "", 1);
     assert_eq!(
-        left(Committed::new(&unworded, Some(lock), Some(surface))),
-        ["described: 1 places need words, 1 a cost or a bucket"]
+        left(Committed::new(&undescribed, Some(lock), Some(surface))),
+        ["described: descriptions missing: 1; costs or buckets missing: 1"]
     );
 
-    let bent = spec.replacen("        - settlement_bounds_type\n", "", 1);
-    let found = left(Committed::new(&bent, Some(lock), Some(surface)));
+    let altered = spec.replacen("        - settlement_bounds_type\n", "", 1);
+    let found = left(Committed::new(&altered, Some(lock), Some(surface)));
     assert_eq!(
         found,
         [
@@ -322,18 +322,21 @@ fn the_audit_says_what_is_left_to_do() {
     assert_eq!(
         left(Committed::new(&newer, Some(lock), Some(surface))),
         [format!(
-            "locked: the lock is of version {version}, the spec of 99.0.0"
+            "locked: spec.lock has version {version}, the spec has 99.0.0"
         )]
     );
 
     let other = surface.replacen("operation ", "operations ", 1);
     assert_eq!(
         left(Committed::new(spec, Some(lock), Some(&other))),
-        ["surface: another from line 1 on"]
+        ["surface: differs from line 1"]
     );
     assert_eq!(
         left(Committed::new(spec, None, None)),
-        ["locked: there is no lock", "surface: there is no snapshot"]
+        [
+            "locked: there is no spec.lock",
+            "surface: there is no snapshot"
+        ]
     );
 
     let clash = spec.replacen(
@@ -346,12 +349,12 @@ fn the_audit_says_what_is_left_to_do() {
             .audit()
             .unwrap_err()
             .to_string()
-            .contains("`none` is required and not among the properties")
+            .contains("`none` is required but not among the properties")
     );
 }
 
 #[test]
-fn texts_of_a_spec_and_a_lock_are_shown_without_what_a_terminal_obeys() {
+fn control_characters_of_a_spec_and_a_lock_are_escaped() {
     let hostile = "1\n~~~~\n::error::x\u{1b}[31m\u{202e}\u{200b}";
     let shown = r"1\n~~~~\n::error::x\u{1b}[31m\u{202e}\u{200b}";
     let value = serde_json::to_string(hostile).unwrap();
@@ -367,7 +370,7 @@ fn texts_of_a_spec_and_a_lock_are_shown_without_what_a_terminal_obeys() {
     };
     assert!(is_plain(&lock), "{lock:?}");
     assert!(!lock.contains("\n~~~~"), "{lock}");
-    // The lock is of this spec, whether it was just made or read.
+    // The lock matches this spec, both when created and when parsed.
     let read = Locks::parse(&lock).unwrap();
     assert!(read.get(Protocol::Rest).unwrap().matches(&spec).unwrap());
     assert_eq!(read.to_string(), lock);
@@ -388,20 +391,20 @@ fn texts_of_a_spec_and_a_lock_are_shown_without_what_a_terminal_obeys() {
         "{all}"
     );
     assert!(
-        all.contains(&format!("as taken from {shown} on {shown}")),
+        all.contains(&format!("vendored from {shown} on {shown}")),
         "{all}"
     );
-    // Raw characters in a lock, too.
+    // Also for raw characters in a lock.
     let raw = lock.replace(shown, &hostile.replace(['\n', '\u{1b}'], ""));
     let all = found(&spec.replace(&value, "'2'"), &raw);
     assert!(
-        all.contains("the lock is of version 1~~~~::error::x"),
+        all.contains("spec.lock has version 1~~~~::error::x"),
         "{all}"
     );
 }
 
 #[test]
-fn keywords_without_a_value_are_warnings_of_the_audit() {
+fn audit_warns_about_keywords_without_a_value() {
     let spec = "openapi: 3.0.0\ninfo: {title: T, version: '1', positive only}\npaths:\n  /a: {get: {operationId: A, responses: {'204': {description: ok, if, content}}}}\n";
     let findings = Committed::new(spec, None, None).audit().unwrap();
     let paths: Vec<_> = findings[0]
@@ -420,12 +423,12 @@ fn keywords_without_a_value_are_warnings_of_the_audit() {
 }
 
 #[test]
-fn keywords_without_a_value_are_notes_of_the_report() {
+fn report_notes_keywords_without_a_value() {
     let upstream = EXCHANGE.replacen("openapi: 3.0.0\n", "openapi: 3.0.0\nexternalDocs:\n", 1);
     let taken = vendor(None, &upstream).unwrap();
     let report = taken.report(Format::Text);
     assert!(
-        report.contains("  $.externalDocs: ignored, as this key has no value"),
+        report.contains("  $.externalDocs: ignored: this key has no value"),
         "{report}"
     );
 }

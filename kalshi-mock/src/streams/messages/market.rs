@@ -43,7 +43,7 @@ pub(super) fn render(
 }
 
 /// Renders the order book of a market.
-pub(in crate::streams) fn snapshot(state: &State, market: &Market, yes_prices: bool) -> Message {
+pub(super) fn snapshot(state: &State, market: &Market, yes_prices: bool) -> Message {
     let rising = |best_first: Vec<(Dollars, Contracts)>| {
         let levels: Vec<_> = best_first.into_iter().rev().collect();
         (!levels.is_empty()).then_some(levels)
@@ -105,7 +105,7 @@ fn trade(state: &State, trade: &Trade) -> Value {
 }
 
 /// Returns the fields of a ticker message, without its time.
-pub(in crate::streams) fn ticker_fields(state: &State, market: &Market) -> Value {
+pub(super) fn ticker_fields(state: &State, market: &Market) -> Value {
     let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
     let none = Contracts::ZERO;
     // As recorded from the exchange: half a dollar a contract, whatever its price, in whole dollars.
@@ -127,7 +127,7 @@ pub(in crate::streams) fn ticker_fields(state: &State, market: &Market) -> Value
 }
 
 /// Completes a ticker message with the current time.
-pub(in crate::streams) fn ticker(state: &State, mut fields: Value) -> Value {
+pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
     fields["ts"] = json!(seconds(state.now));
     fields["ts_ms"] = json!(milliseconds(state.now));
     fields["time"] = json!(timestamp(state.now));

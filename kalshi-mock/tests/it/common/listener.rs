@@ -29,15 +29,21 @@ const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Listener {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     commands: u64,
+    is_margin: bool,
 }
 
 /// Builds a handshake signed by a user.
 pub(crate) fn signed(exchange: &MockExchange, user: &User, method: &str) -> Request<()> {
-    let mut request = exchange.ws_url().into_client_request().unwrap();
+    signed_to(&exchange.ws_url(), PATH, user, method)
+}
+
+/// Builds a handshake to a URL, signed by a user for a path.
+pub(crate) fn signed_to(url: &str, path: &str, user: &User, method: &str) -> Request<()> {
+    let mut request = url.into_client_request().unwrap();
     let now = now_ms();
     let signature = user
         .private_key()
-        .sign(signing_text(now, method, PATH).as_bytes())
+        .sign(signing_text(now, method, path).as_bytes())
         .unwrap()
         .to_base64();
     let headers = request.headers_mut();
@@ -70,10 +76,23 @@ impl Listener {
     }
 
     pub(crate) async fn of(exchange: &MockExchange, user: &User) -> Self {
-        let (socket, _) = connect_async(signed(exchange, user, "GET")).await.unwrap();
+        Self::at(signed(exchange, user, "GET"), false).await
+    }
+
+    /// Connects to the margin exchange.
+    #[cfg(feature = "perps")]
+    pub(crate) async fn margin(exchange: &MockExchange, user: &User) -> Self {
+        let path = format!("{PATH}/margin");
+        let request = signed_to(&exchange.margin_ws_url(), &path, user, "GET");
+        Self::at(request, true).await
+    }
+
+    async fn at(request: Request<()>, is_margin: bool) -> Self {
+        let (socket, _) = connect_async(request).await.unwrap();
         Self {
             socket,
             commands: 0,
+            is_margin,
         }
     }
 
@@ -98,7 +117,7 @@ impl Listener {
     /// Returns the next frame, checked against the spec.
     pub(crate) async fn next(&mut self) -> Value {
         let frame: Value = serde_json::from_str(&self.text().await).unwrap();
-        check(&frame);
+        check(&frame, self.is_margin);
         frame
     }
 
@@ -240,8 +259,15 @@ impl Book {
 type RequiredFields = (Vec<String>, Vec<String>);
 
 /// Required fields by message type. Types with two shapes have the fields of both.
-static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> = LazyLock::new(|| {
-    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../asyncapi.yaml");
+static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> =
+    LazyLock::new(|| required("asyncapi.yaml"));
+
+/// Those of the margin exchange.
+static MARGIN_REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> =
+    LazyLock::new(|| required("kalshi-perps/perps_asyncapi.yaml"));
+
+fn required(spec: &str) -> BTreeMap<String, RequiredFields> {
+    let spec = format!("{}/../{spec}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(spec).unwrap();
     let (_, schemas) = text.split_once("\n  schemas:\n").unwrap();
     let mut required = BTreeMap::new();
@@ -271,13 +297,19 @@ static REQUIRED: LazyLock<BTreeMap<String, RequiredFields>> = LazyLock::new(|| {
         path.retain(|(other, _)| *other < depth);
         path.push((depth, key.to_owned()));
     }
-    assert!(required.len() > 30);
+    assert!(required.len() > 20);
     required
-});
+}
 
-fn check(frame: &Value) {
+fn check(frame: &Value, is_margin: bool) {
     let kind = frame["type"].as_str().unwrap();
     let schema = match kind {
+        "orderbook_snapshot" if is_margin => "marginOrderbookSnapshot",
+        "orderbook_delta" if is_margin => "marginOrderbookDelta",
+        "user_order" if is_margin => "marginUserOrder",
+        "ticker" if is_margin => "marginTicker",
+        "trade" if is_margin => "marginTrade",
+        "fill" if is_margin => "marginFill",
         "orderbook_snapshot" => "orderbookSnapshot",
         "orderbook_delta" => "orderbookDelta",
         "user_order" => "userOrder",
@@ -294,7 +326,12 @@ fn check(frame: &Value) {
         "ok" | "subscribed" | "unsubscribed" | "error" => &format!("{kind}Response"),
         _ => kind,
     };
-    let (envelope, message) = &REQUIRED[&format!("{schema}Payload")];
+    let known = if is_margin {
+        &MARGIN_REQUIRED
+    } else {
+        &REQUIRED
+    };
+    let (envelope, message) = &known[&format!("{schema}Payload")];
     assert!(!envelope.is_empty(), "{schema}");
     for member in envelope {
         assert!(!frame[member].is_null(), "no {member}: {frame}");

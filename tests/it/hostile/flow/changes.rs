@@ -10,10 +10,10 @@ use kalshi_sdk::{
 
 use serde_json::json;
 
-use super::{Flow, RECONCILE};
+use super::Flow;
 use crate::hostile::{
-    TIMEOUT,
     model::{Order, shard_of, ticker},
+    run::{RECONCILE, TIMEOUT},
 };
 
 /// What a change wants of an order.
@@ -41,7 +41,7 @@ impl Change {
 
 impl Flow {
     fn key(&mut self, id: &str) -> OrderRef {
-        let Some(order) = self.run.front.model.order(id) else {
+        let Some(order) = self.checks.run.front.model.order(id) else {
             return OrderRef::new(id);
         };
         let full = OrderRef::new(id)
@@ -66,25 +66,32 @@ impl Flow {
 
     pub(super) async fn change_order(&mut self, id: &str) {
         let rests = self
+            .checks
             .run
             .front
             .model
             .order(id)
             .is_some_and(|order| order.rests());
         if rests && self.random.u32(0..4) == 0 {
-            self.run.front.model.execute(id);
+            self.checks.run.front.model.execute(id);
         }
         for _ in 0..self.random.u32(1..3) {
             let (key, confirm) = (self.key(id), self.confirm());
-            let market = self.run.front.model.order(id).map(|order| order.ticker);
-            let market = market.unwrap_or_else(|| ticker(self.number, 'A'));
+            let market = self
+                .checks
+                .run
+                .front
+                .model
+                .order(id)
+                .map(|order| order.ticker);
+            let market = market.unwrap_or_else(|| ticker(self.checks.number, 'A'));
             let bound = TIMEOUT + confirm;
-            let before = self.run.front.model.order(id);
+            let before = self.checks.run.front.model.order(id);
             let client = self.client.clone();
             match self.random.u32(0..10) {
                 0..5 => {
                     let call = client.orders().cancel(key.clone()).confirm(confirm);
-                    let outcome = self.timed("cancel", bound, call.into_future()).await;
+                    let outcome = self.checks.timed("cancel", bound, call.into_future()).await;
                     self.settle_change("cancel", &Change::Cancel, &key, before, outcome)
                         .await;
                 }
@@ -96,7 +103,7 @@ impl Flow {
                     )
                     .unwrap();
                     let call = client.orders().amend(key.clone(), amend).confirm(confirm);
-                    let outcome = self.timed("amend", bound, call.into_future()).await;
+                    let outcome = self.checks.timed("amend", bound, call.into_future()).await;
                     let wanted = Change::Amend(price, count);
                     self.settle_change("amend", &wanted, &key, before, outcome)
                         .await;
@@ -112,7 +119,10 @@ impl Flow {
                         .orders()
                         .decrease(key.clone(), decrease)
                         .confirm(confirm);
-                    let outcome = self.timed("decrease", bound, call.into_future()).await;
+                    let outcome = self
+                        .checks
+                        .timed("decrease", bound, call.into_future())
+                        .await;
                     self.settle_change("decrease", &wanted, &key, before, outcome)
                         .await;
                 }
@@ -123,15 +133,19 @@ impl Flow {
     pub(super) async fn cancel_batch(&mut self) {
         let mut ids = self.orders.clone();
         if self.random.u32(0..4) == 0 {
-            ids.push(format!("order-{}-none", self.number));
+            ids.push(format!("order-{}-none", self.checks.number));
         }
         let keys: Vec<_> = ids.iter().map(|id| self.key(id)).collect();
         let confirm = self.confirm();
-        let model = &self.run.front.model;
+        let model = &self.checks.run.front.model;
         let before: Vec<_> = ids.iter().map(|id| model.order(id)).collect();
         let call = self.client.orders().cancel_batch(&keys).confirm(confirm);
         let bound = TIMEOUT + confirm;
-        match self.timed("batch cancel", bound, call.into_future()).await {
+        match self
+            .checks
+            .timed("batch cancel", bound, call.into_future())
+            .await
+        {
             Ok(outcomes) => {
                 let items = keys.iter().zip(before).zip(outcomes);
                 let settled = items.map(|((key, before), outcome)| {
@@ -140,14 +154,14 @@ impl Flow {
                 futures_util::future::join_all(settled).await;
             }
             Err(error) => {
-                self.check(
+                self.checks.check(
                     error.was_not_processed(),
                     "an error may have been processed",
                     &error,
                 );
                 for before in before.into_iter().flatten() {
-                    let after = self.run.front.model.order(&before.id).unwrap();
-                    self.check(
+                    let after = self.checks.run.front.model.order(&before.id).unwrap();
+                    self.checks.check(
                         after.writes() == before.writes(),
                         "not processed, and done",
                         &after,
@@ -165,27 +179,28 @@ impl Flow {
         before: Option<Order>,
         outcome: Result<ChangeOutcome<T>, Error>,
     ) {
-        let after = self.run.front.model.order(key.order_id());
+        let after = self.checks.run.front.model.order(key.order_id());
         let (before, after) = match (before, after) {
             (Some(before), Some(after)) => (before, after),
             _ => return self.settle_absent(name, outcome).await,
         };
         let writes = after.writes() - before.writes();
-        self.check(writes <= 1, "done twice", (name, &after));
+        self.checks.check(writes <= 1, "done twice", (name, &after));
         let subject = |text: &str| format!("{name} {text}");
         let result = match outcome {
             Err(error) => {
-                self.check(
+                self.checks.check(
                     error.was_not_processed(),
                     "an error may have been processed",
                     &error,
                 );
-                self.check(writes == 0, &subject("not processed, and done"), &after);
+                self.checks
+                    .check(writes == 0, &subject("not processed, and done"), &after);
                 "not processed"
             }
             Ok(ChangeOutcome::Done(response)) => {
                 let is_done = writes == 1 && wanted.is_done(&before, &after);
-                self.check(
+                self.checks.check(
                     is_done,
                     &subject("done, and was not"),
                     (wanted, &response, &after),
@@ -196,7 +211,7 @@ impl Flow {
                 let is_gone = !before.rests()
                     && order.status.as_str() == before.state().status
                     && order.fill_count_fp == before.state().filled;
-                self.check(
+                self.checks.check(
                     is_gone,
                     &subject("of a gone order that was not"),
                     (&order, &after),
@@ -204,7 +219,8 @@ impl Flow {
                 "AlreadyGone"
             }
             Ok(ChangeOutcome::NotApplied(order)) => {
-                self.check(writes == 0, &subject("not applied, and done"), &after);
+                self.checks
+                    .check(writes == 0, &subject("not applied, and done"), &after);
                 let is_elsewhere = key
                     .subaccount()
                     .is_some_and(|subaccount| subaccount != after.subaccount)
@@ -216,13 +232,14 @@ impl Flow {
                     (true, _) => {}
                     // One read suffices to show where an order is, and it may be out of date.
                     (false, true) => self
+                        .checks
                         .run
                         .count("not applied elsewhere, where the order had ended unseen"),
-                    (false, false) => self.violation(subject(&format!(
+                    (false, false) => self.checks.violation(subject(&format!(
                         "not applied, and the order has ended: {after:?}"
                     ))),
                 }
-                self.check(
+                self.checks.check(
                     order.order_id == after.id,
                     &subject("not applied to another order"),
                     &order,
@@ -231,12 +248,12 @@ impl Flow {
             }
             Ok(ChangeOutcome::Rejected(rejection)) => {
                 let is_absent = rejection.status() == 404;
-                self.check(
+                self.checks.check(
                     !is_absent,
                     &subject("of an absent order that exists"),
                     (&rejection, &after),
                 );
-                self.check(
+                self.checks.check(
                     writes == 0,
                     &subject("rejected, and done"),
                     (&rejection, &after),
@@ -244,11 +261,11 @@ impl Flow {
                 "Rejected"
             }
             Ok(ChangeOutcome::Unknown(unknown)) => {
-                self.run.count(format!("{name}: Unknown"));
+                self.checks.run.count(format!("{name}: Unknown"));
                 let call = unknown.reconcile(RECONCILE);
-                let found = self.timed("reconcile change", RECONCILE, call).await;
+                let found = self.checks.timed("reconcile change", RECONCILE, call).await;
                 // It may have been processed late, after the client gave it up.
-                let after = self.run.front.model.order(key.order_id()).unwrap();
+                let after = self.checks.run.front.model.order(key.order_id()).unwrap();
                 let (is_done, writes) = (
                     wanted.is_done(&before, &after),
                     after.writes() - before.writes(),
@@ -257,7 +274,7 @@ impl Flow {
                     ChangeReconciliation::Done(_) => {
                         let is_as_wanted = is_done
                             || matches!(wanted, Change::DecreaseTo(count) if after.state().remaining <= *count);
-                        self.check(
+                        self.checks.check(
                             is_as_wanted,
                             &subject("reconciled as done, and was not"),
                             (wanted, &after),
@@ -266,7 +283,7 @@ impl Flow {
                     }
                     ChangeReconciliation::NotDone(_) => {
                         let is_done = is_done && (writes > 0 || before.rests());
-                        self.check(
+                        self.checks.check(
                             !is_done,
                             &subject("reconciled as not done, and was"),
                             (wanted, &after, &found),
@@ -274,25 +291,29 @@ impl Flow {
                         "NotDone"
                     }
                     ChangeReconciliation::NotFound => {
-                        self.check(false, &subject("reconciled as absent, and exists"), &after);
+                        self.checks.check(
+                            false,
+                            &subject("reconciled as absent, and exists"),
+                            &after,
+                        );
                         "NotFound"
                     }
                     ChangeReconciliation::Unclear(_) => "Unclear",
                     ChangeReconciliation::Unknown(_) => "Unknown",
                     other => panic!("{other:?}"),
                 };
-                return self.run.count(format!("reconcile change: {result}"));
+                return self.checks.run.count(format!("reconcile change: {result}"));
             }
             other => panic!("{other:?}"),
         };
-        self.run.count(format!("{name}: {result}"));
+        self.checks.run.count(format!("{name}: {result}"));
     }
 
     /// Checks the outcome of a change of an order that never was.
     async fn settle_absent<T: Debug>(&self, name: &str, outcome: Result<ChangeOutcome<T>, Error>) {
         let result = match outcome {
             Err(error) => {
-                self.check(
+                self.checks.check(
                     error.was_not_processed(),
                     "an error may have been processed",
                     &error,
@@ -302,17 +323,20 @@ impl Flow {
             Ok(ChangeOutcome::Rejected(_)) => "Rejected",
             Ok(ChangeOutcome::Unknown(unknown)) => {
                 let call = unknown.reconcile(RECONCILE);
-                match self.timed("reconcile change", RECONCILE, call).await {
+                match self.checks.timed("reconcile change", RECONCILE, call).await {
                     ChangeReconciliation::NotFound | ChangeReconciliation::Unknown(_) => {}
-                    other => self.check(false, "an order that never was", other),
+                    other => self.checks.check(false, "an order that never was", other),
                 }
                 "Unknown"
             }
             Ok(other) => {
-                self.check(false, "a change of an order that never was", other);
+                self.checks
+                    .check(false, "a change of an order that never was", other);
                 "wrong"
             }
         };
-        self.run.count(format!("{name} of no order: {result}"));
+        self.checks
+            .run
+            .count(format!("{name} of no order: {result}"));
     }
 }

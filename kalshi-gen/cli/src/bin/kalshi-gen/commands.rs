@@ -1,4 +1,4 @@
-//! The commands, each from files to files and to standard output.
+//! The commands of the program: reading inputs, calling the library, and writing the output.
 
 use std::{path::Path, process::ExitCode};
 
@@ -26,7 +26,7 @@ pub(crate) fn diff(
     if without_prose {
         diff.changes.retain(|change| change.class != Class::Prose);
     }
-    // JSON has the words in any case.
+    // JSON always includes the changed strings.
     print(&diff.report(format, quote))?;
     Ok(if diff.is_breaking() {
         ExitCode::FAILURE
@@ -43,7 +43,8 @@ pub(crate) fn vendor(
     dry_run: bool,
 ) -> Result<ExitCode, Failure> {
     let published = Input::read(upstream)?;
-    let protocol = Protocol::from_text(&published.text).map_err(|error| published.fault(&error))?;
+    let protocol =
+        Protocol::from_text(&published.text).map_err(|error| published.failure(&error))?;
     let place = files.spec.clone().unwrap_or_else(|| vendored(protocol));
     if place == files.lock {
         return Err(Failure(format!(
@@ -83,7 +84,7 @@ pub(crate) fn vendor(
         });
     let today = chrono::Utc::now().date_naive().to_string();
     let mut lock =
-        Lock::new(&published.text, &source, &today).map_err(|error| published.fault(&error))?;
+        Lock::new(&published.text, &source, &today).map_err(|error| published.failure(&error))?;
     if let Some(before) = before.filter(|before| before.is_of_same(&lock)) {
         lock.date = before.date;
     }
@@ -93,7 +94,8 @@ pub(crate) fn vendor(
             Pending::write(&place, &taken.text)?,
             Pending::write(&files.lock, &locks.to_string())?,
         );
-        // The lock first: should the spec not follow, `check` says so, and the old one is still there.
+        // The lock is written first. If writing the spec then fails, the old spec is intact and
+        // `check` reports the mismatch.
         lock.keep()?;
         spec.keep()?;
     }
@@ -112,7 +114,7 @@ pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failur
         let spec = Input::read(path)?;
         let found = Committed::new(&spec.text, lock.as_deref(), surface.as_deref())
             .audit()
-            .map_err(|error| spec.fault(&error))?;
+            .map_err(|error| spec.failure(&error))?;
         if specs.len() > 1 {
             let bold = Style::new().bold();
             out.push_str(&format!("{bold}{}{bold:#}\n", spec.name));
@@ -129,7 +131,7 @@ pub(crate) fn check(files: &Vendored, surface: &Path) -> Result<ExitCode, Failur
     })
 }
 
-/// Findings, each with what to do about it.
+/// Formats findings, each with the action that fixes it.
 fn listed(findings: &[Finding]) -> String {
     let (good, bad) = (
         AnsiColor::Green.on_default(),
@@ -156,7 +158,7 @@ fn listed(findings: &[Finding]) -> String {
     out
 }
 
-/// Whether all holds, or how much does not and what comes next.
+/// Summarises the findings: all checks pass, or how many fail and what to do next.
 fn verdict(findings: &[Finding]) -> String {
     let all = findings.len();
     let open: Vec<_> = findings
@@ -164,10 +166,10 @@ fn verdict(findings: &[Finding]) -> String {
         .filter_map(|finding| finding.to_do.as_deref())
         .collect();
     let verdict = match open.first() {
-        None => format!("{all} of {all} hold: build on it"),
+        None => format!("all {all} checks passed"),
         Some(first) => {
             let next = first.lines().next().unwrap_or_default();
-            format!("{} of {all} left to do; next: {next}", open.len())
+            format!("{} of {all} checks failed; next: {next}", open.len())
         }
     };
     let bold = Style::new().bold();
@@ -176,8 +178,8 @@ fn verdict(findings: &[Finding]) -> String {
 
 pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
-    let rust =
-        generate_formatted(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
+    let rust = generate_formatted(&input.text, FixupMode::Lenient)
+        .map_err(|error| input.failure(&error))?;
     match out {
         Some(path) => write(path, &rust)?,
         None => print(&rust)?,
@@ -187,16 +189,16 @@ pub(crate) fn generate(spec: &Path, out: Option<&Path>) -> Result<ExitCode, Fail
 
 pub(crate) fn show(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
-    print(&kalshi_gen_cli::show(&input.text, id).map_err(|error| input.fault(&error))?)?;
+    print(&kalshi_gen_cli::show(&input.text, id).map_err(|error| input.failure(&error))?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     let input = Input::read(spec)?;
     let samples =
-        Samples::new(&input.text, FixupMode::Lenient).map_err(|error| input.fault(&error))?;
+        Samples::new(&input.text, FixupMode::Lenient).map_err(|error| input.failure(&error))?;
     let id = find(&samples.operations(), id)
-        .map_err(|error| input.fault(&error))?
+        .map_err(|error| input.failure(&error))?
         .to_owned();
     let answers: Vec<_> = samples
         .answers(&id)
@@ -209,11 +211,11 @@ pub(crate) fn samples(spec: &Path, id: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A fault of one of two specs, with the name of its file.
+/// Returns the failure for an error in one of two specs, with the name of its file.
 fn which(error: SpecsError, old: &Input, new: &Input) -> Failure {
     match error {
-        SpecsError::Old(error) => old.fault(&error),
-        SpecsError::New(error) => new.fault(&error),
+        SpecsError::Old(error) => old.failure(&error),
+        SpecsError::New(error) => new.failure(&error),
         error => Failure(error.to_string()),
     }
 }

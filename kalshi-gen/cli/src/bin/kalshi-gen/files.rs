@@ -1,4 +1,4 @@
-//! Reading what may be anything, writing whole files or none, printing.
+//! File access: reads untrusted input, writes files atomically, and prints.
 
 use std::{
     borrow::Cow,
@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// More than any spec has; the largest today is under half a megabyte.
+/// The maximum input size. The largest spec today is under half a megabyte.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Why a command ends early: one line for the user.
+/// The reason why a command failed, as one line for the user.
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) String);
 
-/// A text and what to call the place it came from.
+/// The content of an input, and its name for error messages.
 pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) text: String,
@@ -29,7 +29,7 @@ impl Input {
         } else {
             path.display().to_string()
         };
-        let told = |what: &dyn fmt::Display| Failure(format!("{name}: {what}"));
+        let fail = |what: &dyn fmt::Display| Failure(format!("{name}: {what}"));
         let mut bytes = Vec::new();
         let read = if standard_input {
             io::stdin()
@@ -39,16 +39,16 @@ impl Input {
         } else {
             fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         };
-        read.map_err(|error| told(&error))?;
+        read.map_err(|error| fail(&error))?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(told(&format!(
+            return Err(fail(&format!(
                 "more than {} MiB: no spec is that large",
                 MAX_BYTES >> 20
             )));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            told(&format!("no text: byte {at} is not UTF-8"))
+            fail(&format!("not text: byte {at} is not UTF-8"))
         })?;
         let text = match text.strip_prefix('\u{feff}') {
             Some(text) => text.to_owned(),
@@ -64,17 +64,17 @@ impl Input {
             .iter()
             .any(|tag| start.starts_with(tag))
         {
-            return Err(told(
-                &"a web page, no spec: line 1 begins with a tag (an error page saved as a spec?)",
+            return Err(fail(
+                &"a web page, not a spec: line 1 begins with a tag (an error page saved as a spec?)",
             ));
         }
         Ok(Self { name, text })
     }
 
-    /// A fault of this text, in one line.
-    pub(crate) fn fault(&self, error: &dyn fmt::Display) -> Failure {
+    /// Returns the failure for an error in this input, in one line.
+    pub(crate) fn failure(&self, error: &dyn fmt::Display) -> Failure {
         let hint = if self.ends_early() {
-            "; the text ends in the middle of a line: a truncated download?"
+            "; the input ends in the middle of a line: a truncated download?"
         } else {
             ""
         };
@@ -85,7 +85,8 @@ impl Input {
         ))
     }
 
-    /// Whether the text ends where no whole file of YAML does: in the middle of a line. JSON ends with its last bracket.
+    /// Returns `true` if the input ends in the middle of a line, which a complete YAML file does not. JSON may end
+    /// with its last bracket.
     pub(crate) fn ends_early(&self) -> bool {
         !self.text.is_empty()
             && !self.text.ends_with('\n')
@@ -93,7 +94,7 @@ impl Input {
     }
 }
 
-/// A text on one line, with nothing in it that a terminal would obey or a reader would not see.
+/// Returns the string on one line, with control and invisible characters escaped.
 fn one_line(text: &str) -> String {
     let spaced: String = text
         .chars()
@@ -108,7 +109,7 @@ fn one_line(text: &str) -> String {
     with_visible_directions(&spaced).chars().take(500).collect()
 }
 
-/// The text with characters that change the direction of what follows as escapes of JSON.
+/// Returns the string with characters that change the text direction replaced by JSON escapes.
 fn with_visible_directions(text: &str) -> Cow<'_, str> {
     let acts = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(acts) {
@@ -125,7 +126,7 @@ fn with_visible_directions(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Reads a file that may not be there.
+/// Reads a file, or returns `None` if it does not exist.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     match fs::exists(path) {
         Ok(false) => Ok(None),
@@ -133,7 +134,7 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// A file that is written beside its place, and put there whole.
+/// A file written under a temporary name, to be moved to its destination as a whole.
 pub(crate) struct Pending {
     file: tempfile::NamedTempFile,
     path: PathBuf,
@@ -141,43 +142,44 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn write(path: &Path, text: &str) -> Result<Self, Failure> {
-        let told = |error: io::Error| cannot_write(path, &error);
-        // What a link leads to is written, not the link.
+        let fail = |error: io::Error| cannot_write(path, &error);
+        // Writes to the target of a link rather than replacing the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(told)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(fail)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.as_file().sync_all())
-            .map_err(told)?;
-        // A temporary file is its maker's alone; the file keeps who may read it, and a new one is like any other.
+            .map_err(fail)?;
+        // Temporary files are private to their creator. Restore the permissions of the existing file, or use the
+        // defaults for a new one.
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {
                 return Err(Failure(format!(
-                    "{}: is no file, and would be replaced by one",
+                    "{}: is not a regular file, and would be replaced by one",
                     path.display()
                 )));
             }
             Ok(metadata) => file
                 .as_file()
                 .set_permissions(metadata.permissions())
-                .map_err(told)?,
+                .map_err(fail)?,
             Err(_) => {
                 #[cfg(unix)]
                 {
                     use std::os::unix::fs::PermissionsExt as _;
                     file.as_file()
                         .set_permissions(fs::Permissions::from_mode(0o644))
-                        .map_err(told)?;
+                        .map_err(fail)?;
                 }
             }
         }
         Ok(Self { file, path })
     }
 
-    /// Puts the file in its place.
+    /// Moves the file to its destination.
     pub(crate) fn keep(self) -> Result<(), Failure> {
         let path = self.path;
         self.file
@@ -187,7 +189,7 @@ impl Pending {
     }
 }
 
-/// Writes a file whole, or into what is no file, such as a pipe or a terminal.
+/// Writes a file atomically, or directly into a pipe or a terminal.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return fs::write(path, text).map_err(|error| cannot_write(path, &error));
@@ -199,13 +201,13 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure(format!("{}: cannot be written: {error}", path.display()))
 }
 
-/// Prints to standard output; colours are left out where nobody would see them.
+/// Prints to standard output, without colours unless it is a terminal.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let text = with_visible_directions(text);
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        // A reader that leaves, such as `head`, has what it wanted.
+        // The reader may close the pipe early, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure(format!("standard output: {error}"))),
     }

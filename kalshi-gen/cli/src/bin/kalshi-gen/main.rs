@@ -1,4 +1,4 @@
-//! The maintainer's tool: what changed in the exchange's spec, take it, prove it. Reads the command line.
+//! Command line of the maintainers' program: diff, vendor and check the exchange's specs.
 
 mod commands;
 mod files;
@@ -11,12 +11,12 @@ use kalshi_gen_cli::Format;
 
 use self::files::Failure;
 
-/// Follows Kalshi's published API spec: what changed, take it, prove it.
+/// Tracks Kalshi's published API specs: diff, vendor, check.
 #[derive(Debug, Parser)]
 #[command(
     version,
     about,
-    after_help = "Exit codes: 0 done, 1 breaking changes (diff) or something left to do (check), 2 bad input."
+    after_help = "Exit codes: 0 success, 1 breaking changes (diff) or a failed check (check), 2 invalid input."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -25,99 +25,99 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tell what a program that uses the SDK would notice between two specs.
+    /// Show the differences between two specs that a program using the SDK would notice.
     #[command(
-        after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --without-prose --format markdown > changes.md\n\nExit code 1 when something is breaking."
+        after_help = "Example:\n  kalshi-gen diff openapi-3.33.0.yaml openapi-3.34.0.yaml\n  kalshi-gen diff openapi.yaml published.yaml --without-prose --format markdown > changes.md\n\nExit code 1 if a change is breaking."
     )]
     Diff {
-        /// The spec before: a file of YAML or JSON, or `-`.
+        /// The old spec: a YAML or JSON file, or `-`.
         old: PathBuf,
-        /// The spec after, or `-`.
+        /// The new spec, or `-`.
         new: PathBuf,
-        /// The form of the report.
+        /// Format of the report.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
-        /// Quote words that changed as they were and are.
+        /// Quote changed descriptions, before and after.
         #[arg(long, conflicts_with = "without_prose")]
         quote: bool,
-        /// Leave words out: for a published spec beside ours, whose words are its own.
+        /// Leave out changed descriptions, for comparing a published spec with ours.
         #[arg(long)]
         without_prose: bool,
     },
-    /// Take the structure of a published spec; keep our words and `x-` fields.
+    /// Adopt the structure of a published spec; keep our descriptions and `x-` fields.
     #[command(
-        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the spec and its lock, each whole or not at all, and prints what changed."
+        after_help = "Example:\n  curl --fail --silent --show-error --location https://docs.kalshi.com/openapi.yaml | kalshi-gen vendor -\n  kalshi-gen vendor published_asyncapi.yaml\n\nWrites the spec and its lock, each atomically, and prints the changes."
     )]
     Vendor {
-        /// The published spec: a file of YAML or JSON, or `-`.
+        /// The published spec: a YAML or JSON file, or `-`.
         upstream: PathBuf,
-        /// Where it was published, for the lock; as in the lock that is there unless given, or else the name of the file.
+        /// Origin of the published spec, for the lock. Defaults to that in the existing lock, or else the file name.
         #[arg(long)]
         source: Option<String>,
-        /// The form of the report.
+        /// Format of the report.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
-        /// Print the report, write nothing.
+        /// Print the report without writing files.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
         vendored: Vendored,
     },
-    /// Check that the vendored specs are ready to build on, and say what to do next.
+    /// Check that the vendored specs are ready for use, and print what to do next.
     #[command(
-        after_help = "Example:\n  kalshi-gen check\n  kalshi-gen check --spec asyncapi.yaml\n\nExit code 1 when something is left to do."
+        after_help = "Example:\n  kalshi-gen check\n  kalshi-gen check --spec asyncapi.yaml\n\nExit code 1 if a check fails."
     )]
     Check {
-        /// The snapshot of the public surface of `openapi.yaml`.
+        /// Snapshot of the public surface of `openapi.yaml`.
         #[arg(long, default_value = "tests/generated/surface.txt")]
         surface: PathBuf,
         #[command(flatten)]
         vendored: Vendored,
     },
-    /// Print the Rust that a spec becomes, formatted.
+    /// Print the Rust code generated from a spec, formatted.
     #[command(
         after_help = "Example:\n  kalshi-gen generate perps_openapi.yaml --out perps.rs\n  kalshi-gen generate asyncapi.yaml"
     )]
     Generate {
-        /// A spec: a file of YAML or JSON, or `-`.
+        /// The spec: a YAML or JSON file, or `-`.
         spec: PathBuf,
-        /// The file to write, whole or not at all, in place of standard output.
+        /// File to write atomically, instead of standard output.
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Show one operation: path, parameters, fields of request and response, cost, access.
+    /// Show one operation: path, parameters, request and response fields, cost, access.
     #[command(
         after_help = "Example:\n  kalshi-gen show CreateOrderV2\n  kalshi-gen show get_markets"
     )]
     Show {
-        /// The operation's id, in any case.
+        /// Id of the operation, in any case.
         operation_id: String,
-        /// The spec: a file of YAML or JSON, or `-`.
+        /// The spec: a YAML or JSON file, or `-`.
         #[arg(long, alias = "contract", default_value = "openapi.yaml")]
         spec: PathBuf,
     },
     /// Print the sample responses that the tests use, as JSON.
     #[command(after_help = "Example:\n  kalshi-gen samples openapi.yaml GetMarkets")]
     Samples {
-        /// A spec: a file of YAML or JSON, or `-`.
+        /// The spec: a YAML or JSON file, or `-`.
         spec: PathBuf,
-        /// The operation's id, in any case.
+        /// Id of the operation, in any case.
         operation_id: String,
     },
 }
 
-/// The committed files.
+/// The committed files that belong to a vendored spec.
 #[derive(Debug, clap::Args)]
 struct Vendored {
-    /// The vendored spec; unless given, `openapi.yaml` or `asyncapi.yaml`, by what it is about.
+    /// The vendored spec. Defaults to `openapi.yaml` or `asyncapi.yaml`, depending on the input.
     #[arg(long, alias = "contract")]
     spec: Option<PathBuf>,
-    /// The lock.
+    /// The lock file.
     #[arg(long, default_value = "spec.lock")]
     lock: PathBuf,
 }
 
-/// The vendored spec of a kind.
+/// Returns the path of the vendored spec of a kind.
 fn vendored(protocol: Protocol) -> PathBuf {
     PathBuf::from(format!("{}.yaml", protocol.member()))
 }

@@ -8,20 +8,15 @@ use std::{
 };
 
 use futures_core::Stream;
-use kalshi_core::{
-    Api,
-    rt::{self, Moment},
-};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    Client, Error, TradeApi, operation,
+    error::Error,
+    outcome::Moment,
     pages::{Items, Page},
+    retry,
 };
-
-/// Added to the time that reads are up to date with, because the exchange calls that time approximate.
-const FRESHNESS_MARGIN_MS: u64 = 1_000;
 
 /// Pause before the second look. Pauses double up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -33,10 +28,19 @@ const MAX_PAUSE: [Duration; 2] = [Duration::from_millis(400), Duration::from_sec
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A timeout that is as good as none. More cannot be added to an `Instant` safely.
-pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// A client whose reads are to prove something.
+pub trait Reader: Clone {
+    /// The same client with a connection for each request, over which no response to another request can come.
+    fn for_evidence(&self) -> Self;
+
+    /// Returns `true` if reads are up to date with everything written before `since`, by every reading of the clocks.
+    fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
+}
 
 /// What one look at the exchange shows.
-pub(crate) enum Sight<T> {
+pub enum Sight<T> {
     /// Proof, whether reads are up to date or not.
     Conclusive(T),
     /// Proof only if reads were up to date with the write.
@@ -44,7 +48,7 @@ pub(crate) enum Sight<T> {
 }
 
 /// How an inquiry ended.
-pub(crate) enum Finding<T> {
+pub enum Finding<T> {
     /// The last look was conclusive.
     Conclusive(T),
     /// The last look was tentative, and reads were up to date.
@@ -55,14 +59,14 @@ pub(crate) enum Finding<T> {
 
 /// The last error of an inquiry, which continues after errors that may pass.
 #[derive(Default)]
-pub(crate) struct LastError(Mutex<Option<Error>>);
+pub struct LastError(Mutex<Option<Error>>);
 
 impl LastError {
-    pub(crate) fn set(&self, error: Error) {
+    pub fn set(&self, error: Error) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    pub(crate) fn take(&self) -> Option<Arc<Error>> {
+    pub fn take(&self) -> Option<Arc<Error>> {
         let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.map(Arc::new)
     }
@@ -70,16 +74,16 @@ impl LastError {
 
 /// Looks until a look is conclusive, or reads are known to be up to date with everything written before `since`, or the time is up.
 ///
-/// `look` is told whether reads are up to date. The first look uses the client's connections. Each request of a later one has a
-/// connection of its own, over which no response to another request can come.
-pub(crate) async fn inquire<T, F>(
-    client: &Client,
+/// `look` is told whether reads are up to date. The first look uses the client's connections, and later ones those for evidence.
+pub async fn inquire<C, T, F>(
+    client: &C,
     since: Moment,
     timeout: Duration,
     last_error: &LastError,
-    look: impl Fn(Client, bool) -> F,
+    look: impl Fn(C, bool) -> F,
 ) -> Finding<T>
 where
+    C: Reader,
     F: Future<Output = Result<Sight<T>, Error>>,
 {
     let begun = Instant::now();
@@ -115,50 +119,23 @@ where
     }
 }
 
-impl Client {
-    /// The same client for reads that are to prove something.
-    pub(super) fn for_evidence(&self) -> Self {
-        let core = rt::for_evidence(&self.core);
-        TradeApi::client(core, self.environment().clone())
-    }
-
-    /// Returns `true` if portfolio reads are up to date with everything written before `since`, by every reading of the clocks.
-    pub(super) async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
-        let response = self.get_user_data_timestamp().send().await?;
-        let as_of = response.as_of_time.timestamp_millis();
-        let as_of = u64::try_from(as_of).unwrap_or_default();
-        let now = Moment::now(&self.core).latest_ms(&self.core);
-        if as_of > now.saturating_add(FRESHNESS_MARGIN_MS) {
-            return Err(rt::unexpected_response(
-                operation::GET_USER_DATA_TIMESTAMP,
-                response.status(),
-                "`as_of_time` is in the future".to_owned(),
-            ));
-        }
-        let needed = since
-            .latest_ms(&self.core)
-            .saturating_add(FRESHNESS_MARGIN_MS);
-        Ok(as_of >= needed)
-    }
-}
-
 /// Most items that a walk for a single one keeps.
 const MAX_KEPT: usize = 1_000;
 
 /// Most errors of rows that a walk keeps.
-pub(crate) const MAX_SKIPPED: usize = 16;
+pub const MAX_SKIPPED: usize = 16;
 
 /// Items that a walk through a list kept.
-pub(crate) struct Walk<T> {
-    pub(crate) kept: Vec<T>,
+pub struct Walk<T> {
+    pub kept: Vec<T>,
     /// The last errors of rows that do not decode, [`MAX_SKIPPED`] at most. The list may hold what was looked for, unread.
-    pub(crate) skipped: Vec<Error>,
+    pub skipped: Vec<Error>,
     /// Number of rows that do not decode.
-    pub(crate) skipped_count: usize,
+    pub skipped_count: usize,
 }
 
 impl<T> Walk<T> {
-    pub(crate) fn skip(&mut self, error: Error) {
+    pub fn skip(&mut self, error: Error) {
         self.skipped_count += 1;
         if self.skipped.len() >= MAX_SKIPPED {
             self.skipped.remove(0);
@@ -171,7 +148,7 @@ impl<T> Walk<T> {
 /// response then belongs to another request.
 ///
 /// A list may be long and the exchange failing, so an error that may pass does not send the walk back to the first page.
-pub(super) async fn walk<T: Page, I: DeserializeOwned>(
+pub async fn walk<T: Page, I: DeserializeOwned>(
     items: Items<T, I>,
     last_error: &LastError,
     is_ours: impl Fn(&I) -> bool,
@@ -182,7 +159,7 @@ pub(super) async fn walk<T: Page, I: DeserializeOwned>(
 }
 
 /// The same as [`walk`], up to a number of kept items.
-pub(crate) async fn walk_up_to<T: Page, I: DeserializeOwned>(
+pub async fn walk_up_to<T: Page, I: DeserializeOwned>(
     max_kept: usize,
     mut items: Items<T, I>,
     last_error: &LastError,
@@ -199,7 +176,7 @@ pub(crate) async fn walk_up_to<T: Page, I: DeserializeOwned>(
         let next = std::future::poll_fn(|context| Pin::new(&mut items).poll_next(context)).await;
         match next {
             Some(Ok(item)) if !is_ours(&item) => {
-                return Err(rt::unexpected_response(
+                return Err(Error::unexpected_response(
                     operation,
                     reqwest::StatusCode::OK,
                     "the list contains an item that the request excluded".to_owned(),
@@ -225,8 +202,7 @@ pub(crate) async fn walk_up_to<T: Page, I: DeserializeOwned>(
 }
 
 /// Sends a read again after errors that may pass, like [`walk`].
-#[cfg(feature = "ws")]
-pub(crate) async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
+pub async fn persist<T, F>(last_error: &LastError, send: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -246,5 +222,5 @@ fn may_pass(error: &Error) -> bool {
     let is_local_wait = error
         .local_rate_limit()
         .is_some_and(|limit| limit.wait().is_some());
-    is_local_wait || rt::may_retry(error)
+    is_local_wait || retry::may_retry(error.operation(), error)
 }

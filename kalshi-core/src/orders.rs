@@ -1,0 +1,10 @@
+//! Parts of placing and changing orders that the API crates share. Each re-exports them in its module `orders`, for orders of its own.
+
+mod change_request;
+mod codes;
+mod expiry;
+mod rejection;
+
+pub use change_request::ChangeRequest;
+pub use expiry::InvalidExpiry;
+pub use rejection::{Rejection, Unresolved};

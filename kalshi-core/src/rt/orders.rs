@@ -1,0 +1,204 @@
+//! What the order modules of the API crates share: checks of responses, look-ups, and what they prove.
+
+mod change;
+mod conflict;
+mod inquiry;
+mod place;
+
+use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
+
+pub use self::{
+    change::{ChangeVerdict, PreparedChange},
+    conflict::{Conflict, Explanation, Likeness},
+    inquiry::{
+        Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist, walk,
+        walk_up_to,
+    },
+    place::{Identity, PlaceVerdict, SentOrder, send_order},
+};
+use crate::{
+    api_error::ApiError,
+    error::Error,
+    id::{ClientOrderId, OrderId},
+    money::{Contracts, Dollars},
+};
+
+/// An order as an API lists it.
+pub trait OrderRow {
+    /// What orders of every API show.
+    fn shown(&self) -> Shown<'_>;
+}
+
+/// What an order shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub order_id: &'a OrderId,
+    pub client_order_id: &'a ClientOrderId,
+    pub ticker: &'a str,
+    pub price: Dollars,
+    pub fill_count: Contracts,
+    pub remaining_count: Contracts,
+    pub expiration_time: Option<DateTime<Utc>>,
+}
+
+/// What an order is like after a change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    Cancelled,
+    Amended {
+        price: Dollars,
+        /// Contracts filled and resting.
+        count: Contracts,
+        /// Unix time in seconds, 0 for none, or `None` if the change left it as it was.
+        expiry: Option<i64>,
+        /// The new client order id, or `None` if the change left it as it was.
+        client_order_id: Option<ClientOrderId>,
+    },
+    /// At most this many contracts rest.
+    Remaining(Contracts),
+    /// Fewer contracts rest than before, however many that were.
+    Fewer,
+}
+
+impl Wanted {
+    /// Returns `true` if a resting order is as an amendment or a decrease to a count wanted it.
+    pub fn is_shown_by(&self, order: &impl OrderRow) -> bool {
+        let order = order.shown();
+        match self {
+            Self::Cancelled | Self::Fewer => false,
+            Self::Amended {
+                price,
+                count,
+                expiry,
+                client_order_id,
+            } => {
+                let total = order.fill_count.checked_add(order.remaining_count);
+                let expires = order.expiration_time.map_or(0, |time| time.timestamp());
+                let id = client_order_id.as_ref();
+                order.price == *price
+                    && total == Some(*count)
+                    && expiry.is_none_or(|expiry| expiry == expires)
+                    && id.is_none_or(|id| id == order.client_order_id)
+            }
+            Self::Remaining(count) => order.remaining_count <= *count,
+        }
+    }
+}
+
+/// Checks the counts of a response against the count that was asked for.
+fn check_counts(filled: Contracts, remaining: Contracts, asked: Contracts) -> Result<(), String> {
+    let total = filled.checked_add(remaining);
+    if filled < Contracts::ZERO
+        || remaining < Contracts::ZERO
+        || total.is_none_or(|total| total > asked)
+    {
+        return Err(format!(
+            "{filled} filled and {remaining} remaining contracts cannot be of an order for {asked}"
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that a response is about the order that was asked for.
+pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
+    if asked == found {
+        Ok(())
+    } else {
+        Err("the response is about another order".to_owned())
+    }
+}
+
+/// The response to an amendment.
+pub struct Amended<'a> {
+    pub order_id: &'a str,
+    pub client_order_id: Option<&'a ClientOrderId>,
+    pub fill_count: Option<Contracts>,
+    pub remaining_count: Option<Contracts>,
+}
+
+impl Amended<'_> {
+    /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
+    /// the request named.
+    pub fn check(
+        &self,
+        order_id: &str,
+        client_order_ids: &[Option<ClientOrderId>],
+        count: Contracts,
+    ) -> Result<(), String> {
+        check_order_id(order_id, self.order_id)?;
+        let mut known = client_order_ids.iter().flatten();
+        let is_known = known.any(|id| !id.is_empty());
+        let named = self.client_order_id.filter(|id| !id.is_empty());
+        if named.is_some() && is_known && !client_order_ids.iter().any(|id| id.as_ref() == named) {
+            return Err("the response is about an order with another client order id".to_owned());
+        }
+        check_counts(
+            self.fill_count.unwrap_or_default(),
+            self.remaining_count.unwrap_or_default(),
+            count,
+        )
+    }
+}
+
+/// Checks the response to a cancel.
+pub fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
+    check_order_id(asked, found)?;
+    check_not_negative(reduced_by)
+}
+
+/// Checks a decrease before it is sent: by `reduce_by` or to `reduce_to` contracts.
+pub fn check_decrease(
+    reduce_by: Option<Contracts>,
+    reduce_to: Option<Contracts>,
+) -> Result<(), String> {
+    match (reduce_by, reduce_to) {
+        (Some(count), _) if count <= Contracts::ZERO => Err(format!(
+            "a decrease by {count} contracts takes nothing off the order"
+        )),
+        (_, Some(count)) if count < Contracts::ZERO => {
+            Err(format!("an order cannot be decreased to {count} contracts"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the response to a decrease.
+pub fn check_decreased(
+    asked: &str,
+    found: &str,
+    reduce_to: Option<Contracts>,
+    remaining: Contracts,
+) -> Result<(), String> {
+    check_order_id(asked, found)?;
+    match reduce_to {
+        Some(wanted) => check_counts(Contracts::ZERO, remaining, wanted),
+        None => check_not_negative(remaining),
+    }
+}
+
+/// Checks that a count is not negative.
+fn check_not_negative(count: Contracts) -> Result<(), String> {
+    if count < Contracts::ZERO {
+        Err(format!("the count {count} is negative"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Returns `true` if the error may say that the client order id is taken, perhaps by this very order.
+pub fn is_conflict(error: &Error) -> bool {
+    error.api().is_some_and(|error| {
+        error.status() == StatusCode::CONFLICT && (error.code().is_none() || is_duplicate(error))
+    })
+}
+
+/// Returns `true` if the exchange says that the client order id is taken.
+pub fn is_duplicate(error: &ApiError) -> bool {
+    error.bare_code() == "order_already_exists"
+}
+
+/// Returns `true` unless the order shows another value than the request set.
+pub fn agree<T: PartialEq + ?Sized>(requested: &T, shown: Option<&T>) -> bool {
+    shown.is_none_or(|shown| shown == requested)
+}

@@ -1,0 +1,132 @@
+//! Sending an order, and what its response says.
+
+use reqwest::{Request, StatusCode};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{check_counts, is_conflict};
+use crate::{
+    api_error::ApiError,
+    client::Core,
+    error::Error,
+    id::ClientOrderId,
+    money::Contracts,
+    operation::Operation,
+    outcome::{Moment, Outcome},
+};
+
+/// An order as it was sent.
+#[derive(Clone)]
+pub struct SentOrder<R> {
+    /// The request, with its client order id.
+    pub request: R,
+    pub client_order_id: ClientOrderId,
+    /// The id was made here, so no other order has it.
+    pub has_made_id: bool,
+    /// Before the first attempt.
+    pub began: Moment,
+}
+
+impl<R> SentOrder<R> {
+    /// Prepares an order for sending: gives it a random UUID as its client order id if `given` is empty, and records the time.
+    pub fn new(
+        core: &Core,
+        given: Option<ClientOrderId>,
+        with_id: impl FnOnce(ClientOrderId) -> R,
+    ) -> Self {
+        let given = given.filter(|id| !id.is_empty());
+        let has_made_id = given.is_none();
+        let id = given.unwrap_or_else(|| ClientOrderId::from(Uuid::new_v4().to_string()));
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !id.bytes().all(is_safe) {
+            tracing::warn!(
+                "the client order id contains characters other than letters, digits, `-` and `_`: the exchange may reject it"
+            );
+        }
+        Self {
+            request: with_id(id.clone()),
+            client_order_id: id,
+            has_made_id,
+            began: Moment::now(core),
+        }
+    }
+}
+
+/// The part of a response that says which order it is about.
+pub struct Identity<'a> {
+    pub order_id: &'a str,
+    pub client_order_id: Option<&'a str>,
+    pub fill_count: Contracts,
+    pub remaining_count: Contracts,
+}
+
+impl Identity<'_> {
+    /// Returns what is wrong if the response cannot be about the order of this client order id and count.
+    pub fn check(
+        &self,
+        status: StatusCode,
+        client_order_id: &str,
+        count: Contracts,
+    ) -> Result<(), String> {
+        if self.order_id.is_empty() {
+            return Err("the order has no id".to_owned());
+        }
+        match self.client_order_id.filter(|id| !id.is_empty()) {
+            Some(id) if id != client_order_id => {
+                return Err(
+                    "the response is about an order with another client order id".to_owned(),
+                );
+            }
+            // The response to an amendment looks the same, but for the status.
+            None if status != StatusCode::CREATED => {
+                return Err(format!(
+                    "the response names no client order id, and has status {status} instead of 201"
+                ));
+            }
+            _ => {}
+        }
+        check_counts(self.fill_count, self.remaining_count, count)
+    }
+}
+
+/// What the response to an order says.
+pub enum PlaceVerdict<T> {
+    /// The exchange has it.
+    Placed(T),
+    /// The exchange rejected it.
+    Rejected(ApiError),
+    /// The client order id is taken, which a look-up must explain. With `may_be_ours`, an earlier attempt may have placed the order.
+    Conflict { error: Error, may_be_ours: bool },
+    /// It may have been placed.
+    Unknown(Error),
+}
+
+/// Sends the request of an order for `count` contracts, and returns what the response says and when it came. With `earlier`, the order
+/// has been sent before and may have been placed. The error is that of an order that was certainly not processed.
+pub async fn send_order<T: DeserializeOwned>(
+    core: &Core,
+    operation: &'static Operation,
+    request: Result<Request, Error>,
+    earlier: bool,
+    (client_order_id, count): (&str, Contracts),
+    identity: impl FnOnce(&T) -> Identity<'_>,
+) -> Result<(PlaceVerdict<T>, Moment), Error> {
+    let write = core.write(operation, request, earlier).await;
+    let evidence = write.evidence();
+    let about = |status, response: &T| identity(response).check(status, client_order_id, count);
+    let verdict = match write.judge(about) {
+        Outcome::Done(response) => PlaceVerdict::Placed(response.into_inner()),
+        Outcome::NotProcessed(error) => return Err(error),
+        Outcome::Rejected(_, error) if is_conflict(&error) => PlaceVerdict::Conflict {
+            error,
+            may_be_ours: evidence.has_earlier(),
+        },
+        Outcome::Unknown(error) if is_conflict(&error) => PlaceVerdict::Conflict {
+            error,
+            may_be_ours: true,
+        },
+        Outcome::Rejected(error, _) => PlaceVerdict::Rejected(error),
+        Outcome::Unknown(error) => PlaceVerdict::Unknown(error),
+    };
+    Ok((verdict, evidence.ended()))
+}

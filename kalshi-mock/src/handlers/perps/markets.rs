@@ -1,0 +1,192 @@
+//! Margin markets, their order books and trades.
+
+use kalshi_sdk::{Contracts, Dollars};
+use serde_json::{Value, json};
+
+use super::{HandlerResult, object};
+use crate::{
+    Rejection,
+    call::{Call, Order, decimal, six_digits, without_nulls},
+    state::{
+        FUNDING_CAP, FUNDING_DEADBAND, INITIAL_TENTHS, Market, MarketStatus, Perp, SHARD, Side,
+        State, TICK, cost,
+    },
+    streams::{market_id, milliseconds},
+    time::{Micros, rfc3339},
+};
+
+/// Notional values of the leverage estimates, and the leverage at each in percent of that at a small size.
+const LEVERAGE: [(&str, i64); 4] = [
+    ("1000", 100),
+    ("10000", 98),
+    ("100000", 90),
+    ("1000000", 60),
+];
+
+/// Returns the market that a request names.
+pub(super) fn named<'a>(
+    state: &'a State,
+    ticker: &str,
+) -> Result<(usize, &'a Market, &'a Perp), Rejection> {
+    state
+        .market(ticker)
+        .and_then(|(index, market)| Some((index, market, market.perp.as_ref()?)))
+        .ok_or_else(|| Rejection::not_found(format!("no market {ticker}")))
+}
+
+pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
+    let wanted = |market: &&Market| {
+        call.text("status")
+            .is_none_or(|status| json!(market.status) == status)
+    };
+    let markets = state.markets.iter().filter(wanted);
+    let shown = markets.filter_map(|market| Some(show(state, market, market.perp.as_ref()?)));
+    Ok(json!({ "markets": shown.collect::<Vec<_>>() }))
+}
+
+pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
+    let (_, market, perp) = named(state, call.text("ticker").unwrap_or_default())?;
+    Ok(json!({ "market": show(state, market, perp) }))
+}
+
+fn show(state: &State, market: &Market, perp: &Perp) -> Value {
+    let now = state.now;
+    let is_active = market.status == MarketStatus::Active;
+    let best = |side| state.best(market, side).filter(|_| is_active);
+    let (bid, ask) = (best(Side::Bid), best(Side::Ask));
+    let mark = state.mark(market);
+    let stamped = |price: Dollars| json!({ "price": price, "ts_ms": milliseconds(now) });
+    let notional = |count: Contracts| six_digits(cost(mark, count));
+    let estimates =
+        LEVERAGE.map(|(notional, percent)| (notional.to_owned(), leverage_estimate(perp, percent)));
+    let estimates = object(estimates.into_iter());
+    without_nulls(json!({
+        "market_id": market_id(&market.ticker),
+        "ticker": market.ticker,
+        "title": market.title,
+        "market_version": perp.version,
+        "exchange_index": SHARD,
+        "contract_size": six_digits(perp.contract_size),
+        "underlying_multiplier": "1",
+        "tick_size": Dollars::from_micros(TICK),
+        "status": market.status,
+        "fractional_trading_enabled": perp.fractional,
+        "leverage_estimate": is_active.then(|| leverage_estimate(perp, 100)),
+        "leverage_estimates": is_active.then(|| estimates.clone()),
+        "long_leverage_estimates": is_active.then(|| estimates.clone()),
+        "short_leverage_estimates": is_active.then(|| estimates.clone()),
+        "price": market.last_price,
+        "volume": market.volume,
+        "volume_notional_value_dollars": six_digits(perp.volume),
+        "open_interest": market.open_interest,
+        "open_interest_notional_value_dollars": notional(market.open_interest),
+        "volume_24h": market.volume_of_a_day(now),
+        "volume_24h_notional_value_dollars": six_digits(perp.volume_of_a_day(now)),
+        "bid": bid.map(|(price, _)| price),
+        "bid_size_fp": bid.map(|(_, count)| count),
+        "ask": ask.map(|(price, _)| price),
+        "ask_size_fp": ask.map(|(_, count)| count),
+        "settlement_mark_price": is_active.then(|| stamped(mark)),
+        "liquidation_mark_price": is_active.then(|| stamped(mark)),
+        "reference_price": is_active.then(|| stamped(perp.reference)),
+        "asset_class": perp.asset_class,
+        "schedule": { "is_open": is_active && state.is_trading(), "next_close_ts": null, "next_open_ts": null },
+        "funding_deadband": decimal(FUNDING_DEADBAND, 12),
+        "funding_cap": decimal(FUNDING_CAP, 12),
+        "funding_limit_unit": "percentage",
+        "halt_sources": [],
+        "funding_invalid_premium_handling": "dampen",
+    }))
+}
+
+/// Returns the reciprocal of the initial margin rate, in thousandths.
+fn leverage_estimate(perp: &Perp, percent: i64) -> Value {
+    decimal(perp.leverage * percent / 100 / INITIAL_TENTHS, 3)
+}
+
+pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {
+    let (_, market, _) = named(state, call.text("ticker").unwrap_or_default())?;
+    let depth = call
+        .integer("depth")
+        .and_then(|depth| usize::try_from(depth).ok());
+    let tick = match call
+        .text("aggregation_tick_size")
+        .map(str::parse::<Dollars>)
+    {
+        None => TICK,
+        Some(Ok(tick)) if tick > Dollars::ZERO => tick.micros(),
+        Some(_) => {
+            return Err(Rejection::invalid(
+                "aggregation_tick_size: must be an amount above 0",
+            ));
+        }
+    };
+    let depth = depth.filter(|depth| *depth > 0).unwrap_or(usize::MAX);
+    Ok(json!({ "orderbook": book(state, market, depth, tick) }))
+}
+
+pub(super) fn orderbooks(state: &State, call: &Call<'_>) -> HandlerResult {
+    let tickers = call.words("tickers").unwrap_or_default();
+    let books = tickers.into_iter().map(|ticker| {
+        let (_, market, _) = named(state, ticker)?;
+        Ok(json!({ "ticker": ticker, "orderbook": book(state, market, usize::MAX, TICK) }))
+    });
+    Ok(json!({ "orderbooks": books.collect::<Result<Vec<_>, Rejection>>()? }))
+}
+
+/// Renders a book as the exchange does: the worst level first, on both sides.
+fn book(state: &State, market: &Market, depth: usize, tick: i64) -> Value {
+    let side = |side| {
+        let mut levels: Vec<(Dollars, i64)> = Vec::new();
+        for (price, count) in state.levels(market, side) {
+            // Both sides are rounded down.
+            let price = Dollars::from_micros(price.micros() / tick * tick);
+            match levels.last_mut() {
+                Some((last, sum)) if *last == price => *sum += count.hundredths(),
+                _ => levels.push((price, count.hundredths())),
+            }
+        }
+        levels.truncate(depth);
+        let worst_first = levels.into_iter().rev();
+        worst_first
+            .map(|(price, count)| json!([price, Contracts::from_hundredths(count)]))
+            .collect::<Vec<_>>()
+    };
+    json!({ "bids": side(Side::Bid), "asks": side(Side::Ask) })
+}
+
+pub(super) fn trades(state: &State, call: &Call<'_>) -> HandlerResult {
+    let only = match call.text("ticker") {
+        Some(ticker) => Some(named(state, ticker)?.0),
+        None => None,
+    };
+    let rows = state
+        .trades
+        .iter()
+        .rev()
+        .map(|(number, trade)| (*number, trade))
+        .filter(|(_, trade)| {
+            only.is_none_or(|only| trade.market == only)
+                && call.knows(trade.at)
+                && call.within("min_ts", "max_ts", trade.at)
+        });
+    let page = call.page(Order::NewestFirst, rows, |trade| {
+        json!({
+            "trade_id": trade.id,
+            "ticker": ticker(state, trade.market),
+            "count": trade.count,
+            "price": trade.price,
+            "created_time": stamped(trade.at),
+            "taker_side": trade.taker_side,
+        })
+    })?;
+    Ok(call.list(page))
+}
+
+pub(super) fn ticker(state: &State, index: usize) -> &str {
+    state.markets.get(index).map_or("", |market| &market.ticker)
+}
+
+pub(super) fn stamped(at: Micros) -> String {
+    rfc3339(at)
+}

@@ -1,0 +1,181 @@
+//! [`MarginMarket`]: a handle with which tests control a margin market.
+
+use std::{fmt, sync::Arc};
+
+use kalshi_sdk::{Contracts, Dollars, PriceLevel};
+
+use crate::{
+    OrderBook,
+    shared::Shared,
+    state::{self, MarketIndex, Perp, Side, State},
+};
+
+/// A market of perpetual futures.
+///
+/// Methods take effect immediately and can be chained:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use kalshi_mock::MockExchange;
+///
+/// let exchange = MockExchange::start().await?;
+/// exchange
+///     .margin_market("KXTESTPERP")
+///     .bid("6.3300".parse()?, 100)
+///     .ask("6.3400".parse()?, 50)
+///     .mark("6.3350".parse()?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct MarginMarket {
+    shared: Arc<Shared>,
+    index: MarketIndex,
+    ticker: String,
+}
+
+impl MarginMarket {
+    pub(crate) fn of(shared: Arc<Shared>, ticker: &str) -> Self {
+        let index = shared.state().margin().add_margin_market(ticker);
+        Self {
+            shared,
+            index,
+            ticker: ticker.to_owned(),
+        }
+    }
+
+    /// Returns the ticker.
+    #[must_use]
+    pub fn ticker(&self) -> &str {
+        &self.ticker
+    }
+
+    /// Places a bid of the market maker. A price off the ticks is lowered to the next one. The bid trades with users' orders that it
+    /// crosses, and cancels orders of the market maker that it crosses.
+    pub fn bid(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_order(index, Side::Bid, price, count.into()))
+    }
+
+    /// Places an ask of the market maker. A price off the ticks is raised to the next one. The ask trades with users' orders that it
+    /// crosses, and cancels orders of the market maker that it crosses.
+    pub fn ask(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_order(index, Side::Ask, price, count.into()))
+    }
+
+    /// Cancels the market maker's orders in this market.
+    pub fn clear(&self) -> Self {
+        self.act(State::clear_market_maker)
+    }
+
+    /// Sets the mark price, up to a million dollars. Without one, it is the middle of the book, else the last price, else the reference price.
+    pub fn mark(&self, price: Dollars) -> Self {
+        self.change(|perp| perp.mark = Some(within(price)))
+    }
+
+    /// Sets the price of the underlying for a contract, up to a million dollars. The premium of the mark price over it is the funding rate.
+    pub fn reference(&self, price: Dollars) -> Self {
+        self.change(|perp| perp.reference = within(price))
+    }
+
+    /// Sets the funding rate of the coming periods in millionths of the notional value, which long positions pay. It is capped at
+    /// 20,000 (2 percent), and rates below 100 (0.01 percent) are zero.
+    pub fn funding_rate(&self, millionths: i32) -> Self {
+        self.change(|perp| perp.rate = Some(i64::from(millionths) * 1_000_000))
+    }
+
+    /// Sets the fees of makers and takers, in millionths of the notional value. Defaults to 200 and 1,200.
+    pub fn fees(&self, maker: u32, taker: u32) -> Self {
+        self.change(|perp| {
+            perp.maker_rate = i64::from(maker.min(1_000_000));
+            perp.taker_rate = i64::from(taker.min(1_000_000));
+        })
+    }
+
+    /// Sets the leverage, which is the notional value over the maintenance margin, in ten-thousandths. Has no effect once a user has
+    /// had an order in the market.
+    pub fn leverage(&self, ten_thousandths: u32) -> Self {
+        self.act(|state, index| {
+            let untouched = !state.ledger.is_touched(index);
+            let market = state.markets.get_mut(index).filter(|_| untouched);
+            if let Some(perp) = market.and_then(|market| market.perp.as_mut()) {
+                perp.leverage = i64::from(ten_thousandths.max(1));
+            }
+        })
+    }
+
+    /// Sets whether orders may have fractions of contracts. Defaults to false.
+    pub fn fractional(&self, allowed: bool) -> Self {
+        self.change(|perp| perp.fractional = allowed)
+    }
+
+    /// Sets the `market_version`. Orders that expect another one are rejected. Defaults to 1.
+    pub fn version(&self, version: i32) -> Self {
+        self.change(|perp| perp.version = version)
+    }
+
+    /// Stops trading: the market becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
+    pub fn pause(&self) -> Self {
+        self.act(|state, index| state.set_market_active(index, false))
+    }
+
+    /// Resumes trading.
+    pub fn resume(&self) -> Self {
+        self.act(|state, index| state.set_market_active(index, true))
+    }
+
+    /// Returns the bids, best price first.
+    #[must_use]
+    pub fn bids(&self) -> Vec<PriceLevel> {
+        self.order_book().bids
+    }
+
+    /// Returns the asks, best price first.
+    #[must_use]
+    pub fn asks(&self) -> Vec<PriceLevel> {
+        self.order_book().asks
+    }
+
+    /// Returns a consistent snapshot of the book. The margin API does not send its `clock`.
+    #[must_use]
+    pub fn order_book(&self) -> OrderBook {
+        let mut guard = self.shared.state();
+        let state = guard.margin();
+        match state.markets.get(self.index) {
+            Some(market) => OrderBook::of(state, market),
+            None => OrderBook::default(),
+        }
+    }
+
+    /// Returns the mark price.
+    #[must_use]
+    pub fn mark_price(&self) -> Dollars {
+        let mut guard = self.shared.state();
+        let state = guard.margin();
+        let market: Option<&state::Market> = state.markets.get(self.index);
+        market.map_or(Dollars::ZERO, |market| state.mark(market))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Perp)) -> Self {
+        self.act(|state, index| {
+            let market = state.markets.get_mut(index);
+            if let Some(perp) = market.and_then(|market| market.perp.as_mut()) {
+                change(perp);
+            }
+        })
+    }
+
+    fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
+        act(self.shared.state().margin(), self.index);
+        self.clone()
+    }
+}
+
+/// Returns the nearest possible price: above zero, and low enough for products of it to fit.
+fn within(price: Dollars) -> Dollars {
+    price.clamp(Dollars::from_micros(state::TICK), state::MAX_PRICE)
+}
+
+impl fmt::Debug for MarginMarket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MarginMarket").field(&self.ticker).finish()
+    }
+}

@@ -1,0 +1,198 @@
+//! Changes of resting orders: amend and decrease.
+
+use kalshi_sdk::{Contracts, Dollars};
+use uuid::Uuid;
+
+use super::{
+    Due, State,
+    matching::{Incoming, Plan},
+    order::Order,
+    orders::{Placed, check_price_and_count},
+    side::Side,
+};
+use crate::{
+    Rejection,
+    time::{self, SECOND},
+};
+
+/// A change of an order.
+#[derive(Clone, Debug)]
+pub(crate) struct Amendment {
+    pub(crate) ticker: String,
+    pub(crate) side: Side,
+    pub(crate) price: Dollars,
+    /// Total count: filled contracts plus those that are to rest.
+    pub(crate) count: Contracts,
+    /// Expiration in Unix seconds. `None` keeps it, zero removes it.
+    pub(crate) expires: Option<i64>,
+    pub(crate) client_order_id: Option<String>,
+    pub(crate) updated_client_order_id: Option<String>,
+}
+
+impl State {
+    pub(crate) fn amend(&mut self, id: Uuid, amendment: &Amendment) -> Result<Placed, Rejection> {
+        let order = self
+            .orders
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Rejection::not_found("no such order"))?;
+        let (index, market) = self.tradable(&amendment.ticker)?;
+        if index != order.market || amendment.side != order.side {
+            return Err(Rejection::invalid(
+                "ticker, side: must be those of the order",
+            ));
+        }
+        let (given, known) = (&amendment.client_order_id, &order.client_order_id);
+        if given.is_some() && given != known {
+            return Err(Rejection::invalid(
+                "client_order_id: is not that of the order",
+            ));
+        }
+        match &market.perp {
+            Some(_) => self.admit_amendment(&order, market, (amendment.price, amendment.count))?,
+            None => check_price_and_count(market, amendment.price, amendment.count)?,
+        }
+        let remaining = amendment
+            .count
+            .checked_sub(order.filled)
+            .unwrap_or_default();
+        if remaining <= Contracts::ZERO {
+            return Err(Rejection::invalid(format!(
+                "count: {} contracts are filled already",
+                order.filled
+            )));
+        }
+        if amendment
+            .expires
+            .is_some_and(|expires| expires != 0 && expires <= time::seconds(self.now))
+        {
+            return Err(Rejection::invalid("expiration_time: is past"));
+        }
+        if amendment
+            .expires
+            .is_some_and(|expires| expires > time::LAST)
+        {
+            return Err(Rejection::invalid("expiration_time: must be in seconds"));
+        }
+        let renamed = amendment
+            .updated_client_order_id
+            .clone()
+            .filter(|new| Some(new) != known.as_ref());
+        self.refuse_repeated_id(order.account, renamed.as_ref())?;
+        let moves = amendment.price != order.price || remaining > order.remaining;
+        let incoming = Incoming {
+            account: order.account,
+            market: index,
+            side: order.side,
+            limit: amendment.price,
+            count: remaining,
+            self_trade: order.self_trade,
+            group: order.group,
+            rests: true,
+        };
+        // An order that keeps its priority cannot trade.
+        let plan = if moves {
+            self.plan(&incoming)
+        } else {
+            Plan::resting(remaining)
+        };
+        if moves {
+            plan.refuse_if(order.post_only)?;
+            let before = (market.clock, self.emitted.len());
+            self.take_from_book(id);
+            if let Err(rejection) = self.afford(&incoming, &plan) {
+                self.rest_or_end(id);
+                self.rollback(index, before);
+                return Err(rejection);
+            }
+        }
+        self.apply(id, amendment, remaining, renamed, moves);
+        self.emit_order(id, Some("Amend"));
+        if moves {
+            self.match_and_rest(id, &plan, true)
+        } else {
+            self.rest_or_end(id);
+            let order = self.orders.get(&id).cloned().unwrap_or(order);
+            Ok(Placed {
+                order,
+                filled: Contracts::ZERO,
+                cost: 0,
+                fees: 0,
+            })
+        }
+    }
+
+    fn take_from_book(&mut self, id: Uuid) {
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
+        let (account, side, rank, index) = (order.account, order.side, order.rank(), order.market);
+        if let Some(market) = self.markets.get_mut(index) {
+            market.book.side_mut(side).remove(&rank);
+            self.ledger
+                .rest(account, (index, market.shard), (side, rank), None);
+            self.show(id, false);
+        }
+    }
+
+    /// Applies an amendment to an order that is not in the book, or that keeps its priority there.
+    fn apply(
+        &mut self,
+        id: Uuid,
+        amendment: &Amendment,
+        remaining: Contracts,
+        renamed: Option<String>,
+        moves: bool,
+    ) {
+        let (number, now) = (self.next(), self.now);
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        if moves {
+            order.queued = number;
+        }
+        if order.price != amendment.price {
+            order.made = (Contracts::ZERO, 0);
+        }
+        order.price = amendment.price;
+        order.remaining = remaining;
+        order.updated = now;
+        order.reason = "Amend";
+        if let Some(new) = renamed {
+            let user = order.account.user;
+            if let Some(old) = order.client_order_id.replace(new.clone()) {
+                self.client_order_ids.remove(&(user, old));
+            }
+            self.client_order_ids.insert((user, new), id);
+        }
+        if let Some(expires) = amendment.expires {
+            if let Some(before) = order.expires {
+                self.due
+                    .remove(&(before.saturating_mul(SECOND), order.number));
+            }
+            order.expires = (expires != 0).then_some(expires);
+            if expires != 0 {
+                self.due.insert(
+                    (expires.saturating_mul(SECOND), order.number),
+                    Due::Expire(id),
+                );
+            }
+        }
+    }
+
+    /// Reduces a resting order, which keeps its priority. Reducing it to zero cancels it.
+    pub(crate) fn decrease(&mut self, id: Uuid, to: Contracts) -> Option<Order> {
+        let now = self.now;
+        let order = self.orders.get_mut(&id)?;
+        if to <= Contracts::ZERO {
+            self.cancel(id);
+        } else if to < order.remaining {
+            order.remaining = to;
+            order.updated = now;
+            order.reason = "Decrease";
+            self.emit_order(id, Some("Decrease"));
+            self.rest_or_end(id);
+        }
+        self.orders.get(&id).cloned()
+    }
+}

@@ -1,0 +1,117 @@
+//! Balances of margin accounts: equity, margin requirements and what is available.
+
+use kalshi_sdk::Contracts;
+
+use super::SHARD;
+use crate::state::{Account, Holding, Market, MarketIndex, State};
+
+/// Figures of an account at the current mark prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Balance {
+    pub(crate) cash: i64,
+    pub(crate) position_value: i64,
+    pub(crate) unrealized: i64,
+    pub(crate) maintenance: i64,
+    pub(crate) initial: i64,
+    /// Initial margin and fees of resting orders.
+    pub(crate) resting: i64,
+}
+
+impl Balance {
+    pub(crate) fn equity(&self) -> i64 {
+        self.cash.saturating_add(self.unrealized)
+    }
+
+    /// Returns the equity that neither positions nor resting orders need.
+    pub(crate) fn available(&self) -> i64 {
+        self.equity()
+            .saturating_sub(self.initial)
+            .saturating_sub(self.resting)
+    }
+}
+
+impl State {
+    /// Returns true if a user may trade on margin.
+    pub(crate) fn is_enabled(&self, user: u32) -> bool {
+        self.user(user).enabled
+    }
+
+    pub(crate) fn balance(&self, account: Account) -> Balance {
+        self.balance_with(account, None)
+    }
+
+    /// Returns the balance as if the holding in one market were another.
+    pub(super) fn balance_with(
+        &self,
+        account: Account,
+        instead: Option<(MarketIndex, &Holding)>,
+    ) -> Balance {
+        let cash = self.ledger.cash(account, SHARD).unwrap_or_default();
+        let mut balance = Balance {
+            cash: cash.amount,
+            resting: cash.reserved,
+            ..Balance::default()
+        };
+        let known = self
+            .ledger
+            .holdings_of(account)
+            .filter(|(index, _)| instead.is_none_or(|(other, _)| other != *index));
+        for (index, holding) in known.chain(instead) {
+            let Some(market) = self.markets.get(index).filter(|_| holding.position != 0) else {
+                continue;
+            };
+            let Some(perp) = &market.perp else { continue };
+            let mark = self.mark(market);
+            let notional = holding.notional(mark);
+            for (sum, amount) in [
+                (&mut balance.position_value, notional),
+                (&mut balance.unrealized, holding.unrealized(mark)),
+                (&mut balance.maintenance, perp.maintenance(notional)),
+                (&mut balance.initial, perp.initial(notional)),
+            ] {
+                *sum = sum.saturating_add(amount);
+            }
+        }
+        balance
+    }
+
+    /// Returns what may leave an account: no more than its cash, which unrealised profit does not add to.
+    pub(crate) fn withdrawable(&self, account: Account) -> i64 {
+        let balance = self.balance(account);
+        balance.available().min(balance.cash)
+    }
+
+    /// Returns the notional value of the positions and resting orders of a user, in one market or in all.
+    pub(crate) fn notional_usage(&self, user: u32, market: Option<MarketIndex>) -> i64 {
+        let is_meant = |index: MarketIndex| market.is_none_or(|market| market == index);
+        self.ledger
+            .holdings_of_user(user)
+            .filter(|(_, index, _)| is_meant(*index))
+            .filter_map(|(_, index, holding)| {
+                let market: &Market = self.markets.get(index)?;
+                let held = match holding.position {
+                    0 => 0,
+                    _ => holding.notional(self.mark(market)),
+                };
+                Some(held.saturating_add(holding.resting_notional()))
+            })
+            .fold(0, i64::saturating_add)
+    }
+
+    /// Returns how many contracts of an order would open or increase a position.
+    pub(super) fn opening(
+        &self,
+        account: Account,
+        market: MarketIndex,
+        (side, count): (crate::state::Side, Contracts),
+    ) -> Contracts {
+        let closes = self
+            .ledger
+            .holding(account, market)
+            .map_or(Contracts::ZERO, |holding| holding.reducible(side));
+        count
+            .checked_sub(closes)
+            .unwrap_or_default()
+            .max(Contracts::ZERO)
+    }
+}

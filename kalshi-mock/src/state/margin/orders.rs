@@ -1,0 +1,214 @@
+//! Rules for orders in margin markets: prices, counts, the price band, the notional limit and margin.
+
+use kalshi_sdk::{Contracts, Dollars};
+
+use super::{MAX_NOTIONAL, MAX_PRICE, TICK};
+use crate::{
+    Rejection,
+    state::{
+        Account, Holding, Market, MarketIndex, NewOrder, Order, Side, State, TimeInForce,
+        book::Rank,
+        cost,
+        ledger::{Rest, Thought},
+        matching::{Incoming, Plan},
+        order::MAX_COUNT,
+    },
+};
+
+/// Width of the price band in ticks, if that is wider than the share of the best price.
+const BAND_TICKS: i64 = 1_000;
+/// Width of the price band as a share of the best price, in percent.
+const BAND_PERCENT: i64 = 20;
+
+impl State {
+    /// Validates a new order by the rules of margin markets, except for what holds on both exchanges.
+    pub(in crate::state) fn admit_margin(
+        &self,
+        new: &NewOrder,
+        index: MarketIndex,
+        market: &Market,
+    ) -> Result<(), Rejection> {
+        if !new.account.is_market_maker() {
+            self.require_user(new.account.user)?;
+            // First, so that an order that is sent again is never rejected for another reason.
+            self.refuse_repeated_id(new.account, new.client_order_id.as_ref())?;
+        }
+        if new.market_version.is_some_and(|version| {
+            market
+                .perp
+                .as_ref()
+                .is_some_and(|perp| perp.version != version)
+        }) {
+            return Err(Rejection::conflict("market_version_mismatch", ""));
+        }
+        if new.reduce_only && new.time_in_force == TimeInForce::GoodTillCanceled {
+            return Err(Rejection::bad(
+                "invalid_order",
+                "reduce_only can only be used with IoC or FoK orders",
+            ));
+        }
+        check(market, new.price, new.count)?;
+        if new.account.is_market_maker() {
+            return match cost(new.price, new.count) > MAX_NOTIONAL {
+                true => Err(Rejection::bad("NOTIONAL_RISK_LIMIT_EXCEEDED", "")),
+                false => Ok(()),
+            };
+        }
+        self.check_band(market, new.side, new.price)?;
+        let wanted = (new.side, new.count);
+        self.check_notional((new.account, index), wanted, new.price, None)
+    }
+
+    /// Validates an amendment by the rules of margin markets.
+    pub(in crate::state) fn admit_amendment(
+        &self,
+        order: &Order,
+        market: &Market,
+        (price, count): (Dollars, Contracts),
+    ) -> Result<(), Rejection> {
+        check(market, price, count)?;
+        if price != order.price {
+            self.check_band(market, order.side, price)?;
+        }
+        let rest = count.checked_sub(order.filled).unwrap_or_default();
+        let place = (order.account, order.market);
+        self.check_notional(place, (order.side, rest), price, Some(order))
+    }
+
+    /// Rejects a user who may not trade on margin, with the code that the exchange sends: it contains the user's id.
+    pub(crate) fn require_user(&self, user: u32) -> Result<(), Rejection> {
+        let known = self.user(user);
+        if known.enabled {
+            return Ok(());
+        }
+        Err(Rejection {
+            message: Some(format!("user not found: {}", known.id)),
+            ..Rejection::bad(format!("user_not_found:_{}", known.id), "")
+        })
+    }
+
+    /// Rejects a bid too far below the best bid, and an ask too far above the best ask.
+    fn check_band(&self, market: &Market, side: Side, price: Dollars) -> Result<(), Rejection> {
+        let Some((best, _)) = self.best(market, side) else {
+            return Ok(());
+        };
+        let best = best.micros();
+        let width = (best / 100 * BAND_PERCENT).max(BAND_TICKS * TICK);
+        let is_outside = match side {
+            Side::Bid => price.micros() < best - width,
+            Side::Ask => price.micros() > best + width,
+        };
+        match is_outside {
+            true => Err(Rejection::bad("invalid_price", "")),
+            false => Ok(()),
+        }
+    }
+
+    /// Rejects an order that takes the user above the notional limit. `replaced` is the order that it takes the place of.
+    fn check_notional(
+        &self,
+        (account, index): (Account, MarketIndex),
+        (side, count): (Side, Contracts),
+        price: Dollars,
+        replaced: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        let limit = self
+            .margin
+            .as_ref()
+            .map_or(0, |margin| margin.notional_limit);
+        let opening = cost(price, self.opening(account, index, (side, count)));
+        let before = replaced.map_or(0, |order| cost(order.price, order.remaining));
+        let usage = self.notional_usage(account.user, None) - before;
+        match opening > 0 && opening > before && usage.saturating_add(opening) > limit {
+            true => Err(Rejection {
+                message: Some("NOTIONAL_RISK_LIMIT_EXCEEDED".to_owned()),
+                ..Rejection::bad("NOTIONAL_RISK_LIMIT_EXCEEDED", "")
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Rejects an order that takes more margin than is available. Orders that only reduce a position are always accepted.
+    pub(in crate::state) fn afford_margin(
+        &self,
+        incoming: &Incoming,
+        plan: &Plan,
+    ) -> Result<(), Rejection> {
+        let Some(market) = self
+            .markets
+            .get(incoming.market)
+            .filter(|_| !incoming.account.is_market_maker())
+        else {
+            return Ok(());
+        };
+        let wanted = (incoming.side, incoming.count);
+        if self
+            .opening(incoming.account, incoming.market, wanted)
+            .is_zero()
+        {
+            return Ok(());
+        }
+        let nothing = Holding::default();
+        let before = self
+            .ledger
+            .holding(incoming.account, incoming.market)
+            .unwrap_or(&nothing);
+        let mut after = before.clone();
+        let mut paid = 0;
+        for (_, price, count) in plan.matches() {
+            let fee = market.taker_fee(*price, *count);
+            let booked = after.book_margin((incoming.side, *price, *count), fee, self.now);
+            paid += fee - booked.realized;
+        }
+        let rests = incoming.rests && !plan.stopped && !plan.left.is_zero();
+        let rest = Rest {
+            unit: market.reserve_unit(incoming.side, incoming.limit),
+            count: plan.left,
+            fees: market.maker_fee(incoming.limit, plan.left),
+            notional: 0,
+        };
+        let rank = Rank::new(incoming.side, incoming.limit, u64::MAX);
+        let gone = self.ranks_of(plan, incoming.account);
+        let thought = Thought {
+            position: after.position - before.position,
+            added: rests.then_some((incoming.side, rank, rest)),
+            gone: &gone,
+        };
+        let reserved = before.needs(thought) - before.reserved();
+        let balance = self.balance_with(incoming.account, Some((incoming.market, &after)));
+        match balance.available() - reserved - paid < 0 {
+            true => Err(Rejection {
+                message: Some("INSUFFICIENT_BALANCE".to_owned()),
+                ..Rejection::bad("INSUFFICIENT_BALANCE", "")
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Checks price and count of an order.
+fn check(market: &Market, price: Dollars, count: Contracts) -> Result<(), Rejection> {
+    if price.micros() % TICK != 0 {
+        let digits = if price.micros() % 10 == 0 { 5 } else { 6 };
+        return Err(Rejection::bad(
+            "invalid_order",
+            format!("invalid price: invalid dollar precision: -{digits}"),
+        ));
+    }
+    if price <= Dollars::ZERO || price > MAX_PRICE {
+        return Err(Rejection::bad("invalid_price", ""));
+    }
+    let fractional = market.perp.as_ref().is_some_and(|perp| perp.fractional);
+    let is_whole = count.hundredths() % 100 == 0;
+    if count <= Contracts::ZERO || count > MAX_COUNT || !(fractional || is_whole) {
+        return Err(Rejection::bad(
+            "invalid_order",
+            if is_whole {
+                "invalid count"
+            } else {
+                "invalid count: must be whole"
+            },
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! Random commands on both exchanges, with the money of all accounts recounted after each one.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use kalshi_sdk::{Contracts, Dollars, limits::Tier};
+use uuid::Uuid;
+
+use super::SHARD;
+use crate::{
+    state::{
+        Account, Amendment, Instance, NewOrder, SelfTrade, Side, State, Status, TimeInForce, cost,
+        ledger::Thought,
+    },
+    time::SECOND,
+};
+
+const USERS: [u32; 3] = [1, 2, 3];
+const TICKERS: [&str; 2] = ["KXAPERP", "KXBPERP"];
+/// Cents that each user has on each exchange.
+const BALANCE: i64 = 60_000;
+
+/// Both exchanges, and the random numbers that drive them.
+struct Bench {
+    event: State,
+    margin: State,
+    random: fastrand::Rng,
+    /// Money of both exchanges at the beginning.
+    total: i64,
+    groups: Vec<Uuid>,
+    /// Seed and step, for messages.
+    at: (u64, usize),
+}
+
+impl Bench {
+    fn new(seed: u64) -> Self {
+        let now = 1_790_000_000 * SECOND;
+        let mut event = State::new(seed, now);
+        let mut margin = State::new(!seed, now).with_margin();
+        for user in USERS {
+            event.add_user(Tier::Basic, false, BALANCE);
+            let id = event.user(user).id;
+            margin.add_margin_user(id, (Tier::Basic, false), BALANCE);
+            margin.create_subaccount(user, SHARD).unwrap();
+        }
+        for (index, ticker) in TICKERS.into_iter().enumerate() {
+            margin.add_margin_market(ticker);
+            let perp = margin.markets[index].perp.as_mut().unwrap();
+            perp.fractional = index == 1;
+            perp.leverage = 76_679;
+        }
+        margin.has_listeners = true;
+        let total = event.ledger.total() + margin.ledger.margin_total();
+        Self {
+            event,
+            margin,
+            random: fastrand::Rng::with_seed(seed),
+            total,
+            groups: Vec::new(),
+            at: (seed, 0),
+        }
+    }
+
+    fn account(&mut self) -> Account {
+        Account {
+            user: USERS[self.random.usize(..USERS.len())],
+            subaccount: self.random.u8(..2),
+        }
+    }
+
+    fn side(&mut self) -> Side {
+        if self.random.bool() {
+            Side::Bid
+        } else {
+            Side::Ask
+        }
+    }
+
+    /// Near the middle, so that most orders trade; above a dollar, with four decimals.
+    fn price(&mut self) -> Dollars {
+        Dollars::from_micros(self.random.i64(62_000..63_200) * 100)
+    }
+
+    fn count(&mut self, market: usize) -> Contracts {
+        let hundredths = self.random.i64(1..3_000);
+        let unit = if market == 1 { 1 } else { 100 };
+        Contracts::from_hundredths((hundredths / unit).max(1) * unit)
+    }
+
+    fn resting(&mut self) -> Option<Uuid> {
+        let mut orders: Vec<_> = self
+            .margin
+            .orders
+            .values()
+            .filter(|order| order.status == Status::Resting && !order.account.is_market_maker())
+            .map(|order| (order.number, order.id))
+            .collect();
+        orders.sort_unstable();
+        let index = self.random.usize(..orders.len().max(1));
+        orders.get(index).map(|(_, id)| *id)
+    }
+
+    fn create(&mut self) {
+        let market = self.random.usize(..TICKERS.len());
+        let time_in_force = match self.random.u8(..6) {
+            0 => TimeInForce::ImmediateOrCancel,
+            1 => TimeInForce::FillOrKill,
+            _ => TimeInForce::GoodTillCanceled,
+        };
+        let group = self.random.usize(..self.groups.len() * 6 + 1);
+        let order = NewOrder {
+            account: self.account(),
+            ticker: TICKERS[market].to_owned(),
+            client_order_id: None,
+            side: self.side(),
+            price: self.price(),
+            count: self.count(market),
+            expires: None,
+            time_in_force,
+            post_only: self.random.u8(..10) == 0,
+            reduce_only: self.random.u8(..10) == 0,
+            self_trade: if self.random.bool() {
+                SelfTrade::Maker
+            } else {
+                SelfTrade::TakerAtCross
+            },
+            cancel_on_pause: false,
+            group: self.groups.get(group).copied(),
+            market_version: None,
+        };
+        _ = self.margin.create_order(order);
+    }
+
+    fn amend(&mut self) {
+        let Some(id) = self.resting() else { return };
+        let order = self.margin.orders[&id].clone();
+        let amendment = Amendment {
+            ticker: TICKERS[order.market].to_owned(),
+            side: order.side,
+            price: self.price(),
+            count: self.count(order.market),
+            expires: None,
+            client_order_id: None,
+            updated_client_order_id: None,
+        };
+        _ = self.margin.amend(id, &amendment);
+    }
+
+    fn move_money(&mut self) {
+        let (from, to) = (self.account(), self.account());
+        let amount = self.random.i64(1..500_000);
+        let primary = Account {
+            subaccount: 0,
+            ..from
+        };
+        let own = Account {
+            user: from.user,
+            ..to
+        };
+        let id = self.margin.id();
+        match self.random.u8(..3) {
+            0 => {
+                let places = ((primary, SHARD), (from, SHARD));
+                _ = self
+                    .event
+                    .transfer_to(&mut self.margin, None, places.0, places.1, amount);
+            }
+            1 => {
+                let places = ((from, SHARD), (primary, SHARD));
+                _ = self
+                    .event
+                    .transfer_from(&mut self.margin, None, places.0, places.1, amount);
+            }
+            _ => {
+                let cents = amount / 100;
+                _ = self
+                    .margin
+                    .transfer_to_subaccount(id, (from, own), SHARD, cents);
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        // `Shared::state` does the same.
+        let now = self.margin.now;
+        self.margin.advance_to(now);
+        let market = self.random.usize(..TICKERS.len());
+        match self.random.u8(..100) {
+            0..45 => self.create(),
+            45..60 => {
+                let (side, price) = (self.side(), self.price());
+                let count = self.count(market);
+                self.margin.market_maker_order(market, side, price, count);
+            }
+            60..62 => self.margin.clear_market_maker(market),
+            62..72 => self.amend(),
+            72..76 => {
+                if let Some(id) = self.resting() {
+                    let to = self.count(self.margin.orders[&id].market);
+                    self.margin.decrease(id, to);
+                }
+            }
+            76..82 => {
+                if let Some(id) = self.resting() {
+                    self.margin.cancel(id);
+                }
+            }
+            82..87 => self.move_money(),
+            87..90 => {
+                let (price, rate) = (self.price(), self.random.i64(-3_000..3_000));
+                let perp = self.margin.markets[market].perp.as_mut().unwrap();
+                perp.mark = Some(price);
+                perp.rate = Some(rate * 1_000_000);
+            }
+            90..93 => {
+                let (account, limit) = (self.account(), self.count(0));
+                self.groups
+                    .push(self.margin.create_group(account, SHARD, limit).unwrap());
+            }
+            93..95 => {
+                let index = self.random.usize(..self.groups.len().max(1));
+                if let Some(group) = self.groups.get(index) {
+                    self.margin.reset_group(*group);
+                }
+            }
+            _ => {
+                let hours = Duration::from_secs(self.random.u64(1..50_000));
+                let by = i64::try_from(hours.as_micros()).unwrap();
+                self.event.advance_to(now + by);
+                self.margin.advance_to(now + by);
+            }
+        }
+    }
+
+    fn check(&self) {
+        let (margin, at) = (&self.margin, self.at);
+        let total = self.event.ledger.total() + margin.ledger.margin_total();
+        assert_eq!(total, self.total, "money, at seed and step {at:?}");
+        for (index, market) in margin.markets.iter().enumerate() {
+            assert_eq!(margin.ledger.positions(index), 0, "positions, at {at:?}");
+            let best = |side| margin.best(market, side).map(|(price, _)| price);
+            if let (Some(bid), Some(ask)) = (best(Side::Bid), best(Side::Ask)) {
+                assert!(bid < ask, "a crossed book, at {at:?}");
+            }
+        }
+        for user in USERS {
+            self.check_cash(user);
+            for subaccount in 0..2 {
+                self.check_account(Account { user, subaccount });
+            }
+        }
+        for order in margin.orders.values() {
+            if !order.account.is_market_maker() {
+                let seen = order.at(margin.now).unwrap();
+                assert_eq!(
+                    (seen.remaining, seen.filled, seen.price, seen.status),
+                    (order.remaining, order.filled, order.price, order.status),
+                    "the last version of an order, at {at:?}"
+                );
+            }
+        }
+    }
+
+    /// Recounts the cash of a user from what was paid in, fills, funding and transfers.
+    fn check_cash(&self, user: u32) {
+        let held: i64 = self
+            .margin
+            .ledger
+            .cash_of_user(user)
+            .map(|(.., cash)| cash.amount)
+            .sum();
+        let fills = self.margin.fills.values();
+        let traded: i64 = fills
+            .filter(|fill| fill.account.user == user)
+            .map(|fill| fill.booked.realized - fill.fee)
+            .sum();
+        let payments = self.margin.margin.as_ref().unwrap().payments.values();
+        let funded: i64 = payments
+            .filter(|payment| payment.account.user == user)
+            .map(|payment| payment.amount)
+            .sum();
+        let transfers = self.event.shard_transfers.values();
+        let moved: i64 = transfers
+            .filter(|transfer| transfer.user == user)
+            .map(|transfer| match transfer.instances.1 {
+                Instance::Margined => transfer.centi_cents * 100,
+                Instance::EventContract => -transfer.centi_cents * 100,
+            })
+            .sum();
+        let expected = BALANCE * 10_000 + traded + funded + moved;
+        assert_eq!(held, expected, "cash of user {user}, at {:?}", self.at);
+    }
+
+    fn check_account(&self, account: Account) {
+        let (margin, at) = (&self.margin, self.at);
+        let mut reserved = 0;
+        for (index, holding) in margin.ledger.holdings_of(account) {
+            let replayed = margin.holding_at(account, index, margin.now);
+            assert_eq!(
+                (holding.position, holding.cost),
+                (replayed.position, replayed.cost),
+                "position from fills, at {at:?}"
+            );
+            assert!(holding.cost >= 0 && (holding.position != 0 || holding.cost == 0));
+            reserved += holding.needs(Thought::default());
+        }
+        let resting = margin.resting_of(account.user);
+        let notional: i64 = resting
+            .filter(|order| order.account == account)
+            .map(|order| cost(order.price, order.remaining))
+            .sum();
+        let counted = margin.ledger.holdings_of(account);
+        let counted: i64 = counted.map(|(_, holding)| holding.resting_notional()).sum();
+        assert_eq!(counted, notional, "notional of resting orders, at {at:?}");
+        let cash = margin.ledger.cash(account, SHARD).unwrap();
+        assert_eq!(cash.reserved, reserved, "reserved, at {at:?}");
+        assert!(reserved >= 0);
+    }
+}
+
+#[test]
+fn money_is_conserved_under_random_commands() {
+    let mut fills = 0;
+    for seed in 0..100 {
+        let mut bench = Bench::new(seed);
+        for step in 0..300 {
+            bench.at = (seed, step);
+            bench.step();
+            bench.check();
+        }
+        fills += bench.margin.fills.len();
+        let margin = bench.margin.margin.as_ref().unwrap();
+        assert!(!margin.rates.is_empty(), "seed {seed} has funding");
+    }
+    assert!(fills > 100 * 30, "only {fills} fills");
+}

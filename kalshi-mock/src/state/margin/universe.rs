@@ -1,0 +1,176 @@
+//! The margin markets to begin with: quoted, with trades, funding rates and candles behind them.
+
+use std::collections::BTreeMap;
+
+use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
+
+use super::{FundingRate, Perp, TICK, next_funding};
+use crate::{
+    state::{Fees, Market, MarketIndex, MarketStatus, SHARD, Side, State, book::Book},
+    time::{LAST, SECOND},
+};
+
+const HOUR: i64 = 3600 * SECOND;
+
+/// A market of the universe.
+struct Pattern {
+    ticker: &'static str,
+    title: &'static str,
+    /// Millionths of the underlying.
+    contract_size: i64,
+    asset_class: &'static str,
+    /// Price for a contract, in ticks.
+    price: i64,
+    /// Ten-thousandths.
+    leverage: i64,
+}
+
+const UNIVERSE: [Pattern; 4] = [
+    Pattern {
+        ticker: "KXBTCPERP",
+        title: "0.0001 BTC",
+        contract_size: 100,
+        asset_class: "Crypto",
+        price: 62_590,
+        leverage: 76_679,
+    },
+    Pattern {
+        ticker: "KXETHPERP",
+        title: "0.001 ETH",
+        contract_size: 1_000,
+        asset_class: "Crypto",
+        price: 16_240,
+        leverage: 65_000,
+    },
+    Pattern {
+        ticker: "KXSOLPERP",
+        title: "0.1 SOL",
+        contract_size: 100_000,
+        asset_class: "Crypto",
+        price: 66_120,
+        leverage: 52_000,
+    },
+    Pattern {
+        ticker: "KXXRPPERP",
+        title: "1 XRP",
+        contract_size: 1_000_000,
+        asset_class: "Crypto",
+        price: 11_390,
+        leverage: 52_000,
+    },
+];
+
+impl State {
+    /// Fills an empty margin exchange. The same seed gives the same books.
+    pub(crate) fn populate_margin(&mut self) {
+        for pattern in UNIVERSE {
+            let index = self.add_margin_market(pattern.ticker);
+            if let Some(market) = self.markets.get_mut(index) {
+                pattern.title.clone_into(&mut market.title);
+                if let Some(perp) = &mut market.perp {
+                    perp.contract_size = pattern.contract_size;
+                    perp.asset_class = pattern.asset_class;
+                    perp.leverage = pattern.leverage;
+                    perp.reference = Dollars::from_micros(pattern.price * TICK);
+                }
+            }
+            self.quote_margin_market(index, pattern.price);
+        }
+    }
+
+    /// Returns the margin market of that ticker. Creates it if necessary: ten dollars for a contract, leverage 7.6.
+    pub(crate) fn add_margin_market(&mut self, ticker: &str) -> MarketIndex {
+        if let Some((index, _)) = self.market(ticker) {
+            return index;
+        }
+        let now = self.now;
+        self.add_market(Market {
+            ticker: ticker.to_owned(),
+            event: String::new(),
+            title: format!("Market {ticker}"),
+            shard: SHARD,
+            status: MarketStatus::Active,
+            fees: Fees {
+                multiplier: Multiplier::ONE,
+                of_makers: false,
+            },
+            price_level_structure: String::new(),
+            price_ranges: Vec::new(),
+            created: now,
+            updated: now,
+            opens: now,
+            closes: LAST * SECOND,
+            settled: None,
+            last_price: None,
+            last_count: Contracts::ZERO,
+            volume: Contracts::ZERO,
+            hourly: BTreeMap::new(),
+            open_interest: Contracts::ZERO,
+            book: Book::default(),
+            clock: 0,
+            perp: Some(Perp {
+                contract_size: 1_000_000,
+                asset_class: "Crypto",
+                leverage: 76_000,
+                maker_rate: 200,
+                taker_rate: 1_200,
+                reference: Dollars::from_micros(10_000_000),
+                mark: None,
+                rate: None,
+                version: 1,
+                fractional: false,
+                volume: 0,
+                hourly: BTreeMap::new(),
+            }),
+        })
+    }
+
+    /// Quotes a market around a price in ticks, after two days of trades and 30 days of funding.
+    fn quote_margin_market(&mut self, index: MarketIndex, price: i64) {
+        let now = self.now;
+        let dollars = |ticks: i64| Dollars::from_micros(ticks * TICK);
+        // A walk that ends at the price.
+        let mut walk = price;
+        let mut past: Vec<i64> = (0..192)
+            .map(|_| {
+                walk += self.random.i64(-price / 1_000..=price / 1_000);
+                walk
+            })
+            .collect();
+        past.reverse();
+        for (step, &ticks) in (0_i64..).zip(&past) {
+            self.now = now - (192 - step) * 15 * 60 * SECOND;
+            let id = self.id();
+            let count = Contracts::from_hundredths(self.random.i64(1..=40) * 100);
+            let side = if self.random.bool() {
+                Side::Bid
+            } else {
+                Side::Ask
+            };
+            self.print(id, index, dollars(ticks), count, side);
+        }
+        let next = next_funding(now);
+        for period in (1..=90).rev() {
+            let rate = self.random.i64(-300..=600) * 1_000_000;
+            let at = next - period * 8 * HOUR;
+            self.record_rate(FundingRate {
+                market: index,
+                rate: if rate.abs() < super::FUNDING_DEADBAND {
+                    0
+                } else {
+                    rate
+                },
+                mark: dollars(price),
+                at,
+            });
+        }
+        self.now = now;
+        for level in 1..=10 {
+            let away = level * 2 + self.random.i64(0..2);
+            for (side, ticks) in [(Side::Bid, price - away), (Side::Ask, price + away)] {
+                let count = Contracts::from_hundredths(self.random.i64(1..=60) * 500);
+                self.market_maker_order(index, side, dollars(ticks), count);
+            }
+        }
+    }
+}

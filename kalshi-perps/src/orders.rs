@@ -1,0 +1,121 @@
+//! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
+//!
+//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never
+//! sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown); [`UnknownOutcome::reconcile`] looks for the order by its client
+//! order id, and [`UnknownOutcome::resend`] settles the outcome at the matching engine.
+//!
+//! ```no_run
+//! # async fn example(client: kalshi_perps::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use kalshi_perps::orders::{NewOrder, OrderOutcome};
+//!
+//! // Buys 2 contracts for at most 6.2590 dollars each.
+//! let order = NewOrder::buy("KXBTCPERP", "6.2590".parse()?, 2);
+//! let outcome = client.orders().place(order).await?;
+//! match outcome.reconciled(Duration::from_secs(60)).await {
+//!     OrderOutcome::Placed(placed) | OrderOutcome::AlreadyExists(placed) => {
+//!         println!("{} is {:?}", placed.order_id, placed.state());
+//!     }
+//!     OrderOutcome::Rejected(rejection) => println!("rejected: {rejection}"),
+//!     // Not proof that it was not placed.
+//!     other => println!("still unknown: {other:?}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What proves an outcome
+//!
+//! | Outcome | Proof |
+//! |---|---|
+//! | `Placed`, `Done` | A success response whose ids and counts match the request |
+//! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
+//! | `AlreadyExists` | 409 `order_already_exists`, and the exchange lists a matching order under the client order id that you set |
+//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet |
+//! | `AlreadyGone` | 404, and a read shows the order with nothing resting |
+//! | `Unknown` | Anything else |
+//!
+//! # What is never proved
+//!
+//! Reads of this API lag behind its writes, at times by more than a minute, and no endpoint says how far they are up to date. A read
+//! that does not show an order, and a 404 on reading it, therefore mean "not visible yet": nothing here reports that an order does not
+//! exist. A resting order in a read may have ended, too. An order that has ended stays so, which one read proves.
+//!
+//! The 404 of a cancel is the same for a filled and a cancelled order. Orders have no status: see [`OrderState`] for how it is derived.
+//!
+//! # Subaccounts
+//!
+//! Where a request names no subaccount, lists and the cancel of all orders mean every subaccount; cancel, amend and decrease mean the
+//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order.
+//!
+//! # Restarts
+//!
+//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] looks for the order.
+//! Placing the same order again with the same id is safe: the exchange never places two orders with one id, even after the first has
+//! ended.
+
+mod amendment;
+mod change;
+mod evidence;
+mod invalid_order;
+mod new_order;
+mod order_ref;
+mod outcome;
+mod place;
+mod search;
+mod state;
+mod unknown_change;
+mod unknown_order;
+
+#[doc(inline)]
+pub use kalshi_core::orders::InvalidExpiry;
+
+pub use self::{
+    amendment::{Amendment, Decrease},
+    change::{CancelAllOutcome, ChangeOutcome, ChangeRequest},
+    invalid_order::InvalidOrder,
+    new_order::NewOrder,
+    order_ref::{OrderRef, Subaccounts},
+    outcome::{OrderOutcome, PlacedOrder, Rejection},
+    search::{FindOrder, OrderLookup, Unresolved},
+    state::OrderState,
+    unknown_change::{ChangeReconciliation, UnknownChange},
+    unknown_order::{Reconciliation, UnknownOutcome},
+};
+
+use crate::{Client, builder};
+
+/// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    client: Client,
+}
+
+/// # Orders
+impl Client {
+    /// Returns the methods that place, change and find orders safely: a request that may have taken effect is never sent again, and
+    /// each outcome is proven or unknown.
+    #[must_use]
+    pub fn orders(&self) -> Orders {
+        Orders {
+            client: self.clone(),
+        }
+    }
+}
+
+impl Orders {
+    /// Returns a request for the orders of one subaccount or of all, newest first. The list lags behind writes, at times by more than a
+    /// minute.
+    pub fn list(&self, subaccounts: impl Into<Subaccounts>) -> builder::GetMarginOrders<'_> {
+        self.client.margin_orders_of(subaccounts.into())
+    }
+}
+
+impl Client {
+    fn margin_orders_of(&self, subaccounts: Subaccounts) -> builder::GetMarginOrders<'_> {
+        match subaccounts {
+            Subaccounts::All => self.get_margin_orders(),
+            Subaccounts::One(number) => self.get_margin_orders().subaccount(number),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Changes of resting orders: a new price, size or expiry, or fewer contracts.
+
+use kalshi_core::orders::InvalidExpiry;
+use std::time::SystemTime;
+
+use super::{InvalidOrder, OrderRef};
+use crate::{
+    BookSide, ClientOrderId, Contracts, Dollars, UnixSeconds,
+    types::{AmendMarginOrderRequest, DecreaseMarginOrderRequest},
+};
+
+/// A new price and size of a resting order.
+///
+/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell) as the order was placed. A generated
+/// [`AmendMarginOrderRequest`] converts to an amendment. The market may come from the [`OrderRef`].
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an amendment does nothing until it is sent"]
+pub struct Amendment {
+    request: AmendMarginOrderRequest,
+}
+
+/// The `expiration_time` that removes the expiry of an order.
+const NO_EXPIRY: i64 = 0;
+
+impl Amendment {
+    /// Returns an amendment of an order that buys, to `price` and to `count` contracts including those that are filled.
+    pub fn buy(price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(BookSide::Bid, price, count.into())
+    }
+
+    /// Returns an amendment of an order that sells, to `price` and to `count` contracts including those that are filled.
+    pub fn sell(price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(BookSide::Ask, price, count.into())
+    }
+
+    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is dropped. A time
+    /// in the past is an error when the amendment is sent. Defaults to the present expiry.
+    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
+        // Second 0 would remove the expiry.
+        self.request.expiration_time = Some(match seconds.into().get() {
+            NO_EXPIRY => -1,
+            seconds => seconds,
+        });
+        self
+    }
+
+    /// Removes the expiry.
+    pub fn never_expires(mut self) -> Self {
+        self.request.expiration_time = Some(NO_EXPIRY);
+        self
+    }
+
+    /// Sets the order's current client order id. If the response is about an order with another id, the outcome is unknown.
+    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
+        self.request.client_order_id = Some(id.into());
+        self
+    }
+
+    /// Gives the order another client order id.
+    pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
+        self.request.updated_client_order_id = Some(id.into());
+        self
+    }
+
+    fn new(side: BookSide, price: Dollars, count: Contracts) -> Self {
+        Self {
+            request: AmendMarginOrderRequest {
+                side,
+                price,
+                count,
+                ticker: None,
+                market_id: None,
+                client_order_id: None,
+                expiration_time: None,
+                updated_client_order_id: None,
+            },
+        }
+    }
+
+    /// The checked request for an order, whose market it has unless it names another.
+    pub(super) fn into_request(
+        self,
+        order: &OrderRef,
+        now: SystemTime,
+    ) -> Result<AmendMarginOrderRequest, InvalidOrder> {
+        let mut request = self.request;
+        InvalidOrder::check_terms(request.price, request.count)?;
+        if let Some(time) = request.expiration_time.filter(|time| *time != NO_EXPIRY) {
+            InvalidExpiry::check(time, now)?;
+        }
+        if request.ticker.is_none() && request.market_id.is_none() {
+            let ticker = order.ticker.clone();
+            request.ticker = Some(ticker.ok_or(InvalidOrder::NoMarket)?);
+        }
+        Ok(request)
+    }
+}
+
+impl From<AmendMarginOrderRequest> for Amendment {
+    fn from(request: AmendMarginOrderRequest) -> Self {
+        Self { request }
+    }
+}
+
+/// How far to decrease a resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decrease {
+    /// Removes this many resting contracts.
+    By(Contracts),
+    /// Leaves at most this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does.
+    To(Contracts),
+}
+
+impl Decrease {
+    pub(super) fn into_request(self) -> DecreaseMarginOrderRequest {
+        let (reduce_by, reduce_to) = match self {
+            Self::By(count) => (Some(count), None),
+            Self::To(count) => (None, Some(count)),
+        };
+        DecreaseMarginOrderRequest {
+            reduce_by,
+            reduce_to,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Cancelling, amending and decreasing orders.
+
+use std::sync::{Arc, LazyLock};
+
+use kalshi_core::rt::{
+    self, Moment, Outcome,
+    orders::{
+        Amended, ChangeVerdict, Finding, LastError, PreparedChange, Sight, Wanted, check_cancelled,
+        check_decrease, check_decreased, inquire,
+    },
+};
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::{Amendment, Decrease, OrderRef, Orders, Subaccounts, UnknownChange};
+use crate::{
+    ApiError, Client, Contracts, Error, Operation, operation,
+    types::{
+        AmendMarginOrderResponse, CancelMarginOrderResponse, DecreaseMarginOrderResponse,
+        MarginOrder,
+    },
+};
+
+/// What became of a change.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown outcome must be followed up"]
+#[non_exhaustive]
+pub enum ChangeOutcome<T> {
+    /// The exchange did it.
+    Done(T),
+    /// The exchange did not find the order, and a read shows it with nothing resting: it was filled, cancelled or has expired.
+    /// [`MarginOrder::state`] tells which, given the number of contracts that it was for.
+    AlreadyGone(Box<MarginOrder>),
+    /// The exchange rejected the change, and the order is as it was.
+    Rejected(ApiError),
+    /// The change may have been done, or the exchange did not find the order and no read explains that.
+    /// [`UnknownChange::reconcile`] looks further.
+    Unknown(Box<UnknownChange>),
+}
+
+/// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
+///
+/// Awaiting it sends it and gives a [`ChangeOutcome`].
+pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
+
+type Prepared<T> = PreparedChange<T, Wanted>;
+
+/// What became of the cancel of all orders.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown outcome must be followed up"]
+#[non_exhaustive]
+pub enum CancelAllOutcome {
+    /// The exchange took the request. It does not say which orders it cancels.
+    Done,
+    /// The exchange rejected the request.
+    Rejected(ApiError),
+    /// The orders may have been cancelled. The request can be sent again.
+    Unknown(Arc<Error>),
+}
+
+/// A decrease to zero: a cancel, which goes ahead of other writes.
+static DECREASE_TO_ZERO: LazyLock<Operation> =
+    LazyLock::new(|| operation::DECREASE_MARGIN_ORDER.clone().priority());
+
+impl Orders {
+    /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
+    ///
+    /// A fill may precede the cancel: `reduced_by` is what the cancel took off.
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn cancel(&self, order: impl Into<OrderRef>) -> ChangeRequest<CancelMarginOrderResponse> {
+        let key = order.into();
+        let request = self.client.cancel_margin_order();
+        let request = request.order_id(&key.order_id).subaccount(key.subaccount);
+        let order_id = key.order_id.clone();
+        let prepared = request.into_request().map(|request| Prepared {
+            request,
+            wanted: Wanted::Cancelled,
+            about: Box::new(move |response: &CancelMarginOrderResponse| {
+                check_cancelled(&order_id, &response.order_id, response.reduced_by)
+            }),
+        });
+        self.client
+            .change(key, operation::CANCEL_MARGIN_ORDER, prepared)
+    }
+
+    /// Cancels all orders of one subaccount or of all and returns what became of the request.
+    ///
+    /// The exchange may also cancel orders that are placed within the next minute.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the request was certainly not processed: see [`place`](Self::place).
+    pub async fn cancel_all(
+        &self,
+        subaccounts: impl Into<Subaccounts>,
+    ) -> Result<CancelAllOutcome, Error> {
+        let operation = operation::CANCEL_ALL_MARGIN_ORDERS;
+        let request = self.client.cancel_all_margin_orders();
+        let request = match subaccounts.into() {
+            Subaccounts::All => request,
+            Subaccounts::One(number) => request.subaccount(number),
+        };
+        let request = request.into_request();
+        let write = rt::write_empty(&self.client.core, operation, request).await;
+        let about = |status, (): &()| match status {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(format!("the response has status {status} instead of 204")),
+        };
+        match write.judge(about) {
+            Outcome::Done(_) => Ok(CancelAllOutcome::Done),
+            Outcome::NotProcessed(error) => Err(error),
+            Outcome::Rejected(rejection, _) => Ok(CancelAllOutcome::Rejected(rejection)),
+            Outcome::Unknown(error) => Ok(CancelAllOutcome::Unknown(Arc::new(error))),
+        }
+    }
+
+    /// Changes the price, the size and the expiry of an order and returns what became of it.
+    ///
+    /// The order keeps its place in the queue if its price stays and its size does not grow. With a new price the response has only the
+    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again: the
+    /// second one changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kalshi_perps::Client, placed: kalshi_perps::orders::PlacedOrder) -> Result<(), Box<dyn std::error::Error>> {
+    /// use kalshi_perps::orders::Amendment;
+    ///
+    /// let amendment = Amendment::buy("6.2600".parse()?, 2);
+    /// let outcome = client.orders().amend(&placed, amendment).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn amend(
+        &self,
+        order: impl Into<OrderRef>,
+        amendment: impl Into<Amendment>,
+    ) -> ChangeRequest<AmendMarginOrderResponse> {
+        let key = order.into();
+        let prepared = self.client.prepare_amend(&key, amendment.into());
+        self.client
+            .change(key, operation::AMEND_MARGIN_ORDER, prepared)
+    }
+
+    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
+    ///
+    /// A decrease [to a count](Decrease::To) can be sent again, and one [by a count](Decrease::By) cannot.
+    ///
+    /// # Errors
+    ///
+    /// The request returns an error if it was certainly not processed: see [`place`](Self::place).
+    pub fn decrease(
+        &self,
+        order: impl Into<OrderRef>,
+        decrease: Decrease,
+    ) -> ChangeRequest<DecreaseMarginOrderResponse> {
+        let key = order.into();
+        let operation = match decrease {
+            Decrease::To(Contracts::ZERO) => &DECREASE_TO_ZERO,
+            _ => operation::DECREASE_MARGIN_ORDER,
+        };
+        let prepared = self.client.prepare_decrease(&key, decrease);
+        self.client.change(key, operation, prepared)
+    }
+}
+
+impl Client {
+    fn prepare_amend(
+        &self,
+        key: &OrderRef,
+        amendment: Amendment,
+    ) -> Result<Prepared<AmendMarginOrderResponse>, Error> {
+        let now = Moment::now(&self.core).earliest_time(&self.core);
+        let change = amendment
+            .into_request(key, now)
+            .map_err(|error| rt::invalid(operation::AMEND_MARGIN_ORDER, error.to_string()))?;
+        let wanted = Wanted::Amended {
+            price: change.price,
+            count: change.count,
+            expiry: change.expiration_time,
+            client_order_id: change
+                .updated_client_order_id
+                .clone()
+                .filter(|id| !id.is_empty()),
+        };
+        let (order_id, count) = (key.order_id.clone(), change.count);
+        let client_order_ids = [
+            change.client_order_id.clone(),
+            change.updated_client_order_id.clone(),
+        ];
+        let about = move |response: &AmendMarginOrderResponse| {
+            let amended = Amended {
+                order_id: &response.order_id,
+                client_order_id: response.client_order_id.as_ref(),
+                fill_count: response.fill_count,
+                remaining_count: response.remaining_count,
+            };
+            amended.check(&order_id, &client_order_ids, count)
+        };
+        let request = self.amend_margin_order().order_id(&key.order_id);
+        let request = request.subaccount(key.subaccount).body(change);
+        Ok(Prepared {
+            request: request.into_request()?,
+            wanted,
+            about: Box::new(about),
+        })
+    }
+
+    fn prepare_decrease(
+        &self,
+        key: &OrderRef,
+        decrease: Decrease,
+    ) -> Result<Prepared<DecreaseMarginOrderResponse>, Error> {
+        let change = decrease.into_request();
+        check_decrease(change.reduce_by, change.reduce_to)
+            .map_err(|message| rt::invalid(operation::DECREASE_MARGIN_ORDER, message))?;
+        let wanted = match change.reduce_to {
+            Some(Contracts::ZERO) => Wanted::Cancelled,
+            Some(count) => Wanted::Remaining(count),
+            None => Wanted::Fewer,
+        };
+        let (order_id, reduce_to) = (key.order_id.clone(), change.reduce_to);
+        let about = move |response: &DecreaseMarginOrderResponse| {
+            let remaining = response.remaining_count;
+            check_decreased(&order_id, &response.order_id, reduce_to, remaining)
+        };
+        let request = self.decrease_margin_order().order_id(&key.order_id);
+        let request = request.subaccount(key.subaccount).body(change);
+        Ok(Prepared {
+            request: request.into_request()?,
+            wanted,
+            about: Box::new(about),
+        })
+    }
+
+    fn change<T: DeserializeOwned + Send + 'static>(
+        &self,
+        key: OrderRef,
+        operation: &'static Operation,
+        prepared: Result<Prepared<T>, Error>,
+    ) -> ChangeRequest<T> {
+        let client = self.clone();
+        ChangeRequest::new(operation, move |confirm| async move {
+            let (verdict, wanted, evidence) = prepared?.send(&client.core, operation).await?;
+            let ended = evidence.ended();
+            let error = match verdict {
+                ChangeVerdict::Done(response) => return Ok(ChangeOutcome::Done(response)),
+                ChangeVerdict::Rejected(rejection) => {
+                    return Ok(ChangeOutcome::Rejected(rejection));
+                }
+                ChangeVerdict::NotFound(_, error) => {
+                    let last_error = LastError::default();
+                    let order_id = &key.order_id;
+                    let look = |client: Client, _| async move {
+                        let order = client.read_order(order_id).await?;
+                        Ok(if order.remaining_count.is_zero() {
+                            Sight::Conclusive(order)
+                        } else {
+                            Sight::Tentative(order)
+                        })
+                    };
+                    let inquiry = inquire(&client, ended, confirm, &last_error, look);
+                    if let Finding::Conclusive(order) = inquiry.await {
+                        return Ok(ChangeOutcome::AlreadyGone(Box::new(order)));
+                    }
+                    error
+                }
+                ChangeVerdict::Unknown(error) => error,
+            };
+            let unknown = UnknownChange::new(&client, key, wanted, error, ended);
+            Ok(ChangeOutcome::Unknown(Box::new(unknown)))
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Reads that are to prove something. Nothing says how far they are up to date.
+
+use kalshi_core::{
+    Api,
+    rt::{
+        self, Moment,
+        orders::{OrderRow, Reader, Shown},
+    },
+};
+
+use crate::{Client, Error, OrderId, PerpsApi, operation, types::MarginOrder};
+
+impl Reader for Client {
+    fn for_evidence(&self) -> Self {
+        let core = rt::for_evidence(&self.core);
+        PerpsApi::client(core, self.environment().clone())
+    }
+
+    async fn reads_are_fresh(&self, _since: Moment) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
+
+impl OrderRow for MarginOrder {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            order_id: &self.order_id,
+            client_order_id: &self.client_order_id,
+            ticker: &self.ticker,
+            price: self.price,
+            fill_count: self.fill_count,
+            remaining_count: self.remaining_count,
+            expiration_time: self.expiration_time,
+        }
+    }
+}
+
+impl Client {
+    /// Reads an order by its id.
+    pub(super) async fn read_order(&self, order_id: &OrderId) -> Result<MarginOrder, Error> {
+        let response = self.get_margin_order().order_id(order_id).send().await?;
+        if response.order.order_id != *order_id {
+            return Err(rt::unexpected_response(
+                operation::GET_MARGIN_ORDER,
+                response.status(),
+                "the response is about another order".to_owned(),
+            ));
+        }
+        Ok(response.into_inner().order)
+    }
+}

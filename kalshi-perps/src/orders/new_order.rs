@@ -1,0 +1,139 @@
+//! Orders to buy or sell contracts of a market.
+
+use crate::{
+    BookSide, ClientOrderId, Contracts, Dollars, OrderGroupId, SubaccountNumber, UnixSeconds,
+    types::{CreateMarginOrderRequest, SelfTradePreventionType, TimeInForce},
+};
+
+/// A limit order to buy or sell contracts of a market.
+///
+/// A price is in dollars for one contract, with up to four decimals, and may be above one dollar. By default an order rests until it is
+/// cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own orders (`taker_at_cross`).
+///
+/// ```
+/// use kalshi_perps::{BookSide, orders::NewOrder, types::CreateMarginOrderRequest};
+///
+/// let order = NewOrder::sell("KXBTCPERP", "6.2590".parse()?, 2)
+///     .post_only()
+///     .client_order_id("maker-1");
+/// assert_eq!(CreateMarginOrderRequest::from(order).side, BookSide::Ask);
+/// # Ok::<(), kalshi_perps::MoneyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an order does nothing until it is placed"]
+pub struct NewOrder {
+    request: CreateMarginOrderRequest,
+}
+
+impl NewOrder {
+    /// Returns an order to buy `count` contracts, each for at most `price`: a bid.
+    pub fn buy(ticker: impl Into<String>, price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(ticker.into(), BookSide::Bid, price, count.into())
+    }
+
+    /// Returns an order to sell `count` contracts, each for at least `price`: an ask. Selling more contracts than the position has
+    /// opens a short position.
+    pub fn sell(ticker: impl Into<String>, price: Dollars, count: impl Into<Contracts>) -> Self {
+        Self::new(ticker.into(), BookSide::Ask, price, count.into())
+    }
+
+    /// Fills what matches immediately and cancels the rest. Defaults to `good_till_canceled`.
+    ///
+    /// An order that matches nothing is placed all the same, with no contracts filled and none remaining.
+    pub fn immediate_or_cancel(mut self) -> Self {
+        self.request.time_in_force = TimeInForce::ImmediateOrCancel;
+        self
+    }
+
+    /// Fills the whole order immediately, or nothing of it. Defaults to `good_till_canceled`.
+    pub fn fill_or_kill(mut self) -> Self {
+        self.request.time_in_force = TimeInForce::FillOrKill;
+        self
+    }
+
+    /// Rejects or cancels the order instead of filling any of it immediately.
+    pub fn post_only(mut self) -> Self {
+        self.request.post_only = Some(true);
+        self
+    }
+
+    /// Lets the order only reduce a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel) or
+    /// [`fill_or_kill`](Self::fill_or_kill); without it, placing the order returns an error.
+    pub fn reduce_only(mut self) -> Self {
+        self.request.reduce_only = Some(true);
+        self
+    }
+
+    /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The exchange
+    /// takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
+    pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
+        self.request.expiration_time = Some(seconds.into().get());
+        self
+    }
+
+    /// Adds the order to an order group.
+    pub fn group(mut self, order_group_id: impl Into<OrderGroupId>) -> Self {
+        self.request.order_group_id = Some(order_group_id.into());
+        self
+    }
+
+    /// Sets the client order id. Defaults to a random UUID. Save it before the order is placed, to find the order after a restart. An
+    /// id can be used once: it stays taken after its order has ended.
+    pub fn client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
+        self.request.client_order_id = id.into();
+        self
+    }
+
+    /// Sets the subaccount. Defaults to the primary account.
+    pub fn subaccount(mut self, subaccount: impl Into<SubaccountNumber>) -> Self {
+        self.request.subaccount = Some(subaccount.into());
+        self
+    }
+
+    /// Rejects the order with the code `market_version_mismatch` if the market has another version. Defaults to any version.
+    pub fn market_version(mut self, version: i32) -> Self {
+        self.request.market_version = Some(version);
+        self
+    }
+
+    /// Sets which order is cancelled if this order would trade with one of your own. Defaults to `taker_at_cross`.
+    pub fn self_trade_prevention(mut self, kind: SelfTradePreventionType) -> Self {
+        self.request.self_trade_prevention_type = kind;
+        self
+    }
+
+    /// Cancels the order if trading in its market is paused.
+    pub fn cancel_on_pause(mut self) -> Self {
+        self.request.cancel_order_on_pause = Some(true);
+        self
+    }
+
+    fn new(ticker: String, side: BookSide, price: Dollars, count: Contracts) -> Self {
+        Self {
+            request: CreateMarginOrderRequest {
+                ticker: Some(ticker),
+                side,
+                price,
+                count,
+                // Made when the order is placed.
+                client_order_id: ClientOrderId::from(""),
+                time_in_force: TimeInForce::GoodTillCanceled,
+                self_trade_prevention_type: SelfTradePreventionType::TakerAtCross,
+                cancel_order_on_pause: None,
+                expiration_time: None,
+                market_id: None,
+                market_version: None,
+                order_group_id: None,
+                post_only: None,
+                reduce_only: None,
+                subaccount: None,
+            },
+        }
+    }
+}
+
+impl From<NewOrder> for CreateMarginOrderRequest {
+    fn from(order: NewOrder) -> Self {
+        order.request
+    }
+}

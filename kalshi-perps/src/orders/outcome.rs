@@ -1,0 +1,109 @@
+//! Outcomes of placing an order.
+
+use std::time::Duration;
+
+use super::{Reconciliation, UnknownOutcome};
+use crate::{
+    BookSide, ClientOrderId, Contracts, Dollars, OrderId, SubaccountNumber,
+    types::{CreateMarginOrderRequest, MarginOrder},
+};
+
+/// The outcome of placing an order.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown outcome must be followed up"]
+#[non_exhaustive]
+pub enum OrderOutcome {
+    /// The exchange has the order: resting, filled, or cancelled immediately as its time in force says. [`PlacedOrder::state`] tells
+    /// which.
+    Placed(PlacedOrder),
+    /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
+    /// it, so do not place another one under a new id.
+    AlreadyExists(PlacedOrder),
+    /// The exchange has an order under the client order id, which no list shows yet. It is this order if an earlier attempt placed it,
+    /// or one that had the id before. Do not place another one under a new id. [`UnknownOutcome::reconcile`] finds it.
+    Unlisted(Box<UnknownOutcome>),
+    /// The exchange rejected the order.
+    Rejected(Rejection),
+    /// The order may have been placed. [`UnknownOutcome::reconcile`] looks for it, and [`UnknownOutcome::resend`] settles it.
+    Unknown(Box<UnknownOutcome>),
+}
+
+impl OrderOutcome {
+    /// Reconciles an unknown or unlisted outcome within `timeout`; any other is returned as it is.
+    ///
+    /// An order that is not found in time stays as it is, because nothing proves that it was not placed. Use
+    /// [`UnknownOutcome::reconcile`] to see the orders that may be it.
+    pub async fn reconciled(self, timeout: Duration) -> Self {
+        let (Self::Unknown(unknown) | Self::Unlisted(unknown)) = &self else {
+            return self;
+        };
+        match unknown.reconcile(timeout).await {
+            Reconciliation::Placed(placed) => Self::Placed(placed),
+            Reconciliation::AlreadyExists(placed) => Self::AlreadyExists(placed),
+            Reconciliation::Unknown(_) => self,
+        }
+    }
+}
+
+/// A rejected order.
+pub type Rejection = kalshi_core::orders::Rejection<MarginOrder>;
+
+/// An order that the exchange has.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PlacedOrder {
+    /// The exchange's id.
+    pub order_id: OrderId,
+    /// The market.
+    pub ticker: String,
+    /// A bid buys, an ask sells.
+    pub side: BookSide,
+    /// Limit price of one contract, in dollars.
+    pub price: Dollars,
+    /// Number of contracts of the request, from which the [`state`](Self::state) follows.
+    pub count: Contracts,
+    /// The subaccount.
+    pub subaccount: SubaccountNumber,
+    /// Client order id: the one that you set, or the one that [`Orders::place`](super::Orders::place) generated.
+    pub client_order_id: ClientOrderId,
+    /// Contracts filled: immediately, or by the time the order was found.
+    pub fill_count: Contracts,
+    /// Contracts that rest. Zero if the order was filled or cancelled.
+    pub remaining_count: Contracts,
+    /// Mean price of the immediate fills, in dollars. `None` if nothing was filled immediately, or if the order was found by its id.
+    pub average_fill_price: Option<Dollars>,
+    /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    pub average_fee_paid: Option<Dollars>,
+    /// The order as it was when it was found by its id, or `None` if the exchange's response said that it was placed.
+    pub order: Option<Box<MarginOrder>>,
+}
+
+impl PlacedOrder {
+    /// An order that was found by its client order id.
+    pub(super) fn found(request: &CreateMarginOrderRequest, order: &MarginOrder) -> Self {
+        Self {
+            fill_count: order.fill_count,
+            remaining_count: order.remaining_count,
+            order: Some(Box::new(order.clone())),
+            ..Self::new(request, order.order_id.clone())
+        }
+    }
+
+    /// The order of a request, with its id on the exchange.
+    pub(super) fn new(request: &CreateMarginOrderRequest, order_id: OrderId) -> Self {
+        Self {
+            order_id,
+            ticker: request.ticker.clone().unwrap_or_default(),
+            side: request.side,
+            price: request.price,
+            count: request.count,
+            subaccount: request.subaccount.unwrap_or_default(),
+            client_order_id: request.client_order_id.clone(),
+            fill_count: Contracts::ZERO,
+            remaining_count: Contracts::ZERO,
+            average_fill_price: None,
+            average_fee_paid: None,
+            order: None,
+        }
+    }
+}

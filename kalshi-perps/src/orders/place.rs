@@ -1,0 +1,171 @@
+//! Placing orders.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use kalshi_core::rt::{
+    self,
+    orders::{
+        Conflict, Explanation, Finding, Identity, LastError, Likeness, PlaceVerdict, Sight,
+        inquire, is_duplicate, send_order,
+    },
+};
+
+use super::{
+    OrderOutcome, Orders, PlacedOrder, Rejection, Subaccounts, UnknownOutcome,
+    search::{Search, compare},
+    unknown_order::SentOrder,
+};
+use crate::{
+    Client, Error, operation,
+    types::{CreateMarginOrderRequest, CreateMarginOrderResponse, MarginOrder},
+};
+
+impl Orders {
+    /// Places an order and returns its outcome. Takes a [`NewOrder`](super::NewOrder), a generated [`CreateMarginOrderRequest`] or its
+    /// builder, with a ticker.
+    ///
+    /// An order with an empty client order id gets a random UUID, the same in all attempts. The order is sent again only if the exchange
+    /// certainly did not process it. An invalid order is not sent: see [`InvalidOrder`](super::InvalidOrder).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the order was certainly not processed: it is invalid, could not be signed or sent, or was rate limited. The same
+    /// order fails again if [`is_invalid_request`](Error::is_invalid_request) or [`is_auth`](Error::is_auth) is `true`; otherwise it may
+    /// be placed again later.
+    pub async fn place<O>(&self, order: O) -> Result<OrderOutcome, Error>
+    where
+        O: TryInto<CreateMarginOrderRequest, Error: fmt::Display>,
+    {
+        let client = &self.client;
+        let invalid = |message| rt::invalid(operation::CREATE_MARGIN_ORDER, message);
+        let order = order
+            .try_into()
+            .map_err(|error| invalid(error.to_string()))?;
+        client
+            .check_order(&order)
+            .map_err(|error| invalid(error.to_string()))?;
+        let given = order.client_order_id.clone();
+        let order = SentOrder::new(&client.core, Some(given), |id| CreateMarginOrderRequest {
+            client_order_id: id,
+            ..order
+        });
+        client.send_order(order, false).await
+    }
+}
+
+impl Client {
+    /// Sends an order. With `earlier`, it has been sent before and may have been placed.
+    pub(super) async fn send_order(
+        &self,
+        order: SentOrder,
+        earlier: bool,
+    ) -> Result<OrderOutcome, Error> {
+        let body = order.request.clone();
+        let request = self.create_margin_order().body(body).into_request();
+        let terms = (order.client_order_id.as_str(), order.request.count);
+        let operation = operation::CREATE_MARGIN_ORDER;
+        let sent = send_order(&self.core, operation, request, earlier, terms, identify).await?;
+        Ok(match sent {
+            (PlaceVerdict::Placed(response), _) => OrderOutcome::Placed(PlacedOrder {
+                fill_count: response.fill_count,
+                remaining_count: response.remaining_count,
+                average_fill_price: response.average_fill_price,
+                average_fee_paid: response.average_fee_paid,
+                ..PlacedOrder::new(&order.request, response.order_id)
+            }),
+            (PlaceVerdict::Rejected(error), _) => {
+                OrderOutcome::Rejected(Rejection::new(error, None))
+            }
+            (PlaceVerdict::Unknown(error), ended) => {
+                let unknown = UnknownOutcome::new(self, order, error, ended);
+                OrderOutcome::Unknown(Box::new(unknown))
+            }
+            (PlaceVerdict::Conflict { error, may_be_ours }, ended) => {
+                let unknown = UnknownOutcome::new(self, order, error, ended);
+                self.resolve_conflict(unknown, may_be_ours).await
+            }
+        })
+    }
+
+    /// Looks for the order that has the client order id, for at most the client's `lookup_timeout`: in the market and subaccount of the
+    /// order, and now and then everywhere.
+    async fn resolve_conflict(&self, unknown: UnknownOutcome, may_be_ours: bool) -> OrderOutcome {
+        let (sent, order, error) = (&unknown, &unknown.order, &unknown.error);
+        let taken = error
+            .api()
+            .filter(|error| is_duplicate(error) && error.is_from_exchange());
+        let conflict = Conflict {
+            is_taken: taken.is_some(),
+            may_be_ours,
+            has_made_id: order.has_made_id,
+        };
+        let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
+        let (last, looks) = (&last_error, &looks);
+        let look = |client: Client, _| async move {
+            // A list of everything may be long.
+            let is_everywhere = looks.fetch_add(1, Relaxed) % 4 == 1;
+            let search = match is_everywhere {
+                true => Search::new(&order.request.client_order_id, None, Subaccounts::All),
+                false => Search::of(&order.request),
+            };
+            let found = client.search(search, last).await?;
+            let likeness = |found: &MarginOrder| match compare(&order.request, found) {
+                // An order does not say its subaccount.
+                Likeness::AsSent if is_everywhere => Likeness::Unclear,
+                likeness => likeness,
+            };
+            let found: Vec<&MarginOrder> = found.iter().collect();
+            let resolved = match (conflict.explain(&found, likeness, true), taken) {
+                (Explanation::Open, _) => None,
+                (Explanation::Ours(found), _) => {
+                    let placed = PlacedOrder::found(&order.request, found);
+                    Some(if order.has_made_id {
+                        OrderOutcome::Placed(placed)
+                    } else {
+                        OrderOutcome::AlreadyExists(placed)
+                    })
+                }
+                (Explanation::Other(other), Some(error)) => {
+                    let rejection = Rejection::new(error.clone(), Some(other.clone()));
+                    Some(OrderOutcome::Rejected(rejection))
+                }
+                _ => {
+                    let candidates = found.into_iter().cloned().collect();
+                    let unknown = sent.clone().among(candidates);
+                    Some(OrderOutcome::Unknown(Box::new(unknown)))
+                }
+            };
+            Ok(resolved.map_or(Sight::Tentative(None), |outcome| {
+                Sight::Conclusive(Some(outcome))
+            }))
+        };
+        let timeout = rt::lookup_timeout(&self.core);
+        match inquire(self, unknown.ended, timeout, last, look).await {
+            Finding::Conclusive(Some(outcome)) => outcome,
+            // Without an earlier attempt no order can have an id that was just made.
+            _ if conflict.is_taken && (may_be_ours || !order.has_made_id) => {
+                OrderOutcome::Unlisted(Box::new(unknown))
+            }
+            _ => {
+                let error = Arc::new(rt::after_lookup(error, timeout));
+                OrderOutcome::Unknown(Box::new(unknown.with_error(error)))
+            }
+        }
+    }
+}
+
+/// Which order a response is about.
+fn identify(response: &CreateMarginOrderResponse) -> Identity<'_> {
+    Identity {
+        order_id: &response.order_id,
+        client_order_id: response.client_order_id.as_deref(),
+        fill_count: response.fill_count,
+        remaining_count: response.remaining_count,
+    }
+}

@@ -1,0 +1,133 @@
+//! Changes whose outcome is unknown, and how to find it out.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use kalshi_core::rt::{
+    Moment,
+    orders::{Finding, LastError, Sight, Wanted, inquire},
+};
+
+use super::{OrderRef, OrderState};
+use crate::{Client, Contracts, Error, types::MarginOrder};
+
+/// A change that may have been done.
+#[derive(Clone)]
+pub struct UnknownChange {
+    client: Client,
+    key: OrderRef,
+    wanted: Wanted,
+    error: Arc<Error>,
+    /// When the change was answered or given up.
+    ended: Moment,
+}
+
+/// What [`UnknownChange::reconcile`] found out.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown result must be followed up"]
+#[non_exhaustive]
+pub enum ChangeReconciliation {
+    /// The order was to be cancelled, and it is: by this request or for another reason.
+    Done(Box<MarginOrder>),
+    /// The order was to be cancelled, and it was executed before that.
+    NotDone(Box<MarginOrder>),
+    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before.
+    AsWanted(Box<MarginOrder>),
+    /// The order as it was seen last, which does not show whether the change was done. It rests, and the read may be out of date; or it
+    /// has ended, and may have been amended or decreased before; or it has ended, and the [`OrderRef`] has no count that tells a
+    /// cancelled order from an executed one.
+    Unclear(Box<MarginOrder>),
+    /// No read showed the order, which proves nothing. Has the last error.
+    Unknown(Option<Arc<Error>>),
+}
+
+impl UnknownChange {
+    pub(super) fn new(
+        client: &Client,
+        key: OrderRef,
+        wanted: Wanted,
+        error: Error,
+        ended: Moment,
+    ) -> Self {
+        Self {
+            client: client.clone(),
+            key,
+            wanted,
+            error: Arc::new(error),
+            ended,
+        }
+    }
+
+    /// The order that was to be changed.
+    #[must_use]
+    pub fn order(&self) -> &OrderRef {
+        &self.key
+    }
+
+    /// The order that was to be changed.
+    #[must_use]
+    pub fn order_id(&self) -> &str {
+        &self.key.order_id
+    }
+
+    /// Why the outcome is unknown.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Looks at the order until a read proves something, within `timeout`.
+    ///
+    /// Reads lag behind writes, so an order that seems to rest proves nothing about a cancel. A cancel, an amendment and a decrease to a
+    /// count can also be sent again instead.
+    pub async fn reconcile(&self, timeout: Duration) -> ChangeReconciliation {
+        let last_error = LastError::default();
+        let seen = Mutex::new(None);
+        let (last, seen_last) = (&last_error, &seen);
+        let look = |client: Client, _| async move {
+            let order = client.read_order(&self.key.order_id).await?;
+            if order.remaining_count.is_zero() || self.is_as_wanted(&order) {
+                return Ok(Sight::Conclusive(Box::new(order)));
+            }
+            let order = Box::new(order);
+            *seen_last.lock().unwrap_or_else(PoisonError::into_inner) = Some(order.clone());
+            Ok(Sight::Tentative(order))
+        };
+        let inquiry = inquire(&self.client, self.ended, timeout, last, look);
+        let order = match inquiry.await {
+            Finding::Conclusive(order) | Finding::Fresh(order) => order,
+            Finding::Open(error) => {
+                let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+                return seen.map_or(
+                    ChangeReconciliation::Unknown(error),
+                    ChangeReconciliation::Unclear,
+                );
+            }
+        };
+        let state = self.key.count.map(|count| order.state(count));
+        match (&self.wanted, state) {
+            (Wanted::Cancelled, Some(OrderState::Cancelled)) => ChangeReconciliation::Done(order),
+            (Wanted::Cancelled, Some(OrderState::Executed)) => ChangeReconciliation::NotDone(order),
+            _ if self.is_as_wanted(&order) => ChangeReconciliation::AsWanted(order),
+            _ => ChangeReconciliation::Unclear(order),
+        }
+    }
+
+    /// Returns `true` if an order rests as an amendment or a decrease wanted it.
+    fn is_as_wanted(&self, order: &MarginOrder) -> bool {
+        order.remaining_count > Contracts::ZERO && self.wanted.is_shown_by(order)
+    }
+}
+
+impl fmt::Debug for UnknownChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownChange")
+            .field("order_id", &self.key.order_id)
+            .field("wanted", &self.wanted)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! Orders whose outcome is unknown, and how to find it out.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use kalshi_core::rt::{
+    self, Moment,
+    orders::{Finding, LastError, Likeness, Sight, inquire, is_duplicate},
+};
+
+use super::{
+    OrderOutcome, PlacedOrder, Unresolved,
+    search::{Search, compare},
+};
+use crate::{
+    Client, Error,
+    types::{CreateMarginOrderRequest, MarginOrder},
+};
+
+/// How long before the request an order may have been created, by clocks that nearly agree, and still have been placed by it.
+const CREATION_MARGIN_MS: u64 = 5_000;
+
+/// An order as it was sent.
+pub(super) type SentOrder = rt::orders::SentOrder<CreateMarginOrderRequest>;
+
+/// An order that may have been placed.
+#[derive(Clone)]
+pub struct UnknownOutcome {
+    client: Client,
+    pub(super) order: SentOrder,
+    pub(super) error: Arc<Error>,
+    candidates: Vec<MarginOrder>,
+    /// When the write was answered or given up.
+    pub(super) ended: Moment,
+}
+
+/// What [`UnknownOutcome::reconcile`] found out.
+#[derive(Clone, Debug)]
+#[must_use = "an unknown result must be followed up"]
+#[non_exhaustive]
+pub enum Reconciliation {
+    /// The exchange has the order.
+    Placed(PlacedOrder),
+    /// The exchange has a matching order under the client order id, which was created before this one was sent. As ids never become
+    /// free, this one was not placed.
+    AlreadyExists(PlacedOrder),
+    /// Neither is proved. In particular an order that no list shows may have been placed.
+    Unknown(Unresolved),
+}
+
+impl UnknownOutcome {
+    pub(super) fn new(client: &Client, order: SentOrder, error: Error, ended: Moment) -> Self {
+        Self {
+            client: client.clone(),
+            order,
+            error: Arc::new(error),
+            candidates: Vec::new(),
+            ended,
+        }
+    }
+
+    /// The same with orders of which one may be this order.
+    pub(super) fn among(self, candidates: Vec<MarginOrder>) -> Self {
+        Self { candidates, ..self }
+    }
+
+    /// The same with another reason.
+    pub(super) fn with_error(self, error: Arc<Error>) -> Self {
+        Self { error, ..self }
+    }
+
+    /// The order as it was sent.
+    #[must_use]
+    pub fn request(&self) -> &CreateMarginOrderRequest {
+        &self.order.request
+    }
+
+    /// The id by which the order can be found.
+    #[must_use]
+    pub fn client_order_id(&self) -> &str {
+        &self.order.request.client_order_id
+    }
+
+    /// Why the outcome is unknown.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
+    #[must_use]
+    pub fn candidates(&self) -> &[MarginOrder] {
+        &self.candidates
+    }
+
+    /// Looks for the order by its client order id, within `timeout`: walks through the orders of its market and subaccount, again and
+    /// again until one has the id.
+    ///
+    /// Lists lag behind writes, at times by more than a minute, so an order that is not found may have been placed all the same. Use
+    /// [`resend`](Self::resend) if the outcome must be settled.
+    pub async fn reconcile(&self, timeout: Duration) -> Reconciliation {
+        let last_error = LastError::default();
+        let last = &last_error;
+        let request = &self.order.request;
+        let look = |client: Client, _| async move {
+            let mut search = Search::of(request);
+            // An order that had the id before may be of any age.
+            let is_taken = self.error.api().is_some_and(is_duplicate);
+            search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
+            let mut found = client.search(search, last).await?;
+            found.retain(|order| compare(request, order) != Likeness::Other);
+            Ok(if found.is_empty() {
+                Sight::Tentative(found)
+            } else {
+                Sight::Conclusive(found)
+            })
+        };
+        let found = match inquire(&self.client, self.ended, timeout, last, look).await {
+            Finding::Conclusive(found) | Finding::Fresh(found) => found,
+            Finding::Open(error) => return Reconciliation::Unknown(Unresolved::after(error)),
+        };
+        match found.as_slice() {
+            [order] if compare(request, order) == Likeness::AsSent => {
+                let placed = PlacedOrder::found(request, order);
+                if self.is_older(order) {
+                    Reconciliation::AlreadyExists(placed)
+                } else {
+                    Reconciliation::Placed(placed)
+                }
+            }
+            _ => Reconciliation::Unknown(Unresolved::among(found)),
+        }
+    }
+
+    /// Returns `true` if an order was created before this one was sent.
+    fn is_older(&self, order: &MarginOrder) -> bool {
+        let since_ms = self.order.began.earliest_ms(&self.client.core);
+        let since_ms = since_ms.saturating_sub(CREATION_MARGIN_MS);
+        order.created_time.is_some_and(|created| {
+            u64::try_from(created.timestamp_millis()).unwrap_or_default() < since_ms
+        })
+    }
+
+    /// Sends the same order with the same client order id once more.
+    ///
+    /// The exchange never places two orders with one id, even after the first has ended. If the first one was placed, this one is
+    /// rejected as a duplicate, and the outcome is [`Placed`](OrderOutcome::Placed) or [`AlreadyExists`](OrderOutcome::AlreadyExists)
+    /// if the order is listed, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
+    /// reads cannot. If the first one was not placed, this one is, now: use it only when you still want the order at its price.
+    ///
+    /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, also where it was rejected for another reason.
+    pub async fn resend(&self) -> OrderOutcome {
+        let order = self.order.clone();
+        match self.client.send_order(order, true).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let unknown = self.clone().with_error(Arc::new(error));
+                OrderOutcome::Unknown(Box::new(unknown))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for UnknownOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownOutcome")
+            .field("client_order_id", &self.client_order_id())
+            .field("ticker", &self.order.request.ticker)
+            .field("error", &self.error)
+            .field("candidates", &self.candidates.len())
+            .finish_non_exhaustive()
+    }
+}

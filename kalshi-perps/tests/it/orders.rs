@@ -1,0 +1,312 @@
+//! Orders: what is sent, what proves an outcome and what does not.
+
+mod changes;
+mod lookups;
+mod requests;
+
+use std::time::Duration;
+
+use kalshi_perps::{
+    BookSide, Contracts, Dollars,
+    orders::{OrderOutcome, OrderState, Reconciliation},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    common::exchange::Reply,
+    hostile::{
+        case::{Case, LONG, after_writes, to_writes, unknown},
+        model::{OldOrder, error, ticker},
+        samples::{new_order, order},
+    },
+};
+
+fn old<'a>(client_order_id: &'a str, market: &'a str) -> OldOrder<'a> {
+    OldOrder {
+        client_order_id,
+        ticker: market,
+        side: "bid",
+        subaccount: 0,
+        age: chrono::TimeDelta::minutes(10),
+        rests: true,
+    }
+}
+
+#[tokio::test]
+async fn resting_order_is_placed_with_the_terms_of_its_request() {
+    let case = Case::new(|_, _| None).await;
+    let placed = case
+        .placed(new_order("a").subaccount(3).post_only().into())
+        .await;
+    assert_eq!(placed.order_id, "order-0-0");
+    assert_eq!(
+        (placed.ticker.as_str(), placed.side),
+        ("KXA0PERP", BookSide::Bid)
+    );
+    assert_eq!(placed.price, "6.2590".parse::<Dollars>().unwrap());
+    assert_eq!(
+        (placed.count, placed.subaccount, placed.state()),
+        (10.into(), 3.into(), OrderState::Resting)
+    );
+    // The exchange's default, made explicit.
+    assert_eq!(case.placed(order("b")).await.subaccount, 0);
+}
+
+/// The bodies are those of the demo exchange.
+#[tokio::test]
+async fn order_that_ends_immediately_is_placed_with_its_state() {
+    let response = |fields: Value| {
+        let mut body = json!({
+            "client_order_id": "a", "fill_count": "0.00", "order_id": "c32156dc-b59b-4eb9-952e-7e4fc8be7222",
+            "remaining_count": "0.00",
+        });
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        Reply::json(201, &body)
+    };
+    let case = Case::new(to_writes(response(json!({})))).await;
+    let placed = case
+        .placed(new_order("a").immediate_or_cancel().into())
+        .await;
+    assert_eq!(placed.state(), OrderState::Cancelled);
+    assert_eq!(
+        (placed.average_fill_price, placed.average_fee_paid),
+        (None, None)
+    );
+    let filled = json!({ "fill_count": "10.00", "average_fill_price": "6.3587", "average_fee_paid": "0.0000" });
+    let case = Case::new(to_writes(response(filled))).await;
+    let placed = case.placed(order("a")).await;
+    assert_eq!(placed.state(), OrderState::Executed);
+    assert_eq!(placed.average_fill_price, Some("6.3587".parse().unwrap()));
+    assert_eq!(placed.average_fee_paid, Some(Dollars::ZERO));
+}
+
+#[tokio::test]
+async fn response_about_another_order_is_unknown() {
+    for (status, fields) in [
+        (201, json!({ "client_order_id": "b" })),
+        (201, json!({ "fill_count": "1.00" })),
+        (201, json!({ "remaining_count": "-1.00" })),
+        (201, json!({ "order_id": "" })),
+        // As an amendment is answered.
+        (200, json!({ "client_order_id": null })),
+    ] {
+        let mut body = json!({
+            "client_order_id": "a", "order_id": "o", "fill_count": "0.00", "remaining_count": "10.00",
+        });
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let case = Case::new(to_writes(Reply::json(status, &body))).await;
+        case.unknown(order("a")).await;
+    }
+}
+
+#[tokio::test]
+async fn codes_of_rejections_are_understood() {
+    let rejected = |status, code: &'static str| async move {
+        let case = Case::new(to_writes(error(status, code))).await;
+        match case.client.orders().place(order("a")).await.unwrap() {
+            OrderOutcome::Rejected(rejection) => rejection.error().clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let error = rejected(400, "NOTIONAL_RISK_LIMIT_EXCEEDED").await;
+    assert!(error.is_notional_limit_exceeded());
+    let error = rejected(409, "market_version_mismatch").await;
+    assert!(error.is_market_version_mismatch());
+    let error = rejected(400, "user_not_found:_764c7a5c-ef10-4e18-bcc4-ef413a01483a").await;
+    assert!(error.is_margin_disabled());
+}
+
+#[tokio::test]
+async fn taken_id_is_explained_by_the_order_that_has_it() {
+    let (market, other) = (ticker(0, 'A'), ticker(0, 'B'));
+    let case = Case::new(|_, _| None).await;
+    let mut existing = Vec::new();
+    for order in [
+        old("same", &market),
+        OldOrder {
+            side: "ask",
+            ..old("other side", &market)
+        },
+        old("other market", &other),
+        OldOrder {
+            subaccount: 2,
+            ..old("other subaccount", &market)
+        },
+    ] {
+        existing.push(case.model.add_old(&order));
+    }
+    let place = async |id: &str| case.client.orders().place(order(id)).await.unwrap();
+    let outcome = place("same").await;
+    assert!(
+        matches!(&outcome, OrderOutcome::AlreadyExists(placed) if placed.order_id == existing[0]),
+        "{outcome:?}"
+    );
+    for (id, existing) in [("other side", &existing[1]), ("other market", &existing[2])] {
+        let outcome = place(id).await;
+        let OrderOutcome::Rejected(rejection) = &outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(rejection.existing().unwrap().order_id, existing.as_str());
+        assert!(rejection.to_string().contains("use another one"));
+    }
+    // An order does not say its subaccount.
+    let unknown = unknown(place("other subaccount").await);
+    assert_eq!(unknown.candidates()[0].order_id, existing[3].as_str());
+    assert_eq!(case.model.count(), 0);
+}
+
+#[tokio::test]
+async fn order_under_a_taken_id_that_no_list_shows_is_unlisted() {
+    let lag = Duration::from_millis(1_500);
+    let case = Case::with_lag(lag, |_, _| None).await;
+    let first = case.placed(order("a")).await;
+    // As after a restart.
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
+    let OrderOutcome::Unlisted(unlisted) = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(unlisted.error().code(), Some("order_already_exists"));
+    let outcome = outcome.reconciled(LONG).await;
+    assert!(
+        matches!(&outcome, OrderOutcome::Placed(placed) if placed.order_id == first.order_id),
+        "{outcome:?}"
+    );
+}
+
+/// A made id is new, so the response must be of another request.
+#[tokio::test]
+async fn duplicate_of_an_id_that_was_just_made_is_unknown() {
+    let case = Case::new(to_writes(error(409, "order_already_exists"))).await;
+    let unknown = case.unknown(order("")).await;
+    assert_eq!(unknown.client_order_id().len(), 36);
+    let error = unknown.error().to_string();
+    assert!(
+        error.contains("did not end within lookup_timeout"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn unknown_order_is_found_once_a_list_shows_it() {
+    let lag = Duration::from_millis(800);
+    let case = Case::with_lag(lag, after_writes(Reply::Drop)).await;
+    let unknown = case.unknown(order("a")).await;
+    let early = unknown.reconcile(Duration::from_millis(300)).await;
+    let Reconciliation::Unknown(unresolved) = &early else {
+        panic!("{early:?}")
+    };
+    assert!(unresolved.candidates().is_empty() && unresolved.error().is_none());
+    let found = unknown.reconcile(LONG).await;
+    assert!(
+        matches!(&found, Reconciliation::Placed(placed) if placed.order_id == "order-0-0"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn absence_is_never_proved() {
+    let case = Case::new(to_writes(Reply::Drop)).await;
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
+    let outcome = outcome.reconciled(Duration::from_millis(1_500)).await;
+    assert!(matches!(outcome, OrderOutcome::Unknown(_)), "{outcome:?}");
+    assert!(case.count("GET", "/margin/orders") > 2);
+}
+
+#[tokio::test]
+async fn order_that_was_changed_since_is_a_candidate() {
+    let case = Case::new(after_writes(Reply::Drop)).await;
+    let unknown = case.unknown(order("a")).await;
+    for fields in [
+        json!({ "price": "6.2600" }),
+        json!({ "remaining_count": "10.01" }),
+        json!({ "order_group_id": "g" }),
+        json!({ "expiration_time": "2026-11-28T00:00:00Z" }),
+        json!({ "self_trade_prevention_type": "maker" }),
+        json!({ "cancel_order_on_pause": true }),
+    ] {
+        let changed = fields.clone();
+        let other = Case::new(move |request, model| {
+            if request.method == "POST" {
+                model.handle(request);
+                return Some(Reply::Drop);
+            }
+            let Reply::Answer(status, _, body) = model.handle(request) else {
+                panic!()
+            };
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            let row = body["orders"][0].as_object_mut().unwrap();
+            row.extend(changed.as_object().unwrap().clone());
+            Some(Reply::json(status, &body))
+        })
+        .await;
+        let found = other.unknown(order("a")).await.reconcile(LONG).await;
+        assert!(
+            matches!(&found, Reconciliation::Unknown(unresolved) if unresolved.candidates().len() == 1),
+            "{fields} {found:?}"
+        );
+    }
+    let found = unknown.reconcile(LONG).await;
+    assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn older_order_with_the_id_already_exists() {
+    let case = Case::new(to_writes(Reply::Drop)).await;
+    let market = ticker(0, 'A');
+    let older = case.model.add_old(&old("a", &market));
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
+    let outcome = outcome.reconciled(LONG).await;
+    assert!(
+        matches!(&outcome, OrderOutcome::AlreadyExists(placed) if placed.order_id == older),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn resend_settles_what_lists_do_not_show() {
+    for is_processed in [true, false] {
+        let is_first = std::sync::atomic::AtomicBool::new(true);
+        let case = Case::with_lag(LONG, move |request, model| {
+            let is_first = is_first.swap(false, std::sync::atomic::Ordering::Relaxed);
+            is_first.then(|| {
+                if is_processed {
+                    model.handle(request);
+                }
+                Reply::Drop
+            })
+        })
+        .await;
+        // The id is made here: it can only be that of this order.
+        let unknown = case.unknown(order("")).await;
+        match (is_processed, unknown.resend().await) {
+            (true, OrderOutcome::Unlisted(unlisted)) => {
+                assert_eq!(unlisted.client_order_id(), unknown.client_order_id());
+            }
+            (false, OrderOutcome::Placed(placed)) => {
+                assert_eq!(placed.client_order_id, unknown.client_order_id());
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(case.model.count(), 1);
+    }
+}
+
+#[test]
+fn state_follows_from_the_counts() {
+    let state = |filled: i32, remaining: i32, wanted: i32| {
+        let [filled, remaining, wanted] = [filled, remaining, wanted].map(Contracts::from);
+        OrderState::from_counts(filled, remaining, wanted)
+    };
+    assert_eq!(state(0, 10, 10), OrderState::Resting);
+    assert_eq!(state(4, 6, 10), OrderState::Resting);
+    assert_eq!(state(10, 0, 10), OrderState::Executed);
+    assert_eq!(state(4, 0, 10), OrderState::Cancelled);
+    assert_eq!(state(0, 0, 10), OrderState::Cancelled);
+    // Decreased to what was filled.
+    assert_eq!(state(4, 0, 4), OrderState::Executed);
+    assert!(!state(4, 6, 10).has_ended() && state(4, 0, 10).has_ended());
+}

@@ -1,0 +1,257 @@
+//! Changes, and what proves that they were done.
+
+use std::time::Duration;
+
+use kalshi_perps::orders::{
+    Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState, UnknownChange,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    common::exchange::{Received, Reply},
+    hostile::{
+        case::{Case, LONG, to_writes},
+        model::{Model, ticker},
+        samples::{new_order, order},
+    },
+};
+
+const SHORT: Duration = Duration::from_millis(500);
+
+fn unknown<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> UnknownChange {
+    match outcome {
+        ChangeOutcome::Unknown(unknown) => *unknown,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Replies to changes alike, after the exchange has processed them or without that.
+fn to_changes(
+    is_processed: bool,
+    reply: Reply,
+) -> impl Fn(&Received, &Model) -> Option<Reply> + Send + Sync {
+    move |request, model| {
+        let is_change = request.method != "GET" && request.path.contains("order-");
+        is_change.then(|| {
+            if is_processed {
+                model.handle(request);
+            }
+            reply.clone()
+        })
+    }
+}
+
+#[tokio::test]
+async fn amend_is_done_with_the_id_alone_or_with_counts() {
+    let case = Case::new(|_, _| None).await;
+    let placed = case.placed(order("a")).await;
+    let orders = case.client.orders();
+    let fewer = orders.amend(&placed, Amendment::buy(placed.price, 9));
+    let ChangeOutcome::Done(response) = fewer.await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(response.remaining_count, Some(9.into()));
+    let dearer = orders.amend(&placed, Amendment::buy("7.0000".parse().unwrap(), 9));
+    let ChangeOutcome::Done(response) = dearer.await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        (response.order_id.as_str(), response.remaining_count),
+        ("order-0-0", None)
+    );
+    let state = case.model.order("order-0-0").unwrap();
+    assert_eq!(state.state().price, "7.0000");
+}
+
+#[tokio::test]
+async fn response_about_another_order_or_count_is_unknown() {
+    let has = |fields: Value| async move {
+        let mut body =
+            json!({ "order_id": "order-0-0", "reduced_by": "1.00", "remaining_count": "1.00" });
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let case = Case::new(to_writes(Reply::json(200, &body))).await;
+        let key = OrderRef::new("order-0-0", 0).with_ticker("T");
+        let orders = case.client.orders();
+        let amendment = Amendment::buy("6.2590".parse().unwrap(), 10);
+        let amendment = amendment
+            .client_order_id("a")
+            .updated_client_order_id("new");
+        [
+            matches!(
+                orders.cancel(&key).await.unwrap(),
+                ChangeOutcome::Unknown(_)
+            ),
+            matches!(
+                orders.amend(&key, amendment).await.unwrap(),
+                ChangeOutcome::Unknown(_)
+            ),
+            matches!(
+                orders.decrease(&key, Decrease::By(1.into())).await.unwrap(),
+                ChangeOutcome::Unknown(_)
+            ),
+            matches!(
+                orders.decrease(&key, Decrease::To(1.into())).await.unwrap(),
+                ChangeOutcome::Unknown(_)
+            ),
+        ]
+    };
+    assert_eq!(has(json!({})).await, [false; 4]);
+    assert_eq!(has(json!({ "order_id": "other" })).await, [true; 4]);
+    assert_eq!(
+        has(json!({ "reduced_by": "-1.00" })).await,
+        [true, false, false, false]
+    );
+    assert_eq!(
+        has(json!({ "remaining_count": "-1.00" })).await,
+        [false, true, true, true]
+    );
+    assert_eq!(
+        has(json!({ "remaining_count": "11.00" })).await,
+        [false, true, false, true]
+    );
+    for (id, is_unknown) in [("new", false), ("a", false), ("other", true)] {
+        let outcomes = has(json!({ "client_order_id": id })).await;
+        assert_eq!(outcomes, [false, is_unknown, false, false], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn order_that_has_ended_is_already_gone() {
+    let case = Case::new(|_, _| None).await;
+    let orders = case.client.orders();
+    let executed = case.placed(order("a")).await;
+    case.model.execute(&executed.order_id);
+    let cancelled = case.placed(order("b")).await;
+    _ = orders.cancel(&cancelled).await.unwrap();
+    for (placed, state) in [
+        (&executed, OrderState::Executed),
+        (&cancelled, OrderState::Cancelled),
+    ] {
+        let outcome = orders.cancel(placed).await.unwrap();
+        let ChangeOutcome::AlreadyGone(order) = &outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(order.state(placed.count), state);
+        let outcome = orders
+            .decrease(placed, Decrease::To(1.into()))
+            .await
+            .unwrap();
+        assert!(
+            matches!(outcome, ChangeOutcome::AlreadyGone(_)),
+            "{outcome:?}"
+        );
+    }
+}
+
+/// Not visible, resting by a read that is out of date, or in another subaccount.
+#[tokio::test]
+async fn not_found_without_an_ended_order_is_unknown() {
+    let case = Case::with_lag(Duration::from_millis(1_000), |_, _| None).await;
+    let orders = case.client.orders();
+    let placed = case.placed(order("a")).await;
+    case.model.execute(&placed.order_id);
+    let outcome = orders.cancel(&placed).confirm(SHORT).await.unwrap();
+    let gone = unknown(outcome);
+    assert_eq!(gone.error().code(), Some("not_found"));
+    assert!(case.count("GET", &placed.order_id) > 1);
+    let found = gone.reconcile(LONG).await;
+    assert!(
+        matches!(found, ChangeReconciliation::NotDone(_)),
+        "{found:?}"
+    );
+    // Without a count it may have been executed or cancelled.
+    let key = OrderRef::new(&placed.order_id, 0);
+    let outcome = orders.cancel(&key).confirm(Duration::ZERO).await.unwrap();
+    let found = unknown(outcome).reconcile(LONG).await;
+    assert!(
+        matches!(found, ChangeReconciliation::Unclear(_)),
+        "{found:?}"
+    );
+
+    let placed = case.placed(new_order("b").subaccount(3).into()).await;
+    let elsewhere = OrderRef::new(&placed.order_id, 0);
+    let outcome = orders.cancel(elsewhere).confirm(SHORT).await.unwrap();
+    let elsewhere = unknown(outcome);
+    let found = elsewhere.reconcile(Duration::from_secs(2)).await;
+    assert!(
+        matches!(&found, ChangeReconciliation::Unclear(order) if order.order_id == placed.order_id),
+        "{found:?}"
+    );
+    let never = orders.cancel(OrderRef::new("order-0-9", 0)).confirm(SHORT);
+    let never = unknown(never.await.unwrap());
+    let found = never.reconcile(SHORT).await;
+    assert!(
+        matches!(&found, ChangeReconciliation::Unknown(Some(error)) if error.is_not_found()),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn cancel_is_proved_by_an_order_that_ended_short_of_its_count() {
+    for is_processed in [true, false] {
+        let case = Case::new(to_changes(is_processed, Reply::Drop)).await;
+        let placed = case.placed(order("a")).await;
+        let orders = case.client.orders();
+        let cancel = unknown(orders.cancel(&placed).await.unwrap());
+        let zero = Decrease::To(0.into());
+        let decrease = unknown(orders.decrease(&placed, zero).await.unwrap());
+        for change in [cancel, decrease] {
+            match (is_processed, change.reconcile(SHORT).await) {
+                (true, ChangeReconciliation::Done(order)) => {
+                    assert_eq!(order.state(10), OrderState::Cancelled);
+                }
+                // A resting order may have ended since.
+                (false, ChangeReconciliation::Unclear(order)) => {
+                    assert_eq!(order.state(10), OrderState::Resting);
+                }
+                (_, other) => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn amendment_and_decrease_are_seen_as_wanted() {
+    let price = "7.0000".parse().unwrap();
+    for is_processed in [true, false] {
+        let case = Case::new(to_changes(is_processed, Reply::status(500))).await;
+        let placed = case.placed(order("a")).await;
+        let orders = case.client.orders();
+        let expected = if is_processed { "AsWanted" } else { "Unclear" };
+        let amendment = unknown(
+            orders
+                .amend(&placed, Amendment::buy(price, 9))
+                .await
+                .unwrap(),
+        );
+        let found = format!("{:?}", amendment.reconcile(SHORT).await);
+        assert!(found.starts_with(expected), "{found}");
+        let decrease = orders.decrease(&placed, Decrease::To(5.into()));
+        let decrease = unknown(decrease.await.unwrap());
+        let found = format!("{:?}", decrease.reconcile(SHORT).await);
+        assert!(found.starts_with(expected), "{found}");
+        // How many there were before is not known.
+        let decrease = orders.decrease(&placed, Decrease::By(1.into()));
+        let decrease = unknown(decrease.await.unwrap());
+        let found = format!("{:?}", decrease.reconcile(SHORT).await);
+        assert!(found.starts_with("Unclear"), "{found}");
+    }
+}
+
+#[test]
+fn reference_to_an_order_has_its_count_while_it_rests() {
+    let order = |filled: &str, remaining: &str| {
+        let order = json!({
+            "order_id": "o", "client_order_id": "a", "ticker": ticker(0, 'A'), "user_id": "u", "side": "bid", "price": "6.2590",
+            "fill_count": filled, "remaining_count": remaining, "last_update_reason": "",
+        });
+        serde_json::from_value(order).unwrap()
+    };
+    let key = OrderRef::from_order(&order("3.00", "6.00"), 2);
+    let expected = OrderRef::new("o", 2).with_ticker(ticker(0, 'A'));
+    assert_eq!(key, expected.clone().with_count(9));
+    let key = OrderRef::from_order(&order("3.00", "0.00"), 2);
+    assert_eq!(key, expected);
+}

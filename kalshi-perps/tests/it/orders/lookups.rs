@@ -1,0 +1,110 @@
+//! Look-ups by client order id.
+
+use std::time::Duration;
+
+use kalshi_perps::orders::{OrderLookup, Reconciliation, Subaccounts};
+
+use super::old;
+use crate::{
+    common::exchange::Reply,
+    hostile::{
+        case::{Case, LONG, after_writes},
+        model::ticker,
+        samples::order,
+    },
+};
+
+const SHORT: Duration = Duration::from_millis(400);
+
+#[tokio::test]
+async fn find_walks_through_the_list_until_it_has_the_order() {
+    let case = Case::with_lag(Duration::from_millis(500), |_, _| None).await;
+    let placed = case.placed(order("a")).await;
+    let lookup = case.client.orders().find("a", Subaccounts::All);
+    let found = lookup.clone().timeout(Duration::from_millis(100)).await;
+    assert!(
+        matches!(&found, OrderLookup::Unknown(unresolved) if unresolved.error().is_none()),
+        "{found:?}"
+    );
+    let found = lookup.ticker(ticker(0, 'A')).timeout(LONG).await;
+    assert!(
+        matches!(&found, OrderLookup::Found(order) if order.order_id == placed.order_id),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn find_proves_no_absence() {
+    let case = Case::new(|_, _| None).await;
+    let market = ticker(0, 'B');
+    case.placed(order("a")).await;
+    let lookup = case.client.orders().find("a", Subaccounts::All);
+    let found = lookup.ticker(&market).timeout(SHORT).await;
+    assert!(matches!(found, OrderLookup::Unknown(_)), "{found:?}");
+    let sent = case.server.count();
+    let found = case.client.orders().find("", Subaccounts::All).await;
+    assert!(
+        matches!(&found, OrderLookup::Unknown(unresolved) if unresolved.error().unwrap().is_invalid_request()),
+        "{found:?}"
+    );
+    assert_eq!(case.server.count(), sent);
+}
+
+#[tokio::test]
+async fn row_that_does_not_decode_is_the_reason() {
+    let case = Case::new(|request, model| {
+        let Reply::Answer(status, _, body) = model.handle(request) else {
+            panic!()
+        };
+        let body = String::from_utf8(body).unwrap();
+        let body = body.replace(r#""price":"6.2590""#, r#""price":"cheap""#);
+        Some(Reply::Answer(status, Vec::new(), body.into()))
+    })
+    .await;
+    let market = ticker(0, 'A');
+    case.model.add_old(&old("a", &market));
+    let lookup = case.client.orders().find("a", Subaccounts::All);
+    let found = lookup.timeout(SHORT).await;
+    assert!(
+        matches!(&found, OrderLookup::Unknown(unresolved) if unresolved.error().unwrap().is_row()),
+        "{found:?}"
+    );
+}
+
+/// The exchange lists all markets although the request names one.
+#[tokio::test]
+async fn list_of_another_request_is_not_believed() {
+    let case = Case::new(|request, model| {
+        let mut request = request.clone();
+        request.query.remove("ticker");
+        (request.method == "GET").then(|| model.handle(&request))
+    })
+    .await;
+    let (market, other) = (ticker(0, 'A'), ticker(0, 'B'));
+    case.model.add_old(&old("a", &market));
+    case.model.add_old(&old("b", &other));
+    let lookup = case.client.orders().find("a", Subaccounts::All);
+    let found = lookup.ticker(&market).timeout(SHORT).await;
+    let OrderLookup::Unknown(unresolved) = &found else {
+        panic!("{found:?}")
+    };
+    let error = unresolved.error().unwrap().to_string();
+    assert!(
+        error.contains("an item that the request excluded"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn order_is_found_behind_a_thousand_newer_ones() {
+    let case = Case::new(after_writes(Reply::Drop)).await;
+    let unknown = case.unknown(order("a")).await;
+    let market = ticker(0, 'A');
+    for index in 0..1_005 {
+        let id = format!("newer-{index}");
+        case.model.add_old(&old(&id, &market));
+    }
+    let found = unknown.reconcile(LONG).await;
+    assert!(matches!(found, Reconciliation::Placed(_)), "{found:?}");
+    assert_eq!(case.count("GET", "/margin/orders"), 2);
+}

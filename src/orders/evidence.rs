@@ -1,0 +1,53 @@
+//! Reads that are to prove something: they may lag behind the exchange's writes.
+
+use kalshi_core::{
+    Api,
+    rt::{
+        self, Moment,
+        orders::{OrderRow, Reader, Shown},
+    },
+};
+
+use crate::{Client, Error, TradeApi, operation, types::Order};
+
+/// Added to the time that reads are up to date with, because the exchange calls that time approximate.
+const FRESHNESS_MARGIN_MS: u64 = 1_000;
+
+impl Reader for Client {
+    fn for_evidence(&self) -> Self {
+        let core = rt::for_evidence(&self.core);
+        TradeApi::client(core, self.environment().clone())
+    }
+
+    async fn reads_are_fresh(&self, since: Moment) -> Result<bool, Error> {
+        let response = self.get_user_data_timestamp().send().await?;
+        let as_of = response.as_of_time.timestamp_millis();
+        let as_of = u64::try_from(as_of).unwrap_or_default();
+        let now = Moment::now(&self.core).latest_ms(&self.core);
+        if as_of > now.saturating_add(FRESHNESS_MARGIN_MS) {
+            return Err(rt::unexpected_response(
+                operation::GET_USER_DATA_TIMESTAMP,
+                response.status(),
+                "`as_of_time` is in the future".to_owned(),
+            ));
+        }
+        let needed = since
+            .latest_ms(&self.core)
+            .saturating_add(FRESHNESS_MARGIN_MS);
+        Ok(as_of >= needed)
+    }
+}
+
+impl OrderRow for Order {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            order_id: &self.order_id,
+            client_order_id: &self.client_order_id,
+            ticker: &self.ticker,
+            price: self.yes_price_dollars,
+            fill_count: self.fill_count_fp,
+            remaining_count: self.remaining_count_fp,
+            expiration_time: self.expiration_time,
+        }
+    }
+}
