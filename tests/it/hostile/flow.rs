@@ -358,7 +358,8 @@ impl Flow {
                     (0, Some(_)) => "time, after an error",
                     _ => "candidates",
                 };
-                self.run
+                self.checks
+                    .run
                     .count(format!("cause of an unknown order: {cause}"));
                 "Unknown"
             }
