@@ -7,7 +7,7 @@ use std::{
 
 use kalshi_core::limits::{AccountLimits, BucketLimit, RateLimits, Tier};
 use kalshi_perps::{
-    SubaccountNumber,
+    SubaccountNumber, operation,
     orders::{Amendment, CancelAllOutcome, Decrease, NewOrder, OrderRef, Subaccounts},
     types::{CreateMarginOrderRequest, SelfTradePreventionType},
 };
@@ -216,6 +216,16 @@ async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
         let outcome = format!("{outcome:?}");
         assert!(outcome.starts_with(expected), "{outcome}");
     }
+}
+
+#[test]
+fn cancels_go_ahead_of_other_writes() {
+    let first = [
+        operation::CANCEL_MARGIN_ORDER,
+        operation::CANCEL_ALL_MARGIN_ORDERS,
+    ];
+    assert!(first.iter().all(|operation| operation.takes_priority));
+    assert!(!operation::DECREASE_MARGIN_ORDER.takes_priority);
 }
 
 /// The bucket is empty while an order and two decreases wait for it.
