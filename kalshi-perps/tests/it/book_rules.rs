@@ -120,6 +120,16 @@ fn change_that_removes_too_much_makes_its_book_stale() {
 }
 
 #[test]
+fn snapshot_with_a_negative_level_makes_its_book_stale() {
+    let mut books = two_markets();
+    let price = "1.25".parse().unwrap();
+    let expected = StaleReason::InvalidSnapshot(BookError::NegativeLevel { price });
+    assert_eq!(stale(&mut books, &snapshot(3, "A", "-0.01")), expected);
+    assert_eq!(books.drain_snapshot_requests()[0].market_tickers, ["A"]);
+    assert_eq!(held(&books, "B").unwrap(), "20.00");
+}
+
+#[test]
 fn change_of_an_unknown_side_or_price_makes_its_book_stale() {
     let mut books = two_markets();
     let unknown = change(3, "A", "neither", "1.25", "1.00");
