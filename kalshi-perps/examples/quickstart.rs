@@ -8,8 +8,7 @@ use kalshi_mock::MockExchange;
 use kalshi_perps::{
     BookSide, Client, Contracts, Dollars,
     types::{
-        AmendMarginOrderRequest, CreateMarginOrderRequest, CreateMarginOrderRequestTimeInForce,
-        SelfTradePreventionType,
+        AmendMarginOrderRequest, CreateMarginOrderRequest, SelfTradePreventionType, TimeInForce,
     },
 };
 
@@ -23,8 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for market in &client.get_margin_markets().send().await?.markets {
         println!(
-            "{:<10} {:<11} last {:?}",
-            market.ticker, market.title, market.price
+            "{:<10} {:<11} last {}",
+            market.ticker,
+            market.title,
+            market.price.unwrap_or_default()
         );
     }
     let book = client
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "quickstart-1",
             price,
             2,
-            CreateMarginOrderRequestTimeInForce::GoodTillCanceled,
+            TimeInForce::GoodTillCanceled,
         )?)
         .send()
         .await?;
@@ -79,13 +80,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "quickstart-2",
             ask,
             1,
-            CreateMarginOrderRequestTimeInForce::ImmediateOrCancel,
+            TimeInForce::ImmediateOrCancel,
         )?)
         .send()
         .await?;
     println!(
-        "bought {} at {:?}",
-        traded.fill_count, traded.average_fill_price
+        "bought {} at {}",
+        traded.fill_count,
+        traded.average_fill_price.unwrap_or_default()
     );
 
     print_account(&client).await
@@ -96,7 +98,7 @@ fn order(
     client_order_id: &str,
     price: Dollars,
     count: u32,
-    time_in_force: CreateMarginOrderRequestTimeInForce,
+    time_in_force: TimeInForce,
 ) -> Result<CreateMarginOrderRequest, Box<dyn Error>> {
     let order = CreateMarginOrderRequest::builder()
         .ticker(TICKER)
@@ -134,7 +136,7 @@ async fn print_account(client: &Client) -> Result<(), Box<dyn Error>> {
     let estimate = client.get_margin_funding_rate_estimate().ticker(TICKER);
     let estimate = estimate.send().await?;
     println!(
-        "funding: estimated rate {:?}, paid at {:?}",
+        "funding: estimated rate {:?}, paid at {}",
         estimate.funding_rate, estimate.next_funding_time
     );
     Ok(())
