@@ -41,9 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{TICKER} is bid at {bid} and offered at {ask}");
 
     // An order below the best bid rests in the book.
-    let tick = Dollars::from_micros(100);
-    let below = |ticks: i64| bid.checked_sub(Dollars::from_micros(tick.micros() * ticks));
-    let price = below(50).ok_or("no such price")?;
+    let below = |ticks: i64| Dollars::from_micros(bid.micros() - 100 * ticks);
+    let price = below(50);
     let placed = client
         .create_margin_order()
         .body(order(
@@ -61,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let amended: AmendMarginOrderRequest = AmendMarginOrderRequest::builder()
         .ticker(TICKER)
         .side(BookSide::Bid)
-        .price(below(40).ok_or("no such price")?)
+        .price(below(40))
         .count(Contracts::from(2))
         .try_into()?;
     let amend = client
