@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kalshi_mock::{Fault, MarginMarket, MockExchange};
+use kalshi_mock::{Fault, FaultRule, MarginMarket, MockExchange};
 use serde_json::{Value, json};
 
 use crate::common::{Raw, dollars, exchange};
@@ -298,6 +298,76 @@ async fn group_limits_matches_and_cancels_its_orders() {
         .await;
     assert_eq!(status, 200);
     create(&raw, in_group(order("c", "bid", "6.4000", "1"))).await;
+}
+
+#[tokio::test]
+async fn orders_end_at_their_expiry_and_at_a_pause() {
+    let (exchange, market, raw) = start().await;
+    exchange.time().stop();
+    let expires = exchange.time().now().timestamp() + 60;
+    let expiring = order("a", "bid", "6.2000", "1");
+    let expiring = create(&raw, with(expiring, "expiration_time", json!(expires))).await;
+    let pausing = order("b", "bid", "6.2000", "1");
+    let pausing = create(&raw, with(pausing, "cancel_order_on_pause", json!(true))).await;
+    let _ = market.pause();
+    assert_eq!(
+        read(&raw, &pausing["order_id"]).await["remaining_count"],
+        "0.00"
+    );
+    let told = rejected(&raw, order("c", "bid", "6.2000", "1")).await;
+    assert_eq!((told.0, told.1.as_str()), (400, "market_not_active"));
+    assert_eq!(
+        read(&raw, &expiring["order_id"]).await["remaining_count"],
+        "1.00"
+    );
+    exchange.time().advance(Duration::from_secs(60));
+    let order = read(&raw, &expiring["order_id"]).await;
+    assert_eq!(order["remaining_count"], "0.00");
+    assert_eq!(order["last_update_reason"], "ExpiryCancel");
+}
+
+#[tokio::test]
+async fn own_orders_never_trade_with_each_other() {
+    let (_exchange, market, raw) = start().await;
+    let _ = market.clear();
+    let first = create(&raw, order("a", "bid", "6.3000", "2")).await;
+    let taker = create(&raw, order("b", "ask", "6.3000", "2")).await;
+    assert_eq!(taker["remaining_count"], "0.00", "the taker is cancelled");
+    assert_eq!(
+        read(&raw, &first["order_id"]).await["remaining_count"],
+        "2.00"
+    );
+    let maker = with(
+        order("c", "ask", "6.3000", "2"),
+        "self_trade_prevention_type",
+        json!("maker"),
+    );
+    let maker = create(&raw, maker).await;
+    assert_eq!(
+        maker["remaining_count"], "2.00",
+        "the resting order is cancelled"
+    );
+    let first = read(&raw, &first["order_id"]).await;
+    assert_eq!(first["last_update_reason"], "SelfTradeCancel");
+}
+
+#[tokio::test]
+async fn faults_apply_to_margin_operations() {
+    let (exchange, _, raw) = start().await;
+    let rule: FaultRule = "server-error-after=503,on=CreateMarginOrder,times=1"
+        .parse()
+        .unwrap();
+    exchange.fault(rule);
+    let told = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
+    assert_eq!(told.0, 503);
+    let told = rejected(&raw, order("a", "bid", "6.2000", "1")).await;
+    assert_eq!(told.1, "order_already_exists");
+    let create = kalshi_perps::operation::CREATE_MARGIN_ORDER;
+    exchange.fault(Fault::TooManyRequests.on(create));
+    assert_eq!(
+        rejected(&raw, order("b", "bid", "6.2000", "1")).await.0,
+        429
+    );
 }
 
 #[tokio::test]
