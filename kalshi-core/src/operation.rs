@@ -22,6 +22,9 @@ pub struct Operation {
     pub token_cost: u32,
     /// Tokens that each item of a batch takes, instead of [`token_cost`](Self::token_cost). `None` if it is not a batch.
     pub token_cost_per_item: Option<u32>,
+    /// A boolean query parameter, and the tokens that a request takes instead if the parameter is `true`. `None` if no parameter
+    /// changes the cost.
+    pub token_cost_with: Option<(&'static str, u32)>,
     /// The bucket that the tokens come from.
     pub bucket: Bucket,
     /// `true` if it takes tokens ahead of other waiting requests: cancels must not wait behind orders that open more.
@@ -54,6 +57,7 @@ impl Operation {
             auth: true,
             token_cost: 10,
             token_cost_per_item: None,
+            token_cost_with: None,
             bucket,
             takes_priority: false,
             deprecated: false,
@@ -85,6 +89,13 @@ impl Operation {
 
     #[doc(hidden)]
     #[must_use]
+    pub const fn cost_with(mut self, parameter: &'static str, tokens: u32) -> Self {
+        self.token_cost_with = Some((parameter, tokens));
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
     pub const fn priority(mut self) -> Self {
         self.takes_priority = true;
         self
@@ -109,6 +120,13 @@ impl Operation {
     pub const fn paged(mut self, paging: Paging) -> Self {
         self.paging = Some(paging);
         self
+    }
+
+    /// Returns the tokens that a request with this query takes, if a parameter in it changes the cost.
+    pub(crate) fn cost_of_query(&self, query: Option<&str>) -> Option<u32> {
+        let (parameter, tokens) = self.token_cost_with?;
+        let is_set = |pair: &str| pair.split_once('=') == Some((parameter, "true"));
+        query?.split('&').any(is_set).then_some(tokens)
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Operation {
     pub token_cost: u64,
     /// Tokens that each item of a batch takes, or `None` if the cost is not by the item.
     pub token_cost_per_item: Option<u64>,
+    /// A boolean query parameter, and the tokens a request takes if it is `true`. `None` if no parameter changes the cost.
+    pub token_cost_with: Option<(String, u64)>,
     /// `read`, `write` or `balance`.
     pub bucket: String,
     /// It takes tokens ahead of other requests.
@@ -150,6 +152,7 @@ fn operation(
             }),
         token_cost: cost(node, "x-token-cost", &place)?.unwrap_or(DEFAULT_TOKEN_COST),
         token_cost_per_item: cost(node, "x-token-cost-per-item", &place)?,
+        token_cost_with: cost_with(&parameters, &place)?,
         takes_priority: flag(node, "x-priority", &place)?
             .unwrap_or(method == "delete" && bucket == "write"),
         bucket,
@@ -179,6 +182,32 @@ fn cost(node: &Map<String, Value>, key: &str, place: &JsonPath) -> Result<Option
             cost.ok_or_else(|| Error::at(&place.join(key), "a cost is a whole number of tokens"))
         })
         .transpose()
+}
+
+/// The parameter that changes the cost of its operation.
+fn cost_with(
+    parameters: &[&Map<String, Value>],
+    place: &JsonPath,
+) -> Result<Option<(String, u64)>, Error> {
+    let mut found = None;
+    for node in parameters {
+        let name = text(node, "name").unwrap_or_default();
+        let place = place.join("parameters").join(name);
+        let Some(tokens) = cost(node, "x-token-cost", &place)? else {
+            continue;
+        };
+        let kind = node.get("schema").and_then(|schema| schema.get("type"));
+        let is_flag = kind.and_then(Value::as_str) == Some("boolean");
+        if !is_flag || text(node, "in") != Some("query") {
+            let message = "only a boolean query parameter can have a cost of its own";
+            return Err(Error::at(&place, message));
+        }
+        if found.replace((name.to_owned(), tokens)).is_some() {
+            let message = "a second parameter of the operation has a cost of its own";
+            return Err(Error::at(&place, message));
+        }
+    }
+    Ok(found)
 }
 
 fn flag(node: &Map<String, Value>, key: &str, path: &JsonPath) -> Result<Option<bool>, Error> {
@@ -295,6 +324,9 @@ impl Operation {
             self.id,
             self.bucket
         ));
+        if let Some((parameter, tokens)) = &self.token_cost_with {
+            doc.push_str(&format!(" ({tokens} with `{parameter}`)"));
+        }
         if self.paging.is_some() {
             doc.push_str(", paginated");
         }
@@ -361,6 +393,10 @@ fn row(operation: &Operation) -> TokenStream {
     }
     if let Some(cost) = operation.token_cost_per_item.map(tokens) {
         row = quote!(#row.cost_per_item(#cost));
+    }
+    if let Some((parameter, cost)) = &operation.token_cost_with {
+        let cost = tokens(*cost);
+        row = quote!(#row.cost_with(#parameter, #cost));
     }
     if operation.takes_priority {
         row = quote!(#row.priority());

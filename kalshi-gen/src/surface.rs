@@ -101,6 +101,9 @@ pub fn of(refined: &syn::File, normalized: &Normalized) -> Result<String, Error>
         if let Some(cost) = operation.token_cost_per_item {
             out.push_str(&format!(" {cost}/item"));
         }
+        if let Some((parameter, cost)) = &operation.token_cost_with {
+            out.push_str(&format!(" ({cost} with {parameter})"));
+        }
         if let Some(paging) = &operation.paging {
             let items = paging.lists.join(", ");
             out.push_str(&format!(" pages {items} by {}", paging.cursor_field));

@@ -32,9 +32,6 @@ use crate::{
 /// Path of order writes before June 2026.
 const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
 
-/// Tokens of a margin balance with `compute_available_balance`.
-const COMPUTED_BALANCE_TOKENS: u32 = 50;
-
 /// Size limit of a request body, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
@@ -215,8 +212,10 @@ impl Attempt<'_> {
         let items = u32::try_from(body.as_ref().map_or(1, items)).unwrap_or(u32::MAX);
         let tokens = match operation.token_cost_per_item {
             Some(cost) => cost.saturating_mul(items),
-            None if computes_balance(parameters.as_ref().ok()) => COMPUTED_BALANCE_TOKENS,
-            None => operation.token_cost,
+            None => match operation.token_cost_with {
+                Some((name, cost)) if is_set(parameters.as_ref().ok(), name) => cost,
+                _ => operation.token_cost,
+            },
         };
         match &caller {
             Some(caller) => {
@@ -303,8 +302,8 @@ impl Attempt<'_> {
 }
 
 /// Returns true if a request asks for the available balance of margin accounts, which costs more.
-fn computes_balance(parameters: Option<&Parameters>) -> bool {
-    parameters.is_some_and(|given| given.get("compute_available_balance") == Some(&true.into()))
+fn is_set(parameters: Option<&Parameters>, name: &str) -> bool {
+    parameters.is_some_and(|given| given.get(name) == Some(&true.into()))
 }
 
 /// Checks a response against the spec, in debug builds. A mismatch is a bug of this crate.

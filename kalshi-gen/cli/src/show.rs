@@ -147,7 +147,13 @@ fn head(operation: &Operation) -> String {
     };
     let mut facts = vec![
         if operation.auth { "signed" } else { "public" }.to_owned(),
-        format!("{cost} from the {} bucket", operation.bucket),
+        match &operation.token_cost_with {
+            Some((parameter, with)) => format!(
+                "{cost}, {with} with {parameter}, from the {} bucket",
+                operation.bucket
+            ),
+            None => format!("{cost} from the {} bucket", operation.bucket),
+        },
     ];
     if let Some(paging) = &operation.paging {
         facts.push(format!("paginated by `{}`", paging.cursor_field));

@@ -61,6 +61,19 @@ fn the_table_is_what_the_spec_says() {
                 node["x-token-cost-per-item"].as_u64(),
                 "{id}"
             );
+            let cost_with = node["parameters"].as_array().and_then(|parameters| {
+                let parameter = parameters
+                    .iter()
+                    .find(|parameter| parameter["x-token-cost"].is_u64())?;
+                let name = parameter["name"].as_str()?.to_owned();
+                Some((name, parameter["x-token-cost"].as_u64()?))
+            });
+            let found = operation.token_cost_with;
+            assert_eq!(
+                found.map(|(name, cost)| (name.to_owned(), u64::from(cost))),
+                cost_with,
+                "{id}"
+            );
             assert_eq!(
                 format!("{:?}", operation.bucket).to_lowercase(),
                 node["x-rate-bucket"],
