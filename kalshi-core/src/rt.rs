@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 pub use crate::compact::from_str as from_json;
 pub use crate::copy_enum::deserialize as copy_enum;
 pub use crate::de::{
-    null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
+    decimal_text, dollars_or_none, null_is_empty, null_items_are_empty, null_values_are_empty,
+    open_enum, optional_decimal_text, optional_time, time,
 };
 pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]

@@ -11,6 +11,14 @@ pub const CONTRACTS: &str = "ContractsText";
 /// The component that stands for a price and the contracts at it after normalising.
 pub const PRICE_LEVEL: &str = "PriceLevelPair";
 
+/// The component that stands for an exact number after normalising.
+pub const DECIMAL: &str = "DecimalNumber";
+/// The component that stands for an exact number that is encoded as a string after normalising. For fields of responses.
+pub const DECIMAL_TEXT: &str = "DecimalText";
+/// The component that stands for exact dollars, or a text that means there are none, after normalising. For optional fields of
+/// responses.
+pub const DOLLARS_OR_NONE: &str = "DollarsOrNoneText";
+
 /// The component that stands for a UUID after normalising.
 pub const ID: &str = "IdText";
 /// The component that stands for the id of an order after normalising.
@@ -28,10 +36,14 @@ pub const REFUSAL: &str = "RefusalObject";
 /// The component that stands for a secret string, which is never printed, after normalising.
 pub const SECRET: &str = "SecretText";
 /// The components that this generator brings, and the types of `kalshi-sdk` they become.
-pub const SCALARS: [(&str, &str); 11] = [
+pub const SCALARS: [(&str, &str); 14] = [
     (DOLLARS, "::kalshi_core::Dollars"),
     (CONTRACTS, "::kalshi_core::Contracts"),
     (PRICE_LEVEL, "::kalshi_core::PriceLevel"),
+    (DECIMAL, "::kalshi_core::Decimal"),
+    // The fields of the next two get the types without the ending, and a serializer or deserializer of their own.
+    (DECIMAL_TEXT, "::kalshi_core::DecimalText"),
+    (DOLLARS_OR_NONE, "::kalshi_core::DollarsOrNone"),
     (ID, "::kalshi_core::Id"),
     (ORDER_ID, "::kalshi_core::OrderId"),
     (CLIENT_ORDER_ID, "::kalshi_core::ClientOrderId"),
@@ -42,7 +54,7 @@ pub const SCALARS: [(&str, &str); 11] = [
     (REFUSAL, "::kalshi_core::ErrorResponse"),
 ];
 
-/// The scalar type of a string or an integer, by the name of its field and by its format.
+/// The scalar type of a string or a number, by its type, the name of its field and its format.
 pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| spec::text(node, key).unwrap_or_default();
     let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
@@ -50,6 +62,9 @@ pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
         ["subaccount", "subaccount_number"].contains(&name) || name.ends_with("_subaccount");
     if text("type") == "integer" && is_subaccount {
         return Some(SUBACCOUNT);
+    }
+    if text("type") == "number" {
+        return Some(DECIMAL);
     }
     if text("type") != "string" || choice_or_time {
         return None;

@@ -13,8 +13,9 @@ pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
     ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
-    CustomRequest, CustomUrls, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
+    CustomRequest, CustomUrls, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
     Operation, OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response,
-    RetryPolicy, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds, UnknownValue,
+    RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
+    UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
