@@ -30,7 +30,7 @@ use crate::{
     custom_request::CustomRequest,
     error::Error,
     json_path,
-    limits::{Costs, EndpointCosts},
+    limits::{BucketLimit, Costs, EndpointCosts},
     operation::Operation,
     outcome::is_rejection_of_read,
     pages::{Items, List, Page, Pages},
@@ -318,6 +318,27 @@ pub fn parse_rejection(
 /// The JSON path of a line and column, both from 1. For fuzzing.
 pub fn json_path(text: &[u8], line: usize, column: usize) -> String {
     json_path::at(text, line, column)
+}
+
+/// A bucket as the exchange reports it in a response with `status`.
+///
+/// # Errors
+///
+/// Returns an error if a number is negative or too large.
+pub fn bucket_limit(
+    operation: &'static Operation,
+    status: StatusCode,
+    refill_rate: i64,
+    bucket_capacity: i64,
+) -> Result<BucketLimit, Error> {
+    let number = |number: i64, field: &str| {
+        u32::try_from(number)
+            .map_err(|_| unexpected_response(operation, status, format!("`{field}` is {number}")))
+    };
+    Ok(BucketLimit::new(
+        number(refill_rate, "refill_rate")?,
+        number(bucket_capacity, "bucket_capacity")?,
+    ))
 }
 
 /// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange

@@ -1,9 +1,13 @@
-//! A typed client for Kalshi's API of perpetual futures.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod client;
+mod discovery;
 mod environment;
+pub mod limits;
 pub mod operation;
+pub mod pages;
 
 pub(crate) mod generated;
 

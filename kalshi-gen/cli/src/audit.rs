@@ -105,13 +105,15 @@ impl<'a> Committed<'a> {
         match protocol {
             Protocol::Rest => {
                 let document = stages::checked_rest(yaml::parse(self.spec)?)?;
+                let [sdk, perps, none] = hand_written_types(fixups);
+                // A spec of another API has other enums.
                 let Rest {
                     refined,
                     normalized,
                     ..
-                } = stages::rest(document.clone(), &with_hand_written_types(fixups))
-                    // A spec of another API has other enums.
-                    .or_else(|_| stages::rest(document, &Options::new().fixups(fixups)))?;
+                } = stages::rest(document.clone(), &sdk)
+                    .or_else(|_| stages::rest(document.clone(), &perps))
+                    .or_else(|_| stages::rest(document, &none))?;
                 Ok(Made {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
@@ -284,10 +286,15 @@ fn fixups(fault: Option<String>, generates: bool) -> Finding {
     }
 }
 
-/// The options by which `build.rs` of kalshi-sdk uses hand-written types for enums: the committed surface is of those.
-fn with_hand_written_types(fixups: FixupMode) -> Options {
-    Options::new()
-        .fixups(fixups)
-        .enum_type("OutcomeSide", &["yes", "no"], "crate::OutcomeSide")
-        .enum_type("BookSide", &["bid", "ask"], "::kalshi_core::BookSide")
+/// The options by which the build scripts use hand-written types for enums: of kalshi-sdk, of kalshi-perps, and of crates without
+/// any. The committed surfaces are of those.
+fn hand_written_types(fixups: FixupMode) -> [Options; 3] {
+    let none = Options::new().fixups(fixups);
+    let perps = none
+        .clone()
+        .enum_type("BookSide", &["bid", "ask"], "::kalshi_core::BookSide");
+    let sdk = perps
+        .clone()
+        .enum_type("OutcomeSide", &["yes", "no"], "crate::OutcomeSide");
+    [sdk, perps, none]
 }

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod client;
 #[path = "../../../tests/it/shared/every_api.rs"]
 mod every_api;
 #[path = "../../../kalshi-gen/tests/compiled/harness.rs"]
