@@ -2,7 +2,7 @@
 
 use kalshi_core::{
     Error,
-    limits::{AccountLimits, BucketLimit, EndpointCosts, Tier},
+    limits::{AccountLimits, EndpointCosts, Tier},
     rt,
 };
 use serde::Deserialize;
@@ -42,16 +42,12 @@ pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
     let response = rt::send::<Limits>(&client.core, operation, request).await?;
     let status = response.status();
     let bucket = |bucket: &types::BucketLimit| {
-        let number = |number: i64, field: &str| {
-            u32::try_from(number).map_err(|_| {
-                let message = format!("`{field}` is {number}");
-                rt::unexpected_response(operation, status, message)
-            })
-        };
-        Ok::<_, Error>(BucketLimit::new(
-            number(bucket.refill_rate, "refill_rate")?,
-            number(bucket.bucket_capacity, "bucket_capacity")?,
-        ))
+        rt::bucket_limit(
+            operation,
+            status,
+            bucket.refill_rate,
+            bucket.bucket_capacity,
+        )
     };
     let tier = match response.usage_tier.to_ascii_lowercase().as_str() {
         "expert" | "premier" | "paragon" | "prime" | "prestige" => Tier::Expert,

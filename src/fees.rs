@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::{
-    Contracts, Dollars, MoneyError,
+    Contracts, Decimal, Dollars, MoneyError,
     types::{EventData, Series},
 };
 
@@ -25,6 +25,9 @@ impl Multiplier {
     /// Half the general fee.
     pub const HALF: Self = Self(500_000);
 
+    /// Decimal places of a multiplier.
+    const DECIMALS: u32 = 6;
+
     /// From a whole number of millionths.
     #[must_use]
     pub const fn from_millionths(millionths: u32) -> Self {
@@ -38,12 +41,20 @@ impl Multiplier {
     }
 }
 
-/// From a JSON number, as the exchange sends it: 1, 0.5. The shortest decimal that reads as it is what was sent.
-impl TryFrom<f64> for Multiplier {
+/// From the number that the exchange sends, such as 1 or 0.5.
+impl TryFrom<Decimal> for Multiplier {
     type Error = MoneyError;
 
-    fn try_from(value: f64) -> Result<Self, MoneyError> {
-        value.to_string().parse()
+    fn try_from(value: Decimal) -> Result<Self, MoneyError> {
+        let too_precise = MoneyError::TooPrecise {
+            decimals: Self::DECIMALS,
+        };
+        let missing = Self::DECIMALS
+            .checked_sub(value.scale())
+            .ok_or(too_precise)?;
+        let millionths = value.mantissa().checked_mul(10_i128.pow(missing));
+        let millionths = millionths.and_then(|value| u32::try_from(value).ok());
+        millionths.map(Self).ok_or(MoneyError::OutOfRange)
     }
 }
 
@@ -52,11 +63,7 @@ impl std::str::FromStr for Multiplier {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        // The same digits as an amount of dollars.
-        let millionths = text.parse::<Dollars>()?.micros();
-        u32::try_from(millionths)
-            .map(Self)
-            .map_err(|_| MoneyError::OutOfRange)
+        text.parse::<Decimal>()?.try_into()
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     api_credentials::ApiCredentials,
     client::{Core, Discovery},
+    limits::RateLimits,
     operation::Operation,
 };
 
@@ -27,6 +28,12 @@ pub trait Api: Sized + Send + Sync + 'static {
 
     /// Every operation of the API.
     const OPERATIONS: &'static [Operation];
+
+    /// The rate limits of a client for which none are set: those of an account of the lowest tier.
+    #[must_use]
+    fn default_limits() -> RateLimits {
+        RateLimits::default()
+    }
 
     /// Makes the API's client.
     fn client(core: Core, environment: Self::Environment) -> Self::Client;

@@ -67,7 +67,7 @@ impl<A: Api> Default for ClientBuilder<A> {
             proxy: None,
             http_client: None,
             middleware: Vec::new(),
-            rate_limits: RateLimits::default(),
+            rate_limits: A::default_limits(),
             rate_limiter: None,
             max_wait: None,
             retry: RetryPolicy::default(),
@@ -113,7 +113,7 @@ impl<A: Api> ClientBuilder<A> {
         self
     }
 
-    /// Sets the rate limits that the client keeps to. Defaults to the [Basic tier](crate::limits::Tier::Basic).
+    /// Sets the rate limits that the client keeps to. Defaults to those of the API's lowest tier.
     pub fn rate_limits(mut self, limits: impl Into<RateLimits>) -> Self {
         self.rate_limits = limits.into();
         self

@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{IntoDeserializer, Visitor},
+};
+
+use crate::{Decimal, Dollars};
 
 /// A list or a map that may be null.
 pub fn null_is_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -61,6 +66,61 @@ where
     }
 
     deserializer.deserialize_str(Text(listed, unknown, PhantomData))
+}
+
+/// A number that the exchange encodes as a string.
+pub fn decimal_text<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
+/// A number that the exchange encodes as a string, or null.
+pub fn optional_decimal_text<S: Serializer>(
+    number: &Option<Decimal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => serializer.collect_str(number),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The largest amount in ten-thousandths of a dollar of an `i64`. An exchange that sends it means that there is no price.
+const NO_PRICE: &str = "922337203685477.5807";
+
+/// An amount that is null, an empty string or [`NO_PRICE`] where there is none.
+pub fn dollars_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Dollars>, D::Error> {
+    struct Text;
+
+    impl<'de> Visitor<'de> for Text {
+        type Value = Option<Dollars>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a decimal string, an empty string or null")
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+            inner.deserialize_str(self)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text {
+                "" | NO_PRICE => Ok(None),
+                text => Dollars::deserialize(text.into_deserializer()).map(Some),
+            }
+        }
+    }
+
+    deserializer.deserialize_option(Text)
 }
 
 /// A time in RFC 3339.
@@ -193,7 +253,23 @@ pub mod optional_time {
 
 #[cfg(test)]
 mod tests {
-    use super::time::parse;
+    #![allow(clippy::unwrap_used)]
+    use super::{Dollars, dollars_or_none, time::parse};
+
+    #[test]
+    fn texts_that_stand_for_no_amount_are_none() {
+        let decode = |json: &str| dollars_or_none(&mut serde_json::Deserializer::from_str(json));
+        for json in ["null", r#""""#, r#""922337203685477.5807""#] {
+            assert_eq!(decode(json).unwrap(), None, "{json}");
+        }
+        assert_eq!(
+            decode(r#""0.0001""#).unwrap(),
+            Some(Dollars::from_micros(100))
+        );
+        for json in ["1", r#""x""#, r#"" ""#, r#""922337203685477.5806""#, "[]"] {
+            assert!(decode(json).is_err(), "{json}");
+        }
+    }
 
     #[test]
     fn times_parse_as_chrono_parses_them() {

@@ -38,8 +38,30 @@ pub(crate) fn of(text: &[u8], error: &serde_json::Error) -> String {
         .and_then(|rest| rest.split_once('`'));
     match missing_field {
         Some((name, _)) => missing(text, error.line(), error.column(), name),
+        None if is_of_scalar(&message) => at_scalar(text, error.line(), error.column()),
         None => at(text, error.line(), error.column()),
     }
+}
+
+/// Returns true for the message about a string, a number, a truth value or null.
+fn is_of_scalar(message: &str) -> bool {
+    const SCALARS: [&str; 5] = ["boolean", "floating point", "integer", "null", "string"];
+    let value = message.strip_prefix("invalid type: ");
+    // Amounts and numbers are quoted.
+    message.starts_with('"')
+        || value.is_some_and(|value| SCALARS.iter().any(|kind| value.starts_with(kind)))
+}
+
+/// The path of a scalar. The error of one that was read as raw JSON is reported behind the bracket that ends its object or list if
+/// it is the last in there, and behind the comma that follows it in a list.
+fn at_scalar(text: &[u8], line: usize, column: usize) -> String {
+    let end = excerpt::offset(text, line, column);
+    let text = text.get(..end).unwrap_or_default();
+    let text = match text.trim_ascii_end() {
+        [rest @ .., b'}' | b']' | b','] => rest,
+        _ => text,
+    };
+    render(&open_segments(text))
 }
 
 /// One level of a path. A name is as it is in the text, with its escapes.
@@ -131,6 +153,7 @@ fn string(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::fmt;
 
@@ -183,6 +206,36 @@ mod tests {
     #[test]
     fn control_characters_of_names_are_not_printed() {
         assert_eq!(at(b"{\"a\tb\x1b\": !", 1, 9), "$.a b ");
+    }
+
+    #[test]
+    fn scalars_read_as_raw_json_are_found_wherever_they_are() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "only its errors matter")]
+        struct Rates {
+            rate: crate::Decimal,
+            #[serde(default)]
+            list: Vec<crate::Decimal>,
+            #[serde(default)]
+            map: std::collections::BTreeMap<String, crate::Decimal>,
+            #[serde(default)]
+            amount: Option<crate::Dollars>,
+        }
+        for (text, path) in [
+            (r#"{"rate":"x","list":[]}"#, "$.rate"),
+            (r#"{"list":[],"rate":"x"}"#, "$.rate"),
+            (r#"{"list":[], "rate": null }"#, "$.rate"),
+            (r#"{"rate":1e99 , "list":[]}"#, "$.rate"),
+            (r#"{"rate":1,"list":[1,true,2]}"#, "$.list[1]"),
+            (r#"{"rate":1,"list":[1,true]}"#, "$.list[1]"),
+            (r#"{"rate":1,"map":{"a":1,"b":"x"}}"#, "$.map.b"),
+            (r#"{"rate":1,"map":{"a":"x","b":1}}"#, "$.map.a"),
+            (r#"{"rate":1,"map":{},"amount":"x"}"#, "$.amount"),
+            (r#"{"rate":1,"map":{},"amount":7}"#, "$.amount"),
+        ] {
+            let error = serde_json::from_str::<Rates>(text).unwrap_err();
+            assert_eq!(of(text.as_bytes(), &error), path, "{text}: {error}");
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ use serde::de::DeserializeOwned;
 pub use crate::compact::from_str as from_json;
 pub use crate::copy_enum::deserialize as copy_enum;
 pub use crate::de::{
-    null_is_empty, null_items_are_empty, null_values_are_empty, open_enum, optional_time, time,
+    decimal_text, dollars_or_none, null_is_empty, null_items_are_empty, null_values_are_empty,
+    open_enum, optional_decimal_text, optional_time, time,
 };
 pub use crate::outcome::{Evidence, Moment, Outcome, Write};
 #[cfg(feature = "ws")]
@@ -31,7 +32,7 @@ use crate::{
     custom_request::CustomRequest,
     error::Error,
     json_path,
-    limits::{Costs, EndpointCosts},
+    limits::{BucketLimit, Costs, EndpointCosts},
     operation::Operation,
     outcome::is_rejection_of_read,
     pages::{Items, List, Page, Pages},
@@ -332,6 +333,27 @@ pub fn parse_rejection(
 /// The JSON path of a line and column, both from 1. For fuzzing.
 pub fn json_path(text: &[u8], line: usize, column: usize) -> String {
     json_path::at(text, line, column)
+}
+
+/// A bucket as the exchange reports it in a response with `status`.
+///
+/// # Errors
+///
+/// Returns an error if a number is negative or too large.
+pub fn bucket_limit(
+    operation: &'static Operation,
+    status: StatusCode,
+    refill_rate: i64,
+    bucket_capacity: i64,
+) -> Result<BucketLimit, Error> {
+    let number = |number: i64, field: &str| {
+        u32::try_from(number)
+            .map_err(|_| unexpected_response(operation, status, format!("`{field}` is {number}")))
+    };
+    Ok(BucketLimit::new(
+        number(refill_rate, "refill_rate")?,
+        number(bucket_capacity, "bucket_capacity")?,
+    ))
 }
 
 /// Applies the token costs that the exchange reports for the account. Call it after the limiter has the limits that the exchange

@@ -5,6 +5,7 @@
 
 mod clearing;
 mod parameters;
+mod perps;
 
 use serde_json::{Value, json};
 
@@ -97,13 +98,18 @@ pub(crate) fn repair(document: &mut Value) {
     }
 }
 
+/// All fixups, in the order they are applied.
+fn fixups() -> impl Iterator<Item = &'static Fixup> {
+    FIXUPS.iter().chain(&perps::FIXUPS).chain(&clearing::FIXUPS)
+}
+
 /// Applies every fixup of the document's spec. In strict mode, one that finds no fault is an error; so it is for all of
 /// them when the document is none of the specs they were written for.
 pub fn apply(document: &mut Value, mode: FixupMode) -> Result<(), Error> {
     let spec = Spec::from_document(document);
     let strict = mode == FixupMode::Strict && is_written_for(spec, document);
-    for fixup in FIXUPS.iter().chain(&clearing::FIXUPS) {
-        let belongs = spec.is_none_or(|spec| fixup.specs.contains(&spec));
+    for fixup in fixups() {
+        let belongs = fixup.specs.contains(&spec.unwrap_or(Spec::Trade));
         if belongs && !(fixup.apply)(document) && strict {
             return Err(Error::document(format!(
                 "the fixup `{}` no longer applies to this spec: remove it from kalshi-gen/src/fixups.rs",
@@ -130,8 +136,8 @@ impl Spec {
     }
 }
 
-/// Whether every fixup must apply to a document: to the Trade API that they were last written for and those after it. Older
-/// ones lack what came later, and the versions of the other specs tell nothing.
+/// Whether every fixup must apply to a document in strict mode: of the Trade API, to the one that they were last written for and
+/// those after it. Older ones lack what came later.
 fn is_written_for(spec: Option<Spec>, document: &Value) -> bool {
     let version = document.pointer("/info/version").and_then(Value::as_str);
     let numbers = version
@@ -140,9 +146,8 @@ fn is_written_for(spec: Option<Spec>, document: &Value) -> bool {
         .map_while(|part| part.parse::<u64>().ok());
     match spec {
         Some(Spec::Trade) => numbers.take(2).ge(WRITTEN_FOR),
-        Some(Spec::Perps) => false,
-        // Only one has been published.
-        Some(Spec::Clearing) | None => true,
+        // Their versions tell nothing: only the vendored ones are generated in strict mode.
+        Some(Spec::Perps | Spec::Clearing) | None => true,
     }
 }
 

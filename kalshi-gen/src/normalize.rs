@@ -13,7 +13,7 @@ use crate::{
     inline, names, operations,
     options::EnumType,
     paths, reserved,
-    scalars::{SCALARS, SUBACCOUNT, scalar},
+    scalars::{DECIMAL, SCALARS, SUBACCOUNT, scalar},
     spec::{self, schema_name},
     visit::for_each_schema,
 };
@@ -283,7 +283,7 @@ fn plain(_: &str, node: &mut Map<String, Value>) {
     }
 }
 
-/// Replaces strings that hold money, an id or a secret with scalar types: fields named `*_dollars`, `*_fp` and
+/// Replaces numbers, and strings that hold money, an id or a secret, with scalar types: fields named `*_dollars`, `*_fp` and
 /// `private_key`, UUIDs, schemas that a fixup marked with `x-kalshi-type`, and references to them.
 fn scalars(tree: &mut Value) {
     let reference = |kind: &str| json!([{ "$ref": format!("#/components/schemas/{kind}") }]);
@@ -307,10 +307,9 @@ fn scalars(tree: &mut Value) {
             .and_then(schema_name)
             .and_then(|name| schemas.get(name));
         let texts = [Some(&*node), referenced.and_then(Value::as_object)];
-        let kind = match target
-            .map(String::as_str)
-            .or(node.get("x-kalshi-type").and_then(Value::as_str))
-        {
+        // The mark of a field decides over that of what it refers to.
+        let own = node.get("x-kalshi-type").and_then(Value::as_str);
+        let kind = match own.or(target.map(String::as_str)) {
             Some(kind) => kind.to_owned(),
             None => match texts
                 .into_iter()
@@ -325,10 +324,10 @@ fn scalars(tree: &mut Value) {
         node.insert("allOf".into(), reference(&kind));
     });
     for (kind, _) in SCALARS {
-        let base = if kind == SUBACCOUNT {
-            "integer"
-        } else {
-            "string"
+        let base = match kind {
+            SUBACCOUNT => "integer",
+            DECIMAL => "number",
+            _ => "string",
         };
         tree["components"]["schemas"][kind] = json!({ "type": base });
     }

@@ -11,8 +11,8 @@ use crate::{
     names, operations,
     options::{FixupMode, Options},
     scalars::{
-        CLIENT_ORDER_ID, CONTRACTS, DOLLARS, ID, ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL,
-        SECRET, SUBACCOUNT, TRADE_ID,
+        CLIENT_ORDER_ID, CONTRACTS, DECIMAL, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID,
+        ORDER_GROUP_ID, ORDER_ID, PRICE_LEVEL, REFUSAL, SECRET, SUBACCOUNT, TRADE_ID,
     },
     spec::{self, resolve, text},
     stages::{self, Rest},
@@ -289,7 +289,9 @@ impl Samples {
     fn sample(&self, schema: &Value, name: &str, shape: Shape, depth: usize) -> Value {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             return match spec::schema_name(reference) {
-                Some(DOLLARS) => json!("0.5625"),
+                Some(DOLLARS | DOLLARS_OR_NONE) => json!("0.5625"),
+                Some(DECIMAL) => json!(0.5),
+                Some(DECIMAL_TEXT) => json!("0.000125"),
                 Some(CONTRACTS) => json!("12.50"),
                 Some(PRICE_LEVEL) => json!(["0.5600", "100.00"]),
                 Some(ID | ORDER_ID | CLIENT_ORDER_ID | TRADE_ID | ORDER_GROUP_ID) => {

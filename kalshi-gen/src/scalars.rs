@@ -11,6 +11,14 @@ pub const CONTRACTS: &str = "ContractsText";
 /// The component that represents a price and the number of contracts at it in a normalised spec.
 pub const PRICE_LEVEL: &str = "PriceLevelPair";
 
+/// The component that represents an exact number in a normalised spec.
+pub const DECIMAL: &str = "DecimalNumber";
+/// The component that represents an exact number encoded as a string in a normalised spec. For response fields.
+pub const DECIMAL_TEXT: &str = "DecimalText";
+/// The component that represents exact dollars, or a string that means that there is no amount, in a normalised spec. For optional
+/// response fields.
+pub const DOLLARS_OR_NONE: &str = "DollarsOrNoneText";
+
 /// The component that represents a UUID in a normalised spec.
 pub const ID: &str = "IdText";
 /// The component that represents an order id in a normalised spec.
@@ -28,10 +36,14 @@ pub const REFUSAL: &str = "RefusalObject";
 /// The component that represents a secret string, which is never printed, in a normalised spec.
 pub const SECRET: &str = "SecretText";
 /// The components that this generator adds, and the types of `kalshi-core` that they become.
-pub const SCALARS: [(&str, &str); 11] = [
+pub const SCALARS: [(&str, &str); 14] = [
     (DOLLARS, "::kalshi_core::Dollars"),
     (CONTRACTS, "::kalshi_core::Contracts"),
     (PRICE_LEVEL, "::kalshi_core::PriceLevel"),
+    (DECIMAL, "::kalshi_core::Decimal"),
+    // The fields of the next two get the types without the ending, and a serializer or deserializer of their own.
+    (DECIMAL_TEXT, "::kalshi_core::DecimalText"),
+    (DOLLARS_OR_NONE, "::kalshi_core::DollarsOrNone"),
     (ID, "::kalshi_core::Id"),
     (ORDER_ID, "::kalshi_core::OrderId"),
     (CLIENT_ORDER_ID, "::kalshi_core::ClientOrderId"),
@@ -42,7 +54,7 @@ pub const SCALARS: [(&str, &str); 11] = [
     (REFUSAL, "::kalshi_core::ErrorResponse"),
 ];
 
-/// Returns the scalar type of a string or an integer, determined by its field name and format.
+/// Returns the scalar type of a string or a number, determined by its type, field name and format.
 pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
     let text = |key: &str| spec::text(node, key).unwrap_or_default();
     let choice_or_time = node.contains_key("enum") || text("format").starts_with("date");
@@ -50,6 +62,9 @@ pub fn scalar(name: &str, node: &Map<String, Value>) -> Option<&'static str> {
         ["subaccount", "subaccount_number"].contains(&name) || name.ends_with("_subaccount");
     if text("type") == "integer" && is_subaccount {
         return Some(SUBACCOUNT);
+    }
+    if text("type") == "number" {
+        return Some(DECIMAL);
     }
     if text("type") != "string" || choice_or_time {
         return None;

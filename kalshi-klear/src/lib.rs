@@ -14,8 +14,9 @@ pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
-    ApiError, ConfigError, Contracts, CustomRequest, CustomUrls, Dollars, Error, ErrorResponse, Id,
-    MoneyError, Operation, Response, RetryPolicy, Secret, auth::BearerCredentials,
+    ApiError, ConfigError, Contracts, CustomRequest, CustomUrls, Decimal, Dollars, Error,
+    ErrorResponse, Id, MoneyError, Operation, Response, RetryPolicy, Rounding, Secret,
+    auth::BearerCredentials,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};
 #[doc(inline)]

@@ -1,8 +1,8 @@
 //! The perpetuals API, as the runtime knows it.
 
-use kalshi_core::{Api, Core, Credentials, Discovery, Operation};
+use kalshi_core::{Api, Core, Credentials, Discovery, Operation, limits::RateLimits};
 
-use crate::{Client, Environment, operation};
+use crate::{Client, Environment, discovery, operation};
 
 /// Marker of the perpetuals API. Programs only meet it as the parameter of types that the APIs share.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +16,15 @@ impl Api for PerpsApi {
     const USER_AGENT: &'static str = concat!("kalshi-perps/", env!("CARGO_PKG_VERSION"));
     const OPERATIONS: &'static [Operation] = &operation::ALL;
 
+    fn default_limits() -> RateLimits {
+        RateLimits::Account(discovery::basic())
+    }
+
     fn client(core: Core, environment: Environment) -> Client {
         Client::from_core(core, environment)
     }
 
     fn discover_limits(client: Client) -> Discovery {
-        Box::pin(async move {
-            let _ = client;
-            Ok(())
-        })
+        Box::pin(async move { discovery::discover(&client).await.map(drop) })
     }
 }

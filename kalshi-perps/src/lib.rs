@@ -1,10 +1,14 @@
-//! A typed client for Kalshi's API of perpetual futures.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod client;
+mod discovery;
 mod environment;
+pub mod limits;
 pub mod operation;
 pub mod orders;
+pub mod pages;
 #[cfg(feature = "ws")]
 pub mod ws;
 
@@ -16,8 +20,9 @@ pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]
 pub use kalshi_core::{
     ApiError, BookSide, ClientOrderId, ClockCorrection, ConfigError, Contracts, Credentials,
-    CustomRequest, CustomUrls, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
+    CustomRequest, CustomUrls, Decimal, Dollars, Error, ErrorResponse, Id, JsonObject, MoneyError,
     Operation, OrderGroupId, OrderId, ParseValueError, PriceLevel, PrivateKey, Response,
-    RetryPolicy, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds, UnknownValue,
+    RetryPolicy, Rounding, Secret, SubaccountNumber, TradeId, UnixMillis, UnixSeconds,
+    UnknownValue,
 };
 pub use kalshi_core::{auth, reqwest, reqwest_middleware};

@@ -31,7 +31,7 @@ fn assert_no_repetition(error: &dyn StdError) {
 
 #[test]
 fn errors_of_values_do_not_repeat_their_sources() {
-    let too_precise = Multiplier::try_from(0.000_000_1).unwrap_err();
+    let too_precise = "0.0000001".parse::<Multiplier>().unwrap_err();
     assert_no_repetition(&FeeError::Multiplier("0.0000001".to_owned(), too_precise));
     let cent = "0.01".parse().unwrap();
     let grid = PriceGrid::new([("0".parse().unwrap(), "1".parse().unwrap(), cent)]);

@@ -1,28 +1,28 @@
 //! Fees of trades.
 
-use kalshi_sdk::{Contracts, Dollars, fees::*};
+use kalshi_sdk::{Contracts, Decimal, Dollars, fees::*};
 use serde_json::json;
 
 #[test]
 fn fees_are_those_of_recorded_fills() {
     // Price of the side bought, count, multiplier, fee: figures that the exchange has charged.
     for (price, count, multiplier, charged) in [
-        ("0.4800", "1.00", 1.0, "0.017500"),
-        ("0.0010", "227.27", 1.0, "0.015930"),
-        ("0.0010", "90.90", 1.0, "0.006400"),
-        ("0.0330", "28.32", 1.0, "0.063340"),
-        ("0.2280", "4.15", 1.0, "0.051200"),
-        ("0.0100", "10.00", 1.0, "0.007000"),
-        ("0.7400", "15.00", 1.0, "0.202100"),
-        ("0.1600", "10.00", 1.0, "0.094100"),
-        ("0.5100", "1.00", 0.5, "0.008800"),
-        ("0.2700", "10.00", 0.5, "0.069000"),
-        ("0.2700", "0.27", 0.5, "0.001900"),
+        ("0.4800", "1.00", "1", "0.017500"),
+        ("0.0010", "227.27", "1", "0.015930"),
+        ("0.0010", "90.90", "1", "0.006400"),
+        ("0.0330", "28.32", "1", "0.063340"),
+        ("0.2280", "4.15", "1", "0.051200"),
+        ("0.0100", "10.00", "1", "0.007000"),
+        ("0.7400", "15.00", "1", "0.202100"),
+        ("0.1600", "10.00", "1", "0.094100"),
+        ("0.5100", "1.00", "0.5", "0.008800"),
+        ("0.2700", "10.00", "0.5", "0.069000"),
+        ("0.2700", "0.27", "0.5", "0.001900"),
     ] {
         let fee = taker(
             price.parse().unwrap(),
             count.parse().unwrap(),
-            multiplier.try_into().unwrap(),
+            multiplier.parse().unwrap(),
         )
         .unwrap();
         assert_eq!(fee, charged.parse().unwrap(), "{count} at {price}");
@@ -68,10 +68,12 @@ fn what_cannot_be_is_nothing() {
         None
     );
     assert_eq!(taker(Dollars::ONE, 1.into(), one), Some(Dollars::ZERO));
-    for bad in [-1.0, f64::NAN, f64::INFINITY, 0.000_000_1, 1e300] {
-        assert!(Multiplier::try_from(bad).is_err(), "{bad}");
+    let multiplier = |text: &str| Multiplier::try_from(text.parse::<Decimal>().unwrap());
+    for bad in ["-1", "0.0000001", "4295", "1e30"] {
+        assert!(multiplier(bad).is_err(), "{bad}");
+        assert!(bad.parse::<Multiplier>().is_err(), "{bad}");
     }
-    assert_eq!(Multiplier::try_from(5.5).unwrap().millionths(), 5_500_000);
+    assert_eq!(multiplier("5.5").unwrap().millionths(), 5_500_000);
 }
 
 fn schedule(

@@ -105,13 +105,15 @@ impl<'a> Committed<'a> {
         match protocol {
             Protocol::Rest => {
                 let document = stages::checked_rest(yaml::parse(self.spec)?)?;
+                let [sdk, perps, none] = hand_written_types(fixups);
+                // A spec of another API has other enums.
                 let Rest {
                     refined,
                     normalized,
                     ..
-                } = stages::rest(document.clone(), &with_hand_written_types(fixups))
-                    // The spec of another API may have other enums.
-                    .or_else(|_| stages::rest(document, &Options::new().fixups(fixups)))?;
+                } = stages::rest(document.clone(), &sdk)
+                    .or_else(|_| stages::rest(document.clone(), &perps))
+                    .or_else(|_| stages::rest(document, &none))?;
                 Ok(Output {
                     rust: refine::text(&refined),
                     surface: surface::of(&refined, &normalized)?,
@@ -284,10 +286,15 @@ fn fixups(error: Option<String>, generates: bool) -> Finding {
     }
 }
 
-/// Returns the options for enums that `build.rs` of kalshi-sdk uses. The committed surface is generated with these.
-fn with_hand_written_types(fixups: FixupMode) -> Options {
-    Options::new()
-        .fixups(fixups)
-        .enum_type("OutcomeSide", &["yes", "no"], "crate::OutcomeSide")
-        .enum_type("BookSide", &["bid", "ask"], "::kalshi_core::BookSide")
+/// Returns the options for enums that the build scripts of kalshi-sdk, kalshi-perps and the other crates use. The committed surfaces
+/// are generated with these.
+fn hand_written_types(fixups: FixupMode) -> [Options; 3] {
+    let none = Options::new().fixups(fixups);
+    let perps = none
+        .clone()
+        .enum_type("BookSide", &["bid", "ask"], "::kalshi_core::BookSide");
+    let sdk = perps
+        .clone()
+        .enum_type("OutcomeSide", &["yes", "no"], "crate::OutcomeSide");
+    [sdk, perps, none]
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::Error,
     options::FixupMode,
-    scalars::{CONTRACTS, DOLLARS, PRICE_LEVEL},
+    scalars::{CONTRACTS, DECIMAL_TEXT, DOLLARS, DOLLARS_OR_NONE, ID, PRICE_LEVEL},
 };
 
 /// The AsyncAPI specs that the exchange publishes, told apart by their channels.
@@ -55,7 +55,7 @@ macro_rules! fixup {
     };
 }
 
-const FIXUPS: [Fixup; 8] = [
+const FIXUPS: [Fixup; 11] = [
     fixup!(book_levels_are_pairs),
     fixup!(amounts_without_a_suffix_are_dollars),
     fixup!(book_clock_is_new),
@@ -64,6 +64,9 @@ const FIXUPS: [Fixup; 8] = [
     fixup!(margin_book_levels_are_pairs, Spec::Perps),
     fixup!(margin_prices_are_dollars, Spec::Perps),
     fixup!(margin_counts_are_contracts, Spec::Perps),
+    fixup!(margin_asks_may_be_missing, Spec::Perps),
+    fixup!(split_ratios_are_exact, Spec::Perps),
+    fixup!(market_ids_are_uuids, Spec::Perps),
 ];
 
 /// Applies every fixup of the document's spec. In strict mode, one that finds nothing to fix is an error; so it is for all of
@@ -204,7 +207,7 @@ fn margin_book_levels_are_pairs(document: &mut Value) -> bool {
 fn margin_prices_are_dollars(document: &mut Value) -> bool {
     const MESSAGES: [(&str, &[&str]); 5] = [
         ("marginOrderbookDeltaPayload", &["price"]),
-        ("marginTickerPayload", &["price", "bid", "ask"]),
+        ("marginTickerPayload", &["price", "bid"]),
         ("marginTradePayload", &["price"]),
         ("marginFillPayload", &["price", "fee_cost"]),
         ("marginUserOrderPayload", &["price"]),
@@ -232,6 +235,29 @@ fn margin_counts_are_contracts(document: &mut Value) -> bool {
         ("marginUserOrderPayload", &["fill_count", "remaining_count"]),
     ];
     mark_messages(document, &MESSAGES, CONTRACTS)
+}
+
+/// A market without asks has the largest number of an `i64` as its ask in REST responses, so it is taken for none here as well.
+fn margin_asks_may_be_missing(document: &mut Value) -> bool {
+    soften(document, "marginTickerPayload", &["ask"])
+        && mark_messages(
+            document,
+            &[("marginTickerPayload", &["ask"])],
+            DOLLARS_OR_NONE,
+        )
+}
+
+/// Decimal numbers that are declared as texts.
+fn split_ratios_are_exact(document: &mut Value) -> bool {
+    ["ratio_old", "ratio_new"].iter().all(|name| {
+        let member = format!("marginCorporateActionSplitTerms/properties/{name}");
+        mark_at(document, &member, DECIMAL_TEXT)
+    })
+}
+
+/// A UUID by its description, without the format.
+fn market_ids_are_uuids(document: &mut Value) -> bool {
+    mark_at(document, "marginCorporateAction/properties/market_id", ID)
 }
 
 /// Marks fields of the bodies of messages.

@@ -112,7 +112,7 @@ fn name_values(document: &mut Value, owner: &str, field: &str, name: &str) -> bo
 }
 
 /// A parameter that is a plain text.
-fn text_parameter<'a>(
+pub(super) fn text_parameter<'a>(
     document: &'a mut Value,
     operation: &str,
     name: &str,

@@ -236,6 +236,7 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
                         parse_quote!(#[serde(default, deserialize_with = #reader)])
                     });
                 }
+                refine_placeholder(field);
                 let time = field
                     .ty
                     .to_token_stream()
@@ -280,6 +281,32 @@ fn refine_struct(item: &mut ItemStruct, schemas: &Schemas<'_>) {
         .description(&item.ident)
         .map_or_else(|| format!("`{}`.", item.ident), str::to_owned);
     document(&mut item.attrs, &doc);
+}
+
+/// Replaces a type that only the generator has with the runtime's type.
+fn refine_placeholder(field: &mut syn::Field) {
+    let ty = field.ty.to_token_stream().to_string().replace(' ', "");
+    match ty.as_str() {
+        "::kalshi_core::DecimalText" => {
+            field.ty = parse_quote!(::kalshi_core::Decimal);
+            field
+                .attrs
+                .push(parse_quote!(#[serde(serialize_with = "::kalshi_core::rt::decimal_text")]));
+        }
+        "::std::option::Option<::kalshi_core::DecimalText>" => {
+            field.ty = parse_quote!(::std::option::Option<::kalshi_core::Decimal>);
+            field.attrs.push(
+                parse_quote!(#[serde(serialize_with = "::kalshi_core::rt::optional_decimal_text")]),
+            );
+        }
+        "::std::option::Option<::kalshi_core::DollarsOrNone>" => {
+            field.ty = parse_quote!(::std::option::Option<::kalshi_core::Dollars>);
+            field.attrs.push(
+                parse_quote!(#[serde(default, deserialize_with = "::kalshi_core::rt::dollars_or_none")]),
+            );
+        }
+        _ => {}
+    }
 }
 
 /// Keeps the builders of types that requests contain and removes the others.

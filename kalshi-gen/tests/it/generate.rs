@@ -415,6 +415,59 @@ fn strict_mode_rejects_a_fixup_without_effect() {
     );
 }
 
+/// The versions of these specs never change, so strict mode does not look at them.
+#[test]
+fn every_fixup_of_the_other_vendored_specs_must_apply() {
+    let perps = include_str!("../../../kalshi-perps/perps_openapi.yaml");
+    let clearing = include_str!("../../../kalshi-klear/klear_openapi.yaml");
+    for (spec, old, new, fixup) in [
+        (
+            perps,
+            "        - is_portfolio\n",
+            "",
+            "portfolio_flag_is_new_on_positions",
+        ),
+        (
+            perps,
+            "        entry_price:\n          type: string",
+            "        entry:\n          type: string",
+            "fill_amounts_are_dollars",
+        ),
+        (
+            clearing,
+            "        hvar_fp:",
+            "        hvar:",
+            "estimated_margins_are_dollars",
+        ),
+    ] {
+        generate(spec, &strict()).unwrap();
+        assert!(spec.contains(old), "{old}");
+        let changed = spec.replace(old, new);
+        let error = generate(&changed, &strict()).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("`{fixup}` no longer applies")),
+            "{error}"
+        );
+        generate(&changed, &Options::new()).unwrap();
+    }
+}
+
+#[test]
+fn numbers_are_exact() {
+    let spec = with_schemas(
+        "Thing: {type: object, required: [rate], properties: {rate: {type: number, format: double}, other: {type: number}, rates: {type: object, additionalProperties: {type: number}}}}",
+    );
+    let code = squeezed(&spec);
+    for field in [
+        "pubrate:::kalshi_core::Decimal,",
+        "pubother:::std::option::Option<::kalshi_core::Decimal>,",
+        "pubrates:::std::collections::BTreeMap<::std::string::String,::kalshi_core::Decimal>,",
+    ] {
+        assert!(code.contains(field), "{field}: {code}");
+    }
+    assert!(!code.contains("f64"), "{code}");
+}
+
 #[test]
 fn generated_indexes_operations_and_types() {
     let spec = with_schemas(

@@ -274,7 +274,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
             let answer = client
                 .get_margin_market_orderbook()
                 .ticker(arguments.get::<String>("ticker"))
-                .aggregation_tick_size(arguments.get::<String>("aggregation_tick_size"))
+                .aggregation_tick_size(arguments.get::<kalshi_core::Dollars>("aggregation_tick_size"))
                 .depth(arguments.get::<i64>("depth"))
                 .send()
                 .await?;
@@ -364,7 +364,7 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::MarginOrderStatus>("status"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
@@ -502,7 +502,7 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
                 .limit(arguments.get::<i64>("limit"))
                 .max_ts(arguments.get::<i64>("max_ts"))
                 .min_ts(arguments.get::<i64>("min_ts"))
-                .status(arguments.get::<String>("status"))
+                .status(arguments.get::<types::MarginOrderStatus>("status"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .by_page();

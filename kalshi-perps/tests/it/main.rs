@@ -20,6 +20,7 @@ mod book_stream;
 mod books_oracle;
 #[cfg(feature = "ws")]
 mod channels;
+mod client;
 mod common;
 #[path = "../../../tests/it/shared/every_api.rs"]
 mod every_api;

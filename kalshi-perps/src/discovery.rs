@@ -1,0 +1,60 @@
+//! Reads an account's own rate limits from the exchange.
+
+use kalshi_core::{
+    Error,
+    limits::{AccountLimits, BucketLimit, Tier},
+    rt,
+};
+use serde::Deserialize;
+
+use crate::{Client, operation, types};
+
+/// Limits of the Basic tier: the reads of this API have a bucket of their own.
+pub(crate) fn basic() -> AccountLimits {
+    AccountLimits::from_tier(Tier::Basic)
+        .with_read(BucketLimit::new(400, 400))
+        .with_write(BucketLimit::new(100, 100))
+}
+
+/// # Rate limits of the account
+impl Client {
+    /// Reads the account's rate limits from the exchange and applies them to this client, its clones, and all others that share its
+    /// [`rate_limiter`](Self::rate_limiter). Sends one read.
+    ///
+    /// The exchange counts the requests to this API apart from those to the Trade API, so clients of the two do not share a limiter.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange cannot be asked. The limits are unchanged then.
+    pub async fn discover_limits(&self) -> Result<AccountLimits, Error> {
+        discover(self).await
+    }
+}
+
+/// The fields of the response that are used, so that a change of the others does not cost an account its limits.
+#[derive(Deserialize)]
+struct Limits {
+    read: types::BucketLimit,
+    write: types::BucketLimit,
+}
+
+pub(crate) async fn discover(client: &Client) -> Result<AccountLimits, Error> {
+    let operation = operation::GET_PERPS_ACCOUNT_API_LIMITS;
+    let request = rt::request(&client.core, operation, format_args!("{}", operation.path));
+    let request = rt::finish_request(operation, request);
+    let response = rt::send::<Limits>(&client.core, operation, request).await?;
+    let status = response.status();
+    let bucket = |bucket: &types::BucketLimit| {
+        rt::bucket_limit(
+            operation,
+            status,
+            bucket.refill_rate,
+            bucket.bucket_capacity,
+        )
+    };
+    let limits = basic()
+        .with_read(bucket(&response.read)?)
+        .with_write(bucket(&response.write)?);
+    client.rate_limiter().set_limits(limits);
+    Ok(limits)
+}

@@ -1,0 +1,153 @@
+//! Clients: default limits, limits that the exchange reports, variables, custom requests.
+
+use kalshi_perps::{
+    Client,
+    limits::{BucketLimit, RateLimits},
+    reqwest::Method,
+};
+use serde_json::{Value, json};
+
+use crate::harness::{builder, calls::Server, client, patient_builder, signed::assert_signed};
+
+fn limits(read: i64, write: i64) -> Value {
+    json!({
+        "usage_tier": "expert", "grants": null,
+        "read": { "refill_rate": read, "bucket_capacity": read },
+        "write": { "refill_rate": write, "bucket_capacity": 2 * write },
+    })
+}
+
+#[tokio::test]
+async fn default_limits_are_those_of_the_basic_tier_of_this_api() {
+    let client = Client::builder().build().unwrap();
+    let buckets = client.rate_limiter().snapshot();
+    assert_eq!((buckets.read.tokens, buckets.write.tokens), (400, 100));
+}
+
+#[tokio::test]
+async fn limits_are_those_that_the_exchange_reports() {
+    let server = Server::start().await;
+    server.answer(200, Some(limits(600, 300)));
+    let discovered = server.client.discover_limits().await.unwrap();
+    assert_eq!(discovered.read(), BucketLimit::new(600, 600));
+    assert_eq!(discovered.write(), BucketLimit::new(300, 600));
+    let request = server.take_request().await;
+    assert_eq!(request.url.path(), "/trade-api/v2/account/limits/perps");
+    assert_signed(&request);
+    let buckets = server.client.rate_limiter().snapshot();
+    assert_eq!(
+        (buckets.read.limit, buckets.write.limit),
+        (discovered.read(), discovered.write())
+    );
+}
+
+#[tokio::test]
+async fn limits_are_read_before_the_first_signed_request() {
+    let server = Server::start().await;
+    server.answer(200, Some(limits(4000, 300)));
+    let client = patient_builder(&server.server)
+        .rate_limits(RateLimits::Discovered)
+        .build()
+        .unwrap();
+    // The response is that of the limits for both requests.
+    let result = client.get_margin_enabled().send().await;
+    assert!(result.unwrap_err().is_decode());
+    let requests = server.server.received_requests().await.unwrap();
+    let paths: Vec<_> = requests.iter().map(|request| request.url.path()).collect();
+    assert_eq!(
+        paths[..2],
+        [
+            "/trade-api/v2/account/limits/perps",
+            "/trade-api/v2/margin/enabled"
+        ]
+    );
+    let buckets = client.rate_limiter().snapshot();
+    assert_eq!(buckets.read.limit, BucketLimit::new(4000, 4000));
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_are_errors_and_change_nothing() {
+    let server = Server::start().await;
+    let client = patient_builder(&server.server).build().unwrap();
+    server.answer(200, Some(limits(-1, 300)));
+    let error = client.discover_limits().await.unwrap_err();
+    assert!(error.to_string().contains("`refill_rate` is -1"), "{error}");
+    let tokens = client.rate_limiter().snapshot().write.tokens;
+    assert_eq!(tokens, 100);
+}
+
+#[tokio::test]
+async fn custom_request_is_signed() {
+    let server = Server::start().await;
+    server.answer(200, Some(json!({ "enabled": true })));
+    let client = client(&server.server);
+    let response = client
+        .request(Method::GET, "/margin/enabled")
+        .send::<Value>()
+        .await
+        .unwrap();
+    assert_eq!(response["enabled"], true);
+    assert_signed(&server.take_request().await);
+}
+
+#[test]
+fn missing_variables_are_named() {
+    for (result, name) in [
+        (Client::from_env(), "KALSHI_PERPS_API_KEY_ID"),
+        (Client::demo_from_env(), "KALSHI_PERPS_DEMO_API_KEY_ID"),
+    ] {
+        let error = result.unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let text = format!("{error} {}", source.unwrap_or_default());
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+/// Numbers of responses have the digits that were sent, to the last.
+#[tokio::test]
+async fn rates_have_all_their_digits() {
+    let server = Server::start().await;
+    for rate in [
+        "0.0000143268415739",
+        "-0.02",
+        "0",
+        "1e-05",
+        "0.1000000000000000055",
+    ] {
+        let body = format!(
+            r#"{{"funding_rates":[{{"funding_rate":{rate},"funding_time":"2026-06-12T04:00:00Z","mark_price":"6.3329","market_ticker":"KXBTCPERP1"}}]}}"#
+        );
+        server.answer_raw(200, body.as_bytes(), "application/json");
+        let client = builder(&server.server).build().unwrap();
+        let response = client
+            .get_margin_historical_funding_rates()
+            .send()
+            .await
+            .unwrap();
+        let expected: kalshi_perps::Decimal = rate.parse().unwrap();
+        assert_eq!(response.funding_rates[0].funding_rate, expected);
+    }
+}
+
+#[tokio::test]
+async fn texts_that_mean_no_price_are_none() {
+    let server = Server::start().await;
+    let samples = crate::harness::calls::samples();
+    let mut body = samples.answers("GetMarginMarket").remove(0).body;
+    body["market"]["tick_size"] = json!("");
+    body["market"]["ask"] = json!("922337203685477.5807");
+    body["market"]["contract_size"] = json!("0.000100");
+    server.answer(200, Some(body));
+    let response = server
+        .client
+        .get_margin_market()
+        .ticker("KXBTCPERP1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.market.tick_size, response.market.ask),
+        (None, None)
+    );
+    assert_eq!(response.market.contract_size, "0.0001".parse().unwrap());
+}
