@@ -1,7 +1,7 @@
 //! The clearing API: bearer credentials, and samples that honour the request.
 
 use kalshi_gen::{FixupMode, Place, Samples};
-use kalshi_klear::operation;
+use kalshi_klear::{BearerCredentials, Client, Environment, operation};
 use kalshi_mock::MockExchange;
 use serde_json::{Value, json};
 
@@ -98,4 +98,27 @@ async fn requests_without_the_bearer_token_are_unauthorized() {
             (401, &json!("unauthorized"))
         );
     }
+}
+
+#[tokio::test]
+async fn typed_client_reads_samples_with_the_token_and_nothing_with_another() {
+    let exchange = exchange().await;
+    let client = |token: &str| {
+        let credentials = BearerCredentials::new(exchange.klear_admin_user_id(), token).unwrap();
+        Client::builder()
+            .environment(Environment::custom(&exchange.klear_url()).unwrap())
+            .credentials(credentials)
+            .build()
+            .unwrap()
+    };
+    let own = client(exchange.klear_access_token());
+    own.get_settlement_balance().send().await.unwrap();
+
+    let error = client("another").get_settlement_balance().send().await;
+    let error = error.unwrap_err();
+    assert!(error.is_auth(), "{error}");
+    assert!(
+        error.to_string().contains("access token may be wrong"),
+        "{error}"
+    );
 }
