@@ -258,7 +258,7 @@ impl fmt::Debug for CustomRequest {
 }
 
 /// Returns the operation that a method and a path below the base URL belong to: of several, the one with the fewest parameters, such as
-/// `/markets/trades` before `/markets/{ticker}`.
+/// `/things/recent` before `/things/{id}`.
 fn find(
     operations: &'static [Operation],
     method: &Method,
