@@ -131,8 +131,37 @@ impl<'de> Compact<'de> {
         serde_json::from_str(text).map_err(|_| NotCompact)
     }
 
+    /// Takes an integer or a number with a fraction as its text. `None` for anything else, of which nothing is taken.
+    fn raw_number(&mut self) -> Option<&'de str> {
+        let digits = |at: usize| {
+            let rest = self.rest.as_bytes().get(at..).unwrap_or_default();
+            rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        };
+        let start = usize::from(self.peek() == Some(b'-'));
+        let whole = digits(start);
+        let has_leading_zero = whole > 1 && self.rest.as_bytes().get(start) == Some(&b'0');
+        let mut end = start + whole;
+        if self.rest.as_bytes().get(end) == Some(&b'.') {
+            let places = digits(end + 1);
+            if places == 0 {
+                return None;
+            }
+            end += 1 + places;
+        }
+        let is_end = matches!(self.rest.as_bytes().get(end), Some(b',' | b'}' | b']'));
+        if whole == 0 || has_leading_zero || !is_end {
+            return None;
+        }
+        let (text, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(text)
+    }
+
     /// Takes any value as its text.
     fn raw(&mut self) -> Result<&'de str, NotCompact> {
+        if let Some(number) = self.raw_number() {
+            return Ok(number);
+        }
         let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<&RawValue>();
         let value = values.next().and_then(Result::ok).ok_or(NotCompact)?;
         let end = values.byte_offset();

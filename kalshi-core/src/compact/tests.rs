@@ -6,7 +6,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::Compact;
-use crate::{Contracts, Dollars, Id, json_object::JsonObject};
+use crate::{Contracts, Decimal, Dollars, Id, json_object::JsonObject};
 
 /// Fields of all types that messages have.
 #[derive(Deserialize, Debug, PartialEq)]
@@ -29,6 +29,9 @@ struct Body {
     #[serde(default)]
     numbers: BTreeMap<i64, bool>,
     details: Option<JsonObject>,
+    rate: Option<Decimal>,
+    #[serde(default)]
+    rates: Vec<Decimal>,
     kind: Option<Kind>,
     any: Option<Value>,
 }
@@ -40,12 +43,13 @@ enum Kind {
     With(u8),
 }
 
-const BODIES: [&str; 5] = [
+const BODIES: [&str; 6] = [
     r#"{"ticker":"KXRAIN-26DEC01-T1.99","id":"943fcfe7-68a7-48aa-84b0-9b5ed2d5b922","price":"0.4300","count":"-12.50","number":1795532645123,"flag":true,"ts":"2026-11-24T15:04:05.123Z"}"#,
     r#"{"ticker":"é","price":"0.99","number":-5,"levels":[["0.0100","5.00"],["0.0200","7.00"]],"names":{"a":1,"b":2},"later":[{},[null,false]],"unsigned":18446744073709551615}"#,
     r#"{"ticker":"","price":"1","number":0,"numbers":{"7":true},"small":255,"share":0.5,"any":{"a":[1,-2,"x",null]},"id":null}"#,
     r#"{"ticker":"A","price":"0.1","number":7,"share":-0.125e1,"details":{"a":[1.5,{"b":"\u00e9 }"}], "c":null},"any":{"b":1.5}}"#,
     r#"{"ticker":"quoted \"","price":"0.1","number":9223372036854775807,"details":{"a":1},"kind":"plain","any":{"b":1.5}}"#,
+    r#"{"ticker":"A","price":"0.1","number":7,"rate":-0.0000143268415739,"rates":[0,-0,1.5,10,1e-05,-2E+3,0.1000000000000000055],"count":null}"#,
 ];
 
 const PIECES: [&str; 40] = [
@@ -127,7 +131,8 @@ fn check(text: &str) -> usize {
 
 #[test]
 fn usual_bodies_are_accepted_and_equal() {
-    let [first, second, _, fractions, _] = BODIES;
+    let [first, second, _, fractions, _, numbers] = BODIES;
+    assert!(equals_serde_json::<Body>(numbers));
     assert_eq!(
         check(fractions),
         1,

@@ -1,73 +1,73 @@
-/// Calls the operation `id` with every argument it has, through its typed method.
+/// Sends the operation `id` with all its arguments, through its typed method.
 #[allow(deprecated)]
 pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<serde_json::Value, Error> {
     match id {
         "GetPerpsAccountApiLimits" => {
-            let answer = client
+            let response = client
                 .get_perps_account_api_limits()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginBalance" => {
-            let answer = client
+            let response = client
                 .get_margin_balance()
                 .compute_available_balance(arguments.get::<bool>("compute_available_balance"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginCorporateActions" => {
-            let answer = client
+            let response = client
                 .get_margin_corporate_actions()
                 .market_id(arguments.get::<kalshi_core::Id>("market_id"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteCrossMarginExitTrigger" => {
-            let answer = client
+            let response = client
                 .delete_cross_margin_exit_trigger()
                 .ticker(arguments.get::<String>("ticker"))
                 .kind(arguments.get::<types::ExitTriggerKind>("kind"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetCrossMarginExitTriggers" => {
-            let answer = client
+            let response = client
                 .get_cross_margin_exit_triggers()
                 .ticker(arguments.get::<String>("ticker"))
                 .kind(arguments.get::<types::ExitTriggerKind>("kind"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "SetCrossMarginExitTrigger" => {
-            let answer = client
+            let response = client
                 .set_cross_margin_exit_trigger()
                 .ticker(arguments.get::<String>("ticker"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::SetCrossExitTriggerRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteCrossMarginExitTriggerById" => {
-            let answer = client
+            let response = client
                 .delete_cross_margin_exit_trigger_by_id()
                 .ticker(arguments.get::<String>("ticker"))
                 .trigger_id(arguments.get::<String>("trigger_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateCrossMarginExitTrigger" => {
-            let answer = client
+            let response = client
                 .update_cross_margin_exit_trigger()
                 .ticker(arguments.get::<String>("ticker"))
                 .trigger_id(arguments.get::<String>("trigger_id"))
@@ -75,89 +75,89 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .body(arguments.get::<types::UpdateExitTriggerRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginEnabled" => {
-            let answer = client
+            let response = client
                 .get_margin_enabled()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginExchangeStatus" => {
-            let answer = client
+            let response = client
                 .get_margin_exchange_status()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteFCMNotionalRiskLimit" => {
-            let answer = client
+            let response = client
                 .delete_fcm_notional_risk_limit()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateFCMNotionalRiskLimit" => {
-            let answer = client
+            let response = client
                 .update_fcm_notional_risk_limit()
                 .body(arguments.get::<types::UpdateFcmNotionalRiskLimitRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateMarginFCMSubtrader" => {
-            let answer = client
+            let response = client
                 .create_margin_fcm_subtrader()
                 .body(arguments.get::<types::CreateMarginFcmSubtraderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteFCMSubtraderRiskControls" => {
-            let answer = client
+            let response = client
                 .delete_fcm_subtrader_risk_controls()
                 .asset_class(arguments.get::<types::AssetClass>("asset_class"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetFCMSubtraderRiskControls" => {
-            let answer = client
+            let response = client
                 .get_fcm_subtrader_risk_controls()
                 .asset_class(arguments.get::<types::AssetClass>("asset_class"))
                 .market_ticker(arguments.get::<String>("market_ticker"))
                 .subtrader_id(arguments.get::<String>("subtrader_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateFCMSubtraderRiskControls" => {
-            let answer = client
+            let response = client
                 .update_fcm_subtrader_risk_controls()
                 .body(arguments.get::<types::UpdateFcmSubtraderRiskControlsRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginFeeTierRates" => {
-            let answer = client
+            let response = client
                 .get_margin_fee_tier_rates()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginFeeTiers" => {
-            let answer = client
+            let response = client
                 .get_margin_fee_tiers()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginFills" => {
-            let answer = client
+            let response = client
                 .get_margin_fills()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -166,10 +166,10 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginFundingHistory" => {
-            let answer = client
+            let response = client
                 .get_margin_funding_history()
                 .end_date(arguments.get::<::chrono::naive::NaiveDate>("end_date"))
                 .start_date(arguments.get::<::chrono::naive::NaiveDate>("start_date"))
@@ -177,89 +177,89 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginFundingRateEstimate" => {
-            let answer = client
+            let response = client
                 .get_margin_funding_rate_estimate()
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginHistoricalFundingRates" => {
-            let answer = client
+            let response = client
                 .get_margin_historical_funding_rates()
                 .end_ts(arguments.get::<i64>("end_ts"))
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginPremiumIndex" => {
-            let answer = client
+            let response = client
                 .get_margin_premium_index()
                 .end_ts(arguments.get::<i64>("end_ts"))
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteIsolatedMarginExitTrigger" => {
-            let answer = client
+            let response = client
                 .delete_isolated_margin_exit_trigger()
                 .ticker(arguments.get::<String>("ticker"))
                 .kind(arguments.get::<types::ExitTriggerKind>("kind"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetIsolatedMarginExitTriggers" => {
-            let answer = client
+            let response = client
                 .get_isolated_margin_exit_triggers()
                 .ticker(arguments.get::<String>("ticker"))
                 .kind(arguments.get::<types::ExitTriggerKind>("kind"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "SetIsolatedMarginExitTrigger" => {
-            let answer = client
+            let response = client
                 .set_isolated_margin_exit_trigger()
                 .ticker(arguments.get::<String>("ticker"))
                 .body(arguments.get::<types::SetIsolatedExitTriggerRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginMarkets" => {
-            let answer = client
+            let response = client
                 .get_margin_markets()
                 .status(arguments.get::<types::MarginMarketStatus>("status"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginMarketOrderbooks" => {
-            let answer = client
+            let response = client
                 .get_margin_market_orderbooks()
                 .tickers(arguments.get::<Vec<String>>("tickers"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginMarket" => {
-            let answer = client
+            let response = client
                 .get_margin_market()
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginMarketCandlesticks" => {
-            let answer = client
+            let response = client
                 .get_margin_market_candlesticks()
                 .ticker(arguments.get::<String>("ticker"))
                 .end_ts(arguments.get::<i64>("end_ts"))
@@ -268,97 +268,97 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .start_ts(arguments.get::<i64>("start_ts"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginMarketOrderbook" => {
-            let answer = client
+            let response = client
                 .get_margin_market_orderbook()
                 .ticker(arguments.get::<String>("ticker"))
                 .aggregation_tick_size(arguments.get::<kalshi_core::Dollars>("aggregation_tick_size"))
                 .depth(arguments.get::<i64>("depth"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginNotionalRiskLimit" => {
-            let answer = client
+            let response = client
                 .get_margin_notional_risk_limit()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginOrderGroups" => {
-            let answer = client
+            let response = client
                 .get_margin_order_groups()
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateMarginOrderGroup" => {
-            let answer = client
+            let response = client
                 .create_margin_order_group()
                 .body(arguments.get::<types::CreateOrderGroupRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DeleteMarginOrderGroup" => {
-            let answer = client
+            let response = client
                 .delete_margin_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginOrderGroup" => {
-            let answer = client
+            let response = client
                 .get_margin_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "UpdateMarginOrderGroupLimit" => {
-            let answer = client
+            let response = client
                 .update_margin_order_group_limit()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::UpdateOrderGroupLimitRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ResetMarginOrderGroup" => {
-            let answer = client
+            let response = client
                 .reset_margin_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "TriggerMarginOrderGroup" => {
-            let answer = client
+            let response = client
                 .trigger_margin_order_group()
                 .order_group_id(arguments.get::<kalshi_core::OrderGroupId>("order_group_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CancelAllMarginOrders" => {
-            let answer = client
+            let response = client
                 .cancel_all_margin_orders()
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginOrders" => {
-            let answer = client
+            let response = client
                 .get_margin_orders()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -369,78 +369,78 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateMarginOrder" => {
-            let answer = client
+            let response = client
                 .create_margin_order()
                 .body(arguments.get::<types::CreateMarginOrderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CancelMarginOrder" => {
-            let answer = client
+            let response = client
                 .cancel_margin_order()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginOrder" => {
-            let answer = client
+            let response = client
                 .get_margin_order()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "AmendMarginOrder" => {
-            let answer = client
+            let response = client
                 .amend_margin_order()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::AmendMarginOrderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "DecreaseMarginOrder" => {
-            let answer = client
+            let response = client
                 .decrease_margin_order()
                 .order_id(arguments.get::<kalshi_core::OrderId>("order_id"))
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .body(arguments.get::<types::DecreaseMarginOrderRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginPositions" => {
-            let answer = client
+            let response = client
                 .get_margin_positions()
                 .subaccount(arguments.get::<kalshi_core::SubaccountNumber>("subaccount"))
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginRisk" => {
-            let answer = client
+            let response = client
                 .get_margin_risk()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginRiskParameters" => {
-            let answer = client
+            let response = client
                 .get_margin_risk_parameters()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "GetMarginTrades" => {
-            let answer = client
+            let response = client
                 .get_margin_trades()
                 .cursor(arguments.get::<String>("cursor"))
                 .limit(arguments.get::<i64>("limit"))
@@ -449,36 +449,36 @@ pub async fn call(client: &Client, id: &str, arguments: &Arguments) -> Result<se
                 .ticker(arguments.get::<String>("ticker"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "IntraExchangeInstanceTransfer" => {
-            let answer = client
+            let response = client
                 .intra_exchange_instance_transfer()
                 .body(arguments.get::<types::IntraExchangeInstanceTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "CreateMarginSubaccount" => {
-            let answer = client
+            let response = client
                 .create_margin_subaccount()
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         "ApplyMarginSubaccountTransfer" => {
-            let answer = client
+            let response = client
                 .apply_margin_subaccount_transfer()
                 .body(arguments.get::<types::ApplySubaccountTransferRequest>("body"))
                 .send()
                 .await?;
-            Ok(serialized(&*answer))
+            Ok(serialized(&*response))
         }
         other => panic!("no operation {other}"),
     }
 }
 
-/// Walks the list of the operation `id` to its end, and counts its pages.
+/// Reads all pages of the operation `id` and counts them.
 #[allow(deprecated, unused_variables, clippy::unused_async)]
 pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<usize, Error> {
     match id {
@@ -526,6 +526,6 @@ pub async fn pages(client: &Client, id: &str, arguments: &Arguments) -> Result<u
             }
             Ok(count)
         }
-        other => panic!("no paged operation {other}"),
+        other => panic!("no paginated operation {other}"),
     }
 }
