@@ -194,7 +194,7 @@ impl Model {
         let mut orders = self.lock();
         let index = orders.by_id[id];
         let mut state = orders.all[index].state().clone();
-        state.filled = state.filled + state.remaining;
+        state.filled += state.remaining;
         state.remaining = Contracts::ZERO;
         orders.write(index, state, "Trade", self.max_lag);
     }
