@@ -33,10 +33,10 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
     /// `type` of a message with a snapshot.
     const SNAPSHOT: &'static str;
 
-    /// What a message says about order books.
+    /// Reads what a message says about order books.
     fn read(message: &Self::Message) -> BookMessage<'_, Self>;
 
-    /// The change in a message that was sent at `sent_ms`, in Unix milliseconds.
+    /// Reads the change in a message that was sent at `sent_ms`, in Unix milliseconds.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
         sent_ms: Option<i64>,
     ) -> Result<Self::Change, BookError>;
 
-    /// The book in a message that was sent at `sent_ms`, in Unix milliseconds. The order of its levels does not matter.
+    /// Reads the book in a message that was sent at `sent_ms`, in Unix milliseconds. The order of its levels does not matter.
     ///
     /// # Errors
     ///
@@ -58,11 +58,11 @@ pub trait ApiBook: ReplicatedBook<Error = BookError> + Default + fmt::Debug {
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError>;
 
-    /// Time of the latest change by the exchange's clock, or `None` if the exchange sent none.
+    /// Returns the time of the latest change by the exchange's clock, or `None` if the exchange sent none.
     fn last_update(&self) -> Option<DateTime<Utc>>;
 }
 
-/// What a message says about order books.
+/// The meaning of a message for order books.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BookMessage<'a, B: ApiBook> {
@@ -84,7 +84,7 @@ pub enum BookMessage<'a, B: ApiBook> {
     Malformed(&'a MalformedMessage),
     /// A message of a type that the spec does not have.
     Unknown,
-    /// Nothing.
+    /// A message that is not about order books.
     Other,
 }
 
@@ -118,6 +118,6 @@ pub trait BookApi: WebSocketApi {
         builder: ConnectionBuilder<Self>,
     ) -> Result<ConnectionBuilder<Self>, ConnectionError>;
 
-    /// No books, of subscriptions with those parameters.
+    /// Returns the books of subscriptions with those parameters, without any market.
     fn new_books() -> Books<Self::Book>;
 }
