@@ -253,14 +253,19 @@ pub(crate) fn six_digits(micros: i64) -> Value {
 
 /// Returns an exact JSON number: `units` with a number of decimals.
 pub(crate) fn decimal(units: i64, decimals: u32) -> Value {
+    // Printed again with the same value, up to 15 digits.
+    serde_json::from_str(&decimal_text(units, decimals)).unwrap_or_default()
+}
+
+/// Formats `units` with a number of decimals, without trailing zeros.
+pub(crate) fn decimal_text(units: i64, decimals: u32) -> String {
     let sign = if units < 0 { "-" } else { "" };
     let scale = 10_u64.pow(decimals);
     let (whole, rest) = (units.unsigned_abs() / scale, units.unsigned_abs() % scale);
     let digits = format!("{rest:0width$}", width = decimals as usize);
     let digits = digits.trim_end_matches('0');
     let point = if digits.is_empty() { "" } else { "." };
-    // Printed again as the same digits, up to 15 of them.
-    serde_json::from_str(&format!("{sign}{whole}{point}{digits}")).unwrap_or_default()
+    format!("{sign}{whole}{point}{digits}")
 }
 
 #[cfg(test)]
@@ -316,6 +321,7 @@ mod tests {
         ] {
             assert_eq!(decimal(units, decimals).to_string(), text);
         }
+        assert_eq!(decimal_text(-160, 9), "-0.00000016");
     }
 
     proptest! {

@@ -416,8 +416,11 @@ impl State {
         };
         order.updated = now;
         if !gone.is_zero() {
-            // The margin exchange does not tell a cancel from a decrease.
-            order.reason = reason.unwrap_or("Decrease");
+            // The margin exchange does not tell a cancel from a decrease, and its REST API has no word for a halt.
+            order.reason = match reason {
+                None | Some("HaltCancel" | "CloseCancel") => "Decrease",
+                Some(reason) => reason,
+            };
         }
         // A filled order was reported with its last fill.
         if !gone.is_zero() {

@@ -310,10 +310,9 @@ async fn orders_end_at_their_expiry_and_at_a_pause() {
     let pausing = order("b", "bid", "6.2000", "1");
     let pausing = create(&raw, with(pausing, "cancel_order_on_pause", json!(true))).await;
     let _ = market.pause();
-    assert_eq!(
-        read(&raw, &pausing["order_id"]).await["remaining_count"],
-        "0.00"
-    );
+    let order_of_pause = read(&raw, &pausing["order_id"]).await;
+    assert_eq!(order_of_pause["remaining_count"], "0.00");
+    assert_eq!(order_of_pause["last_update_reason"], "Decrease");
     let told = rejected(&raw, order("c", "bid", "6.2000", "1")).await;
     assert_eq!((told.0, told.1.as_str()), (400, "market_not_active"));
     assert_eq!(

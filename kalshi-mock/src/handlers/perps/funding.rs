@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Rejection,
-    call::{Call, decimal},
+    call::{Call, decimal, decimal_text},
     state::{State, next_funding},
     time::{SECOND, rfc3339, seconds, stamp},
 };
@@ -86,7 +86,7 @@ pub(super) fn estimate(state: &State, call: &Call<'_>) -> HandlerResult {
         "funding_rate": decimal(state.funding_rate(market), 12),
         "mark_price": state.mark(market),
         "next_funding_time": rfc3339(next_funding(state.now)),
-        "premium_index": decimal(state.premium(market), 12).to_string(),
+        "premium_index": decimal_text(state.premium(market), 12),
         "premium_index_ts": rfc3339(seconds(state.now).saturating_mul(SECOND)),
     }))
 }
@@ -101,7 +101,7 @@ pub(super) fn premium_index(state: &State, call: &Call<'_>) -> HandlerResult {
             "start_ts, end_ts: more than {MAX_POINTS} seconds"
         )));
     }
-    let premium = decimal(state.premium(market), 12).to_string();
+    let premium = decimal_text(state.premium(market), 12);
     let points = (start..=end).map(|second| {
         json!({ "second_ts": rfc3339(second.saturating_mul(SECOND)), "premium_index": premium })
     });

@@ -133,8 +133,9 @@ impl State {
         let mut walk = price;
         let mut past: Vec<i64> = (0..192)
             .map(|_| {
+                let ticks = walk;
                 walk += self.random.i64(-price / 1_000..=price / 1_000);
-                walk
+                ticks
             })
             .collect();
         past.reverse();
