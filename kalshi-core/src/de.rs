@@ -87,7 +87,7 @@ pub fn optional_decimal_text<S: Serializer>(
 /// The largest amount in ten-thousandths of a dollar of an `i64`. An exchange that sends it means that there is no price.
 const NO_PRICE: &str = "922337203685477.5807";
 
-/// An amount that is null, an empty string or [`NO_PRICE`] where there is none.
+/// An amount that is null, an empty string or the largest amount that an `i64` holds where there is none.
 pub fn dollars_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Dollars>, D::Error> {

@@ -430,13 +430,13 @@ fn every_fixup_of_the_other_vendored_specs_must_apply() {
         (
             perps,
             "        entry_price:\n          type: string",
-            "        entry:\n          type: string",
+            "        entry_price:\n          type: integer",
             "fill_amounts_are_dollars",
         ),
         (
             clearing,
-            "        hvar_fp:",
-            "        hvar:",
+            "        hvar_fp:\n          type: string",
+            "        hvar_fp:\n          type: integer",
             "estimated_margins_are_dollars",
         ),
     ] {
