@@ -182,7 +182,7 @@ fn deprecated_elements_have_the_attribute() {
         "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
     );
     let code = squeezed(&spec);
-    let default = "#[deprecated(note=\"theexchangehasdeprecatedit\")]";
+    let default = "#[deprecated(note=\"deprecatedbytheexchange\")]";
     for expected in [
         "#[deprecated(note=\"use`GetOther`\")]pubfnget_thing".to_owned(),
         "#[deprecated(note=\"read`new`instead\")]pubfnold<V>".to_owned(),
