@@ -216,6 +216,18 @@ fn page_is_empty_if_all_its_lists_are() {
 }
 
 #[test]
+fn parameter_with_a_cost_of_its_own_changes_that_of_its_operation() {
+    let code = squeezed(&spec(
+        &format!(
+            "{PARAMETERS}  - {{name: q, in: query, x-token-cost: 50, schema: {{type: boolean}}}}\n{ANSWER}"
+        ),
+        "Thing: {type: object, properties: {x: {type: string}}}",
+    ));
+    assert!(code.contains(".cost_with(\"q\",50u32)"), "{code}");
+    assert!(code.contains("(50with`q`)"));
+}
+
+#[test]
 fn operations_that_return_a_secret_are_marked() {
     let secret = with_schemas(
         "Thing: {type: object, properties: {keys: {type: array, items: {$ref: '#/components/schemas/Key'}}}}\nKey: {type: object, properties: {private_key: {type: string}}}",
@@ -384,6 +396,8 @@ fn invalid_specs_are_rejected_with_their_json_path() {
         (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
         (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
         (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: string}}}}\n{ANSWER}"), thing), "only a boolean query parameter can have a cost of its own"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: boolean}}}}\n  - {{name: r, in: query, x-token-cost: 6, schema: {{type: boolean}}}}\n{ANSWER}"), thing), "a second parameter of the operation has a cost of its own"),
         (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already used by $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "the name `WithRetry` is reserved in the generated code"),
