@@ -7,7 +7,7 @@ mod requests;
 use std::time::Duration;
 
 use kalshi_perps::{
-    BookSide, Contracts, Dollars,
+    BookSide, Contracts, Dollars, MarginRejection,
     orders::{OrderOutcome, OrderState, Reconciliation},
 };
 use serde_json::{Value, json};
@@ -115,9 +115,15 @@ async fn codes_of_rejections_are_understood() {
     let error = rejected(400, "NOTIONAL_RISK_LIMIT_EXCEEDED").await;
     assert!(error.is_notional_limit_exceeded());
     let error = rejected(409, "market_version_mismatch").await;
-    assert!(error.is_market_version_mismatch());
-    let error = rejected(400, "user_not_found:_764c7a5c-ef10-4e18-bcc4-ef413a01483a").await;
-    assert!(error.is_margin_disabled());
+    assert!(error.is_market_version_mismatch() && !error.is_margin_disabled());
+    let user = "user_not_found:_764c7a5c-ef10-4e18-bcc4-ef413a01483a";
+    for status in [400, 404] {
+        assert!(rejected(status, user).await.is_margin_disabled());
+    }
+    let error = rejected(403, "invalid_parameters").await;
+    assert!(!error.is_margin_disabled());
+    let error = rejected(400, "INSUFFICIENT_BALANCE").await;
+    assert!(error.is_insufficient_funds());
 }
 
 #[tokio::test]
