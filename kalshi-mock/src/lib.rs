@@ -35,7 +35,7 @@ pub use fault::{Fault, FaultRule, ParseFaultError};
 pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
 pub use requests::ReceivedRequest;
-pub use state::Settlement;
+pub use state::{Activity, Settlement};
 pub use streams::Streams;
 pub use time::Time;
 pub use user::User;
