@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kalshi_mock::{Activity, MockExchange, Settlement};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{Raw, answer, dollars};
 
@@ -72,7 +72,11 @@ async fn open_connection_does_not_change_the_hashes() {
         let hashes = (exchange.event_hash().unwrap(), exchange.state_hash());
         drop(listener);
         exchange.time().advance(Duration::from_secs(20));
-        (hashes, exchange.event_hash().unwrap(), exchange.state_hash())
+        (
+            hashes,
+            exchange.event_hash().unwrap(),
+            exchange.state_hash(),
+        )
     };
     assert_eq!(run(false).await, run(true).await);
 }
@@ -100,9 +104,15 @@ async fn every_level_trades_in_every_market() {
         let rows = |page: &Value| page["markets"].as_array().unwrap().clone();
         assert_eq!(rows(&before).len(), rows(&after).len());
         for (before, after) in rows(&before).iter().zip(&rows(&after)) {
-            assert_ne!(before["volume_fp"], after["volume_fp"], "{activity:?} {after}");
+            assert_ne!(
+                before["volume_fp"], after["volume_fp"],
+                "{activity:?} {after}"
+            );
             assert_ne!(after["open_interest_fp"], "0.00", "{after}");
-            let (bid, ask) = (micros(&after["yes_bid_dollars"]), micros(&after["yes_ask_dollars"]));
+            let (bid, ask) = (
+                micros(&after["yes_bid_dollars"]),
+                micros(&after["yes_ask_dollars"]),
+            );
             assert!(bid < ask && bid > 0 && ask < 1_000_000, "{after}");
         }
         let ticker = rows(&after)[0]["ticker"].as_str().unwrap().to_owned();
@@ -131,7 +141,10 @@ async fn margin_markets_trade() {
         assert_ne!(before["volume_24h"], after["volume_24h"], "{after}");
         assert!(micros(&after["bid"]) < micros(&after["ask"]), "{after}");
         let price = micros(&before["price"]);
-        assert!((micros(&after["price"]) - price).abs() < price / 5, "{after}");
+        assert!(
+            (micros(&after["price"]) - price).abs() < price / 5,
+            "{after}"
+        );
     }
 }
 
@@ -140,8 +153,8 @@ async fn activity_runs_by_itself_on_the_system_clock() {
     let exchange = MockExchange::builder().activity(Activity::Storm).start();
     let exchange = exchange.await.unwrap();
     let mut listener = crate::common::listener::Listener::open(&exchange).await;
-    listener.subscribe_to("trade").await;
-    let frame = listener.next_of("trade").await;
+    listener.subscribe("trade", json!({})).await;
+    let frame = listener.next().await;
     assert!(frame["msg"]["trade_id"].is_string());
 }
 
@@ -153,7 +166,9 @@ async fn scheduled_pause_close_and_settlement_happen() {
     let paused = exchange.market(&tickers[0]);
     paused.plan_pause(at(10), Duration::from_secs(20));
     let settled = exchange.market(&tickers[4]);
-    settled.closes_at(at(15)).settles_at(at(25), Settlement::Yes);
+    settled
+        .closes_at(at(15))
+        .settles_at(at(25), Settlement::Yes);
     let status = async |ticker: &str| {
         let market = get(&exchange, &format!("/markets/{ticker}")).await;
         let market = &market["market"];
@@ -168,8 +183,15 @@ async fn scheduled_pause_close_and_settlement_happen() {
         (31, "active", ("finalized", "yes")),
     ] {
         exchange.time().stop_at(at(seconds));
-        assert_eq!(status(paused.ticker()).await, is(of_paused, ""), "{seconds}");
-        assert_eq!(status(settled.ticker()).await, is(of_settled.0, of_settled.1));
+        assert_eq!(
+            status(paused.ticker()).await,
+            is(of_paused, ""),
+            "{seconds}"
+        );
+        assert_eq!(
+            status(settled.ticker()).await,
+            is(of_settled.0, of_settled.1)
+        );
     }
     assert!(!paused.bids().is_empty() && settled.bids().is_empty());
 }
@@ -180,7 +202,10 @@ async fn events_settle_after_their_close_without_contradiction() {
     exchange.time().advance(Duration::from_secs(3 * 24 * 3600));
     let markets = get(&exchange, "/markets?limit=100&status=settled").await;
     check_results(&markets);
-    assert_eq!(get(&exchange, "/markets?status=open").await["markets"], Value::Array(Vec::new()));
+    assert_eq!(
+        get(&exchange, "/markets?status=open").await["markets"],
+        Value::Array(Vec::new())
+    );
 }
 
 /// Checks that results of an event do not contradict each other.
@@ -188,15 +213,27 @@ fn check_results(markets: &Value) {
     let mut wins: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
     for market in markets["markets"].as_array().unwrap() {
         let event = market["event_ticker"].as_str().unwrap();
-        wins.entry(event).or_default().push(market["result"] == "yes");
-        assert!(seconds(&market["settlement_ts"]) > seconds(&market["close_time"]), "{market}");
+        wins.entry(event)
+            .or_default()
+            .push(market["result"] == "yes");
+        assert!(
+            seconds(&market["settlement_ts"]) > seconds(&market["close_time"]),
+            "{market}"
+        );
     }
     assert!(!wins.is_empty());
     for (event, wins) in wins {
         if event.starts_with("KXBTCD") {
-            assert!(wins.is_sorted_by(|low, high| low >= high), "{event} {wins:?}");
+            assert!(
+                wins.is_sorted_by(|low, high| low >= high),
+                "{event} {wins:?}"
+            );
         } else {
-            assert_eq!(wins.iter().filter(|won| **won).count(), 1, "{event} {wins:?}");
+            assert_eq!(
+                wins.iter().filter(|won| **won).count(),
+                1,
+                "{event} {wins:?}"
+            );
         }
     }
 }
@@ -232,7 +269,11 @@ async fn prices_of_an_event_are_coherent() {
 
 #[tokio::test]
 async fn strikes_and_times_agree_with_tickers() {
-    for time in ["2026-11-28T10:00:00Z", "2026-12-31T23:30:00Z", "2027-02-28T04:30:00Z"] {
+    for time in [
+        "2026-11-28T10:00:00Z",
+        "2026-12-31T23:30:00Z",
+        "2027-02-28T04:30:00Z",
+    ] {
         let time: DateTime<Utc> = time.parse().unwrap();
         let exchange = MockExchange::builder().without_limits().time(time);
         let exchange = exchange.start().await.unwrap();
@@ -257,7 +298,10 @@ async fn strikes_and_times_agree_with_tickers() {
             assert_eq!(closes > time, market["status"] == "active", "{market}");
             assert!(seconds(&market["open_time"]) < closes.timestamp());
             assert!(seconds(&market["expiration_time"]) > closes.timestamp());
-            let (floor, cap) = (market["floor_strike"].as_f64(), market["cap_strike"].as_f64());
+            let (floor, cap) = (
+                market["floor_strike"].as_f64(),
+                market["cap_strike"].as_f64(),
+            );
             let number = |prefix| strike.strip_prefix(prefix).unwrap().parse::<f64>().ok();
             match market["strike_type"].as_str().unwrap() {
                 "less" => assert_eq!((floor, cap), (None, number('T'))),
@@ -287,7 +331,11 @@ async fn trades_candles_and_archive_exist_from_the_start() {
     check_results(&get(&exchange, "/markets?limit=1000&status=settled").await);
     for market in markets["markets"].as_array().unwrap() {
         let ticker = market["ticker"].as_str().unwrap();
-        let trades = get(&exchange, &format!("/markets/trades?limit=1000&ticker={ticker}")).await;
+        let trades = get(
+            &exchange,
+            &format!("/markets/trades?limit=1000&ticker={ticker}"),
+        )
+        .await;
         let trades = trades["trades"].as_array().unwrap();
         assert!(trades.len() > 40, "{ticker}");
         assert!(trades.is_sorted_by_key(|trade| -seconds(&trade["created_time"])));
@@ -305,7 +353,10 @@ async fn trades_candles_and_archive_exist_from_the_start() {
             ),
         )
         .await;
-        assert!(candles["candlesticks"].as_array().unwrap().len() > 40, "{ticker}");
+        assert!(
+            candles["candlesticks"].as_array().unwrap().len() > 40,
+            "{ticker}"
+        );
         if market["status"] == "active" {
             open += 1;
             assert_ne!(market["volume_24h_fp"], "0.00");
