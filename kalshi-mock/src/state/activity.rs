@@ -291,3 +291,70 @@ fn place(
     };
     state.create_order(order).ok().map(|placed| placed.order.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(activity: Activity) -> State {
+        let mut state = State::new(1, 1_800_000_000 * SECOND);
+        state.populate();
+        state.start_activity(activity, 1);
+        state
+    }
+
+    #[test]
+    fn money_is_conserved_and_everything_kept_is_bounded() {
+        let margin = || {
+            let mut state = State::new(1, 1_800_000_000 * SECOND).with_margin();
+            state.populate_margin();
+            state.start_activity(Activity::Storm, 1);
+            state
+        };
+        for mut state in [started(Activity::Storm), margin()] {
+            let mut sizes = Vec::new();
+            for _ in 0..4 {
+                state.advance_to(state.now + 60 * SECOND);
+                let is_margin = state.margin.is_some();
+                let total = match is_margin {
+                    true => state.ledger.margin_total(),
+                    false => state.ledger.total(),
+                };
+                assert_eq!(total, state.ledger.paid_in);
+                for (account, cash) in state.ledger.all_cash() {
+                    assert!(
+                        is_margin || (0..=cash.amount).contains(&cash.reserved),
+                        "{account:?} {cash:?}"
+                    );
+                }
+                for index in 0..state.markets.len() {
+                    assert_eq!(state.ledger.positions(index), 0);
+                }
+                assert!(state.emitted.is_empty() && state.fills.is_empty());
+                assert!(state.listed.is_empty() && state.ended.is_empty());
+                let most = state.markets.len() * (MAX_QUOTES + 20);
+                assert!(state.orders.len() <= most, "{}", state.orders.len());
+                sizes.push((state.due.len(), state.deposits.len(), state.users.len()));
+            }
+            assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn steps_are_skipped_after_a_long_jump() {
+        let mut state = started(Activity::Calm);
+        let start = state.now;
+        state.advance_to(start + 20 * 3600 * SECOND);
+        let recent = state.trades.values().filter(|trade| trade.at > start);
+        let first = recent.map(|trade| trade.at).min();
+        // The first step is taken before the others are skipped.
+        let from = start + 10 * 3600 * SECOND;
+        assert!(first.is_some_and(|at| at >= from || at == start + SECOND));
+        assert!(state.trades.values().any(|trade| trade.at > from));
+        let due = state.due.iter().find(|(_, due)| **due == Due::Act);
+        assert_eq!(
+            due.map(|((at, _), _)| *at),
+            Some(start + 20 * 3600 * SECOND + SECOND)
+        );
+    }
+}

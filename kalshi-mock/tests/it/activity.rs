@@ -48,7 +48,7 @@ async fn same_seed_and_times_give_the_same_hashes() {
             exchange.time().advance(Duration::from_secs(60) / steps);
             // The number of reads does not matter, nor how often the timer wakes up.
             tokio::task::yield_now().await;
-            exchange.tickers();
+            _ = exchange.tickers();
         }
         (exchange.event_hash().unwrap(), exchange.state_hash())
     };
