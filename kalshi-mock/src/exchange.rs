@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
 use crate::{
-    FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
+    Activity, FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
     requests::Log,
     server,
     shared::{Instances, Shared},
@@ -57,6 +57,7 @@ pub struct MockExchangeBuilder {
     balances: Balances,
     algorithm: KeyAlgorithm,
     universe: bool,
+    activity: Option<Activity>,
     requests: usize,
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
@@ -87,6 +88,7 @@ impl MockExchange {
             },
             algorithm: KeyAlgorithm::Ed25519,
             universe: true,
+            activity: None,
             requests: 10_000,
             record: None,
             time: None,
@@ -210,6 +212,30 @@ impl MockExchange {
         self.each(|state| state.set_active(active));
     }
 
+    /// Returns a hash of all events so far: changes of books, trades, lifecycles, and those of users. It is the same for exchanges with the
+    /// same seed, settings and requests at the same times, if the clock is stopped or moved by the test. `None` without
+    /// [`activity`](MockExchangeBuilder::activity).
+    #[must_use]
+    pub fn event_hash(&self) -> Option<u64> {
+        let mut state = self.shared.state();
+        let hashes = state
+            .instances()
+            .each()
+            .map(|(_, state)| state.event_hash());
+        hashes.reduce(combine).flatten()
+    }
+
+    /// Returns a hash of money, positions, markets, orders and trades. It is reproducible like [`event_hash`](Self::event_hash).
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut state = self.shared.state();
+        let hashes = state
+            .instances()
+            .each()
+            .map(|(_, state)| Some(state.state_hash()));
+        hashes.reduce(combine).flatten().unwrap_or_default()
+    }
+
     fn each(&self, mut act: impl FnMut(&mut State)) {
         let mut guard = self.shared.state();
         guard.instances().each().for_each(|(_, state)| act(state));
@@ -317,6 +343,14 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Lets seeded participants quote, trade and cancel in the markets of the universe, around a random walk of fair values. Their money
+    /// is conserved as that of other users. The clock of the exchange drives them, so the same seed and times give the same events, also on
+    /// a stopped clock that is advanced: see [`MockExchange::event_hash`]. Events settle half an hour after their close. Off by default.
+    pub fn activity(mut self, activity: Activity) -> Self {
+        self.activity = Some(activity);
+        self
+    }
+
     /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
@@ -374,10 +408,13 @@ impl MockExchangeBuilder {
         if self.universe {
             state.populate();
         }
+        if let Some(activity) = self.activity {
+            state.start_activity(activity, self.seed);
+        }
         #[cfg(feature = "klear")]
         let klear = KlearAccess::new(&mut state);
         #[cfg(feature = "perps")]
-        let margin = margin_state(self.seed, state.now, self.universe);
+        let margin = margin_state(&self, state.now);
         let instances = Instances {
             event: state,
             #[cfg(feature = "perps")]
@@ -412,12 +449,20 @@ impl MockExchangeBuilder {
     }
 }
 
+/// Combines the hashes of two exchange instances.
+fn combine(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    Some(one?.rotate_left(1) ^ other?)
+}
+
 /// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
 #[cfg(feature = "perps")]
-fn margin_state(seed: u64, now: Micros, universe: bool) -> State {
-    let mut margin = State::new(!seed, now).with_margin();
-    if universe {
+fn margin_state(settings: &MockExchangeBuilder, now: Micros) -> State {
+    let mut margin = State::new(!settings.seed, now).with_margin();
+    if settings.universe {
         margin.populate_margin();
+    }
+    if let Some(activity) = settings.activity {
+        margin.start_activity(activity, !settings.seed);
     }
     margin
 }

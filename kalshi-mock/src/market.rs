@@ -1,6 +1,6 @@
 //! [`Market`]: a handle with which tests control a market.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{Contracts, Dollars, PriceLevel};
@@ -8,6 +8,7 @@ use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 use crate::{
     shared::Shared,
     state::{self, MarketIndex, Settlement, Side, State, Step},
+    time::Micros,
 };
 
 /// A market of the exchange.
@@ -129,6 +130,18 @@ impl Market {
     /// Sets the close time.
     pub fn closes_at(&self, time: DateTime<Utc>) -> Self {
         self.act(|state, index| state.set_close(index, time.timestamp_micros()))
+    }
+
+    /// Schedules a pause of trading in this market.
+    pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) -> Self {
+        let from = from.timestamp_micros();
+        let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
+        self.act(|state, index| state.plan_market_pause(index, from, from.saturating_add(length)))
+    }
+
+    /// Schedules the settlement. It also happens if the market is then still open.
+    pub fn settles_at(&self, time: DateTime<Utc>, outcome: Settlement) -> Self {
+        self.act(|state, index| state.plan_settlement(index, time.timestamp_micros(), outcome))
     }
 
     /// Stops trading: the market becomes inactive, and orders with `cancel_order_on_pause` are cancelled.

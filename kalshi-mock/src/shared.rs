@@ -51,9 +51,11 @@ impl Instances {
         .into_iter()
     }
 
-    /// Returns the time of the next action that a listener would see.
+    /// Returns the time of the next action that a listener would see, or of the next step of the activity.
     pub(crate) fn next_due(&mut self) -> Option<Micros> {
-        let states = self.each().filter(|(_, state)| state.has_listeners);
+        let states = self
+            .each()
+            .filter(|(_, state)| state.has_listeners || state.has_activity());
         states.filter_map(|(_, state)| state.next_due()).min()
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use kalshi_mock::{FaultRule, MockExchange, MockExchangeBuilder};
+use kalshi_mock::{Activity, FaultRule, MockExchange, MockExchangeBuilder, ScheduledEvent};
 use kalshi_sdk::{Dollars, PrivateKey, auth::KeyAlgorithm, limits::Tier};
 use serde_json::json;
 
@@ -49,6 +49,18 @@ struct Options {
     /// Seed of ids and initial books.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Let participants quote, trade and cancel in the initial markets. Events settle half an hour after their close.
+    ///
+    /// The same --seed gives the same sequence of actions.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    activity: Option<ActivityLevel>,
+    /// Pause, close or settle at a time after the start. Can be repeated.
+    ///
+    /// One of pause,in=SECONDS,for=SECONDS[,market=TICKER], close,in=SECONDS,market=TICKER, and
+    /// settle,in=SECONDS,market=TICKER,result=RESULT, where RESULT is yes, no or the value of YES in dollars. A pause without a market
+    /// stops all trading.
+    #[arg(long, value_name = "EVENT")]
+    schedule: Vec<ScheduledEvent>,
     /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
@@ -65,6 +77,16 @@ struct Options {
 enum KeyType {
     Rsa,
     Ed25519,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ActivityLevel {
+    /// One action a second.
+    Calm,
+    /// 30 actions a second.
+    Busy,
+    /// 500 actions a second.
+    Storm,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -102,7 +124,17 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut stop = Stop::new()?;
     let json = options.json;
     let (given, faults) = (options.private_key.clone(), options.fault.clone());
+    let schedule = options.schedule.clone();
     let exchange = builder(options).start().await?;
+    let tickers = exchange.tickers();
+    for event in schedule {
+        if let Some(ticker) = event.market()
+            && !tickers.iter().any(|known| known == ticker)
+        {
+            return Err(format!("no market {ticker}: there are {}", tickers.join(", ")).into());
+        }
+        exchange.schedule(&event);
+    }
     for fault in faults {
         exchange.fault(fault);
     }
@@ -152,6 +184,12 @@ fn builder(options: Options) -> MockExchangeBuilder {
         UsageTier::Prime => builder.tier(Tier::Prime),
         UsageTier::Prestige => builder.tier(Tier::Prestige),
         UsageTier::Unlimited => builder.without_limits(),
+    };
+    let builder = match options.activity {
+        Some(ActivityLevel::Calm) => builder.activity(Activity::Calm),
+        Some(ActivityLevel::Busy) => builder.activity(Activity::Busy),
+        Some(ActivityLevel::Storm) => builder.activity(Activity::Storm),
+        None => builder,
     };
     match options.record {
         Some(path) => builder.record(path),

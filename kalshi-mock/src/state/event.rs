@@ -97,9 +97,9 @@ pub(crate) enum Step {
 }
 
 impl State {
-    /// Records an event, if a connection is open.
+    /// Records an event, if a connection is open or events are hashed.
     pub(super) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
-        if self.has_listeners
+        if (self.has_listeners || self.event_log.is_some())
             && let Some(event) = event(self)
         {
             self.emitted.push(event);
@@ -149,11 +149,14 @@ impl State {
         });
     }
 
-    /// Emits the state of an order. Orders of the market maker are not reported.
+    /// Emits the state of an order. Orders of the market maker and of participants are not reported.
     pub(super) fn emit_order(&mut self, id: Uuid, reason: Option<&'static str>) {
+        let account = self.orders.get(&id).map(|order| order.account);
+        if account.is_none_or(|account| self.is_unlisted(account)) {
+            return;
+        }
         if self.margin.is_some()
             && let Some(order) = self.orders.get_mut(&id)
-            && !order.account.is_market_maker()
         {
             order.keep_version();
         }
@@ -163,7 +166,7 @@ impl State {
             if order.status == Status::Resting && order.remaining.is_zero() {
                 order.status = Status::Executed;
             }
-            (!order.account.is_market_maker()).then_some(Event::Order { order, reason })
+            Some(Event::Order { order, reason })
         });
     }
 

@@ -12,6 +12,7 @@ use super::{
     fees::Fees,
     margin::{Perp, TICK},
     side::Side,
+    strike::Strike,
 };
 use crate::{
     Rejection,
@@ -67,6 +68,7 @@ pub(crate) struct Market {
     pub(crate) ticker: String,
     pub(crate) event: String,
     pub(crate) title: String,
+    pub(crate) strike: Strike,
     pub(crate) shard: Shard,
     pub(crate) status: MarketStatus,
     pub(crate) fees: Fees,

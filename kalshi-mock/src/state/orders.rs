@@ -202,7 +202,7 @@ impl State {
                 now,
             )
         };
-        if !new.account.is_market_maker() {
+        if !self.is_unlisted(new.account) {
             self.listed.insert((new.account.user, number), id);
             if let Some(client_order_id) = &new.client_order_id {
                 self.client_order_ids

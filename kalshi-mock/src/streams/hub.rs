@@ -90,7 +90,7 @@ impl Hub {
             if state.emitted.is_empty() {
                 continue;
             }
-            let mut events = std::mem::take(&mut state.emitted);
+            let mut events = state.take_events();
             if instance == Instance::Margined {
                 events = merged(events);
             }
@@ -155,7 +155,7 @@ impl Hub {
         {
             let state = instances.get_mut(instance);
             state.has_listeners = false;
-            state.emitted = Vec::new();
+            state.take_events();
             inner.tickers.remove(&instance);
         }
         self.count.send_replace(inner.sockets.len());

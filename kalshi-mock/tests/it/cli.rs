@@ -179,6 +179,43 @@ async fn options_set_faults_record_and_key() {
     assert_eq!(lines.lines().count(), 3);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn activity_and_schedule_are_options() {
+    let running = start(&[
+        "--activity",
+        "storm",
+        "--schedule",
+        "pause,in=0,for=3600",
+        "--tier",
+        "unlimited",
+    ]);
+    let client = client(&running.1);
+    // Paused before the first trade of a participant, or soon after.
+    let status = client.get_exchange_status().send().await.unwrap();
+    assert!(!status.trading_active);
+    assert_eq!(interrupt(running), "");
+
+    let running = start(&["--activity", "storm", "--tier", "unlimited"]);
+    let client = self::client(&running.1);
+    let now = chrono::Utc::now().timestamp();
+    let trades = async || client.get_trades().min_ts(now).send().await.unwrap();
+    for attempt in 0.. {
+        assert!(attempt < 200, "nothing trades");
+        if !trades().await.trades.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(interrupt(running), "");
+    let output = program(&["--schedule", "close,in=1,market=KXNO-26-A"]).output();
+    let error = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(
+        error.starts_with("error: no market KXNO-26-A: there are KXHIGHNY-"),
+        "{error}"
+    );
+}
+
 #[test]
 fn startup_error_is_one_line() {
     let folder = tempfile::tempdir().unwrap();

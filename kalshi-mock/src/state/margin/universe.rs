@@ -6,7 +6,11 @@ use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
 
 use super::{FundingRate, Perp, TICK, next_funding};
 use crate::{
-    state::{Fees, Market, MarketIndex, MarketStatus, SHARD, Side, State, book::Book},
+    state::{
+        Fees, Market, MarketIndex, MarketStatus, SHARD, Side, State, Strike,
+        book::Book,
+        walk::{Kind, Walk},
+    },
     time::{LAST, SECOND},
 };
 
@@ -75,6 +79,14 @@ impl State {
                 }
             }
             self.quote_margin_market(index, pattern.price);
+            let fair = pattern.price * TICK;
+            self.walks.push(Walk {
+                kind: Kind::Free,
+                markets: vec![index],
+                fair: vec![fair],
+                unit: TICK * (pattern.price / 5_000).max(1),
+                bounds: (fair / 2, fair * 2),
+            });
         }
     }
 
@@ -88,6 +100,7 @@ impl State {
             ticker: ticker.to_owned(),
             event: String::new(),
             title: format!("Market {ticker}"),
+            strike: Strike::None,
             shard: SHARD,
             status: MarketStatus::Active,
             fees: Fees {
