@@ -15,7 +15,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
-    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment,
+    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
@@ -32,7 +32,7 @@ use crate::{
     streams::{self, Hub, Settings},
     sync::lock,
     time::Micros,
-    user::Balances,
+    user::{Balances, KeySource},
 };
 
 /// An exchange in this process. Dropping it shuts it down.
@@ -51,11 +51,12 @@ pub struct MockExchange {
 #[must_use]
 pub struct MockExchangeBuilder {
     address: SocketAddr,
-    seed: u64,
+    seed: Option<u64>,
     tier: Tier,
     limited: bool,
     balances: Balances,
     algorithm: KeyAlgorithm,
+    key: Option<PrivateKey>,
     universe: bool,
     requests: usize,
     record: Option<PathBuf>,
@@ -77,7 +78,8 @@ impl MockExchange {
     pub fn builder() -> MockExchangeBuilder {
         MockExchangeBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            seed: 0,
+            seed: None,
+            key: None,
             tier: Tier::default(),
             limited: true,
             balances: Balances {
@@ -274,9 +276,10 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the seed of ids and of the initial books. Defaults to 0.
+    /// Sets the seed of ids and of the initial books, 0 by default, and derives the Ed25519 keys of users from it: the same seed gives
+    /// the same keys, which are therefore no secret. Without a seed, keys are random. RSA keys always are.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -311,6 +314,12 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Sets the key of the first user. Defaults to a generated one.
+    pub fn private_key(mut self, key: PrivateKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Starts without markets.
     pub fn without_universe(mut self) -> Self {
         self.universe = false;
@@ -323,7 +332,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys.
+    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys. The file must be
+    /// empty or absent.
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
@@ -370,14 +380,15 @@ impl MockExchangeBuilder {
         if let Some(at) = self.time {
             time.stop_at(at);
         }
-        let mut state = State::new(self.seed, time.micros());
+        let seed = self.seed.unwrap_or(0);
+        let mut state = State::new(seed, time.micros());
         if self.universe {
             state.populate();
         }
         #[cfg(feature = "klear")]
         let klear = KlearAccess::new(&mut state);
         #[cfg(feature = "perps")]
-        let margin = margin_state(self.seed, state.now, self.universe);
+        let margin = margin_state(seed, state.now, self.universe);
         let instances = Instances {
             event: state,
             #[cfg(feature = "perps")]
@@ -397,7 +408,11 @@ impl MockExchangeBuilder {
             address,
             (self.tier, self.limited),
             self.balances,
-            self.algorithm,
+            KeySource {
+                algorithm: self.algorithm,
+                seed: self.seed,
+            },
+            self.key,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
