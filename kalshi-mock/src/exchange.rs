@@ -345,6 +345,13 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Sets the value of `use_yes_price` for subscriptions that do not send it. Defaults to false; the exchange announced that its
+    /// default will be true.
+    pub fn default_use_yes_price(mut self, use_yes_price: bool) -> Self {
+        self.streams.use_yes_price = use_yes_price;
+        self
+    }
+
     /// Sets how many frames of a subscription are queued for a client that does not read. One more ends the subscription with error 25
     /// and drops the queued frames. Defaults to 50,000.
     pub fn max_waiting_frames(mut self, most: usize) -> Self {

@@ -423,6 +423,12 @@ pub(crate) fn reject(shared: &Shared, parts: &Parts, rejection: Rejection) -> Re
     respond(shared, parts, &rejection.into(), &[])
 }
 
+/// Responds with the status of a rejection and an HTML page.
+pub(crate) fn reject_with_html(shared: &Shared, parts: &Parts, rejection: Rejection) -> Response {
+    let html = Fault::Html(rejection.status.as_u16());
+    respond(shared, parts, &rejection.into(), &[html])
+}
+
 fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {
     let html = faults.iter().any(|fault| matches!(fault, Fault::Html(_)));
     let (body, kind) = match &reply.body {
