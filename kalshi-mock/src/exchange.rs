@@ -15,7 +15,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
-    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment,
+    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
@@ -32,7 +32,7 @@ use crate::{
     streams::{self, Hub, Settings},
     sync::lock,
     time::Micros,
-    user::Balances,
+    user::{Balances, KeySource},
 };
 
 /// An exchange in this process. Dropping it shuts it down.
@@ -51,11 +51,12 @@ pub struct MockExchange {
 #[must_use]
 pub struct MockExchangeBuilder {
     address: SocketAddr,
-    seed: u64,
+    seed: Option<u64>,
     tier: Tier,
     limited: bool,
     balances: Balances,
     algorithm: KeyAlgorithm,
+    key: Option<PrivateKey>,
     universe: bool,
     activity: Option<Activity>,
     requests: usize,
@@ -78,7 +79,8 @@ impl MockExchange {
     pub fn builder() -> MockExchangeBuilder {
         MockExchangeBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            seed: 0,
+            seed: None,
+            key: None,
             tier: Tier::default(),
             limited: true,
             balances: Balances {
@@ -300,9 +302,10 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the seed of ids and of the initial books. Defaults to 0.
+    /// Sets the seed of ids and of the initial books, 0 by default, and derives the Ed25519 keys of users from it: the same seed gives
+    /// the same keys, which are therefore no secret. Without a seed, keys are random. RSA keys always are.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -337,6 +340,12 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Sets the key of the first user. Defaults to a generated one.
+    pub fn private_key(mut self, key: PrivateKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Starts without markets.
     pub fn without_universe(mut self) -> Self {
         self.universe = false;
@@ -357,7 +366,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys.
+    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys. The file must be
+    /// empty or absent.
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
@@ -366,6 +376,13 @@ impl MockExchangeBuilder {
     /// Sets the interval of WebSocket pings. Defaults to 10 seconds.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.streams.ping_interval = interval;
+        self
+    }
+
+    /// Sets the value of `use_yes_price` for subscriptions that do not send it. Defaults to false; the exchange announced that its
+    /// default will be true.
+    pub fn default_use_yes_price(mut self, use_yes_price: bool) -> Self {
+        self.streams.use_yes_price = use_yes_price;
         self
     }
 
@@ -404,17 +421,18 @@ impl MockExchangeBuilder {
         if let Some(at) = self.time {
             time.stop_at(at);
         }
-        let mut state = State::new(self.seed, time.micros());
+        let seed = self.seed.unwrap_or(0);
+        let mut state = State::new(seed, time.micros());
         if self.universe {
             state.populate();
         }
         if let Some(activity) = self.activity {
-            state.start_activity(activity, self.seed);
+            state.start_activity(activity, seed);
         }
         #[cfg(feature = "klear")]
         let klear = KlearAccess::new(&mut state);
         #[cfg(feature = "perps")]
-        let margin = margin_state(&self, state.now);
+        let margin = margin_state(&self, seed, state.now);
         let instances = Instances {
             event: state,
             #[cfg(feature = "perps")]
@@ -434,7 +452,11 @@ impl MockExchangeBuilder {
             address,
             (self.tier, self.limited),
             self.balances,
-            self.algorithm,
+            KeySource {
+                algorithm: self.algorithm,
+                seed: self.seed,
+            },
+            self.key,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
@@ -456,13 +478,13 @@ fn combine(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 
 /// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
 #[cfg(feature = "perps")]
-fn margin_state(settings: &MockExchangeBuilder, now: Micros) -> State {
-    let mut margin = State::new(!settings.seed, now).with_margin();
+fn margin_state(settings: &MockExchangeBuilder, seed: u64, now: Micros) -> State {
+    let mut margin = State::new(!seed, now).with_margin();
     if settings.universe {
         margin.populate_margin();
     }
     if let Some(activity) = settings.activity {
-        margin.start_activity(activity, !settings.seed);
+        margin.start_activity(activity, !seed);
     }
     margin
 }

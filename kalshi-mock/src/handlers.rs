@@ -12,9 +12,8 @@ mod orders;
 #[cfg(feature = "perps")]
 mod perps;
 mod portfolio;
+mod samples;
 mod transfers;
-
-use serde_json::Value;
 
 pub(crate) use account::make_key;
 pub(crate) use common::HandlerResult;
@@ -114,6 +113,6 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "DeleteApiKey" => account::delete_key(keys, call),
         "GetAccountApiLimits" => account::limits(state, call),
 
-        _ => Ok(call.endpoint.sample().unwrap_or(Value::Null)),
+        _ => samples::respond(state, call),
     }
 }

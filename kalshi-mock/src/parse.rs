@@ -44,6 +44,10 @@ impl Endpoint {
                 match parameter.name.as_str() {
                     // The exchange words this rejection differently.
                     "status" => Rejection::bad("bad_request", "invalid status filter"),
+                    "limit" => Rejection {
+                        envelope: Envelope::Message,
+                        ..rejection
+                    },
                     _ => rejection,
                 }
             })?;
@@ -73,11 +77,24 @@ impl Endpoint {
             return Ok(Map::new().into());
         }
         let body: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Rejection::invalid(format!("the body is no JSON: {error}")))?;
+            .map_err(|error| undecodable(format!("the body is no JSON: {error}")))?;
         if let Some(schema) = &self.details.body {
-            validate::check(schema, &body, "")?;
+            validate::check(schema, &body, "").map_err(
+                |rejection| match validate::is_wrong_type(&rejection) {
+                    true => undecodable(rejection.details),
+                    false => rejection,
+                },
+            )?;
         }
         Ok(body)
+    }
+}
+
+/// Rejects a body that does not decode.
+fn undecodable(details: String) -> Rejection {
+    Rejection {
+        envelope: Envelope::Flat,
+        ..Rejection::bad("bad_request", details)
     }
 }
 

@@ -21,11 +21,9 @@ pub(crate) struct Rejection {
 pub(crate) enum Envelope {
     /// Under `error`, as nearly all rejections are.
     Nested,
-    /// `code` and `message` alone.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    /// `code`, `message` and `details` without the object around them.
     Flat,
     /// The details as `msg` alone.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
     Message,
 }
 
@@ -85,14 +83,18 @@ impl Rejection {
             "code": self.code,
             "message": self.message.clone().unwrap_or_else(|| self.code.replace('_', " ")),
             "details": self.details,
-            "service": "kalshi-mock",
         })
     }
 
     pub(crate) fn body(&self) -> Value {
         match self.envelope {
             Envelope::Nested => json!({ "error": self.inner() }),
-            Envelope::Flat => json!({ "code": self.code, "message": self.code }),
+            Envelope::Flat if self.details.is_empty() => {
+                json!({ "code": self.code, "message": self.code })
+            }
+            Envelope::Flat => {
+                json!({ "code": self.code, "message": self.code, "details": self.details })
+            }
             Envelope::Message => json!({ "msg": self.details }),
         }
     }

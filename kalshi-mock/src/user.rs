@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_sdk::{
     Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
     auth::{Clock, KeyAlgorithm, PublicKey},
@@ -20,6 +21,42 @@ pub(crate) struct Balances {
     pub(crate) margin: Dollars,
 }
 
+/// How keys of users are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySource {
+    pub(crate) algorithm: KeyAlgorithm,
+    /// Seed from which Ed25519 keys are derived, or `None` for random keys.
+    pub(crate) seed: Option<u64>,
+}
+
+impl KeySource {
+    /// Makes the key of the user of that index. RSA keys are always random.
+    fn key(self, user: u32) -> Result<PrivateKey, StartError> {
+        let key = match (self.algorithm, self.seed) {
+            (KeyAlgorithm::Rsa, _) => PrivateKey::generate_rsa(2048),
+            (_, None) => PrivateKey::generate_ed25519(),
+            (_, Some(seed)) => {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let mut secret = [0; 32];
+                (0..=user).for_each(|_| random.fill(&mut secret));
+                // The PKCS#8 form of an Ed25519 key is a constant prefix and 32 bytes.
+                let der = [&PKCS8_ED25519, secret.as_slice()].concat();
+                let pem = format!(
+                    "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                    BASE64_STANDARD.encode(der)
+                );
+                PrivateKey::from_pem(&pem)
+            }
+        };
+        key.map_err(StartError::Key)
+    }
+}
+
+/// DER of an Ed25519 key in PKCS#8, up to the 32 bytes of the key.
+const PKCS8_ED25519: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
 /// A user of the exchange.
 #[derive(Clone)]
 pub struct User {
@@ -29,6 +66,7 @@ pub struct User {
     /// Tier, and true if its limits apply.
     limits: (Tier, bool),
     balances: Balances,
+    keys: KeySource,
     key: PrivateKey,
     credentials: Credentials,
 }
@@ -39,13 +77,9 @@ impl User {
         address: SocketAddr,
         limits: (Tier, bool),
         balances: Balances,
-        algorithm: KeyAlgorithm,
+        keys: KeySource,
+        key: Option<PrivateKey>,
     ) -> Result<Self, StartError> {
-        let key = match algorithm {
-            KeyAlgorithm::Rsa => PrivateKey::generate_rsa(2048),
-            _ => PrivateKey::generate_ed25519(),
-        };
-        let key = key.map_err(StartError::Key)?;
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
@@ -57,6 +91,7 @@ impl User {
         }
         let key_id = state.id().to_string();
         drop(state);
+        let key = key.map_or_else(|| keys.key(index), Ok)?;
         shared
             .keys
             .insert(&key_id, Key::new(&key_id, index, key.public_key()));
@@ -67,6 +102,7 @@ impl User {
             index,
             limits,
             balances,
+            keys,
             key,
             credentials,
         })
@@ -78,7 +114,8 @@ impl User {
             self.address,
             self.limits,
             self.balances,
-            self.key.algorithm(),
+            self.keys,
+            None,
         )
     }
 

@@ -87,9 +87,9 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
                 shown["error"] = Value::Null;
                 shown
             }
-            // A failed item has null in place of absent fields.
+            // A failed item has no order id, and null in place of other absent fields.
             Err(rejection) => json!({
-                "order_id": null, "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
+                "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
                 "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
             }),
         });

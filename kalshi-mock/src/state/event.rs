@@ -106,6 +106,14 @@ impl State {
         }
     }
 
+    /// Starts the clocks of all books over.
+    pub(crate) fn reset_clocks(&mut self) {
+        self.actions = 0;
+        for market in &mut self.markets {
+            market.clock = 0;
+        }
+    }
+
     /// Discards the events after the first `emitted` and restores the clock of a book, after its changes were undone.
     pub(super) fn rollback(&mut self, market: MarketIndex, (clock, emitted): (u64, usize)) {
         self.emitted.truncate(emitted);

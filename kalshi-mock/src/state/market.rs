@@ -307,10 +307,13 @@ impl State {
             .market(ticker)
             .ok_or_else(|| Rejection::no_market(format!("no market {ticker}")))?;
         if !self.is_trading() {
-            return Err(Rejection::bad("trading_is_paused", "trading is paused"));
+            return Err(Rejection::conflict("trading_is_paused", ""));
         }
         match market.status {
             MarketStatus::Active => Ok((index, market)),
+            MarketStatus::Inactive if market.perp.is_none() => {
+                Err(Rejection::conflict("trading_is_paused", ""))
+            }
             status => Err(Rejection::bad(
                 "market_not_active",
                 format!(

@@ -158,12 +158,16 @@ impl State {
         ))
     }
 
-    /// Rejects a client order id that an order of the user has.
+    /// Rejects a client order id with a dot, and one that an order of the user has.
     pub(super) fn refuse_repeated_id(
         &self,
         account: Account,
         id: Option<&String>,
     ) -> Result<(), Rejection> {
+        // The exchange does not say why.
+        if id.is_some_and(|id| id.contains('.')) {
+            return Err(Rejection::invalid(""));
+        }
         let key = id.map(|id| (account.user, id.clone()));
         match key.filter(|key| self.client_order_ids.contains_key(key)) {
             Some((_, id)) => Err(Rejection::conflict(
