@@ -1,6 +1,7 @@
 //! Handlers of all operations. Operations without state return a sample response from the spec.
 
 mod account;
+mod archive;
 mod common;
 mod communications;
 mod exchange;
@@ -52,6 +53,7 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "GetSeriesList" => markets::series_list(state, call),
         "GetEventMetadata" => markets::event_metadata(state, call),
         "GetMarketCandlesticks" => markets::candlesticks(state, call),
+        "GetMarketCandlesticksHistorical" => archive::candlesticks(state, call),
         "BatchGetMarketCandlesticks" => markets::candlesticks_of_markets(state, call),
         "GetMarketCandlesticksByEvent" => markets::candlesticks_of_event(state, call),
 

@@ -5,18 +5,10 @@ use std::fmt::{self, Write};
 use super::{Event, LevelChange, Order, State};
 
 /// Running hash of all events, and the number of pending events that it includes.
+#[derive(Default)]
 pub(super) struct EventLog {
     hash: Fnv,
     counted: usize,
-}
-
-impl Default for EventLog {
-    fn default() -> Self {
-        Self {
-            hash: Fnv::default(),
-            counted: 0,
-        }
-    }
 }
 
 /// 64-bit FNV-1a hash of formatted text. It is the same on every platform.

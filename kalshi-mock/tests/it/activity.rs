@@ -369,6 +369,21 @@ async fn trades_candles_and_archive_exist_from_the_start() {
     let archived = get(&exchange, "/historical/markets?limit=1000").await;
     assert_eq!(archived["markets"].as_array().unwrap().len(), 12);
     check_results(&archived);
+    for market in archived["markets"].as_array().unwrap() {
+        let ticker = market["ticker"].as_str().unwrap();
+        let candles = get(
+            &exchange,
+            &format!(
+                "/historical/markets/{ticker}/candlesticks?start_ts={}&end_ts={now}&period_interval=60",
+                now - 70 * 24 * 3600
+            ),
+        )
+        .await;
+        let candles = candles["candlesticks"].as_array().unwrap();
+        assert_eq!(candles.len(), 48, "{ticker}");
+        assert_eq!(candles[47]["price"]["close"], market["last_price_dollars"]);
+        assert_eq!(candles[0]["price"]["previous"], Value::Null);
+    }
     let trades = get(&exchange, "/historical/trades?limit=1000").await;
     assert!(trades["trades"].as_array().unwrap().len() > 12 * 40);
 }
