@@ -34,6 +34,7 @@ pub use fault::{Fault, FaultRule, ParseFaultError};
 #[cfg(feature = "perps")]
 pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
+pub use rejection::ErrorEnvelope;
 pub use requests::ReceivedRequest;
 pub use state::Settlement;
 pub use streams::Streams;
