@@ -15,7 +15,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
-    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
+    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, Operation, PrivateKey,
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
@@ -24,7 +24,8 @@ use tokio::net::TcpListener;
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
 use crate::{
-    Activity, FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
+    Activity, Fault, FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
+    keys::{Keys, Window},
     requests::Log,
     server,
     shared::{Instances, Shared},
@@ -63,6 +64,7 @@ pub struct MockExchangeBuilder {
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
     streams: Settings,
+    window: Window,
 }
 
 impl MockExchange {
@@ -95,6 +97,7 @@ impl MockExchange {
             record: None,
             time: None,
             streams: Settings::default(),
+            window: Window::default(),
         }
     }
 
@@ -245,7 +248,11 @@ impl MockExchange {
 
     /// Injects a fault into the following requests. Several faults can apply to the same request.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
-        self.shared.faults().push(fault.into());
+        let rule = fault.into();
+        if matches!(rule.fault, Fault::StaleReads(_)) {
+            self.each(State::keep_versions);
+        }
+        self.shared.faults().push(rule);
     }
 
     /// Removes all faults.
@@ -264,6 +271,14 @@ impl MockExchange {
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.log).all()
+    }
+
+    /// Returns the received requests of one operation, such as `operation::CREATE_ORDER_V2`, oldest first.
+    #[must_use]
+    pub fn requests_to(&self, operation: &Operation) -> Vec<ReceivedRequest> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.is(operation.id));
+        requests
     }
 
     /// Clears the list of received requests.
@@ -393,6 +408,16 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Sets the tolerance of timestamps of signatures that are behind or ahead of the clock of the exchange. Defaults to 15 seconds
+    /// each. In June 2026 the demo exchange accepted 30 seconds ahead and rejected 30 seconds behind.
+    pub fn timestamp_window(mut self, behind: Duration, ahead: Duration) -> Self {
+        self.window = Window {
+            past: behind,
+            future: ahead,
+        };
+        self
+    }
+
     /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
     pub fn time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
@@ -444,6 +469,7 @@ impl MockExchangeBuilder {
             log,
             self.limited,
             Hub::new(self.streams),
+            Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
         ));

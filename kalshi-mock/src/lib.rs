@@ -35,6 +35,7 @@ pub use fault::{Fault, FaultRule, ParseFaultError};
 #[cfg(feature = "perps")]
 pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
+pub use rejection::ErrorEnvelope;
 pub use requests::ReceivedRequest;
 pub use schedule::{ParseScheduleError, ScheduledEvent};
 pub use state::{Activity, Settlement};

@@ -181,6 +181,24 @@ impl Market {
         OrderBook::of(&state, market)
     }
 
+    /// Waits until the book satisfies a condition, such as a bot's quotes. Returns immediately if it does already.
+    ///
+    /// It waits without limit: use `tokio::time::timeout` for one. The expiry of an order is noticed when the clock is moved, at the next
+    /// request, or immediately while a WebSocket connection is open.
+    pub async fn wait_until(&self, mut condition: impl FnMut(&OrderBook) -> bool) -> OrderBook {
+        loop {
+            let changed = self.shared.book_changed.notified();
+            tokio::pin!(changed);
+            // From here on, no change is missed.
+            changed.as_mut().enable();
+            let book = self.order_book();
+            if condition(&book) {
+                return book;
+            }
+            changed.await;
+        }
+    }
+
     fn levels(&self, side: Side) -> Vec<PriceLevel> {
         let state = self.shared.state();
         let levels = state

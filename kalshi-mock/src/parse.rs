@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Rejection, rejection::Envelope, spec::Endpoint, state::Instance, validate};
+use crate::{Rejection, rejection::ErrorEnvelope, spec::Endpoint, state::Instance, validate};
 
 /// Parameters whose absence the margin exchange was seen to reject.
 const DATES: [&str; 2] = ["start_date", "end_date"];
@@ -45,7 +45,7 @@ impl Endpoint {
                     // The exchange words this rejection differently.
                     "status" => Rejection::bad("bad_request", "invalid status filter"),
                     "limit" => Rejection {
-                        envelope: Envelope::Message,
+                        envelope: ErrorEnvelope::Message,
                         ..rejection
                     },
                     _ => rejection,
@@ -59,8 +59,8 @@ impl Endpoint {
     /// Rejects a request without a date.
     fn missing(&self, name: &str) -> Rejection {
         let envelope = match self.api.instance() {
-            Instance::Margined => Envelope::Message,
-            Instance::EventContract => Envelope::Nested,
+            Instance::Margined => ErrorEnvelope::Message,
+            Instance::EventContract => ErrorEnvelope::Nested,
         };
         Rejection {
             envelope,
@@ -93,7 +93,7 @@ impl Endpoint {
 /// Rejects a body that does not decode.
 fn undecodable(details: String) -> Rejection {
     Rejection {
-        envelope: Envelope::Flat,
+        envelope: ErrorEnvelope::Flat,
         ..Rejection::bad("bad_request", details)
     }
 }

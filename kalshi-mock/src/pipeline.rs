@@ -17,7 +17,7 @@ use crate::{
     fault::{self, Fault},
     handlers,
     parse::Parameters,
-    rejection::Envelope,
+    rejection::ErrorEnvelope,
     requests::ReceivedRequest,
     shared::Shared,
     spec::Endpoint,
@@ -148,6 +148,9 @@ pub(crate) async fn serve(
     if cut || faults.contains(&Fault::DropAfter) {
         connection.cut();
     }
+    if faults.contains(&Fault::ExtraResponse) {
+        connection.respond_twice();
+    }
     respond(shared, &parts, &reply, &faults)
 }
 
@@ -219,8 +222,16 @@ impl Attempt<'_> {
             Fault::ServerErrorAfter(status) => Some(server_error(*status)),
             _ => None,
         });
+        let envelope = self.faults.iter().find_map(|fault| match fault {
+            Fault::ErrorEnvelope(envelope) => Some(*envelope),
+            _ => None,
+        });
         match (failed, result) {
-            (Some(rejection), _) | (None, Err(rejection)) => rejection.into(),
+            (Some(rejection), _) | (None, Err(rejection)) => Rejection {
+                envelope: envelope.unwrap_or(rejection.envelope),
+                ..rejection
+            }
+            .into(),
             (None, Ok(body)) => Reply {
                 status: status_of(endpoint.status()),
                 // A success without a body is an empty object, unless it is 204.
@@ -405,7 +416,7 @@ fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
     match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
         true => Ok(()),
         false => Err(Rejection {
-            envelope: Envelope::Flat,
+            envelope: ErrorEnvelope::Flat,
             ..Rejection::bad("invalid_content_type", "")
         }),
     }

@@ -13,12 +13,12 @@ pub(crate) struct Rejection {
     pub(crate) details: String,
     /// Message, or `None` to derive it from the code.
     pub(crate) message: Option<String>,
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: ErrorEnvelope,
 }
 
 /// Form of the body of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Envelope {
+pub enum ErrorEnvelope {
     /// Under `error`, as nearly all rejections are.
     Nested,
     /// `code`, `message` and `details` without the object around them.
@@ -38,7 +38,7 @@ impl Rejection {
             code: code.into(),
             details: details.into(),
             message: None,
-            envelope: Envelope::Nested,
+            envelope: ErrorEnvelope::Nested,
         }
     }
 
@@ -88,14 +88,14 @@ impl Rejection {
 
     pub(crate) fn body(&self) -> Value {
         match self.envelope {
-            Envelope::Nested => json!({ "error": self.inner() }),
-            Envelope::Flat if self.details.is_empty() => {
+            ErrorEnvelope::Nested => json!({ "error": self.inner() }),
+            ErrorEnvelope::Flat if self.details.is_empty() => {
                 json!({ "code": self.code, "message": self.code })
             }
-            Envelope::Flat => {
+            ErrorEnvelope::Flat => {
                 json!({ "code": self.code, "message": self.code, "details": self.details })
             }
-            Envelope::Message => json!({ "msg": self.details }),
+            ErrorEnvelope::Message => json!({ "msg": self.details }),
         }
     }
 }

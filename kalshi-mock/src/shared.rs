@@ -8,7 +8,7 @@ use std::{
 };
 
 use kalshi_sdk::limits::{AccountLimits, Tier};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
+    /// Notifies those who wait for a change of an order book.
+    pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
     /// Token buckets of unsigned requests by address. `None` if requests are not limited.
@@ -84,16 +86,18 @@ impl Shared {
         log: Log,
         limited: bool,
         hub: Hub,
+        keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
     ) -> Self {
         Self {
             time,
-            keys: Keys::default(),
+            keys,
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
             stop: watch::Sender::new(false),
             hub,
+            book_changed: Notify::new(),
             state: Mutex::new(state),
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
@@ -171,6 +175,13 @@ impl StateGuard<'_> {
     }
 
     fn publish(&mut self) {
+        let states = self.state.each();
+        // Not short-circuiting: each flag is to be cleared.
+        if states.fold(false, |changed, (_, state)| {
+            std::mem::take(&mut state.book_changed) | changed
+        }) {
+            self.shared.book_changed.notify_waiters();
+        }
         self.shared.hub.publish(&mut self.state, &self.shared.time);
     }
 }

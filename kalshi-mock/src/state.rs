@@ -124,6 +124,10 @@ pub(crate) struct State {
     actions: u64,
     /// True while a WebSocket connection is open. Without one, no events are recorded.
     pub(crate) has_listeners: bool,
+    /// True if an order book has changed since the last publication.
+    pub(crate) book_changed: bool,
+    /// True if earlier states of orders and groups are kept for reads that lag.
+    keeps_versions: bool,
     /// Events since the last publication.
     pub(crate) emitted: Vec<Event>,
 }
@@ -185,6 +189,8 @@ impl State {
             taker: None,
             actions: 0,
             has_listeners: false,
+            book_changed: false,
+            keeps_versions: false,
             emitted: Vec::new(),
         }
     }

@@ -7,9 +7,22 @@ use kalshi_sdk::{
     Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
     auth::{Clock, KeyAlgorithm, PublicKey},
     limits::{RateLimits, Tier},
+    types,
 };
 
-use crate::{StartError, keys::Key, server::PREFIX, shared::Shared};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    StartError,
+    call::{Call, Caller},
+    handlers,
+    keys::Key,
+    parse::Parameters,
+    server::PREFIX,
+    shared::Shared,
+    spec::Spec,
+};
 #[cfg(feature = "perps")]
 use crate::{server::MARGIN_STREAMS, state};
 
@@ -175,6 +188,44 @@ impl User {
             .credentials(self.credentials())
             .rate_limits(limits)
             .clock(clock))
+    }
+
+    /// Returns the orders of this user, as `GET /portfolio/orders` does: newest first, of all subaccounts, in any state.
+    #[must_use]
+    pub fn orders(&self) -> Vec<types::Order> {
+        let body = self.read("GetOrders");
+        types::GetOrdersResponse::deserialize(body).map_or_else(|_| Vec::new(), |body| body.orders)
+    }
+
+    /// Returns the positions of this user's primary account in markets that are not settled, as `GET /portfolio/positions` does.
+    #[must_use]
+    pub fn positions(&self) -> Vec<types::MarketPosition> {
+        let body = self.read("GetPositions");
+        types::GetPositionsResponse::deserialize(body)
+            .map_or_else(|_| Vec::new(), |body| body.market_positions)
+    }
+
+    /// Returns the response to a list operation, of all pages.
+    fn read(&self, operation: &str) -> Value {
+        let mut endpoints = Spec::get().endpoints();
+        let Some(endpoint) = endpoints.find(|endpoint| endpoint.operation.id == operation) else {
+            // Unreachable: the spec has it.
+            return Value::Null;
+        };
+        let call = Call {
+            endpoint,
+            parameters: Parameters::from([("limit".to_owned(), i64::MAX.into())]),
+            body: Value::Null,
+            caller: Caller {
+                user: self.index,
+                key_id: String::new(),
+                locked_to: None,
+            },
+            made: None,
+            knows_until: None,
+        };
+        let mut state = self.shared.state();
+        handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
     }
 
     /// Registers the public half of another key of this user. Replaces the key with that id, even one of another user.

@@ -77,8 +77,9 @@ struct Options {
     /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
-    /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value,
-    /// null-lists, extra-member, missing-member=NAME, clock-skew=MS, stale-reads=MS.
+    /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, extra-response,
+    /// error-envelope=FORM (nested, flat or message), unknown-enum-value, null-lists, extra-member, missing-member=NAME,
+    /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
     /// Write every request and its response to a file, one line of JSON each. A file that is not empty is an error.

@@ -141,6 +141,7 @@ impl State {
             return;
         };
         market.clock = clock;
+        self.book_changed = true;
         let (market, side, price) = (order.market, order.side, order.price);
         self.emit(|state| {
             let cause = state.orders.get(&cause)?;
@@ -163,7 +164,7 @@ impl State {
         if account.is_none_or(|account| self.is_unlisted(account)) {
             return;
         }
-        if self.margin.is_some()
+        if (self.margin.is_some() || self.keeps_versions)
             && let Some(order) = self.orders.get_mut(&id)
         {
             order.keep_version();
@@ -209,6 +210,12 @@ impl State {
     }
 
     pub(super) fn emit_group(&mut self, id: Uuid, kind: &'static str) {
+        let now = self.now;
+        if self.keeps_versions
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            group.keep_version(now);
+        }
         self.emit(|state| {
             let group = state.groups.get(&id)?;
             Some(Event::Group {

@@ -688,3 +688,19 @@ async fn path_that_is_not_utf8_is_not_found() {
     assert_eq!((status, code.as_str()), (404, "not_found"));
     assert_eq!(exchange.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn timestamp_window_can_be_asymmetric() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .timestamp_window(Duration::from_secs(20), Duration::from_secs(40))
+        .start()
+        .await
+        .unwrap();
+    let raw = Raw::new(&exchange);
+    for (off, status) in [(-30_000, 401), (-10_000, 200), (30_000, 200), (50_000, 401)] {
+        let stamp = now_ms().checked_add_signed(off).unwrap();
+        let request = raw.signed("GET", BALANCE, stamp);
+        assert_eq!(answer(request).await.0, status, "{off}");
+    }
+}
