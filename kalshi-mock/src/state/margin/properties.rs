@@ -197,8 +197,16 @@ impl Bench {
             62..72 => self.amend(),
             72..76 => {
                 if let Some(id) = self.resting() {
-                    let to = self.count(self.margin.orders[&id].market);
-                    self.margin.decrease(id, to);
+                    let order = &self.margin.orders[&id];
+                    let (market, remaining) = (order.market, order.remaining);
+                    let half = Contracts::from_hundredths(50);
+                    let to = match self.random.bool() {
+                        true => remaining.checked_sub(half).unwrap(),
+                        false => self.count(market),
+                    };
+                    let decreased = self.margin.decrease_margin(id, to);
+                    let is_whole = to.hundredths() % 100 == 0;
+                    assert_eq!(decreased.is_ok(), market == 1 || is_whole);
                 }
             }
             76..82 => {
@@ -251,6 +259,8 @@ impl Bench {
             }
         }
         for order in margin.orders.values() {
+            let is_whole = order.remaining.hundredths() % 100 == 0;
+            assert!(order.market == 1 || is_whole, "a fraction, at {at:?}");
             if !order.account.is_market_maker() {
                 let seen = order.at(margin.now).unwrap();
                 assert_eq!(
