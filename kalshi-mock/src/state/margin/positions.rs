@@ -52,6 +52,12 @@ impl Holding {
         self.position += side.signed(count);
         self.realized += realized;
         self.fees += fee;
+        if closes > 0 && opens > 0 {
+            // The rest of the fee belongs to the position that ended.
+            let share = i128::from(fee) * i128::from(opens);
+            self.fees = nearest(share, i128::from(count.hundredths()));
+            self.realized = 0;
+        }
         self.traded = self.traded.saturating_add(cost(price, count));
         self.volume = self.volume.saturating_add(count.hundredths());
         self.updated = now;
