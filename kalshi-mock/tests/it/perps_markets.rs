@@ -46,6 +46,18 @@ async fn initial_markets_are_quoted_and_coherent() {
 }
 
 #[tokio::test]
+async fn leverage_does_not_fall_with_size_because_margin_does_not() {
+    let exchange = exchange().await;
+    let _ = exchange.margin_market("KXTESTPERP").leverage(76_679);
+    let raw = Raw::new(&exchange);
+    let market = &get(&raw, "/margin/markets/KXTESTPERP", &[]).await["market"];
+    for notional in ["1000", "10000", "100000", "1000000"] {
+        let estimate = &market["leverage_estimates"][notional];
+        assert_eq!(estimate, &market["leverage_estimate"], "at {notional}");
+    }
+}
+
+#[tokio::test]
 async fn same_seed_gives_the_same_books() {
     let start = async |seed| {
         let time = "2026-11-28T10:00:00Z".parse().unwrap();
