@@ -141,6 +141,7 @@ impl State {
                 fractional: false,
                 volume: 0,
                 hourly: BTreeMap::new(),
+                changed: now,
             }),
         })
     }
