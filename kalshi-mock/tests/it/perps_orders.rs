@@ -102,7 +102,10 @@ async fn decrease_leaves_a_fraction_only_in_fractional_markets() {
     let placed = create(&raw, order("a", "bid", "6.2000", "2")).await;
     let id = placed["order_id"].as_str().unwrap();
     let path = format!("/margin/orders/{id}/decrease");
-    for body in [json!({ "reduce_by": "0.50" }), json!({ "reduce_to": "0.50" })] {
+    for body in [
+        json!({ "reduce_by": "0.50" }),
+        json!({ "reduce_to": "0.50" }),
+    ] {
         let (status, body) = raw.call("POST", &path, Some(body)).await;
         assert_eq!(status, 400, "{body}");
         assert_eq!(body["error"]["code"], "invalid_order");

@@ -26,15 +26,14 @@ async fn position_has_at_most_twenty_brackets_and_one_trailing_stop() {
     let exchange = exchange().await;
     let _ = exchange.margin_market(TICKER);
     let raw = Raw::new(&exchange);
-    let bracket = |id: usize| {
-        json!({ "stop_loss_price": "5.0000", "count": "1", "client_trigger_id": format!("t{id}") })
-    };
+    let bracket = |id: usize| json!({ "stop_loss_price": "5.0000", "count": "1", "client_trigger_id": format!("t{id}") });
     for id in 0..20 {
         assert_eq!(set(&raw, bracket(id)).await.0, 200);
     }
     assert_eq!(set(&raw, bracket(20)).await.0, 400);
     assert_eq!(set(&raw, bracket(7)).await.0, 200, "replaces its own");
-    let trailing = |id: &str| json!({ "kind": "trailing", "trail_bps": 50, "client_trigger_id": id });
+    let trailing =
+        |id: &str| json!({ "kind": "trailing", "trail_bps": 50, "client_trigger_id": id });
     assert_eq!(set(&raw, trailing("a")).await.0, 200);
     assert_eq!(set(&raw, trailing("b")).await.0, 200);
     let (_, list) = raw.call("GET", PATH, None).await;
@@ -59,9 +58,7 @@ async fn anchor_is_a_resting_order_of_the_caller_in_the_market() {
     assert_eq!(raw.call("DELETE", &path, None).await.0, 200);
     let elsewhere = order(&raw, "c", "KXOTHERPERP").await;
     let foreign = order(&other_user, "d", TICKER).await;
-    let anchored = |anchor: &Value| {
-        json!({ "stop_loss_price": "5.0000", "anchor_order_id": anchor, "client_trigger_id": "t" })
-    };
+    let anchored = |anchor: &Value| json!({ "stop_loss_price": "5.0000", "anchor_order_id": anchor, "client_trigger_id": "t" });
     for anchor in [&ended, &elsewhere, &foreign, &json!("none")] {
         let (status, body) = set(&raw, anchored(anchor)).await;
         let code = &body["error"]["code"];

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::SHARD;
 use crate::{
     state::{
-        Account, Amendment, Fill, Holding, Instance, NewOrder, SelfTrade, Side, State, Status, TimeInForce, cost,
-        ledger::Thought,
+        Account, Amendment, Fill, Holding, Instance, NewOrder, SelfTrade, Side, State, Status,
+        TimeInForce, cost, ledger::Thought,
     },
     time::SECOND,
 };
@@ -305,7 +305,10 @@ impl Bench {
     /// Returns the time of the middle fill.
     fn middle(&self) -> i64 {
         let fills = &self.margin.fills;
-        fills.values().nth(fills.len() / 2).map_or(0, |fill| fill.at)
+        fills
+            .values()
+            .nth(fills.len() / 2)
+            .map_or(0, |fill| fill.at)
     }
 
     /// Books the fills of an account until a time.
@@ -333,7 +336,12 @@ impl Bench {
         self.margin.fills.retain(|_, fill| fill.at > until);
         for (account, market, position, cost) in expected {
             let seen = self.margin.holding_at(account, market, until);
-            assert_eq!((seen.position, seen.cost), (position, cost), "{:?}", self.at);
+            assert_eq!(
+                (seen.position, seen.cost),
+                (position, cost),
+                "{:?}",
+                self.at
+            );
         }
     }
 
