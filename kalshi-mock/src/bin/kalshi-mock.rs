@@ -271,7 +271,7 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
         out,
         "  margin       {}, such as {}",
         tickers.len(),
-        tickers.first().map_or("", String::as_str)
+        tickers.last().map_or("", String::as_str)
     )?;
     writeln!(out, "  clearing     {}", exchange.klear_url())?;
     writeln!(

@@ -143,6 +143,7 @@ impl State {
         market.clock = clock;
         self.book_changed = true;
         let (market, side, price) = (order.market, order.side, order.price);
+        self.note_quote(market, side, price);
         self.emit(|state| {
             let cause = state.orders.get(&cause)?;
             Some(Event::Level(LevelChange {

@@ -27,6 +27,8 @@ mod perps_markets;
 #[cfg(feature = "perps")]
 mod perps_orders;
 #[cfg(feature = "perps")]
+mod perps_triggers;
+#[cfg(feature = "perps")]
 mod perps_websocket;
 mod pipeline;
 mod portfolio;
