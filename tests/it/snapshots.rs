@@ -40,7 +40,7 @@ fn defaulted_fields_decide_nothing_and_are_committed() {
 /// The page of the guide that lists the operations. Topics and summaries come from the spec.
 #[test]
 fn guide_lists_every_operation() {
-    let methods: BTreeMap<_, _> = method_names().collect();
+    let methods = method_names();
     let summaries: BTreeMap<_, _> = target::SPEC
         .split("operationId: ")
         .skip(1)
@@ -133,7 +133,7 @@ fn row(operation: &Operation, method: &str, summary: &str) -> String {
 }
 
 /// The id and the method of each operation, from the generated dispatch of the tests.
-fn method_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn method_names() -> BTreeMap<&'static str, &'static str> {
     include_str!("../generated/calls.rs")
         .split("=> {\n            let response = client\n")
         .collect::<Vec<_>>()
@@ -143,6 +143,5 @@ fn method_names() -> impl Iterator<Item = (&'static str, &'static str)> {
             let method = pair[1].trim_start().trim_start_matches('.');
             (id, method.split_once('(').unwrap().0)
         })
-        .collect::<Vec<_>>()
-        .into_iter()
+        .collect()
 }
