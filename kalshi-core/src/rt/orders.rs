@@ -119,7 +119,7 @@ pub struct Amended<'a> {
 
 impl Amended<'_> {
     /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
-    /// the request named.
+    /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
     pub fn check(
         &self,
         order_id: &str,

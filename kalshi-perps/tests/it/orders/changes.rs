@@ -118,6 +118,23 @@ async fn response_about_another_order_or_count_is_unknown() {
     }
 }
 
+/// A proxy repeats it on the same connection.
+#[tokio::test]
+async fn response_to_the_create_of_the_order_proves_no_change() {
+    let body = json!({
+        "order_id": "order-0-0", "client_order_id": "a", "fill_count": "0.00", "remaining_count": "1.00", "reduced_by": "1.00",
+    });
+    let case = Case::new(to_writes(Reply::json(201, &body))).await;
+    let key = OrderRef::new("order-0-0", 0).with_ticker("T");
+    let orders = case.client.orders();
+    let amendment = Amendment::buy("6.2590".parse().unwrap(), 10);
+    let error = unknown(orders.amend(&key, amendment).await.unwrap());
+    assert!(error.error().to_string().contains("instead of 200"));
+    unknown(orders.cancel(&key).await.unwrap());
+    let decrease = orders.decrease(&key, Decrease::By(1.into()));
+    unknown(decrease.await.unwrap());
+}
+
 #[tokio::test]
 async fn order_that_has_ended_is_already_gone() {
     let case = Case::new(|_, _| None).await;
