@@ -31,7 +31,7 @@
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and the exchange lists a matching order under the client order id that you set |
-//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet |
+//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet, or only orders that may be another one |
 //! | `AlreadyGone` | 404, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
 //!

@@ -19,8 +19,10 @@ pub enum OrderOutcome {
     /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
     /// it, so do not place another one under a new id.
     AlreadyExists(PlacedOrder),
-    /// The exchange has an order under the client order id, which no list shows yet. It is this order if an earlier attempt placed it,
-    /// or one that had the id before. Do not place another one under a new id. [`UnknownOutcome::reconcile`] finds it.
+    /// The exchange has an order under the client order id, and the lists do not tell which: none shows it yet, or it was changed since,
+    /// or it may be in another subaccount. It is this order if an earlier attempt placed it, or one that had the id before. Do not place
+    /// another one under a new id. [`UnknownOutcome::candidates`] are the orders that have the id, and [`UnknownOutcome::reconcile`] finds
+    /// one that no list showed yet.
     Unlisted(Box<UnknownOutcome>),
     /// The exchange rejected the order.
     Rejected(Rejection),

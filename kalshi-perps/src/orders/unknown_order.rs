@@ -144,7 +144,7 @@ impl UnknownOutcome {
     ///
     /// The exchange never places two orders with one id, even after the first has ended. If the first one was placed, this one is
     /// rejected as a duplicate, and the outcome is [`Placed`](OrderOutcome::Placed) or [`AlreadyExists`](OrderOutcome::AlreadyExists)
-    /// if the order is listed, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
+    /// if the order is listed as it was sent, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
     /// reads cannot. If the first one was not placed, this one is, now: use it only when you still want the order at its price.
     ///
     /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, also where it was rejected for another reason.
