@@ -55,7 +55,7 @@ pub enum Wanted {
         /// The new client order id, or `None` if the change left it as it was.
         client_order_id: Option<ClientOrderId>,
     },
-    /// At most this many contracts rest.
+    /// At most this many contracts rest. Fills bring an order there too.
     Remaining(Contracts),
     /// Fewer contracts rest than before, however many that were.
     Fewer,

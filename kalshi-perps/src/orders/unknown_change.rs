@@ -34,7 +34,8 @@ pub enum ChangeReconciliation {
     /// a decrease. [`MarginOrder::state`] tells a cancelled order from an executed one, given the number of contracts that it was for at
     /// the end, which the exchange does not report.
     Ended(Box<MarginOrder>),
-    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before.
+    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before, or
+    /// fills brought it below the count of a decrease.
     AsWanted(Box<MarginOrder>),
     /// The order as it was seen last, which rests. That does not show whether the change was done, because the read may be out of date.
     Unclear(Box<MarginOrder>),

@@ -250,6 +250,21 @@ async fn amendment_and_decrease_are_seen_as_wanted() {
     }
 }
 
+/// Fills alone show the same as a decrease that was done.
+#[tokio::test]
+async fn decrease_is_seen_as_wanted_after_enough_fills() {
+    let case = Case::new(to_changes(false, Reply::Drop)).await;
+    let placed = case.placed(order("a")).await;
+    let decrease = case.client.orders().decrease(&placed, Decrease::To(5.into()));
+    let decrease = unknown(decrease.await.unwrap());
+    case.model.fill(&placed.order_id, 6.into());
+    let found = decrease.reconcile(LONG).await;
+    assert!(
+        matches!(&found, ChangeReconciliation::AsWanted(order) if order.fill_count == 6),
+        "{found:?}"
+    );
+}
+
 /// Nothing says what an order is for at its end, and what the caller placed is out of date after a change.
 #[tokio::test]
 async fn cancel_is_not_judged_by_the_count_that_was_placed() {

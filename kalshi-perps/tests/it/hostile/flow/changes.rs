@@ -63,8 +63,13 @@ impl Flow {
 
     pub(super) async fn change_order(&mut self, id: &str) {
         let order = |flow: &Self| flow.checks.run.front.model.order(id).unwrap();
-        if order(self).rests() && self.random.u32(0..4) == 0 {
-            self.checks.run.front.model.execute(id);
+        if order(self).rests() {
+            let model = &self.checks.run.front.model;
+            match self.random.u32(0..8) {
+                0..2 => model.execute(id),
+                2 => model.fill(id, Contracts::ONE),
+                _ => {}
+            }
         }
         for _ in 0..self.random.u32(1..3) {
             let before = order(self);
