@@ -54,7 +54,9 @@ pub enum CancelAllOutcome {
     Done,
     /// The exchange rejected the request.
     Rejected(ApiError),
-    /// The orders may have been cancelled. The request can be sent again.
+    /// The orders may have been cancelled. The request can be sent again, but each one may also cancel orders that are placed within the
+    /// minute after it. A success with another status than 204 is unknown, because other writes are answered with 200 and an empty
+    /// object; the [`status`](Error::status) of the error tells.
     Unknown(Arc<Error>),
 }
 
