@@ -303,6 +303,29 @@ async fn older_order_with_the_id_already_exists() {
     );
 }
 
+/// An order that does not say when it was created may be older, unless the id was made for this one.
+#[tokio::test]
+async fn order_without_a_creation_time_already_exists() {
+    for (id, expected) in [("a", "AlreadyExists"), ("", "Placed")] {
+        let case = Case::new(|request, model| {
+            let Reply::Answer(status, _, body) = model.handle(request) else {
+                panic!()
+            };
+            if request.method == "POST" {
+                return Some(Reply::Drop);
+            }
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            let row = body["orders"][0].as_object_mut().unwrap();
+            row.remove("created_time");
+            Some(Reply::json(status, &body))
+        })
+        .await;
+        let found = case.unknown(order(id)).await.reconcile(LONG).await;
+        let found = format!("{found:?}");
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
 #[tokio::test]
 async fn resend_settles_what_lists_do_not_show() {
     for is_processed in [true, false] {
