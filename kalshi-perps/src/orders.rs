@@ -46,7 +46,8 @@
 //! # Subaccounts
 //!
 //! Where a request names no subaccount, lists and the cancel of all orders mean every subaccount; cancel, amend and decrease mean the
-//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order.
+//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order. A
+//! [`NewOrder`] is placed in the primary account unless it names another one. Generated methods require none.
 //!
 //! # Restarts
 //!
