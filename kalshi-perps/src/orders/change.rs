@@ -122,8 +122,9 @@ impl Orders {
     /// Changes the price, the size and the expiry of an order and returns what became of it.
     ///
     /// The order keeps its place in the queue if its price stays and its size does not grow. With a new price the response has only the
-    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again: the
-    /// second one changes nothing.
+    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again, and
+    /// the second one changes nothing, unless the order was amended or decreased in between. One that gives a new client order id and
+    /// names the old one cannot: the first one made the old one wrong.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_perps::Client, placed: kalshi_perps::orders::PlacedOrder) -> Result<(), Box<dyn std::error::Error>> {
