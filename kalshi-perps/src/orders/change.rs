@@ -152,7 +152,8 @@ impl Orders {
 
     /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
     ///
-    /// A decrease [to a count](Decrease::To) can be sent again, and one [by a count](Decrease::By) cannot.
+    /// A decrease [to a count](Decrease::To) can be sent again, though the exchange may reject it if no more rest already. One [by a
+    /// count](Decrease::By) cannot.
     ///
     /// # Errors
     ///
