@@ -208,6 +208,7 @@ async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
         (Reply::status(500), "Unknown"),
         // Of another request.
         (Reply::json(200, &json!({ "order_id": "o" })), "Unknown"),
+        (Reply::json(200, &json!({})), "Unknown"),
         (error(403, "permission_denied"), "Rejected"),
     ] {
         let case = Case::new(to_writes(reply)).await;
