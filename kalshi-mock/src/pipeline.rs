@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Rejection,
+    body::{self, MAX_BODY},
     call::{Call, Caller},
     connection::Connection,
     fault::{self, Fault},
@@ -28,12 +29,6 @@ use crate::{
 
 /// Path of order writes before June 2026.
 const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
-
-/// Size limit of a request body, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
-
-/// Limit of what is read of a body that is too large, in bytes.
-const MAX_DISCARDED: usize = 16 * MAX_BODY;
 
 /// The operation of a path and its path parameters, or `None` if no operation matches.
 pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
@@ -73,7 +68,7 @@ pub(crate) async fn serve(
     let body = tokio::select! {
         // A complete request gets a response, even during shutdown.
         biased;
-        body = read(body) => body,
+        body = body::read(body) => body,
         () = shared.stopped() => None,
     };
     let body = match body {
@@ -152,25 +147,6 @@ pub(crate) async fn serve(
         connection.respond_twice();
     }
     respond(shared, &parts, &reply, &faults)
-}
-
-/// Reads a body, or returns `None` if it breaks off. Of one that is too large, the first bytes are kept and the rest is discarded,
-/// because a client that is still writing would not see the response.
-async fn read(body: Body) -> Option<Bytes> {
-    let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    let mut length: usize = 0;
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.ok()?;
-        length = length.saturating_add(chunk.len());
-        if bytes.len() <= MAX_BODY {
-            bytes.extend_from_slice(&chunk);
-        }
-        if length > MAX_DISCARDED {
-            break;
-        }
-    }
-    Some(bytes.into())
 }
 
 /// Responds to a path without operation: redirects a trailing slash, otherwise 404.
