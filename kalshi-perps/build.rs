@@ -138,11 +138,7 @@ const PREFERRED: [(&str, &str, &str); 5] = [
         "the orders of every subaccount",
     ),
     ("CancelMarginOrder", "cancel", "an order of the primary one"),
-    (
-        "CreateMarginOrder",
-        "place",
-        "an order in the primary one",
-    ),
+    ("CreateMarginOrder", "place", "an order in the primary one"),
     (
         "DecreaseMarginOrder",
         "decrease",

@@ -120,7 +120,11 @@ impl Client {
             let mut found = client.search(search, last).await?;
             let likeness = |found: &MarginOrder| compare(&order.request, found);
             // An order does not say its subaccount, and may have been listed since the last look there.
-            if is_everywhere && found.iter().any(|found| likeness(found) == Likeness::AsSent) {
+            if is_everywhere
+                && found
+                    .iter()
+                    .any(|found| likeness(found) == Likeness::AsSent)
+            {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
                 found = client.search(Search::of(&order.request), last).await?;
             }

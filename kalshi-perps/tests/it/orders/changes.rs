@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use kalshi_perps::orders::{
-    Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState, Reconciliation,
-    UnknownChange,
+use kalshi_perps::{
+    Contracts,
+    orders::{
+        Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState,
+        Reconciliation, UnknownChange,
+    },
 };
 use serde_json::{Value, json};
 
@@ -255,12 +258,15 @@ async fn amendment_and_decrease_are_seen_as_wanted() {
 async fn decrease_is_seen_as_wanted_after_enough_fills() {
     let case = Case::new(to_changes(false, Reply::Drop)).await;
     let placed = case.placed(order("a")).await;
-    let decrease = case.client.orders().decrease(&placed, Decrease::To(5.into()));
+    let decrease = case
+        .client
+        .orders()
+        .decrease(&placed, Decrease::To(5.into()));
     let decrease = unknown(decrease.await.unwrap());
     case.model.fill(&placed.order_id, 6.into());
     let found = decrease.reconcile(LONG).await;
     assert!(
-        matches!(&found, ChangeReconciliation::AsWanted(order) if order.fill_count == 6),
+        matches!(&found, ChangeReconciliation::AsWanted(order) if order.fill_count == Contracts::from(6)),
         "{found:?}"
     );
 }
@@ -295,7 +301,7 @@ async fn cancel_is_not_judged_by_the_count_that_was_placed() {
     _ = case.client.orders().decrease(&key, decrease).await.unwrap();
     let found = lost.reconcile(LONG).await;
     assert!(
-        matches!(&found, Reconciliation::Placed(placed) if placed.count == 7),
+        matches!(&found, Reconciliation::Placed(placed) if placed.count == Contracts::from(7)),
         "{found:?}"
     );
 }
