@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use kalshi_perps::Contracts;
-use kalshi_perps::orders::{
-    Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState, Reconciliation,
-    UnknownChange,
+use kalshi_perps::{
+    Contracts,
+    orders::{
+        Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState,
+        Reconciliation, UnknownChange,
+    },
 };
 use serde_json::{Value, json};
 
