@@ -137,7 +137,14 @@ async fn margin_markets_trade() {
     exchange.time().advance(Duration::from_secs(300));
     let after = get(&exchange, "/margin/markets").await;
     let rows = |page: &Value| page["markets"].as_array().unwrap().clone();
-    for (before, after) in rows(&before).iter().zip(&rows(&after)) {
+    let (before, after) = (rows(&before), rows(&after));
+    assert_eq!(before.len(), 5);
+    for (before, after) in before.iter().zip(&after) {
+        // Participants leave the market that begins without quotes alone.
+        if after["ticker"] == "KXBCHPERP" {
+            assert_eq!(after["volume"], "0.00");
+            continue;
+        }
         assert_ne!(before["volume_24h"], after["volume_24h"], "{after}");
         assert!(micros(&after["bid"]) < micros(&after["ask"]), "{after}");
         let price = micros(&before["price"]);
