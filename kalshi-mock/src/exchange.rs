@@ -342,13 +342,6 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
-    #[cfg(feature = "perps")]
-    pub fn margin_balance(mut self, balance: Dollars) -> Self {
-        self.balances.margin = balance;
-        self
-    }
-
     /// Sets the algorithm of generated keys. Defaults to Ed25519. RSA keys have 2048 bits.
     pub fn key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.algorithm = algorithm;
@@ -457,7 +450,7 @@ impl MockExchangeBuilder {
         #[cfg(feature = "klear")]
         let klear = KlearAccess::new(&mut state);
         #[cfg(feature = "perps")]
-        let margin = margin_state(&self, seed, state.now);
+        let margin = margin::state(&self, seed, state.now);
         let instances = Instances {
             event: state,
             #[cfg(feature = "perps")]
@@ -500,17 +493,4 @@ impl MockExchangeBuilder {
 /// Combines the hashes of two exchange instances.
 fn combine(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     Some(one?.rotate_left(1) ^ other?)
-}
-
-/// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
-#[cfg(feature = "perps")]
-fn margin_state(settings: &MockExchangeBuilder, seed: u64, now: Micros) -> State {
-    let mut margin = State::new(!seed, now).with_margin();
-    if settings.universe {
-        margin.populate_margin();
-    }
-    if let Some(activity) = settings.activity {
-        margin.start_activity(activity, !seed);
-    }
-    margin
 }

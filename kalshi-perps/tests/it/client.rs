@@ -99,6 +99,22 @@ async fn balance_takes_more_tokens_if_it_is_computed() {
     }
 }
 
+/// Like any operation, it takes at most what the bucket holds, so that it can be sent.
+#[tokio::test]
+async fn computed_balance_takes_no_more_than_the_bucket_holds() {
+    let server = Server::start().await;
+    let limits = AccountLimits::from_tier(Tier::Basic).with_read(BucketLimit::new(1, 20));
+    let client = patient_builder(&server.server)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap();
+    let balance = json!({ "settled_funds": "1.0000", "subaccount_balances": [] });
+    server.answer(200, Some(balance));
+    let request = client.get_margin_balance().compute_available_balance(true);
+    request.send().await.unwrap();
+    assert_eq!(client.rate_limiter().snapshot().read.tokens, 0);
+}
+
 #[tokio::test]
 async fn custom_request_is_signed() {
     let server = Server::start().await;
