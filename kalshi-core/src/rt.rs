@@ -317,7 +317,7 @@ pub fn after_lookup(error: &Error, timeout: Duration) -> Error {
 }
 
 /// Returns a client for reads that serve as evidence. Each read opens its own connection, on which no response to another request can
-/// arrive, and skips caches and incomplete pages.
+/// arrive. Cached responses and incomplete pages are errors.
 pub fn for_evidence(core: &Core) -> Core {
     core.for_evidence()
 }
