@@ -16,7 +16,7 @@ pub enum InvalidExpiry {
     Unit(i64),
 }
 
-/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number is in milliseconds or a smaller unit.
+/// Latest accepted expiry, in Unix seconds (the year 5138). A larger number must be in milliseconds or a smaller unit.
 const LAST_EXPIRY: i64 = 100_000_000_000;
 
 impl InvalidExpiry {

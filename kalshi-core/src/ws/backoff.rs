@@ -13,7 +13,7 @@ const CONNECT_WINDOW: Duration = Duration::from_secs(60);
 /// Maximum pause before a subscription is requested again.
 const MAX_SUBSCRIBE_BACKOFF: Duration = Duration::from_secs(10);
 
-/// A subscription that lasted this long counts as successful.
+/// Time after which a subscription counts as stable.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// Returns the pause before attempt `attempt`, counted from 0: `first`, doubled with each attempt up to `max`. `jitter` is the random part
@@ -33,7 +33,7 @@ pub(super) fn subscribe_pause(attempt: u32) -> Duration {
     pause(first, MAX_SUBSCRIBE_BACKOFF, 1.0, attempt)
 }
 
-/// Times of recent handshakes. They are limited, so that a server that accepts and immediately closes connections does not
+/// Times of recent handshakes. Their number is limited, so that a server that accepts and immediately closes connections does not
 /// cause a reconnect storm.
 #[derive(Debug, Default)]
 pub(super) struct ConnectLimit(VecDeque<Instant>);

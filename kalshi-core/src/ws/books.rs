@@ -43,7 +43,7 @@ use super::{
 /// The `sid` of a book without a subscription. The exchange numbers subscriptions from 1.
 const NO_SUBSCRIPTION: u64 = 0;
 
-/// Time after a reconnect until a book is dropped that no subscription includes.
+/// Time after a reconnect until books without a subscription are dropped.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The order books of all subscriptions on one connection.
@@ -334,7 +334,7 @@ impl<B: ApiBook> Books<B> {
         events
     }
 
-    /// Returns the book of a market on a subscription. A book that is new there has no snapshot.
+    /// Returns the book of a market on a subscription. Creates it without a snapshot if it is new there.
     fn tracked(
         &mut self,
         sid: u64,

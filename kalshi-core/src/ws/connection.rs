@@ -83,9 +83,9 @@ pub struct ConnectionBuilder<A: WebSocketApi> {
 impl<A: WebSocketApi> ConnectionBuilder<A> {
     /// Creates a builder for a connection of this client, with defaults and no channels.
     ///
-    /// The handshake is signed. It uses the client's TLS and proxy settings, or the HTTP client given to it, which must speak HTTP/1.1 to
-    /// the exchange and must not follow redirects. A plaintext WebSocket does not use a proxy from the environment unless that HTTP client
-    /// does. The handshake does not pass through middleware and takes no rate limit tokens.
+    /// The handshake is signed. It uses the client's TLS and proxy settings, or its custom HTTP client, which must speak HTTP/1.1 to the
+    /// exchange and must not follow redirects. A plaintext WebSocket does not use a proxy from the environment unless the custom HTTP
+    /// client does. The handshake does not pass through middleware and takes no rate limit tokens.
     pub fn new(client: &A::Client) -> Self {
         Self {
             client: client.clone(),
@@ -276,8 +276,8 @@ impl<A: BookApi> ConnectionBuilder<A> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the connection cannot be established, if a subscription is rejected, or if a parameter
-    /// makes order books impossible.
+    /// Returns an error if the connection cannot be established, if a subscription is rejected, or if order books cannot be maintained with
+    /// a parameter of the builder.
     pub async fn books(self) -> Result<BookStream<A>, ConnectionError> {
         BookStream::connect(self).await
     }

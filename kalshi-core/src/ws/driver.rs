@@ -40,7 +40,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum number of frames read before anything else is polled.
 const MAX_FRAMES_PER_TURN: usize = 64;
 
-/// Delay of the idle timer beyond which the task itself was not running, so that the silence may not be the exchange's.
+/// Delay of the idle timer that shows that the task was not running. The silence may then not be the exchange's.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
 /// Options of a connection.
@@ -262,7 +262,7 @@ impl Driver {
         let mut is_blocked = false;
         // Error of a write. Frames that arrived before it are read first.
         let mut broken = None;
-        // The task did not run for a while, so the exchange got another idle timeout.
+        // The task did not run for a while, so the exchange was given a second idle timeout.
         let mut was_late = false;
         let mut timer = pin!(sleep_until(last + idle_timeout));
         poll_fn(|context| {

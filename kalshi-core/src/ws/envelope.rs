@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_envelope_equals_the_general_one() {
+    fn usual_and_general_parsing_agree() {
         let mut recognized = 0;
         for text in FRAMES {
             assert!(usual(text).is_some(), "{text}");

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_that_is_not_accepted_is_a_permanent_rejection() {
+    fn only_a_rejected_key_is_permanent() {
         let rejected = |status: StatusCode, body: &'static str| {
             let body = body::Body {
                 bytes: body.into(),

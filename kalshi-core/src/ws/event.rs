@@ -18,7 +18,7 @@ pub enum Event<T> {
     Message(T),
     /// The connection is established. Subscriptions follow.
     Connected,
-    /// The connection was lost, or could not be established again. Another attempt follows.
+    /// The connection was lost or could not be re-established. Another attempt follows.
     Disconnected {
         /// Cause of the failure.
         reason: Arc<ConnectionError>,

@@ -64,7 +64,7 @@ impl<M: Message> Frame<M> {
         }
     }
 
-    /// Decodes the message of a frame whose envelope was parsed before.
+    /// Decodes the message of a frame whose envelope is already parsed.
     pub(super) fn decode(text: &str, envelope: &Envelope) -> Self {
         let mut frame = Self {
             id: envelope.id,

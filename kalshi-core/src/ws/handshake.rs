@@ -48,7 +48,7 @@ impl From<ConnectionError> for Failure {
     }
 }
 
-/// Opens a socket through the client's own HTTP stack, so that TLS, proxies and certificates are the same for both.
+/// Opens a socket through the client's own HTTP stack, so that the same TLS, proxy and certificate settings apply to REST and WebSocket.
 ///
 /// A handshake rejected for its timestamp is signed again with the exchange's time, if the rate limit allows an immediate second attempt.
 pub(super) async fn connect(

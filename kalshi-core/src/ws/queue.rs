@@ -112,7 +112,7 @@ impl Drop for Receiver {
 /// Maximum capacity of the channel, the first of two stages. Events that do not fit wait in the second.
 const MAX_READY: usize = 1_024;
 
-/// Number of waiting events from which those of failed attempts are merged.
+/// Number of waiting events above which those of failed attempts are merged.
 const MAX_STATUS_EVENTS: usize = 64;
 
 /// The connection's end of a queue.
@@ -326,7 +326,7 @@ mod tests {
         })
     }
 
-    /// Reads everything available, as sequence numbers. A number of dropped messages is negative.
+    /// Reads all available items as sequence numbers. A count of dropped messages is negative.
     async fn read(queue: &mut EventQueue, receiver: &mut Receiver) -> Vec<i64> {
         let mut read = Vec::new();
         loop {

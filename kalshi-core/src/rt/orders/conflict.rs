@@ -16,7 +16,7 @@ pub enum Likeness {
 pub struct Conflict {
     /// The response says that the client order id is taken.
     pub is_taken: bool,
-    /// An attempt before the one that was rejected may have placed the order.
+    /// An attempt before the rejected one may have placed the order.
     pub may_be_ours: bool,
     /// The client generated the id, so no other order has it.
     pub has_made_id: bool,

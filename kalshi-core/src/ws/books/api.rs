@@ -82,9 +82,9 @@ pub enum BookMessage<'a, B: ApiBook> {
     Restated(&'a str),
     /// A message that could not be decoded.
     Malformed(&'a MalformedMessage),
-    /// A message of a type that the spec does not have.
+    /// A message of a type that is not in the spec.
     Unknown,
-    /// A message that is not about order books.
+    /// A message unrelated to order books.
     Other,
 }
 
@@ -113,7 +113,7 @@ pub trait BookApi: WebSocketApi {
     ///
     /// # Errors
     ///
-    /// Returns an error if a parameter of the builder makes order books impossible.
+    /// Returns an error if order books cannot be maintained with a parameter of the builder.
     fn prepare_books(
         builder: ConnectionBuilder<Self>,
     ) -> Result<ConnectionBuilder<Self>, ConnectionError>;

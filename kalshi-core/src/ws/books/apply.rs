@@ -168,7 +168,7 @@ impl<B: ApiBook> Books<B> {
             return self.reject_unknown_mode(sid, place, ticker, events);
         };
         let change = B::read_change(delta.body, mode, sent_ms);
-        // The usual case.
+        // The common case.
         if let Some(tracked) = self.books.get_mut(ticker)
             && tracked.sid == sid
         {

@@ -31,7 +31,7 @@ pub enum BookError {
     /// The side of a change is unknown.
     #[error("the side of a change is unknown; request a snapshot")]
     UnknownSide,
-    /// A price is outside the range of the API: above zero, and below one dollar on the Trade API.
+    /// A price is outside the API's range, which is above zero and, on the Trade API, below one dollar.
     #[error("the price {price} is out of range; request a snapshot")]
     Price {
         /// The price that is out of range.

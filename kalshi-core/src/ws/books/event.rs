@@ -22,8 +22,8 @@ pub enum BookEvent {
         /// Ticker of the market.
         market_ticker: Arc<str>,
     },
-    /// A live book is crossed and withheld, which is neither live nor stale. A single action can produce several changes, and the book may
-    /// be crossed between them. The book is reported as changed when it is no longer crossed, and as stale if it stays crossed.
+    /// A live book is crossed and withheld: it is neither live nor stale. A single action can produce several changes, and the book may be
+    /// crossed between them. The book is reported as changed when it is no longer crossed, and as stale if it stays crossed.
     Withheld {
         /// Ticker of the market.
         market_ticker: Arc<str>,
@@ -100,12 +100,13 @@ pub enum StaleReason {
     Malformed,
     /// A message of the subscription has a type that is not in the spec, and may have been a change.
     UnknownMessage,
-    /// A change or a snapshot without a sequence number.
+    /// A change or a snapshot has no sequence number.
     MissingSeq,
-    /// A change, a snapshot or an undecodable message without a subscription number.
+    /// A change, a snapshot or an undecodable message has no subscription number.
     MissingSid,
-    /// The price mode of the subscription is unknown, so nothing was applied: state it. Only on APIs that have several modes, such as the
-    /// Trade API with its parameter `use_yes_price`.
+    /// The price mode of the subscription is unknown, so nothing was applied. State it with
+    /// [`register_with_mode`](super::Books::register_with_mode). Only on APIs with several modes, such as the Trade API
+    /// with its parameter `use_yes_price`.
     UnknownPriceMode,
     /// Messages were dropped because they were not read in time.
     Lagged,
@@ -114,7 +115,7 @@ pub enum StaleReason {
     /// The market has settled. This is reported only if a lifecycle channel is subscribed to: `market_lifecycle_v2` or
     /// `multivariate_market_lifecycle` on the Trade API, `corporate_actions` on the perpetuals API.
     Settled,
-    /// A corporate action split the market or changed its ticker, as the channel `corporate_actions` of the perpetuals API reports.
+    /// A corporate action split the market or changed its ticker, as reported on the channel `corporate_actions` of the perpetuals API.
     CorporateAction,
     /// An acknowledgement did not list the markets of the subscription, so they are unknown.
     UnlistedMarkets,

@@ -197,7 +197,7 @@ impl<B: ApiBook> RedundantBooks<B> {
         self.show(connection, market_ticker, client_order_id, now)
     }
 
-    /// Selects the book `now` to be returned, after an event of `connection`.
+    /// Makes `now` the returned book after an event of `connection`, and returns the resulting event.
     fn show(
         &mut self,
         connection: usize,

@@ -84,7 +84,7 @@ impl Schedule {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Removes the timer of a book that has expired, and returns the book's ticker.
+    /// Removes an expired timer and returns the ticker of its book, or `None` if no timer has expired.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Arc<str>> {
         self.next_timer().filter(|at| *at <= now)?;
         self.timers.pop_first().map(|(_, ticker)| ticker)

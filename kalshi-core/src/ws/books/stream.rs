@@ -421,7 +421,7 @@ fn ends_subscription<A: BookApi>(received: &Received<A::Message>, sid: Option<u6
     is_terminal && sid.is_some() && received.frame.sid.is_none_or(|of| Some(of) == sid)
 }
 
-/// Waits until `timeout`, or not at all if it is `None`.
+/// Sleeps until `timeout`. Returns immediately if it is `None`.
 async fn until(timeout: Option<Instant>) {
     if let Some(timeout) = timeout {
         tokio::time::sleep_until(timeout).await;

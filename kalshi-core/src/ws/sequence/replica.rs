@@ -74,7 +74,7 @@ struct Candidate<B> {
     is_requested: bool,
 }
 
-/// The reason why a frame made a book stale.
+/// The reason why a replica is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StaleCause<E> {

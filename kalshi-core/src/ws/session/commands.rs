@@ -99,8 +99,7 @@ impl Session {
                     });
                 }
                 Some(Some(_)) if change == Change::Add && self.is_by_id(subscription) => {
-                    let reason =
-                        "the subscription was made with market ids, so tickers cannot be added";
+                    let reason = "the subscription was made with market ids, so tickers cannot be added; subscribe again with tickers";
                     _ = reply.send(Err(ConnectionError::Invalid(reason.to_owned())));
                 }
                 Some(Some(sid)) => {

@@ -78,7 +78,7 @@ impl Pending {
         }
     }
 
-    /// Returns `true` if a caller waits for the reply, or the subscription itself does.
+    /// Returns `true` if a caller or the subscription itself waits for the reply.
     fn has_caller(&self) -> bool {
         match self {
             Self::Subscribe(_) => true,
