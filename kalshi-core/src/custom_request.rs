@@ -112,8 +112,8 @@ impl CustomRequest {
         }
     }
 
-    /// Adds parameters to the query, percent-encoded: pairs such as `&[("limit", "5")]`, a map, or a struct. Each call adds to those
-    /// before.
+    /// Adds parameters to the query, percent-encoded: pairs such as `&[("limit", "5")]`, a map, or a struct. Each call
+    /// adds to those before.
     pub fn query(self, parameters: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.query(parameters))
     }

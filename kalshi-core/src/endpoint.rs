@@ -22,8 +22,8 @@ pub(crate) fn parse_endpoint(url: &str) -> Result<Url, ConfigError> {
 ///
 /// # Errors
 ///
-/// Returns an error if the scheme is another one, if the URL has a user, a query or a fragment, or if it is plaintext to another
-/// machine.
+/// Returns an error if the scheme is another one, if the URL has a user, a query or a fragment, or if it is
+/// plaintext to another machine.
 pub(crate) fn check_endpoint(url: &Url, secure: &str, plain: &str) -> Result<(), ConfigError> {
     let fault = |reason: String| {
         Err(ConfigError::Url {

@@ -329,9 +329,9 @@ impl Error {
         }
     }
 
-    /// Returns `true` if no connection was established: name resolution, network, TLS handshake or proxy failed. Nothing was sent,
-    /// unless a middleware of yours had sent the request before, or an HTTP client of yours was redirected: see
-    /// [`was_not_processed`](Self::was_not_processed).
+    /// Returns `true` if no connection was established: name resolution, network, TLS handshake or proxy failed.
+    /// Nothing was sent, unless a middleware of yours had sent the request before, or an HTTP client of yours
+    /// was redirected: see [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_connect(&self) -> bool {
         match &self.0.kind {
@@ -342,8 +342,8 @@ impl Error {
         }
     }
 
-    /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was not processed: see
-    /// [`was_not_processed`](Self::was_not_processed).
+    /// Returns `true` if the response was a 429. If it came from the exchange, this attempt was
+    /// not processed: see [`was_not_processed`](Self::was_not_processed).
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.status() == Some(StatusCode::TOO_MANY_REQUESTS)
@@ -451,8 +451,8 @@ impl Error {
         self.api()?.service()
     }
 
-    /// JSON path of the field that did not decode, such as `$.items[3].price`. A path of more than 256 characters or 128 levels
-    /// is cut.
+    /// JSON path of the field that did not decode, such as `$.items[3].price`. A path of more than 256 characters or
+    /// 128 levels is cut.
     #[must_use]
     pub fn decode_path(&self) -> Option<&str> {
         Some(&self.decode_error()?.path)

@@ -22,8 +22,8 @@ const NEAR: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
-    /// Sort key and contracts in hundredths: worst level first. The key is the price in millionths of a dollar, negated if lower
-    /// prices are better.
+    /// Sort key and contracts in hundredths: worst level first. The key is the price in millionths of a dollar, negated if
+    /// lower prices are better.
     levels: Vec<(i64, i64)>,
     lower_is_better: bool,
 }

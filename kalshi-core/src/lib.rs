@@ -1,8 +1,7 @@
 //! The runtime under the generated clients of the Kalshi exchange's APIs.
 //!
-//! Programs use an API crate such as `kalshi-sdk`, which re-exports what they need from here. This crate knows no schema,
-//! operation or path of a spec: an API crate supplies those through [`Api`], and its generated code calls the hidden
-//! module `rt`.
+//! Programs use an API crate such as `kalshi-sdk`, which re-exports what they need from here. This crate knows no schema, operation
+//! or path of a spec: an API crate supplies those through [`Api`], and its generated code calls the hidden module `rt`.
 //!
 //! - [`ClientBuilder`], [`Core`]: a client's transport, signing, timeouts, retries and rate limits.
 //! - [`Error`], [`ApiError`], [`ConfigError`]: what can go wrong.

@@ -94,8 +94,8 @@ fn parse(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     }
 }
 
-/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed, or with as many as the precision
-/// says.
+/// Writes a multiple of 10^-`decimals` with at least `shown` decimal places, and more only if needed, or with as many
+/// as the precision says.
 fn write(f: &mut fmt::Formatter<'_>, value: i64, decimals: u32, shown: u32) -> fmt::Result {
     let scale = 10_u64.pow(decimals);
     let magnitude = value.unsigned_abs();
@@ -260,8 +260,8 @@ macro_rules! fixed_point {
     };
 }
 
-/// An exact amount of US dollars: a price, a fee, a balance. Stored in millionths of a dollar, from about -9.2 to 9.2 trillion
-/// dollars.
+/// An exact amount of US dollars: a price, a fee, a balance. Stored in millionths of a dollar, from about -9.2
+/// to 9.2 trillion dollars.
 ///
 /// It is encoded as a decimal string with up to six decimal places: four, as the exchange writes prices, or six if four do not
 /// suffice. Decoding accepts at most 10^12 dollars, so that adding two decoded amounts cannot overflow.

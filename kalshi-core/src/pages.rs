@@ -47,9 +47,9 @@ pub(crate) struct List<T, I> {
 
 /// A [`Stream`] of the pages of a list, each requested when the stream is polled.
 ///
-/// The list ends with the first page without a cursor; a page without items does not end it. A cursor that is returned twice is an
-/// error, because the list would never end, and so are more than [`MAX_EMPTY_PAGES`] pages in a row without items: see
-/// [`Error::is_endless_list`].
+/// The list ends with the first page without a cursor; a page without items does not end it. A cursor that is returned
+/// twice is an error, because the list would never end, and so are more than [`MAX_EMPTY_PAGES`] pages in a row
+/// without items: see [`Error::is_endless_list`].
 ///
 /// The stream ends after an error. [`resume`](Self::resume) continues with the page that failed; so does a new request with
 /// [`cursor`](Self::cursor) as its cursor, even in another process.
@@ -173,8 +173,8 @@ impl<T: Page> Pages<T> {
         (!ended).then_some(self.cursors.next.as_str())
     }
 
-    /// Continues after an error, with the page that failed; after too many empty pages, with the next one. Does nothing once the
-    /// list has ended.
+    /// Continues after an error, with the page that failed; after too many empty pages, with the next one. Does nothing once
+    /// the list has ended.
     pub fn resume(&mut self) {
         if matches!(self.state, State::Failed) {
             self.state = State::Ready;
@@ -317,8 +317,8 @@ impl<T> fmt::Debug for Pages<T> {
 /// A [`Stream`] of the items of a list. It holds one page at a time, and one more with [`with_prefetch`](Self::with_prefetch).
 ///
 /// An item that does not decode is an error with its JSON path and its JSON, and the stream continues with the next item:
-/// [`Error::is_row`] is `true` for such an error and `false` for that of a page. After an error of a page the stream ends, unless it is
-/// [resumed](Self::resume).
+/// [`Error::is_row`] is `true` for such an error and `false` for that of a page. After an error of a page the stream ends,
+/// unless it is [resumed](Self::resume).
 ///
 /// `T` is the page and `I` the item. A page with several lists has a stream of each, which requests the same pages.
 #[must_use = "a stream does nothing until it is polled"]
@@ -368,8 +368,8 @@ impl<T: Page, I: DeserializeOwned> Items<T, I> {
     ///
     /// # Errors
     ///
-    /// Returns an error if a page cannot be fetched or an item does not decode. The items before it are dropped; use the stream to keep
-    /// them.
+    /// Returns an error if a page cannot be fetched or an item does not decode. The items before it are dropped; use the
+    /// stream to keep them.
     pub async fn collect_all(mut self, limit: usize) -> Result<Collected<I>, Error> {
         let mut items = Vec::new();
         while items.len() < limit {

@@ -59,8 +59,8 @@ macro_rules! arithmetic {
             ///
             /// # Panics
             ///
-            /// Panics on overflow: only the lowest amount has no positive counterpart. [`checked_abs`](Self::checked_abs) does not
-            /// panic.
+            /// Panics on overflow: only the lowest amount has no positive counterpart.
+            /// [`checked_abs`](Self::checked_abs) does not panic.
             #[must_use]
             #[track_caller]
             #[allow(
