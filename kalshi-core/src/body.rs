@@ -43,9 +43,9 @@ pub(crate) async fn read(response: &mut Response, max: usize) -> Result<Body, re
             bytes.reserve(first.len() + chunk.len().max(rest).min(max));
             bytes.extend_from_slice(&first);
         }
-        let room = max - bytes.len();
-        if chunk.len() > room {
-            bytes.extend(chunk.iter().take(room));
+        let left = max - bytes.len();
+        if chunk.len() > left {
+            bytes.extend(chunk.iter().take(left));
             return Ok(Body {
                 bytes: bytes.into(),
                 is_whole: false,

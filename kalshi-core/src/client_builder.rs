@@ -231,7 +231,7 @@ impl<A: Api> ClientBuilder<A> {
             middleware.push(credentials.middleware(&base_url, clock.clone()));
         }
         middleware.push(Arc::new(Wire {
-            is_users_client: own_client,
+            is_custom_client: own_client,
         }));
         let environment = self.environment.clone();
         let shared = Shared {

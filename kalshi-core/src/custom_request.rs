@@ -31,7 +31,7 @@ const METHOD_OVERRIDES: [&str; 3] = [
 ];
 
 /// Defines the operation that represents custom requests in retries, middleware and errors.
-macro_rules! row {
+macro_rules! operation {
     ($method:ident, $bucket:ident) => {
         Operation::new(
             "CustomRequest",
@@ -44,14 +44,14 @@ macro_rules! row {
 }
 
 /// An operation for each method, signed and unsigned.
-static ROWS: [[Operation; 2]; 5] = [
-    [row!(GET, Read), row!(GET, Read).public()],
-    [row!(POST, Write), row!(POST, Write).public()],
-    [row!(PUT, Write), row!(PUT, Write).public()],
-    [row!(PATCH, Write), row!(PATCH, Write).public()],
+static OPERATIONS: [[Operation; 2]; 5] = [
+    [operation!(GET, Read), operation!(GET, Read).public()],
+    [operation!(POST, Write), operation!(POST, Write).public()],
+    [operation!(PUT, Write), operation!(PUT, Write).public()],
+    [operation!(PATCH, Write), operation!(PATCH, Write).public()],
     [
-        row!(DELETE, Write).priority(),
-        row!(DELETE, Write).priority().public(),
+        operation!(DELETE, Write).priority(),
+        operation!(DELETE, Write).priority().public(),
     ],
 ];
 
@@ -220,12 +220,14 @@ impl CustomRequest {
         decode: impl FnOnce(Received) -> Result<Response<T>, Error>,
     ) -> Result<Response<T>, Error> {
         let (core, route) = (self.core, self.route);
-        let row = ROWS.iter().find(|row| row[0].method == route.method);
-        let request = match row {
+        let pair = OPERATIONS
+            .iter()
+            .find(|pair| pair[0].method == route.method);
+        let request = match pair {
             Some(_) => self.request,
             None => Err("the method must be GET, POST, PUT, PATCH or DELETE".into()),
         };
-        let operation = &row.unwrap_or(&ROWS[1])[usize::from(self.is_unsigned)];
+        let operation = &pair.unwrap_or(&OPERATIONS[1])[usize::from(self.is_unsigned)];
         let request = request
             .map_err(|fault| Error::invalid(operation, fault))
             .and_then(|request| rt::finish_request(operation, request))

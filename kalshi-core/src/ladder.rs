@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::money::{Contracts, Dollars, PriceLevel};
 
 /// Number of best levels that are searched linearly, because most changes happen there. The others are searched by bisection.
-const NEAR: usize = 16;
+const LINEAR_SEARCH_LEVELS: usize = 16;
 
 /// The price levels of one side of an order book, sorted and exact.
 ///
@@ -144,11 +144,11 @@ impl Ladder {
             self.levels.push((key, level.count.hundredths()));
         }
         self.levels.sort_unstable();
-        let twice = self.levels.windows(2).find_map(|pair| match pair {
+        let duplicate = self.levels.windows(2).find_map(|pair| match pair {
             [(one, _), (other, _)] if one == other => Some(*one),
             _ => None,
         });
-        if let Some(key) = twice {
+        if let Some(key) = duplicate {
             let price = self.price(key);
             return Err(LadderError::DuplicateLevel { price });
         }
@@ -176,7 +176,9 @@ impl Ladder {
     pub fn add(&mut self, price: Dollars, change: Contracts) -> Result<(), LadderError> {
         let (key, change) = (self.key(price), change.hundredths());
         let negative = LadderError::Negative { price };
-        let (far, near) = self.levels.split_at(self.levels.len().saturating_sub(NEAR));
+        let (far, near) = self
+            .levels
+            .split_at(self.levels.len().saturating_sub(LINEAR_SEARCH_LEVELS));
         let better = near.iter().rev().take_while(|(other, _)| *other > key);
         let index = match better.count() {
             better if better < near.len() => self.levels.len() - better,

@@ -309,12 +309,12 @@ impl RateLimiter {
             (Bucket::Write, &self.write, tier.write),
         ] {
             let limit = bucket.limit();
-            let dearest = costs.dearest(operations, kind);
-            if limit.capacity() < dearest && limit.capacity() < fallback.capacity() {
+            let max_cost = costs.max_cost(operations, kind);
+            if limit.capacity() < max_cost && limit.capacity() < fallback.capacity() {
                 tracing::warn!(
                     bucket = ?kind,
                     ?limit,
-                    dearest,
+                    max_cost,
                     ?fallback,
                     "rate limit below the cost of an operation, using that of the tier"
                 );

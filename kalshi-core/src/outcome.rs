@@ -115,8 +115,8 @@ impl<T> Write<T> {
             Some(rejection) => Outcome::Rejected(rejection.clone(), error),
             None => {
                 let is_fault = error.status().is_none_or(|status| status.is_server_error());
-                let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
-                if error.is_decode() || !is_fault && !is_theirs {
+                let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
+                if error.is_decode() || !is_fault && !is_from_exchange {
                     evidence.replace_connections();
                 }
                 Outcome::Unknown(error)

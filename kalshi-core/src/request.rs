@@ -371,8 +371,8 @@ impl Received {
         if !shared.signs {
             error = error.with_unsigned_api();
         }
-        let is_theirs = self.is_from_wire && error.is_from_exchange();
-        if self.status == StatusCode::TOO_MANY_REQUESTS && is_theirs {
+        let is_from_exchange = self.is_from_wire && error.is_from_exchange();
+        if self.status == StatusCode::TOO_MANY_REQUESTS && is_from_exchange {
             self.attempts.was_rejected();
         }
         Err(Error::api_error(self.operation, error).after(&self.attempts))

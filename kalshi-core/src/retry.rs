@@ -171,8 +171,8 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    let is_theirs = error.api().is_some_and(ApiError::is_from_exchange);
-    if error.is_connect() || error.is_rate_limited() && is_theirs {
+    let is_from_exchange = error.api().is_some_and(ApiError::is_from_exchange);
+    if error.is_connect() || error.is_rate_limited() && is_from_exchange {
         return true;
     }
     is_safe(operation)
@@ -181,7 +181,7 @@ pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
             || error.is_timeout()
             || error
                 .api()
-                .is_some_and(|refusal| again.contains(&refusal.status())))
+                .is_some_and(|error| again.contains(&error.status())))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Attempts {
 #[derive(Debug)]
 pub(crate) struct Wire {
     /// `true` for a custom HTTP client, which may follow redirects.
-    pub(crate) is_users_client: bool,
+    pub(crate) is_custom_client: bool,
 }
 
 /// Marks a response from the network, as opposed to one created by a middleware.
@@ -132,7 +132,7 @@ impl Middleware for Wire {
             return Box::pin(ready(Err(Error::middleware(NoExtensions))));
         };
         // Only a custom client may follow redirects.
-        let url = self.is_users_client.then(|| request.url().clone());
+        let url = self.is_custom_client.then(|| request.url().clone());
         // Nothing is sent until the future is polled.
         let sending = next.run(request, extensions);
         Box::pin(async move {
@@ -142,7 +142,7 @@ impl Middleware for Wire {
             match &mut result {
                 Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder() => {
                     // If the client follows redirects, the request that was not sent may be the redirected one.
-                    if !self.is_users_client {
+                    if !self.is_custom_client {
                         attempts.0.arrived.fetch_sub(1, Relaxed);
                         attempts.0.processed.fetch_sub(1, Relaxed);
                     }

@@ -79,7 +79,7 @@ impl Costs {
     }
 
     /// Returns the highest cost of a request, or an item of a batch, among the signed operations of a bucket.
-    pub(super) fn dearest(&self, operations: &[Operation], bucket: Bucket) -> u32 {
+    pub(super) fn max_cost(&self, operations: &[Operation], bucket: Bucket) -> u32 {
         let drawing = operations
             .iter()
             .filter(|operation| operation.auth && operation.bucket == bucket);

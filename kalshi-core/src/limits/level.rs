@@ -24,10 +24,10 @@ pub const DEFAULT_SLACK: Duration = Duration::from_millis(50);
 pub(super) const MAX_SLACK: Duration = Duration::from_millis(400);
 
 /// Rejections within this time of the first one count once, because they usually have the same cause.
-const ONE_BURST: Duration = Duration::from_secs(1);
+const BURST_WINDOW: Duration = Duration::from_secs(1);
 
 /// Time without a rejection after which an increased slack is halved.
-const SLACK_HALVES_AFTER: Duration = Duration::from_secs(60);
+const SLACK_HALF_LIFE: Duration = Duration::from_secs(60);
 
 /// Time after which a request in flight counts as arrived even if its permit was never dropped.
 const MAX_FLIGHT: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ impl Slack {
 
     /// Doubles the slack after a rejection.
     fn widen(&mut self, now: Instant) {
-        if self.rejected && now.saturating_duration_since(self.changed) < ONE_BURST {
+        if self.rejected && now.saturating_duration_since(self.changed) < BURST_WINDOW {
             return;
         }
         let most = MAX_SLACK.max(self.base);
@@ -75,13 +75,13 @@ impl Slack {
         (self.changed, self.rejected) = (now, true);
     }
 
-    /// Halves the slack for every [`SLACK_HALVES_AFTER`] since the last rejection.
+    /// Halves the slack for every [`SLACK_HALF_LIFE`] since the last rejection.
     fn narrow(&mut self, now: Instant) {
         while self.current > self.base
-            && now.saturating_duration_since(self.changed) >= SLACK_HALVES_AFTER
+            && now.saturating_duration_since(self.changed) >= SLACK_HALF_LIFE
         {
             self.current = (self.current / 2).max(self.base);
-            self.changed += SLACK_HALVES_AFTER;
+            self.changed += SLACK_HALF_LIFE;
         }
     }
 

@@ -41,7 +41,7 @@ fn discovered(read: (u32, u32), write: (u32, u32), costs: &EndpointCosts) -> Rat
 }
 
 /// The costs of the spec.
-fn usual() -> EndpointCosts {
+fn costs_in_spec() -> EndpointCosts {
     EndpointCosts::new(10)
         .with_endpoint("POST", "/things", 30)
         .with_endpoint("DELETE", "/things/:id", 2)
@@ -52,7 +52,7 @@ async fn unusable_reported_limits_are_replaced_by_those_of_the_tier() {
     let basic = AccountLimits::from_tier(Tier::Basic);
     // Zero, or a write bucket that never holds the 30 tokens of the most expensive operation.
     for bad in [(0, 0), (0, 500), (500, 0), (100, 29)] {
-        let limiter = discovered((700, 900), bad, &usual());
+        let limiter = discovered((700, 900), bad, &costs_in_spec());
         let snapshot = limiter.snapshot();
         assert_eq!(snapshot.write.limit, basic.write, "{bad:?}");
         assert_eq!(snapshot.read.limit, BucketLimit::new(700, 900));
@@ -61,7 +61,7 @@ async fn unusable_reported_limits_are_replaced_by_those_of_the_tier() {
             permit.unwrap().received();
         }
     }
-    let limiter = discovered((0, 0), (100, 30), &usual());
+    let limiter = discovered((0, 0), (100, 30), &costs_in_spec());
     assert_eq!(limiter.snapshot().read.limit, basic.read);
     // Enough for one request.
     assert_eq!(limiter.snapshot().write.limit, BucketLimit::new(100, 30));
@@ -72,7 +72,7 @@ async fn unusable_limits_fall_back_to_the_reported_tier() {
     let limiter = RateLimiter::default();
     let zero = BucketLimit::new(0, 0);
     limiter.set_limits(AccountLimits::from_tier(Tier::Expert).with_write(zero));
-    limiter.set_costs(Costs::new(&usual(), &OPERATIONS), &OPERATIONS);
+    limiter.set_costs(Costs::new(&costs_in_spec(), &OPERATIONS), &OPERATIONS);
     let expert = AccountLimits::from_tier(Tier::Expert);
     assert_eq!(limiter.snapshot().write.limit, expert.write);
 }
@@ -81,7 +81,7 @@ async fn unusable_limits_fall_back_to_the_reported_tier() {
 async fn cost_above_the_capacity_takes_the_whole_bucket() {
     let [_, create, cancel, batch] = &OPERATIONS;
     // More than the tier's bucket holds, which is smaller than the reported one.
-    let costs = usual().with_endpoint("POST", "/things/batch", 5_000);
+    let costs = costs_in_spec().with_endpoint("POST", "/things/batch", 5_000);
     let limiter = discovered((200, 400), (300, 600), &costs);
     assert_eq!(limiter.snapshot().write.limit, BucketLimit::new(300, 600));
     assert_eq!(limiter.cost(batch, 1), 600);

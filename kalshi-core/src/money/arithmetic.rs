@@ -290,7 +290,7 @@ impl Dollars {
 }
 
 /// Conversion from integer types that always fit.
-macro_rules! whole_contracts {
+macro_rules! from_integers {
     ($($integer:ty),*) => {
         $(impl From<$integer> for Contracts {
             fn from(whole: $integer) -> Self {
@@ -300,10 +300,10 @@ macro_rules! whole_contracts {
     };
 }
 
-whole_contracts!(i32, u32);
+from_integers!(i32, u32);
 
 /// Conversion from integer types that may not fit.
-macro_rules! many_contracts {
+macro_rules! try_from_integers {
     ($($integer:ty),*) => {
         $(impl TryFrom<$integer> for Contracts {
             type Error = MoneyError;
@@ -317,7 +317,7 @@ macro_rules! many_contracts {
     };
 }
 
-many_contracts!(i64, u64, isize, usize, i128, u128);
+try_from_integers!(i64, u64, isize, usize, i128, u128);
 
 #[cfg(test)]
 mod tests {
