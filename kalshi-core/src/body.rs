@@ -1,4 +1,4 @@
-//! Reading of response bodies up to a limit, which applies to the decompressed size.
+//! Reads response bodies up to a limit, which applies to the decompressed size.
 
 use bytes::Bytes;
 use reqwest::Response;

@@ -212,13 +212,15 @@ impl Core {
         }
     }
 
-    /// Returns the earliest Unix time in milliseconds that the exchange's clock may have shown at `instant`, by what is known now.
+    /// Returns the earliest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
+    /// all observations so far.
     pub(crate) fn earliest_ms(&self, instant: Instant) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
         self.shared.server_time.earliest_ms(instant, wall_ms)
     }
 
-    /// Returns the latest Unix time in milliseconds that the exchange's clock may have shown at `instant`, by what is known now.
+    /// Returns the latest Unix time in milliseconds that the exchange's clock may have shown at `instant`, based on
+    /// all observations so far.
     pub(crate) fn latest_ms(&self, instant: Instant) -> u64 {
         let wall_ms = self.shared.clock.now_ms().ok();
         self.shared.server_time.latest_ms(instant, wall_ms)
@@ -250,9 +252,9 @@ impl Core {
 
     /// Returns how far the exchange's clock is ahead of the local clock. Negative if it is behind.
     ///
-    /// The skew is measured from the `Date` headers of the last 16 signed responses, as far as they arrived in the last 30 minutes.
-    /// Returns
-    /// `None` unless at least three of them, and more than half, agree. A step of the local clock discards earlier measurements.
+    /// The skew is measured from the `Date` headers of the last 16 signed responses, as far as they arrived in the
+    /// last 30 minutes. Returns `None` unless at least three of them, and more than half, agree. A step of the local
+    /// clock discards earlier measurements.
     #[must_use]
     pub fn clock_skew(&self) -> Option<chrono::TimeDelta> {
         self.shared

@@ -78,7 +78,7 @@ impl fmt::Debug for UnknownValue {
     }
 }
 
-/// A string is not a value of the enum.
+/// The error of parsing a string that is not a value of the enum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseValueError {
     value: String,

@@ -232,7 +232,7 @@ impl CustomRequest {
             .map_err(|fault| Error::invalid(operation, fault))
             .and_then(|request| rt::finish_request(operation, request))
             .and_then(|request| {
-                // A second check: a path that passed `check_path` is not changed by URL parsing.
+                // A second check, in case `check_path` misses something: URL parsing must not have changed the path.
                 if is_below(request.url(), &core.shared.base_url, &route.path) {
                     Ok(request)
                 } else {
@@ -260,8 +260,8 @@ impl fmt::Debug for CustomRequest {
     }
 }
 
-/// Returns the operation with this method and path. If several match, the one with the fewest parameters wins, such as
-/// `/things/recent` before `/things/{id}`.
+/// Returns the operation with this method and path. If several match, the one with the fewest parameters wins, such
+/// as `/things/recent` before `/things/{id}`.
 fn find(
     operations: &'static [Operation],
     method: &Method,

@@ -87,7 +87,7 @@ pub fn optional_decimal_text<S: Serializer>(
 /// The largest amount that an `i64` can hold in ten-thousandths of a dollar. The exchange sends it if there is no price.
 const NO_PRICE: &str = "922337203685477.5807";
 
-/// Deserializes an amount. Null, an empty string and [`NO_PRICE`] become `None`.
+/// Deserializes an amount. Null, an empty string and the largest amount of an `i64` become `None`.
 pub fn dollars_or_none<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Dollars>, D::Error> {

@@ -32,7 +32,7 @@ const MAX_LENGTH: usize = 128;
 pub struct Decimal {
     /// Has no trailing zeros unless the scale is zero, so that every value has one representation.
     mantissa: i128,
-    /// At most [`Decimal::MAX_DECIMALS`].
+    /// Number of decimal places, at most [`Decimal::MAX_DECIMALS`].
     scale: u32,
 }
 

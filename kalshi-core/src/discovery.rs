@@ -1,4 +1,4 @@
-//! Reading of an account's rate limits before the first signed request.
+//! Reads an account's rate limits before the first signed request.
 
 use std::time::Duration;
 

@@ -29,7 +29,7 @@ use crate::{
 /// | is the clock wrong? | [`clock_behind_ms`](Self::clock_behind_ms) |
 /// | is the key wrong? | [`is_auth`](Self::is_auth) |
 /// | has the exchange changed its responses? | [`is_decode`](Self::is_decode), [`decode_path`](Self::decode_path), [`body`](Self::body) |
-/// | does the rest of a list still follow? | [`is_row`](Self::is_row) |
+/// | does the list continue after this error? | [`is_row`](Self::is_row) |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -44,20 +44,20 @@ struct Inner {
     /// Attempts to send it.
     attempts: u32,
     elapsed: Duration,
-    /// How far the local clock is behind the exchange's in milliseconds, if that may be the cause.
+    /// Milliseconds by which the local clock is behind the exchange's, if that may be the cause.
     clock_behind_ms: Option<i64>,
     /// Timeout of the lookup that followed, if it expired.
     lookup_timeout: Option<Duration>,
 }
 
 enum Kind {
-    /// The parameters do not make a valid request.
+    /// The parameters do not form a valid request.
     Invalid(String),
     /// The operation needs credentials, and the client has none.
     NoCredentials,
-    /// The request could not be signed, or goes to another origin than the credentials' own.
+    /// The request could not be signed, or its origin is not that of the credentials.
     Signing(SigningMiddlewareError),
-    /// The request could not be sent, or no complete response came.
+    /// The request could not be sent, or no complete response arrived.
     Transport(reqwest::Error),
     /// A timeout of the client expired.
     Deadline(Duration),
@@ -65,9 +65,9 @@ enum Kind {
     RateLimit(RateLimitError),
     /// The body of a success is longer than the client's limit.
     BodyTooLarge { status: StatusCode, max: usize },
-    /// A list does not seem to end.
+    /// A list appears to be endless.
     EndlessList(Endless),
-    /// A middleware of the program failed.
+    /// A custom middleware failed.
     Middleware(Box<dyn StdError + Send + Sync>),
     /// The exchange rejected the request.
     Api(ApiError),
@@ -77,11 +77,11 @@ enum Kind {
     Simulated(testing::Simulated),
 }
 
-/// Why a list does not seem to end.
+/// The reason why a list appears to be endless.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Endless {
     RepeatedCursor,
-    /// This many pages in a row had a cursor and no items.
+    /// This many consecutive pages had a cursor and no items.
     EmptyPages(u32),
 }
 
@@ -137,7 +137,7 @@ impl Error {
         }))
     }
 
-    /// Records the clock skew if it may be why a signature was rejected.
+    /// Records the clock skew if it may have caused the rejection of a signature.
     pub(crate) fn with_clock(mut self, behind_ms: Option<i64>) -> Self {
         if self.api().is_some_and(ApiError::may_be_clock) {
             self.0.clock_behind_ms = behind_ms;
@@ -156,7 +156,7 @@ impl Error {
         self.0.route.as_deref().unwrap_or(self.0.operation.id)
     }
 
-    /// A response that decodes and contradicts itself or the request.
+    /// Returns the error for a response that decodes but contradicts itself or the request.
     pub(crate) fn unexpected_response(
         operation: &'static Operation,
         status: StatusCode,
@@ -226,7 +226,7 @@ impl Error {
         }
     }
 
-    /// A response that does not decode; `path` is the JSON path of the fault.
+    /// Returns the error for a response that does not decode. `path` is the JSON path of the invalid value.
     pub(crate) fn decode(
         operation: &'static Operation,
         status: StatusCode,
@@ -238,7 +238,7 @@ impl Error {
         Self::new(operation, Kind::Decode(error))
     }
 
-    /// The error for one row of a list whose page failed with `self`.
+    /// Returns the error for one row of a list whose page failed with `self`.
     pub(crate) fn for_row(&self, path: String, row: Bytes, source: &serde_json::Error) -> Self {
         let status = self.status().unwrap_or_default();
         let mut error = DecodeError::new(self.0.operation, status, path, row, source);
@@ -259,9 +259,10 @@ impl Error {
 
     /// Returns `true` if the exchange may have received the request, and thus may have acted on it.
     ///
-    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a failure to sign, no connection). `true` means
-    /// that it was sent, or that this cannot be ruled out: look an order up before you send another. `true` is also returned after
-    /// an error response, which says what the exchange did. If a middleware sends a request several times, all attempts count.
+    /// `false` is certain: the request was never sent (a missing parameter, no credentials, a failure to sign, no
+    /// connection). `true` means that it was sent, or that this cannot be ruled out: look an order up before you send
+    /// another. `true` is also returned after an error response, which says what the exchange did. If a middleware sends a
+    /// request several times, all attempts count.
     #[must_use]
     pub fn may_have_reached_exchange(&self) -> bool {
         self.0.arrived
@@ -519,7 +520,7 @@ impl fmt::Display for Error {
             }
             Kind::EndlessList(Endless::EmptyPages(pages)) => write!(
                 f,
-                "{pages} pages in a row had a cursor and no items; the list does not seem to end, `resume` requests more of it"
+                "{pages} consecutive pages had a cursor and no items; the list may be endless, call `resume` to continue"
             ),
             Kind::Middleware(_) => f.write_str("a middleware failed"),
             Kind::Api(error) => error.fmt(f),

@@ -35,7 +35,7 @@ pub(crate) fn excerpt(body: &[u8], line: usize, column: usize, length: usize) ->
     short(&String::from_utf8_lossy(window), length)
 }
 
-/// Truncates a string to `length` characters and replaces control characters by spaces.
+/// Truncates a string to `length` characters and replaces control characters with spaces.
 pub(crate) fn short(text: &str, length: usize) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut out: String = chars.by_ref().take(length).collect();

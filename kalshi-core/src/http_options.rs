@@ -64,7 +64,7 @@ impl HttpOptions {
         };
         let builder = match &self.proxy {
             Some(proxy) => builder.proxy(proxy.clone()),
-            // Plaintext is allowed on loopback addresses only, which a proxy cannot reach.
+            // Plaintext is only allowed to a loopback address, so it must not go through a proxy.
             None if is_plaintext => builder.no_proxy(),
             None => builder,
         };

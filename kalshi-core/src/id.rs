@@ -180,7 +180,7 @@ id! {
 }
 
 id! {
-    /// The exchange's id of an order. Unlike a [`ClientOrderId`], the exchange assigns it.
+    /// The id that the exchange assigns to an order.
     OrderId
 }
 
@@ -191,12 +191,12 @@ id! {
 }
 
 id! {
-    /// The exchange's id of a trade. A fill has the same id as the public trade that it is part of.
+    /// The id that the exchange assigns to a trade. A fill has the same id as the public trade that it is part of.
     TradeId
 }
 
 id! {
-    /// The exchange's id of an order group.
+    /// The id that the exchange assigns to an order group.
     OrderGroupId
 }
 

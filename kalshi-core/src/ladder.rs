@@ -67,7 +67,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Takes up to `count` contracts from levels, which must be sorted from the best. Stops before the
+    /// Takes up to `count` contracts from `levels`, which must be sorted best first. Stops before the
     /// total would overflow [`Dollars`].
     #[must_use]
     pub fn from_levels(levels: impl IntoIterator<Item = PriceLevel>, count: Contracts) -> Self {
@@ -125,7 +125,7 @@ impl Ladder {
         self
     }
 
-    /// Replaces all levels by those of a snapshot. Their order does not matter, and levels without contracts are left out.
+    /// Replaces all levels with those of a snapshot. Their order does not matter, and levels without contracts are left out.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl Ladder {
         Ok(())
     }
 
-    /// Iterates over the levels from the best.
+    /// Iterates over the levels, best first.
     pub fn levels(&self) -> impl DoubleEndedIterator<Item = PriceLevel> {
         self.levels.iter().rev().map(|&(key, count)| PriceLevel {
             price: self.price(key),

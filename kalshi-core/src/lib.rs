@@ -56,7 +56,7 @@ mod wire;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-/// Construction of errors for tests. Requires the feature `testing`.
+/// Errors constructed for tests. Requires the feature `testing`.
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use crate::error::testing::Failure;

@@ -52,19 +52,19 @@ pub enum Tier {
     Advanced,
     /// Earned by trading volume, as are all higher tiers.
     Expert,
-    /// Above Expert.
+    /// The tier above Expert.
     Premier,
-    /// Above Premier.
+    /// The tier above Premier.
     Paragon,
-    /// Above Paragon.
+    /// The tier above Paragon.
     Prime,
-    /// The highest tier.
+    /// The highest tier, above Prime.
     Prestige,
 }
 
 /// The token buckets of an account, and the bucket of its IP address for unsigned requests.
 ///
-/// A limiter replaces a limit of zero by that of the tier and logs a warning, because no request could ever be sent.
+/// A limiter replaces a limit of zero with that of the tier and logs a warning, because such a limit would never allow a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountLimits {
     read: BucketLimit,
@@ -100,7 +100,7 @@ impl AccountLimits {
         }
     }
 
-    /// Replaces zero limits by those of the tier.
+    /// Replaces zero limits with those of the tier.
     fn without_zeros(mut self) -> Self {
         let tier = Self::from_tier(self.tier);
         for (bucket, limit, fallback) in [
@@ -202,7 +202,7 @@ impl From<Tier> for RateLimits {
     }
 }
 
-/// The tokens that a request takes, and from which bucket.
+/// The tokens that a request takes, and their bucket.
 pub(crate) struct Charge<'a> {
     /// The operation that determines the bucket, the priority and the cost.
     pub(crate) operation: &'a Operation,
@@ -287,7 +287,7 @@ impl RateLimiter {
         self
     }
 
-    /// Changes the limits. Requests may be waiting. Buckets keep their tokens, up to the new capacity.
+    /// Changes the limits, including for requests that are already waiting. Buckets keep their tokens, up to the new capacity.
     pub fn set_limits(&self, limits: AccountLimits) {
         let limits = limits.without_zeros();
         *self.tier.lock().unwrap_or_else(PoisonError::into_inner) = limits.tier;

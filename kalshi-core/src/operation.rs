@@ -38,7 +38,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Creates a signed operation that costs 10 tokens, without priority and pagination. Called by generated code,
+    /// Creates a signed operation that costs 10 tokens, without priority or pagination. Called by generated code,
     /// like the setters below.
     #[doc(hidden)]
     #[must_use]
@@ -140,7 +140,7 @@ impl fmt::Display for Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bucket {
-    /// Reads that are charged to the read bucket.
+    /// Reads, except those charged to another bucket.
     Read,
     /// Orders and other changes, and the reads that the exchange charges as writes.
     Write,

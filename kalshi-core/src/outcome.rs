@@ -21,7 +21,7 @@ use crate::{
 /// | Evidence | Outcome |
 /// |---|---|
 /// | Never sent, or every attempt failed with a 429 in the exchange's format | `NotProcessed` |
-/// | An error of the exchange with status 400, 401, 403, 404, 409, 410 or 422, or alone in a 2xx response; no earlier attempt may have been processed | `Rejected` |
+/// | An error of the exchange with status 400, 401, 403, 404, 409, 410 or 422, or without other content in a 2xx response; no earlier attempt may have been processed | `Rejected` |
 /// | A 2xx response that decodes and matches the request | `Done` |
 /// | An error whose code means that the exchange itself failed; any other response; no response | `Unknown` |
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl<T> Write<T> {
     /// Decides the outcome. `about` returns an error message for a response that does not match the request.
     ///
     /// After such a response, and after any that does not come from the exchange, the connections are replaced: a server or proxy
-    /// that once sent a response too many would answer every later request with the response to the previous one.
+    /// that once sent an extra response would send each later request the response to the previous one.
     pub fn judge(
         self,
         about: impl FnOnce(StatusCode, &T) -> Result<(), String>,
@@ -216,8 +216,8 @@ impl Moment {
         }
     }
 
-    /// Returns the earliest time that the exchange's clock may have shown, in Unix milliseconds, by the local clock at that moment
-    /// and by the skew measured since.
+    /// Returns the earliest time that the exchange's clock may have shown, in Unix milliseconds, based on the local clock at that
+    /// moment and on the skew measured since.
     pub fn earliest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(0);
         wall_ms.min(core.earliest_ms(self.instant))
@@ -230,8 +230,8 @@ impl Moment {
         time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Returns the latest time that the exchange's clock may have shown, in Unix milliseconds, by the local clock at that moment
-    /// and by the skew measured since. Returns `u64::MAX` if the local clock failed.
+    /// Returns the latest time that the exchange's clock may have shown, in Unix milliseconds, based on the local clock at that
+    /// moment and on the skew measured since. Returns `u64::MAX` if the local clock failed.
     pub fn latest_ms(&self, core: &Core) -> u64 {
         let wall_ms = self.wall_ms.unwrap_or(u64::MAX);
         wall_ms.max(core.latest_ms(self.instant))

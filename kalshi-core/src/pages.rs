@@ -162,8 +162,8 @@ impl<T: Page> Pages<T> {
         self
     }
 
-    /// Returns the cursor of the next page, or of the page that failed after an error. Empty before the first page, and `None`
-    /// after the last.
+    /// Returns the cursor of the next page, or of the page that failed after an error. Empty before the first page, and
+    /// `None` after the last.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
         let ended = matches!(

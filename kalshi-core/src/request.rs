@@ -358,7 +358,7 @@ impl Received {
         }
     }
 
-    /// Returns an error if the response is one, even if its status is a success.
+    /// Returns an error if the response reports one, even with a success status.
     fn check(self, shared: &Shared) -> Result<Self, Error> {
         if self.status.is_success() && !has_error(&self.body) {
             return Ok(self);
@@ -412,7 +412,7 @@ impl Received {
         Ok(Response::from_parts(self.status, self.headers, value))
     }
 
-    /// Checks that the body is empty or a JSON object, and not an HTML page, for example.
+    /// Checks that the body is empty or a JSON object. Anything else, such as an HTML page, is an error.
     pub(crate) fn into_empty(self) -> Result<Response<()>, Error> {
         let body = self.body.trim_ascii();
         let is_object =

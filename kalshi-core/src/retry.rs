@@ -163,7 +163,7 @@ pub(crate) fn is_safe(operation: &Operation) -> bool {
     operation.method == Method::GET
 }
 
-/// Returns `true` if this error of an attempt allows another one. Earlier attempts are not considered.
+/// Returns `true` if the request may be sent again after this error. Considers only the failed attempt, not earlier ones.
 pub(crate) fn may_retry(operation: &Operation, error: &Error) -> bool {
     let again = [
         StatusCode::INTERNAL_SERVER_ERROR,

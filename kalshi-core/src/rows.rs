@@ -88,8 +88,7 @@ impl Rows {
 }
 
 /// Returns the content of the list `field` of an object, and the object with all `lists` emptied. Returns `None` if a list occurs
-/// twice or
-/// `field` is not a list.
+/// twice or `field` is not a list.
 fn list_and_rest<'a>(field: &str, lists: &[&str], body: &'a [u8]) -> Option<(&'a [u8], String)> {
     let text = std::str::from_utf8(body).ok()?;
     let mut reader = Deserializer::from_str(text);

@@ -58,9 +58,9 @@ struct Observation {
     lead: Lead,
     /// The `Date`, in Unix milliseconds.
     date: i64,
-    /// Time of receipt by the local clock, in Unix milliseconds.
+    /// Time of receipt according to the local clock, in Unix milliseconds.
     wall_ms: i64,
-    /// Time of receipt by the monotonic clock.
+    /// Time of receipt according to the monotonic clock.
     at: Instant,
     /// `true` if the wall clock has been set since, so that `lead` no longer applies to it.
     stale: bool,
@@ -228,8 +228,8 @@ impl ServerTime {
         u64::try_from(earliest.min().unwrap_or(0)).unwrap_or(0)
     }
 
-    /// Returns the latest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. Outvoted
-    /// observations and those before a step of the wall clock are left out. Returns `u64::MAX` if there is neither a local
+    /// Returns the latest time that the exchange's clock may have shown at `instant`, in Unix milliseconds. If a majority agrees,
+    /// outvoted observations and those before a step of the wall clock are left out. Returns `u64::MAX` if there is neither a local
     /// clock nor an observation.
     pub(crate) fn latest_ms(&self, instant: Instant, wall_ms: Option<u64>) -> u64 {
         let latest = self
@@ -240,7 +240,7 @@ impl ServerTime {
             .map_or(u64::MAX, |latest| u64::try_from(latest).unwrap_or_default())
     }
 
-    /// Returns the bounds of the exchange's time at `instant` by the local clock and by each recent observation.
+    /// Returns the bounds of the exchange's time at `instant` according to the local clock and to each recent observation.
     fn bounds(
         &self,
         instant: Instant,

@@ -1,4 +1,4 @@
-//! Construction of errors for tests.
+//! Errors constructed for tests.
 
 use std::time::Duration;
 

@@ -305,14 +305,14 @@ impl TokenBucket {
     fn end(&self, departure: FlightKey, responded: bool) {
         let mut state = self.state();
         state.level.end(departure, responded, Instant::now());
-        // The next request may now be served earlier, or its time is known only now.
+        // Lets the next request recalculate its wait.
         if let Some(next) = state.head() {
             next.notify.notify_one();
         }
     }
 }
 
-/// Permission to send a request, for which tokens were taken. Keep it until the response arrives or the request fails.
+/// Permission to send a request whose tokens have been taken. Keep it until the response arrives or the request fails.
 ///
 /// The exchange counts a request when it arrives, which the limiter cannot observe. [`received`](Self::received) reports the
 /// response, which proves that the request has arrived. If the permit is dropped instead, the request may still arrive within the

@@ -1,9 +1,9 @@
 //! Token accounting of one bucket: a lower bound of the tokens that the exchange holds while requests are in flight.
 //!
-//! The exchange counts a request when it arrives, at an unknown moment between its departure and its response. The level is that of
-//! a bucket at which every request arrives as late as possible. A new request may be sent only if the level also covers all
-//! requests in flight, so the exchange's bucket suffices in whatever order they arrive. Requests in flight reduce the tokens that
-//! are available at once but not the long-run rate, because refilling continues.
+//! The exchange counts a request when it arrives, at an unknown moment between its departure and its response. The level assumes
+//! that every request arrives as late as possible. A new request may be sent only if the level also covers all requests in flight,
+//! so the exchange's bucket has enough tokens in whatever order they arrive. Requests in flight reduce the tokens that are
+//! available at once but not the long-run rate, because refilling continues.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -148,9 +148,9 @@ struct Measured {
     used: f64,
 }
 
-/// Runs 128 tasks for a minute that send requests of these costs through a bucket with this slack. A request takes up to `jitter`
-/// to reach the exchange, and so does the response on its way back. One request in ten gets no response, unless it may arrive after
-/// the slack.
+/// Runs 128 tasks for a minute that send requests of these costs through a bucket with this slack. A request takes up to
+/// `jitter` to reach the exchange, and so does the response on its way back. One request in ten gets no response, unless it may
+/// arrive after the slack.
 fn measure(
     limit: BucketLimit,
     costs: &[u32],

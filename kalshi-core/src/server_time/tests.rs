@@ -73,13 +73,13 @@ async fn fewer_than_three_agreeing_dates_decide_nothing() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 2).await;
     assert_eq!(machine.time.behind_ms(), None);
-    // After a 401 the last one is used even so.
+    // After a 401, the last one is used nevertheless.
     let last = machine.time.skew_to_correct().unwrap();
     assert!((last - 30_000).abs() <= 560, "{last}");
     machine.respond_often(-DAY, 2).await;
     machine.respond_often(DAY, 2).await;
     assert_eq!(machine.time.behind_ms(), None);
-    // Three of seven are no majority either.
+    // Three of seven are not a majority.
     machine.respond_often(DAY, 1).await;
     assert_eq!(machine.time.behind_ms(), None);
     machine.respond_often(DAY, 2).await;
@@ -88,7 +88,7 @@ async fn fewer_than_three_agreeing_dates_decide_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn minority_of_wrong_dates_is_outvoted() {
-    // One in any position, and many of them.
+    // A single wrong date at any position, then many of them.
     for position in 0..20 {
         let mut machine = Machine::new();
         machine.respond_often(0, position).await;
@@ -118,7 +118,7 @@ async fn new_majority_replaces_the_old_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn step_of_the_wall_clock_discards_what_was_learnt() {
+async fn step_of_the_wall_clock_discards_earlier_observations() {
     for step in [-30_000, 30_000, 300, -300] {
         let mut machine = Machine::new();
         machine.respond_often(30_000, 5).await;
@@ -138,7 +138,7 @@ async fn step_of_the_wall_clock_discards_what_was_learnt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slewed_and_fixed_clocks_are_no_steps() {
+async fn slewed_and_stopped_clocks_do_not_count_as_steps() {
     // Two minutes pass, of which the local clock misses 60 ms.
     let mut machine = Machine::new();
     for _ in 0..4 {
@@ -178,7 +178,7 @@ async fn burst_does_not_displace_earlier_observations() {
     let mut machine = Machine::new();
     machine.respond_often(30_000, 13).await;
     for _ in 0..100 {
-        // The same wrong date.
+        // Always the same wrong date.
         let sent = machine.wall;
         machine.pass(1).await;
         let wall = Some(machine.wall);
@@ -211,7 +211,7 @@ async fn public_cached_and_malformed_dates_are_ignored() {
 }
 
 #[test]
-fn one_response_has_an_offset_of_its_own() {
+fn single_response_has_an_offset() {
     let offset = |ahead: i64| {
         let headers = dated(START.checked_add_signed(ahead).unwrap());
         ServerTime::date_offset(&headers, START, START + 40).unwrap()
