@@ -35,7 +35,7 @@ pub struct ApiError {
     /// `true` if the body has one of the exchange's formats.
     is_from_exchange: bool,
     /// `true` if the body has fields other than those of an error, so that it may also report a success.
-    has_more: bool,
+    has_other_fields: bool,
     /// `true` if the API's requests are signed with a timestamp, which may have caused a 401.
     api_signs: bool,
 }
@@ -60,7 +60,7 @@ impl ApiError {
             service: None,
             is_from_exchange: false,
             // The part that was not read may report a success.
-            has_more: !is_whole,
+            has_other_fields: !is_whole,
             api_signs: true,
             retry_after: retry_after(headers, now),
         };
@@ -118,7 +118,7 @@ impl ApiError {
             details: None,
             service: None,
             is_from_exchange: response.code.as_ref().is_some_and(|code| !code.is_empty()),
-            has_more: false,
+            has_other_fields: false,
             api_signs: true,
             retry_after: None,
         };
@@ -127,23 +127,23 @@ impl ApiError {
     }
 
     /// Returns `true` if the body has fields other than those of an error, so that it may also report a success.
-    pub(crate) fn has_more(&self) -> bool {
-        self.has_more
+    pub(crate) fn has_other_fields(&self) -> bool {
+        self.has_other_fields
     }
 
     fn read_fields(&mut self, fields: Map<String, Value>) {
-        const OWN: [&str; 7] = [
+        const ERROR_FIELDS: [&str; 7] = [
             "code", "details", "error", "message", "msg", "service", "status",
         ];
         // Error responses may have additional fields, such as a trace id, but not an order.
-        const DONE: [&str; 3] = ["order", "order_id", "orders"];
+        const SUCCESS_FIELDS: [&str; 3] = ["order", "order_id", "orders"];
         let success = self.status.is_success();
-        self.has_more = fields.iter().any(|(name, value)| {
+        self.has_other_fields = fields.iter().any(|(name, value)| {
             let name = name.as_str();
             let counts = if success {
-                !OWN.contains(&name)
+                !ERROR_FIELDS.contains(&name)
             } else {
-                DONE.contains(&name)
+                SUCCESS_FIELDS.contains(&name)
             };
             counts && !value.is_null()
         });

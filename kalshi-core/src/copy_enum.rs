@@ -237,7 +237,7 @@ mod tests {
         );
         serde_json::from_str::<BookSide>("7").unwrap_err();
         assert!(size_of::<BookSide>() <= 40);
-        long_values_are_shared_and_bounded();
+        long_values_are_shared_and_limited();
     }
 
     /// Called by the test above, because the table is shared by the whole process.

@@ -31,14 +31,14 @@ const SLACK_LIMIT: Duration = Duration::from_secs(10);
 /// The usage tier of an account, which sets the size of its buckets.
 ///
 /// | Tier     | Reads: tokens per second, capacity | Writes: tokens per second, capacity | Balance: requests per second |
-/// |----------|-------------------------------------|--------------------------------------|----------------------------|
-/// | Basic    | 200, 400                        | 100, 100                         | 1                       |
-/// | Advanced | 300, 600                        | 300, 600                         | 1                       |
-/// | Expert   | 600, 600                        | 600, 1200                        | 5                       |
-/// | Premier  | 1000, 1000                      | 1000, 2000                       | 5                       |
-/// | Paragon  | 2000, 2000                      | 2000, 4000                       | 5                       |
-/// | Prime    | 4000, 4000                      | 4000, 8000                       | 5                       |
-/// | Prestige | 6000, 6000                      | 8000, 16000                      | 5                       |
+/// |----------|------------------------------------|-------------------------------------|------------------------------|
+/// | Basic    | 200, 400                           | 100, 100                            | 1                            |
+/// | Advanced | 300, 600                           | 300, 600                            | 1                            |
+/// | Expert   | 600, 600                           | 600, 1200                           | 5                            |
+/// | Premier  | 1000, 1000                         | 1000, 2000                          | 5                            |
+/// | Paragon  | 2000, 2000                         | 2000, 4000                          | 5                            |
+/// | Prime    | 4000, 4000                         | 4000, 8000                          | 5                            |
+/// | Prestige | 6000, 6000                         | 8000, 16000                         | 5                            |
 ///
 /// A request takes 10 tokens unless its documentation says otherwise. To use the limits that the exchange reports for the account,
 /// call the client's `discover_limits`.

@@ -57,7 +57,7 @@ fn is_rejection(error: &ApiError, earlier: bool) -> bool {
         400 | 401 | 403 | 404 | 409 | 410 | 422
     ) || error.status().is_success();
     let certain = !UNCERTAIN_CODES.contains(&error.bare_code());
-    status && certain && error.is_from_exchange() && !error.has_more() && !earlier
+    status && certain && error.is_from_exchange() && !error.has_other_fields() && !earlier
 }
 
 /// The result of a write together with the evidence for its outcome.

@@ -197,7 +197,7 @@ impl ServerTime {
     /// least three recent observations, and more than half of them, agree.
     pub(crate) fn behind_ms(&self) -> Option<i64> {
         let known = self.recent(Instant::now());
-        decided(&known).map(Lead::behind_ms)
+        majority(&known).map(Lead::behind_ms)
     }
 
     /// Returns the skew to sign with after a 401, or `None` if it is too small to have caused the rejection. If no majority agrees,
@@ -205,7 +205,7 @@ impl ServerTime {
     pub(crate) fn skew_to_correct(&self) -> Option<i64> {
         let known = self.recent(Instant::now());
         let last = || known.back().map(|last| last.lead);
-        let behind = decided(&known).or_else(last).map(Lead::behind_ms);
+        let behind = majority(&known).or_else(last).map(Lead::behind_ms);
         behind.filter(|behind| behind.saturating_abs() > MIN_CORRECTED_SKEW_MS)
     }
 
@@ -245,7 +245,7 @@ impl ServerTime {
         &self,
         instant: Instant,
         wall_ms: Option<u64>,
-        without_outvoted: bool,
+        excludes_outvoted: bool,
     ) -> impl Iterator<Item = (i64, i64)> + use<> {
         let now = Instant::now();
         let local = wall_ms.map(|wall_ms| Observation {
@@ -256,13 +256,13 @@ impl ServerTime {
             stale: false,
         });
         let mut known = self.recent(now).clone();
-        if let Some(decided) = decided(&known) {
-            if without_outvoted {
-                known.retain(|seen| !seen.stale && seen.lead.intersection(decided).is_some());
+        if let Some(majority) = majority(&known) {
+            if excludes_outvoted {
+                known.retain(|seen| !seen.stale && seen.lead.intersection(majority).is_some());
             }
             for seen in known.iter_mut().filter(|seen| !seen.stale) {
                 // Observations that agree with the majority share its narrower bounds.
-                seen.lead = seen.lead.intersection(decided).unwrap_or(seen.lead);
+                seen.lead = seen.lead.intersection(majority).unwrap_or(seen.lead);
             }
         }
         known
@@ -273,7 +273,7 @@ impl ServerTime {
 }
 
 /// Returns the lead on which most observations agree: at least [`MIN_AGREEING`] and more than half.
-fn decided(known: &VecDeque<Observation>) -> Option<Lead> {
+fn majority(known: &VecDeque<Observation>) -> Option<Lead> {
     let leads = || {
         known
             .iter()

@@ -20,13 +20,13 @@ fn truncated_body_has_no_code_and_may_report_a_success() {
     let body = r#"{"error":{"code":"insufficient_balance"}}"#;
     let cut = read_part(400, body, false);
     assert_eq!((cut.code(), cut.message()), (None, Some(body)));
-    assert!(cut.has_more() && !read(400, body).has_more());
+    assert!(cut.has_other_fields() && !read(400, body).has_other_fields());
     let long = format!(
         r#"{{"error":{{"code":"x"}},"orders":"{}"}}"#,
         "o".repeat(MAX_ERROR_BODY_BYTES)
     );
     let long = read(200, &long);
-    assert!(long.code().is_none() && long.has_more());
+    assert!(long.code().is_none() && long.has_other_fields());
     assert!(
         long.message()
             .is_some_and(|text| text.chars().count() <= EXCERPT)
