@@ -184,7 +184,7 @@ impl ApiError {
     }
 
     /// Returns `true` if the account lacks the funds for the order: `insufficient_balance`, or `insufficient_shard_balance` if the
-    /// funds are on another shard, or `user_not_found` from a shard on which the account has never had funds.
+    /// funds are on another shard, or `user_not_found` from a shard on which the account has no funds.
     #[must_use]
     pub fn is_insufficient_funds(&self) -> bool {
         match self.bare_code() {

@@ -48,7 +48,7 @@ pub enum Tier {
     /// The tier of a new account.
     #[default]
     Basic,
-    /// Granted on request to accounts that trade through the API.
+    /// Granted on request to accounts that have traded through the API.
     Advanced,
     /// Earned by trading volume, as are all higher tiers.
     Expert,

@@ -42,7 +42,7 @@ const MIN_AGREEING: usize = 3;
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// Difference in milliseconds between the wall clock and the monotonic clock that counts as a step of the wall clock. For longer
-/// intervals, [`MAX_SLEW`] is added.
+/// intervals, the possible slew according to [`MAX_SLEW`] is added.
 const MIN_STEP_MS: i64 = 250;
 
 /// Interval in milliseconds in which a slewed clock gains or loses at most 1 ms. NTP slews by at most 1 ms in 2,000.

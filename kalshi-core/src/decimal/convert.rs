@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::Decimal;
 use crate::{json_object::RAW_VALUE, money::MoneyError};
 
-/// Numbers with up to 15 digits survive a round trip through `f64`.
+/// Mantissas below this bound have at most 15 digits, and so survive a round trip through `f64`.
 const MAX_F64_MANTISSA: u128 = 10_u128.pow(15);
 
 macro_rules! integers {
