@@ -131,7 +131,7 @@ async fn open(core: &Core, options: &Options, offset_ms: i64) -> Result<Socket, 
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let error = ApiError::read(status, &headers, &body, shared.exchange_time());
         let learned = match status {
-            StatusCode::UNAUTHORIZED => shared.server_time.behind_that_matters(),
+            StatusCode::UNAUTHORIZED => shared.server_time.skew_to_correct(),
             _ => None,
         };
         let behind_ms = match error.is_expired_timestamp() {
