@@ -272,7 +272,10 @@ impl World {
 
     async fn next(&mut self) -> Event {
         let event = tokio::time::timeout(LONG, self.connection.next()).await;
-        event.expect("no event within the timeout").unwrap().unwrap()
+        event
+            .expect("no event within the timeout")
+            .unwrap()
+            .unwrap()
     }
 
     /// Sends a message and observes it.

@@ -387,7 +387,10 @@ fn book_resumes_from_snapshot_after_gap() {
         (request.sid, &request.market_tickers[..]),
         (1, &["A".to_owned()][..])
     );
-    assert!(books.drain_snapshot_requests().is_empty(), "requested twice");
+    assert!(
+        books.drain_snapshot_requests().is_empty(),
+        "requested twice"
+    );
     books.request_again(request);
     assert_eq!(books.drain_snapshot_requests().len(), 1);
 

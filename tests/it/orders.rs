@@ -419,7 +419,10 @@ async fn executed_order_with_broken_response_is_unknown_then_reconciled() {
 async fn check_reconciles_to_not_found(fault: Fault) {
     let orders = Orders::default();
     let exchange = exchange(&orders, of_writes(fault)).await;
-    let client = builder(&exchange).timeout(timeout_for(fault)).build().unwrap();
+    let client = builder(&exchange)
+        .timeout(timeout_for(fault))
+        .build()
+        .unwrap();
     let unknown = unknown(client.orders().place(order()).await.unwrap());
     // The reads do not cover the order yet.
     let early = unknown.reconcile(Duration::from_millis(50)).await;
@@ -668,7 +671,10 @@ async fn resting(fault: Fault) -> (Orders, Exchange, Client, OrderRef) {
         (broken.load(Relaxed) && request.method != "GET").then_some(fault)
     })
     .await;
-    let client = builder(&exchange).timeout(timeout_for(fault)).build().unwrap();
+    let client = builder(&exchange)
+        .timeout(timeout_for(fault))
+        .build()
+        .unwrap();
     let OrderOutcome::Placed(placed) = client.orders().place(order()).await.unwrap() else {
         panic!()
     };
@@ -689,7 +695,9 @@ fn amend() -> AmendOrderV2Request {
         .unwrap()
 }
 
-fn unknown_change<T: std::fmt::Debug>(outcome: ChangeOutcome<T>) -> kalshi_sdk::orders::UnknownChange {
+fn unknown_change<T: std::fmt::Debug>(
+    outcome: ChangeOutcome<T>,
+) -> kalshi_sdk::orders::UnknownChange {
     match outcome {
         ChangeOutcome::Unknown(unknown) => *unknown,
         other => panic!("{other:?}"),
@@ -1160,9 +1168,7 @@ async fn no_order_is_lost_or_duplicated_under_random_faults() {
     while let Some(outcome) = tasks.join_next().await {
         check(outcome.unwrap());
     }
-    println!(
-        "{placed} placed, {absent} absent, {unsent} not sent; {found} of them reconciled"
-    );
+    println!("{placed} placed, {absent} absent, {unsent} not sent; {found} of them reconciled");
     let on_exchange = orders.lock().unwrap();
     assert_eq!(on_exchange.len(), placed);
     assert!(on_exchange.values().all(|held| held.times == 1));
@@ -1231,7 +1237,8 @@ async fn order_with_error_is_unknown_and_empty_error_is_ignored() {
             "{body}"
         );
     }
-    let (_, _exchange, client) = exchange_replying(201, json!({ "order_id": "o", "error": rejected })).await;
+    let (_, _exchange, client) =
+        exchange_replying(201, json!({ "order_id": "o", "error": rejected })).await;
     unknown(client.orders().place(order()).await.unwrap());
     let (_, _exchange, client) = exchange_replying(200, json!({ "orders": [{ "order_id": "o", "reduced_by": "0.00", "error": { "code": "gateway_timeout" } }] })).await;
     unknown_change(

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     common::calls::{Server, samples},
-    every_api::recorded::{responses, folder, recorded, replay},
+    every_api::recorded::{folder, recorded, replay, responses},
 };
 
 /// Amounts had other names before the fixed-point migration of March 2026. Those bodies decode, or fail only because of a
@@ -28,10 +28,7 @@ async fn bodies_before_the_migration_lack_only_amounts() {
                     .to_owned();
                 let amount = path.ends_with("_dollars") || path.ends_with("_fp");
                 assert!(amount, "{}: {error}", recorded.file);
-                eprintln!(
-                    "no longer decodes: {}: {path} did not exist",
-                    recorded.file
-                );
+                eprintln!("no longer decodes: {}: {path} did not exist", recorded.file);
             }
         }
     }

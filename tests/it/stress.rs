@@ -167,7 +167,8 @@ async fn live_books_match_the_exchange_under_random_faults() {
     };
     while !markets.iter().all(|market| is_true(&books, market)) {
         let update = tokio::time::timeout(Duration::from_secs(600), books.next()).await;
-        let update = update.unwrap_or_else(|_| panic!("no more updates, but not every book is live: {seen:?}"));
+        let update = update
+            .unwrap_or_else(|_| panic!("no more updates, but not every book is live: {seen:?}"));
         take(&update.unwrap().unwrap(), &books, &history, &mut seen);
     }
     seen.books.clear();

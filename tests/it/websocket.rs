@@ -277,7 +277,10 @@ async fn sequence_gaps_are_reported() {
     for seq in [1, 2, 5, 5, 4, 6] {
         peer.send(delta(1, seq, "0.40", "1.00")).await;
     }
-    assert_eq!((seq(&mut connection).await, seq(&mut connection).await), (1, 2));
+    assert_eq!(
+        (seq(&mut connection).await, seq(&mut connection).await),
+        (1, 2)
+    );
     let gap = async |connection: &mut Connection| match event(connection).await {
         Event::Gap {
             subscription,
@@ -288,7 +291,10 @@ async fn sequence_gaps_are_reported() {
     };
     assert_eq!(gap(&mut connection).await, (Some(id), 3, 5));
     // The second frame with 5 is an exact duplicate.
-    assert_eq!((seq(&mut connection).await, seq(&mut connection).await), (5, 5));
+    assert_eq!(
+        (seq(&mut connection).await, seq(&mut connection).await),
+        (5, 5)
+    );
     // TCP does not reorder frames, so a lower number is a gap as well.
     assert_eq!(gap(&mut connection).await, (Some(id), 6, 4));
     assert_eq!(seq(&mut connection).await, 4);
