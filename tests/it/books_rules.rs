@@ -410,7 +410,7 @@ fn frames_with_unknown_price_mode_are_not_applied() {
     assert!(requested(&mut books));
     books.apply(&reply(1, 3, 11, "11"));
     assert_eq!(held(&books).unwrap(), "11.00");
-    // Another mode on the same connection does not apply to this subscription.
+    // A second mode on the same connection makes the mode of its frames unknown.
     books.register_with_mode(2, PriceMode::YesPrices, ["B"]);
     let reason = stale(&mut books, &delta(4, 12, "1"));
     assert_eq!(reason, StaleReason::UnknownPriceMode);
