@@ -89,7 +89,7 @@ fn pem_is_read_with_altered_white_space_and_surroundings() {
 }
 
 /// Returns the error for a key that must be rejected.
-fn refused(pem: &str) -> KeyError {
+fn rejected(pem: &str) -> KeyError {
     PrivateKey::from_pem(pem).map(|_| ()).unwrap_err()
 }
 
@@ -106,75 +106,75 @@ macro_rules! assert_refused {
 fn other_content_is_named_in_the_error() {
     use KeyError::*;
     assert_refused!(
-        refused(&text("rsa2048.pub.pem")),
+        rejected(&text("rsa2048.pub.pem")),
         PublicKeyGiven,
         "give the private key"
     );
     assert_refused!(
-        refused(&text("rsa2048.pkcs1.pub.pem")),
+        rejected(&text("rsa2048.pkcs1.pub.pem")),
         PublicKeyGiven,
         "give the private key"
     );
     assert_refused!(
-        refused(&text("certificate.pem")),
+        rejected(&text("certificate.pem")),
         CertificateGiven,
         "give the private key"
     );
     assert_refused!(
-        refused(&text("ec.pem")),
+        rejected(&text("ec.pem")),
         EllipticCurve,
         "EC key",
         "RSA and Ed25519"
     );
     assert_refused!(
-        refused(&text("ec.sec1.pem")),
+        rejected(&text("ec.sec1.pem")),
         EllipticCurve,
         "EC key",
         "RSA and Ed25519"
     );
     assert_refused!(
-        refused(&text("dsa.pem")),
+        rejected(&text("dsa.pem")),
         UnsupportedAlgorithm { .. },
         "DSA key",
         "RSA and Ed25519"
     );
     assert_refused!(
-        refused(&text("dsa.traditional.pem")),
+        rejected(&text("dsa.traditional.pem")),
         UnsupportedAlgorithm { .. },
         "DSA key"
     );
     assert_refused!(
-        refused(&text("ed448.pem")),
+        rejected(&text("ed448.pem")),
         UnsupportedAlgorithm { .. },
         "Ed448 key",
         "RSA and Ed25519"
     );
     assert_refused!(
-        refused(&text("rsa-pss.pem")),
+        rejected(&text("rsa-pss.pem")),
         UnsupportedAlgorithm { .. },
         "RSA-PSS",
         "RSA and Ed25519"
     );
     assert_refused!(
-        refused(&text("openssh.pem")),
+        rejected(&text("openssh.pem")),
         OpenSsh,
         "OpenSSH",
         "ssh-keygen -p -m PKCS8"
     );
     assert_refused!(
-        refused(&text("dhparam.pem")),
+        rejected(&text("dhparam.pem")),
         UnknownLabel { .. },
         "DH PARAMETERS",
         "BEGIN PRIVATE KEY"
     );
     assert_refused!(
-        refused(&text("rsa1024.pem")),
+        rejected(&text("rsa1024.pem")),
         TooShort { bits: 1024 },
         "1024 bits",
         "2048 to 4096"
     );
     assert_refused!(
-        refused(&text("rsa5120.pem")),
+        rejected(&text("rsa5120.pem")),
         TooLong { bits: 5120 },
         "5120 bits",
         "2048 to 4096"
@@ -200,7 +200,7 @@ fn content_that_is_not_pem_is_rejected() {
         "-----END PRIVATE KEY-----",
     ] {
         assert_refused!(
-            refused(no_pem),
+            rejected(no_pem),
             KeyError::NotPem,
             "no `-----BEGIN ...-----` line",
             "the file's path"
@@ -226,14 +226,14 @@ fn damaged_pem_is_rejected() {
         ];
         for form in damaged {
             assert_refused!(
-                refused(&form),
+                rejected(&form),
                 KeyError::Malformed { .. },
                 "damaged",
                 "copy the key file again"
             );
         }
     }
-    let missing_end = refused(&text("ed25519.pem")[..40]).to_string();
+    let missing_end = rejected(&text("ed25519.pem")[..40]).to_string();
     assert!(missing_end.contains("END line is missing"), "{missing_end}");
 }
 
@@ -246,7 +246,7 @@ fn rsa_key_with_inconsistent_parts_is_damaged() {
         "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
         BASE64_STANDARD.encode(der)
     );
-    assert_refused!(refused(&pem), KeyError::Malformed { .. }, "damaged");
+    assert_refused!(rejected(&pem), KeyError::Malformed { .. }, "damaged");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn passphrase_errors_are_specific() {
     use KeyError::*;
     for name in ["rsa2048.aes.pem", "ed25519.scrypt.pem"] {
         assert_refused!(
-            refused(&text(name)),
+            rejected(&text(name)),
             PassphraseNeeded,
             "encrypted",
             "give its passphrase"
@@ -335,7 +335,7 @@ fn file_errors_show_the_path() {
 #[test]
 fn rejected_public_keys_have_specific_errors() {
     use KeyError::*;
-    let refused = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
+    let rejected = |name: &str| PublicKey::from_pem(&text(name)).unwrap_err();
     for name in [
         "rsa2048.pem",
         "rsa2048.pkcs1.pem",
@@ -343,21 +343,21 @@ fn rejected_public_keys_have_specific_errors() {
         "ed25519.pem",
     ] {
         assert_refused!(
-            refused(name),
+            rejected(name),
             PrivateKeyGiven,
             "private key where a public",
             "openssl pkey -pubout"
         );
     }
-    assert_refused!(refused("certificate.pem"), CertificateGiven, "certificate");
-    assert_refused!(refused("ec.pub.pem"), EllipticCurve, "EC key");
+    assert_refused!(rejected("certificate.pem"), CertificateGiven, "certificate");
+    assert_refused!(rejected("ec.pub.pem"), EllipticCurve, "EC key");
     assert_refused!(
-        refused("rsa1024.pub.pem"),
+        rejected("rsa1024.pub.pem"),
         TooShort { bits: 1024 },
         "1024 bits"
     );
     assert_refused!(
-        refused("rsa5120.pub.pem"),
+        rejected("rsa5120.pub.pem"),
         TooLong { bits: 5120 },
         "5120 bits"
     );
