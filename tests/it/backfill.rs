@@ -1014,7 +1014,7 @@ impl Clock for Behind {
     }
 }
 
-/// Only the first fetch returns fills from before its own reading of a slow clock.
+/// With a slow clock, the first fetch also returns fills since the earliest time at which the backfill may have been created.
 #[tokio::test]
 async fn fetch_with_slow_clock_returns_each_fill_once() {
     let behind = Arc::new(Behind(Duration::from_secs(3_600)));
@@ -1023,7 +1023,7 @@ async fn fetch_with_slow_clock_returns_each_fill_once() {
     let now = Utc::now();
     let before = |minutes| now - TimeDelta::minutes(minutes);
     world.held(|held| {
-        // Up to date by the local clock, which lags by an hour.
+        // Reads are up to date by the local clock, which is an hour behind.
         held.lag = Some(TimeDelta::hours(1));
         held.fills = vec![
             fill_row("too old", "o", before(62)),
@@ -1194,7 +1194,7 @@ async fn memory_is_bounded_while_fetch_is_due() {
             held.fills.push(fill_row(&name, "o", at(number)));
             held.orders.push(order_row(&name, ended(number)));
         }
-        // Missed fills, one from a time already forgotten.
+        // Missed entries, of which one is from a time already forgotten.
         held.fills.push(fill_row("early", "o", at(10)));
         held.fills.push(fill_row("late", "o", at(240)));
         held.orders.push(order_row("late", ended(240)));

@@ -533,7 +533,10 @@ fn lost_first_snapshots_are_requested() {
     // The first frame received is not the first one sent.
     let mut books = Books::with_mode(PriceMode::NoPrices);
     books.register_with_mode(1, PriceMode::NoPrices, ["A", "B"]);
-    assert!(requested(&mut books).is_empty(), "snapshots are on the way");
+    assert!(
+        requested(&mut books).is_empty(),
+        "requested snapshots that are in flight"
+    );
     books.apply(&snapshot(2, "10"));
     assert_eq!(held(&books).unwrap(), "10.00");
     assert_eq!(requested(&mut books), ["B"]);

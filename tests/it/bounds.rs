@@ -157,7 +157,7 @@ async fn endless_bodies_take_bounded_memory() {
         client.get_balance().send().await.unwrap_err();
     }
     let Some((before, after)) = before.zip(peak_memory()) else {
-        println!("this system does not report the memory of a process: skipped");
+        println!("skipped: this system does not report the memory of a process");
         return;
     };
     println!("{} MiB in {:?}", (after - before) / MIB, started.elapsed());

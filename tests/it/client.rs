@@ -286,9 +286,9 @@ async fn generated_private_key_is_never_printed() {
             .body_map(|body| body.name("bot"))
     };
     server.answer(201, Some(json!({ "api_key_id": "id", "private_key": pem })));
-    let answer = call().send().await.unwrap();
-    assert_eq!(answer.private_key.expose(), pem);
-    assert!(!format!("{answer:?}").contains("KeepThisOut"));
+    let response = call().send().await.unwrap();
+    assert_eq!(response.private_key.expose(), pem);
+    assert!(!format!("{response:?}").contains("KeepThisOut"));
     server.answer(201, Some(json!({ "api_key_id": 7, "private_key": pem })));
     let error = call().send().await.unwrap_err();
     assert!(error.is_decode());
@@ -379,8 +379,8 @@ async fn custom_middleware_wraps_signing_and_sees_operation() {
 async fn earlier_attempt_may_have_reached_exchange() {
     // The first attempt gets a response. The second finds no listener.
     let base = raw_server(|stream| {
-        let answer = b"HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        stream.write_all(answer).unwrap();
+        let response = b"HTTP/1.1 500 Oops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(response).unwrap();
     });
     let client = builder_for(&base)
         .middleware(Twice(Arc::default()))
@@ -538,15 +538,15 @@ async fn rejected_batch_item_does_not_hide_others() {
         let orders =
             json!({ "orders": [order("first", json!(null)), order("second", error.clone())] });
         server.answer(201, Some(orders));
-        let answer = server
+        let response = server
             .client
             .batch_create_orders_v2()
             .body_map(|body| body.orders(Vec::<CreateOrderV2Request>::new()))
             .send()
             .await
             .unwrap();
-        assert_eq!(answer.orders[0].order_id.as_deref(), Some("first"));
-        let rejection = answer.orders[1].error.clone().unwrap();
+        assert_eq!(response.orders[0].order_id.as_deref(), Some("first"));
+        let rejection = response.orders[1].error.clone().unwrap();
         assert!(
             rejection.code.is_some() || rejection.message.is_some(),
             "{error}"

@@ -139,7 +139,7 @@ async fn collected_items_report_if_the_list_is_complete() {
         assert_eq!(all.clone().into_iter().count(), count);
         assert_eq!(all.into_vec().len(), count);
     }
-    // The limit is reached although rows remain on the page, one of which does not decode.
+    // The limit is reached while a row that does not decode remains on the page.
     let exchange = Exchange::start(|_| {
         let mut bad = trade(2);
         bad["yes_price_dollars"] = json!("much");

@@ -83,7 +83,7 @@ async fn leaving_a_shared_channel_is_reported() {
         "{detached:?}"
     );
     books.apply_event(&detached);
-    assert_eq!(books.live(A), None, "its changes are delivered elsewhere");
+    assert_eq!(books.live(A), None, "live without receiving changes");
 }
 
 #[tokio::test]
@@ -367,7 +367,7 @@ async fn snapshot_of_removed_market_is_not_requested() {
     let requesting = request_again();
     assert_eq!(change_of(&peer.command().await).1, json!([A, B]));
     requesting.abort();
-    // The same applies if a command of someone else added it, which shows in its snapshot.
+    // The same applies if it was added by another command, as its snapshot shows.
     let (removed, _) = tokio::join!(subscription.remove_markets([B]), ok(&mut peer, 1, &[A]));
     removed.unwrap();
     let mut frame = snapshot(1, 9);

@@ -632,7 +632,7 @@ async fn wrong_accept_key_fails_handshake() {
 }
 
 #[tokio::test]
-async fn queue_overflow_is_delivered_once_read() {
+async fn waiting_messages_are_delivered_without_another_event() {
     let exchange = Exchange::new().await;
     let (connection, mut peer, _) = subscribed(&exchange).await;
     let (trades, _) = tokio::join!(

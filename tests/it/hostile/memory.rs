@@ -74,7 +74,7 @@ async fn memory_stays_within_the_bodies_in_flight() {
         outcomes += usize::from(placed.unwrap());
     }
     let Some((before, after)) = before.zip(peak_memory()) else {
-        println!("this system does not report the memory of a process: skipped");
+        println!("skipped: this system does not report the memory of a process");
         return;
     };
     let grown = (after - before) / MIB;

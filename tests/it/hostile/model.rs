@@ -134,7 +134,7 @@ struct Orders {
     by_client_id: HashMap<String, Vec<usize>>,
     /// Number of duplicate rejections by client order id.
     duplicates: HashMap<String, usize>,
-    /// Times of writes that some read does not show yet, and of when all reads do.
+    /// Times of writes that are not visible to all reads yet, with the times from which they are.
     unseen: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     random: Rng,
     /// `true` to disable randomness: orders are not filled, every read has the maximum lag, and pages are full.

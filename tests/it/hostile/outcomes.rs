@@ -182,7 +182,7 @@ async fn shifted_order_response_is_unknown_and_closes_connection() {
     let received = case.server.received();
     assert_eq!(
         received[0].connection, shifted,
-        "the connection was kept until then"
+        "the connection was not reused"
     );
     assert!(
         received[2..]

@@ -65,7 +65,7 @@ async fn read(books: &mut BookStream, pause: Duration, history: &History, seen: 
             take(&update, books, history, seen);
             true
         }
-        Ok(end) => panic!("the stream ended: {end:?}"),
+        Ok(end) => panic!("the book stream ended: {end:?}"),
         Err(_) => false,
     }
 }

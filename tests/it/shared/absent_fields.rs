@@ -47,7 +47,11 @@ async fn missing_field_is_an_error_or_stays_absent() {
                     let found = response.pointer(&pointer);
                     let empty =
                         found.is_none_or(|found| [json!([]), json!({}), json!("")].contains(found));
-                    assert!(empty, "{}: {path} was made up: {found:?}", operation.id);
+                    assert!(
+                        empty,
+                        "{}: {path} has an invented value: {found:?}",
+                        operation.id
+                    );
                     // Only cursors may be decoded as an empty string.
                     assert!(
                         found != Some(&json!("")) || name.ends_with("cursor"),
