@@ -86,7 +86,7 @@ async fn handshake_is_retried_with_corrected_clock() {
         let second = exchange.accept().await;
         [first, second.headers]
     });
-    let _stream = connection.unwrap();
+    let _connection = connection.unwrap();
     let timestamps = headers.map(|headers| {
         headers["kalshi-access-timestamp"]
             .to_str()
