@@ -86,13 +86,13 @@ impl PriceMode {
     }
 }
 
-/// A change of one level, with its price in terms of its own outcome.
+/// A change of one level, with its price in terms of its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelChange {
     outcome: OutcomeSide,
     price: Dollars,
     change: Contracts,
-    /// Time of the latest change in Unix milliseconds. `None` if unknown.
+    /// Time of the change in Unix milliseconds. `None` if unknown.
     at_ms: Option<i64>,
 }
 
