@@ -82,10 +82,10 @@ pub struct PlacedOrder {
     pub fill_count: Contracts,
     /// Contracts that rest. Zero if the order was filled or cancelled.
     pub remaining_count: Contracts,
-    /// Mean price of the immediate fills, in dollars, as the exchange reports it. It appears to be the YES price, as in the request.
+    /// Average price of the immediate fills, in dollars, as the exchange reports it. It appears to be the YES price, as in the request.
     /// `None` if nothing was filled immediately, or if the order was found by its id.
     pub average_fill_price: Option<Dollars>,
-    /// Mean fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
+    /// Average fee per contract of the immediate fills, in dollars. `None` if there were none, or the order was found by its id.
     pub average_fee_paid: Option<Dollars>,
     /// The order as it was when it was found by its id, or `None` if the exchange's response said that it was placed.
     pub order: Option<Box<Order>>,
