@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{Client, operation, types};
 
-/// Path of the REST API, with which the exchange begins the endpoints it lists.
+/// Path prefix of the endpoints that the exchange lists.
 const BASE_PATH: &str = "/trade-api/v2";
 
 /// # Rate limits of the account

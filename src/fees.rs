@@ -190,9 +190,10 @@ fn fee(
     multiplier: Multiplier,
     quarters: i128,
 ) -> Option<Dollars> {
-    /// Parts of a dollar in the product of hundredths / 4, hundredths of a contract, and three factors in millionths.
+    /// Parts of a dollar in which the fee is exact: 400 for the rate of 0.07 / 4, 100 for the count, and a million each for the price, its
+    /// complement and the multiplier.
     const PARTS: i128 = 4 * 100 * 100 * 1_000_000 * 1_000_000 * 1_000_000;
-    /// A hundredth of a cent.
+    /// A hundredth of a cent, in these parts.
     const UNIT: i128 = PARTS / 10_000;
     let (price, count) = (i128::from(price.micros()), i128::from(count.hundredths()));
     if !(0..=1_000_000).contains(&price) || count < 0 {

@@ -1,7 +1,7 @@
 //! Values for tests: markets, orders, fills, placed orders and errors.
 //!
-//! Types that the exchange sends may get new fields, so programs cannot construct them. To test a program that mocks the client behind a
-//! trait, construct them with the functions of this module, which needs the feature `testing`, and change any field:
+//! Types that the exchange sends may get new fields, so programs cannot construct them. The functions of this module construct them, for
+//! programs that mock the client behind a trait of their own. It needs the feature `testing`. Any field can be changed:
 //!
 //! ```
 //! use kalshi_sdk::{BookSide, Dollars, Error, operation, orders::OrderOutcome, testing};

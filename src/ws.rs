@@ -1,8 +1,8 @@
 //! The WebSocket of the Trade API: typed messages, subscriptions and live order books.
 //!
-//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. It reconnects according to its [`ReconnectPolicy`] and
-//! restores its subscriptions; connection [`Event`]s are interleaved with the messages. [`BookStream`] keeps order books, and [`Backfill`]
-//! reads the fills and orders that were missed while the connection was lost.
+//! [`Client::websocket`](crate::Client::websocket) configures a [`Connection`]. A connection reconnects according to its
+//! [`ReconnectPolicy`] and restores its subscriptions. It yields messages, interleaved with connection [`Event`]s. [`BookStream`] keeps
+//! order books, and [`Backfill`] reads the fills and orders that were missed while the connection was lost.
 //!
 //! ```no_run
 //! use kalshi_sdk::{Client, ws::{Channel, Event, Message}};

@@ -140,7 +140,7 @@ fn judge_item(
     let unexpected =
         |message: String| Judgement::Unknown(Arc::new(evidence.unexpected(status, message)));
     let Some(error) = item.error.clone().filter(rt::is_set) else {
-        // A failed item has zero.
+        // Zero if the cancel failed.
         let reduced = match item.reduced_by {
             reduced if reduced > Contracts::ZERO => Ok(()),
             _ => Err("the cancel removed no contracts from the order".to_owned()),

@@ -12,8 +12,8 @@ use crate::{
 /// The exchange has one book for each market, in terms of YES: buying NO at 0.40 is selling YES at 0.60, and selling NO is buying YES.
 /// The conversion to a [`CreateOrderV2Request`] translates side and price.
 ///
-/// By default an order rests until it is cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own
-/// orders (`taker_at_cross`).
+/// Unless set otherwise, an order rests until it is cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your
+/// own orders (`taker_at_cross`).
 ///
 /// ```
 /// use kalshi_sdk::{BookSide, Dollars, OutcomeSide, orders::NewOrder, types::CreateOrderV2Request};

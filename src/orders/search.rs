@@ -285,9 +285,9 @@ pub enum OrderLookup {
     Found(Box<Order>),
     /// No order with the id had been placed when the look-up began: reads were up to date, and every row decoded.
     NotFound,
-    /// Neither is proven. Has the last error, or the orders that match.
+    /// Neither is proven. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
-/// The reason why a look-up proved nothing: the last error, or the orders that match.
+/// The reason why a look-up proved nothing: the last error or the matching orders, if any.
 pub type Unresolved = kalshi_core::orders::Unresolved<Order>;

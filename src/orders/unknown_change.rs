@@ -58,7 +58,7 @@ impl UnknownChange {
         &self.key.order_id
     }
 
-    /// Returns the error because of which the outcome is unknown.
+    /// Returns the error that left the outcome unknown.
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.error

@@ -39,7 +39,7 @@ pub enum Reconciliation {
     Placed(PlacedOrder),
     /// The order was not placed: it was absent once reads were up to date.
     NotFound,
-    /// Neither is proven. Has the last error, or the orders that match.
+    /// Neither is proven. Has the last error or the matching orders, if any.
     Unknown(Unresolved),
 }
 
@@ -71,7 +71,7 @@ impl UnknownOutcome {
         &self.order.client_order_id
     }
 
-    /// Returns the error because of which the outcome is unknown.
+    /// Returns the error that left the outcome unknown.
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.error
