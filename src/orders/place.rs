@@ -347,7 +347,7 @@ fn judge_items(
                     Err(message) => message,
                 }
             }
-            _ => "the item must contain either an order or an error".to_owned(),
+            _ => "the item must contain exactly one of an order and an error".to_owned(),
         };
         unknown(Arc::new(evidence.unexpected(status, message)), order)
     };
