@@ -49,7 +49,7 @@ fn prices_round_to_neighbours_on_the_grid() {
     let error = grid.check(dollars("0.5650")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the YES price 0.5650 is not on the market's grid; next to it are 0.5600 and 0.5700"
+        "the YES price 0.5650 is not on the market's price grid; the nearest valid prices are 0.5600 and 0.5700"
     );
 }
 
