@@ -67,6 +67,9 @@ pub struct MockExchangeBuilder {
     window: Window,
 }
 
+    legacy_fields: bool,
+    #[cfg(feature = "tls")]
+    tls: bool,
 impl MockExchange {
     /// Starts an exchange on a free port of 127.0.0.1, with one user of the Basic tier and 10,000 dollars on shard 0.
     ///
@@ -100,6 +103,9 @@ impl MockExchange {
             window: Window::default(),
         }
     }
+            legacy_fields: false,
+            #[cfg(feature = "tls")]
+            tls: false,
 
     /// Returns the address the exchange listens on.
     #[must_use]
@@ -413,6 +419,14 @@ impl MockExchangeBuilder {
 
     /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
     pub fn time(mut self, time: DateTime<Utc>) -> Self {
+    /// Adds the fields to responses that left the spec and that the exchange was seen to send long after: `liquidity_dollars`,
+    /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and `resting_orders_count` of
+    /// positions, with recorded values that do not change. Older clients require some of them.
+    pub fn legacy_fields(mut self) -> Self {
+        self.legacy_fields = true;
+        self
+    }
+
         self.time = Some(time);
         self
     }
@@ -467,6 +481,9 @@ impl MockExchangeBuilder {
             klear,
         ));
         let user = User::add(
+            self.legacy_fields,
+            #[cfg(feature = "tls")]
+            tls,
             &shared,
             address,
             (self.tier, self.limited),

@@ -14,6 +14,7 @@ mod keys;
 mod klear;
 #[cfg(feature = "perps")]
 mod margin_market;
+mod legacy;
 mod market;
 mod parse;
 mod pipeline;

@@ -67,6 +67,10 @@ pub(crate) struct Shared {
     #[cfg(feature = "klear")]
     pub(crate) klear: KlearAccess,
     pub(crate) log: Mutex<Log>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
+    /// True if responses have the fields that left the spec.
+    pub(crate) legacy_fields: bool,
     /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
@@ -85,6 +89,8 @@ impl Shared {
         time: Time,
         log: Log,
         limited: bool,
+        legacy_fields: bool,
+        #[cfg(feature = "tls")] tls: Option<crate::tls::Tls>,
         hub: Hub,
         keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
@@ -95,6 +101,9 @@ impl Shared {
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
+            legacy_fields,
+            #[cfg(feature = "tls")]
+            tls,
             stop: watch::Sender::new(false),
             hub,
             book_changed: Notify::new(),

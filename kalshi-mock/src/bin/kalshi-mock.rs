@@ -86,6 +86,10 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
+    /// Send fields that left the spec but not the exchange: `liquidity_dollars`, `fractional_trading_enabled`, `response_price_units`,
+    /// `available_on_brokers`, `resting_orders_count`. Older clients require some.
+    #[arg(long)]
+    legacy_fields: bool,
 
 #[derive(Clone, Copy, ValueEnum)]
 enum KeyType {
@@ -239,6 +243,14 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
 fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()> {
     let credentials = exchange.credentials();
     let mut out = io::stdout().lock();
+    let builder = match options.tls {
+        true => builder.tls(),
+        false => builder,
+    };
+    let builder = match options.legacy_fields {
+        true => builder.legacy_fields(),
+        false => builder,
+    };
     if as_json {
         let line = json!({
             "base_url": exchange.rest_url(),
