@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+#[cfg(feature = "ws")]
+mod books;
 mod buckets;
 mod call;
 mod connection;
