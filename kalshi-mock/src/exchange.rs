@@ -4,6 +4,8 @@
 mod klear;
 #[cfg(feature = "perps")]
 mod margin;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     fmt, io,
@@ -65,11 +67,11 @@ pub struct MockExchangeBuilder {
     time: Option<DateTime<Utc>>,
     streams: Settings,
     window: Window,
-}
-
     legacy_fields: bool,
     #[cfg(feature = "tls")]
     tls: bool,
+}
+
 impl MockExchange {
     /// Starts an exchange on a free port of 127.0.0.1, with one user of the Basic tier and 10,000 dollars on shard 0.
     ///
@@ -101,11 +103,11 @@ impl MockExchange {
             time: None,
             streams: Settings::default(),
             window: Window::default(),
-        }
-    }
             legacy_fields: false,
             #[cfg(feature = "tls")]
             tls: false,
+        }
+    }
 
     /// Returns the address the exchange listens on.
     #[must_use]
@@ -116,13 +118,13 @@ impl MockExchange {
     /// Returns the base URL of REST operations: `http://127.0.0.1:PORT/trade-api/v2`.
     #[must_use]
     pub fn rest_url(&self) -> String {
-        format!("http://{}{}", self.address, server::PREFIX)
+        self.shared.url("http", self.address, server::PREFIX)
     }
 
     /// Returns the WebSocket URL: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}{}", self.address, server::STREAMS)
+        self.shared.url("ws", self.address, server::STREAMS)
     }
 
     /// Returns both URLs as the environment of a `kalshi-sdk` client.
@@ -417,8 +419,6 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
-    pub fn time(mut self, time: DateTime<Utc>) -> Self {
     /// Adds the fields to responses that left the spec and that the exchange was seen to send long after: `liquidity_dollars`,
     /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and `resting_orders_count` of
     /// positions, with recorded values that do not change. Older clients require some of them.
@@ -427,6 +427,8 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Starts with the clock stopped at a time. The same time and seed give the same tickers and timestamps.
+    pub fn time(mut self, time: DateTime<Utc>) -> Self {
         self.time = Some(time);
         self
     }
@@ -449,6 +451,10 @@ impl MockExchangeBuilder {
         };
         let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.then(|| crate::tls::Tls::generate(address.ip()));
+        #[cfg(feature = "tls")]
+        let tls = tls.transpose()?;
         let time = Time::default();
         if let Some(at) = self.time {
             time.stop_at(at);
@@ -475,15 +481,15 @@ impl MockExchangeBuilder {
             time,
             log,
             self.limited,
+            self.legacy_fields,
+            #[cfg(feature = "tls")]
+            tls,
             Hub::new(self.streams),
             Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
         ));
         let user = User::add(
-            self.legacy_fields,
-            #[cfg(feature = "tls")]
-            tls,
             &shared,
             address,
             (self.tier, self.limited),

@@ -14,9 +14,9 @@ mod handlers;
 mod keys;
 #[cfg(feature = "klear")]
 mod klear;
+mod legacy;
 #[cfg(feature = "perps")]
 mod margin_market;
-mod legacy;
 mod market;
 mod parse;
 mod pipeline;
@@ -30,6 +30,8 @@ mod state;
 mod streams;
 mod sync;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod user;
 mod validate;
 

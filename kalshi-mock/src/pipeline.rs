@@ -298,7 +298,7 @@ impl Attempt<'_> {
                 "the exchange is closed",
             ));
         }
-        let body = handlers::dispatch(state.instances(), &self.shared.keys, &call)?;
+        let mut body = handlers::dispatch(state.instances(), &self.shared.keys, &call)?;
         drop(state);
         check_response(endpoint, &body)?;
         let schema = endpoint.response_schema();

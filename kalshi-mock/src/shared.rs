@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     sync::{Mutex, MutexGuard},
 };
@@ -111,6 +111,15 @@ impl Shared {
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
         }
+    }
+
+    /// Returns the URL of a path. The scheme is `http` or `ws`; with TLS, `https` or `wss`.
+    pub(crate) fn url(&self, scheme: &str, address: SocketAddr, path: &str) -> String {
+        #[cfg(feature = "tls")]
+        let secure = if self.tls.is_some() { "s" } else { "" };
+        #[cfg(not(feature = "tls"))]
+        let secure = "";
+        format!("{scheme}{secure}://{address}{path}")
     }
 
     /// Waits until the exchange shuts down.

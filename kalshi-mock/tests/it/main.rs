@@ -32,6 +32,8 @@ mod perps_triggers;
 mod perps_websocket;
 mod pipeline;
 mod portfolio;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 mod websocket_channels;
 mod websocket_faults;
