@@ -21,6 +21,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::header_timeout::HeaderTimeout;
+
 /// The connection of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -155,7 +157,12 @@ impl Listener for Severable {
             peer,
             valve: Arc::clone(&valve),
         };
-        (Stream { stream, valve }, connection)
+        let stream = Stream {
+            stream,
+            valve,
+            headers: HeaderTimeout::default(),
+        };
+        (stream, connection)
     }
 
     fn local_addr(&self) -> io::Result<Connection> {
@@ -167,10 +174,11 @@ impl Listener for Severable {
     }
 }
 
-/// A connection that fails on the first write after it was cut.
+/// A connection that fails on the first write after it was cut, and when the headers of a request never end.
 pub(crate) struct Stream {
     stream: Box<dyn Transport>,
     valve: Arc<Valve>,
+    headers: HeaderTimeout,
 }
 
 impl Stream {
@@ -212,7 +220,12 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.headers.poll(context)?;
+        let filled = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let bytes = buffer.filled();
+        self.headers.read(bytes.get(filled..).unwrap_or_default());
+        read
     }
 }
 
@@ -224,6 +237,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let left = ready!(self.poll_left(context))?;
         let bytes = bytes.get(..left).unwrap_or(bytes);
+        self.headers.written(bytes);
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.took(left, written);
         Poll::Ready(Ok(written))
@@ -236,6 +250,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let left = ready!(self.poll_left(context))?;
         if left == usize::MAX {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            self.headers.written(first.map_or(&[], |slice| slice));
             return Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         }
         let first = slices.iter().find(|slice| !slice.is_empty());

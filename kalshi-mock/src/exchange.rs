@@ -501,6 +501,7 @@ impl MockExchangeBuilder {
             self.key,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
+        tokio::spawn(streams::send_prices(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
         tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));

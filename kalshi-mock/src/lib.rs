@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod fault;
 mod handlers;
+mod header_timeout;
 mod keys;
 #[cfg(feature = "klear")]
 mod klear;
