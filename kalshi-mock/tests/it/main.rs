@@ -18,6 +18,7 @@ mod lists;
 mod market_maker;
 mod order_groups;
 mod orders;
+mod paused;
 #[cfg(feature = "perps")]
 mod perps_account;
 #[cfg(feature = "perps")]
