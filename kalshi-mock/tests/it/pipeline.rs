@@ -58,7 +58,11 @@ async fn signatures_of_both_algorithms_are_verified() {
             Credentials::new("nobody", own.clone()).unwrap(),
             own,
         );
-        assert_eq!(unknown.call("GET", BALANCE, None).await.0, 401);
+        let (status, body) = unknown.call("GET", BALANCE, None).await;
+        assert_eq!(
+            (status, &body["error"]["details"]),
+            (401, &json!("NOT_FOUND"))
+        );
 
         // Signed for another path, and for another method.
         for (method, path) in [("GET", "/portfolio/positions"), ("POST", BALANCE)] {
