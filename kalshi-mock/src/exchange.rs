@@ -476,19 +476,22 @@ impl MockExchangeBuilder {
             #[cfg(feature = "perps")]
             margin,
         };
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             instances,
             time,
             log,
             self.limited,
-            self.legacy_fields,
-            #[cfg(feature = "tls")]
-            tls,
             Hub::new(self.streams),
             Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
-        ));
+        );
+        shared.legacy_fields = self.legacy_fields;
+        #[cfg(feature = "tls")]
+        {
+            shared.tls = tls;
+        }
+        let shared = Arc::new(shared);
         let user = User::add(
             &shared,
             address,

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::spec;
 
 /// Schema, field and value as last recorded.
-const FIELDS: [(&str, &str, fn() -> Value); 5] = [
+type Field = (&'static str, &'static str, fn() -> Value);
+
+const FIELDS: [Field; 5] = [
     // Left the spec on 2026-09-06.
     ("trade/EventData", "available_on_brokers", || true.into()),
     // Left the spec on 2026-07-04.

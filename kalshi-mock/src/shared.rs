@@ -89,8 +89,6 @@ impl Shared {
         time: Time,
         log: Log,
         limited: bool,
-        legacy_fields: bool,
-        #[cfg(feature = "tls")] tls: Option<crate::tls::Tls>,
         hub: Hub,
         keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
@@ -101,9 +99,9 @@ impl Shared {
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
-            legacy_fields,
+            legacy_fields: false,
             #[cfg(feature = "tls")]
-            tls,
+            tls: None,
             stop: watch::Sender::new(false),
             hub,
             book_changed: Notify::new(),
