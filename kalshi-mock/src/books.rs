@@ -16,7 +16,7 @@ impl From<&OrderBook> for ws::OrderBook {
     }
 }
 
-/// The clock is 0: books of the SDK have none.
+/// The clock is 0, because books of the SDK have no clock.
 impl From<&ws::OrderBook> for OrderBook {
     fn from(book: &ws::OrderBook) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl From<&OrderBook> for kalshi_perps::ws::OrderBook {
     }
 }
 
-/// The clock is 0: books of the SDK have none.
+/// The clock is 0, because books of the SDK have no clock.
 #[cfg(feature = "perps")]
 impl From<&kalshi_perps::ws::OrderBook> for OrderBook {
     fn from(book: &kalshi_perps::ws::OrderBook) -> Self {

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 /// Time limit of headers from their first byte on.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What a connection is doing.
+/// State of a connection.
 #[derive(Default)]
 pub(crate) enum HeaderTimeout {
     /// Waits for a request, without limit.

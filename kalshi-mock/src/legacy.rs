@@ -1,4 +1,4 @@
-//! Fields that left the spec and that the exchange goes on sending for weeks or months.
+//! Fields that were removed from the spec and that the exchange continued to send for weeks.
 //!
 //! One rule for all: with the setting, every object of the schema has the field, also inside another object; without, none has.
 

@@ -1,4 +1,4 @@
-//! WebSocket messages about what the samples stand for: combos and RFQ batches.
+//! WebSocket messages of operations without state: combos and RFQ batches.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,8 @@ use crate::{
     time::{rfc3339, seconds},
 };
 
-/// Emits the messages that a successful request causes. What they are about has no state, so ids are those of the request or of the
-/// samples, and a message goes to every subscription to its channel.
+/// Emits the messages that a successful request causes. Ids are those of the request or of the samples, and a message goes to every
+/// subscription to its channel.
 pub(super) fn emit(state: &mut State, call: &Call<'_>, response: &Value) {
     for (kind, body) in messages(state, call, response) {
         state.emit(|_| Some(Event::Sample { kind, body }));

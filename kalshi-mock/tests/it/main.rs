@@ -38,3 +38,4 @@ mod tls;
 mod websocket;
 mod websocket_channels;
 mod websocket_faults;
+mod websocket_samples;
