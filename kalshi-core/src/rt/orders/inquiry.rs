@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
+    api::ApiClient,
     error::Error,
     outcome::Moment,
     pages::{Items, Page},
-    retry,
+    retry, rt,
 };
 
 /// Pause before the second look. Pauses double up to [`MAX_PAUSE`].
@@ -31,10 +32,7 @@ const PAGE_PAUSE: Duration = Duration::from_millis(100);
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// A client whose reads are to prove something.
-pub trait Reader: Clone {
-    /// The same client with a connection for each request, over which no response to another request can come.
-    fn for_evidence(&self) -> Self;
-
+pub trait Reader: ApiClient {
     /// Returns `true` if reads are up to date with everything written before `since`, by every reading of the clocks.
     fn reads_are_fresh(&self, since: Moment) -> impl Future<Output = Result<bool, Error>> + Send;
 }
@@ -96,7 +94,7 @@ where
                 Ok(Sight::Tentative(_)) => {}
                 Err(error) => last_error.set(error),
             }
-            reader = client.for_evidence();
+            reader = rt::for_evidence(client);
             sleep(pause).await;
             let is_early = begun.elapsed() < Duration::from_secs(5);
             pause = (pause * 2).min(MAX_PAUSE[usize::from(!is_early)]);
