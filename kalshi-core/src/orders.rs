@@ -1,9 +1,12 @@
 //! Parts of placing and changing orders that the API crates share. Each re-exports them in its module `orders`, for orders of its own.
 
 mod change_request;
+mod decrease;
 mod expiry;
+mod methods;
 mod rejection;
 
 pub use change_request::ChangeRequest;
+pub use decrease::Decrease;
 pub use expiry::InvalidExpiry;
 pub use rejection::{Rejection, Unresolved};

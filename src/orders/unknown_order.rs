@@ -1,6 +1,6 @@
 //! Orders whose outcome is unknown, and how to find it out.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -57,30 +57,6 @@ impl UnknownOutcome {
             ended: Moment::now(&client.core),
             order,
         }
-    }
-
-    /// The order as it was sent.
-    #[must_use]
-    pub fn request(&self) -> &CreateOrderV2Request {
-        &self.order.request
-    }
-
-    /// The id by which the order can be found.
-    #[must_use]
-    pub fn client_order_id(&self) -> &str {
-        &self.order.client_order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
-    #[must_use]
-    pub fn candidates(&self) -> &[Order] {
-        &self.candidates
     }
 
     /// Finds out whether the order was placed, within `timeout`.
@@ -152,16 +128,7 @@ impl UnknownOutcome {
     }
 }
 
-impl fmt::Debug for UnknownOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownOutcome")
-            .field("client_order_id", &self.client_order_id())
-            .field("ticker", &self.order.request.ticker)
-            .field("error", &self.error)
-            .field("candidates", &self.candidates.len())
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_order_methods!(UnknownOutcome, CreateOrderV2Request, Order);
 
 impl Client {
     pub(super) fn unknown_order(

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalshi_core::{
     ladder::{Ladder, Sweep},
     ws::{
-        books::{ApiBook, BookBody, BookError, BookMessage},
+        books::{self, ApiBook, BookBody, BookError, BookMessage, Ladders},
         sequence::ReplicatedBook,
     },
 };
@@ -37,31 +37,20 @@ use crate::{Contracts, Dollars, OutcomeSide, PriceLevel};
 /// ```
 ///
 /// Books with the same levels are equal, regardless of [`last_update`](Self::last_update).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBook {
-    yes: Ladder,
-    no: Ladder,
-    /// Unix milliseconds.
-    updated_ms: Option<i64>,
+    /// The bids for each outcome.
+    bids: Ladders<OutcomeSide>,
 }
 
 impl Default for OrderBook {
     fn default() -> Self {
+        let (yes, no) = (Ladder::bids(), Ladder::bids());
         Self {
-            yes: Ladder::bids(),
-            no: Ladder::bids(),
-            updated_ms: None,
+            bids: Ladders::new([(OutcomeSide::Yes, yes), (OutcomeSide::No, no)]),
         }
     }
 }
-
-impl PartialEq for OrderBook {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.yes, &self.no) == (&other.yes, &other.no)
-    }
-}
-
-impl Eq for OrderBook {}
 
 /// Prices at which a subscription to `orderbook_delta` quotes NO levels: its parameter `use_yes_price`.
 ///
@@ -87,36 +76,21 @@ impl PriceMode {
 }
 
 /// A change of one level, with its price in terms of its own outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LevelChange {
-    outcome: OutcomeSide,
-    price: Dollars,
-    change: Contracts,
-    /// Unix milliseconds.
-    at_ms: Option<i64>,
-}
+type LevelChange = books::LevelChange<OutcomeSide>;
 
-impl LevelChange {
-    fn from_delta(delta: &OrderbookDelta, mode: PriceMode) -> Result<Self, BookError> {
-        let price = match delta.side {
-            OutcomeSide::Yes => delta.price_dollars,
-            OutcomeSide::No => mode.no_price(delta.price_dollars),
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
-        check_price(price)?;
-        Ok(Self {
-            outcome: delta.side,
-            price,
-            change: delta.delta_fp,
-            at_ms: delta.ts_ms,
-        })
-    }
-
-    /// Sets the time at which the exchange sent the change, in case it did not say when it was made.
-    fn sent_at(mut self, sent_ms: Option<i64>) -> Self {
-        self.at_ms = self.at_ms.or(sent_ms);
-        self
-    }
+fn read_change(delta: &OrderbookDelta, mode: PriceMode) -> Result<LevelChange, BookError> {
+    let price = match delta.side {
+        OutcomeSide::Yes => delta.price_dollars,
+        OutcomeSide::No => mode.no_price(delta.price_dollars),
+        OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
+    };
+    check_price(price)?;
+    Ok(LevelChange {
+        side: delta.side,
+        price,
+        change: delta.delta_fp,
+        at_ms: delta.ts_ms,
+    })
 }
 
 /// Contracts cost more than nothing and less than a dollar.
@@ -127,19 +101,8 @@ fn check_price(price: Dollars) -> Result<(), BookError> {
     }
 }
 
-/// A level at which two books differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LevelDifference {
-    /// Whose bids.
-    pub outcome: OutcomeSide,
-    /// At which price.
-    pub price: Dollars,
-    /// How many contracts this book has there.
-    pub here: Contracts,
-    /// How many the other one has.
-    pub there: Contracts,
-}
+/// A level at which two books differ. Its side is the outcome whose bids have it.
+pub type LevelDifference = books::LevelDifference<OutcomeSide>;
 
 /// One dollar less a price. Levels given to [`OrderBook::from_bids`] are not checked, so any price is possible.
 pub(super) fn complement(price: Dollars) -> Dollars {
@@ -165,18 +128,7 @@ impl OrderBook {
     #[must_use]
     pub fn from_bids(yes: &[PriceLevel], no: &[PriceLevel]) -> Self {
         Self {
-            yes: Ladder::bids().with_levels(yes),
-            no: Ladder::bids().with_levels(no),
-            updated_ms: None,
-        }
-    }
-
-    /// Bids for an outcome; `None` if it is unknown.
-    fn side(&self, outcome: OutcomeSide) -> Option<&Ladder> {
-        match outcome {
-            OutcomeSide::Yes => Some(&self.yes),
-            OutcomeSide::No => Some(&self.no),
-            OutcomeSide::Unknown(_) => None,
+            bids: Self::default().bids.with_levels(yes, no),
         }
     }
 
@@ -192,13 +144,8 @@ impl OrderBook {
         price: Dollars,
         change: Contracts,
     ) -> Result<(), BookError> {
-        let levels = match outcome {
-            OutcomeSide::Yes => &mut self.yes,
-            OutcomeSide::No => &mut self.no,
-            OutcomeSide::Unknown(_) => return Err(BookError::UnknownSide),
-        };
         check_price(price)?;
-        levels.add(price, change).map_err(BookError::from)
+        self.bids.add(outcome, price, change)
     }
 
     /// Applies a delta of the channel `orderbook_delta`, from a subscription of this mode.
@@ -207,7 +154,7 @@ impl OrderBook {
     ///
     /// Returns an error as [`add`](Self::add) does.
     pub fn apply(&mut self, delta: &OrderbookDelta, mode: PriceMode) -> Result<(), BookError> {
-        self.apply_change(&LevelChange::from_delta(delta, mode)?)
+        self.bids.apply(&read_change(delta, mode)?)
     }
 
     /// The book of a snapshot of the channel `orderbook_delta`, from a subscription of this mode.
@@ -223,19 +170,13 @@ impl OrderBook {
         };
         let yes = snapshot.yes_dollars_fp.iter().copied();
         let no = snapshot.no_dollars_fp.iter().map(no_level);
-        let book = Self {
-            yes: Ladder::bids().with_snapshot(yes.clone())?,
-            no: Ladder::bids().with_snapshot(no.clone())?,
-            updated_ms: None,
-        };
-        let mut levels = yes.chain(no);
-        levels.try_for_each(|level| check_price(level.price))?;
-        Ok(book)
+        let bids = Self::default().bids.with_snapshot(yes, no, check_price)?;
+        Ok(Self { bids })
     }
 
     /// All bids for an outcome, the best first. Empty for an unknown outcome.
     pub fn bids(&self, outcome: OutcomeSide) -> impl DoubleEndedIterator<Item = PriceLevel> {
-        self.side(outcome).into_iter().flat_map(Ladder::levels)
+        self.bids.levels(outcome)
     }
 
     /// All offers of an outcome, the best first: bids for the other one, seen from here.
@@ -245,8 +186,7 @@ impl OrderBook {
 
     /// Contracts of the bids for an outcome at one of its prices.
     pub(super) fn count_at(&self, outcome: OutcomeSide, price: Dollars) -> Contracts {
-        self.side(outcome)
-            .map_or(Contracts::ZERO, |side| side.count_at(price))
+        self.bids.count_at(outcome, price)
     }
 
     /// Time of the latest change by the exchange's clock: `ts_ms` of the message `orderbook_delta`, or the time at which the exchange
@@ -254,7 +194,7 @@ impl OrderBook {
     /// [`BookStream::age`](super::BookStream::age).
     #[must_use]
     pub fn last_update(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.updated_ms?)
+        self.bids.last_update()
     }
 
     /// The best bid.
@@ -297,7 +237,7 @@ impl OrderBook {
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.yes.is_empty() && self.no.is_empty()
+        self.bids.is_empty()
     }
 
     /// Where two books differ, falling in price: empty where they are the same. To check a live book against the REST interface:
@@ -318,26 +258,13 @@ impl OrderBook {
     /// ```
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<LevelDifference> {
-        let sides = [
-            (OutcomeSide::Yes, &self.yes, &other.yes),
-            (OutcomeSide::No, &self.no, &other.no),
-        ];
-        let differences = sides.into_iter().flat_map(|(outcome, own, others)| {
-            let levels = own.differences(others).into_iter();
-            levels.map(move |(price, here, there)| LevelDifference {
-                outcome,
-                price,
-                here,
-                there,
-            })
-        });
-        differences.collect()
+        self.bids.differences(&other.bids)
     }
 
     /// How many levels an outcome's bids have.
     #[must_use]
     pub fn depth(&self, outcome: OutcomeSide) -> usize {
-        self.side(outcome).map_or(0, Ladder::depth)
+        self.bids.depth(outcome)
     }
 
     /// What buying `count` contracts of an outcome takes from the book. An amount that cannot be held is cut off before.
@@ -352,9 +279,7 @@ impl ReplicatedBook for OrderBook {
     type Error = BookError;
 
     fn apply_change(&mut self, change: &LevelChange) -> Result<(), BookError> {
-        self.add(change.outcome, change.price, change.change)?;
-        self.updated_ms = change.at_ms;
-        Ok(())
+        self.bids.apply(change)
     }
 
     fn is_crossed(&self) -> bool {
@@ -410,7 +335,7 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<LevelChange, BookError> {
-        LevelChange::from_delta(delta, mode).map(|change| change.sent_at(sent_ms))
+        read_change(delta, mode).map(|change| change.sent_at(sent_ms))
     }
 
     fn read_snapshot(
@@ -418,9 +343,10 @@ impl ApiBook for OrderBook {
         mode: PriceMode,
         sent_ms: Option<i64>,
     ) -> Result<Self, BookError> {
-        let mut book = Self::from_snapshot(snapshot, mode)?;
-        book.updated_ms = sent_ms;
-        Ok(book)
+        let book = Self::from_snapshot(snapshot, mode)?;
+        Ok(Self {
+            bids: book.bids.updated_at(sent_ms),
+        })
     }
 
     fn last_update(&self) -> Option<DateTime<Utc>> {

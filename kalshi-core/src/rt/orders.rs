@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 
 pub use self::{
-    change::{ChangeVerdict, PreparedChange},
+    change::{AmendTerms, ChangeVerdict, PreparedChange},
     conflict::{Conflict, Explanation, Likeness},
     inquiry::{
         Finding, LastError, MAX_SKIPPED, MAX_TIMEOUT, Reader, Sight, Walk, inquire, persist, walk,
@@ -111,7 +111,7 @@ pub fn check_order_id(asked: &str, found: &str) -> Result<(), String> {
 
 /// The response to an amendment.
 pub struct Amended<'a> {
-    pub order_id: &'a str,
+    pub order_id: &'a OrderId,
     pub client_order_id: Option<&'a ClientOrderId>,
     pub fill_count: Option<Contracts>,
     pub remaining_count: Option<Contracts>,
@@ -120,7 +120,7 @@ pub struct Amended<'a> {
 impl Amended<'_> {
     /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
     /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
-    pub fn check(
+    fn check(
         &self,
         order_id: &str,
         client_order_ids: &[Option<ClientOrderId>],
@@ -142,29 +142,13 @@ impl Amended<'_> {
 }
 
 /// Checks the response to a cancel.
-pub fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
+fn check_cancelled(asked: &str, found: &str, reduced_by: Contracts) -> Result<(), String> {
     check_order_id(asked, found)?;
     check_not_negative(reduced_by)
 }
 
-/// Checks a decrease before it is sent: by `reduce_by` or to `reduce_to` contracts.
-pub fn check_decrease(
-    reduce_by: Option<Contracts>,
-    reduce_to: Option<Contracts>,
-) -> Result<(), String> {
-    match (reduce_by, reduce_to) {
-        (Some(count), _) if count <= Contracts::ZERO => Err(format!(
-            "a decrease by {count} contracts takes nothing off the order"
-        )),
-        (_, Some(count)) if count < Contracts::ZERO => {
-            Err(format!("an order cannot be decreased to {count} contracts"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Checks the response to a decrease.
-pub fn check_decreased(
+fn check_decreased(
     asked: &str,
     found: &str,
     reduce_to: Option<Contracts>,

@@ -1,6 +1,6 @@
 //! Orders whose outcome is unknown, and how to find it out.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kalshi_core::rt::{
     self, Moment,
@@ -67,30 +67,6 @@ impl UnknownOutcome {
     /// The same with another reason.
     pub(super) fn with_error(self, error: Arc<Error>) -> Self {
         Self { error, ..self }
-    }
-
-    /// The order as it was sent.
-    #[must_use]
-    pub fn request(&self) -> &CreateMarginOrderRequest {
-        &self.order.request
-    }
-
-    /// The id by which the order can be found.
-    #[must_use]
-    pub fn client_order_id(&self) -> &str {
-        &self.order.request.client_order_id
-    }
-
-    /// Why the outcome is unknown.
-    #[must_use]
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Orders with the client order id of which one may be this order. Empty unless a look-up found some.
-    #[must_use]
-    pub fn candidates(&self) -> &[MarginOrder] {
-        &self.candidates
     }
 
     /// Looks for the order by its client order id, within `timeout`: walks through the orders of its market and subaccount, again and
@@ -162,13 +138,4 @@ impl UnknownOutcome {
     }
 }
 
-impl fmt::Debug for UnknownOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownOutcome")
-            .field("client_order_id", &self.client_order_id())
-            .field("ticker", &self.order.request.ticker)
-            .field("error", &self.error)
-            .field("candidates", &self.candidates.len())
-            .finish_non_exhaustive()
-    }
-}
+kalshi_core::unknown_order_methods!(UnknownOutcome, CreateMarginOrderRequest, MarginOrder);
