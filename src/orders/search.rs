@@ -216,11 +216,8 @@ impl FindOrder {
             last,
             |client, _| async move {
                 let rows = client.search(search, last).await?;
-                Ok(if rows.orders.is_empty() {
-                    Sight::Tentative(rows)
-                } else {
-                    Sight::Conclusive(rows)
-                })
+                let is_found = !rows.orders.is_empty();
+                Ok(Sight::new(rows, is_found))
             },
         );
         let rows = match finding.await {

@@ -85,11 +85,8 @@ impl UnknownOutcome {
             let mut rows = client.search(search, last).await?;
             rows.orders
                 .retain(|order| compare(&self.order.request, order, since_ms) != Likeness::Other);
-            Ok(if rows.orders.is_empty() {
-                Sight::Tentative(rows)
-            } else {
-                Sight::Conclusive(rows)
-            })
+            let is_found = !rows.orders.is_empty();
+            Ok(Sight::new(rows, is_found))
         };
         let rows = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(rows) | Finding::Fresh(rows) => rows,

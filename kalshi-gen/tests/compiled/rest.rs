@@ -1,7 +1,7 @@
 //! An API crate around the client of a single OpenAPI spec.
 #![allow(warnings, reason = "the flags of the build around it may deny them")]
 
-use kalshi_core::CustomUrls;
+use kalshi_core::{ApiClient as _, CustomUrls};
 
 mod generated {
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/kalshi.rs"));
@@ -48,4 +48,4 @@ impl kalshi_core::Environment for Environment {
 }
 
 /// Checks that the marker and the table are from the same spec.
-pub const OPERATIONS: usize = Api::OPERATIONS.len();
+pub const OPERATIONS: usize = Client::OPERATIONS.len();

@@ -235,11 +235,8 @@ impl Client {
                     let order_id = &key.order_id;
                     let look = |client: Client, _| async move {
                         let order = client.read_order(order_id).await?;
-                        Ok(if order.remaining_count.is_zero() {
-                            Sight::Conclusive(order)
-                        } else {
-                            Sight::Tentative(order)
-                        })
+                        let has_ended = order.remaining_count.is_zero();
+                        Ok(Sight::new(order, has_ended))
                     };
                     let inquiry = inquire(&client, ended, confirm, &last_error, look);
                     if let Finding::Conclusive(order) = inquiry.await {

@@ -164,11 +164,8 @@ impl FindOrder {
         );
         let look = |client: Client, _| async move {
             let found = client.search(search, last).await?;
-            Ok(if found.is_empty() {
-                Sight::Tentative(found)
-            } else {
-                Sight::Conclusive(found)
-            })
+            let is_found = !found.is_empty();
+            Ok(Sight::new(found, is_found))
         };
         let since = Moment::now(&self.client.core);
         match inquire(&self.client, since, self.timeout, last, look).await {

@@ -85,11 +85,8 @@ impl UnknownOutcome {
             search.since_ms = (!is_taken).then(|| self.order.began.earliest_ms(&client.core));
             let mut found = client.search(search, last).await?;
             found.retain(|order| compare(request, order) != Likeness::Other);
-            Ok(if found.is_empty() {
-                Sight::Tentative(found)
-            } else {
-                Sight::Conclusive(found)
-            })
+            let is_found = !found.is_empty();
+            Ok(Sight::new(found, is_found))
         };
         let found = match inquire(&self.client, self.ended, timeout, last, look).await {
             Finding::Conclusive(found) | Finding::Fresh(found) => found,

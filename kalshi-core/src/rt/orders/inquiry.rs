@@ -45,6 +45,17 @@ pub enum Sight<T> {
     Tentative(T),
 }
 
+impl<T> Sight<T> {
+    /// What a look found, which is proof in any case if `is_proof`.
+    pub fn new(found: T, is_proof: bool) -> Self {
+        if is_proof {
+            Self::Conclusive(found)
+        } else {
+            Self::Tentative(found)
+        }
+    }
+}
+
 /// How an inquiry ended.
 pub enum Finding<T> {
     /// The last look was conclusive.
