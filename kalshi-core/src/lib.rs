@@ -62,7 +62,7 @@ pub mod testing {
     pub use crate::error::testing::Failure;
 }
 
-pub use api::{Api, Environment};
+pub use api::{Api, ApiClient, Environment};
 pub use api_credentials::ApiCredentials;
 pub use api_error::{ApiError, ErrorResponse};
 pub use book_side::BookSide;

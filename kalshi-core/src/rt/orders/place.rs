@@ -110,11 +110,14 @@ pub async fn send_order<T: DeserializeOwned>(
     request: Result<Request, Error>,
     earlier: bool,
     (client_order_id, count): (&str, Contracts),
-    identity: impl FnOnce(&T) -> Identity<'_>,
-) -> Result<(PlaceVerdict<T>, Moment), Error> {
+) -> Result<(PlaceVerdict<T>, Moment), Error>
+where
+    for<'a> Identity<'a>: From<&'a T>,
+{
     let write = core.write(operation, request, earlier).await;
     let evidence = write.evidence();
-    let about = |status, response: &T| identity(response).check(status, client_order_id, count);
+    let about =
+        |status, response: &T| Identity::from(response).check(status, client_order_id, count);
     let verdict = match write.judge(about) {
         Outcome::Done(response) => PlaceVerdict::Placed(response.into_inner()),
         Outcome::NotProcessed(error) => return Err(error),

@@ -18,9 +18,12 @@ use super::{
     event::{BookEvent, StaleReason},
     events::BookEvents,
 };
-use crate::ws::{
-    CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event, Message,
-    Received, SnapshotRequest, Subscription,
+use crate::{
+    api::ApiClient,
+    ws::{
+        CommandError, Connection, ConnectionBuilder, ConnectionError, ConnectionHandle, Event,
+        Message, Received, SnapshotRequest, Subscription,
+    },
 };
 
 /// Minimum time between two snapshot requests of one subscription.
@@ -388,8 +391,8 @@ impl<A: BookApi> BookStream<A> {
     #[must_use]
     pub fn age(&self, market_ticker: &str) -> Option<TimeDelta> {
         let updated = self.live(market_ticker)?.last_update()?;
-        let skew = A::core(&self.client).clock_skew().unwrap_or_default();
-        // chrono can read the clock only with a feature that this crate does not need.
+        let skew = self.client.core().clock_skew().unwrap_or_default();
+        // chrono reads the clock only with a feature that this crate does not need.
         let now = DateTime::<Utc>::from(SystemTime::now());
         now.checked_add_signed(skew).map(|now| now - updated)
     }
