@@ -1,0 +1,5 @@
+//! Tests of the program `kalshi`, run as a process against a local exchange.
+
+mod harness;
+mod markets;
+mod profiles;
