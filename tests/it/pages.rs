@@ -241,7 +241,10 @@ async fn list_of_empty_pages_ends_with_an_error() {
         for round in 1..=2 {
             let error = trades.next().await.unwrap().unwrap_err();
             assert!(error.is_endless_list(), "{error}");
-            assert!(error.to_string().contains("101 pages in a row"), "{error}");
+            assert!(
+                error.to_string().contains("101 consecutive pages"),
+                "{error}"
+            );
             assert_eq!(exchange.count(), 101 * round);
             assert!(trades.next().await.is_none());
             let last = format!("c{}", exchange.count() - 1);

@@ -232,7 +232,7 @@ async fn empty_lists_and_commas_in_items_are_errors_before_sending() {
     let joined = client.get_fills().ticker("A,B").send().await;
     invalid(
         joined.unwrap_err(),
-        "`ticker` has the item `A,B` with a comma",
+        "`ticker` contains the item `A,B`, which has a comma",
     );
     assert_eq!(exchange.count(), 0);
 }
