@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use kalshi_core::orders::InvalidExpiry;
 
-use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
+use super::{InvalidOrder, OffGrid, OrderRef, new_order::OutcomePrice};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
     types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
@@ -80,6 +80,11 @@ impl Amendment {
                 updated_client_order_id: None,
             },
         }
+    }
+
+    /// Returns the error of a YES price in prices of the outcome of this amendment.
+    pub(super) fn in_terms(&self, error: OffGrid) -> OffGrid {
+        self.price.map_or(error, |price| price.in_terms(error))
     }
 
     /// The request for an order, whose market and shard it has unless it names others.
