@@ -16,6 +16,12 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line or the config file is invalid.
     Usage = 2,
+    /// No order was placed or changed: the exchange rejected it, or reads prove that it has not done it.
+    Rejected = 10,
+    /// An order may have been placed or changed, and reconciliation did not find out.
+    Unknown = 11,
+    /// Nothing of an immediate-or-cancel or fill-or-kill order was filled.
+    Unfilled = 12,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
 }

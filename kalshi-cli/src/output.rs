@@ -96,6 +96,29 @@ impl Output {
         Progress::new(items)
     }
 
+    /// Shows parts to whoever is asked about them: as text on standard error, so that standard output has results only.
+    pub(crate) fn show(&self, parts: &[Part]) {
+        // A closed standard error must not end the command.
+        let _ = write!(anstream::stderr(), "{}", text::text(parts, None));
+    }
+
+    /// Checks `--fields` against the parts that will be printed, before something is written to the exchange.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no part has.
+    pub(crate) fn check_fields(
+        &self,
+        fields: impl IntoIterator<Item = &'static str>,
+    ) -> Result<(), Failure> {
+        self.check_known(&fields.into_iter().collect())
+    }
+
+    /// Returns a wait on standard error, drawn only on a terminal.
+    pub(crate) fn waiting(&self, what: &'static str) -> Progress {
+        Progress::waiting(what)
+    }
+
     fn write(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = AutoStream::auto(io::stdout());
         stdout.write_all(text.as_bytes())?;
@@ -108,22 +131,28 @@ impl Output {
         if self.fields.is_empty() {
             return Ok(());
         }
-        let known: BTreeSet<_> = parts.iter().flat_map(Part::fields).collect();
-        if let Some(unknown) = self
-            .fields
-            .iter()
-            .find(|name| !known.contains(name.as_str()))
-        {
-            let known: Vec<_> = known.into_iter().collect();
-            return Err(Failure::usage(format!(
-                "there is no field {unknown:?}; fields are: {}",
-                known.join(", ")
-            )));
-        }
+        self.check_known(&parts.iter().flat_map(Part::fields).collect())?;
         for part in parts {
             part.select(&self.fields);
         }
         Ok(())
+    }
+
+    fn check_known(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
+        match self
+            .fields
+            .iter()
+            .find(|name| !known.contains(name.as_str()))
+        {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<_> = known.iter().copied().collect();
+                Err(Failure::usage(format!(
+                    "there is no field {unknown:?}; fields are: {}",
+                    known.join(", ")
+                )))
+            }
+        }
     }
 }
 
