@@ -104,6 +104,10 @@ fn record_text(record: &Record) -> String {
     let bold = Style::new().bold();
     let mut text = String::new();
     for (name, cell) in &record.fields {
+        // Text says nothing of what is absent; JSON has null.
+        if *cell == Cell::Absent {
+            continue;
+        }
         let name = name.replace('_', " ");
         // The continuation of a text with several lines is indented.
         let value = cell.to_text().replace('\n', &format!("\n{:widest$}  ", ""));
