@@ -98,8 +98,14 @@ impl Output {
 
     /// Shows parts to whoever is asked about them: as text on standard error, so that standard output has results only.
     pub(crate) fn show(&self, parts: &[Part]) {
+        let stderr = io::stderr();
+        let size = match stderr.is_terminal() {
+            true => terminal_size::terminal_size_of(&stderr),
+            false => None,
+        };
+        let width = size.map(|(width, _)| width.0);
         // A closed standard error must not end the command.
-        let _ = write!(anstream::stderr(), "{}", text::text(parts, None));
+        let _ = write!(anstream::stderr(), "{}", text::text(parts, width));
     }
 
     /// Checks `--fields` against the parts that will be printed, before something is written to the exchange.

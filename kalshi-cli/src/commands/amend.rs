@@ -82,7 +82,12 @@ impl Amend {
             return Ok(Exit::Success);
         }
         let preview = Part::from(preview);
-        let fields = preview.fields().into_iter().chain(OUTCOME_FIELDS);
+        // Only JSON has the preview beside the outcome.
+        let of_preview = match context.output.format {
+            Format::Json => preview.fields(),
+            _ => Vec::new(),
+        };
+        let fields = of_preview.into_iter().chain(OUTCOME_FIELDS);
         context.output.check_fields(fields)?;
         let preview = [preview];
         context.output.show(&preview);

@@ -55,6 +55,15 @@ const FIELDS: [&str; 6] = [
     "error",
 ];
 
+/// Numbers of cancels by outcome.
+const TOTALS: [&str; 5] = [
+    "cancelled",
+    "already_gone",
+    "rejected",
+    "unknown",
+    "not_sent",
+];
+
 impl Cancel {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client()?;
@@ -87,10 +96,12 @@ impl Cancel {
             context.output.print([Part::from(table), requests.into()])?;
             return Ok(Exit::Success);
         }
-        context.output.check_fields(FIELDS)?;
+        context
+            .output
+            .check_fields(FIELDS.into_iter().chain(TOTALS))?;
         if refs.is_empty() {
-            context.output.print([Table::new("cancels", FIELDS)])?;
-            return Ok(Exit::Success);
+            // Nothing to ask about, and nothing is sent.
+            return self.one_by_one(context, &client, refs).await;
         }
         context.output.show(&[table.into()]);
         let question = match refs.len() {
@@ -158,16 +169,12 @@ impl Cancel {
             progress.increment();
         }
         progress.finish();
-        let counts = |wanted: &str| {
-            let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
-            i64::try_from(rows.count()).unwrap_or(i64::MAX)
-        };
-        let totals = Record::new("totals")
-            .field("cancelled", counts("cancelled"))
-            .field("already_gone", counts("already_gone"))
-            .field("rejected", counts("rejected"))
-            .field("unknown", counts("unknown"))
-            .field("not_sent", counts("not_sent"));
+        let totals = TOTALS
+            .into_iter()
+            .fold(Record::new("totals"), |totals, wanted| {
+                let rows = table.rows.iter().filter(|row| row[2] == Cell::from(wanted));
+                totals.field(wanted, i64::try_from(rows.count()).unwrap_or(i64::MAX))
+            });
         // The exit code says what became of the orders even if nobody reads the output.
         if let Err(failure) = context.output.print([Part::from(table), totals.into()]) {
             context.output.note(&failure.to_string());

@@ -238,6 +238,9 @@ async fn nothing_is_sent_without_consent() -> TestResult {
         "{}",
         run.stderr
     );
+    // Comma-separated values have the outcome only, so that a field of the preview would hide it.
+    let run = setup.run(&format!("{BUY} --csv --fields cost")).await?;
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
     let document = setup
         .json(&format!("{buy} --dry-run --client-order-id mine"))
         .await?;

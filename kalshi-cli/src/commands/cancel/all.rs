@@ -76,12 +76,8 @@ pub(super) async fn run(
         .field("left", left.as_ref().map(|left| count(left.len())))
         .field("error", error);
     let left = orders_table(&left.unwrap_or_default());
-    let parts = match left.len() {
-        0 => vec![Part::from(record)],
-        _ => vec![record.into(), left.into()],
-    };
     // The exit code says what became of the orders even if nobody reads the output.
-    if let Err(failure) = context.output.print(parts) {
+    if let Err(failure) = context.output.print([Part::from(record), left.into()]) {
         context.output.note(&failure.to_string());
     }
     Ok(exit)
