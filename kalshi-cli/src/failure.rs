@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     Rejected = 10,
     /// An order may have been placed or changed, and reconciliation did not find out.
     Unknown = 11,
-    /// Nothing of an immediate-or-cancel or fill-or-kill order was filled.
+    /// Nothing of the order was filled, and nothing of it rests.
     Unfilled = 12,
     /// Interrupted by ctrl-C.
     Interrupted = 130,

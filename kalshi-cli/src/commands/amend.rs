@@ -22,11 +22,11 @@ use crate::{
     output::{Format, Part, Record},
 };
 
-/// Exit codes: 0 amended, 10 not amended, 11 unknown whether it was, 1 or 2 not sent.
+/// Exit codes: 0 amended, 10 not amended, 11 unknown if it was, 1 or 2 not sent.
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
-    /// Order id.
+    /// The exchange's id of the order.
     id: String,
     /// New price of YES, in dollars (0.45) or cents (45c).
     #[arg(long, value_name = "PRICE", value_parser = price, conflicts_with = "no_price", group = "change")]
@@ -48,7 +48,7 @@ pub(crate) struct Amend {
     /// Remove the expiry.
     #[arg(long, group = "change")]
     no_expiry: bool,
-    /// How long to look at the order if the outcome is unknown.
+    /// Longest time to look at the order if the outcome is unknown.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }

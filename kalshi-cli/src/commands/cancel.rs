@@ -23,10 +23,10 @@ use crate::{
     output::{Cell, Part, Record, Table},
 };
 
-/// Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown whether it was, 1 or 2 not sent.
+/// Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown if it was, 1 or 2 not sent.
 #[derive(Args)]
 pub(crate) struct Cancel {
-    /// Order ids.
+    /// The exchange's ids of the orders.
     #[arg(value_name = "ID", required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]
     ids: Vec<String>,
     /// Cancel all resting orders with one request. Orders placed within the next minute may be cancelled too.
@@ -41,7 +41,7 @@ pub(crate) struct Cancel {
     /// Only orders of this order group, listed and cancelled one by one.
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// How long to look at orders whose cancel has an unknown outcome.
+    /// Longest time to look at an order whose cancel has an unknown outcome.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -226,7 +226,7 @@ async fn named(
     Ok((orders, unlisted))
 }
 
-/// What became of one cancel.
+/// The outcome of one cancel.
 struct Ended {
     outcome: &'static str,
     exit: Exit,

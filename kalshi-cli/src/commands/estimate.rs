@@ -1,4 +1,4 @@
-//! What an order costs, what it can lose, and the position after it.
+//! Estimates of an order: cost, fee, worst case and the position after it.
 
 use kalshi_sdk::{Client, Contracts, Dollars, OutcomeSide, fees::FeeSchedule, types::Market};
 

@@ -1,4 +1,4 @@
-//! `kalshi order`: places an order and says what became of it.
+//! `kalshi order`: places an order and reports its outcome.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,15 +22,14 @@ use crate::{
     output::{Format, Part, Record},
 };
 
-/// Exit codes: 0 placed, 10 not placed, 11 unknown whether it was placed, 12 nothing of an --ioc or --fok order was filled, 1 or 2 not
-/// sent.
+/// Exit codes: 0 placed, 10 not placed, 11 unknown if it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent.
 #[derive(Args)]
 pub(crate) struct Order {
     #[arg(value_enum)]
     action: Action,
     #[arg(value_enum)]
     outcome: Outcome,
-    /// Market.
+    /// Ticker of the market.
     ticker: String,
     /// Contracts and the price of one, in dollars (10 @ 0.45) or cents (10 @ 45c).
     #[arg(value_name = "COUNT @ PRICE", num_args = 1..=3, required = true)]
@@ -59,7 +58,7 @@ pub(crate) struct Order {
     /// Id by which the order can be found [default: a random UUID].
     #[arg(long, value_name = "ID")]
     client_order_id: Option<String>,
-    /// How long to look for the order if its outcome is unknown.
+    /// Longest time to look for the order if its outcome is unknown.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -284,7 +283,10 @@ impl Sent {
     fn outcome(&self, outcome: OrderOutcome) -> (Exit, Record) {
         let is_immediate = self.time_in_force != TimeInForce::GoodTillCanceled;
         match outcome {
-            OrderOutcome::Placed(placed) if is_immediate && placed.fill_count.is_zero() => {
+            OrderOutcome::Placed(placed)
+                if placed.fill_count.is_zero()
+                    && (is_immediate || placed.remaining_count.is_zero()) =>
+            {
                 (Exit::Unfilled, self.placed("unfilled", &placed))
             }
             OrderOutcome::Placed(placed) => (Exit::Success, self.placed("placed", &placed)),

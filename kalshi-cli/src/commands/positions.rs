@@ -30,7 +30,7 @@ pub(crate) struct Positions {
     /// Only this subaccount [default: the primary one].
     #[arg(long, value_name = "N")]
     subaccount: Option<i64>,
-    /// List markets that were traded and in which no position is left, too.
+    /// Include markets in which no position is left.
     #[arg(long)]
     closed: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What is common to commands that write: orders in tables, and the requests of a dry run.
+//! Helpers of the commands that write: tables of orders, and of the requests of a dry run.
 
 use kalshi_sdk::{Operation, OutcomeSide, orders::OrderRef, types::Order};
 use serde::Serialize;

@@ -80,6 +80,17 @@ async fn unfilled_ioc_and_fok_exit_with_12() -> TestResult {
 }
 
 #[tokio::test]
+async fn order_that_meets_an_own_order_exits_with_12() -> TestResult {
+    let setup = setup().await?;
+    let own = NewOrder::sell("KXTEST-26-A", OutcomeSide::Yes, Dollars::from_cents(43), 10);
+    drop(setup.exchange.client()?.orders().place(own).await?);
+    let (run, document) = run(&setup, "order buy yes KXTEST-26-A 10 @ 0.43 --yes").await?;
+    assert_eq!(run.code, Some(12), "{}", run.stderr);
+    assert_eq!(document["outcome"]["outcome"], "unfilled");
+    Ok(())
+}
+
+#[tokio::test]
 async fn lost_responses_are_reconciled_and_nothing_is_sent_twice() -> TestResult {
     for (fault, code, outcome) in [
         (Fault::DropAfter, 0, "placed"),

@@ -83,10 +83,10 @@ pub(super) async fn run(
     Ok(exit)
 }
 
-/// What became of the cancel: a word, the exit code, the orders that are left if reads tell, and an error.
+/// The outcome of the cancel: a word, the exit code, the orders that are left if they could be read, and an error.
 type Ended = (&'static str, Exit, Option<Vec<Order>>, Option<String>);
 
-/// Sends the cancel once, and reads until no order is left or the time is up.
+/// Sends the cancel once, and reads until no order is left or the timeout expires.
 async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<Ended, Failure> {
     let mut request = client.cancel_all_orders();
     if let Some(subaccount) = options.subaccount {
@@ -127,7 +127,7 @@ async fn cancel(options: &Cancel, context: &Context, client: &Client) -> Result<
     let error = match lost {
         Some(error) => error.to_string(),
         None => {
-            "the exchange accepted it, and reads do not show yet that no order is left".to_owned()
+            "the exchange accepted the cancel, and orders are still listed or reads are not up to date".to_owned()
         }
     };
     Ok(("unknown", Exit::Unknown, left, Some(error)))
