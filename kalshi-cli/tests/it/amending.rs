@@ -68,11 +68,11 @@ async fn invalid_changes_are_not_sent() -> TestResult {
     for (arguments, said) in [
         (
             "--no-price 40.5c --yes",
-            "the NO price 0.4050 is not on the market's grid; next to it are 0.4000 and 0.4100",
+            "the NO price 0.4050 is not on the market's price grid; the nearest valid prices are 0.4000 and 0.4100",
         ),
         (
             "--yes-price 0.605 --yes",
-            "the YES price 0.6050 is not on the market's grid; next to it are 0.6000 and 0.6100",
+            "the YES price 0.6050 is not on the market's price grid; the nearest valid prices are 0.6000 and 0.6100",
         ),
         ("--yes-price 60 --yes", "ambiguous"),
         (

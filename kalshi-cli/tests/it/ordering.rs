@@ -206,11 +206,11 @@ async fn prices_off_the_grid_are_rejected_before_sending() -> TestResult {
     for (arguments, said) in [
         (
             "yes KXTEST-26-A 10 @ 0.455",
-            "the YES price 0.4550 is not on the market's grid; next to it are 0.4500 and 0.4600",
+            "the YES price 0.4550 is not on the market's price grid; the nearest valid prices are 0.4500 and 0.4600",
         ),
         (
             "no KXTEST-26-A 10 @ 40.5c",
-            "the NO price 0.4050 is not on the market's grid; next to it are 0.4000 and 0.4100",
+            "the NO price 0.4050 is not on the market's price grid; the nearest valid prices are 0.4000 and 0.4100",
         ),
         (
             "no KXTEST-26-A 10 @ 45",
