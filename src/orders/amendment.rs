@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use kalshi_core::orders::InvalidExpiry;
 
-use super::{InvalidOrder, OffGrid, OrderRef, new_order::OutcomePrice};
+use super::{InvalidOrder, OrderRef, new_order::OutcomePrice};
 use crate::{
     BookSide, ClientOrderId, Contracts, Dollars, OutcomeSide, UnixSeconds,
     types::{AmendOrderV2Request, DecreaseOrderV2Request, ExchangeIndex},
@@ -82,9 +82,9 @@ impl Amendment {
         }
     }
 
-    /// Returns the error of a YES price in prices of the outcome of this amendment.
-    pub(super) fn in_terms(&self, error: OffGrid) -> OffGrid {
-        self.price.map_or(error, |price| price.in_terms(error))
+    /// Returns the price in terms of the outcome, or `None` if the request has that of YES.
+    pub(super) fn outcome_price(&self) -> Option<OutcomePrice> {
+        self.price
     }
 
     /// Returns the request for an order. Its market and shard default to those of the order.
