@@ -1,8 +1,6 @@
 //! Price grids: rounding and rejected prices.
 
-use kalshi_sdk::{
-    Client, Dollars, Environment, OutcomeSide, orders::*, types::CreateOrderV2Request,
-};
+use kalshi_sdk::{Dollars, OutcomeSide, orders::*, types::CreateOrderV2Request};
 
 fn dollars(text: &str) -> Dollars {
     text.parse().unwrap()
@@ -103,19 +101,4 @@ fn errors_of_orders_for_no_are_in_prices_of_no() {
             .ends_with("the nearest valid price is 0.9990"),
         "{error}"
     );
-}
-
-#[tokio::test]
-async fn errors_of_amendments_are_in_prices_of_their_outcome() {
-    let client = Client::builder()
-        .environment(Environment::custom("http://127.0.0.1:9", "ws://127.0.0.1:9").unwrap())
-        .build()
-        .unwrap();
-    let rules = OrderRules::new().with_grid(tapered());
-    let order = OrderRef::new("order").with_market("T");
-    let amendment = Amendment::buy(OutcomeSide::No, dollars("0.405"), 1);
-    let amend = client.orders().amend_with(&order, amendment, &rules);
-    let error = amend.await.unwrap_err();
-    assert!(error.is_invalid_request());
-    assert!(error.to_string().contains("the NO price 0.4050"), "{error}");
 }

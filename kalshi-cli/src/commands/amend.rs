@@ -22,8 +22,10 @@ use crate::{
     output::{Format, Part, Record},
 };
 
-/// Exit codes: 0 amended, 10 not amended, 11 unknown if it was, 1 or 2 not sent.
 #[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 amended, 10 not amended, 11 unknown if it was, 1 or 2 not sent."
+)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
     /// The exchange's id of the order.

@@ -23,8 +23,10 @@ use crate::{
     output::{Cell, Part, Record, Table},
 };
 
-/// Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown if it was, 1 or 2 not sent.
 #[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 the orders no longer rest, 10 an order was not cancelled, 11 unknown if it was, 1 or 2 not sent."
+)]
 pub(crate) struct Cancel {
     /// The exchange's ids of the orders.
     #[arg(value_name = "ID", required_unless_present_any = ["all", "market", "group"], conflicts_with_all = ["all", "market", "group", "subaccount"])]

@@ -22,8 +22,10 @@ use crate::{
     output::{Format, Part, Record},
 };
 
-/// Exit codes: 0 placed, 10 not placed, 11 unknown if it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent.
 #[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 placed, 10 not placed, 11 unknown if it was placed, 12 nothing was filled and nothing rests, 1 or 2 not sent."
+)]
 pub(crate) struct Order {
     #[arg(value_enum)]
     action: Action,

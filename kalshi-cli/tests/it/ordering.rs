@@ -369,3 +369,12 @@ async fn selling_what_is_held_has_proceeds_and_no_cost() -> TestResult {
     assert_eq!(reduced["preview"]["cost"], "0.0000");
     Ok(())
 }
+
+#[tokio::test]
+async fn help_lists_the_exit_codes() -> TestResult {
+    for command in ["order", "cancel", "amend"] {
+        let run = Run::of(crate::harness::program(&format!("{command} --help"))).await?;
+        assert!(run.stdout.contains("Exit codes: 0"), "{}", run.stdout);
+    }
+    Ok(())
+}
