@@ -202,6 +202,13 @@ impl ApiError {
         self.bare_code() == "invalid_order" && self.details() == Some("post only cross")
     }
 
+    /// Returns `true` if a fill-or-kill order could not be filled completely, so that nothing of it was:
+    /// `fill_or_kill_insufficient_resting_volume`.
+    #[must_use]
+    pub fn is_fill_or_kill_unfilled(&self) -> bool {
+        self.bare_code() == "fill_or_kill_insufficient_resting_volume"
+    }
+
     /// Returns the code up to a colon, if it contains one.
     pub(crate) fn bare_code(&self) -> &str {
         let code = self.code().unwrap_or_default();

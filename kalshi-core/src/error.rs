@@ -385,6 +385,12 @@ impl Error {
         self.api().is_some_and(ApiError::is_post_only_cross)
     }
 
+    /// Returns `true` if a fill-or-kill order could not be filled completely: see [`ApiError::is_fill_or_kill_unfilled`].
+    #[must_use]
+    pub fn is_fill_or_kill_unfilled(&self) -> bool {
+        self.api().is_some_and(ApiError::is_fill_or_kill_unfilled)
+    }
+
     /// Returns `true` if the exchange responded with 404. A read may do so for a while after a write.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

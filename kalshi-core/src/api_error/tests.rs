@@ -134,6 +134,8 @@ fn predicates_match_every_form_of_their_cause() {
     assert!(rejected("post only cross").is_post_only_cross());
     assert!(!rejected("invalid side").is_post_only_cross());
     assert!(!coded(400, "invalid_order").is_post_only_cross());
+    assert!(coded(409, "fill_or_kill_insufficient_resting_volume").is_fill_or_kill_unfilled());
+    assert!(!coded(409, "order_already_exists").is_fill_or_kill_unfilled());
     for code in ["not_found", "insufficient_shard", "paused", ""] {
         let error = coded(404, code);
         assert!(

@@ -1,0 +1,160 @@
+//! What every command works with: the exchange, clients of it, and the output.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use kalshi_mock::{Activity, MockExchange};
+use kalshi_sdk::{Client, Credentials, Environment, PrivateKey};
+
+use crate::{
+    failure::Failure,
+    options::Global,
+    output::Output,
+    profile::{EnvironmentName, Profile, expand_home},
+};
+
+/// The exchange that was chosen, clients of it, and the output.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    profile: Profile,
+    profile_name: Option<String>,
+    /// The local exchange of `--mock`.
+    mock: Option<MockExchange>,
+    yes: bool,
+    pub(crate) dry_run: bool,
+}
+
+impl Context {
+    pub(crate) async fn new(options: &Global) -> Result<Self, Failure> {
+        let output = Output::new(options);
+        let (profile_name, profile) = Profile::choose(options)?;
+        let mock = match options.mock {
+            true => Some(
+                MockExchange::builder()
+                    .activity(Activity::Calm)
+                    .start()
+                    .await?,
+            ),
+            false => None,
+        };
+        Ok(Self {
+            output,
+            profile,
+            profile_name,
+            mock,
+            yes: options.yes,
+            dry_run: options.dry_run,
+        })
+    }
+
+    /// Returns the name of the exchange for prompts and titles, such as `PRODUCTION (profile bot)`.
+    pub(crate) fn exchange(&self) -> String {
+        let exchange = match self.profile.environment {
+            _ if self.mock.is_some() => "local exchange",
+            EnvironmentName::Production => "PRODUCTION",
+            EnvironmentName::Demo => "demo",
+            EnvironmentName::Custom => "custom exchange",
+        };
+        match &self.profile_name {
+            Some(name) => format!("{exchange} (profile {name})"),
+            None => exchange.to_owned(),
+        }
+    }
+
+    /// Returns a client that signs. Without a key it is an error that says where keys are read from.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.client()?);
+        }
+        let credentials = self.credentials()?;
+        Ok(Client::builder()
+            .environment(self.environment()?)
+            .credentials(credentials)
+            .build()?)
+    }
+
+    /// Returns a client for public reads. It signs if there is a key, which gives it the limits of the account.
+    pub(crate) fn public_client(&self) -> Result<Client, Failure> {
+        if self.has_key() {
+            return self.client();
+        }
+        Ok(Client::builder().environment(self.environment()?).build()?)
+    }
+
+    /// Returns `true` if a key is configured, whether or not it is usable.
+    pub(crate) fn has_key(&self) -> bool {
+        let is_set = |suffix: &str| {
+            std::env::var_os(format!("{}{suffix}", self.variables()))
+                .is_some_and(|value| !value.is_empty())
+        };
+        self.mock.is_some() || self.profile.key_id.is_some() || is_set("API_KEY_ID")
+    }
+
+    /// Returns the URLs of the exchange.
+    pub(crate) fn environment(&self) -> Result<Environment, Failure> {
+        Ok(match self.profile.environment {
+            EnvironmentName::Production => Environment::Production,
+            EnvironmentName::Demo => Environment::Demo,
+            EnvironmentName::Custom => {
+                let url = |url: &Option<String>, name| {
+                    url.clone().ok_or_else(|| {
+                        Failure::usage(format!(
+                            "the profile needs `{name}`, as its environment is custom"
+                        ))
+                    })
+                };
+                let rest = url(&self.profile.rest_url, "rest_url")?;
+                let websocket = url(&self.profile.websocket_url, "websocket_url")?;
+                Environment::custom_path(&rest, &websocket)?
+            }
+        })
+    }
+
+    /// Returns the key of the profile, else that of the environment variables.
+    pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
+        let variables = self.variables();
+        match (&self.profile.key_id, &self.profile.private_key_path) {
+            (Some(id), Some(path)) => {
+                let path = expand_home(path);
+                let key = match std::env::var(format!("{variables}PRIVATE_KEY_PASSPHRASE")) {
+                    Ok(passphrase) if !passphrase.is_empty() => {
+                        PrivateKey::from_file_with_passphrase(path, &passphrase)?
+                    }
+                    _ => PrivateKey::from_file(path)?,
+                };
+                Ok(Credentials::new(id, key)?)
+            }
+            (None, None) => Ok(Credentials::from_lookup(variables, |name| {
+                std::env::var_os(name)
+            })?),
+            _ => Err(Failure::usage(
+                "the profile needs both `key_id` and `private_key_path`, or neither",
+            )),
+        }
+    }
+
+    /// Returns the beginning of the names of the variables that hold the key.
+    fn variables(&self) -> &'static str {
+        match self.profile.environment {
+            EnvironmentName::Production => "KALSHI_",
+            EnvironmentName::Demo | EnvironmentName::Custom => "KALSHI_DEMO_",
+        }
+    }
+
+    /// Asks on the terminal before something is written. Returns `true` with `--yes`, and is an error where nobody can answer.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        if self.yes {
+            return Ok(true);
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::usage(
+                "nothing was written, as there is no terminal to ask at: pass --yes to write without a question",
+            ));
+        }
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}
