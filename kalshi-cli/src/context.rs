@@ -19,6 +19,8 @@ pub(crate) struct Context {
     profile_name: Option<String>,
     /// The local exchange of `--mock`.
     mock: Option<MockExchange>,
+    /// The command line names the exchange or the profile.
+    is_explicit: bool,
     yes: bool,
     pub(crate) dry_run: bool,
 }
@@ -41,6 +43,10 @@ impl Context {
             profile,
             profile_name,
             mock,
+            is_explicit: options.production
+                || options.demo
+                || options.mock
+                || options.profile.is_some(),
             yes: options.yes,
             dry_run: options.dry_run,
         })
@@ -58,6 +64,16 @@ impl Context {
             Some(name) => format!("{exchange} (profile {name})"),
             None => exchange.to_owned(),
         }
+    }
+
+    /// Returns `true` if the command line names the exchange or the profile, `false` if a default is used.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.is_explicit
+    }
+
+    /// Returns the local exchange of `--mock`.
+    pub(crate) fn mock(&self) -> Option<&MockExchange> {
+        self.mock.as_ref()
     }
 
     /// Returns a client that signs. Without a key it is an error that says where keys are read from.
@@ -91,6 +107,9 @@ impl Context {
 
     /// Returns the URLs of the exchange.
     pub(crate) fn environment(&self) -> Result<Environment, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.environment()?);
+        }
         Ok(match self.profile.environment {
             EnvironmentName::Production => Environment::Production,
             EnvironmentName::Demo => Environment::Demo,
@@ -111,6 +130,9 @@ impl Context {
 
     /// Returns the key of the profile, else that of the environment variables.
     pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
+        if let Some(mock) = &self.mock {
+            return Ok(mock.credentials());
+        }
         let variables = self.variables();
         match (&self.profile.key_id, &self.profile.private_key_path) {
             (Some(id), Some(path)) => {

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line or the config file is invalid.
     Usage = 2,
+    /// `guard` could not prove that the orders are cancelled.
+    Unproven = 20,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
 }

@@ -1,0 +1,232 @@
+//! The processes of the bot: its process group, and what has left that.
+
+use std::{fmt, io, os::unix::process::CommandExt, process::Command, time::Duration};
+
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group,
+        test_kill_process_group, wait,
+    },
+};
+use tokio::{
+    select,
+    signal::unix::{self, SignalKind},
+    time::{Instant, sleep, timeout},
+};
+
+use super::signals::Signals;
+
+/// Time in which the kernel must end processes after SIGKILL.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause between two looks at the processes.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How the process of the bot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Exited(i32),
+    Killed(i32),
+    /// Its status was lost.
+    Unknown,
+}
+
+impl From<WaitStatus> for End {
+    fn from(status: WaitStatus) -> Self {
+        match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Self::Exited(code),
+            (None, Some(signal)) => Self::Killed(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::Killed(signal) => write!(f, "was killed by signal {signal}"),
+            Self::Unknown => f.write_str("ended with an unknown status"),
+        }
+    }
+}
+
+/// The bot as a process group.
+///
+/// On Linux guard is also the parent of processes whose own parent has ended, so that it finds what has left the group.
+pub(super) struct Bot {
+    group: Pid,
+    end: Option<End>,
+    children: unix::Signal,
+}
+
+impl Bot {
+    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+        let children = unix::signal(SignalKind::child())?;
+        #[cfg(target_os = "linux")]
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let child = command.process_group(0).spawn()?;
+        Ok(Self {
+            group: Pid::from_child(&child),
+            end: None,
+            children,
+        })
+    }
+
+    pub(super) fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Waits until the process of the bot has ended. Processes that it started may be left.
+    pub(super) async fn ended(&mut self) -> End {
+        loop {
+            self.reap();
+            if let Some(end) = self.end {
+                return end;
+            }
+            // A signal can be lost when others arrive at the same time.
+            let _ = timeout(Duration::from_secs(1), self.children.recv()).await;
+        }
+    }
+
+    /// Sends a signal to the process group.
+    pub(super) fn signal(&self, signal: Signal) {
+        // The group is empty if this fails.
+        let _ = kill_process_group(self.group, signal);
+    }
+
+    /// Ends all processes: by `first`, then by SIGTERM, then by SIGKILL, and each has `grace` to work. A signal to guard that asks
+    /// for an end skips a wait. Returns `false` if processes are left.
+    pub(super) async fn stop(
+        &mut self,
+        first: Option<Signal>,
+        grace: Duration,
+        signals: &mut Signals,
+    ) -> bool {
+        let gentle = first.filter(|signal| *signal != Signal::TERM);
+        for signal in gentle.into_iter().chain([Signal::TERM]) {
+            self.signal_all(signal);
+            // A process that is stopped handles signals only after it is continued.
+            self.signal_all(Signal::CONT);
+            let gone = select! {
+                gone = self.gone(grace, None) => gone,
+                _ = signals.next_end() => false,
+            };
+            if gone {
+                return true;
+            }
+        }
+        self.gone(KILL_TIMEOUT, Some(Signal::KILL)).await
+    }
+
+    /// Waits until no process is left, and repeats a signal until then.
+    async fn gone(&mut self, limit: Duration, repeat: Option<Signal>) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if !self.is_running() {
+                return true;
+            }
+            if let Some(signal) = repeat {
+                self.signal_all(signal);
+            }
+            if Instant::now() >= deadline {
+                return !self.is_running();
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.reap();
+        test_kill_process_group(self.group) != Err(Errno::SRCH) || !descendants().is_empty()
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        self.signal(signal);
+        for process in descendants() {
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// Takes the status of processes that have ended.
+    fn reap(&mut self) {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((process, status))) if process == self.group => {
+                    self.end = Some(status.into());
+                }
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => return,
+                Err(_) => {
+                    // No children are left.
+                    self.end.get_or_insert(End::Unknown);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Whatever ends guard, the bot does not go on without it.
+impl Drop for Bot {
+    fn drop(&mut self) {
+        if self.is_running() {
+            self.signal_all(Signal::KILL);
+        }
+    }
+}
+
+/// Returns the living processes below guard: those of the bot that have left its process group, and those in it.
+#[cfg(target_os = "linux")]
+fn descendants() -> Vec<Pid> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.parse().ok());
+        let process = process.and_then(Pid::from_raw);
+        let stat = std::fs::read_to_string(entry.path().join("stat"));
+        if let (Some(process), Ok(stat)) = (process, stat)
+            && let Some(parent) = living_parent(&stat)
+        {
+            parents.push((process, parent));
+        }
+    }
+    let mut found = vec![rustix::process::getpid()];
+    let mut index = 0;
+    while let Some(parent) = found.get(index).copied() {
+        let children = parents.iter().filter(|(_, of)| *of == parent.as_raw_pid());
+        let children: Vec<_> = children.map(|(process, _)| *process).collect();
+        found.extend(children);
+        index += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn descendants() -> Vec<Pid> {
+    Vec::new()
+}
+
+/// Returns the parent from the line in `/proc/PID/stat`, or `None` if the process has ended. The name of the program, in
+/// parentheses, may hold anything.
+#[cfg(target_os = "linux")]
+fn living_parent(stat: &str) -> Option<i32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    (!["Z", "X", "x"].contains(&state)).then_some(parent)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::living_parent;
+
+    #[test]
+    fn parent_is_found_behind_any_name() {
+        assert_eq!(living_parent("7 (a) S 1 7) S 42 7 7"), Some(42));
+        assert_eq!(living_parent("7 (sh) Z 42 7 7"), None);
+        assert_eq!(living_parent("7"), None);
+    }
+}
