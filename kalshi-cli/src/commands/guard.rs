@@ -21,25 +21,29 @@ use crate::{
     failure::{Exit, Failure},
 };
 
-/// Runs a bot, and cancels its orders when it ends.
-///
-/// The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops
-/// all its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until
-/// the exchange shows, up to date, that no order rests. If that fails within --timeout, the exit code is 20.
-///
-/// Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders
-/// that are placed within the next minute: the report says until when not to start the bot again.
-///
-/// NOT COVERED: guard cannot act if it is itself killed by SIGKILL, if its machine stops, or if the network is lost for longer than
-/// --timeout. Let the bot give its orders an expiration_time and renew them: that works without guard.
-///
-/// Signals: SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end
-/// it; a second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot gets none.
-///
-/// The bot finds in its environment: KALSHI_GUARD_REST_URL and KALSHI_GUARD_WEBSOCKET_URL (the exchange that is guarded),
-/// KALSHI_GUARD_GROUP or KALSHI_GUARD_SUBACCOUNT, and KALSHI_GUARD_HEARTBEAT. With --mock also KALSHI_DEMO_API_KEY_ID and
-/// KALSHI_DEMO_PRIVATE_KEY.
+/// Help below the options.
+const DETAILS: &str = "\
+The bot ends when it exits, crashes or is killed, or when it has not touched its heartbeat file for too long. guard then stops all \
+its processes (SIGTERM, later SIGKILL), triggers the order group or cancels the orders of the subaccount, and reads until the \
+exchange shows, up to date, that no order rests. The exit code is 0 then, however the bot ended. It is 20 if that is not proven \
+within --timeout.
+
+Triggering a group also blocks new orders until the group is reset. Cancelling all orders of a subaccount may also cancel orders \
+that are placed within the next minute: the report says until when.
+
+NOT COVERED: guard cannot act if it is itself killed by SIGKILL (kill -9), if its machine stops, or if the network is lost for \
+longer than --timeout. Let the bot give its orders an expiration_time and renew them: that works without guard.
+
+SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 are passed on to the process group of the bot. The first three end it, and a \
+second one skips a wait. Cancelling is not interrupted. If standard input is a terminal, the bot does not get it. On Linux guard \
+also finds processes that have left the process group; on other systems these go on.
+
+The bot finds in its environment KALSHI_GUARD_REST_URL and KALSHI_GUARD_WEBSOCKET_URL (the exchange that is guarded), \
+KALSHI_GUARD_GROUP or KALSHI_GUARD_SUBACCOUNT, and KALSHI_GUARD_HEARTBEAT; with --mock also KALSHI_DEMO_API_KEY_ID and \
+KALSHI_DEMO_PRIVATE_KEY.";
+
 #[derive(Args)]
+#[command(after_long_help = DETAILS)]
 #[command(group(ArgGroup::new("guarded").required(true).args(["group", "subaccount"])))]
 pub(crate) struct Guard {
     /// Trigger this order group. Orders of the bot that are not in the group stay.
