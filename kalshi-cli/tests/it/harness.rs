@@ -86,6 +86,25 @@ impl Setup {
         }
         Ok(serde_json::from_str(&run.stdout)?)
     }
+
+    /// Compares a document with `tests/golden/NAME.json`. With the variable `UPDATE`, it writes the file. The address of the exchange
+    /// and the directory of the test are replaced.
+    pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
+        let directory = self.directory.path().display().to_string();
+        let text = format!("{document:#}\n")
+            .replace(&self.exchange.address().to_string(), "ADDRESS")
+            .replace(&directory, "DIRECTORY");
+        let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, &text)?;
+        }
+        assert_eq!(
+            text,
+            fs::read_to_string(&path)?,
+            "{path}; renew it with UPDATE=1"
+        );
+        Ok(())
+    }
 }
 
 /// Returns the program with these arguments, separated by spaces, and without variables of the tester.

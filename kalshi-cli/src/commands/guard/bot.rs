@@ -58,6 +58,8 @@ impl fmt::Display for End {
 pub(super) struct Bot {
     group: Pid,
     end: Option<End>,
+    /// No process is left. From then on the system may give the id of the group to others.
+    is_gone: bool,
     children: unix::Signal,
 }
 
@@ -70,6 +72,7 @@ impl Bot {
         Ok(Self {
             group: Pid::from_child(&child),
             end: None,
+            is_gone: false,
             children,
         })
     }
@@ -139,7 +142,9 @@ impl Bot {
 
     fn is_running(&mut self) -> bool {
         self.reap();
-        test_kill_process_group(self.group) != Err(Errno::SRCH) || !descendants().is_empty()
+        self.is_gone = self.is_gone
+            || test_kill_process_group(self.group) == Err(Errno::SRCH) && descendants().is_empty();
+        !self.is_gone
     }
 
     fn signal_all(&self, signal: Signal) {

@@ -60,6 +60,15 @@ async fn run() -> BotResult {
             }
             quote(&client).await?;
         }
+        "obey" => {
+            let mut user = signal(SignalKind::user_defined1())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            fs::write(env::var("KALSHI_GUARD_HEARTBEAT")?, "ready")?;
+            user.recv().await;
+            quote(&client).await?;
+            interrupt.recv().await;
+            exit(5);
+        }
         "resist" => {
             let mut terminate = signal(SignalKind::terminate())?;
             quote(&client).await?;
