@@ -70,6 +70,7 @@ impl Context {
     }
 
     /// Returns `true` if the command line names the exchange or the profile, `false` if a default is used.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
     pub(crate) fn is_explicit(&self) -> bool {
         self.is_explicit
     }

@@ -17,6 +17,7 @@ pub(crate) enum Exit {
     /// The command line or the config file is invalid.
     Usage = 2,
     /// `guard` could not prove that the orders are cancelled.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
     Unproven = 20,
     /// Interrupted by ctrl-C.
     Interrupted = 130,

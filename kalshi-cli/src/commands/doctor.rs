@@ -28,6 +28,7 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let progress = context.output.progress("checks");
         let mut checks = Checks::default();
         let environment = context.environment()?;
         checks.ok(
@@ -66,6 +67,7 @@ impl Doctor {
             }
         }
         exchange::check_spec(&mut checks, &environment).await;
+        progress.finish();
         checks.print(context)
     }
 }

@@ -10,6 +10,7 @@ mod heartbeat;
 mod run;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
 mod target;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
@@ -45,6 +46,7 @@ KALSHI_DEMO_PRIVATE_KEY.";
 #[derive(Args)]
 #[command(after_long_help = DETAILS)]
 #[command(group(ArgGroup::new("guarded").required(true).args(["group", "subaccount"])))]
+#[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
 pub(crate) struct Guard {
     /// Trigger this order group. Orders of the bot that are not in the group stay.
     #[arg(long, value_name = "ID")]

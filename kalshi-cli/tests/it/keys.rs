@@ -84,6 +84,19 @@ async fn check_asks_the_exchange_unless_offline() -> TestResult {
 }
 
 #[tokio::test]
+async fn key_in_place_of_a_file_is_not_repeated() -> TestResult {
+    let setup = Setup::new().await?;
+    let secret = "MC4CAQAwBQYDK2VwBCIEIJ3hXa2bq1fJb0m7cU5S2n8Qw9rT6yU1iO4pA5sD6fG7";
+    for command in ["keys check", "keys show"] {
+        let run = setup.run(&format!("{command} {secret}")).await?;
+        assert_eq!(run.code, Some(1));
+        let printed = format!("{}{}", run.stdout, run.stderr);
+        assert!(!printed.contains(secret), "{printed}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn completions_know_the_commands() -> TestResult {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = Run::of(program(&format!("completions {shell}"))).await?;

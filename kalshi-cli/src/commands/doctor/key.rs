@@ -24,8 +24,9 @@ pub(crate) fn check_file(
             check_key(checks, &key).then_some(key)
         }
         Err(error) => {
+            // The error shows the path unless it may be a key that was given instead of one.
             let (what, remedy) = split(&error.to_string());
-            checks.failure("key file", format!("{}: {what}", path.display()), remedy);
+            checks.failure("key file", what, remedy);
             None
         }
     }

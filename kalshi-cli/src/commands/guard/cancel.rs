@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use kalshi_sdk::{
     Client, Error,
     orders::{OrderGroupRef, OrderRef, Unresolved},
@@ -34,8 +35,8 @@ pub(super) struct Outcome {
     pub(super) resting: Option<usize>,
     /// Times that cancelling was requested.
     pub(super) rounds: u32,
-    /// The last request to cancel, by which orders may still be cancelled.
-    pub(super) cancelled_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// End of the last request to cancel.
+    pub(super) cancelled_at: Option<DateTime<Utc>>,
 }
 
 /// What reads that are up to date show.
@@ -106,7 +107,6 @@ impl Canceller<'_> {
     /// Requests that everything is cancelled, and the orders that are known to rest also one by one. Which of the requests have
     /// worked is not looked at: reads decide.
     async fn cancel(&self, known: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
-        outcome.cancelled_at = Some(chrono::Utc::now());
         let result = match self.target {
             Target::Group(group) => self.trigger(group).await,
             Target::Subaccount(subaccount) => {
@@ -114,6 +114,7 @@ impl Canceller<'_> {
                 request.send().await.map(|_| ())
             }
         };
+        outcome.cancelled_at = Some(Utc::now());
         for orders in known.chunks(BATCH) {
             let batch = self.client.orders().cancel_batch(orders.iter().cloned());
             let _ = batch.confirm(Duration::ZERO).await;

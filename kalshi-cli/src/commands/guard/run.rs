@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rustix::process::Signal;
 use tokio::{select, time::Instant};
 
@@ -231,8 +231,8 @@ fn report(
         Some(End::Killed(signal)) => (None, Some(signal)),
         _ => (None, None),
     };
-    // What the exchange may cancel by the last request.
-    let until = |at: DateTime<Utc>| at + TimeDelta::seconds(60);
+    // A minute, rounded up to whole seconds.
+    let until = |at: DateTime<Utc>| (at + TimeDelta::seconds(61)).trunc_subsecs(0);
     let may_cancel_until = match target {
         Target::Subaccount(_) => outcome.cancelled_at.map(until),
         Target::Group(_) => None,
