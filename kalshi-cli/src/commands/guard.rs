@@ -51,10 +51,10 @@ pub(crate) struct Guard {
     /// Trigger this order group. Orders of the bot that are not in the group stay.
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Cancel all orders of this subaccount, whoever placed them. 0 is the primary account.
+    /// Cancel all orders of this subaccount, including those that the bot did not place. 0 is the primary account.
     #[arg(long, value_name = "N")]
     subaccount: Option<u8>,
-    /// File that the bot touches as long as it is well. It is created if it does not exist.
+    /// File that the bot touches while it works. It is created if it does not exist.
     #[arg(long, value_name = "FILE")]
     heartbeat: Option<PathBuf>,
     /// Longest time between two touches of the heartbeat, and until the first.
@@ -63,8 +63,7 @@ pub(crate) struct Guard {
     /// Time that the bot has to end after SIGTERM before it is killed.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     grace: Duration,
-    /// Time after the first proof that no order rests, after which it must be proved again: requests that the bot had sent may
-    /// arrive late.
+    /// Time between two reads that must both find no order: a request that the bot sent may arrive after the first.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     settle: Duration,
     /// Time for cancelling and proof.

@@ -135,7 +135,7 @@ fn remedy(error: &Error) -> &'static str {
     }
 }
 
-/// Reports planned pauses.
+/// Reports planned maintenance of the next two days, and weekly pauses.
 pub(super) async fn check_schedule(checks: &mut Checks, client: &Client) {
     let schedule = match client.get_exchange_schedule().send().await {
         Ok(schedule) => schedule.into_inner().schedule,

@@ -102,7 +102,7 @@ fn format(path: &Path) -> &'static str {
     }
 }
 
-/// Splits the text of an error at its remedy, which follows a semicolon.
+/// Splits an error message into the cause and the remedy, which follows a semicolon.
 fn split(text: &str) -> (String, String) {
     match text.split_once("; ") {
         Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),

@@ -1,4 +1,4 @@
-//! The processes of the bot: its process group, and what has left that.
+//! The processes of the bot: its process group, and those that have left the group.
 
 use std::{fmt, io, os::unix::process::CommandExt, process::Command, time::Duration};
 
@@ -23,12 +23,12 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause between two looks at the processes.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How the process of the bot ended.
+/// Exit status of the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Exited(i32),
     Killed(i32),
-    /// Its status was lost.
+    /// The exit status is unknown.
     Unknown,
 }
 
@@ -123,7 +123,7 @@ impl Bot {
         self.gone(KILL_TIMEOUT, Some(Signal::KILL)).await
     }
 
-    /// Waits until no process is left, and repeats a signal until then.
+    /// Waits until no process is left, and sends `repeat` to those that are. Returns `false` after `limit`.
     async fn gone(&mut self, limit: Duration, repeat: Option<Signal>) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -173,7 +173,7 @@ impl Bot {
     }
 }
 
-/// Whatever ends guard, the bot does not go on without it.
+/// Kills what is left, so that no bot runs without guard.
 impl Drop for Bot {
     fn drop(&mut self) {
         if self.is_running() {

@@ -26,10 +26,10 @@ pub(super) struct Canceller<'a> {
     pub(super) deadline: Instant,
 }
 
-/// What is known at the end.
+/// Result of cancelling.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Reads prove twice that no order rests, and that a group accepts none.
+    /// Two reads, `settle` apart, found no order, and a group that accepts none.
     pub(super) is_proven: bool,
     /// Orders that rested by the last reads. `None` if no read was up to date.
     pub(super) resting: Option<usize>,
@@ -39,7 +39,7 @@ pub(super) struct Outcome {
     pub(super) cancelled_at: Option<DateTime<Utc>>,
 }
 
-/// What reads that are up to date show.
+/// The target by reads that are up to date.
 struct Left {
     orders: Vec<OrderRef>,
     /// The order group accepts orders.
@@ -104,8 +104,7 @@ impl Canceller<'_> {
         true
     }
 
-    /// Requests that everything is cancelled, and the orders that are known to rest also one by one. Which of the requests have
-    /// worked is not looked at: reads decide.
+    /// Cancels everything, and the known orders by id as well. Errors are only reported: the reads that follow decide.
     async fn cancel(&self, known: &[OrderRef], outcome: &mut Outcome) -> Result<(), Error> {
         let result = match self.target {
             Target::Group(group) => self.trigger(group).await,

@@ -18,8 +18,7 @@ pub(super) fn prepare(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path)
 }
 
-/// Waits until the file has not been touched for `timeout`, by a clock that nobody sets. A file that cannot be read counts as not
-/// touched.
+/// Waits until the file has not been touched for `timeout`, by the monotonic clock. A file that cannot be read counts as untouched.
 pub(super) async fn missed(path: PathBuf, timeout: Duration) {
     let pause = (timeout / 10).clamp(Duration::from_millis(5), Duration::from_secs(1));
     let mut seen = None;

@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{self, SignalKind},
 };
 
-/// Signals that guard receives. As long as this exists, none of them ends or stops guard.
+/// The signals that guard handles. None of them ends or suspends guard while this exists.
 pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,

@@ -1,4 +1,4 @@
-//! What guard protects, and the reads that must succeed before the bot starts.
+//! The order group or subaccount to cancel, and the reads that must succeed before the bot starts.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use kalshi_sdk::{Client, OrderGroupId, SubaccountNumber, orders::OrderGroupRef};
 use super::Guard;
 use crate::{context::Context, failure::Failure};
 
-/// What is triggered or cancelled.
+/// The order group to trigger, or the subaccount whose orders are cancelled.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Group(OrderGroupRef),
@@ -27,7 +27,7 @@ impl Target {
         client: &Client,
         context: &Context,
     ) -> Result<Checked, Failure> {
-        // Limits of a low tier would make many cancels slow. Without an answer they still hold.
+        // The default limits are those of the lowest tier, which would slow down many cancels. They stay if this fails.
         let _ = client.discover_limits().await;
         let locked_to = check_key(client, context).await?;
         match (&guard.group, guard.subaccount) {
@@ -56,7 +56,7 @@ async fn check_key(
         .api_keys
         .iter()
         .find(|key| key.api_key_id == credentials.key_id());
-    // Not all keys of a member are listed for each of its users.
+    // Without its scopes, the key is tested by the reads that follow.
     let Some(own) = own else { return Ok(None) };
     let may_cancel = |scope: &str| matches!(scope, "write" | "write::trade");
     if !own.scopes.iter().any(|scope| may_cancel(scope.as_str())) {
