@@ -152,7 +152,5 @@ async fn check_group(client: &Client, id: OrderGroupId) -> Result<Checked, Failu
 async fn subaccounts(client: &Client) -> Result<BTreeSet<SubaccountNumber>, Failure> {
     let balances = client.get_subaccount_balances().send().await?;
     let numbers = balances.subaccount_balances.iter();
-    Ok(numbers
-        .map(|balance| balance.subaccount_number.into())
-        .collect())
+    Ok(numbers.map(|balance| balance.subaccount_number).collect())
 }
