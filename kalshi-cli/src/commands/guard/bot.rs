@@ -107,6 +107,9 @@ impl Bot {
         grace: Duration,
         signals: &mut Signals,
     ) -> bool {
+        if !self.is_running() {
+            return true;
+        }
         let gentle = first.filter(|signal| *signal != Signal::TERM);
         for signal in gentle.into_iter().chain([Signal::TERM]) {
             self.signal_all(signal);
@@ -143,13 +146,15 @@ impl Bot {
     fn is_running(&mut self) -> bool {
         self.reap();
         self.is_gone = self.is_gone
-            || test_kill_process_group(self.group) == Err(Errno::SRCH) && descendants().is_empty();
+            || test_kill_process_group(self.group) == Err(Errno::SRCH)
+                && processes_outside(self.group).is_empty();
         !self.is_gone
     }
 
     fn signal_all(&self, signal: Signal) {
         self.signal(signal);
-        for process in descendants() {
+        // Each process gets a signal once: a second SIGINT or SIGTERM often means that it must not finish its work.
+        for process in processes_outside(self.group) {
             let _ = kill_process(process, signal);
         }
     }
@@ -182,56 +187,93 @@ impl Drop for Bot {
     }
 }
 
-/// Returns the living processes below guard: those of the bot that have left its process group, and those in it.
+/// Returns the processes of the bot that have left its process group: those below guard in any other group.
 #[cfg(target_os = "linux")]
-fn descendants() -> Vec<Pid> {
-    let mut parents = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.parse().ok());
-        let process = process.and_then(Pid::from_raw);
-        let stat = std::fs::read_to_string(entry.path().join("stat"));
-        if let (Some(process), Ok(stat)) = (process, stat)
-            && let Some(parent) = living_parent(&stat)
-        {
-            parents.push((process, parent));
-        }
-    }
-    let mut found = vec![rustix::process::getpid()];
-    let mut index = 0;
-    while let Some(parent) = found.get(index).copied() {
-        let children = parents.iter().filter(|(_, of)| *of == parent.as_raw_pid());
-        let children: Vec<_> = children.map(|(process, _)| *process).collect();
-        found.extend(children);
-        index += 1;
-    }
-    found.split_off(1)
+fn processes_outside(group: Pid) -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes: Vec<_> = entries
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            Process::parse(
+                id,
+                &std::fs::read_to_string(entry.path().join("stat")).ok()?,
+            )
+        })
+        .collect();
+    let own = rustix::process::getpid().as_raw_pid();
+    below(own, &processes)
+        .filter(|process| process.group != group.as_raw_pid())
+        .filter_map(|process| Pid::from_raw(process.id))
+        .collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn descendants() -> Vec<Pid> {
+fn processes_outside(_group: Pid) -> Vec<Pid> {
     Vec::new()
 }
 
-/// Returns the parent from the line in `/proc/PID/stat`, or `None` if the process has ended. The name of the program, in
-/// parentheses, may hold anything.
+/// A living process.
 #[cfg(target_os = "linux")]
-fn living_parent(stat: &str) -> Option<i32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    (!["Z", "X", "x"].contains(&state)).then_some(parent)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    id: i32,
+    parent: i32,
+    group: i32,
+}
+
+#[cfg(target_os = "linux")]
+impl Process {
+    /// Parses `/proc/PID/stat`. Returns `None` if the process has ended. The name of the program, in parentheses, may hold anything.
+    fn parse(id: i32, stat: &str) -> Option<Self> {
+        let (_, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?;
+        let process = Self {
+            id,
+            parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+        };
+        (!["Z", "X", "x"].contains(&state)).then_some(process)
+    }
+}
+
+/// Returns the children of a process, their children, and so on.
+#[cfg(target_os = "linux")]
+fn below(root: i32, processes: &[Process]) -> impl Iterator<Item = Process> {
+    let mut found = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for process in processes.iter().filter(|process| process.parent == parent) {
+            found.push(*process);
+            parents.push(process.id);
+        }
+    }
+    found.into_iter()
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::living_parent;
+    use super::*;
+
+    fn process(id: i32, parent: i32, group: i32) -> Process {
+        Process { id, parent, group }
+    }
 
     #[test]
-    fn parent_is_found_behind_any_name() {
-        assert_eq!(living_parent("7 (a) S 1 7) S 42 7 7"), Some(42));
-        assert_eq!(living_parent("7 (sh) Z 42 7 7"), None);
-        assert_eq!(living_parent("7"), None);
+    fn fields_are_found_behind_any_name() {
+        let stat = "7 (a) S 1 7) S 42 8 7";
+        assert_eq!(Process::parse(7, stat), Some(process(7, 42, 8)));
+        assert_eq!(Process::parse(7, "7 (sh) Z 42 7 7"), None);
+        assert_eq!(Process::parse(7, "7"), None);
+    }
+
+    #[test]
+    fn descendants_are_found_and_others_are_not() {
+        let bot = process(10, 5, 10);
+        let child = process(11, 10, 10);
+        let daemon = process(12, 11, 12);
+        let other = process(13, 1, 13);
+        let found: Vec<_> = below(5, &[daemon, other, child, bot]).collect();
+        assert_eq!(found, [bot, child, daemon]);
     }
 }
