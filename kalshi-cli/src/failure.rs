@@ -22,6 +22,9 @@ pub(crate) enum Exit {
     Unknown = 11,
     /// Nothing of the order was filled, and nothing of it rests.
     Unfilled = 12,
+    /// `guard` could not prove that the orders are cancelled.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "guard needs Unix"))]
+    Unproven = 20,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
 }

@@ -80,6 +80,11 @@ impl Output {
         }
     }
 
+    /// Returns `true` if `--fields` selects fields.
+    pub(crate) fn selects_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
     /// Prints a line of text, such as a JSON event.
     pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
         self.write(&format!("{line}\n"))

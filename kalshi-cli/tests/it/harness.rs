@@ -92,6 +92,16 @@ impl Setup {
     pub(crate) fn count(&self, operation: &Operation) -> usize {
         self.exchange.requests_to(operation).len()
     }
+
+    /// As [`golden`], and replaces the address of the exchange and the directory of the test.
+    pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
+        let directory = self.directory.path().display().to_string();
+        let text = document
+            .to_string()
+            .replace(&self.exchange.address().to_string(), "ADDRESS")
+            .replace(&directory, "DIRECTORY");
+        golden(name, &serde_json::from_str(&text)?)
+    }
 }
 
 /// Compares a document with a file in tests/golden, which UPDATE=1 writes. Ids and times are replaced.

@@ -2,7 +2,11 @@
 
 mod amending;
 mod cancelling;
+mod doctor;
+#[cfg(unix)]
+mod guard;
 mod harness;
+mod keys;
 mod markets;
 mod ordering;
 mod portfolio;
