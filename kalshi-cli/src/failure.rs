@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
+    /// Ended by SIGTERM or SIGHUP.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

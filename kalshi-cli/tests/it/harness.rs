@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-pub type TestResult = Result<(), Box<dyn Error>>;
+pub(crate) type TestResult = Result<(), Box<dyn Error>>;
 
 /// A local exchange, and a config file whose default profile is that exchange.
 pub(crate) struct Setup {
@@ -85,6 +85,48 @@ impl Setup {
             return Err(format!("exit code {:?}: {}", run.code, run.stderr).into());
         }
         Ok(serde_json::from_str(&run.stdout)?)
+    }
+
+    /// Compares JSON with the golden file of this name, apart from times of receipt. The environment variable `UPDATE=1` renews the
+    /// file.
+    pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden")
+            .join(format!("{name}.json"));
+        let mut document = document.clone();
+        let directory = self.directory.path().display().to_string();
+        replace_volatile(&mut document, &directory);
+        let text = format!("{document:#}\n");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::create_dir_all(path.parent().ok_or("a directory")?)?;
+            fs::write(&path, &text)?;
+        }
+        assert_eq!(text, fs::read_to_string(&path)?, "{}", path.display());
+        Ok(())
+    }
+}
+
+/// Replaces what differs from run to run.
+fn replace_volatile(value: &mut Value, directory: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if matches!(
+                    name.as_str(),
+                    "time" | "from" | "to" | "live_seconds" | "stale_seconds"
+                ) && value.is_string()
+                {
+                    *value = Value::from(format!("<{name}>"));
+                } else {
+                    replace_volatile(value, directory);
+                }
+            }
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| replace_volatile(item, directory)),
+        Value::String(text) => *text = text.replace(directory, "<directory>"),
+        _ => {}
     }
 }
 

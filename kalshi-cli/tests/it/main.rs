@@ -3,3 +3,7 @@
 mod harness;
 mod markets;
 mod profiles;
+mod reads;
+mod recording;
+mod terminal;
+mod watch;

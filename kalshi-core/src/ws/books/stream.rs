@@ -77,13 +77,14 @@ enum Done {
 pub enum BookUpdate<M> {
     /// A change of a book.
     Book(BookEvent),
-    /// Any other event of the connection: messages of other channels included.
+    /// Any other event of the connection: messages of other channels included. A connection that
+    /// [keeps the text of frames](ConnectionBuilder::keep_raw) also reports the messages of the books here, each before what it did to
+    /// them.
     Connection(Event<Received<M>>),
 }
 
 impl<M: Message> BookUpdate<M> {
-    /// Returns the message of another channel, such as a fill, or `None` if the update is about a book, the connection or a
-    /// subscription.
+    /// Returns the message, such as a fill, or `None` if the update is about a book, the connection or a subscription.
     #[must_use]
     pub fn message(&self) -> Option<&M> {
         match self {
@@ -364,7 +365,8 @@ impl<A: BookApi> BookStream<A> {
                     | BookMessage::Unsubscribed
             )
         );
-        if !belongs_to_books {
+        let is_raw = matches!(&event, Event::Message(received) if received.raw.is_some());
+        if is_raw || !belongs_to_books {
             self.updates.push_back(BookUpdate::Connection(event));
         }
         self.updates
