@@ -84,10 +84,7 @@ impl Replay {
                 }
             };
             if !player.begin(segment.header()) {
-                report(Damage::Invalid {
-                    line: 1,
-                    reason: "segments before it are missing".to_owned(),
-                });
+                report(Damage::Missing);
             }
             let mut lines = 0;
             for line in segment {

@@ -72,7 +72,8 @@ impl Watch {
         let mut signals = Signals::new()?;
         let prints_lines = context.output.format == Format::Json;
         context.output.check_line_fields(&LINES)?;
-        if !prints_lines && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+        let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+        if !prints_lines && !has_terminal {
             return Err(Failure::usage(
                 "watch draws on a terminal: use --json to print events as lines",
             ));

@@ -43,6 +43,8 @@ pub(crate) fn segments(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 pub(crate) enum Damage {
     /// The recorder was killed, or is still running.
     Unfinished,
+    /// It is whole, and segments of its recording before it are not there.
+    Missing,
     Invalid {
         line: u64,
         reason: String,
@@ -55,6 +57,7 @@ impl std::fmt::Display for Damage {
             Self::Unfinished => {
                 f.write_str("was not closed: its recorder was killed or is running")
             }
+            Self::Missing => f.write_str("follows a segment that is missing"),
             Self::Invalid { line, reason } => write!(f, "is damaged at line {line}: {reason}"),
         }
     }

@@ -232,7 +232,7 @@ async fn each_segment_can_be_replayed_alone() -> TestResult {
     assert_eq!(replayed_levels(&report), levels(&market), "{report}");
     let damage = report["recording"]["damage"].as_str().unwrap_or_default();
     assert!(
-        damage.contains("segments before it are missing"),
+        damage.contains("follows a segment that is missing"),
         "{damage}"
     );
     Ok(())

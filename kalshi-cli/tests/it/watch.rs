@@ -7,6 +7,7 @@ use kalshi_sdk::{
     Dollars, OutcomeSide,
     orders::{NewOrder, OrderOutcome},
 };
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::{
@@ -26,10 +27,12 @@ fn quoted(setup: &Setup) -> Market {
         .ask(Dollars::from_cents(43), 5)
 }
 
-/// Waits until the screen shows the book.
+/// Waits until the screen shows the book, down to its last line.
 async fn shown(setup: &Setup, arguments: &str) -> Result<Terminal, Box<dyn std::error::Error>> {
     let mut terminal = Terminal::start(setup, arguments)?;
-    let live = terminal.wait_for(|text| text.contains("LIVE") && text.contains("0.4100"));
+    let live = terminal.wait_for(|text| {
+        text.contains("LIVE") && text.contains("0.4100") && text.contains("q quit")
+    });
     timeout(PATIENCE, live).await??;
     Ok(terminal)
 }
@@ -88,7 +91,9 @@ async fn silent_connection_makes_books_stale_and_they_recover() -> TestResult {
     streams.silence();
     timeout(
         PATIENCE,
-        terminal.wait_for(|text| text.contains("STALE") && !text.contains("LIVE")),
+        terminal.wait_for(|text| {
+            text.contains("STALE: the connection was lost") && !text.contains("LIVE")
+        }),
     )
     .await??;
     let text = terminal.text();
@@ -205,10 +210,12 @@ async fn events_are_printed_as_lines() -> TestResult {
     let setup = Setup::new().await?;
     quoted(&setup);
     let run = setup
-        .run(&format!("watch {TICKER} --json --events 1"))
+        .run(&format!("watch {TICKER} --json --events 2"))
         .await?;
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    setup.golden("watch", &serde_json::from_str(&run.stdout)?)
+    let lines = run.stdout.lines().map(serde_json::from_str);
+    let lines = lines.collect::<Result<Vec<Value>, _>>()?;
+    setup.golden("watch", &lines.into())
 }
 
 #[tokio::test]
