@@ -26,7 +26,7 @@ pub(crate) use self::{
 /// Version of the format. Other versions are not read.
 const VERSION: u32 = 1;
 
-/// What a segment belongs to.
+/// Header of a segment: the recording that it is part of, and what was subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) version: u32,

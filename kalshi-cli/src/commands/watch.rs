@@ -140,7 +140,7 @@ async fn print_lines(
     Ok(Exit::Success)
 }
 
-/// Returns the line of an update, or `None` for messages that are not shown.
+/// Returns the line of an update, or `None` for messages of other channels.
 fn line(update: &BookUpdate, books: &BookStream) -> Result<Option<Record>, Failure> {
     let now = Utc::now();
     Ok(match update {

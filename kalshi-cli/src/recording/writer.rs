@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// Speed against size: the default of zstd.
 const LEVEL: i32 = 3;
 
-/// When a segment is complete.
+/// Size and age at which a segment is complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Bytes before compression.
@@ -24,13 +24,13 @@ pub(crate) struct Limits {
     pub(crate) age: Duration,
 }
 
-/// What was recorded.
+/// Totals of a recording.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) segments: u32,
     pub(crate) frames: u64,
     pub(crate) events: u64,
-    /// Before compression.
+    /// Bytes of all lines before compression.
     pub(crate) bytes: u64,
 }
 

@@ -9,7 +9,7 @@ use kalshi_sdk::{
 use crate::harness::{Setup, TestResult};
 
 const TICKER: &str = "KXTEST-26-A";
-/// What the clock of the exchange shows.
+/// Time of the exchange's clock.
 const NOW: &str = "2026-11-28T10:00:00Z";
 
 /// An exchange whose clock stands still.

@@ -27,7 +27,7 @@ pub(super) struct Player {
     needs_markets: bool,
 }
 
-/// What happened to one book.
+/// Counters of one book. Times are in microseconds.
 #[derive(Default)]
 struct Market {
     live_since: Option<i64>,
@@ -204,7 +204,7 @@ impl Player {
         tickers.filter_map(|ticker| Some((ticker.as_str(), self.books.live(ticker)?)))
     }
 
-    /// Returns what happened to each book, with its best prices at the last line.
+    /// Returns the counters of each book, with its best prices at the last line.
     pub(super) fn table(&self) -> Table {
         let mut table = Table::new(
             "books",

@@ -140,7 +140,7 @@ fn draw_market(frame: &mut Frame<'_>, area: Rect, market: &Market, now: DateTime
         State::Stale(reason) => format!(" STALE: {reason} "),
         State::Waiting => " waiting for a snapshot ".to_owned(),
         _ if market.yes_means.is_empty() => String::new(),
-        _ => format!(" {} ", market.yes_means),
+        _ => format!(" YES means: {} ", market.yes_means),
     };
     let book = market.book.as_ref();
     let level_rows = |levels: Vec<PriceLevel>| {

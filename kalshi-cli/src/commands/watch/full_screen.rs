@@ -11,7 +11,7 @@ use ratatui::{
 };
 use tokio::sync::mpsc;
 
-/// What a key means.
+/// A key that has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Quit,
@@ -84,6 +84,7 @@ fn input(event: &Event) -> Option<Input> {
 mod tests {
     use std::error::Error;
 
+    use rustix::termios::{LocalModes, tcgetattr};
     use tokio::io::AsyncReadExt;
 
     use super::FullScreen;
@@ -122,6 +123,8 @@ mod tests {
         assert!(was_full, "{}", screen.screen().contents());
         assert!(!screen.screen().alternate_screen());
         assert!(!screen.screen().hide_cursor());
+        let modes = tcgetattr(&terminal)?.local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
         let text = screen.screen().contents();
         assert!(text.contains("while drawing"), "{text}");
         Ok(())

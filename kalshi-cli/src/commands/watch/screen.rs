@@ -1,4 +1,4 @@
-//! What the screen of `watch` shows.
+//! State of the screen of `watch`.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -17,7 +17,7 @@ const MAX_TRADES: usize = 100;
 /// Events of the connection that are kept for display.
 const MAX_LOG: usize = 5;
 
-/// What the screen shows.
+/// Markets with their books and trades, and the state of the connection.
 pub(super) struct Screen {
     pub(super) exchange: String,
     pub(super) now: DateTime<Utc>,
@@ -51,7 +51,7 @@ pub(super) enum State {
     Live,
     /// The best prices cross, as they may between the changes of one action.
     Crossed,
-    /// With the reason.
+    /// Messages may be missing. Has the reason.
     Stale(String),
 }
 
