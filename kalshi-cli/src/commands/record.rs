@@ -56,7 +56,10 @@ impl Record {
             builder = builder.channel(Channel::from(channel.as_str()));
             channels.push(channel.clone());
         }
-        let mut books = builder.books().await?;
+        let mut books = tokio::select! {
+            books = builder.books() => books?,
+            exit = signals.next() => return Ok(exit),
+        };
         let limits = Limits {
             bytes: self.segment_size * 1_000_000,
             age: self.segment_time.max(Duration::from_secs(1)),

@@ -27,10 +27,10 @@ pub(crate) struct Replay {
     /// Directory of the recording.
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Print the frames and the events of the connection.
+    /// Print the frames and the events of the connection, and no report.
     #[arg(long)]
     frames: bool,
-    /// Print each change of a book.
+    /// Print each change of a book, and no report.
     #[arg(long)]
     books: bool,
     /// At the speed at which it was recorded.
@@ -120,7 +120,7 @@ impl Replay {
         for damage in &damages {
             context.output.note(&format!("warning: {damage}"));
         }
-        if !prints_lines || context.output.format == Format::Text {
+        if !prints_lines {
             context
                 .output
                 .print(self.report(&player, paths.len(), &damages))?;

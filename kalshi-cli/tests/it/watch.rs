@@ -1,6 +1,6 @@
 //! `kalshi watch`.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use kalshi_mock::{Market, MockExchange};
 use kalshi_sdk::{
@@ -224,5 +224,22 @@ async fn without_a_terminal_it_says_how_to_get_lines() -> TestResult {
     let run = setup.run(&format!("watch {TICKER}")).await?;
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("use --json"), "{}", run.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_lines() -> TestResult {
+    let setup = Setup::new().await?;
+    quoted(&setup);
+    let mut child = setup
+        .command(&format!("watch {TICKER} --json"))
+        .stdout(Stdio::null())
+        .spawn()?;
+    timeout(PATIENCE, setup.exchange.streams().until_connected(1)).await?;
+    let pid = child.id().ok_or("a process")?;
+    let pid = rustix::process::Pid::from_raw(pid.try_into()?).ok_or("a process")?;
+    rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+    let status = timeout(PATIENCE, child.wait()).await??;
+    assert_eq!(status.code(), Some(130));
     Ok(())
 }
