@@ -103,13 +103,13 @@ impl Output {
     /// # Errors
     ///
     /// Returns an error if `--fields` names a field that no line has, or for comma-separated values.
-    pub(crate) fn check_line_fields(&self, known: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn check_line_fields(&self, known: &[&'static str]) -> Result<(), Failure> {
         if self.format == Format::Csv {
             return Err(Failure::usage(
                 "events have no common columns for --csv: use --json",
             ));
         }
-        self.check_fields(known.iter().copied().collect())
+        self.check_known(&known.iter().copied().collect())
     }
 
     /// Prints a remark to standard error, so that it never mixes with results.
@@ -135,26 +135,28 @@ impl Output {
         if self.fields.is_empty() {
             return Ok(());
         }
-        self.check_fields(parts.iter().flat_map(Part::fields).collect())?;
+        self.check_known(&parts.iter().flat_map(Part::fields).collect())?;
         for part in parts {
             part.select(&self.fields);
         }
         Ok(())
     }
 
-    fn check_fields(&self, known: BTreeSet<&str>) -> Result<(), Failure> {
-        if let Some(unknown) = self
+    fn check_known(&self, known: &BTreeSet<&'static str>) -> Result<(), Failure> {
+        match self
             .fields
             .iter()
             .find(|name| !known.contains(name.as_str()))
         {
-            let known: Vec<_> = known.into_iter().collect();
-            return Err(Failure::usage(format!(
-                "there is no field {unknown:?}; fields are: {}",
-                known.join(", ")
-            )));
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<_> = known.iter().copied().collect();
+                Err(Failure::usage(format!(
+                    "there is no field {unknown:?}; fields are: {}",
+                    known.join(", ")
+                )))
+            }
         }
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use kalshi_mock::{MockExchange, MockExchangeBuilder};
+use kalshi_sdk::Operation;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -84,50 +85,46 @@ impl Setup {
         if run.code != Some(0) {
             return Err(format!("exit code {:?}: {}", run.code, run.stderr).into());
         }
-        Ok(serde_json::from_str(&run.stdout)?)
+        run.document()
     }
 
-    /// Compares JSON with the golden file of this name, apart from times of receipt. The environment variable `UPDATE=1` renews the
-    /// file.
-    pub(crate) fn golden(&self, name: &str, document: &Value) -> TestResult {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden")
-            .join(format!("{name}.json"));
-        let mut document = document.clone();
-        let directory = self.directory.path().display().to_string();
-        replace_volatile(&mut document, &directory);
-        let text = format!("{document:#}\n");
-        if std::env::var_os("UPDATE").is_some() {
-            fs::create_dir_all(path.parent().ok_or("a directory")?)?;
-            fs::write(&path, &text)?;
-        }
-        assert_eq!(text, fs::read_to_string(&path)?, "{}", path.display());
-        Ok(())
+    /// Returns how many requests of an operation the exchange received.
+    pub(crate) fn count(&self, operation: &Operation) -> usize {
+        self.exchange.requests_to(operation).len()
     }
 }
 
-/// Replaces what differs from run to run.
-fn replace_volatile(value: &mut Value, directory: &str) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                if matches!(
-                    name.as_str(),
-                    "time" | "from" | "to" | "live_seconds" | "stale_seconds"
-                ) && value.is_string()
-                {
-                    *value = Value::from(format!("<{name}>"));
-                } else {
-                    replace_volatile(value, directory);
-                }
-            }
-        }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| replace_volatile(item, directory)),
-        Value::String(text) => *text = text.replace(directory, "<directory>"),
-        _ => {}
+/// Compares a document with a file in tests/golden, which UPDATE=1 writes. Ids and times are replaced.
+pub(crate) fn golden(name: &str, document: &Value) -> TestResult {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.json"));
+    let found = format!("{:#}\n", without_ids_and_times(document));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().ok_or("a directory")?)?;
+        fs::write(path, found)?;
+        return Ok(());
     }
+    assert_eq!(found, fs::read_to_string(path)?);
+    Ok(())
+}
+
+fn without_ids_and_times(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_ids_and_times).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), without_ids_and_times(value)))
+            .collect(),
+        Value::String(text) if is_uuid(text) => "(id)".into(),
+        Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => {
+            "(time)".into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
 }
 
 /// Returns the program with these arguments, separated by spaces, and without variables of the tester.
@@ -150,6 +147,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Returns the JSON that was printed.
+    pub(crate) fn document(&self) -> Result<Value, Box<dyn Error>> {
+        serde_json::from_str(&self.stdout)
+            .map_err(|error| format!("{error} in {:?}: {}", self.stdout, self.stderr).into())
+    }
+
     pub(crate) async fn of(mut command: Command) -> Result<Self, Box<dyn Error>> {
         let Output {
             status,

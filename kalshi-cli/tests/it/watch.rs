@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::{
-    harness::{Setup, TestResult},
+    harness::{Setup, TestResult, golden},
     terminal::Terminal,
 };
 
@@ -215,7 +215,7 @@ async fn events_are_printed_as_lines() -> TestResult {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let lines = run.stdout.lines().map(serde_json::from_str);
     let lines = lines.collect::<Result<Vec<Value>, _>>()?;
-    setup.golden("watch", &lines.into())
+    golden("watch", &lines.into())
 }
 
 #[tokio::test]
