@@ -120,6 +120,7 @@ async fn trades_are_listed_latest_first() -> TestResult {
     let setup = traded().await?;
     let document = setup.json(&format!("trades {TICKER}")).await?;
     golden("trades", &document)?;
+    assert_eq!(document["trades"][0]["time"], NOW);
     let none = setup
         .json(&format!("trades {TICKER} --since 2026-11-29"))
         .await?;
@@ -133,6 +134,7 @@ async fn candles_are_drawn_or_listed() -> TestResult {
     let range = "--period 1m --since 2026-11-28T09:50:00Z --until 2026-11-28T10:10:00Z";
     let document = setup.json(&format!("candles {TICKER} {range}")).await?;
     golden("candles", &document)?;
+    assert_eq!(document["candles"][0]["end_time"], "2026-11-28T10:01:00Z");
     let run = setup
         .run(&format!("candles {TICKER} {range} --csv"))
         .await?;
