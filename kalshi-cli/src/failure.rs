@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Unproven = 20,
     /// Interrupted by ctrl-C.
     Interrupted = 130,
+    /// Ended by SIGTERM or SIGHUP.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

@@ -90,6 +90,33 @@ impl Output {
         self.write(&format!("{line}\n"))
     }
 
+    /// Prints an event as a line: its values, or with `--json` one object with the version and the event by its name. Call
+    /// [`check_line_fields`](Self::check_line_fields) before.
+    pub(crate) fn print_line(&self, record: Record) -> Result<(), Failure> {
+        let mut part = Part::from(record);
+        if !self.fields.is_empty() {
+            part.select(&self.fields);
+        }
+        match self.format {
+            Format::Json => self.write(&json::line(&[part])),
+            Format::Text | Format::Csv => self.write(&text::line(&part)),
+        }
+    }
+
+    /// Checks `--fields` for lines, which do not all have the same fields, and that lines can be printed at all.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `--fields` names a field that no line has, or for comma-separated values.
+    pub(crate) fn check_line_fields(&self, known: &[&'static str]) -> Result<(), Failure> {
+        if self.format == Format::Csv {
+            return Err(Failure::usage(
+                "events have no common columns for --csv: use --json",
+            ));
+        }
+        self.check_known(&known.iter().copied().collect())
+    }
+
     /// Prints a remark to standard error, so that it never mixes with results.
     pub(crate) fn note(&self, text: &str) {
         // A closed standard error must not end the command.
@@ -168,7 +195,7 @@ impl Output {
 }
 
 /// Returns the width of the terminal, or `None` if the output goes elsewhere.
-fn terminal_width() -> Option<u16> {
+pub(crate) fn terminal_width() -> Option<u16> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
         return None;

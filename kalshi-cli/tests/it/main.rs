@@ -11,3 +11,7 @@ mod markets;
 mod ordering;
 mod portfolio;
 mod profiles;
+mod reads;
+mod recording;
+mod terminal;
+mod watch;
