@@ -1,12 +1,13 @@
 //! [`MockExchange`]: starts and controls an exchange.
 
+mod control;
 #[cfg(feature = "klear")]
 mod klear;
 #[cfg(feature = "perps")]
 mod margin;
 
 use std::{
-    fmt, io,
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -19,15 +20,16 @@ use kalshi_sdk::{
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
 use crate::{
     FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
+    control::{Access, Control},
     requests::Log,
     server,
-    shared::{Instances, Shared},
+    shared::{Instances, Origin, Shared},
     state::State,
     streams::{self, Hub, Settings},
     sync::lock,
@@ -35,15 +37,30 @@ use crate::{
     user::Balances,
 };
 
-/// An exchange in this process. Dropping it shuts it down.
+/// An exchange in this process. Clones are handles on the same exchange, and dropping the last one shuts it down.
 ///
 /// It has one user with a generated key, and a few markets that a market maker quotes. The test controls the market
 /// maker.
+#[derive(Clone)]
 pub struct MockExchange {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
     user: User,
-    server: tokio::task::JoinHandle<io::Result<()>>,
+    /// `None` in the control interface, which does not keep the exchange running.
+    running: Option<Arc<Running>>,
+}
+
+/// Shuts down the exchange when it is dropped.
+struct Running {
+    shared: Arc<Shared>,
+    /// The sender is dropped when the server has ended.
+    server: watch::Receiver<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.stop.send_replace(true);
+    }
 }
 
 /// Builder of a [`MockExchange`].
@@ -61,6 +78,7 @@ pub struct MockExchangeBuilder {
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
     streams: Settings,
+    control: Option<Access>,
 }
 
 impl MockExchange {
@@ -91,6 +109,7 @@ impl MockExchange {
             record: None,
             time: None,
             streams: Settings::default(),
+            control: None,
         }
     }
 
@@ -245,17 +264,13 @@ impl MockExchange {
 
     /// Shuts down: accepts no new connections, completes the requests in flight and closes WebSocket connections. Waiting for this
     /// is optional, dropping the exchange does the same in the background.
-    pub async fn shut_down(mut self) {
+    pub async fn shut_down(self) {
         self.shared.stop.send_replace(true);
-        // Whatever it ended with, it has ended.
-        _ = (&mut self.server).await;
+        if let Some(running) = &self.running {
+            // Nothing is ever sent: this waits until the sender is dropped.
+            _ = running.server.clone().changed().await;
+        }
         self.streams().until_connected(0).await;
-    }
-}
-
-impl Drop for MockExchange {
-    fn drop(&mut self) {
-        self.shared.stop.send_replace(true);
     }
 }
 
@@ -370,25 +385,25 @@ impl MockExchangeBuilder {
         if let Some(at) = self.time {
             time.stop_at(at);
         }
-        let mut state = State::new(self.seed, time.micros());
-        if self.universe {
-            state.populate();
-        }
-        #[cfg(feature = "klear")]
-        let klear = KlearAccess::new(&mut state);
-        #[cfg(feature = "perps")]
-        let margin = margin_state(self.seed, state.now, self.universe);
-        let instances = Instances {
-            event: state,
-            #[cfg(feature = "perps")]
-            margin,
+        let origin = Origin {
+            seed: self.seed,
+            universe: self.universe,
+            time: self.time,
         };
+        #[cfg_attr(
+            not(feature = "klear"),
+            allow(unused_mut, reason = "of the clearing API")
+        )]
+        let mut instances = Instances::new(&origin, time.micros());
+        #[cfg(feature = "klear")]
+        let klear = KlearAccess::new(&mut instances.event);
         let shared = Arc::new(Shared::new(
             instances,
             time,
             log,
             self.limited,
             Hub::new(self.streams),
+            origin,
             #[cfg(feature = "klear")]
             klear,
         ));
@@ -402,22 +417,25 @@ impl MockExchangeBuilder {
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
         tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        Ok(MockExchange {
-            shared,
+        let (ended, server) = watch::channel(());
+        let mut exchange = MockExchange {
+            shared: Arc::clone(&shared),
             address,
             user,
+            running: None,
+        };
+        let control = self
+            .control
+            .map(|access| Control::new(exchange.clone(), access));
+        exchange.running = Some(Arc::new(Running {
+            shared: Arc::clone(&shared),
             server,
-        })
+        }));
+        tokio::spawn(async move {
+            // Whatever it ends with, it has ended.
+            _ = server::serve(listener, shared, control).await;
+            drop(ended);
+        });
+        Ok(exchange)
     }
-}
-
-/// Returns the state of the margin exchange. Its ids differ from those of the event exchange.
-#[cfg(feature = "perps")]
-fn margin_state(seed: u64, now: Micros, universe: bool) -> State {
-    let mut margin = State::new(!seed, now).with_margin();
-    if universe {
-        margin.populate_margin();
-    }
-    margin
 }

@@ -9,8 +9,10 @@ use std::{
 
 use http::HeaderMap;
 use kalshi_sdk::{
-    Operation,
-    auth::{ACCESS_KEY, ACCESS_SIGNATURE, PublicKey, Verifier, VerifyError},
+    Operation, PrivateKey,
+    auth::{
+        ACCESS_KEY, ACCESS_SIGNATURE, PublicKey, SignerError, Verifier, VerifyError, signing_text,
+    },
 };
 
 use crate::{
@@ -30,6 +32,10 @@ pub(crate) struct Key {
     pub(crate) scopes: Vec<String>,
     pub(crate) subaccount: Option<u8>,
     verifier: Verifier,
+    /// The private key, if the exchange generated it itself. Other keys may be production keys, with which it never signs.
+    generated: Option<PrivateKey>,
+    /// True if a reset keeps the key.
+    is_permanent: bool,
 }
 
 /// All keys, by id.
@@ -45,6 +51,24 @@ impl Key {
             scopes: vec!["read".to_owned(), "write".to_owned()],
             subaccount: None,
             verifier: Verifier::new(id, public).with_tolerance(TOLERANCE),
+            generated: None,
+            is_permanent: false,
+        }
+    }
+
+    /// Creates a key that the exchange generated and can sign with.
+    pub(crate) fn generated(id: &str, user: u32, key: &PrivateKey) -> Self {
+        Self {
+            generated: Some(key.clone()),
+            ..Self::new(id, user, key.public_key())
+        }
+    }
+
+    /// Keeps the key on a reset.
+    pub(crate) fn permanent(self) -> Self {
+        Self {
+            is_permanent: true,
+            ..self
         }
     }
 
@@ -103,6 +127,34 @@ impl Keys {
             .filter(|(_, key)| key.user == user)
             .map(|(id, key)| (id.clone(), key.clone()))
             .collect()
+    }
+
+    /// Records that the exchange generated a registered key.
+    pub(crate) fn set_generated(&self, id: &str, private: &PrivateKey) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get_mut(id) {
+            key.generated = Some(private.clone());
+        }
+    }
+
+    /// Removes the keys that clients made.
+    pub(crate) fn reset(&self) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, key| key.is_permanent);
+    }
+
+    /// Returns the signature of a request in base64, or `None` if the exchange did not generate the key.
+    pub(crate) fn sign(
+        &self,
+        id: &str,
+        (method, path): (&str, &str),
+        now_ms: u64,
+    ) -> Option<Result<String, SignerError>> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(id)?.generated.clone()?;
+        drop(keys);
+        let signature = key.sign(signing_text(now_ms, method, path).as_bytes());
+        Some(signature.map(|signature| signature.to_base64()))
     }
 
     /// Authenticates a request.

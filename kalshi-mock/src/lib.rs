@@ -4,6 +4,7 @@
 mod buckets;
 mod call;
 mod connection;
+mod control;
 mod error;
 mod exchange;
 mod fault;
@@ -20,6 +21,7 @@ mod rejection;
 mod requests;
 mod server;
 mod shared;
+mod snapshot;
 mod spec;
 mod state;
 mod streams;
@@ -35,6 +37,9 @@ pub use fault::{Fault, FaultRule, ParseFaultError};
 pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
 pub use requests::ReceivedRequest;
+pub use snapshot::{
+    BalanceSnapshot, MarketSnapshot, OrderSnapshot, PositionSnapshot, Snapshot, UserSnapshot,
+};
 pub use state::Settlement;
 pub use streams::Streams;
 pub use time::Time;

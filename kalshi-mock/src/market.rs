@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Market {
     shared: Arc<Shared>,
-    index: MarketIndex,
+    event: String,
     ticker: String,
 }
 
@@ -66,10 +66,10 @@ impl Market {
             Some((event, _)) if event.contains('-') => event,
             _ => ticker,
         };
-        let index = shared.state().add_market_of(ticker, event);
+        shared.state().add_market_of(ticker, event);
         Self {
             shared,
-            index,
+            event: event.to_owned(),
             ticker: ticker.to_owned(),
         }
     }
@@ -141,6 +141,23 @@ impl Market {
         self.act(|state, index| state.set_market_active(index, true))
     }
 
+    /// Closes the market, which cancels its orders.
+    pub fn close(&self) -> Self {
+        self.act(|state, index| state.set_close(index, state.now))
+    }
+
+    /// Buys YES for the market maker from users' asks up to a price, and cancels asks of the market maker on the way. What finds no
+    /// order does not rest.
+    pub fn buy(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Bid, price, count.into()))
+    }
+
+    /// Sells YES for the market maker to users' bids down to a price, and cancels bids of the market maker on the way. What finds no
+    /// order does not rest.
+    pub fn sell(&self, price: Dollars, count: impl Into<Contracts>) -> Self {
+        self.act(|state, index| state.market_maker_trade(index, Side::Ask, price, count.into()))
+    }
+
     /// Settles the market: cancels its orders and pays out positions.
     pub fn settle(&self, outcome: Settlement) -> Self {
         self.act(|state, index| state.settle(index, outcome))
@@ -162,7 +179,7 @@ impl Market {
     #[must_use]
     pub fn order_book(&self) -> OrderBook {
         let state = self.shared.state();
-        let Some(market) = state.markets.get(self.index) else {
+        let Some((_, market)) = state.market(&self.ticker) else {
             return OrderBook::default();
         };
         OrderBook::of(&state, market)
@@ -171,9 +188,8 @@ impl Market {
     fn levels(&self, side: Side) -> Vec<PriceLevel> {
         let state = self.shared.state();
         let levels = state
-            .markets
-            .get(self.index)
-            .map(|market| state.levels(market, side));
+            .market(&self.ticker)
+            .map(|(_, market)| state.levels(market, side));
         levels
             .unwrap_or_default()
             .into_iter()
@@ -192,7 +208,11 @@ impl Market {
     }
 
     fn act(&self, act: impl FnOnce(&mut State, MarketIndex)) -> Self {
-        act(&mut self.shared.state(), self.index);
+        let mut state = self.shared.state();
+        // A reset may have removed it.
+        let index = state.add_market_of(&self.ticker, &self.event);
+        act(&mut state, index);
+        drop(state);
         self.clone()
     }
 }

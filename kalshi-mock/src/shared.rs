@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use chrono::{DateTime, Utc};
 use kalshi_sdk::limits::{AccountLimits, Tier};
 use tokio::sync::watch;
 
@@ -22,7 +23,18 @@ use crate::{
     streams::Hub,
     sync::lock,
     time::{Micros, Time},
+    user::Known,
 };
+
+/// Settings that determine the state at the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) seed: u64,
+    /// False if the exchange starts without markets.
+    pub(crate) universe: bool,
+    /// Time at which the clock is stopped, if it is.
+    pub(crate) time: Option<DateTime<Utc>>,
+}
 
 /// The exchange instances, behind one lock.
 pub(crate) struct Instances {
@@ -32,6 +44,26 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
+    /// Returns the states at the start, without users.
+    pub(crate) fn new(origin: &Origin, now: Micros) -> Self {
+        let mut event = State::new(origin.seed, now);
+        if origin.universe {
+            event.populate();
+        }
+        // Its ids differ from those of the event exchange.
+        #[cfg(feature = "perps")]
+        let mut margin = State::new(!origin.seed, now).with_margin();
+        #[cfg(feature = "perps")]
+        if origin.universe {
+            margin.populate_margin();
+        }
+        Self {
+            event,
+            #[cfg(feature = "perps")]
+            margin,
+        }
+    }
+
     /// Returns the state of an instance. Without margin markets, there is only one.
     pub(crate) fn get_mut(&mut self, instance: Instance) -> &mut State {
         match instance {
@@ -69,6 +101,10 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
     pub(crate) hub: Hub,
+    /// All users but the market maker, in order of their numbers.
+    pub(crate) users: Mutex<Vec<Known>>,
+    /// What a reset starts from.
+    pub(crate) origin: Origin,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
     /// Token buckets of unsigned requests by address. `None` if requests are not limited.
@@ -82,6 +118,7 @@ impl Shared {
         log: Log,
         limited: bool,
         hub: Hub,
+        origin: Origin,
         #[cfg(feature = "klear")] klear: KlearAccess,
     ) -> Self {
         Self {
@@ -92,6 +129,8 @@ impl Shared {
             log: Mutex::new(log),
             stop: watch::Sender::new(false),
             hub,
+            users: Mutex::default(),
+            origin,
             state: Mutex::new(state),
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
@@ -130,6 +169,28 @@ impl Shared {
             .iter_mut()
             .filter_map(|rule| rule.strikes(operation).then(|| rule.fault.clone()))
             .collect()
+    }
+
+    /// Returns to the start: state, clock, faults and requests. Users keep their ids and get their first balances again. Ends all
+    /// WebSocket connections.
+    pub(crate) fn reset(&self) {
+        let mut guard = self.state();
+        self.time.restart(self.origin.time);
+        let instances = guard.instances();
+        *instances = Instances::new(&self.origin, self.time.micros());
+        // The credentials of the clearing API stay, and take the same ids.
+        #[cfg(feature = "klear")]
+        KlearAccess::new(&mut instances.event);
+        lock(&self.users)
+            .iter()
+            .for_each(|user| user.enroll(instances));
+        self.keys.reset();
+        self.hub.reset();
+        self.faults().clear();
+        lock(&self.log).clear();
+        if let Some(buckets) = &self.public {
+            lock(buckets).clear();
+        }
     }
 
     /// Takes tokens from the bucket of an address that sends unsigned requests.

@@ -7,8 +7,15 @@ use kalshi_sdk::{
     auth::{Clock, KeyAlgorithm, PublicKey},
     limits::{RateLimits, Tier},
 };
+use uuid::Uuid;
 
-use crate::{StartError, keys::Key, server::PREFIX, shared::Shared};
+use crate::{
+    StartError,
+    keys::Key,
+    server::PREFIX,
+    shared::{Instances, Shared},
+    sync::lock,
+};
 #[cfg(feature = "perps")]
 use crate::{server::MARGIN_STREAMS, state};
 
@@ -20,12 +27,45 @@ pub(crate) struct Balances {
     pub(crate) margin: Dollars,
 }
 
+/// A user as the exchange remembers it, for handles and for a reset.
+#[derive(Clone)]
+pub(crate) struct Known {
+    id: Uuid,
+    pub(crate) index: u32,
+    limits: (Tier, bool),
+    balances: Balances,
+    key: PrivateKey,
+    credentials: Credentials,
+}
+
+impl Known {
+    /// Adds the user to states that a reset has made anew.
+    pub(crate) fn enroll(&self, instances: &mut Instances) {
+        let cents = |balance: Dollars| balance.micros() / 10_000;
+        let (tier, limited) = self.limits;
+        let state = &mut instances.event;
+        let index = state.add_user(tier, limited, cents(self.balances.event));
+        if let Some(user) = state.user_mut(index) {
+            user.id = self.id;
+        }
+        // The id of its key was the next.
+        state.id();
+        #[cfg(feature = "perps")]
+        {
+            let margin = cents(self.balances.margin);
+            instances
+                .margin
+                .add_margin_user(self.id, self.limits, margin);
+        }
+    }
+}
+
 /// A user of the exchange.
 #[derive(Clone)]
 pub struct User {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
-    index: u32,
+    pub(crate) index: u32,
     /// Tier, and true if its limits apply.
     limits: (Tier, bool),
     balances: Balances,
@@ -49,9 +89,9 @@ impl User {
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
+        let id = state.user(index).id;
         #[cfg(feature = "perps")]
         {
-            let id = state.user(index).id;
             let margin = state.margin();
             margin.add_margin_user(id, limits, cents(balances.margin));
         }
@@ -59,17 +99,30 @@ impl User {
         drop(state);
         shared
             .keys
-            .insert(&key_id, Key::new(&key_id, index, key.public_key()));
+            .insert(&key_id, Key::generated(&key_id, index, &key).permanent());
         let credentials = Credentials::new(key_id, key.clone()).map_err(StartError::Credentials)?;
-        Ok(Self {
-            shared: Arc::clone(shared),
-            address,
+        let known = Known {
+            id,
             index,
             limits,
             balances,
             key,
             credentials,
-        })
+        };
+        lock(&shared.users).push(known.clone());
+        Ok(Self::of(Arc::clone(shared), address, known))
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>, address: SocketAddr, known: Known) -> Self {
+        Self {
+            shared,
+            address,
+            index: known.index,
+            limits: known.limits,
+            balances: known.balances,
+            key: known.key,
+            credentials: known.credentials,
+        }
     }
 
     pub(crate) fn another(&self) -> Result<Self, StartError> {
@@ -140,11 +193,11 @@ impl User {
             .clock(clock))
     }
 
-    /// Registers the public half of another key of this user. Replaces the key with that id, even one of another user.
+    /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another user.
     pub fn register_key(&self, key_id: &str, key: PublicKey) {
         self.shared
             .keys
-            .insert(key_id, Key::new(key_id, self.index, key));
+            .insert(key_id, Key::new(key_id, self.index, key).permanent());
     }
 
     /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is

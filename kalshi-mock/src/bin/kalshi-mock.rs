@@ -56,6 +56,12 @@ struct Options {
     /// null-lists, extra-member, missing-member=NAME, clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
+    /// Serve the control interface under `/mock/`, to programs on this machine.
+    #[arg(long)]
+    control: bool,
+    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`.
+    #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    control_token: Option<String>,
     /// Write every request and its response to a file, one line of JSON each.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -140,9 +146,13 @@ fn builder(options: Options) -> MockExchangeBuilder {
         .seed(options.seed)
         .balance(options.balance)
         .margin_balance(options.margin_balance)
-        .key_algorithm(algorithm)
-        // The program never reads them.
-        .max_requests(0);
+        .key_algorithm(algorithm);
+    let builder = match (options.control_token, options.control) {
+        (Some(token), _) => builder.control_token(token),
+        (None, true) => builder.control(),
+        // The program never reads the requests.
+        (None, false) => builder.max_requests(0),
+    };
     let builder = match options.tier {
         UsageTier::Basic => builder.tier(Tier::Basic),
         UsageTier::Advanced => builder.tier(Tier::Advanced),

@@ -85,6 +85,7 @@ pub(super) fn generate_key(state: &mut State, keys: &Keys, call: &Call<'_>) -> H
         _ => "rsa",
     };
     let id = register(state, keys, call, private.public_key(), body)?;
+    keys.set_generated(&id, &private);
     Ok(
         json!({ "api_key_id": id, "key_type": kind, "private_key": private.to_pkcs8_pem().as_str() }),
     )

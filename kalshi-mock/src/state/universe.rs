@@ -235,6 +235,26 @@ impl State {
         price: Dollars,
         count: Contracts,
     ) {
+        self.market_maker(index, (side, price, count), TimeInForce::GoodTillCanceled);
+    }
+
+    /// Trades with users' orders for the market maker, and rests nothing.
+    pub(crate) fn market_maker_trade(
+        &mut self,
+        index: MarketIndex,
+        side: Side,
+        price: Dollars,
+        count: Contracts,
+    ) {
+        self.market_maker(index, (side, price, count), TimeInForce::ImmediateOrCancel);
+    }
+
+    fn market_maker(
+        &mut self,
+        index: MarketIndex,
+        (side, price, count): (Side, Dollars, Contracts),
+        time_in_force: TimeInForce,
+    ) {
         let Some(market) = self.markets.get(index) else {
             return;
         };
@@ -249,7 +269,7 @@ impl State {
             price,
             count,
             expires: None,
-            time_in_force: TimeInForce::GoodTillCanceled,
+            time_in_force,
             post_only: false,
             reduce_only: false,
             self_trade: SelfTrade::Maker,
