@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use kalshi_sdk::{Contracts, Dollars};
+use kalshi_sdk::{Contracts, Dollars, auth::PublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -71,6 +71,9 @@ pub(super) const ROUTES: &[(&str, &str, Handler)] = &[
         exchange.clear_faults();
         done()
     }),
+    ("POST", "/mock/users/{user_id}/keys", add_key),
+    ("PUT", "/mock/exchange", put_exchange),
+    ("POST", "/mock/websocket/faults", websocket_fault),
     ("POST", "/mock/sign", sign),
 ];
 
@@ -255,17 +258,95 @@ fn deposit(exchange: &MockExchange, input: &Input) -> Reply {
         #[serde(default)]
         exchange_index: u32,
     }
-    let id = input.parameter();
+    let user = user(exchange, input)?;
     let Money {
         amount,
         exchange_index,
     } = input.body()?;
-    let user: Option<User> = exchange.users().into_iter().find(|user| user.id() == id);
-    let user = user.ok_or_else(|| {
-        ControlError::not_found(format!("no user {id}: GET /mock/state lists them"))
-    })?;
     user.deposit(exchange_index, amount);
     done()
+}
+
+fn user(exchange: &MockExchange, input: &Input) -> Result<User, ControlError> {
+    let id = input.parameter();
+    let user = exchange.users().into_iter().find(|user| user.id() == id);
+    user.ok_or_else(|| ControlError::not_found(format!("no user {id}: GET /mock/state lists them")))
+}
+
+fn add_key(exchange: &MockExchange, input: &Input) -> Reply {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct NewKey {
+        key_id: String,
+        public_key: String,
+    }
+    let user = user(exchange, input)?;
+    let NewKey { key_id, public_key } = input.body()?;
+    let public = PublicKey::from_pem(&public_key)
+        .map_err(|error| ControlError::bad(format!("public_key: {error}")))?;
+    let is_taken = exchange
+        .users()
+        .iter()
+        .any(|user| user.credentials().key_id() == key_id);
+    if key_id.is_empty() || is_taken {
+        return Err(ControlError::conflict(
+            "key_id is empty, or the first key of a user",
+        ));
+    }
+    user.register_key(&key_id, public);
+    Ok(json!({ "key_id": key_id }))
+}
+
+fn put_exchange(exchange: &MockExchange, input: &Input) -> Reply {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Switches {
+        exchange_active: Option<bool>,
+        trading_active: Option<bool>,
+    }
+    let switches: Switches = input.body()?;
+    if let Some(active) = switches.exchange_active {
+        exchange.set_active(active);
+    }
+    match switches.trading_active {
+        Some(true) => exchange.resume_trading(),
+        Some(false) => exchange.pause_trading(),
+        None => {}
+    }
+    done()
+}
+
+fn websocket_fault(exchange: &MockExchange, input: &Input) -> Reply {
+    #[derive(Deserialize)]
+    #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
+    enum StreamFault {
+        DropFrames { count: u32 },
+        RepeatFrame {},
+        SwapFrames {},
+        SendRaw { text: String },
+        Silence {},
+        Resume {},
+        Close { code: u16, reason: String },
+        Reset {},
+        ResetInFrame {},
+        EndSubscriptions { code: u8 },
+        RefuseHandshakes { status: u16, times: u32 },
+    }
+    let streams = exchange.streams();
+    match input.body()? {
+        StreamFault::DropFrames { count } => streams.drop_frames(count),
+        StreamFault::RepeatFrame {} => streams.repeat_frame(),
+        StreamFault::SwapFrames {} => streams.swap_frames(),
+        StreamFault::SendRaw { text } => streams.send_raw(&text),
+        StreamFault::Silence {} => streams.silence(),
+        StreamFault::Resume {} => streams.resume(),
+        StreamFault::Close { code, reason } => streams.close(code, &reason),
+        StreamFault::Reset {} => streams.reset(),
+        StreamFault::ResetInFrame {} => streams.reset_in_frame(),
+        StreamFault::EndSubscriptions { code } => streams.end_subscriptions(code),
+        StreamFault::RefuseHandshakes { status, times } => streams.refuse_handshakes(status, times),
+    }
+    Ok(json!({ "connections": streams.connections() }))
 }
 
 fn fault(exchange: &MockExchange, input: &Input) -> Reply {
