@@ -106,3 +106,33 @@ async fn token_is_required_and_signs_with_generated_keys_only() {
         }
     }
 }
+
+#[tokio::test]
+async fn clock_switches_faults_keys_and_requests_are_controlled() {
+    let exchange = MockExchange::builder().control().start().await.unwrap();
+    let at = json!({ "at": "2026-01-02T03:04:05Z" });
+    call(&exchange, "POST", "/time/stop", at).await;
+    let by = json!({ "milliseconds": 1500 });
+    let (_, time) = call(&exchange, "POST", "/time/advance", by).await;
+    let now = "2026-01-02T03:04:06.500000Z";
+    assert_eq!(time, json!({ "now": now, "stopped": true }));
+    let paused = json!({ "trading_active": false });
+    call(&exchange, "PUT", "/exchange", paused).await;
+    assert!(!exchange.snapshot().trading_active);
+    let fault = json!({ "fault": "earthquake" });
+    assert_eq!(call(&exchange, "POST", "/faults", fault).await.0, 400);
+    let fault = json!({ "fault": "refuse_handshakes", "status": 503, "times": 1 });
+    let (status, body) = call(&exchange, "POST", "/websocket/faults", fault).await;
+    assert_eq!((status, body), (200, json!({ "connections": 0 })));
+    let (_, user) = call(&exchange, "POST", "/users", json!({})).await;
+    let path = format!("/users/{}/keys", user["user_id"].as_str().unwrap());
+    let key = json!({ "key_id": user["key_id"], "public_key": "none" });
+    assert_eq!(call(&exchange, "POST", &path, key).await.0, 400);
+    let client = exchange.client().unwrap();
+    client.get_exchange_status().send().await.unwrap();
+    let path = "/requests?operation=GetExchangeStatus";
+    let (_, body) = call(&exchange, "GET", path, json!({})).await;
+    assert_eq!(body["requests"][0]["status"], 200);
+    assert_eq!(call(&exchange, "GET", "/nothing", json!({})).await.0, 404);
+    assert_eq!(call(&exchange, "PUT", "/reset", json!({})).await.0, 405);
+}
