@@ -128,13 +128,22 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 8] = [
     ("SubscribeParams", &["channels", "skip_ticker_ack"]),
 ];
 
-/// Operations for which there is a method that reports each outcome, and the method.
-const PREFERRED: [(&str, &str); 5] = [
-    ("AmendMarginOrder", "amend"),
-    ("CancelAllMarginOrders", "cancel_all"),
-    ("CancelMarginOrder", "cancel"),
-    ("CreateMarginOrder", "place"),
-    ("DecreaseMarginOrder", "decrease"),
+/// Operations for which there is a method that reports each outcome, the method, and what the operation is about if it names no
+/// subaccount.
+const PREFERRED: [(&str, &str, &str); 5] = [
+    ("AmendMarginOrder", "amend", "an order of the primary one"),
+    (
+        "CancelAllMarginOrders",
+        "cancel_all",
+        "the orders of every subaccount",
+    ),
+    ("CancelMarginOrder", "cancel", "an order of the primary one"),
+    ("CreateMarginOrder", "place", "an order in the primary one"),
+    (
+        "DecreaseMarginOrder",
+        "decrease",
+        "an order of the primary one",
+    ),
 ];
 
 fn main() {
@@ -142,9 +151,9 @@ fn main() {
     let rest = REST_FIELDS.iter().fold(rest, |rest, (name, fields)| {
         rest.require_fields(*name, fields)
     });
-    let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
+    let rest = PREFERRED.iter().fold(rest, |rest, (id, method, subaccounts)| {
         let link = format!(
-            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect"
+            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect. A request without a subaccount is about {subaccounts}"
         );
         rest.prefer(*id, link)
     });

@@ -163,6 +163,8 @@ pub struct BearerMiddleware {
 
 impl BearerMiddleware {
     /// Adds the header to requests to the scheme, host and port of `origin`. The rest of that URL is ignored.
+    ///
+    /// If `origin` is plaintext (`http`) and not a loopback address, every request that would carry the token fails.
     #[must_use]
     pub fn new(credentials: BearerCredentials, origin: &Url) -> Self {
         Self {
@@ -173,6 +175,9 @@ impl BearerMiddleware {
 
     fn prepare(&self, request: &mut Request, unsigned: bool) -> Result<(), SigningMiddlewareError> {
         self.origin.check(request.url())?;
+        if !unsigned {
+            self.origin.check_secrecy()?;
+        }
         let headers = request.headers_mut();
         match unsigned {
             true => headers.remove(AUTHORIZATION),

@@ -367,6 +367,12 @@ pub enum SigningMiddlewareError {
         /// The origin of the request.
         found: String,
     },
+    /// A bearer token would be sent over plaintext to another machine.
+    #[error("a bearer token was not sent over plaintext to {origin}; use https")]
+    Plaintext {
+        /// The origin the middleware was made for.
+        origin: String,
+    },
     /// The time is unknown.
     #[error("the request has no timestamp")]
     Clock(#[from] ClockError),

@@ -187,7 +187,8 @@ impl ApiError {
     #[must_use]
     pub fn is_insufficient_funds(&self) -> bool {
         match self.bare_code() {
-            "insufficient_balance" | "insufficient_shard_balance" => true,
+            "insufficient_shard_balance" => true,
+            code if code.eq_ignore_ascii_case("insufficient_balance") => true,
             "user_not_found" => self.status == StatusCode::NOT_FOUND || self.status.is_success(),
             _ => false,
         }

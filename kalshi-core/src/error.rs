@@ -497,7 +497,10 @@ impl fmt::Display for Error {
             Kind::NoCredentials => f.write_str(
                 "the operation needs credentials and the client has none; set them with `Client::builder().credentials(..)`",
             ),
-            Kind::Signing(SigningMiddlewareError::OtherOrigin { .. }) => f.write_str("the request was not sent"),
+            Kind::Signing(
+                SigningMiddlewareError::OtherOrigin { .. }
+                | SigningMiddlewareError::Plaintext { .. },
+            ) => f.write_str("the request was not sent"),
             Kind::Signing(_) => f.write_str("the request could not be signed"),
             Kind::Transport(error) if error.is_builder() => f.write_str("the request could not be built"),
             Kind::Transport(error) if error.is_connect() && error.is_timeout() => {

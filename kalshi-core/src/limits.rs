@@ -210,8 +210,10 @@ pub(crate) struct Charge<'a> {
     pub(crate) is_signed: bool,
     /// Items of a batch, ignored otherwise.
     pub(crate) items: u32,
-    /// Tokens, or `None` for the cost of the operation.
+    /// Tokens that the program set, or `None` for the cost of the operation.
     pub(crate) tokens: Option<u32>,
+    /// The cost of the operation with the query of the request, or `None` if the query does not change it.
+    pub(crate) cost_of_query: Option<u32>,
 }
 
 impl<'a> Charge<'a> {
@@ -222,6 +224,7 @@ impl<'a> Charge<'a> {
             is_signed: operation.auth,
             items,
             tokens: None,
+            cost_of_query: None,
         }
     }
 }
@@ -352,7 +355,7 @@ impl RateLimiter {
         // The bucket of the balance is counted in requests.
         let each = match operation.bucket {
             Bucket::Balance if charge.is_signed => operation.token_cost,
-            _ => costs.of(operation),
+            _ => charge.cost_of_query.unwrap_or_else(|| costs.of(operation)),
         };
         let each = each.min(self.bucket(charge).capacity());
         if operation.token_cost_per_item.is_some() {

@@ -1,7 +1,6 @@
 //! Parts of placing and changing orders that the API crates share. Each re-exports them in its module `orders`, for orders of its own.
 
 mod change_request;
-mod codes;
 mod expiry;
 mod rejection;
 

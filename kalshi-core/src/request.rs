@@ -132,9 +132,8 @@ impl Core {
         let body = request.body().and_then(reqwest::Body::as_bytes);
         let charge = Charge {
             is_signed: operation.auth,
-            tokens: route
-                .and_then(|route| route.cost)
-                .or_else(|| charged.cost_of_query(request.url().query())),
+            tokens: route.and_then(|route| route.cost),
+            cost_of_query: charged.cost_of_query(request.url().query()),
             ..Charge::new(charged, limits::items(charged, body))
         };
         let sending = pin!(self.with_timeout(operation, request, &charge, attempts));

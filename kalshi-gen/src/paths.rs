@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The fields of a parameter that later stages read. The checks have validated all of them.
-const READ_OF_PARAMETERS: [&str; 9] = [
+const READ_OF_PARAMETERS: [&str; 10] = [
     "deprecated",
     PLURAL,
     "description",
@@ -21,6 +21,7 @@ const READ_OF_PARAMETERS: [&str; 9] = [
     "required",
     "schema",
     "style",
+    "x-token-cost",
 ];
 
 /// Returns the normalised paths: parameters resolved, one JSON body, one success response and one error response.

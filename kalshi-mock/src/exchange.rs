@@ -5,6 +5,7 @@ mod control;
 mod klear;
 #[cfg(feature = "perps")]
 mod margin;
+mod start;
 
 use std::{
     fmt,
@@ -16,25 +17,16 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{
-    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment,
+    Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, Operation, PrivateKey,
     auth::{KeyAlgorithm, PublicKey},
     limits::Tier,
 };
-use tokio::{net::TcpListener, sync::watch};
 
-#[cfg(feature = "klear")]
-use crate::klear::KlearAccess;
+use self::start::Running;
 use crate::{
-    FaultRule, Market, ReceivedRequest, StartError, Streams, Time, User,
-    control::{Access, Control},
-    requests::Log,
-    server,
-    shared::{Instances, Origin, Shared},
-    state::State,
-    streams::{self, Hub, Settings},
-    sync::lock,
-    time::Micros,
-    user::Balances,
+    Activity, Fault, FaultRule, Market, ReceivedRequest, ScheduledEvent, StartError, Streams, Time,
+    User, control::Access, keys::Window, server, shared::Shared, state::State, streams::Settings,
+    sync::lock, time::Micros, user::Balances,
 };
 
 /// An exchange in this process. Clones are handles on the same exchange, and dropping the last one shuts it down.
@@ -50,35 +42,26 @@ pub struct MockExchange {
     running: Option<Arc<Running>>,
 }
 
-/// Shuts down the exchange when it is dropped.
-struct Running {
-    shared: Arc<Shared>,
-    /// The sender is dropped when the server has ended.
-    server: watch::Receiver<()>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.shared.stop.send_replace(true);
-    }
-}
-
 /// Builder of a [`MockExchange`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MockExchangeBuilder {
     address: SocketAddr,
-    seed: u64,
+    seed: Option<u64>,
     tier: Tier,
     limited: bool,
     balances: Balances,
     algorithm: KeyAlgorithm,
+    key: Option<PrivateKey>,
     universe: bool,
+    activity: Option<Activity>,
+    schedule: Vec<ScheduledEvent>,
     requests: usize,
     record: Option<PathBuf>,
     time: Option<DateTime<Utc>>,
     streams: Settings,
     control: Option<Access>,
+    window: Window,
 }
 
 impl MockExchange {
@@ -95,7 +78,8 @@ impl MockExchange {
     pub fn builder() -> MockExchangeBuilder {
         MockExchangeBuilder {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            seed: 0,
+            seed: None,
+            key: None,
             tier: Tier::default(),
             limited: true,
             balances: Balances {
@@ -105,11 +89,14 @@ impl MockExchange {
             },
             algorithm: KeyAlgorithm::Ed25519,
             universe: true,
+            activity: None,
+            schedule: Vec::new(),
             requests: 10_000,
             record: None,
             time: None,
             streams: Settings::default(),
             control: None,
+            window: Window::default(),
         }
     }
 
@@ -229,6 +216,30 @@ impl MockExchange {
         self.each(|state| state.set_active(active));
     }
 
+    /// Returns a hash of all events so far: changes of books, trades, lifecycles, and those of users. It is the same for exchanges with the
+    /// same seed, settings and requests at the same times, if the clock is stopped or moved by the test. `None` without
+    /// [`activity`](MockExchangeBuilder::activity).
+    #[must_use]
+    pub fn event_hash(&self) -> Option<u64> {
+        let mut state = self.shared.state();
+        let hashes = state
+            .instances()
+            .each()
+            .map(|(_, state)| state.event_hash());
+        hashes.reduce(combine).flatten()
+    }
+
+    /// Returns a hash of money, positions, markets, orders and trades. It is reproducible like [`event_hash`](Self::event_hash).
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut state = self.shared.state();
+        let hashes = state
+            .instances()
+            .each()
+            .map(|(_, state)| Some(state.state_hash()));
+        hashes.reduce(combine).flatten().unwrap_or_default()
+    }
+
     fn each(&self, mut act: impl FnMut(&mut State)) {
         let mut guard = self.shared.state();
         guard.instances().each().for_each(|(_, state)| act(state));
@@ -236,7 +247,11 @@ impl MockExchange {
 
     /// Injects a fault into the following requests. Several faults can apply to the same request.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
-        self.shared.faults().push(fault.into());
+        let rule = fault.into();
+        if matches!(rule.fault, Fault::StaleReads(_)) {
+            self.each(State::keep_versions);
+        }
+        self.shared.faults().push(rule);
     }
 
     /// Removes all faults.
@@ -255,6 +270,14 @@ impl MockExchange {
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.log).all()
+    }
+
+    /// Returns the received requests of one operation, such as `operation::CREATE_ORDER_V2`, oldest first.
+    #[must_use]
+    pub fn requests_to(&self, operation: &Operation) -> Vec<ReceivedRequest> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.is(operation.id));
+        requests
     }
 
     /// Clears the list of received requests.
@@ -289,9 +312,10 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the seed of ids and of the initial books. Defaults to 0.
+    /// Sets the seed of ids and of the initial books, 0 by default, and derives the Ed25519 keys of users from it: the same seed gives
+    /// the same keys, which are therefore no secret. Without a seed, keys are random. RSA keys always are.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -313,16 +337,15 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
-    #[cfg(feature = "perps")]
-    pub fn margin_balance(mut self, balance: Dollars) -> Self {
-        self.balances.margin = balance;
-        self
-    }
-
     /// Sets the algorithm of generated keys. Defaults to Ed25519. RSA keys have 2048 bits.
     pub fn key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.algorithm = algorithm;
+        self
+    }
+
+    /// Sets the key of the first user. Defaults to a generated one.
+    pub fn private_key(mut self, key: PrivateKey) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -332,13 +355,29 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Lets seeded participants quote, trade and cancel in the markets of the universe, around a random walk of fair values. Their money
+    /// is conserved as that of other users. The clock of the exchange drives them, so the same seed and times give the same events, also on
+    /// a stopped clock that is advanced: see [`MockExchange::event_hash`]. Events settle half an hour after their close. Off by default.
+    pub fn activity(mut self, activity: Activity) -> Self {
+        self.activity = Some(activity);
+        self
+    }
+
+    /// Schedules an event, counted from the start and again from each [`reset`](MockExchange::reset). Its market must exist at the
+    /// start.
+    pub fn schedule(mut self, event: ScheduledEvent) -> Self {
+        self.schedule.push(event);
+        self
+    }
+
     /// Sets how many received requests are kept; 0 keeps none. Defaults to 10,000.
     pub fn max_requests(mut self, most: usize) -> Self {
         self.requests = most;
         self
     }
 
-    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys.
+    /// Writes every request and its response to a file, one line of JSON each, without signatures and private keys. The file must be
+    /// empty or absent.
     pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
         self.record = Some(path.into());
         self
@@ -350,10 +389,27 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// Sets the value of `use_yes_price` for subscriptions that do not send it. Defaults to false; the exchange announced that its
+    /// default will be true.
+    pub fn default_use_yes_price(mut self, use_yes_price: bool) -> Self {
+        self.streams.use_yes_price = use_yes_price;
+        self
+    }
+
     /// Sets how many frames of a subscription are queued for a client that does not read. One more ends the subscription with error 25
     /// and drops the queued frames. Defaults to 50,000.
     pub fn max_waiting_frames(mut self, most: usize) -> Self {
         self.streams.max_queued = most;
+        self
+    }
+
+    /// Sets the tolerance of timestamps of signatures that are behind or ahead of the clock of the exchange. Defaults to 15 seconds
+    /// each. In June 2026 the demo exchange accepted 30 seconds ahead and rejected 30 seconds behind.
+    pub fn timestamp_window(mut self, behind: Duration, ahead: Duration) -> Self {
+        self.window = Window {
+            past: behind,
+            future: ahead,
+        };
         self
     }
 
@@ -362,80 +418,9 @@ impl MockExchangeBuilder {
         self.time = Some(time);
         self
     }
+}
 
-    /// Starts the exchange.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the address is in use, the file cannot be written, or no key can be generated.
-    pub async fn start(self) -> Result<MockExchange, StartError> {
-        let log = Log::new(self.requests, self.record.as_deref()).map_err(|source| {
-            StartError::Record {
-                path: self.record.clone().unwrap_or_default(),
-                source,
-            }
-        })?;
-        let unbound = |source| StartError::Address {
-            address: self.address,
-            source,
-        };
-        let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
-        let time = Time::default();
-        if let Some(at) = self.time {
-            time.stop_at(at);
-        }
-        let origin = Origin {
-            seed: self.seed,
-            universe: self.universe,
-            time: self.time,
-        };
-        #[cfg_attr(
-            not(feature = "klear"),
-            allow(unused_mut, reason = "of the clearing API")
-        )]
-        let mut instances = Instances::new(&origin, time.micros());
-        #[cfg(feature = "klear")]
-        let klear = KlearAccess::new(&mut instances.event);
-        let shared = Arc::new(Shared::new(
-            instances,
-            time,
-            log,
-            self.limited,
-            Hub::new(self.streams),
-            origin,
-            #[cfg(feature = "klear")]
-            klear,
-        ));
-        let user = User::add(
-            &shared,
-            address,
-            (self.tier, self.limited),
-            self.balances,
-            self.algorithm,
-        )?;
-        tokio::spawn(streams::keep_time(Arc::clone(&shared)));
-        #[cfg(feature = "perps")]
-        tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
-        let (ended, server) = watch::channel(());
-        let mut exchange = MockExchange {
-            shared: Arc::clone(&shared),
-            address,
-            user,
-            running: None,
-        };
-        let control = self
-            .control
-            .map(|access| Control::new(exchange.clone(), access));
-        exchange.running = Some(Arc::new(Running {
-            shared: Arc::clone(&shared),
-            server,
-        }));
-        tokio::spawn(async move {
-            // Whatever it ends with, it has ended.
-            _ = server::serve(listener, shared, control).await;
-            drop(ended);
-        });
-        Ok(exchange)
-    }
+/// Combines the hashes of two exchange instances.
+fn combine(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    Some(one?.rotate_left(1) ^ other?)
 }

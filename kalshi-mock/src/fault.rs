@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use kalshi_sdk::Operation;
 use serde_json::{Map, Value, json};
 
-use crate::spec;
+use crate::{rejection::ErrorEnvelope, spec};
 
 /// A fault to inject.
 ///
@@ -40,6 +40,10 @@ pub enum Fault {
     Html(u16),
     /// Cuts off the response in the middle of its body.
     TruncatedBody,
+    /// Sends a second response that nobody asked for, an empty object with status 200, after the response. The connection stays open.
+    ExtraResponse,
+    /// Sends rejections in this form.
+    ErrorEnvelope(ErrorEnvelope),
     /// Replaces every enum value of the response by one that the spec does not list.
     UnknownEnumValue,
     /// Replaces every list of the response by null.
@@ -50,8 +54,8 @@ pub enum Fault {
     MissingMember(String),
     /// Skews the clock of the exchange for signatures and the `Date` header. Positive values are ahead.
     ClockSkew(TimeDelta),
-    /// Hides records created within this duration from reads: an order is 404 and in no list. On the margin exchange, older orders and
-    /// positions are also shown as they were then.
+    /// Hides records created within this duration from reads: an order is 404 and in no list. Older orders and order groups, and
+    /// positions on the margin exchange, are shown as they were then, as far as they changed after this fault was injected.
     StaleReads(Duration),
 }
 
@@ -180,7 +184,7 @@ impl FromStr for FaultRule {
 
 /// Names of all faults, for error messages.
 pub(crate) const NAMES: &str = "latency=MS, drop-before, drop-after, too-many-requests, server-error=STATUS, \
-    server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value, null-lists, extra-member, \
+    server-error-after=STATUS, html=STATUS, truncated-body, extra-response, error-envelope=FORM, unknown-enum-value, null-lists, extra-member, \
     missing-member=NAME, clock-skew=MS, stale-reads=MS";
 
 fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
@@ -194,6 +198,17 @@ fn fault(name: &str, value: &str) -> Result<Fault, ParseFaultError> {
         "server-error-after" => Fault::ServerErrorAfter(status(name, value)?),
         "html" => Fault::Html(status(name, value)?),
         "truncated-body" => Fault::TruncatedBody,
+        "extra-response" => Fault::ExtraResponse,
+        "error-envelope" => Fault::ErrorEnvelope(match value {
+            "nested" => ErrorEnvelope::Nested,
+            "flat" => ErrorEnvelope::Flat,
+            "message" => ErrorEnvelope::Message,
+            _ => {
+                return Err(ParseFaultError(format!(
+                    "{name} is nested, flat or message, not {value:?}"
+                )));
+            }
+        }),
         "unknown-enum-value" => Fault::UnknownEnumValue,
         "null-lists" => Fault::NullLists,
         "extra-member" => Fault::ExtraMember,
@@ -320,6 +335,7 @@ mod tests {
             let text = name
                 .replace("MS", "5")
                 .replace("STATUS", "502")
+                .replace("FORM", "flat")
                 .replace("NAME", "price");
             assert!(text.trim().parse::<FaultRule>().is_ok(), "{text}");
         }

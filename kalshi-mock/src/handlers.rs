@@ -1,6 +1,7 @@
 //! Handlers of all operations. Operations without state return a sample response from the spec.
 
 mod account;
+mod archive;
 mod common;
 mod communications;
 mod exchange;
@@ -12,9 +13,8 @@ mod orders;
 #[cfg(feature = "perps")]
 mod perps;
 mod portfolio;
+mod samples;
 mod transfers;
-
-use serde_json::Value;
 
 pub(crate) use account::make_key;
 pub(crate) use common::HandlerResult;
@@ -53,6 +53,7 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "GetSeriesList" => markets::series_list(state, call),
         "GetEventMetadata" => markets::event_metadata(state, call),
         "GetMarketCandlesticks" => markets::candlesticks(state, call),
+        "GetMarketCandlesticksHistorical" => archive::candlesticks(state, call),
         "BatchGetMarketCandlesticks" => markets::candlesticks_of_markets(state, call),
         "GetMarketCandlesticksByEvent" => markets::candlesticks_of_event(state, call),
 
@@ -114,6 +115,6 @@ fn trade(instances: &mut Instances, keys: &Keys, call: &Call<'_>) -> HandlerResu
         "DeleteApiKey" => account::delete_key(keys, call),
         "GetAccountApiLimits" => account::limits(state, call),
 
-        _ => Ok(call.endpoint.sample().unwrap_or(Value::Null)),
+        _ => samples::respond(state, call),
     }
 }

@@ -11,7 +11,8 @@ use http::HeaderMap;
 use kalshi_sdk::{
     Operation, PrivateKey,
     auth::{
-        ACCESS_KEY, ACCESS_SIGNATURE, PublicKey, SignerError, Verifier, VerifyError, signing_text,
+        ACCESS_KEY, ACCESS_SIGNATURE, ACCESS_TIMESTAMP, PublicKey, SignerError, Verifier,
+        VerifyError, signing_text,
     },
 };
 
@@ -39,8 +40,26 @@ pub(crate) struct Key {
 }
 
 /// All keys, by id.
-#[derive(Default)]
-pub(crate) struct Keys(RwLock<BTreeMap<String, Key>>);
+pub(crate) struct Keys {
+    keys: RwLock<BTreeMap<String, Key>>,
+    window: Window,
+}
+
+/// Tolerance of timestamps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) past: Duration,
+    pub(crate) future: Duration,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            past: TOLERANCE,
+            future: TOLERANCE,
+        }
+    }
+}
 
 impl Key {
     /// Creates a key with all scopes.
@@ -50,7 +69,7 @@ impl Key {
             name: id.to_owned(),
             scopes: vec!["read".to_owned(), "write".to_owned()],
             subaccount: None,
-            verifier: Verifier::new(id, public).with_tolerance(TOLERANCE),
+            verifier: Verifier::new(id, public),
             generated: None,
             is_permanent: false,
         }
@@ -108,21 +127,28 @@ fn child_of(operation: &Operation) -> &'static str {
 }
 
 impl Keys {
+    pub(crate) fn new(window: Window) -> Self {
+        Self {
+            keys: RwLock::default(),
+            window,
+        }
+    }
+
     pub(crate) fn insert(&self, id: &str, key: Key) {
-        self.0
+        self.keys
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id.to_owned(), key);
     }
 
     pub(crate) fn remove(&self, id: &str, user: u32) -> bool {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.get(id).is_some_and(|key| key.user == user) && keys.remove(id).is_some()
     }
 
     /// Returns the keys of a user by id.
     pub(crate) fn of(&self, user: u32) -> Vec<(String, Key)> {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.iter()
             .filter(|(_, key)| key.user == user)
             .map(|(id, key)| (id.clone(), key.clone()))
@@ -131,7 +157,7 @@ impl Keys {
 
     /// Records that the exchange generated a registered key.
     pub(crate) fn set_generated(&self, id: &str, private: &PrivateKey) {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = keys.get_mut(id) {
             key.generated = Some(private.clone());
         }
@@ -139,7 +165,7 @@ impl Keys {
 
     /// Removes the keys that clients made.
     pub(crate) fn reset(&self) {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, key| key.is_permanent);
     }
 
@@ -150,7 +176,7 @@ impl Keys {
         (method, path): (&str, &str),
         now_ms: u64,
     ) -> Option<Result<String, SignerError>> {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.get(id)?.generated.clone()?;
         drop(keys);
         let signature = key.sign(signing_text(now_ms, method, path).as_bytes());
@@ -173,7 +199,7 @@ impl Keys {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
         let key = self
-            .0
+            .keys
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
@@ -187,9 +213,20 @@ impl Keys {
         };
         let at = |micros: Micros| u64::try_from(micros / 1000).unwrap_or_default();
         let now = at(time.micros().saturating_add(skew.unwrap_or(0)));
-        let mut verified = key.verifier.verify(headers, method, path, now);
+        let sent = headers
+            .get(&ACCESS_TIMESTAMP)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let verify = |now: u64| {
+            let tolerance = match sent.is_some_and(|sent| sent > now) {
+                true => self.window.future,
+                false => self.window.past,
+            };
+            let verifier = key.verifier.clone().with_tolerance(tolerance);
+            verifier.verify(headers, method, path, now)
+        };
+        let mut verified = verify(now);
         if matches!(verified, Err(VerifyError::OutsideWindow { .. })) && skew.is_none() {
-            verified = key.verifier.verify(headers, method, path, at(system()));
+            verified = verify(at(system()));
         }
         verified.map_err(|error| rejection(&error))?;
         if !key.allows(operation) {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod body;
 mod buckets;
 mod call;
 mod connection;
@@ -19,6 +20,7 @@ mod parse;
 mod pipeline;
 mod rejection;
 mod requests;
+mod schedule;
 mod server;
 mod shared;
 mod snapshot;
@@ -36,11 +38,13 @@ pub use fault::{Fault, FaultRule, ParseFaultError};
 #[cfg(feature = "perps")]
 pub use margin_market::MarginMarket;
 pub use market::{Market, OrderBook};
+pub use rejection::ErrorEnvelope;
 pub use requests::ReceivedRequest;
+pub use schedule::{ParseScheduleError, ScheduledEvent};
 pub use snapshot::{
     BalanceSnapshot, MarketSnapshot, OrderSnapshot, PositionSnapshot, Snapshot, UserSnapshot,
 };
-pub use state::Settlement;
+pub use state::{Activity, Settlement};
 pub use streams::Streams;
 pub use time::Time;
 pub use user::User;

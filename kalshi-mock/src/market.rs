@@ -1,6 +1,6 @@
 //! [`Market`]: a handle with which tests control a market.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::{Contracts, Dollars, PriceLevel};
@@ -8,6 +8,7 @@ use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 use crate::{
     shared::Shared,
     state::{self, MarketIndex, Settlement, Side, State, Step},
+    time::Micros,
 };
 
 /// A market of the exchange.
@@ -131,6 +132,18 @@ impl Market {
         self.act(|state, index| state.set_close(index, time.timestamp_micros()))
     }
 
+    /// Schedules a pause of trading in this market.
+    pub fn plan_pause(&self, from: DateTime<Utc>, length: Duration) -> Self {
+        let from = from.timestamp_micros();
+        let length = Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX);
+        self.act(|state, index| state.plan_market_pause(index, from, from.saturating_add(length)))
+    }
+
+    /// Schedules the settlement. It also happens if the market is then still open.
+    pub fn settles_at(&self, time: DateTime<Utc>, outcome: Settlement) -> Self {
+        self.act(|state, index| state.plan_settlement(index, time.timestamp_micros(), outcome))
+    }
+
     /// Stops trading: the market becomes inactive, and orders with `cancel_order_on_pause` are cancelled.
     pub fn pause(&self) -> Self {
         self.act(|state, index| state.set_market_active(index, false))
@@ -183,6 +196,24 @@ impl Market {
             return OrderBook::default();
         };
         OrderBook::of(&state, market)
+    }
+
+    /// Waits until the book satisfies a condition, such as a bot's quotes. Returns immediately if it does already.
+    ///
+    /// It waits without limit: use `tokio::time::timeout` for one. The expiry of an order is noticed when the clock is moved, at the next
+    /// request, or immediately while a WebSocket connection is open.
+    pub async fn wait_until(&self, mut condition: impl FnMut(&OrderBook) -> bool) -> OrderBook {
+        loop {
+            let changed = self.shared.book_changed.notified();
+            tokio::pin!(changed);
+            // From here on, no change is missed.
+            changed.as_mut().enable();
+            let book = self.order_book();
+            if condition(&book) {
+                return book;
+            }
+            changed.await;
+        }
     }
 
     fn levels(&self, side: Side) -> Vec<PriceLevel> {

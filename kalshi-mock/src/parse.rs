@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Rejection, rejection::Envelope, spec::Endpoint, state::Instance, validate};
+use crate::{Rejection, rejection::ErrorEnvelope, spec::Endpoint, state::Instance, validate};
 
 /// Parameters whose absence the margin exchange was seen to reject.
 const DATES: [&str; 2] = ["start_date", "end_date"];
@@ -44,6 +44,10 @@ impl Endpoint {
                 match parameter.name.as_str() {
                     // The exchange words this rejection differently.
                     "status" => Rejection::bad("bad_request", "invalid status filter"),
+                    "limit" => Rejection {
+                        envelope: ErrorEnvelope::Message,
+                        ..rejection
+                    },
                     _ => rejection,
                 }
             })?;
@@ -55,8 +59,8 @@ impl Endpoint {
     /// Rejects a request without a date.
     fn missing(&self, name: &str) -> Rejection {
         let envelope = match self.api.instance() {
-            Instance::Margined => Envelope::Message,
-            Instance::EventContract => Envelope::Nested,
+            Instance::Margined => ErrorEnvelope::Message,
+            Instance::EventContract => ErrorEnvelope::Nested,
         };
         Rejection {
             envelope,
@@ -73,11 +77,24 @@ impl Endpoint {
             return Ok(Map::new().into());
         }
         let body: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Rejection::invalid(format!("the body is no JSON: {error}")))?;
+            .map_err(|error| undecodable(format!("the body is no JSON: {error}")))?;
         if let Some(schema) = &self.details.body {
-            validate::check(schema, &body, "")?;
+            validate::check(schema, &body, "").map_err(
+                |rejection| match validate::is_wrong_type(&rejection) {
+                    true => undecodable(rejection.details),
+                    false => rejection,
+                },
+            )?;
         }
         Ok(body)
+    }
+}
+
+/// Rejects a body that does not decode.
+fn undecodable(details: String) -> Rejection {
+    Rejection {
+        envelope: ErrorEnvelope::Flat,
+        ..Rejection::bad("bad_request", details)
     }
 }
 

@@ -2,25 +2,23 @@
 
 use std::time::Duration;
 
-use axum::{
-    body::{Body, to_bytes},
-    extract::Request,
-    response::Response,
-};
+use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use kalshi_sdk::auth::ACCESS_KEY;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Rejection,
+    body::{self, MAX_BODY},
     call::{Call, Caller},
     connection::Connection,
     fault::{self, Fault},
     handlers,
     parse::Parameters,
+    rejection::ErrorEnvelope,
     requests::ReceivedRequest,
     shared::Shared,
     spec::Endpoint,
@@ -31,9 +29,6 @@ use crate::{
 
 /// Path of order writes before June 2026.
 const V1_ORDERS: &str = "/trade-api/v2/portfolio/orders";
-
-/// Size limit of a request body, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The operation of a path and its path parameters, or `None` if no operation matches.
 pub(crate) type Target = Option<(&'static Endpoint, Vec<(String, String)>)>;
@@ -73,13 +68,28 @@ pub(crate) async fn serve(
     let body = tokio::select! {
         // A complete request gets a response, even during shutdown.
         biased;
-        body = to_bytes(body, MAX_BODY) => body.ok(),
+        body = body::read(body) => body,
         () = shared.stopped() => None,
     };
-    let Some(body) = body else {
-        // The client disconnected, the body is too large, or the exchange is shutting down.
-        connection.cut();
-        return Response::new(Body::empty());
+    let body = match body {
+        Some(body) if body.len() <= MAX_BODY => body,
+        Some(_) => {
+            let details = format!("the body has more than {MAX_BODY} bytes");
+            let large = StatusCode::PAYLOAD_TOO_LARGE;
+            let mut response = reject(
+                shared,
+                &parts,
+                Rejection::new(large, "request_too_large", details),
+            );
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            return response;
+        }
+        None => {
+            // The client disconnected, or the exchange is shutting down.
+            connection.cut();
+            return Response::new(Body::empty());
+        }
     };
     let faults = target
         .as_ref()
@@ -133,6 +143,9 @@ pub(crate) async fn serve(
     if cut || faults.contains(&Fault::DropAfter) {
         connection.cut();
     }
+    if faults.contains(&Fault::ExtraResponse) {
+        connection.respond_twice();
+    }
     respond(shared, &parts, &reply, &faults)
 }
 
@@ -142,6 +155,16 @@ fn no_operation(parts: &Parts) -> Reply {
     if parts.method != Method::GET && path.starts_with(V1_ORDERS) {
         let instead = "order writes are at /portfolio/events/orders";
         return Rejection::new(StatusCode::GONE, "deprecated_v1_order_endpoint", instead).into();
+    }
+    let known = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+    if !known.contains(&parts.method.as_str()) {
+        let details = format!("{} is not supported", parts.method);
+        return Rejection::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            details,
+        )
+        .into();
     }
     if path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
         return Reply {
@@ -175,11 +198,23 @@ impl Attempt<'_> {
             Fault::ServerErrorAfter(status) => Some(server_error(*status)),
             _ => None,
         });
+        let envelope = self.faults.iter().find_map(|fault| match fault {
+            Fault::ErrorEnvelope(envelope) => Some(*envelope),
+            _ => None,
+        });
         match (failed, result) {
-            (Some(rejection), _) | (None, Err(rejection)) => rejection.into(),
+            (Some(rejection), _) | (None, Err(rejection)) => Rejection {
+                envelope: envelope.unwrap_or(rejection.envelope),
+                ..rejection
+            }
+            .into(),
             (None, Ok(body)) => Reply {
                 status: status_of(endpoint.status()),
-                body,
+                // A success without a body is an empty object, unless it is 204.
+                body: match body {
+                    Value::Null if endpoint.status() == 200 => json!({}),
+                    body => body,
+                },
             },
         }
     }
@@ -253,6 +288,9 @@ impl Attempt<'_> {
         let is_status = ["GetExchange", "GetMarginExchange"]
             .iter()
             .any(|prefix| operation.id.starts_with(prefix));
+        if !exchange_active && operation.tag == "orders" && operation.method != Method::GET {
+            return Err(Rejection::conflict("exchange_is_paused", ""));
+        }
         if !exchange_active && !is_status {
             return Err(Rejection::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -354,11 +392,8 @@ fn is_json(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Rejection> {
     match kind.eq_ignore_ascii_case("application/json") || !endpoint.wants_body() {
         true => Ok(()),
         false => Err(Rejection {
-            envelope: endpoint.api.content_type_envelope(),
-            ..Rejection::bad(
-                "invalid_content_type",
-                "send a JSON body with Content-Type: application/json; {} if there is nothing to say",
-            )
+            envelope: ErrorEnvelope::Flat,
+            ..Rejection::bad("invalid_content_type", "")
         }),
     }
 }
@@ -373,6 +408,12 @@ fn url_pairs(query: &str) -> Vec<(String, String)> {
 /// Responds with a rejection to a request that did not pass the pipeline.
 pub(crate) fn reject(shared: &Shared, parts: &Parts, rejection: Rejection) -> Response {
     respond(shared, parts, &rejection.into(), &[])
+}
+
+/// Responds with the status of a rejection and an HTML page.
+pub(crate) fn reject_with_html(shared: &Shared, parts: &Parts, rejection: Rejection) -> Response {
+    let html = Fault::Html(rejection.status.as_u16());
+    respond(shared, parts, &rejection.into(), &[html])
 }
 
 fn respond(shared: &Shared, parts: &Parts, reply: &Reply, faults: &[Fault]) -> Response {

@@ -13,19 +13,17 @@ pub(crate) struct Rejection {
     pub(crate) details: String,
     /// Message, or `None` to derive it from the code.
     pub(crate) message: Option<String>,
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: ErrorEnvelope,
 }
 
 /// Form of the body of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Envelope {
+pub enum ErrorEnvelope {
     /// Under `error`, as nearly all rejections are.
     Nested,
-    /// `code` and `message` alone.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    /// `code`, `message` and `details` without the object around them.
     Flat,
     /// The details as `msg` alone.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
     Message,
 }
 
@@ -40,7 +38,7 @@ impl Rejection {
             code: code.into(),
             details: details.into(),
             message: None,
-            envelope: Envelope::Nested,
+            envelope: ErrorEnvelope::Nested,
         }
     }
 
@@ -85,15 +83,19 @@ impl Rejection {
             "code": self.code,
             "message": self.message.clone().unwrap_or_else(|| self.code.replace('_', " ")),
             "details": self.details,
-            "service": "kalshi-mock",
         })
     }
 
     pub(crate) fn body(&self) -> Value {
         match self.envelope {
-            Envelope::Nested => json!({ "error": self.inner() }),
-            Envelope::Flat => json!({ "code": self.code, "message": self.code }),
-            Envelope::Message => json!({ "msg": self.details }),
+            ErrorEnvelope::Nested => json!({ "error": self.inner() }),
+            ErrorEnvelope::Flat if self.details.is_empty() => {
+                json!({ "code": self.code, "message": self.code })
+            }
+            ErrorEnvelope::Flat => {
+                json!({ "code": self.code, "message": self.code, "details": self.details })
+            }
+            ErrorEnvelope::Message => json!({ "msg": self.details }),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Log {
         Ok(Self {
             kept: VecDeque::new(),
             most,
-            file: path.map(File::create).transpose()?,
+            file: path.map(create).transpose()?,
         })
     }
 
@@ -130,6 +130,18 @@ impl Log {
 
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+    }
+}
+
+/// Opens the file of requests, and keeps what an existing one holds. Devices and pipes have a length of zero.
+fn create(path: &Path) -> io::Result<File> {
+    let file = File::options().append(true).create(true).open(path)?;
+    match file.metadata()?.len() {
+        0 => Ok(file),
+        _ => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "the file is not empty: remove it or choose another one",
+        )),
     }
 }
 

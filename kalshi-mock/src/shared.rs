@@ -9,12 +9,12 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kalshi_sdk::limits::{AccountLimits, Tier};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 #[cfg(feature = "klear")]
 use crate::klear::KlearAccess;
 use crate::{
-    Rejection,
+    Activity, Rejection, ScheduledEvent,
     buckets::TokenBucket,
     fault::{Fault, FaultRule},
     keys::Keys,
@@ -27,13 +27,16 @@ use crate::{
 };
 
 /// Settings that determine the state at the start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) seed: u64,
     /// False if the exchange starts without markets.
     pub(crate) universe: bool,
+    pub(crate) activity: Option<Activity>,
     /// Time at which the clock is stopped, if it is.
     pub(crate) time: Option<DateTime<Utc>>,
+    /// Events that are scheduled at the start.
+    pub(crate) schedule: Vec<ScheduledEvent>,
 }
 
 /// The exchange instances, behind one lock.
@@ -46,22 +49,30 @@ pub(crate) struct Instances {
 impl Instances {
     /// Returns the states at the start, without users.
     pub(crate) fn new(origin: &Origin, now: Micros) -> Self {
-        let mut event = State::new(origin.seed, now);
-        if origin.universe {
-            event.populate();
-        }
-        // Its ids differ from those of the event exchange.
-        #[cfg(feature = "perps")]
-        let mut margin = State::new(!origin.seed, now).with_margin();
-        #[cfg(feature = "perps")]
-        if origin.universe {
-            margin.populate_margin();
-        }
-        Self {
-            event,
+        let start = |mut state: State, populate: fn(&mut State), seed| {
+            if origin.universe {
+                populate(&mut state);
+            }
+            if let Some(activity) = origin.activity {
+                state.start_activity(activity, seed);
+            }
+            state
+        };
+        let seed = origin.seed;
+        let mut instances = Self {
+            event: start(State::new(seed, now), State::populate, seed),
+            // Its ids differ from those of the event exchange.
             #[cfg(feature = "perps")]
-            margin,
+            margin: start(
+                State::new(!seed, now).with_margin(),
+                State::populate_margin,
+                !seed,
+            ),
+        };
+        for event in &origin.schedule {
+            event.apply(&mut instances);
         }
+        instances
     }
 
     /// Returns the state of an instance. Without margin markets, there is only one.
@@ -83,9 +94,11 @@ impl Instances {
         .into_iter()
     }
 
-    /// Returns the time of the next action that a listener would see.
+    /// Returns the time of the next action that a listener would see, or of the next step of the activity.
     pub(crate) fn next_due(&mut self) -> Option<Micros> {
-        let states = self.each().filter(|(_, state)| state.has_listeners);
+        let states = self
+            .each()
+            .filter(|(_, state)| state.has_listeners || state.has_activity());
         states.filter_map(|(_, state)| state.next_due()).min()
     }
 }
@@ -105,6 +118,8 @@ pub(crate) struct Shared {
     pub(crate) users: Mutex<Vec<Known>>,
     /// What a reset starts from.
     pub(crate) origin: Origin,
+    /// Notifies those who wait for a change of an order book.
+    pub(crate) book_changed: Notify,
     state: Mutex<Instances>,
     faults: Mutex<Vec<FaultRule>>,
     /// Token buckets of unsigned requests by address. `None` if requests are not limited.
@@ -119,11 +134,12 @@ impl Shared {
         limited: bool,
         hub: Hub,
         origin: Origin,
+        keys: Keys,
         #[cfg(feature = "klear")] klear: KlearAccess,
     ) -> Self {
         Self {
             time,
-            keys: Keys::default(),
+            keys,
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
@@ -131,6 +147,7 @@ impl Shared {
             hub,
             users: Mutex::default(),
             origin,
+            book_changed: Notify::new(),
             state: Mutex::new(state),
             faults: Mutex::default(),
             public: limited.then(Mutex::default),
@@ -230,6 +247,13 @@ impl StateGuard<'_> {
     }
 
     fn publish(&mut self) {
+        let states = self.state.each();
+        // Not short-circuiting: each flag is to be cleared.
+        if states.fold(false, |changed, (_, state)| {
+            std::mem::take(&mut state.book_changed) | changed
+        }) {
+            self.shared.book_changed.notify_waiters();
+        }
         self.shared.hub.publish(&mut self.state, &self.shared.time);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 #[cfg(feature = "klear")]
 use crate::server::KLEAR_PREFIX;
-use crate::{rejection::Envelope, server::PREFIX, state::Instance};
+use crate::{server::PREFIX, state::Instance};
 
 static SPEC: LazyLock<Spec> = LazyLock::new(Spec::parse);
 
@@ -78,15 +78,6 @@ impl Api {
             #[cfg(feature = "perps")]
             Self::Perps => Instance::Margined,
             _ => Instance::EventContract,
-        }
-    }
-
-    /// Returns the form of the body that rejects a request without JSON.
-    pub(crate) fn content_type_envelope(self) -> Envelope {
-        match self {
-            #[cfg(feature = "perps")]
-            Self::Perps => Envelope::Flat,
-            _ => Envelope::Nested,
         }
     }
 

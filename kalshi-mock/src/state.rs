@@ -4,10 +4,12 @@
 //! The operations on [`State`] use them: matching, orders, communications, settlement and the rest.
 
 mod account;
+mod activity;
 mod amend;
 mod book;
 mod communications;
 mod event;
+mod event_log;
 mod fees;
 mod groups;
 mod ledger;
@@ -22,16 +24,19 @@ mod properties;
 mod quote;
 mod settlement;
 mod side;
+mod strike;
 mod trade;
 mod transfers;
 mod universe;
 mod users;
+mod walk;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use uuid::Uuid;
 
 pub(crate) use account::Account;
+pub use activity::Activity;
 pub(crate) use amend::Amendment;
 pub(crate) use event::{Event, LevelChange, PositionChange, Step};
 pub(crate) use fees::Fees;
@@ -52,6 +57,7 @@ pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
+pub(crate) use strike::Strike;
 pub(crate) use trade::{Fill, Trade};
 pub(crate) use transfers::{Deposit, Instance, ShardTransfer, SubaccountTransfer};
 pub(crate) use users::User;
@@ -103,6 +109,13 @@ pub(crate) struct State {
     pub(crate) shard_transfers: BTreeMap<u64, ShardTransfer>,
     /// What only the margin exchange has, or `None` on the event exchange.
     pub(crate) margin: Option<Margin>,
+    /// Fair values of the markets of the universe.
+    walks: Vec<walk::Walk>,
+    activity: Option<activity::Participants>,
+    /// Users who are participants of the activity.
+    participants: std::ops::Range<u32>,
+    /// Hash of all events, while there is activity.
+    event_log: Option<event_log::EventLog>,
     /// Number of resting orders by user.
     resting: HashMap<u32, usize>,
     /// The incoming order during matching.
@@ -111,6 +124,10 @@ pub(crate) struct State {
     actions: u64,
     /// True while a WebSocket connection is open. Without one, no events are recorded.
     pub(crate) has_listeners: bool,
+    /// True if an order book has changed since the last publication.
+    pub(crate) book_changed: bool,
+    /// True if earlier states of orders and groups are kept for reads that lag.
+    keeps_versions: bool,
     /// Events since the last publication.
     pub(crate) emitted: Vec<Event>,
 }
@@ -121,6 +138,13 @@ enum Due {
     Expire(Uuid),
     Open(MarketIndex),
     Close(MarketIndex),
+    /// Pauses a market, or resumes it if true.
+    SetActive(MarketIndex, bool),
+    Settle(MarketIndex, Settlement),
+    /// A step of the activity.
+    Act,
+    /// Settlement of the markets of a walk.
+    Results(usize),
     Pause,
     Execute(u64),
     Funding,
@@ -157,10 +181,16 @@ impl State {
             subaccount_transfers: BTreeMap::new(),
             shard_transfers: BTreeMap::new(),
             margin: None,
+            walks: Vec::new(),
+            activity: None,
+            participants: 0..0,
+            event_log: None,
             resting: HashMap::new(),
             taker: None,
             actions: 0,
             has_listeners: false,
+            book_changed: false,
+            keeps_versions: false,
             emitted: Vec::new(),
         }
     }
@@ -179,6 +209,10 @@ impl State {
                 }
                 Due::Open(market) => self.open(market),
                 Due::Close(market) => self.close(market),
+                Due::SetActive(market, active) => self.set_market_active(market, active),
+                Due::Settle(market, outcome) => self.settle(market, outcome),
+                Due::Act => self.act(now),
+                Due::Results(walk) => self.settle_to_results(walk),
                 Due::Pause => self.cancel_on_pause(None),
                 Due::Execute(quote) => self.execute_quote(quote),
                 Due::Funding => self.fund(now),
@@ -209,6 +243,19 @@ impl State {
             self.pauses.push((from, to));
             self.at(from, Due::Pause);
         }
+    }
+
+    /// Schedules a pause of a market, unless it has already ended.
+    pub(crate) fn plan_market_pause(&mut self, index: MarketIndex, from: Micros, to: Micros) {
+        if to > self.now.max(from) {
+            self.at(from, Due::SetActive(index, false));
+            self.at(to, Due::SetActive(index, true));
+        }
+    }
+
+    /// Schedules the settlement of a market.
+    pub(crate) fn plan_settlement(&mut self, index: MarketIndex, at: Micros, outcome: Settlement) {
+        self.at(at, Due::Settle(index, outcome));
     }
 
     /// Opens or closes the whole exchange.

@@ -2,18 +2,26 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_sdk::{
     Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
     auth::{Clock, KeyAlgorithm, PublicKey},
     limits::{RateLimits, Tier},
+    types,
 };
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     StartError,
+    call::{Call, Caller},
+    handlers,
     keys::Key,
+    parse::Parameters,
     server::PREFIX,
     shared::{Instances, Shared},
+    spec::Spec,
     sync::lock,
 };
 #[cfg(feature = "perps")]
@@ -34,6 +42,7 @@ pub(crate) struct Known {
     pub(crate) index: u32,
     limits: (Tier, bool),
     balances: Balances,
+    keys: KeySource,
     key: PrivateKey,
     credentials: Credentials,
 }
@@ -60,6 +69,47 @@ impl Known {
     }
 }
 
+/// How keys of users are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySource {
+    pub(crate) algorithm: KeyAlgorithm,
+    /// Seed from which Ed25519 keys are derived, or `None` for random keys.
+    pub(crate) seed: Option<u64>,
+}
+
+impl KeySource {
+    /// Returns true if the key does not depend on the user.
+    fn is_random(self) -> bool {
+        self.algorithm == KeyAlgorithm::Rsa || self.seed.is_none()
+    }
+
+    /// Makes the key of the user of that index. RSA keys are always random.
+    fn key(self, user: u32) -> Result<PrivateKey, StartError> {
+        let key = match (self.algorithm, self.seed) {
+            (KeyAlgorithm::Rsa, _) => PrivateKey::generate_rsa(2048),
+            (_, None) => PrivateKey::generate_ed25519(),
+            (_, Some(seed)) => {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let mut secret = [0; 32];
+                (0..=user).for_each(|_| random.fill(&mut secret));
+                // The PKCS#8 form of an Ed25519 key is a constant prefix and 32 bytes.
+                let der = [&PKCS8_ED25519, secret.as_slice()].concat();
+                let pem = format!(
+                    "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                    BASE64_STANDARD.encode(der)
+                );
+                PrivateKey::from_pem(&pem)
+            }
+        };
+        key.map_err(StartError::Key)
+    }
+}
+
+/// DER of an Ed25519 key in PKCS#8, up to the 32 bytes of the key.
+const PKCS8_ED25519: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
 /// A user of the exchange.
 #[derive(Clone)]
 pub struct User {
@@ -69,6 +119,7 @@ pub struct User {
     /// Tier, and true if its limits apply.
     limits: (Tier, bool),
     balances: Balances,
+    keys: KeySource,
     key: PrivateKey,
     credentials: Credentials,
 }
@@ -79,13 +130,13 @@ impl User {
         address: SocketAddr,
         limits: (Tier, bool),
         balances: Balances,
-        algorithm: KeyAlgorithm,
+        keys: KeySource,
+        key: Option<PrivateKey>,
     ) -> Result<Self, StartError> {
-        let key = match algorithm {
-            KeyAlgorithm::Rsa => PrivateKey::generate_rsa(2048),
-            _ => PrivateKey::generate_ed25519(),
-        };
-        let key = key.map_err(StartError::Key)?;
+        let is_own = key.is_none();
+        // Generating an RSA key takes long, so the state is not locked meanwhile.
+        let random = (is_own && keys.is_random()).then(|| keys.key(0));
+        let key = key.map(Ok).or(random).transpose()?;
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
@@ -96,20 +147,24 @@ impl User {
             margin.add_margin_user(id, limits, cents(balances.margin));
         }
         let key_id = state.id().to_string();
-        drop(state);
-        shared
-            .keys
-            .insert(&key_id, Key::generated(&key_id, index, &key).permanent());
+        let key = key.map_or_else(|| keys.key(index), Ok)?;
+        let registered = match is_own {
+            true => Key::generated(&key_id, index, &key),
+            false => Key::new(&key_id, index, key.public_key()),
+        };
+        shared.keys.insert(&key_id, registered.permanent());
         let credentials = Credentials::new(key_id, key.clone()).map_err(StartError::Credentials)?;
         let known = Known {
             id,
             index,
             limits,
             balances,
+            keys,
             key,
             credentials,
         };
         lock(&shared.users).push(known.clone());
+        drop(state);
         Ok(Self::of(Arc::clone(shared), address, known))
     }
 
@@ -120,6 +175,7 @@ impl User {
             index: known.index,
             limits: known.limits,
             balances: known.balances,
+            keys: known.keys,
             key: known.key,
             credentials: known.credentials,
         }
@@ -131,7 +187,8 @@ impl User {
             self.address,
             self.limits,
             self.balances,
-            self.key.algorithm(),
+            self.keys,
+            None,
         )
     }
 
@@ -191,6 +248,44 @@ impl User {
             .credentials(self.credentials())
             .rate_limits(limits)
             .clock(clock))
+    }
+
+    /// Returns the orders of this user, as `GET /portfolio/orders` does: newest first, of all subaccounts, in any state.
+    #[must_use]
+    pub fn orders(&self) -> Vec<types::Order> {
+        let body = self.read("GetOrders");
+        types::GetOrdersResponse::deserialize(body).map_or_else(|_| Vec::new(), |body| body.orders)
+    }
+
+    /// Returns the positions of this user's primary account in markets that are not settled, as `GET /portfolio/positions` does.
+    #[must_use]
+    pub fn positions(&self) -> Vec<types::MarketPosition> {
+        let body = self.read("GetPositions");
+        types::GetPositionsResponse::deserialize(body)
+            .map_or_else(|_| Vec::new(), |body| body.market_positions)
+    }
+
+    /// Returns the response to a list operation, of all pages.
+    fn read(&self, operation: &str) -> Value {
+        let mut endpoints = Spec::get().endpoints();
+        let Some(endpoint) = endpoints.find(|endpoint| endpoint.operation.id == operation) else {
+            // Unreachable: the spec has it.
+            return Value::Null;
+        };
+        let call = Call {
+            endpoint,
+            parameters: Parameters::from([("limit".to_owned(), i64::MAX.into())]),
+            body: Value::Null,
+            caller: Caller {
+                user: self.index,
+                key_id: String::new(),
+                locked_to: None,
+            },
+            made: None,
+            knows_until: None,
+        };
+        let mut state = self.shared.state();
+        handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
     }
 
     /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another user.

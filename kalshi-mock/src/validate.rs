@@ -24,9 +24,7 @@ pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
         "number" => text
             .parse::<f64>()
             .map_or_else(|_| json!(text), Value::from),
-        "boolean" => text
-            .parse::<bool>()
-            .map_or_else(|_| json!(text), Value::from),
+        "boolean" => parse_bool(text).map_or_else(|| json!(text), Value::from),
         _ => json!(text),
     };
     if kind(schema) != "array" {
@@ -43,6 +41,23 @@ pub(crate) fn from_text(schema: &Value, given: &[&str]) -> Option<Value> {
             .collect(),
     )
 }
+
+/// Parses a boolean as `strconv.ParseBool` of Go does.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns true if a value was rejected because of its JSON type.
+pub(crate) fn is_wrong_type(rejection: &Rejection) -> bool {
+    rejection.details.contains(WRONG_TYPE)
+}
+
+/// Says in a rejection that the JSON type is wrong.
+const WRONG_TYPE: &str = ": must be of type ";
 
 fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"]
@@ -82,7 +97,7 @@ fn fits(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     };
     let wanted = kind(schema);
     if !is(wanted) {
-        return Err(format!("{}: must be of type {wanted}", name(path)));
+        return Err(format!("{}{WRONG_TYPE}{wanted}", name(path)));
     }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)
@@ -345,6 +360,21 @@ mod tests {
         assert_eq!(
             from_text(&json!({ "type": "boolean" }), &["true"]),
             Some(json!(true))
+        );
+        for (text, value) in [
+            ("1", json!(true)),
+            ("T", json!(true)),
+            ("True", json!(true)),
+            ("f", json!(false)),
+        ] {
+            assert_eq!(
+                from_text(&json!({ "type": "boolean" }), &[text]),
+                Some(value)
+            );
+        }
+        assert_eq!(
+            from_text(&json!({ "type": "boolean" }), &["tRUE"]),
+            Some(json!("tRUE"))
         );
         assert_eq!(
             from_text(&json!({ "type": "integer" }), &["x"]),

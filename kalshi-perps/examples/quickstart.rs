@@ -2,7 +2,7 @@
 //!
 //! Reads markets and a book, places, amends and cancels an order, trades once, and prints position, margin and funding.
 
-use std::error::Error;
+use std::{error::Error, fmt::Display};
 
 use kalshi_mock::MockExchange;
 use kalshi_perps::{
@@ -21,8 +21,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for market in &client.get_margin_markets().send().await?.markets {
         println!(
-            "{:<10} {:<11} last {:?}",
-            market.ticker, market.title, market.price
+            "{:<10} {:<11} last {}",
+            market.ticker,
+            market.title,
+            shown(market.price)
         );
     }
     let response = client.get_margin_market_orderbook().ticker(TICKER);
@@ -54,12 +56,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let order = NewOrder::buy(TICKER, ask, 1).immediate_or_cancel();
     if let OrderOutcome::Placed(bought) = client.orders().place(order).await? {
         println!(
-            "bought {} at {:?}",
-            bought.fill_count, bought.average_fill_price
+            "bought {} at {}",
+            bought.fill_count,
+            shown(bought.average_fill_price)
         );
     }
 
     print_account(&client).await
+}
+
+/// Returns the text of a value that the exchange may omit.
+fn shown(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 /// Prints positions, margin and funding.
@@ -87,8 +95,9 @@ async fn print_account(client: &Client) -> Result<(), Box<dyn Error>> {
     let estimate = client.get_margin_funding_rate_estimate().ticker(TICKER);
     let estimate = estimate.send().await?;
     println!(
-        "funding: estimated rate {:?}, paid at {:?}",
-        estimate.funding_rate, estimate.next_funding_time
+        "funding: estimated rate {}, paid at {}",
+        shown(estimate.funding_rate),
+        estimate.next_funding_time
     );
     Ok(())
 }

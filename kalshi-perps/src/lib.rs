@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
+mod api_error;
 mod client;
 mod discovery;
 mod environment;
@@ -15,6 +16,7 @@ pub mod ws;
 pub(crate) mod generated;
 
 pub use api::PerpsApi;
+pub use api_error::MarginRejection;
 pub use environment::Environment;
 pub use generated::{Client, ClientBuilder, builder, types};
 #[doc(inline)]

@@ -31,7 +31,7 @@
 //! | `Placed`, `Done` | A success response whose ids and counts match the request |
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and the exchange lists a matching order under the client order id that you set |
-//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet |
+//! | `Unlisted` | 409 `order_already_exists`, and no list shows the order yet, or only orders that may be another one |
 //! | `AlreadyGone` | 404, and a read shows the order with nothing resting |
 //! | `Unknown` | Anything else |
 //!
@@ -46,7 +46,8 @@
 //! # Subaccounts
 //!
 //! Where a request names no subaccount, lists and the cancel of all orders mean every subaccount; cancel, amend and decrease mean the
-//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order.
+//! primary one. The methods here therefore require one: [`Subaccounts`] in lists, and [`OrderRef`] has that of its order. A
+//! [`NewOrder`] is placed in the primary account unless it names another one. Generated methods require none.
 //!
 //! # Restarts
 //!

@@ -1,6 +1,9 @@
 //! Cancelling, amending and decreasing orders.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use kalshi_core::rt::{
     self, Evidence,
@@ -48,6 +51,10 @@ pub enum ChangeOutcome<T> {
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
 type Prepared<T> = PreparedChange<T, Wanted>;
+
+/// A decrease to zero: a cancel, which goes ahead of other writes.
+static DECREASE_TO_ZERO: LazyLock<Operation> =
+    LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 
 impl Orders {
     /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
@@ -123,7 +130,8 @@ impl Orders {
         self.client.change(key, operation::AMEND_ORDER_V2, prepared)
     }
 
-    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
+    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue. A decrease to zero is a cancel
+    /// and goes ahead of other writes that wait for tokens.
     ///
     /// # Errors
     ///
@@ -134,9 +142,12 @@ impl Orders {
         decrease: Decrease,
     ) -> ChangeRequest<DecreaseOrderV2Response> {
         let key = order.into();
+        let operation = match decrease {
+            Decrease::To(Contracts::ZERO) => &DECREASE_TO_ZERO,
+            _ => operation::DECREASE_ORDER_V2,
+        };
         let prepared = self.client.prepare_decrease(&key, decrease);
-        self.client
-            .change(key, operation::DECREASE_ORDER_V2, prepared)
+        self.client.change(key, operation, prepared)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct UnknownChange {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
-    /// The order is as the change wanted it.
+    /// The order is as the change wanted it: by this change or another one, or after a decrease to a count by fills.
     Done(Box<Order>),
     /// The order is not as the change wanted it, and reads were known to be up to date or the order has ended.
     NotDone(Box<Order>),

@@ -239,9 +239,8 @@ async fn reads_are_retried_and_writes_only_if_not_processed() {
         let exchange = failing(2, fault).await;
         let policy = RetryPolicy::default()
             .with_initial_backoff(Duration::from_millis(2))
-            .with_attempt_timeout(Some(Duration::from_millis(80)));
-        let client = builder(&exchange).retry(policy);
-        let client = client.timeout(Duration::from_millis(600)).build().unwrap();
+            .with_attempt_timeout(Some(Duration::from_secs(1)));
+        let client = builder(&exchange).retry(policy).build().unwrap();
         let read = client.request(Method::GET, "/perks").send::<Perk>().await;
         assert_eq!(read.unwrap().name, "early", "{name}");
         let received = exchange.received();
@@ -250,7 +249,8 @@ async fn reads_are_retried_and_writes_only_if_not_processed() {
 
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let exchange = failing(1, fault).await;
-            let client = builder(&exchange).timeout(Duration::from_millis(200));
+            // Long enough for the request to arrive on a busy machine.
+            let client = builder(&exchange).timeout(Duration::from_secs(2));
             let client = client.build().unwrap();
             let error = client
                 .request(method.clone(), "/perks")

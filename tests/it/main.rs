@@ -9,6 +9,7 @@
 )]
 
 mod bounds;
+mod cancel_lane;
 mod client;
 mod common;
 mod custom_request;

@@ -56,6 +56,7 @@ async fn exchange() -> (Exchange, Client) {
                 200,
                 &json!({ "order_id": "o1", "remaining_count": "1.00", "ts_ms": 1 }),
             ),
+            Some("amend") => Reply::json(200, &one(&body)),
             _ => Reply::json(201, &one(&body)),
         }
     })

@@ -1,4 +1,4 @@
-//! The life of a request between the call and its answer: tokens, tries, time. What the README's table says, row by row.
+//! The life of a request between the call and its answer: tokens, tries, time. What the table in `src/guide/errors_and_retries.md` says, row by row.
 
 use std::{
     sync::Arc,

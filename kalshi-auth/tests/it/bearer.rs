@@ -278,3 +278,36 @@ async fn every_attempt_carries_the_header() {
             .all(|request| request.headers[AUTHORIZATION] == HEADER)
     );
 }
+
+#[tokio::test]
+async fn token_is_not_sent_over_plaintext_to_another_machine() {
+    for (host, is_sent) in [
+        ("http://192.0.2.1:9", false),
+        ("http://localhost.example.com:9", false),
+        ("http://127.0.0.1:9", true),
+        ("http://[::1]:9", true),
+    ] {
+        let origin = host.parse().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_millis(200))
+            .build()
+            .unwrap();
+        let client = ClientBuilder::new(http)
+            .with(BearerMiddleware::new(credentials(), &origin))
+            .build();
+        let error = client.get(origin.clone()).send().await.unwrap_err();
+        let is_refused = matches!(
+            &error,
+            reqwest_middleware::Error::Middleware(error)
+                if matches!(error.downcast_ref(), Some(SigningMiddlewareError::Plaintext { .. }))
+        );
+        assert_eq!(is_refused, !is_sent, "{host}: {error}");
+    }
+}
+
+#[test]
+fn password_of_an_origin_is_not_kept() {
+    let origin = "https://user:hunter2@example.com/path?x=1".parse().unwrap();
+    let shown = format!("{:?}", BearerMiddleware::new(credentials(), &origin));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

@@ -40,7 +40,8 @@ impl<T> ChangeRequest<T> {
     /// 2 s; zero gives the outcome `Unknown` immediately.
     ///
     /// The exchange's 404 is the same for a cancelled, a filled and an unknown order. One read shows an order that has ended. An
-    /// order that seems to rest, or to be nowhere, is proof only once reads are known to be up to date with the response.
+    /// order that seems to rest, or to be nowhere, is proof only where the API tells that its reads are up to date with the response; the
+    /// outcome is `Unknown` where it never does.
     pub fn confirm(mut self, timeout: Duration) -> Self {
         self.confirm = timeout;
         self

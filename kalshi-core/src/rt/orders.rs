@@ -55,7 +55,7 @@ pub enum Wanted {
         /// The new client order id, or `None` if the change left it as it was.
         client_order_id: Option<ClientOrderId>,
     },
-    /// At most this many contracts rest.
+    /// At most this many contracts rest. Fills bring an order there too.
     Remaining(Contracts),
     /// Fewer contracts rest than before, however many that were.
     Fewer,
@@ -119,7 +119,7 @@ pub struct Amended<'a> {
 
 impl Amended<'_> {
     /// Returns what is wrong if the response cannot be about an amendment of the order to this count. `client_order_ids` are those that
-    /// the request named.
+    /// the request named. The response to an earlier change of the same order can pass, because all fields but the id are optional.
     pub fn check(
         &self,
         order_id: &str,

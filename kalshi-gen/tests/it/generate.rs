@@ -182,7 +182,7 @@ fn deprecated_elements_have_the_attribute() {
         "Sent: {type: object, properties: {old: {type: integer, deprecated: true}, new: {type: integer}}}\nThing: {type: object, properties: {kind: {type: string, enum: [a, b], deprecated: true, description: 'Deprecated: read `x`.'}, x: {type: string}}}",
     );
     let code = squeezed(&spec);
-    let default = "#[deprecated(note=\"theexchangehasdeprecatedit\")]";
+    let default = "#[deprecated(note=\"deprecatedbytheexchange\")]";
     for expected in [
         "#[deprecated(note=\"use`GetOther`\")]pubfnget_thing".to_owned(),
         "#[deprecated(note=\"read`new`instead\")]pubfnold<V>".to_owned(),
@@ -213,6 +213,18 @@ fn page_is_empty_if_all_its_lists_are() {
     assert!(two.contains("fnis_empty(&self)->bool{self.more.is_empty()&&self.rows.is_empty()}"));
     let none = page("rows: {type: string}");
     assert!(none.contains("fnis_empty(&self)->bool{false}"));
+}
+
+#[test]
+fn parameter_with_a_cost_of_its_own_changes_that_of_its_operation() {
+    let code = squeezed(&spec(
+        &format!(
+            "{PARAMETERS}  - {{name: q, in: query, x-token-cost: 50, schema: {{type: boolean}}}}\n{ANSWER}"
+        ),
+        "Thing: {type: object, properties: {x: {type: string}}}",
+    ));
+    assert!(code.contains(".cost_with(\"q\",50u32)"), "{code}");
+    assert!(code.contains("(50with`q`)"));
 }
 
 #[test]
@@ -384,6 +396,8 @@ fn invalid_specs_are_rejected_with_their_json_path() {
         (spec(&format!("{PARAMETERS}  - {{name: c, in: cookie, schema: {{type: string}}}}\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.parameters[1]: a cookie parameter"),
         (spec(&format!("{PARAMETERS}  - {{name: q, in: query, style: deepObject, schema: {{type: object}}}}\n{ANSWER}"), thing), "of style deepObject is not supported"),
         (spec(&format!("{PARAMETERS}x-token-cost: cheap\n{ANSWER}"), thing), "$.paths[\"/things/{id}\"].get.x-token-cost: a cost is a whole number of tokens"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: string}}}}\n{ANSWER}"), thing), "only a boolean query parameter can have a cost of its own"),
+        (spec(&format!("{PARAMETERS}  - {{name: q, in: query, x-token-cost: 5, schema: {{type: boolean}}}}\n  - {{name: r, in: query, x-token-cost: 6, schema: {{type: boolean}}}}\n{ANSWER}"), thing), "a second parameter of the operation has a cost of its own"),
         (spec(&format!("{PARAMETERS}x-rate-bucket: bath\n{ANSWER}"), thing), "`bath` is none of read, write and balance"),
         (with_schemas(thing).replace("components:", "  /other:\n    get: {operationId: get_thing, responses: {'204': {description: ok}}}\ncomponents:"), "is already used by $.paths[\"/other\"].get"),
         (with_schemas(thing).replace("operationId: GetThing", "operationId: WithRetry"), "the name `WithRetry` is reserved in the generated code"),

@@ -1,26 +1,29 @@
 //! The program `kalshi-mock`: a local exchange for programs in any language.
 
+#[path = "kalshi-mock/key_file.rs"]
+mod key_file;
+
 use std::{
-    env,
     error::Error,
     fmt::Write as _,
-    fs::{self, OpenOptions},
     io::{self, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, ValueEnum};
-use kalshi_mock::{FaultRule, MockExchange, MockExchangeBuilder};
+use kalshi_mock::{Activity, FaultRule, MockExchange, MockExchangeBuilder, ScheduledEvent};
 use kalshi_sdk::{Dollars, PrivateKey, auth::KeyAlgorithm, limits::Tier};
 use serde_json::json;
+
+use key_file::KeyFile;
 
 /// A local Kalshi exchange: checks signatures, keeps books and money, and injects faults.
 ///
 /// Serves the Trade API, the margin API (perpetual futures) and the clearing API, and WebSocket connections to the first two.
 ///
-/// Generates a key, writes it to a file, and prints the URLs and the path of the key. Runs until ctrl-C.
+/// Generates a key, writes it to a temporary file, and prints the URLs and the path of the key. Runs until ctrl-C.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]
 struct Options {
@@ -31,29 +34,52 @@ struct Options {
     /// `klear_url`, `klear_admin_user_id`, `klear_access_token`.
     #[arg(long)]
     json: bool,
-    /// Algorithm of the key.
+    /// Address to listen on. Whoever reaches it can use the exchange.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
+    bind: IpAddr,
+    /// Algorithm of the generated key.
     #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
     key_type: KeyType,
-    /// Path of the private key, written as PKCS#8 PEM [default: a temporary file, removed at exit].
-    #[arg(long, value_name = "FILE")]
+    /// Use the private key in this PEM file instead of generating one. The file is only read.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_type", "write_private_key"])]
     private_key: Option<PathBuf>,
+    /// Write the generated key to this file, as PKCS#8 PEM, and keep the file at exit. An existing file is an error
+    /// [default: a temporary file, removed at exit].
+    #[arg(long, value_name = "FILE")]
+    write_private_key: Option<PathBuf>,
+    /// Let --write-private-key replace an existing file.
+    #[arg(long, requires = "write_private_key")]
+    force: bool,
     /// Usage tier, which determines the rate limits.
     #[arg(long, value_enum, default_value_t = UsageTier::Basic)]
     tier: UsageTier,
     /// Balance of the account, in dollars.
-    #[arg(long, default_value = "10000", value_name = "DOLLARS")]
+    #[arg(long, default_value = "10000", value_name = "DOLLARS", value_parser = balance, allow_negative_numbers = true)]
     balance: Dollars,
     /// Balance of the margin account, in dollars.
-    #[arg(long, default_value = "10000", value_name = "DOLLARS")]
+    #[arg(long, default_value = "10000", value_name = "DOLLARS", value_parser = balance, allow_negative_numbers = true)]
     margin_balance: Dollars,
-    /// Seed of ids and initial books.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Seed of ids, initial books and the Ed25519 key, which are the same at every start with this seed.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Let participants quote, trade and cancel in the initial markets. Events settle half an hour after their close.
+    ///
+    /// The same --seed gives the same sequence of actions.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    activity: Option<ActivityLevel>,
+    /// Pause, close or settle at a time after the start. Can be repeated.
+    ///
+    /// One of pause,in=SECONDS,for=SECONDS[,market=TICKER], close,in=SECONDS,market=TICKER, and
+    /// settle,in=SECONDS,market=TICKER,result=RESULT, where RESULT is yes, no or the value of YES in dollars. A pause without a market
+    /// stops all trading.
+    #[arg(long, value_name = "EVENT")]
+    schedule: Vec<ScheduledEvent>,
     /// Fault to inject, such as `drop-after,on=CreateOrderV2,times=2`. Can be repeated.
     ///
     /// A fault is NAME[=VALUE][,on=OPERATION][,times=N][,probability=P][,seed=N]. Names: latency=MS, drop-before, drop-after,
-    /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, unknown-enum-value,
-    /// null-lists, extra-member, missing-member=NAME, clock-skew=MS, stale-reads=MS.
+    /// too-many-requests, server-error=STATUS, server-error-after=STATUS, html=STATUS, truncated-body, extra-response,
+    /// error-envelope=FORM (nested, flat or message), unknown-enum-value, null-lists, extra-member, missing-member=NAME,
+    /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
     /// Serve the control interface under `/mock/`, to programs on this machine.
@@ -62,7 +88,7 @@ struct Options {
     /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`.
     #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     control_token: Option<String>,
-    /// Write every request and its response to a file, one line of JSON each.
+    /// Write every request and its response to a file, one line of JSON each. A file that is not empty is an error.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -71,6 +97,16 @@ struct Options {
 enum KeyType {
     Rsa,
     Ed25519,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ActivityLevel {
+    /// One action a second.
+    Calm,
+    /// 30 actions a second.
+    Busy,
+    /// 500 actions a second.
+    Storm,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -98,7 +134,8 @@ async fn main() -> ExitCode {
                 _ = write!(line, ": {error}");
                 source = error.source();
             }
-            eprintln!("{line}");
+            // Standard error may be closed.
+            _ = writeln!(io::stderr(), "{line}");
             ExitCode::FAILURE
         }
     }
@@ -106,44 +143,55 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut stop = Stop::new()?;
-    let json = options.json;
-    let (given, faults) = (options.private_key.clone(), options.fault.clone());
-    let exchange = builder(options).start().await?;
+    if !options.bind.is_loopback() {
+        let warning =
+            "others can use this exchange: it listens on an address that other computers may reach";
+        _ = writeln!(io::stderr(), "warning: {warning} ({})", options.bind);
+    }
+    let (json, force) = (options.json, options.force);
+    let (used, written) = (
+        options.private_key.clone(),
+        options.write_private_key.clone(),
+    );
+    let faults = options.fault.clone();
+    let exchange = builder(options)?.start().await?;
     for fault in faults {
         exchange.fault(fault);
     }
-    let port = exchange.address().port();
-    let path = match &given {
-        Some(path) => path.clone(),
-        None => env::temp_dir().join(format!("kalshi-mock-{port}.pem")),
+    let key = exchange.user().private_key();
+    // Removed when this function returns, unless it was asked for.
+    let file = match (used, written) {
+        (Some(path), _) => KeyFile::kept(path),
+        (None, Some(path)) => KeyFile::write(path, key, force)?,
+        (None, None) => KeyFile::temporary(exchange.address().port(), key)?,
     };
-    write_key(&path, exchange.user().private_key()).map_err(|error| {
-        format!(
-            "cannot write the private key to {}: {error}",
-            path.display()
-        )
-    })?;
-    announce(&exchange, &path, json)?;
+    announce(&exchange, file.path(), json)?;
     stop.asked().await;
     // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
         () = exchange.shut_down() => {}
         () = stop.asked() => {}
     }
-    if given.is_none() {
-        fs::remove_file(&path)?;
-    }
     Ok(())
 }
 
-fn builder(options: Options) -> MockExchangeBuilder {
+/// Parses a balance.
+fn balance(text: &str) -> Result<Dollars, String> {
+    let balance: Dollars = text.parse().map_err(|error| format!("{error}"))?;
+    match balance.micros() {
+        micros if micros < 0 => Err("a balance must not be negative".to_owned()),
+        micros if micros % 10_000 != 0 => Err("a balance must be in whole cents".to_owned()),
+        _ => Ok(balance),
+    }
+}
+
+fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
     let algorithm = match options.key_type {
         KeyType::Rsa => KeyAlgorithm::Rsa,
         KeyType::Ed25519 => KeyAlgorithm::Ed25519,
     };
     let builder = MockExchange::builder()
-        .address(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))
-        .seed(options.seed)
+        .address(SocketAddr::new(options.bind, options.port))
         .balance(options.balance)
         .margin_balance(options.margin_balance)
         .key_algorithm(algorithm);
@@ -163,22 +211,33 @@ fn builder(options: Options) -> MockExchangeBuilder {
         UsageTier::Prestige => builder.tier(Tier::Prestige),
         UsageTier::Unlimited => builder.without_limits(),
     };
-    match options.record {
+    let builder = match options.activity {
+        Some(ActivityLevel::Calm) => builder.activity(Activity::Calm),
+        Some(ActivityLevel::Busy) => builder.activity(Activity::Busy),
+        Some(ActivityLevel::Storm) => builder.activity(Activity::Storm),
+        None => builder,
+    };
+    let builder = options
+        .schedule
+        .into_iter()
+        .fold(builder, MockExchangeBuilder::schedule);
+    let builder = match options.seed {
+        Some(seed) => builder.seed(seed),
+        None => builder,
+    };
+    let builder = match options.private_key {
+        Some(path) => {
+            let key = PrivateKey::from_file(&path).map_err(|error| {
+                format!("cannot use the private key in {}: {error}", path.display())
+            })?;
+            builder.private_key(key)
+        }
+        None => builder,
+    };
+    Ok(match options.record {
         Some(path) => builder.record(path),
         None => builder,
-    }
-}
-
-/// Writes a key that only its owner can read. Replaces an existing file, and does not follow a symbolic link.
-fn write_key(path: &Path, key: &PrivateKey) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
-        fs::remove_file(path)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(key.to_pkcs8_pem().as_bytes())
+    })
 }
 
 fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()> {
@@ -216,7 +275,7 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
         out,
         "  margin       {}, such as {}",
         tickers.len(),
-        tickers.first().map_or("", String::as_str)
+        tickers.last().map_or("", String::as_str)
     )?;
     writeln!(out, "  clearing     {}", exchange.klear_url())?;
     writeln!(
@@ -234,6 +293,8 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
 struct Stop {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -243,6 +304,8 @@ impl Stop {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 
@@ -250,6 +313,8 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+            _ = self.quit.recv() => {}
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The clearing API of a [`MockExchange`].
 
+use kalshi_klear::{BearerCredentials, Client, Environment};
+use kalshi_sdk::ConfigError;
+
 use crate::{MockExchange, server};
 
 impl MockExchange {
@@ -19,5 +22,18 @@ impl MockExchange {
     #[must_use]
     pub fn klear_access_token(&self) -> &str {
         &self.shared.klear.access_token
+    }
+
+    /// Returns a client of the clearing API, as the admin user.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the exchange does not listen on a loopback address: the SDK rejects plaintext to other hosts.
+    pub fn klear_client(&self) -> Result<Client, ConfigError> {
+        let (user, token) = (self.klear_admin_user_id(), self.klear_access_token());
+        Client::builder()
+            .environment(Environment::custom(&self.klear_url())?)
+            .credentials(BearerCredentials::new(user, token)?)
+            .build()
     }
 }

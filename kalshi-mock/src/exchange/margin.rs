@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kalshi_sdk::{ConfigError, Dollars};
 
-use crate::{MarginMarket, MockExchange, server};
+use crate::{MarginMarket, MockExchange, MockExchangeBuilder, server};
 
 impl MockExchange {
     /// Returns the WebSocket URL of the margin exchange: `ws://127.0.0.1:PORT/trade-api/ws/v2/margin`. Its REST operations are at
@@ -58,5 +58,13 @@ impl MockExchange {
     /// billion.
     pub fn set_notional_limit(&self, limit: Dollars) {
         self.shared.state().margin().set_notional_limit(limit);
+    }
+}
+
+impl MockExchangeBuilder {
+    /// Sets the balance of each user on the margin exchange, in whole cents. Defaults to 10,000 dollars.
+    pub fn margin_balance(mut self, balance: Dollars) -> Self {
+        self.balances.margin = balance;
+        self
     }
 }

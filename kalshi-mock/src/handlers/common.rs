@@ -1,13 +1,10 @@
 //! Types and functions that handlers share.
 
-#[cfg(any(feature = "perps", feature = "klear"))]
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-#[cfg(any(feature = "perps", feature = "klear"))]
-use crate::call::Call;
 use crate::{
     Rejection,
+    call::Call,
     time::{Micros, SECOND},
 };
 
@@ -19,7 +16,6 @@ pub(super) const LIVE_WINDOW: Micros = 60 * 24 * 3600 * SECOND;
 
 /// Returns the sample response of an operation, with the values of the request in the fields of the same names. So a filtered
 /// list has an item that passes the filter, and a record has the requested id.
-#[cfg(any(feature = "perps", feature = "klear"))]
 pub(super) fn echo(call: &Call<'_>) -> Value {
     let mut sample = call.endpoint.sample().unwrap_or(Value::Null);
     let body = call.body.as_object().into_iter().flatten();
@@ -39,7 +35,6 @@ pub(super) fn echo(call: &Call<'_>) -> Value {
     sample
 }
 
-#[cfg(any(feature = "perps", feature = "klear"))]
 fn set(sample: &mut Value, given: &Map<String, Value>) {
     match sample {
         Value::Array(items) => items.iter_mut().for_each(|item| set(item, given)),
@@ -57,7 +52,6 @@ fn set(sample: &mut Value, given: &Map<String, Value>) {
 }
 
 /// Returns true if two values have the same JSON type.
-#[cfg(any(feature = "perps", feature = "klear"))]
 fn is_alike(given: &Value, sample: &Value) -> bool {
     std::mem::discriminant(given) == std::mem::discriminant(sample)
 }

@@ -9,7 +9,7 @@ use super::common::HandlerResult;
 use crate::{
     Rejection,
     call::Call,
-    state::{Group, Shard, State},
+    state::{Group, Shard, State, Status},
 };
 
 #[derive(Deserialize)]
@@ -56,8 +56,8 @@ fn shard(named: Option<i64>) -> Result<Shard, Rejection> {
 }
 
 /// Returns `is_auto_cancel_enabled`, which the margin exchange was only seen to set to false.
-fn shows_armed(state: &State, group: &Group) -> bool {
-    group.armed && state.margin.is_none()
+fn shows_armed(state: &State, armed: bool) -> bool {
+    armed && state.margin.is_none()
 }
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -77,10 +77,11 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
         return Ok(json!({}));
     }
     let show = |(id, group): (&Uuid, &Group)| {
+        let (limit, armed) = group.seen(call.knows_until);
         json!({
             "id": id,
-            "contracts_limit_fp": group.limit,
-            "is_auto_cancel_enabled": shows_armed(state, group),
+            "contracts_limit_fp": limit,
+            "is_auto_cancel_enabled": shows_armed(state, armed),
             "exchange_index": group.shard,
         })
     };
@@ -109,16 +110,23 @@ pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
                 && call.knows(group.created)
         });
     let group = group.ok_or_else(|| Rejection::not_found("no such order group"))?;
-    let knows = |id: &&Uuid| {
-        state
-            .orders
-            .get(id)
-            .is_some_and(|order| call.knows(order.created))
+    let id = call.uuid("order_group_id");
+    let orders: Vec<Uuid> = match call.knows_until {
+        None => group.orders.iter().copied().collect(),
+        // Orders that have left the group since are in it.
+        Some(_) => state
+            .orders_of(call.caller.user)
+            .filter(|order| order.group == id)
+            .filter_map(|order| order.seen(call.knows_until))
+            .filter(|order| order.status == Status::Resting)
+            .map(|order| order.id)
+            .collect(),
     };
+    let (limit, armed) = group.seen(call.knows_until);
     Ok(json!({
-        "is_auto_cancel_enabled": shows_armed(state, group),
-        "contracts_limit_fp": group.limit,
-        "orders": group.orders.iter().filter(knows).collect::<Vec<_>>(),
+        "is_auto_cancel_enabled": shows_armed(state, armed),
+        "contracts_limit_fp": limit,
+        "orders": orders,
         "exchange_index": group.shard,
     }))
 }

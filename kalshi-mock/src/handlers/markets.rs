@@ -100,7 +100,7 @@ fn show(state: &State, market: &Market) -> Value {
         "market_type": "binary",
         "title": market.title,
         "subtitle": "",
-        "yes_sub_title": "Yes",
+        "yes_sub_title": market.strike.outcome(),
         "no_sub_title": "No",
         "created_time": rfc3339(market.created),
         "updated_time": rfc3339(market.updated),
@@ -137,6 +137,16 @@ fn show(state: &State, market: &Market) -> Value {
         "price_ranges": market.price_ranges,
         "exchange_index": market.shard,
     }));
+    let (floor, cap) = market.strike.bounds();
+    let strike = without_nulls(json!({
+        "strike_type": market.strike.kind(),
+        "floor_strike": floor,
+        "cap_strike": cap,
+        "custom_strike": market.strike.named().map(|(name, value)| json!({ name: value })),
+    }));
+    if let (Value::Object(shown), Value::Object(strike)) = (&mut shown, strike) {
+        shown.extend(strike);
+    }
     // Removed from the spec, but still sent: older clients require it.
     shown["liquidity_dollars"] = json!(Dollars::ZERO);
     shown

@@ -1,5 +1,7 @@
 //! Orders: create, amend, decrease and cancel, alone or in batches, and reads.
 
+use std::borrow::Cow;
+
 use kalshi_sdk::{Contracts, Dollars};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -87,9 +89,9 @@ pub(super) fn create_batch(state: &mut State, call: &Call<'_>) -> HandlerResult 
                 shown["error"] = Value::Null;
                 shown
             }
-            // A failed item has null in place of absent fields.
+            // A failed item has no order id, and null in place of other absent fields.
             Err(rejection) => json!({
-                "order_id": null, "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
+                "client_order_id": client_order_id, "fill_count": null, "remaining_count": null,
                 "average_fill_price": null, "average_fee_paid": null, "ts_ms": null, "error": rejection.inner(),
             }),
         });
@@ -300,7 +302,7 @@ fn order_id(text: &str) -> Result<Uuid, Rejection> {
 }
 
 /// Returns an order of the caller in any state.
-fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Rejection> {
+fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<Cow<'a, Order>, Rejection> {
     let id = order_id(call.text("order_id").unwrap_or_default())?;
     let is_own = |order: &&Order| {
         order.account.user == call.caller.user
@@ -308,17 +310,18 @@ fn own<'a>(state: &'a State, call: &Call<'_>) -> Result<&'a Order, Rejection> {
                 .caller
                 .locked_to
                 .is_none_or(|locked| order.account.subaccount == locked)
-            && call.knows(order.created)
     };
     state
         .orders
         .get(&id)
         .filter(is_own)
+        .and_then(|order| order.seen(call.knows_until))
         .ok_or_else(|| Rejection::not_found(format!("no order {id}")))
 }
 
 pub(super) fn get(state: &State, call: &Call<'_>) -> HandlerResult {
-    Ok(json!({ "order": show(state, own(state, call)?) }))
+    let order = own(state, call)?;
+    Ok(json!({ "order": show(state, &order) }))
 }
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
@@ -332,11 +335,10 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
     let rows = state
         .orders_of(call.caller.user)
         .rev()
-        .map(|order| (order.number, order))
+        .filter_map(|order| Some((order.number, order.seen(call.knows_until)?)))
         .filter(|(_, order)| {
             let is_old = order.status != Status::Resting && order.updated < state.now - LIVE_WINDOW;
             is_old == archived
-                && call.knows(order.created)
                 && only.is_none_or(|only| order.account.subaccount == only)
                 && status.is_none_or(|status| json!(order.status) == status)
                 && call.text("ticker").is_none_or(|ticker| {
@@ -350,7 +352,7 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> HandlerResult {
                     .is_none_or(|shard| market(order).is_some_and(|market| market.shard == shard))
                 && call.within("min_ts", "max_ts", order.created)
         });
-    Ok(call.list(call.page(Listed::NewestFirst, rows, |order| show(state, order))?))
+    Ok(call.list(call.page(Listed::NewestFirst, rows, |order| show(state, &order))?))
 }
 
 fn show(state: &State, order: &Order) -> Value {
@@ -395,7 +397,7 @@ pub(super) fn queue_position(state: &State, call: &Call<'_>) -> HandlerResult {
     if order.status != Status::Resting {
         return Err(Rejection::not_found("the order does not rest"));
     }
-    Ok(json!({ "queue_position_fp": ahead(state, order) }))
+    Ok(json!({ "queue_position_fp": ahead(state, &order) }))
 }
 
 pub(super) fn queue_positions(state: &State, call: &Call<'_>) -> HandlerResult {

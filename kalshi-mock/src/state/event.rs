@@ -97,12 +97,20 @@ pub(crate) enum Step {
 }
 
 impl State {
-    /// Records an event, if a connection is open.
+    /// Records an event, if a connection is open or events are hashed.
     pub(super) fn emit(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
-        if self.has_listeners
+        if (self.has_listeners || self.event_log.is_some())
             && let Some(event) = event(self)
         {
             self.emitted.push(event);
+        }
+    }
+
+    /// Starts the clocks of all books over.
+    pub(crate) fn reset_clocks(&mut self) {
+        self.actions = 0;
+        for market in &mut self.markets {
+            market.clock = 0;
         }
     }
 
@@ -133,7 +141,9 @@ impl State {
             return;
         };
         market.clock = clock;
+        self.book_changed = true;
         let (market, side, price) = (order.market, order.side, order.price);
+        self.note_quote(market, side, price);
         self.emit(|state| {
             let cause = state.orders.get(&cause)?;
             Some(Event::Level(LevelChange {
@@ -149,11 +159,14 @@ impl State {
         });
     }
 
-    /// Emits the state of an order. Orders of the market maker are not reported.
+    /// Emits the state of an order. Orders of the market maker and of participants are not reported.
     pub(super) fn emit_order(&mut self, id: Uuid, reason: Option<&'static str>) {
-        if self.margin.is_some()
+        let account = self.orders.get(&id).map(|order| order.account);
+        if account.is_none_or(|account| self.is_unlisted(account)) {
+            return;
+        }
+        if (self.margin.is_some() || self.keeps_versions)
             && let Some(order) = self.orders.get_mut(&id)
-            && !order.account.is_market_maker()
         {
             order.keep_version();
         }
@@ -163,7 +176,7 @@ impl State {
             if order.status == Status::Resting && order.remaining.is_zero() {
                 order.status = Status::Executed;
             }
-            (!order.account.is_market_maker()).then_some(Event::Order { order, reason })
+            Some(Event::Order { order, reason })
         });
     }
 
@@ -198,6 +211,12 @@ impl State {
     }
 
     pub(super) fn emit_group(&mut self, id: Uuid, kind: &'static str) {
+        let now = self.now;
+        if self.keeps_versions
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            group.keep_version(now);
+        }
         self.emit(|state| {
             let group = state.groups.get(&id)?;
             Some(Event::Group {

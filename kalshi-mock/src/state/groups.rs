@@ -32,9 +32,27 @@ pub(crate) struct Group {
     /// Sequence number, in order of creation.
     pub(crate) number: u64,
     pub(crate) created: Micros,
+    /// Earlier limits and whether it accepted orders, for reads that lag. Oldest first.
+    versions: Vec<(Micros, Contracts, bool)>,
 }
 
 impl Group {
+    /// Keeps the current state for reads that lag.
+    pub(super) fn keep_version(&mut self, now: Micros) {
+        self.versions.push((now, self.limit, self.armed));
+    }
+
+    /// Returns the limit, and true if the group accepts orders, as a read sees them that knows changes until a time.
+    pub(crate) fn seen(&self, until: Option<Micros>) -> (Contracts, bool) {
+        let version = until.and_then(|until| {
+            let mut versions = self.versions.iter().rev();
+            versions.find(|(at, ..)| *at <= until)
+        });
+        version.map_or((self.limit, self.armed), |(_, limit, armed)| {
+            (*limit, *armed)
+        })
+    }
+
     /// Returns the hundredths of contracts matched in the 15 seconds before `now`.
     fn matched(&self, now: Micros) -> i64 {
         self.matched
@@ -78,6 +96,7 @@ impl State {
             orders: BTreeSet::new(),
             number,
             created: self.now,
+            versions: Vec::new(),
         };
         self.groups.insert(id, group);
         self.emit_group(id, "created");

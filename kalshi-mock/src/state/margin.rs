@@ -22,7 +22,7 @@ use funding::{FundingPayment, FundingRate};
 pub(in crate::state) use positions::Booked;
 pub(crate) use triggers::{NewTrigger, Trigger, TriggerPrices, no_trigger};
 
-use super::{Market, Shard, Side, State, side::cost};
+use super::{Market, MarketIndex, Shard, Side, State, side::cost};
 use crate::time::{Micros, SECOND};
 
 /// Shard of all margin markets and accounts.
@@ -72,6 +72,8 @@ pub(crate) struct Perp {
     /// Notional value traded, in total and by hour.
     pub(crate) volume: i64,
     pub(crate) hourly: BTreeMap<i64, i64>,
+    /// Time of the last trade or change of the best prices and sizes.
+    pub(crate) changed: Micros,
 }
 
 impl Perp {
@@ -112,6 +114,7 @@ impl Perp {
 
     /// Counts the notional value of a trade.
     pub(super) fn count_trade(&mut self, notional: i64, at: Micros) {
+        self.changed = at;
         self.volume = self.volume.saturating_add(notional);
         let hour = self.hourly.entry(at.div_euclid(3600 * SECOND)).or_default();
         *hour = hour.saturating_add(notional);
@@ -146,6 +149,26 @@ impl State {
     pub(crate) fn set_notional_limit(&mut self, limit: Dollars) {
         if let Some(margin) = &mut self.margin {
             margin.notional_limit = limit.micros().clamp(0, MAX_NOTIONAL);
+        }
+    }
+
+    /// Records the time of a change of a level, if it is or was the best one of a margin market.
+    pub(super) fn note_quote(&mut self, index: MarketIndex, side: Side, price: Dollars) {
+        let Some(market) = self
+            .markets
+            .get(index)
+            .filter(|market| market.perp.is_some())
+        else {
+            return;
+        };
+        let is_best = self.best(market, side).is_none_or(|(best, _)| match side {
+            Side::Bid => price >= best,
+            Side::Ask => price <= best,
+        });
+        let now = self.now;
+        let market = self.markets.get_mut(index).filter(|_| is_best);
+        if let Some(perp) = market.and_then(|market| market.perp.as_mut()) {
+            perp.changed = now;
         }
     }
 
@@ -198,6 +221,7 @@ mod tests {
             fractional: false,
             volume: 0,
             hourly: BTreeMap::new(),
+            changed: 0,
         }
     }
 

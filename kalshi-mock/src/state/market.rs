@@ -12,6 +12,7 @@ use super::{
     fees::Fees,
     margin::{Perp, TICK},
     side::Side,
+    strike::Strike,
 };
 use crate::{
     Rejection,
@@ -67,6 +68,7 @@ pub(crate) struct Market {
     pub(crate) ticker: String,
     pub(crate) event: String,
     pub(crate) title: String,
+    pub(crate) strike: Strike,
     pub(crate) shard: Shard,
     pub(crate) status: MarketStatus,
     pub(crate) fees: Fees,
@@ -305,10 +307,13 @@ impl State {
             .market(ticker)
             .ok_or_else(|| Rejection::no_market(format!("no market {ticker}")))?;
         if !self.is_trading() {
-            return Err(Rejection::bad("trading_is_paused", "trading is paused"));
+            return Err(Rejection::conflict("trading_is_paused", ""));
         }
         match market.status {
             MarketStatus::Active => Ok((index, market)),
+            MarketStatus::Inactive if market.perp.is_none() => {
+                Err(Rejection::conflict("trading_is_paused", ""))
+            }
             status => Err(Rejection::bad(
                 "market_not_active",
                 format!(

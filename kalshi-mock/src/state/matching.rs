@@ -279,7 +279,7 @@ impl State {
         if !is_taker {
             self.rest_or_end(id);
         }
-        if !account.is_market_maker() {
+        if !self.is_unlisted(account) {
             let fill = Fill {
                 trade,
                 account,
@@ -449,7 +449,7 @@ impl State {
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
             group.orders.remove(&id);
         }
-        if account.is_market_maker() {
+        if self.is_unlisted(account) {
             self.orders.remove(&id);
             return;
         }

@@ -1,5 +1,7 @@
 //! Orders as records: their fields, lifecycle and self-trade prevention.
 
+use std::borrow::Cow;
+
 use kalshi_sdk::{Contracts, Dollars};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -136,8 +138,23 @@ impl Order {
         });
     }
 
+    /// Returns the order as a read sees it that knows changes until a time, or `None` if it does not know the order. Changes before
+    /// versions were kept are seen.
+    pub(crate) fn seen(&self, until: Option<Micros>) -> Option<Cow<'_, Self>> {
+        let Some(until) = until else {
+            return Some(Cow::Borrowed(self));
+        };
+        if self.created > until {
+            return None;
+        }
+        let time = match self.versions.first() {
+            Some(first) => until.max(first.updated),
+            None => return Some(Cow::Borrowed(self)),
+        };
+        self.at(time).map(Cow::Owned)
+    }
+
     /// Returns the order as it was at a time, or `None` if it did not exist.
-    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
     pub(crate) fn at(&self, time: Micros) -> Option<Self> {
         let known = self
             .versions

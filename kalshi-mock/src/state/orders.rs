@@ -158,12 +158,16 @@ impl State {
         ))
     }
 
-    /// Rejects a client order id that an order of the user has.
+    /// Rejects a client order id with a dot, and one that an order of the user has.
     pub(super) fn refuse_repeated_id(
         &self,
         account: Account,
         id: Option<&String>,
     ) -> Result<(), Rejection> {
+        // The exchange does not say why.
+        if id.is_some_and(|id| id.contains('.')) {
+            return Err(Rejection::invalid(""));
+        }
         let key = id.map(|id| (account.user, id.clone()));
         match key.filter(|key| self.client_order_ids.contains_key(key)) {
             Some((_, id)) => Err(Rejection::conflict(
@@ -202,7 +206,7 @@ impl State {
                 now,
             )
         };
-        if !new.account.is_market_maker() {
+        if !self.is_unlisted(new.account) {
             self.listed.insert((new.account.user, number), id);
             if let Some(client_order_id) = &new.client_order_id {
                 self.client_order_ids
@@ -275,6 +279,19 @@ impl State {
             .filter(|order| order.account == account && order.status == Status::Resting)
             .filter(on_shard)
             .ok_or_else(|| Rejection::not_found(format!("no resting order {id} on shard {shard}")))
+    }
+
+    /// Keeps earlier states of orders and groups from now on, for reads that lag.
+    pub(crate) fn keep_versions(&mut self) {
+        if std::mem::replace(&mut self.keeps_versions, true) || self.margin.is_some() {
+            return;
+        }
+        for order in self.orders.values_mut() {
+            order.keep_version();
+        }
+        for group in self.groups.values_mut() {
+            group.keep_version(group.created);
+        }
     }
 
     /// Iterates over the resting orders of a user, oldest first.

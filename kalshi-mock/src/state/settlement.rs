@@ -80,7 +80,7 @@ impl State {
             let Some((held, revenue)) = self.ledger.settle(account, place, value, now) else {
                 continue;
             };
-            if account.is_market_maker() || held.volume == 0 {
+            if self.is_unlisted(account) || held.volume == 0 {
                 continue;
             }
             self.emit_position(account, index);

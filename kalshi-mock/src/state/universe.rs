@@ -1,15 +1,16 @@
-//! A small universe to begin with: four series, their events and markets, quoted and traded.
+//! A small universe to begin with: four series, their events of tomorrow and of the past, quoted and traded.
 
 use std::collections::BTreeMap;
 
-use chrono::Datelike;
 use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
 
 use super::{
     Account, Event, Fees, Market, MarketIndex, MarketStatus, NewOrder, PriceRange, SelfTrade,
-    Series, SeriesEvent, Shard, Side, State, Step, TimeInForce, book::Book,
+    Series, SeriesEvent, Shard, Side, State, Step, Strike, TimeInForce,
+    book::Book,
+    walk::{Kind, Walk},
 };
-use crate::time::{SECOND, stamp};
+use crate::time::{Micros, SECOND, stamp};
 
 const DAY: i64 = 24 * 3600 * SECOND;
 
@@ -30,7 +31,7 @@ const TAPERED: Grid = (
     ],
 );
 
-/// A series of the universe, with what ends the tickers of its markets.
+/// A series of the universe.
 struct Pattern {
     ticker: &'static str,
     title: &'static str,
@@ -39,7 +40,13 @@ struct Pattern {
     grid: Grid,
     shard: Shard,
     maker_fees: bool,
-    markets: &'static [&'static str],
+    kind: Kind,
+    /// Follows the date in event tickers.
+    suffix: &'static str,
+    /// Time of the day at which markets close, in minutes of Eastern Standard Time.
+    closes: i64,
+    /// Ends of market tickers, with strikes.
+    markets: &'static [(&'static str, Strike)],
 }
 
 const UNIVERSE: [Pattern; 4] = [
@@ -51,7 +58,15 @@ const UNIVERSE: [Pattern; 4] = [
         grid: LINEAR_CENT,
         shard: 0,
         maker_fees: false,
-        markets: &["T38", "B39.5", "B41.5", "T43"],
+        kind: Kind::Exclusive,
+        suffix: "",
+        closes: 23 * 60 + 59,
+        markets: &[
+            ("T39", Strike::Less(3_900)),
+            ("B39.5", Strike::Between(3_900, 4_000)),
+            ("B41.5", Strike::Between(4_100, 4_200)),
+            ("T42", Strike::Greater(4_200)),
+        ],
     },
     Pattern {
         ticker: "KXFEDDECISION",
@@ -61,7 +76,14 @@ const UNIVERSE: [Pattern; 4] = [
         grid: DECI_CENT,
         shard: 0,
         maker_fees: false,
-        markets: &["C25", "H0", "H25"],
+        kind: Kind::Exclusive,
+        suffix: "",
+        closes: 13 * 60 + 55,
+        markets: &[
+            ("C25", Strike::Named("custom", "Decision", "Cut")),
+            ("H0", Strike::Named("custom", "Decision", "No change")),
+            ("H25", Strike::Named("custom", "Decision", "Hike")),
+        ],
     },
     Pattern {
         ticker: "KXNBAGAME",
@@ -71,7 +93,13 @@ const UNIVERSE: [Pattern; 4] = [
         grid: LINEAR_CENT,
         shard: 0,
         maker_fees: true,
-        markets: &["NYK", "BOS"],
+        kind: Kind::Exclusive,
+        suffix: "NYKBOS",
+        closes: 23 * 60,
+        markets: &[
+            ("NYK", Strike::Named("structured", "basketball_team", "NYK")),
+            ("BOS", Strike::Named("structured", "basketball_team", "BOS")),
+        ],
     },
     Pattern {
         ticker: "KXBTCD",
@@ -81,31 +109,123 @@ const UNIVERSE: [Pattern; 4] = [
         grid: TAPERED,
         shard: 1,
         maker_fees: false,
-        markets: &["T91999.99", "T92499.99", "T92999.99"],
+        kind: Kind::Nested,
+        suffix: "17",
+        closes: 17 * 60,
+        markets: &[
+            ("T91999.99", Strike::Greater(9_199_999)),
+            ("T92499.99", Strike::Greater(9_249_999)),
+            ("T92999.99", Strike::Greater(9_299_999)),
+        ],
     },
 ];
 
+/// Eastern Standard Time, west of UTC.
+const EASTERN: i64 = 5 * 3600 * SECOND;
+/// Time between the listing and the close of an event that is over.
+const LISTED: i64 = 4 * DAY;
+/// Time between the close of a market and its settlement.
+pub(super) const SETTLEMENT_DELAY: i64 = 1_800 * SECOND;
+
 impl State {
-    /// Fills an empty exchange. The same seed gives the same books.
+    /// Fills an empty exchange. The same seed gives the same books. Each series has an event of tomorrow, one that settled within the
+    /// last days, and one in the archive.
     pub(crate) fn populate(&mut self) {
-        let day = stamp(self.now + DAY);
-        let month = day.format("%b").to_string().to_uppercase();
-        let suffix = format!("{:02}{month}{:02}", day.year() % 100, day.day());
-        for pattern in UNIVERSE {
-            self.add_series(pattern.ticker, pattern.shard);
-            if let Some(series) = self.series.get_mut(pattern.ticker) {
-                series.title = pattern.title.to_owned();
-                series.category = pattern.category.to_owned();
-                series.frequency = pattern.frequency;
-                series.fees.of_makers = pattern.maker_fees;
+        let now = self.now;
+        let today = (now - EASTERN).div_euclid(DAY);
+        let mut trades: Vec<(Micros, MarketIndex, i64)> = Vec::new();
+        for pattern in &UNIVERSE {
+            self.now = now - LISTED;
+            let (walk, _) = self.add_pattern(pattern, today + 1);
+            let recent = [50, 20, 5].map(|minutes| now - minutes * 60 * SECOND);
+            let earlier = (1..=96)
+                .rev()
+                .map(|step| now - (60 + step * 45) * 60 * SECOND);
+            self.trade_past(&walk, earlier.chain(recent).collect(), &mut trades);
+            self.now = now;
+            for (index, fair) in walk.markets.iter().zip(&walk.fair) {
+                self.quote_market(*index, *fair);
             }
-            let event = format!("{}-{suffix}", pattern.ticker);
-            self.add_event(&event, pattern.ticker, true);
-            for end in pattern.markets {
-                let market = self.add_market_of(&format!("{event}-{end}"), &event);
-                self.set_grid(market, pattern.grid);
-                self.quote_market(market);
+            self.walks.push(walk);
+        }
+        for pattern in &UNIVERSE {
+            for days in [2, 66] {
+                self.now = now - (days + 4) * DAY;
+                let (walk, closes) = self.add_pattern(pattern, today - days);
+                let times = (1..=48).rev().map(|hours| closes - hours * 3600 * SECOND);
+                self.trade_past(&walk, times.collect(), &mut trades);
+                self.now = closes + SETTLEMENT_DELAY;
+                for (index, result) in walk.results() {
+                    self.settle(index, result);
+                }
             }
+        }
+        // Numbers of trades rise with time.
+        trades.sort_by_key(|(at, ..)| *at);
+        for (at, index, price) in trades {
+            self.now = at;
+            self.print_past(index, price);
+        }
+        self.now = now;
+    }
+
+    /// Adds the event of a pattern on a day, with random fair values. Returns them and the close time.
+    fn add_pattern(&mut self, pattern: &Pattern, day: i64) -> (Walk, Micros) {
+        self.add_series(pattern.ticker, pattern.shard);
+        if let Some(series) = self.series.get_mut(pattern.ticker) {
+            series.title = pattern.title.to_owned();
+            series.category = pattern.category.to_owned();
+            series.frequency = pattern.frequency;
+            series.fees.of_makers = pattern.maker_fees;
+        }
+        let date = stamp(day * DAY).format("%y%b%d").to_string().to_uppercase();
+        let event = format!("{}-{date}{}", pattern.ticker, pattern.suffix);
+        self.add_event(&event, pattern.ticker, pattern.kind == Kind::Exclusive);
+        let closes = day * DAY + EASTERN + pattern.closes * 60 * SECOND;
+        let mut indices = Vec::new();
+        for (end, strike) in pattern.markets {
+            let index = self.add_market_of(&format!("{event}-{end}"), &event);
+            self.set_grid(index, pattern.grid);
+            self.set_close(index, closes);
+            if let Some(market) = self.markets.get_mut(index) {
+                market.strike = *strike;
+                market.title = format!("{}: {}", pattern.title, strike.outcome());
+            }
+            indices.push(index);
+        }
+        let walk = Walk::of_event(pattern.kind, indices, &mut self.random);
+        (walk, closes)
+    }
+
+    /// Adds trades at given times to a list, along a walk that ends at the current fair values.
+    fn trade_past(
+        &mut self,
+        walk: &Walk,
+        times: Vec<Micros>,
+        trades: &mut Vec<(Micros, MarketIndex, i64)>,
+    ) {
+        let past = walk.past(times.len(), &mut self.random);
+        for (at, fair) in times.into_iter().zip(past) {
+            for (index, fair) in walk.markets.iter().zip(fair) {
+                trades.push((at, *index, fair));
+            }
+        }
+    }
+
+    /// Records a trade next to a fair value.
+    fn print_past(&mut self, index: MarketIndex, fair: i64) {
+        let side = if self.random.bool() {
+            Side::Bid
+        } else {
+            Side::Ask
+        };
+        let market = self.markets.get(index);
+        let price =
+            market.and_then(|market| market.nearest_price(side, Dollars::from_micros(fair)));
+        if let Some(price) = price {
+            let id = self.id();
+            let count = Contracts::from_hundredths(self.random.i64(1..=2_000));
+            self.print(id, index, price, count, side);
         }
     }
 
@@ -173,6 +293,7 @@ impl State {
             ticker: ticker.to_owned(),
             event: event.to_owned(),
             title: format!("Market {ticker}"),
+            strike: Strike::None,
             shard,
             status: MarketStatus::Active,
             fees,
@@ -300,9 +421,8 @@ impl State {
         }
     }
 
-    /// A few levels on both sides of a price, and a few trades before.
-    fn quote_market(&mut self, index: MarketIndex) {
-        let middle = self.random.i64(15..85) * 10_000;
+    /// A few levels on both sides of a fair value.
+    fn quote_market(&mut self, index: MarketIndex, middle: i64) {
         for level in 1..=5 {
             for side in [Side::Bid, Side::Ask] {
                 let away = level * 10_000;
@@ -315,19 +435,5 @@ impl State {
                 self.market_maker_order(index, side, price, count);
             }
         }
-        let now = self.now;
-        for minutes in [50, 20, 5] {
-            self.now = now - minutes * 60 * SECOND;
-            let id = self.id();
-            let count = Contracts::from_hundredths(self.random.i64(1..=2_000));
-            let side = if self.random.bool() {
-                Side::Bid
-            } else {
-                Side::Ask
-            };
-            let price = Dollars::from_micros(middle + self.random.i64(-1..=1) * 10_000);
-            self.print(id, index, price, count, side);
-        }
-        self.now = now;
     }
 }

@@ -114,7 +114,9 @@ impl Command<'_> {
             return Ok(());
         }
         let mut subscription = Subscription::new(channel);
-        subscription.yes_prices = flag(params, "use_yes_price")?;
+        let is_absent = params.get("use_yes_price").is_none_or(Value::is_null);
+        subscription.yes_prices =
+            flag(params, "use_yes_price")? || (is_absent && socket.use_yes_price);
         subscription.skips_markets = flag(params, "skip_ticker_ack")?;
         subscription.by_id = named.by_id;
         subscription.markets.clone_from(&named.markets);
@@ -207,6 +209,10 @@ impl Command<'_> {
             let Some(market) = self.state.markets.get(*market) else {
                 continue;
             };
+            if channel == Channel::OrderbookDelta && socket.faults.withhold > 0 {
+                socket.faults.withhold -= 1;
+                continue;
+            }
             let message = match channel {
                 Channel::OrderbookDelta => messages::snapshot(self.state, market, yes_prices),
                 Channel::Ticker if wanted => Message {
@@ -292,6 +298,10 @@ impl Command<'_> {
             "get_snapshot" => {
                 let markets: Vec<MarketIndex> = markets.into_values().collect();
                 self.snapshots(socket, sid, &markets, true, self.id);
+            }
+            "add_markets" if socket.faults.refuse_additions > 0 => {
+                socket.faults.refuse_additions -= 1;
+                self.reject(socket, &CommandError::overflow());
             }
             "add_markets" => {
                 let new = self.add(socket, sid, Some(markets));

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{error::CommandError, faults::Swap, outbox::Outgoing, socket::Socket};
+use super::{
+    error::CommandError, faults::Swap, hub::HandshakeRejection, outbox::Outgoing, socket::Socket,
+};
 use crate::{pipeline, shared::Shared};
 
 /// The open WebSocket connections of the exchange, and faults to inject into them.
@@ -45,6 +47,35 @@ impl Streams {
     /// Acknowledgements keep their place.
     pub fn swap_frames(&self) {
         self.each(|socket| socket.faults.swap = Swap::Pending);
+    }
+
+    /// Sends none of the next `count` snapshots of order books on each connection. Commands are acknowledged all the same, so a
+    /// subscription that is merged into an existing one is answered by `ok` alone.
+    pub fn withhold_snapshots(&self, count: u32) {
+        self.each(|socket| socket.faults.withhold = count);
+    }
+
+    /// Answers the next `count` additions of markets with error 25 on each connection, with the id of the command and without
+    /// subscription. The subscription stays as it was.
+    pub fn refuse_additions(&self, count: u32) {
+        self.each(|socket| socket.faults.refuse_additions = count);
+    }
+
+    /// Starts the sequence numbers of all subscriptions over: the next message has number 1.
+    pub fn reset_sequences(&self) {
+        self.each(|socket| {
+            for subscription in socket.subscriptions.values_mut() {
+                subscription.reset_seq();
+            }
+        });
+    }
+
+    /// Starts the `clock` of all order books over, as after a restart of the exchange.
+    pub fn reset_clocks(&self) {
+        let mut state = self.0.state();
+        for (_, state) in state.instances().each() {
+            state.reset_clocks();
+        }
     }
 
     /// Sends `text` as a frame, valid or not.
@@ -110,9 +141,24 @@ impl Streams {
         }
     }
 
-    /// Rejects the next `times` handshakes with a status, whoever signs them. An invalid status becomes 500.
+    /// Rejects the next `times` handshakes with a status, whoever signs them. An invalid status becomes 500. The code of a 401 is
+    /// `header_timestamp_expired`.
     pub fn refuse_handshakes(&self, status: u16, times: u32) {
-        self.0.hub.inner().rejections = Some((pipeline::status_of(status), times));
+        self.reject(status, times, false);
+    }
+
+    /// Responds to the next `times` handshakes with a status and an HTML page, as a proxy or a maintenance page does. The status can
+    /// be 200.
+    pub fn refuse_handshakes_with_html(&self, status: u16, times: u32) {
+        self.reject(status, times, true);
+    }
+
+    fn reject(&self, status: u16, left: u32, html: bool) {
+        self.0.hub.inner().rejections = Some(HandshakeRejection {
+            status: pipeline::status_of(status),
+            left,
+            html,
+        });
     }
 
     fn each(&self, act: impl Fn(&mut Socket)) {

@@ -8,6 +8,10 @@ pub(super) struct StreamFaults {
     /// Number of messages to send twice.
     pub(super) repeat: u32,
     pub(super) swap: Swap,
+    /// Number of snapshots to withhold. They use no sequence number.
+    pub(super) withhold: u32,
+    /// Number of additions of markets to answer with error 25.
+    pub(super) refuse_additions: u32,
 }
 
 /// Progress of swapping two messages of one subscription.

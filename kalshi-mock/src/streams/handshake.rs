@@ -9,12 +9,14 @@ use axum::{
     },
     response::Response,
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use http::{StatusCode, request::Parts};
+use http::{StatusCode, header, request::Parts};
 use kalshi_sdk::operation;
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_tungstenite::tungstenite;
 
 use super::outbox::{Outbox, Outgoing};
 use crate::{
@@ -24,6 +26,8 @@ use crate::{
 
 /// Time limit for the client to reply to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for sending the close frame after a violation of the protocol.
+const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// Time limit for sending the close frame when the exchange shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -53,9 +57,22 @@ async fn open(
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
+    if let Some(refused) = shared.hub.next_rejection() {
+        let code = match refused.status {
+            StatusCode::UNAUTHORIZED => "header_timestamp_expired",
+            _ => "handshake_refused",
+        };
+        record(&shared, &parts, refused.status);
+        let rejection = Rejection::new(refused.status, code, "a fault");
+        return match refused.html {
+            true => pipeline::reject_with_html(&shared, &parts, rejection),
+            false => pipeline::reject(&shared, &parts, rejection),
+        };
+    }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let admitted = admit(&shared, &parts).and_then(|caller| {
         let upgrade = upgrade.map_err(|error| Rejection::bad("bad_request", error.to_string()))?;
+        check_key(&parts)?;
         Ok((caller, upgrade))
     });
     match admitted {
@@ -71,11 +88,21 @@ async fn open(
     }
 }
 
+/// Rejects a `Sec-WebSocket-Key` that is not 16 bytes in base64.
+fn check_key(parts: &Parts) -> Result<(), Rejection> {
+    let key = parts.headers.get(header::SEC_WEBSOCKET_KEY);
+    let decoded = key.and_then(|key| BASE64_STANDARD.decode(key.as_bytes()).ok());
+    match decoded.is_some_and(|bytes| bytes.len() == 16) {
+        true => Ok(()),
+        false => Err(Rejection::bad(
+            "bad_request",
+            "Sec-WebSocket-Key must be 16 bytes in base64",
+        )),
+    }
+}
+
 /// Authenticates the caller of a handshake.
 fn admit(shared: &Shared, parts: &Parts) -> Result<Caller, Rejection> {
-    if let Some(status) = shared.hub.next_rejection() {
-        return Err(Rejection::new(status, "handshake_refused", "a fault"));
-    }
     let uri = &parts.uri;
     let path = uri
         .path_and_query()
@@ -171,16 +198,45 @@ async fn read(
     mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
     opened: &Opened,
 ) {
-    while let Some(Ok(message)) = stream.next().await {
+    while let Some(message) = stream.next().await {
         let text = match &message {
-            Message::Text(text) => text.as_bytes(),
-            Message::Binary(bytes) => bytes,
-            _ => continue,
+            Ok(Message::Text(text)) => text.as_bytes(),
+            Ok(Message::Binary(_)) => {
+                return close(opened, 1003, "commands are text").await;
+            }
+            Ok(_) => continue,
+            Err(error) => match violation(error) {
+                Some((code, reason)) => return close(opened, code, reason).await,
+                None => return,
+            },
         };
         let mut state = opened.shared.state();
         let hub = &opened.shared.hub;
         hub.command(state.instances(), opened.number, text);
     }
+}
+
+/// Returns the code and the reason with which a violation of the protocol closes the connection, or `None` if it is already lost.
+fn violation(error: &axum::Error) -> Option<(u16, &'static str)> {
+    let source = std::error::Error::source(error)?;
+    match source.downcast_ref::<tungstenite::Error>()? {
+        tungstenite::Error::Protocol(
+            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => None,
+        tungstenite::Error::Protocol(_) => Some((1002, "protocol error")),
+        tungstenite::Error::Utf8(_) => Some((1007, "text that is not UTF-8")),
+        tungstenite::Error::Capacity(_) => Some((1009, "message too large")),
+        _ => None,
+    }
+}
+
+/// Closes the connection. Nothing more is read from it, so the client cannot reply.
+async fn close(opened: &Opened, code: u16, reason: &str) {
+    opened.outbox.push(Outgoing::Close {
+        code,
+        reason: reason.to_owned(),
+    });
+    sleep(CLOSE_LINGER).await;
 }
 
 /// Sends queued frames and pings.

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) ping_interval: Duration,
     /// Limit of queued frames per subscription.
     pub(crate) max_queued: usize,
+    /// Value of `use_yes_price` for subscriptions without it.
+    pub(crate) use_yes_price: bool,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
         Self {
             ping_interval: Duration::from_secs(10),
             max_queued: 50_000,
+            use_yes_price: false,
         }
     }
 }
@@ -62,8 +65,16 @@ pub(super) struct Inner {
     /// Connections opened so far.
     opened: u64,
     tickers: BTreeMap<Instance, Tickers>,
-    /// Handshakes to reject: status and number.
-    pub(super) rejections: Option<(StatusCode, u32)>,
+    pub(super) rejections: Option<HandshakeRejection>,
+}
+
+/// Handshakes to reject.
+#[derive(Clone, Copy)]
+pub(super) struct HandshakeRejection {
+    pub(super) status: StatusCode,
+    pub(super) left: u32,
+    /// True if the body is an HTML page.
+    pub(super) html: bool,
 }
 
 impl Hub {
@@ -90,7 +101,7 @@ impl Hub {
             if state.emitted.is_empty() {
                 continue;
             }
-            let mut events = std::mem::take(&mut state.emitted);
+            let mut events = state.take_events();
             if instance == Instance::Margined {
                 events = merged(events);
             }
@@ -145,7 +156,8 @@ impl Hub {
         inner.opened += 1;
         let number = inner.opened;
         let queue = (Arc::clone(&outbox), self.settings.max_queued);
-        let socket = Socket::new(instance, caller, queue);
+        let mut socket = Socket::new(instance, caller, queue);
+        socket.use_yes_price = self.settings.use_yes_price;
         inner.sockets.insert(number, socket);
         instances.get_mut(instance).has_listeners = true;
         self.count.send_replace(inner.sockets.len());
@@ -160,7 +172,7 @@ impl Hub {
         {
             let state = instances.get_mut(instance);
             state.has_listeners = false;
-            state.emitted = Vec::new();
+            state.take_events();
             inner.tickers.remove(&instance);
         }
         self.count.send_replace(inner.sockets.len());
@@ -194,12 +206,12 @@ impl Hub {
         }
     }
 
-    /// Returns the status that rejects the next handshake, if a test asked for it.
-    pub(super) fn next_rejection(&self) -> Option<http::StatusCode> {
+    /// Returns what rejects the next handshake, if a test asked for it.
+    pub(super) fn next_rejection(&self) -> Option<HandshakeRejection> {
         let mut inner = self.inner();
-        let (status, left) = inner.rejections.filter(|(_, left)| *left > 0)?;
-        inner.rejections = Some((status, left - 1));
-        Some(status)
+        let next = inner.rejections.as_mut().filter(|next| next.left > 0)?;
+        next.left -= 1;
+        Some(*next)
     }
 }
 

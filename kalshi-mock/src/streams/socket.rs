@@ -27,6 +27,8 @@ pub(super) struct Socket {
     pub(super) outbox: Arc<Outbox>,
     max_queued: usize,
     pub(super) faults: StreamFaults,
+    /// Value of `use_yes_price` for subscriptions without it.
+    pub(super) use_yes_price: bool,
 }
 
 impl Socket {
@@ -43,6 +45,7 @@ impl Socket {
             outbox,
             max_queued,
             faults: StreamFaults::default(),
+            use_yes_price: false,
         }
     }
 

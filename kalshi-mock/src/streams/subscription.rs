@@ -134,6 +134,10 @@ impl Subscription {
         }
     }
 
+    pub(super) fn reset_seq(&mut self) {
+        self.seq = 0;
+    }
+
     /// Returns the next sequence number.
     pub(super) fn next_seq(&mut self) -> u64 {
         self.seq += 1;

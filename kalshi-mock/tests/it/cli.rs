@@ -133,9 +133,8 @@ async fn options_set_faults_record_and_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (key, record) = (path("key.pem"), path("requests.jsonl"));
-    std::fs::write(&key, "what was there before").unwrap();
     let running = start(&[
-        "--private-key",
+        "--write-private-key",
         &key,
         "--record",
         &record,
@@ -179,6 +178,43 @@ async fn options_set_faults_record_and_key() {
     assert_eq!(lines.lines().count(), 3);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn activity_and_schedule_are_options() {
+    let running = start(&[
+        "--activity",
+        "storm",
+        "--schedule",
+        "pause,in=0,for=3600",
+        "--tier",
+        "unlimited",
+    ]);
+    let client = client(&running.1);
+    // Paused before the first trade of a participant, or soon after.
+    let status = client.get_exchange_status().send().await.unwrap();
+    assert!(!status.trading_active);
+    assert_eq!(interrupt(running), "");
+
+    let running = start(&["--activity", "storm", "--tier", "unlimited"]);
+    let client = self::client(&running.1);
+    let now = chrono::Utc::now().timestamp();
+    let trades = async || client.get_trades().min_ts(now).send().await.unwrap();
+    for attempt in 0.. {
+        assert!(attempt < 200, "nothing trades");
+        if !trades().await.trades.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(interrupt(running), "");
+    let output = program(&["--schedule", "close,in=1,market=KXNO-26-A"]).output();
+    let error = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(
+        error.starts_with("error: no market KXNO-26-A: there are KXHIGHNY-"),
+        "{error}"
+    );
+}
+
 #[test]
 fn startup_error_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +240,7 @@ fn startup_error_is_one_line() {
             ),
         ),
         (
-            ["--private-key", &nowhere],
+            ["--write-private-key", &nowhere],
             format!(
                 "error: cannot write the private key to {nowhere}: No such file or directory (os error 2)\n"
             ),
@@ -219,6 +255,11 @@ fn startup_error_is_one_line() {
             (said, Some(1))
         );
         assert!(output.stdout.is_empty());
+    }
+    for balance in ["-5", "0.001"] {
+        let output = program(&["--balance", balance]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("a balance must"), "{said}");
     }
     let output = program(&["--fault", "earthquake"]).output().unwrap();
     assert!(
@@ -241,4 +282,97 @@ fn plain_output_shows_urls_and_key() {
         assert!(said.contains(word), "{word} in {said}");
     }
     assert_eq!(interrupt((child, Value::Null, out)), "");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn private_key_of_a_file_is_used_and_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.pem");
+    let key = PrivateKey::generate_ed25519().unwrap().to_pkcs8_pem();
+    std::fs::write(&path, key.as_bytes()).unwrap();
+    let name = path.to_str().unwrap();
+
+    let running = start(&["--private-key", name]);
+    client(&running.1).get_balance().send().await.unwrap();
+    assert!(!interrupt(running).contains("error"));
+    assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
+
+    let output = program(&["--write-private-key", name]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        format!("error: {name} exists: --private-key uses it, --force replaces it\n")
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), key.as_bytes());
+
+    let running = start(&["--write-private-key", name, "--force"]);
+    client(&running.1).get_balance().send().await.unwrap();
+    interrupt(running);
+    assert_ne!(std::fs::read(&path).unwrap(), key.as_bytes());
+}
+
+#[cfg(unix)]
+#[test]
+fn key_of_a_seed_survives_a_restart() {
+    let key = |arguments: &[&str]| {
+        let running = start(arguments);
+        let path = running.1["private_key_path"].as_str().unwrap().to_owned();
+        let key = std::fs::read_to_string(path).unwrap();
+        let id = running.1["key_id"].clone();
+        interrupt(running);
+        (id, key)
+    };
+    assert_eq!(key(&["--seed", "7"]), key(&["--seed", "7"]));
+    assert_ne!(key(&["--seed", "7"]).1, key(&["--seed", "8"]).1);
+    assert_ne!(key(&[]).1, key(&[]).1);
+}
+
+#[cfg(unix)]
+#[test]
+fn key_file_is_removed_after_hangup_and_closed_pipes() {
+    let running = start(&[]);
+    let path = running.1["private_key_path"].as_str().unwrap().to_owned();
+    let (mut child, ..) = running;
+    let pid = child.id().to_string();
+    assert!(Path::new(&path).exists());
+    let hung_up = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+    assert!(hung_up.success() && child.wait().unwrap().success());
+    assert!(!Path::new(&path).exists());
+
+    // Nobody reads what it prints.
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = program(&["--json"])
+        .env("TMPDIR", folder.path())
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn record_does_not_overwrite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("requests.jsonl");
+    std::fs::write(&path, "yesterday's\n").unwrap();
+    let output = program(&["--record", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the file is not empty"), "{said}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "yesterday's\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn bind_warns_off_loopback() {
+    let running = start(&["--bind", "0.0.0.0"]);
+    assert!(
+        interrupt(running).starts_with("warning: others can use this exchange"),
+        "there is no warning"
+    );
+    assert_eq!(interrupt(start(&["--bind", "127.0.0.1"])), "");
 }

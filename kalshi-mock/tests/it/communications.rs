@@ -345,7 +345,7 @@ async fn quotes_are_rejected_while_trading_is_stopped() {
         (&shown["status"], &shown["cancellation_reason"]),
         (&json!("cancelled"), &json!("market_not_active"))
     );
-    assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 400);
+    assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 409);
     exchange.resume_trading();
     exchange.market(TICKER).settle(Settlement::Yes);
     assert_eq!(ask(&requester, json!({ "contracts": 10 })).await.0, 400);

@@ -16,6 +16,16 @@ fn samples() -> Samples {
 /// What there is on an exchange, by the names that parameters and members have for it.
 type Scene = BTreeMap<&'static str, Value>;
 
+/// Path parameters that name something of the samples.
+const SAMPLES: [&str; 6] = [
+    "block_trade_proposal_id",
+    "rfq_batch_id",
+    "batch_quote_id",
+    "milestone_id",
+    "structured_target_id",
+    "collection_ticker",
+];
+
 /// The sample call of an operation, about what is in the scene.
 fn request(
     raw: &Raw,
@@ -44,10 +54,11 @@ fn request(
                 } else {
                     &value
                 };
-                path = path.replace(
-                    &format!("{{{}}}", argument.name),
-                    &text(value).replace(|byte: char| !byte.is_ascii_alphanumeric(), "-"),
-                );
+                let value = match SAMPLES.contains(&argument.name.as_str()) {
+                    true => "sample%20id".to_owned(),
+                    false => text(value).replace(|byte: char| !byte.is_ascii_alphanumeric(), "-"),
+                };
+                path = path.replace(&format!("{{{}}}", argument.name), &value);
             }
             (_, Value::Array(items)) => {
                 query.extend(items.iter().map(|item| (argument.name.clone(), text(item))))

@@ -170,6 +170,102 @@ async fn stale_reads_hide_new_records() {
     exchange.time().advance(Duration::from_secs(10));
     assert_eq!(read().await.unwrap().order.status, OrderStatus::Resting);
     client.cancel_order_v2().order_id(&id).send().await.unwrap();
+    let lagging = read().await.unwrap().into_inner().order;
+    assert_eq!(
+        (lagging.status, lagging.remaining_count_fp),
+        (OrderStatus::Resting, contracts("1"))
+    );
+    let listed = client.get_orders().send().await.unwrap();
+    assert_eq!(listed.orders[0].status, OrderStatus::Resting);
+    exchange.time().advance(Duration::from_secs(10));
+    assert_eq!(read().await.unwrap().order.status, OrderStatus::Canceled);
+}
+
+#[tokio::test]
+async fn stale_reads_lag_behind_amends_and_groups_of_before() {
+    let exchange = exchange().await;
+    exchange.time().stop();
+    let _ = exchange.market(TICKER);
+    let raw = crate::common::Raw::new(&exchange);
+    let (_, group) = raw
+        .call(
+            "POST",
+            "/portfolio/order_groups/create",
+            Some(json!({ "contracts_limit": 5 })),
+        )
+        .await;
+    let group = group["order_group_id"].as_str().unwrap();
+    let new = json!({
+        "ticker": TICKER, "side": "bid", "count": "2", "price": "0.40", "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "maker", "order_group_id": group,
+    });
+    let (_, placed) = raw
+        .call("POST", "/portfolio/events/orders", Some(new))
+        .await;
+    let id = placed["order_id"].as_str().unwrap();
+    exchange.time().advance(Duration::from_secs(60));
+    // Injected after the order was placed.
+    exchange.fault(Fault::StaleReads(Duration::from_secs(10)));
+    let amended = json!({ "ticker": TICKER, "side": "bid", "count": "3", "price": "0.30" });
+    let amend = format!("/portfolio/events/orders/{id}/amend");
+    assert_eq!(raw.call("POST", &amend, Some(amended)).await.0, 200);
+    let price = async || {
+        let (_, body) = raw
+            .call("GET", &format!("/portfolio/orders/{id}"), None)
+            .await;
+        body["order"]["yes_price_dollars"].clone()
+    };
+    assert_eq!(price().await, "0.4000");
+
+    let group = format!("/portfolio/order_groups/{group}");
+    let trigger = format!("{group}/trigger");
+    assert_eq!(raw.call("PUT", &trigger, Some(json!({}))).await.0, 200);
+    let seen = async || {
+        let (_, body) = raw.call("GET", &group, None).await;
+        let orders = body["orders"].as_array().unwrap().len();
+        (body["is_auto_cancel_enabled"].clone(), orders)
+    };
+    assert_eq!(seen().await, (json!(true), 1));
+    exchange.time().advance(Duration::from_secs(10));
+    assert_eq!(seen().await, (json!(false), 0));
+    assert_eq!(price().await, "0.3000");
+}
+
+#[tokio::test]
+async fn extra_response_follows_on_a_kept_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let exchange = exchange().await;
+    exchange.fault(Fault::ExtraResponse.times(1));
+    let mut stream = tokio::net::TcpStream::connect(exchange.address())
+        .await
+        .unwrap();
+    let request = b"GET /trade-api/v2/exchange/status HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    stream.write_all(request).await.unwrap();
+    while text.matches("HTTP/1.1 200").count() < 2 {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "closed after {text}");
+        text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+    assert!(text.starts_with("HTTP/1.1 200 OK") && text.contains("exchange_active"));
+    assert!(text.ends_with("\r\n\r\n{}"), "{text}");
+    stream.write_all(request).await.unwrap();
+    assert_ne!(stream.read(&mut buffer).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn rejections_come_in_each_envelope() {
+    use kalshi_mock::ErrorEnvelope::{Flat, Message, Nested};
+    let exchange = exchange().await;
+    let raw = crate::common::Raw::new(&exchange);
+    for (envelope, field) in [(Nested, "error"), (Flat, "code"), (Message, "msg")] {
+        exchange.clear_faults();
+        exchange.fault(Fault::ErrorEnvelope(envelope));
+        let (status, body) = raw.call("GET", "/markets/NONE", None).await;
+        assert_eq!(status, 404);
+        assert!(body.get(field).is_some(), "{body}");
+    }
 }
 
 #[tokio::test]

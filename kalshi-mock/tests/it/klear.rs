@@ -111,7 +111,7 @@ async fn typed_client_reads_samples_with_the_token_and_nothing_with_another() {
             .build()
             .unwrap()
     };
-    let own = client(exchange.klear_access_token());
+    let own = exchange.klear_client().unwrap();
     own.get_settlement_balance().send().await.unwrap();
 
     let error = client("another").get_settlement_balance().send().await;

@@ -207,3 +207,33 @@ async fn extreme_clock_values_still_respond() {
     exchange.time().advance(Duration::MAX);
     client.get_exchange_status().send().await.unwrap();
 }
+
+#[tokio::test]
+async fn books_orders_positions_and_requests_are_observed_without_a_client() {
+    use kalshi_sdk::{operation, types::BookSide::Bid};
+    let exchange = crate::common::exchange().await;
+    let market = exchange.market(crate::common::TICKER);
+    let client = crate::common::once(&exchange);
+    let bot = async {
+        let order = crate::common::order(Bid, "0.40", "5");
+        crate::common::place(&client, order).await
+    };
+    let quoted = market.wait_until(|book| !book.bids.is_empty());
+    let (placed, book) =
+        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(bot, quoted) })
+            .await
+            .unwrap();
+    assert_eq!(book.bids[0].count, crate::common::contracts("5"));
+    let _ = market.ask(crate::common::dollars("0.40"), 2);
+
+    let orders = exchange.user().orders();
+    assert_eq!(orders[0].order_id, placed.order_id);
+    assert_eq!(orders[0].remaining_count_fp, crate::common::contracts("3"));
+    let positions = exchange.user().positions();
+    assert_eq!(positions[0].position_fp, crate::common::contracts("2"));
+    assert!(exchange.add_user().unwrap().orders().is_empty());
+
+    client.get_markets().send().await.unwrap();
+    assert_eq!(exchange.requests().len(), 2);
+    assert_eq!(exchange.requests_to(operation::CREATE_ORDER_V2).len(), 1);
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod activity;
 mod common;
 
 #[cfg(feature = "cli")]
@@ -25,6 +26,8 @@ mod perps_every_operation;
 mod perps_markets;
 #[cfg(feature = "perps")]
 mod perps_orders;
+#[cfg(feature = "perps")]
+mod perps_triggers;
 #[cfg(feature = "perps")]
 mod perps_websocket;
 mod pipeline;

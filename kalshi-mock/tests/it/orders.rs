@@ -492,7 +492,7 @@ async fn off_grid_price_and_zero_count_are_rejected() {
         .call("POST", "/portfolio/events/orders", Some(cents))
         .await;
     assert_eq!(
-        (status, body["error"]["details"].as_str().unwrap()),
+        (status, body["details"].as_str().unwrap()),
         (400, "price: must be of type string")
     );
 }
@@ -643,7 +643,7 @@ async fn pause_rejects_orders_accepts_cancels_and_applies_cancel_on_pause() {
                 .status()
                 .unwrap()
                 .as_u16(),
-            400
+            409
         );
         resume();
     }

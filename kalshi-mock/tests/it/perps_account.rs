@@ -118,6 +118,19 @@ async fn closing_realises_profit_in_both_directions() {
 }
 
 #[tokio::test]
+async fn flipped_position_has_only_the_fees_of_its_opening() {
+    let (exchange, raw) = start().await;
+    let market = exchange.margin_market(TICKER).fees(0, 1_000);
+    let _ = market.ask(dollars("6.0000"), 4);
+    buy(&raw, "a", "6.0000", "4").await;
+    let fees = async || get(&raw, "/margin/positions", &[]).await["positions"][0]["fees"].clone();
+    assert_eq!(fees().await, "0.0240");
+    let _ = market.bid(dollars("7.0000"), 6);
+    place(&raw, "b", ("ask", "7.0000", "6")).await;
+    assert_eq!(fees().await, "0.0140", "of two contracts");
+}
+
+#[tokio::test]
 async fn resting_orders_take_margin_and_orders_that_close_take_none() {
     let (exchange, raw) = start().await;
     let market = exchange.margin_market(TICKER).leverage(65_000).fees(0, 0);

@@ -29,7 +29,11 @@ async fn initial_markets_are_quoted_and_coherent() {
     let markets = get(&raw, "/margin/markets", &[("status", "active")]).await;
     let markets = markets["markets"].as_array().unwrap();
     assert_eq!(markets.len(), exchange.margin_tickers().len());
-    for market in markets {
+    assert!(markets[0].get("bid").is_none() && markets[0].get("ask").is_none());
+    assert_eq!(markets[0]["volume"], "0.00");
+    let mark = &markets[0]["settlement_mark_price"]["price"];
+    assert_eq!(mark, &markets[0]["reference_price"]["price"]);
+    for market in &markets[1..] {
         let ticker = market["ticker"].as_str().unwrap();
         assert!(price(&market["bid"]) < price(&market["ask"]), "{market}");
         assert_ne!(market["volume_24h"], "0.00");
@@ -43,6 +47,36 @@ async fn initial_markets_are_quoted_and_coherent() {
     }
     let closed = get(&raw, "/margin/markets", &[("status", "closed")]).await;
     assert_eq!(closed, json!({ "markets": [] }));
+}
+
+/// What a test of another SDK does in the first market that it finds.
+#[tokio::test]
+async fn lowest_bid_rests_in_the_first_market() {
+    let exchange = MockExchange::start().await.unwrap();
+    let raw = Raw::new(&exchange);
+    let markets = get(&raw, "/margin/markets", &[]).await;
+    let order = json!({
+        "ticker": markets["markets"][0]["ticker"], "client_order_id": "a", "side": "bid", "count": "1", "price": "0.0001",
+        "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
+    });
+    let (status, placed) = raw.call("POST", "/margin/orders", Some(order)).await;
+    assert_eq!(status, 201, "{placed}");
+    let path = format!("/margin/orders/{}", placed["order_id"].as_str().unwrap());
+    let (_, read) = raw.call("GET", &path, None).await;
+    assert_eq!(read["order"]["remaining_count"], "1.00");
+    assert_eq!(raw.call("DELETE", &path, None).await.0, 200);
+}
+
+#[tokio::test]
+async fn leverage_does_not_fall_with_size_because_margin_does_not() {
+    let exchange = exchange().await;
+    let _ = exchange.margin_market("KXTESTPERP").leverage(76_679);
+    let raw = Raw::new(&exchange);
+    let market = &get(&raw, "/margin/markets/KXTESTPERP", &[]).await["market"];
+    for notional in ["1000", "10000", "100000", "1000000"] {
+        let estimate = &market["leverage_estimates"][notional];
+        assert_eq!(estimate, &market["leverage_estimate"], "at {notional}");
+    }
 }
 
 #[tokio::test]

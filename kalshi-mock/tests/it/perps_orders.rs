@@ -96,6 +96,29 @@ async fn order_rests_is_amended_decreased_and_cancelled() {
     assert_eq!((status, &body["error"]["code"]), (404, &json!("not_found")));
 }
 
+#[tokio::test]
+async fn decrease_leaves_a_fraction_only_in_fractional_markets() {
+    let (_exchange, market, raw) = start().await;
+    let placed = create(&raw, order("a", "bid", "6.2000", "2")).await;
+    let id = placed["order_id"].as_str().unwrap();
+    let path = format!("/margin/orders/{id}/decrease");
+    for body in [
+        json!({ "reduce_by": "0.50" }),
+        json!({ "reduce_to": "0.50" }),
+    ] {
+        let (status, body) = raw.call("POST", &path, Some(body)).await;
+        assert_eq!(status, 400, "{body}");
+        assert_eq!(body["error"]["code"], "invalid_order");
+    }
+    assert_eq!(
+        read(&raw, &placed["order_id"]).await["remaining_count"],
+        "2.00"
+    );
+    let _ = market.fractional(true);
+    let decreased = raw_post(&raw, path, json!({ "reduce_by": "0.50" })).await;
+    assert_eq!(decreased["remaining_count"], "1.50");
+}
+
 async fn raw_post(raw: &Raw, path: String, body: Value) -> Value {
     let (status, answer) = raw.call("POST", &path, Some(body)).await;
     assert_eq!(status, 200, "{answer}");

@@ -182,13 +182,23 @@ async fn ticker_comes_every_second_without_changes() {
         assert_eq!(frame["msg"]["settlement_mark_price"]["price"], "6.3350");
         assert!(frame["msg"]["funding_rate"]["rate"].is_number());
     }
-    assert_ne!(frames[0]["msg"]["ts_ms"], frames[1]["msg"]["ts_ms"]);
+    // The statistics did not change, and the marks are fresh.
+    assert_eq!(frames[0]["msg"]["ts_ms"], frames[1]["msg"]["ts_ms"]);
+    for fresh in ["reference_price", "settlement_mark_price", "funding_rate"] {
+        let times = [0, 1].map(|index: usize| &frames[index]["msg"][fresh]["ts_ms"]);
+        assert_ne!(times[0], times[1], "{fresh}");
+    }
+    let before = frames[1]["msg"]["ts_ms"].as_i64();
+    // No statistic, so the next message is the one of the next second.
+    let _ = exchange.margin_market(TICKER).bid(dollars("6.3100"), 1);
+    assert_eq!(listener.next().await["msg"]["ts_ms"].as_i64(), before);
     let _ = exchange.margin_market(TICKER).bid(dollars("6.3390"), 1);
     let mut frame = listener.next().await;
     if frame["msg"]["bid"] == "6.3300" {
         frame = listener.next().await;
     }
     assert_eq!(frame["msg"]["bid"], "6.3390");
+    assert!(frame["msg"]["ts_ms"].as_i64() > before);
 }
 
 #[tokio::test]

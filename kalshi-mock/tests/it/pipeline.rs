@@ -16,7 +16,9 @@ const BALANCE: &str = "/portfolio/balance";
 
 fn refused(answer: (u16, Value)) -> (u16, String, String) {
     let (status, body) = answer;
-    let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
+    // Flat, or nested.
+    let error = body.get("error").unwrap_or(&body);
+    let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
     (status, text("code"), text("details"))
 }
 
@@ -190,10 +192,7 @@ async fn spec_violation_names_the_field() {
     let exchange = exchange().await;
     let raw = Raw::new(&exchange);
     for (path, expected) in [
-        ("/markets?limit=1001", "limit: must be lte 1000"),
-        ("/markets?limit=many", "limit: must be of type integer"),
         ("/markets/orderbooks", "tickers: required"),
-        ("/events?limit=0", "limit: must be gte 1"),
         (
             "/milestones?limit=5&minimum_start_date=soon",
             "minimum_start_date: must be a time as RFC 3339 has it",
@@ -210,6 +209,19 @@ async fn spec_violation_names_the_field() {
             (400, "invalid_parameters", expected),
             "{path}"
         );
+    }
+    for (path, expected) in [
+        ("/markets?limit=1001", "limit: must be lte 1000"),
+        ("/markets?limit=many", "limit: must be of type integer"),
+        ("/events?limit=0", "limit: must be gte 1"),
+    ] {
+        let path = format!("/trade-api/v2{path}");
+        let bare = (400, json!({ "msg": expected }));
+        assert_eq!(answer(raw.unsigned("GET", &path)).await, bare);
+    }
+    for (flag, status) in [("T", 200), ("0", 200), ("False", 200), ("yes", 400)] {
+        let path = format!("/trade-api/v2/events?with_nested_markets={flag}");
+        assert_eq!(answer(raw.unsigned("GET", &path)).await.0, status, "{flag}");
     }
     let filter = answer(raw.unsigned("GET", "/trade-api/v2/markets?status=finalized")).await;
     let said = (
@@ -240,13 +252,17 @@ async fn spec_violation_names_the_field() {
     ] {
         let mut body = good.clone();
         body[member] = value;
+        let code_of_type = match expected.contains("of type") {
+            true => "bad_request",
+            false => "invalid_parameters",
+        };
         let (status, code, details) = refused(
             raw.call("POST", "/portfolio/events/orders", Some(body))
                 .await,
         );
         assert_eq!(
             (status, code.as_str(), details.as_str()),
-            (400, "invalid_parameters", expected)
+            (400, code_of_type, expected)
         );
     }
     let mut without = good.clone();
@@ -263,10 +279,24 @@ async fn spec_violation_names_the_field() {
     let broken = broken
         .header("content-type", "application/json")
         .body("{\"ticker\":");
+    let (status, body) = answer(broken).await;
+    assert_eq!((status, &body["code"]), (400, &json!("bad_request")));
     assert!(
-        refused(answer(broken).await)
-            .2
+        body["details"]
+            .as_str()
+            .unwrap()
             .starts_with("the body is no JSON")
+    );
+    let _market = exchange.market("KXTEST-26-A");
+    let mut dotted = good.clone();
+    dotted["client_order_id"] = json!("bot.1");
+    let refusal = refused(
+        raw.call("POST", "/portfolio/events/orders", Some(dotted))
+            .await,
+    );
+    assert_eq!(
+        refusal,
+        (400, "invalid_parameters".to_owned(), String::new())
     );
 }
 
@@ -329,7 +359,93 @@ async fn paths_and_content_types_are_checked() {
         .signed("PUT", &reset, now_ms())
         .header("content-type", "text/plain")
         .body("{}");
-    assert_eq!(refused(answer(text).await).1, "invalid_content_type");
+    let flat = json!({ "code": "invalid_content_type", "message": "invalid_content_type" });
+    assert_eq!(answer(text).await, (400, flat));
+
+    for method in ["TRACE", "PURGE"] {
+        let request = raw.unsigned(method, "/trade-api/v2/markets");
+        assert_eq!(answer(request).await.0, 405, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn body_over_the_limit_is_413_and_200_without_body_is_an_object() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let large = raw
+        .signed("POST", "/portfolio/events/orders", now_ms())
+        .header("content-type", "application/json")
+        .body(vec![b' '; 20 << 20]);
+    let response = large.send().await.unwrap();
+    assert_eq!(response.status(), 413);
+    assert_eq!(response.headers()["connection"], "close");
+
+    let netting = json!({ "subaccount_number": 0, "enabled": true });
+    assert_eq!(
+        raw.call("PUT", "/portfolio/subaccounts/netting", Some(netting))
+            .await,
+        (200, json!({}))
+    );
+}
+
+#[tokio::test]
+async fn batch_item_without_order_omits_its_id() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    let item = json!({
+        "ticker": "KXNONE-26-A", "side": "bid", "count": "1", "price": "0.40", "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "maker",
+    });
+    let (_, body) = raw
+        .call(
+            "POST",
+            "/portfolio/events/orders/batched",
+            Some(json!({ "orders": [item] })),
+        )
+        .await;
+    let item = body["orders"][0].as_object().unwrap();
+    assert!(
+        item["error"].is_object() && !item.contains_key("order_id"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn order_writes_are_409_while_the_exchange_is_paused() {
+    let exchange = exchange().await;
+    let raw = Raw::new(&exchange);
+    exchange.set_active(false);
+    let orders = "/portfolio/events/orders";
+    let (status, code, _) = refused(raw.call("DELETE", orders, None).await);
+    assert_eq!((status, code.as_str()), (409, "exchange_is_paused"));
+    assert_eq!(raw.call("GET", BALANCE, None).await.0, 503);
+}
+
+#[tokio::test]
+async fn sample_operations_know_their_ids_and_pass_filters() {
+    let exchange = exchange().await;
+    let _market = exchange.market("KXTEST-26-A");
+    let raw = Raw::new(&exchange);
+    let get = |path: &str| answer(raw.unsigned("GET", &format!("/trade-api/v2{path}")));
+    for path in [
+        "/milestones/nothing",
+        "/structured_targets/nothing",
+        "/live_data/milestone/nothing",
+        "/live_data/events/KXNONE-26",
+    ] {
+        let (status, code, _) = refused(get(path).await);
+        assert_eq!((status, code.as_str()), (404, "not_found"), "{path}");
+    }
+    let (_, list) = get("/milestones?limit=5&type=match").await;
+    assert_eq!(list["milestones"][0]["type"], "match");
+    let (_, milestone) = get("/milestones/sample%20id").await;
+    assert_eq!(milestone["milestone"]["id"], list["milestones"][0]["id"]);
+    let (status, live) = get("/live_data/milestone/sample%20id").await;
+    assert_eq!(status, 200);
+    assert_eq!(live["live_data"]["milestone_id"], "sample id");
+    let (_, targets) = get("/structured_targets?ids=another").await;
+    assert_eq!(targets["structured_targets"], json!([]));
+    assert_eq!(get("/milestones?limit=5&cursor=made-up").await.0, 400);
 }
 
 #[tokio::test]
@@ -571,4 +687,20 @@ async fn path_that_is_not_utf8_is_not_found() {
     let (status, code, _) = refused(answer(raw.unsigned("GET", "/trade-api/v2/markets/%FF")).await);
     assert_eq!((status, code.as_str()), (404, "not_found"));
     assert_eq!(exchange.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn timestamp_window_can_be_asymmetric() {
+    let exchange = MockExchange::builder()
+        .without_limits()
+        .timestamp_window(Duration::from_secs(20), Duration::from_secs(40))
+        .start()
+        .await
+        .unwrap();
+    let raw = Raw::new(&exchange);
+    for (off, status) in [(-30_000, 401), (-10_000, 200), (30_000, 200), (50_000, 401)] {
+        let stamp = now_ms().checked_add_signed(off).unwrap();
+        let request = raw.signed("GET", BALANCE, stamp);
+        assert_eq!(answer(request).await.0, status, "{off}");
+    }
 }

@@ -4,7 +4,6 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::common::listener::{Book, Listener, code, refused, seqs, signed};
 use crate::common::{TICKER, contracts, dollars, exchange, once, order, place};
-use futures_util::SinkExt;
 use kalshi_mock::{MockExchange, Settlement};
 use kalshi_sdk::{
     Client, Dollars, OrderId,
@@ -215,12 +214,6 @@ async fn invalid_commands_are_rejected() {
         assert_eq!(code(&frame), 1, "{text}");
         assert!(frame.get("id").is_none());
     }
-    listener
-        .socket
-        .send(Message::binary(vec![0xff]))
-        .await
-        .unwrap();
-    assert_eq!(code(&listener.next().await), 1);
     let book = listener
         .subscribe("orderbook_delta", json!({ "market_ticker": TICKER }))
         .await;

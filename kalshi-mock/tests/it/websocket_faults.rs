@@ -246,3 +246,144 @@ async fn stalled_client_receives_the_overflow_error() {
     let frames = listener.so_far().await;
     assert_eq!(code(frames.last().unwrap()), 25);
 }
+
+#[tokio::test]
+async fn merged_subscription_is_acknowledged_without_its_snapshot() {
+    let (exchange, market, mut listener) = listening().await;
+    let _other = exchange.market("KXTEST-26-B");
+    exchange.streams().withhold_snapshots(1);
+    let params = json!({ "channels": ["orderbook_delta"], "market_ticker": "KXTEST-26-B" });
+    listener.command("subscribe", params).await;
+    assert_eq!(listener.next().await["type"], "ok");
+    change(&market, 1);
+    assert_eq!(listener.next().await["type"], "orderbook_delta");
+}
+
+#[tokio::test]
+async fn addition_is_answered_with_error_25_without_subscription() {
+    let (exchange, _, mut listener) = listening().await;
+    let _other = exchange.market("KXTEST-26-B");
+    exchange.streams().refuse_additions(1);
+    let params = json!({ "sid": 1, "action": "add_markets", "market_ticker": "KXTEST-26-B" });
+    let id = listener
+        .command("update_subscription", params.clone())
+        .await;
+    let error = listener.next().await;
+    assert_eq!((&error["id"], code(&error)), (&json!(id), 25));
+    assert!(error.get("sid").is_none());
+    listener.command("update_subscription", params).await;
+    assert_eq!(listener.next().await["type"], "ok");
+}
+
+#[tokio::test]
+async fn sequences_and_clocks_start_over() {
+    let (exchange, market, mut listener) = listening().await;
+    change(&market, 3);
+    listener.so_far().await;
+    let before = market.order_book().clock;
+    exchange.streams().reset_sequences();
+    exchange.streams().reset_clocks();
+    change(&market, 1);
+    assert_eq!(listener.next().await["seq"], 1);
+    assert!(market.order_book().clock < before);
+}
+
+#[tokio::test]
+async fn handshakes_are_refused_in_all_forms() {
+    let exchange = exchange().await;
+    let handshake = || signed(&exchange, exchange.user(), "GET");
+    exchange.streams().refuse_handshakes(401, 1);
+    let (status, body) = refused(handshake()).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (401, &json!("header_timestamp_expired"))
+    );
+    for status in [403, 200] {
+        exchange.streams().refuse_handshakes_with_html(status, 1);
+        match tokio_tungstenite::connect_async(handshake()).await {
+            Err(tokio_tungstenite::tungstenite::Error::Http(page)) => {
+                assert_eq!(page.status(), status);
+                assert_eq!(page.headers()["content-type"], "text/html");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    Listener::open(&exchange).await;
+}
+
+#[tokio::test]
+async fn default_of_use_yes_price_can_be_flipped() {
+    let exchange = MockExchange::builder()
+        .default_use_yes_price(true)
+        .start()
+        .await
+        .unwrap();
+    let _market = exchange.market(TICKER).ask(dollars("0.60"), 1);
+    for (params, price) in [
+        (json!({ "market_ticker": TICKER }), "0.6000"),
+        (
+            json!({ "market_ticker": TICKER, "use_yes_price": false }),
+            "0.4000",
+        ),
+    ] {
+        let mut listener = Listener::open(&exchange).await;
+        listener.subscribe("orderbook_delta", params).await;
+        let snapshot = listener.next().await;
+        assert_eq!(snapshot["msg"]["no_dollars_fp"][0][0], price, "{snapshot}");
+    }
+}
+
+#[tokio::test]
+async fn protocol_errors_close_with_their_code() {
+    use tokio::io::AsyncWriteExt;
+    use tokio_tungstenite::MaybeTlsStream;
+    let exchange = exchange().await;
+    for (frame, code) in [
+        // An unknown opcode.
+        (vec![0x83, 0x80, 0, 0, 0, 0], 1002),
+        // Binary.
+        (vec![0x82, 0x80, 0, 0, 0, 0], 1003),
+        // Text that is not UTF-8.
+        (vec![0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
+        // A length of 64 MB.
+        (
+            vec![0x81, 0xff, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0],
+            1009,
+        ),
+    ] {
+        let mut listener = Listener::open(&exchange).await;
+        let MaybeTlsStream::Plain(stream) = listener.socket.get_mut() else {
+            panic!("not plain");
+        };
+        stream.write_all(&frame).await.unwrap();
+        match listener.message().await {
+            Some(Ok(Message::Close(Some(close)))) => assert_eq!(u16::from(close.code), code),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn malformed_websocket_key_is_400() {
+    let exchange = exchange().await;
+    let raw = crate::common::Raw::new(&exchange);
+    for key in ["", "short"] {
+        let path = crate::common::listener::PATH;
+        let now = crate::common::now_ms();
+        let text = kalshi_sdk::auth::signing_text(now, "GET", path);
+        let signature = exchange.user().private_key().sign(text.as_bytes()).unwrap();
+        let request = raw
+            .unsigned("GET", path)
+            .header(
+                kalshi_sdk::auth::ACCESS_KEY,
+                exchange.credentials().key_id(),
+            )
+            .header(kalshi_sdk::auth::ACCESS_TIMESTAMP, now)
+            .header(kalshi_sdk::auth::ACCESS_SIGNATURE, signature.to_base64())
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", key);
+        assert_eq!(crate::common::answer(request).await.0, 400, "{key:?}");
+    }
+}

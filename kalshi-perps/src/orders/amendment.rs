@@ -108,7 +108,8 @@ impl From<AmendMarginOrderRequest> for Amendment {
 pub enum Decrease {
     /// Removes this many resting contracts.
     By(Contracts),
-    /// Leaves at most this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does.
+    /// Leaves this many contracts resting. Zero cancels the order, and goes ahead of other writes as a cancel does. What the exchange does
+    /// if no more than that rest already is not known.
     To(Contracts),
 }
 

@@ -54,7 +54,9 @@ pub enum CancelAllOutcome {
     Done,
     /// The exchange rejected the request.
     Rejected(ApiError),
-    /// The orders may have been cancelled. The request can be sent again.
+    /// The orders may have been cancelled. The request can be sent again, but each one may also cancel orders that are placed within the
+    /// minute after it. A success with another status than 204 is unknown, because other writes are answered with 200 and an empty
+    /// object; the [`status`](Error::status) of the error tells.
     Unknown(Arc<Error>),
 }
 
@@ -120,8 +122,9 @@ impl Orders {
     /// Changes the price, the size and the expiry of an order and returns what became of it.
     ///
     /// The order keeps its place in the queue if its price stays and its size does not grow. With a new price the response has only the
-    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again: the
-    /// second one changes nothing.
+    /// id of the order. The market must be known, by the reference or by a generated request. An amendment can be sent again, and
+    /// the second one changes nothing, unless the order was amended or decreased in between. One that gives a new client order id and
+    /// names the old one cannot: the first one made the old one wrong.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_perps::Client, placed: kalshi_perps::orders::PlacedOrder) -> Result<(), Box<dyn std::error::Error>> {
@@ -149,7 +152,8 @@ impl Orders {
 
     /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue.
     ///
-    /// A decrease [to a count](Decrease::To) can be sent again, and one [by a count](Decrease::By) cannot.
+    /// A decrease [to a count](Decrease::To) can be sent again, though the exchange may reject it if no more rest already. One [by a
+    /// count](Decrease::By) cannot.
     ///
     /// # Errors
     ///

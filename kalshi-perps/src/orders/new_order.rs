@@ -8,7 +8,8 @@ use crate::{
 /// A limit order to buy or sell contracts of a market.
 ///
 /// A price is in dollars for one contract, with up to four decimals, and may be above one dollar. By default an order rests until it is
-/// cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own orders (`taker_at_cross`).
+/// cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own orders (`taker_at_cross`). It is placed in
+/// the primary account unless [`subaccount`](Self::subaccount) names another one.
 ///
 /// ```
 /// use kalshi_perps::{BookSide, orders::NewOrder, types::CreateMarginOrderRequest};

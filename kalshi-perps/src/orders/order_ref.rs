@@ -1,7 +1,7 @@
 //! References to orders on the exchange, and which subaccounts a request is about.
 
 use super::PlacedOrder;
-use crate::{Contracts, OrderId, SubaccountNumber, types::MarginOrder};
+use crate::{OrderId, SubaccountNumber, types::MarginOrder};
 
 /// The subaccounts that a list or a cancel of all orders is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ impl From<SubaccountNumber> for Subaccounts {
     }
 }
 
-/// A reference to an order on the exchange: its id and its subaccount, and for some requests its market and count.
+/// A reference to an order on the exchange: its id and its subaccount, and for an amendment its market.
 ///
 /// It converts from a [`PlacedOrder`], which has all of them. Orders of the REST API do not have their subaccount: see
 /// [`from_order`](Self::from_order).
@@ -31,9 +31,6 @@ pub struct OrderRef {
     pub subaccount: SubaccountNumber,
     /// Market of the order, which an amendment needs. `None` if unknown.
     pub ticker: Option<String>,
-    /// Contracts that the order is for, filled and resting. `None` if unknown: an order that has ended then does not show if it was
-    /// executed or cancelled.
-    pub count: Option<Contracts>,
 }
 
 impl OrderRef {
@@ -44,18 +41,14 @@ impl OrderRef {
             order_id: order_id.into(),
             subaccount: subaccount.into(),
             ticker: None,
-            count: None,
         }
     }
 
-    /// Returns a reference to an order of the REST API, with its market. A resting order is for the contracts that are filled and
-    /// resting; of one that has ended the count is unknown.
+    /// Returns a reference to an order of the REST API, with its market.
     #[must_use]
     pub fn from_order(order: &MarginOrder, subaccount: impl Into<SubaccountNumber>) -> Self {
-        let total = order.fill_count.checked_add(order.remaining_count);
         Self {
             ticker: Some(order.ticker.clone()),
-            count: total.filter(|_| order.remaining_count > Contracts::ZERO),
             ..Self::new(&order.order_id, subaccount)
         }
     }
@@ -64,13 +57,6 @@ impl OrderRef {
     #[must_use]
     pub fn with_ticker(mut self, ticker: impl Into<String>) -> Self {
         self.ticker = Some(ticker.into());
-        self
-    }
-
-    /// Sets the number of contracts that the order is for: after an amendment its count, after a decrease as many fewer.
-    #[must_use]
-    pub fn with_count(mut self, count: impl Into<Contracts>) -> Self {
-        self.count = Some(count.into());
         self
     }
 }
@@ -93,7 +79,6 @@ impl From<&PlacedOrder> for OrderRef {
             order_id: order.order_id.clone(),
             subaccount: order.subaccount,
             ticker: Some(order.ticker.clone()),
-            count: Some(order.count),
         }
     }
 }

@@ -19,8 +19,10 @@ pub enum OrderOutcome {
     /// The exchange already has a matching order under the client order id that you set. A previous run of the program may have placed
     /// it, so do not place another one under a new id.
     AlreadyExists(PlacedOrder),
-    /// The exchange has an order under the client order id, which no list shows yet. It is this order if an earlier attempt placed it,
-    /// or one that had the id before. Do not place another one under a new id. [`UnknownOutcome::reconcile`] finds it.
+    /// The exchange has an order under the client order id, and the lists do not tell which: none shows it yet, or it was changed since,
+    /// or it may be in another subaccount. It is this order if an earlier attempt placed it, or one that had the id before. Do not place
+    /// another one under a new id. [`UnknownOutcome::candidates`] are the orders that have the id, and [`UnknownOutcome::reconcile`] finds
+    /// one that no list showed yet.
     Unlisted(Box<UnknownOutcome>),
     /// The exchange rejected the order.
     Rejected(Rejection),
@@ -60,7 +62,9 @@ pub struct PlacedOrder {
     pub side: BookSide,
     /// Limit price of one contract, in dollars.
     pub price: Dollars,
-    /// Number of contracts of the request, from which the [`state`](Self::state) follows.
+    /// Number of contracts that the order is for, from which the [`state`](Self::state) follows: that of the request, or of an order that
+    /// was found resting those filled and resting. One that was found ended may have been decreased before, and counts as cancelled then.
+    /// Later changes of the order do not change it.
     pub count: Contracts,
     /// The subaccount.
     pub subaccount: SubaccountNumber,
@@ -81,7 +85,10 @@ pub struct PlacedOrder {
 impl PlacedOrder {
     /// An order that was found by its client order id.
     pub(super) fn found(request: &CreateMarginOrderRequest, order: &MarginOrder) -> Self {
+        let total = order.fill_count.checked_add(order.remaining_count);
+        let total = total.filter(|_| order.remaining_count > Contracts::ZERO);
         Self {
+            count: total.unwrap_or(request.count),
             fill_count: order.fill_count,
             remaining_count: order.remaining_count,
             order: Some(Box::new(order.clone())),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
@@ -105,8 +105,11 @@ impl Client {
             may_be_ours,
             has_made_id: order.has_made_id,
         };
+        // Without an earlier attempt no order can have an id that was just made.
+        let is_there = conflict.is_taken && (may_be_ours || !order.has_made_id);
         let (last_error, looks) = (LastError::default(), AtomicU32::new(0));
-        let (last, looks) = (&last_error, &looks);
+        let candidates = Mutex::new(Vec::new());
+        let (last, looks, seen) = (&last_error, &looks, &candidates);
         let look = |client: Client, _| async move {
             // A list of everything may be long.
             let is_everywhere = looks.fetch_add(1, Relaxed) % 4 == 1;
@@ -114,12 +117,17 @@ impl Client {
                 true => Search::new(&order.request.client_order_id, None, Subaccounts::All),
                 false => Search::of(&order.request),
             };
-            let found = client.search(search, last).await?;
-            let likeness = |found: &MarginOrder| match compare(&order.request, found) {
-                // An order does not say its subaccount.
-                Likeness::AsSent if is_everywhere => Likeness::Unclear,
-                likeness => likeness,
-            };
+            let mut found = client.search(search, last).await?;
+            let likeness = |found: &MarginOrder| compare(&order.request, found);
+            // An order does not say its subaccount, and may have been listed since the last look there.
+            if is_everywhere
+                && found
+                    .iter()
+                    .any(|found| likeness(found) == Likeness::AsSent)
+            {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                found = client.search(Search::of(&order.request), last).await?;
+            }
             let found: Vec<&MarginOrder> = found.iter().collect();
             let resolved = match (conflict.explain(&found, likeness, true), taken) {
                 (Explanation::Open, _) => None,
@@ -137,8 +145,11 @@ impl Client {
                 }
                 _ => {
                     let candidates = found.into_iter().cloned().collect();
-                    let unknown = sent.clone().among(candidates);
-                    Some(OrderOutcome::Unknown(Box::new(unknown)))
+                    let unknown = Box::new(sent.clone().among(candidates));
+                    Some(match is_there {
+                        true => OrderOutcome::Unlisted(unknown),
+                        false => OrderOutcome::Unknown(unknown),
+                    })
                 }
             };
             Ok(resolved.map_or(Sight::Tentative(None), |outcome| {
@@ -146,15 +157,16 @@ impl Client {
             }))
         };
         let timeout = rt::lookup_timeout(&self.core);
-        match inquire(self, unknown.ended, timeout, last, look).await {
+        let finding = inquire(self, unknown.ended, timeout, last, look).await;
+        let seen = candidates
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        match finding {
             Finding::Conclusive(Some(outcome)) => outcome,
-            // Without an earlier attempt no order can have an id that was just made.
-            _ if conflict.is_taken && (may_be_ours || !order.has_made_id) => {
-                OrderOutcome::Unlisted(Box::new(unknown))
-            }
+            _ if is_there => OrderOutcome::Unlisted(Box::new(unknown.among(seen))),
             _ => {
                 let error = Arc::new(rt::after_lookup(error, timeout));
-                OrderOutcome::Unknown(Box::new(unknown.with_error(error)))
+                OrderOutcome::Unknown(Box::new(unknown.among(seen).with_error(error)))
             }
         }
     }

@@ -220,7 +220,8 @@ impl IntoFuture for FindOrder {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum OrderLookup {
-    /// The only listed order with the id, in any state.
+    /// The only listed order with the id, in any state. It does not have its subaccount, which [`OrderRef`](super::OrderRef) needs: after
+    /// a look-up in all of them, look in one at a time to learn it.
     Found(Box<MarginOrder>),
     /// The list does not show it, which proves nothing, or shows several.
     Unknown(Unresolved),

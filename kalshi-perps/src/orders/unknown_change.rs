@@ -11,7 +11,7 @@ use kalshi_core::rt::{
     orders::{Finding, LastError, Sight, Wanted, inquire},
 };
 
-use super::{OrderRef, OrderState};
+use super::OrderRef;
 use crate::{Client, Contracts, Error, types::MarginOrder};
 
 /// A change that may have been done.
@@ -30,15 +30,14 @@ pub struct UnknownChange {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum ChangeReconciliation {
-    /// The order was to be cancelled, and it is: by this request or for another reason.
-    Done(Box<MarginOrder>),
-    /// The order was to be cancelled, and it was executed before that.
-    NotDone(Box<MarginOrder>),
-    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before.
+    /// Nothing of the order rests any more: it was cancelled, by this request or another way, or executed, perhaps after an amendment or
+    /// a decrease. [`MarginOrder::state`] tells a cancelled order from an executed one, given the number of contracts that it was for at
+    /// the end, which the exchange does not report.
+    Ended(Box<MarginOrder>),
+    /// A read shows the order resting as the amendment or the decrease wanted it. It was done, unless the order was like that before, or
+    /// fills brought it below the count of a decrease.
     AsWanted(Box<MarginOrder>),
-    /// The order as it was seen last, which does not show whether the change was done. It rests, and the read may be out of date; or it
-    /// has ended, and may have been amended or decreased before; or it has ended, and the [`OrderRef`] has no count that tells a
-    /// cancelled order from an executed one.
+    /// The order as it was seen last, which rests. That does not show whether the change was done, because the read may be out of date.
     Unclear(Box<MarginOrder>),
     /// No read showed the order, which proves nothing. Has the last error.
     Unknown(Option<Arc<Error>>),
@@ -107,12 +106,10 @@ impl UnknownChange {
                 );
             }
         };
-        let state = self.key.count.map(|count| order.state(count));
-        match (&self.wanted, state) {
-            (Wanted::Cancelled, Some(OrderState::Cancelled)) => ChangeReconciliation::Done(order),
-            (Wanted::Cancelled, Some(OrderState::Executed)) => ChangeReconciliation::NotDone(order),
-            _ if self.is_as_wanted(&order) => ChangeReconciliation::AsWanted(order),
-            _ => ChangeReconciliation::Unclear(order),
+        if order.remaining_count.is_zero() {
+            ChangeReconciliation::Ended(order)
+        } else {
+            ChangeReconciliation::AsWanted(order)
         }
     }
 

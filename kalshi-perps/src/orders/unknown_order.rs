@@ -38,10 +38,11 @@ pub struct UnknownOutcome {
 #[must_use = "an unknown result must be followed up"]
 #[non_exhaustive]
 pub enum Reconciliation {
-    /// The exchange has the order.
+    /// The exchange has the order. With an id that you set, it may also be a matching one that was placed under the id less than 5 s
+    /// before this one was sent, by clocks that nearly agree.
     Placed(PlacedOrder),
-    /// The exchange has a matching order under the client order id, which was created before this one was sent. As ids never become
-    /// free, this one was not placed.
+    /// The exchange has a matching order under the client order id that you set. It was created before this one was sent, and as ids never
+    /// become free, this one was not placed; or it does not say when it was created, and may be this one.
     AlreadyExists(PlacedOrder),
     /// Neither is proved. In particular an order that no list shows may have been placed.
     Unknown(Unresolved),
@@ -131,20 +132,21 @@ impl UnknownOutcome {
         }
     }
 
-    /// Returns `true` if an order was created before this one was sent.
+    /// Returns `true` unless an order shows that it was created after this one was sent. No order is older than an id made here.
     fn is_older(&self, order: &MarginOrder) -> bool {
         let since_ms = self.order.began.earliest_ms(&self.client.core);
         let since_ms = since_ms.saturating_sub(CREATION_MARGIN_MS);
-        order.created_time.is_some_and(|created| {
+        let is_before = order.created_time.is_none_or(|created| {
             u64::try_from(created.timestamp_millis()).unwrap_or_default() < since_ms
-        })
+        });
+        is_before && !self.order.has_made_id
     }
 
     /// Sends the same order with the same client order id once more.
     ///
     /// The exchange never places two orders with one id, even after the first has ended. If the first one was placed, this one is
     /// rejected as a duplicate, and the outcome is [`Placed`](OrderOutcome::Placed) or [`AlreadyExists`](OrderOutcome::AlreadyExists)
-    /// if the order is listed, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
+    /// if the order is listed as it was sent, and otherwise [`Unlisted`](OrderOutcome::Unlisted). That settles at the matching engine what lagging
     /// reads cannot. If the first one was not placed, this one is, now: use it only when you still want the order at its price.
     ///
     /// Returns [`Unknown`](OrderOutcome::Unknown) if this attempt proved nothing either, also where it was rejected for another reason.

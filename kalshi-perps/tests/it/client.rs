@@ -2,7 +2,7 @@
 
 use kalshi_perps::{
     Client,
-    limits::{BucketLimit, RateLimits},
+    limits::{AccountLimits, BucketLimit, RateLimits, Tier},
     reqwest::Method,
 };
 use serde_json::{Value, json};
@@ -74,6 +74,45 @@ async fn limits_that_cannot_be_are_errors_and_change_nothing() {
     assert!(error.to_string().contains("`refill_rate` is -1"), "{error}");
     let tokens = client.rate_limiter().snapshot().write.tokens;
     assert_eq!(tokens, 100);
+}
+
+/// A computed balance takes 50 tokens instead of 5.
+#[tokio::test]
+async fn balance_takes_more_tokens_if_it_is_computed() {
+    let server = Server::start().await;
+    let limit = BucketLimit::new(1, 1_000);
+    let limits = AccountLimits::from_tier(Tier::Basic).with_read(limit);
+    let client = patient_builder(&server.server)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap();
+    let left = || client.rate_limiter().snapshot().read.tokens;
+    let balance = json!({ "settled_funds": "1.0000", "subaccount_balances": [] });
+    server.answer(200, Some(balance));
+    client.get_margin_balance().send().await.unwrap();
+    assert_eq!(left(), 995);
+    for (computed, tokens) in [(false, 990), (true, 940)] {
+        let request = client.get_margin_balance();
+        let request = request.compute_available_balance(computed);
+        request.send().await.unwrap();
+        assert_eq!(left(), tokens);
+    }
+}
+
+/// Like any operation, it takes at most what the bucket holds, so that it can be sent.
+#[tokio::test]
+async fn computed_balance_takes_no_more_than_the_bucket_holds() {
+    let server = Server::start().await;
+    let limits = AccountLimits::from_tier(Tier::Basic).with_read(BucketLimit::new(1, 20));
+    let client = patient_builder(&server.server)
+        .rate_limits(RateLimits::Account(limits))
+        .build()
+        .unwrap();
+    let balance = json!({ "settled_funds": "1.0000", "subaccount_balances": [] });
+    server.answer(200, Some(balance));
+    let request = client.get_margin_balance().compute_available_balance(true);
+    request.send().await.unwrap();
+    assert_eq!(client.rate_limiter().snapshot().read.tokens, 0);
 }
 
 #[tokio::test]

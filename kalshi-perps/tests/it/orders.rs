@@ -7,15 +7,15 @@ mod requests;
 use std::time::Duration;
 
 use kalshi_perps::{
-    BookSide, Contracts, Dollars,
-    orders::{OrderOutcome, OrderState, Reconciliation},
+    BookSide, Contracts, Dollars, MarginRejection,
+    orders::{Amendment, OrderOutcome, OrderRef, OrderState, Reconciliation},
 };
 use serde_json::{Value, json};
 
 use crate::{
     common::exchange::Reply,
     hostile::{
-        case::{Case, LONG, after_writes, to_writes, unknown},
+        case::{Case, LONG, after_writes, to_writes},
         model::{OldOrder, error, ticker},
         samples::{new_order, order},
     },
@@ -115,9 +115,15 @@ async fn codes_of_rejections_are_understood() {
     let error = rejected(400, "NOTIONAL_RISK_LIMIT_EXCEEDED").await;
     assert!(error.is_notional_limit_exceeded());
     let error = rejected(409, "market_version_mismatch").await;
-    assert!(error.is_market_version_mismatch());
-    let error = rejected(400, "user_not_found:_764c7a5c-ef10-4e18-bcc4-ef413a01483a").await;
-    assert!(error.is_margin_disabled());
+    assert!(error.is_market_version_mismatch() && !error.is_margin_disabled());
+    let user = "user_not_found:_764c7a5c-ef10-4e18-bcc4-ef413a01483a";
+    for status in [400, 404] {
+        assert!(rejected(status, user).await.is_margin_disabled());
+    }
+    let error = rejected(403, "invalid_parameters").await;
+    assert!(!error.is_margin_disabled());
+    let error = rejected(400, "INSUFFICIENT_BALANCE").await;
+    assert!(error.is_insufficient_funds());
 }
 
 #[tokio::test]
@@ -154,9 +160,46 @@ async fn taken_id_is_explained_by_the_order_that_has_it() {
         assert!(rejection.to_string().contains("use another one"));
     }
     // An order does not say its subaccount.
-    let unknown = unknown(place("other subaccount").await);
-    assert_eq!(unknown.candidates()[0].order_id, existing[3].as_str());
+    let outcome = place("other subaccount").await;
+    let OrderOutcome::Unlisted(unlisted) = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(unlisted.candidates()[0].order_id, existing[3].as_str());
     assert_eq!(case.model.count(), 0);
+}
+
+/// The first look is of the order's subaccount, and the second one of all.
+#[tokio::test]
+async fn order_that_is_listed_between_two_looks_already_exists() {
+    let lag = Duration::from_millis(60);
+    let case = Case::with_lag(lag, |_, _| None).await;
+    let first = case.placed(order("a")).await;
+    let outcome = case.client.orders().place(order("a")).await.unwrap();
+    assert!(
+        matches!(&outcome, OrderOutcome::AlreadyExists(placed) if placed.order_id == first.order_id),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn resend_of_an_order_that_was_amended_ends_as_unlisted() {
+    let case = Case::new(|request, model| {
+        (request.method == "POST" && request.path.ends_with("/orders")).then(|| {
+            let reply = model.handle(request);
+            let is_duplicate = matches!(&reply, Reply::Answer(409, ..));
+            if is_duplicate { reply } else { Reply::Drop }
+        })
+    })
+    .await;
+    let unknown = case.unknown(order("")).await;
+    let key = OrderRef::new("order-0-0", 0).with_ticker(ticker(0, 'A'));
+    let amendment = Amendment::buy("7.0000".parse().unwrap(), 10);
+    _ = case.client.orders().amend(&key, amendment).await.unwrap();
+    let outcome = unknown.resend().await;
+    assert!(
+        matches!(&outcome, OrderOutcome::Unlisted(unlisted) if unlisted.candidates()[0].order_id == "order-0-0"),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -264,6 +307,29 @@ async fn older_order_with_the_id_already_exists() {
         matches!(&outcome, OrderOutcome::AlreadyExists(placed) if placed.order_id == older),
         "{outcome:?}"
     );
+}
+
+/// An order that does not say when it was created may be older, unless the id was made for this one.
+#[tokio::test]
+async fn order_without_a_creation_time_already_exists() {
+    for (id, expected) in [("a", "AlreadyExists"), ("", "Placed")] {
+        let case = Case::new(|request, model| {
+            let Reply::Answer(status, _, body) = model.handle(request) else {
+                panic!()
+            };
+            if request.method == "POST" {
+                return Some(Reply::Drop);
+            }
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            let row = body["orders"][0].as_object_mut().unwrap();
+            row.remove("created_time");
+            Some(Reply::json(status, &body))
+        })
+        .await;
+        let found = case.unknown(order(id)).await.reconcile(LONG).await;
+        let found = format!("{found:?}");
+        assert!(found.starts_with(expected), "{found}");
+    }
 }
 
 #[tokio::test]

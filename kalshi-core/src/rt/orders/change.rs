@@ -42,7 +42,12 @@ impl<T: DeserializeOwned, W> PreparedChange<T, W> {
     ) -> Result<(ChangeVerdict<T>, W, Evidence), Error> {
         let write = core.write(operation, Ok(self.request), false).await;
         let evidence = write.evidence();
-        let verdict = match write.judge(|_, response| (self.about)(response)) {
+        let about = |status, response: &T| match status {
+            StatusCode::OK => (self.about)(response),
+            // That of the same order's create has 201, and as much of it as a change checks.
+            status => Err(format!("the response has status {status} instead of 200")),
+        };
+        let verdict = match write.judge(about) {
             Outcome::Done(response) => ChangeVerdict::Done(response.into_inner()),
             Outcome::NotProcessed(error) => return Err(error),
             Outcome::Rejected(rejection, error) if rejection.status() == StatusCode::NOT_FOUND => {

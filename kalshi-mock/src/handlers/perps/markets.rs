@@ -15,13 +15,8 @@ use crate::{
     time::{Micros, rfc3339},
 };
 
-/// Notional values of the leverage estimates, and the leverage at each in percent of that at a small size.
-const LEVERAGE: [(&str, i64); 4] = [
-    ("1000", 100),
-    ("10000", 98),
-    ("100000", 90),
-    ("1000000", 60),
-];
+/// Notional values of the leverage estimates. The leverage is the same at each, because margin is in proportion to the notional value.
+const NOTIONALS: [&str; 4] = ["1000", "10000", "100000", "1000000"];
 
 /// Returns the market that a request names.
 pub(super) fn named<'a>(
@@ -57,8 +52,9 @@ fn show(state: &State, market: &Market, perp: &Perp) -> Value {
     let mark = state.mark(market);
     let stamped = |price: Dollars| json!({ "price": price, "ts_ms": milliseconds(now) });
     let notional = |count: Contracts| six_digits(cost(mark, count));
-    let estimates =
-        LEVERAGE.map(|(notional, percent)| (notional.to_owned(), leverage_estimate(perp, percent)));
+    // The reciprocal of the initial margin rate, in thousandths.
+    let leverage = decimal(perp.leverage / INITIAL_TENTHS, 3);
+    let estimates = NOTIONALS.map(|notional| (notional.to_owned(), leverage.clone()));
     let estimates = object(estimates.into_iter());
     without_nulls(json!({
         "market_id": market_id(&market.ticker),
@@ -71,7 +67,7 @@ fn show(state: &State, market: &Market, perp: &Perp) -> Value {
         "tick_size": Dollars::from_micros(TICK),
         "status": market.status,
         "fractional_trading_enabled": perp.fractional,
-        "leverage_estimate": is_active.then(|| leverage_estimate(perp, 100)),
+        "leverage_estimate": is_active.then(|| leverage.clone()),
         "leverage_estimates": is_active.then(|| estimates.clone()),
         "long_leverage_estimates": is_active.then(|| estimates.clone()),
         "short_leverage_estimates": is_active.then(|| estimates.clone()),
@@ -97,11 +93,6 @@ fn show(state: &State, market: &Market, perp: &Perp) -> Value {
         "halt_sources": [],
         "funding_invalid_premium_handling": "dampen",
     }))
-}
-
-/// Returns the reciprocal of the initial margin rate, in thousandths.
-fn leverage_estimate(perp: &Perp, percent: i64) -> Value {
-    decimal(perp.leverage * percent / 100 / INITIAL_TENTHS, 3)
 }
 
 pub(super) fn orderbook(state: &State, call: &Call<'_>) -> HandlerResult {

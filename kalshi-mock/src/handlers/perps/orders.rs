@@ -154,9 +154,7 @@ pub(super) fn decrease(state: &mut State, call: &Call<'_>) -> HandlerResult {
             ));
         }
     };
-    let order = state
-        .decrease(id, to)
-        .ok_or_else(|| Rejection::not_found(""))?;
+    let order = state.decrease_margin(id, to)?;
     Ok(json!({ "order_id": id, "remaining_count": order.remaining }))
 }
 

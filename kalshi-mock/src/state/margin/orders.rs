@@ -1,6 +1,7 @@
 //! Rules for orders in margin markets: prices, counts, the price band, the notional limit and margin.
 
 use kalshi_sdk::{Contracts, Dollars};
+use uuid::Uuid;
 
 use super::{MAX_NOTIONAL, MAX_PRICE, TICK};
 use crate::{
@@ -73,6 +74,16 @@ impl State {
         let rest = count.checked_sub(order.filled).unwrap_or_default();
         let place = (order.account, order.market);
         self.check_notional(place, (order.side, rest), price, Some(order))
+    }
+
+    /// Reduces a resting order, unless that leaves a fraction in a market of whole contracts.
+    pub(crate) fn decrease_margin(&mut self, id: Uuid, to: Contracts) -> Result<Order, Rejection> {
+        let order = self.orders.get(&id);
+        if let Some(market) = order.and_then(|order| self.markets.get(order.market)) {
+            check_fraction(market, to)?;
+        }
+        self.decrease(id, to)
+            .ok_or_else(|| Rejection::not_found(""))
     }
 
     /// Rejects a user who may not trade on margin, with the code that the exchange sends: it contains the user's id.
@@ -198,17 +209,21 @@ fn check(market: &Market, price: Dollars, count: Contracts) -> Result<(), Reject
     if price <= Dollars::ZERO || price > MAX_PRICE {
         return Err(Rejection::bad("invalid_price", ""));
     }
-    let fractional = market.perp.as_ref().is_some_and(|perp| perp.fractional);
-    let is_whole = count.hundredths() % 100 == 0;
-    if count <= Contracts::ZERO || count > MAX_COUNT || !(fractional || is_whole) {
-        return Err(Rejection::bad(
-            "invalid_order",
-            if is_whole {
-                "invalid count"
-            } else {
-                "invalid count: must be whole"
-            },
-        ));
+    check_fraction(market, count)?;
+    if count <= Contracts::ZERO || count > MAX_COUNT {
+        return Err(Rejection::bad("invalid_order", "invalid count"));
     }
     Ok(())
+}
+
+/// Rejects a fraction of a contract in a market of whole contracts.
+fn check_fraction(market: &Market, count: Contracts) -> Result<(), Rejection> {
+    let fractional = market.perp.as_ref().is_some_and(|perp| perp.fractional);
+    match fractional || count.hundredths() % 100 == 0 {
+        true => Ok(()),
+        false => Err(Rejection::bad(
+            "invalid_order",
+            "invalid count: must be whole",
+        )),
+    }
 }

@@ -52,6 +52,10 @@ impl Holding {
         self.position += side.signed(count);
         self.realized += realized;
         self.fees += fee;
+        if closes > 0 && opens > 0 {
+            // The rest of the fee belongs to the position that ended.
+            (self.fees, self.realized) = (share_of(fee, opens, count), 0);
+        }
         self.traded = self.traded.saturating_add(cost(price, count));
         self.volume = self.volume.saturating_add(count.hundredths());
         self.updated = now;
@@ -63,6 +67,25 @@ impl Holding {
             },
             realized,
         }
+    }
+
+    /// Takes a margin trade back. Returns true if the position began with it: fees and realised profit are not restored then.
+    fn undo_margin(&mut self, fill: &Fill) -> bool {
+        let (price, count) = (fill.price, fill.count);
+        self.position -= fill.side.signed(count);
+        let closes = self.reducible(fill.side).min(count);
+        let opens = Contracts::from_hundredths(count.hundredths() - closes.hundredths());
+        let proceeds = cost(price, closes);
+        let gone = match fill.side {
+            Side::Ask => proceeds - fill.booked.realized,
+            Side::Bid => proceeds + fill.booked.realized,
+        };
+        self.cost += gone - cost(price, opens);
+        self.realized -= fill.booked.realized;
+        self.fees -= fill.fee;
+        self.traded = self.traded.saturating_sub(cost(price, count));
+        self.volume = self.volume.saturating_sub(count.hundredths());
+        !opens.is_zero() && (self.position == 0 || !closes.is_zero())
     }
 
     /// Returns the average entry price, to four decimals.
@@ -110,19 +133,53 @@ impl Ledger {
 }
 
 impl State {
-    /// Returns the position of an account as it was at a time, from the fills until then.
+    /// Returns the position of an account as it was at a time: the current one without the fills since then. The fills before are not
+    /// enough, because the oldest are forgotten.
     pub(crate) fn holding_at(
         &self,
         account: Account,
         market: MarketIndex,
         until: Micros,
     ) -> Holding {
-        let mut holding = Holding::default();
-        let is_it =
-            |fill: &&Fill| fill.account == account && fill.market == market && fill.at <= until;
-        for fill in self.fills.values().filter(is_it) {
-            holding.book_margin((fill.side, fill.price, fill.count), fill.fee, fill.at);
+        let known = self.ledger.holding(account, market);
+        let mut holding = known.cloned().unwrap_or_default();
+        if holding.updated <= until {
+            return holding;
+        }
+        let is_it = |fill: &&Fill| fill.account == account && fill.market == market;
+        let mut fills = self.fills.values().rev().filter(is_it).peekable();
+        let mut is_another = false;
+        while let Some(fill) = fills.next_if(|fill| fill.at > until) {
+            is_another |= holding.undo_margin(fill);
+        }
+        if is_another {
+            // Fees and profit of the position at that time were lost with it.
+            (holding.fees, holding.realized) = figures(holding.clone(), fills);
         }
         holding
     }
+}
+
+/// Adds up fees and realised profit of a position from its fills, latest first.
+fn figures<'a>(mut holding: Holding, fills: impl Iterator<Item = &'a Fill>) -> (i64, i64) {
+    let (mut fees, mut realized) = (0, 0);
+    for fill in fills {
+        let after = holding.position.abs();
+        if after == 0 {
+            break;
+        }
+        if holding.undo_margin(fill) {
+            fees += share_of(fill.fee, after, fill.count);
+            break;
+        }
+        fees += fill.fee;
+        realized += fill.booked.realized;
+    }
+    (fees, realized)
+}
+
+/// Returns the share of a fee that belongs to a part of the contracts.
+fn share_of(fee: i64, part: i64, count: Contracts) -> i64 {
+    let product = i128::from(fee) * i128::from(part);
+    nearest(product, i128::from(count.hundredths()))
 }

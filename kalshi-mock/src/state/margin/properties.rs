@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::SHARD;
 use crate::{
     state::{
-        Account, Amendment, Instance, NewOrder, SelfTrade, Side, State, Status, TimeInForce, cost,
-        ledger::Thought,
+        Account, Amendment, Fill, Holding, Instance, NewOrder, SelfTrade, Side, State, Status,
+        TimeInForce, cost, ledger::Thought,
     },
     time::SECOND,
 };
@@ -197,8 +197,16 @@ impl Bench {
             62..72 => self.amend(),
             72..76 => {
                 if let Some(id) = self.resting() {
-                    let to = self.count(self.margin.orders[&id].market);
-                    self.margin.decrease(id, to);
+                    let order = &self.margin.orders[&id];
+                    let (market, remaining) = (order.market, order.remaining);
+                    let half = Contracts::from_hundredths(50);
+                    let to = match self.random.bool() {
+                        true => remaining.checked_sub(half).unwrap(),
+                        false => self.count(market),
+                    };
+                    let decreased = self.margin.decrease_margin(id, to);
+                    let is_whole = to.hundredths() % 100 == 0;
+                    assert_eq!(decreased.is_ok(), market == 1 || is_whole);
                 }
             }
             76..82 => {
@@ -251,6 +259,8 @@ impl Bench {
             }
         }
         for order in margin.orders.values() {
+            let is_whole = order.remaining.hundredths() % 100 == 0;
+            assert!(order.market == 1 || is_whole, "a fraction, at {at:?}");
             if !order.account.is_market_maker() {
                 let seen = order.at(margin.now).unwrap();
                 assert_eq!(
@@ -292,16 +302,59 @@ impl Bench {
         assert_eq!(held, expected, "cash of user {user}, at {:?}", self.at);
     }
 
+    /// Returns the time of the middle fill.
+    fn middle(&self) -> i64 {
+        let fills = &self.margin.fills;
+        fills
+            .values()
+            .nth(fills.len() / 2)
+            .map_or(0, |fill| fill.at)
+    }
+
+    /// Books the fills of an account until a time.
+    fn replay(&self, account: Account, market: usize, until: i64) -> Holding {
+        let mut holding = Holding::default();
+        let is_it =
+            |fill: &&Fill| fill.account == account && fill.market == market && fill.at <= until;
+        for fill in self.margin.fills.values().filter(is_it) {
+            holding.book_margin((fill.side, fill.price, fill.count), fill.fee, fill.at);
+        }
+        holding
+    }
+
+    /// Earlier positions are right although the fills before are forgotten.
+    fn forget(&mut self) {
+        let until = self.middle();
+        let mut expected = Vec::new();
+        for (user, market) in USERS.into_iter().flat_map(|user| [(user, 0), (user, 1)]) {
+            for subaccount in 0..2 {
+                let account = Account { user, subaccount };
+                let replayed = self.replay(account, market, until);
+                expected.push((account, market, replayed.position, replayed.cost));
+            }
+        }
+        self.margin.fills.retain(|_, fill| fill.at > until);
+        for (account, market, position, cost) in expected {
+            let seen = self.margin.holding_at(account, market, until);
+            assert_eq!(
+                (seen.position, seen.cost),
+                (position, cost),
+                "{:?}",
+                self.at
+            );
+        }
+    }
+
     fn check_account(&self, account: Account) {
         let (margin, at) = (&self.margin, self.at);
         let mut reserved = 0;
         for (index, holding) in margin.ledger.holdings_of(account) {
-            let replayed = margin.holding_at(account, index, margin.now);
-            assert_eq!(
-                (holding.position, holding.cost),
-                (replayed.position, replayed.cost),
-                "position from fills, at {at:?}"
-            );
+            let replayed = self.replay(account, index, margin.now);
+            assert_eq!(figures(holding), figures(&replayed), "at {at:?}");
+            let before = self.middle();
+            let seen = margin.holding_at(account, index, before);
+            let replayed = self.replay(account, index, before);
+            assert_eq!(figures(&seen), figures(&replayed), "earlier, at {at:?}");
             assert!(holding.cost >= 0 && (holding.position != 0 || holding.cost == 0));
             reserved += holding.needs(Thought::default());
         }
@@ -319,6 +372,14 @@ impl Bench {
     }
 }
 
+/// Returns position, cost, fees and realised profit. The last two are those of an open position.
+fn figures(holding: &Holding) -> (i64, i64, i64, i64) {
+    match holding.position {
+        0 => (0, holding.cost, 0, 0),
+        position => (position, holding.cost, holding.fees, holding.realized),
+    }
+}
+
 #[test]
 fn money_is_conserved_under_random_commands() {
     let mut fills = 0;
@@ -330,6 +391,7 @@ fn money_is_conserved_under_random_commands() {
             bench.check();
         }
         fills += bench.margin.fills.len();
+        bench.forget();
         let margin = bench.margin.margin.as_ref().unwrap();
         assert!(!margin.rates.is_empty(), "seed {seed} has funding");
     }

@@ -6,9 +6,13 @@ use uuid::Uuid;
 use super::Margin;
 use crate::{
     Rejection,
-    state::{Account, MarketIndex, State},
+    state::{Account, MarketIndex, State, Status},
     time::Micros,
 };
+
+/// Brackets that a position can have.
+const MAX_BRACKETS: usize = 20;
+const TRAILING: &str = "trailing";
 
 /// Prices of a trigger.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,23 +48,33 @@ pub(crate) struct Trigger {
 }
 
 impl State {
-    /// Sets a trigger. It replaces one of the same kind on an isolated position, and one of the same client trigger id.
+    /// Sets a trigger. It replaces one of the same kind on an isolated position. On another position it replaces a trailing stop, one of
+    /// the same client trigger id, or one of the same kind that has no id either.
     pub(crate) fn set_trigger(&mut self, new: NewTrigger) -> Result<Trigger, Rejection> {
+        self.check_anchor(&new)?;
         let (id, number, now) = (self.id(), self.next(), self.now);
         let margin = self.margin.as_mut().ok_or_else(no_trigger)?;
-        margin.triggers.retain(|_, other| {
-            let same_place = other.new.account == new.account
-                && other.new.market == new.market
-                && other.new.isolated == new.isolated;
-            let same = match new.isolated {
-                true => other.new.kind == new.kind,
-                false => {
-                    new.client_trigger_id.is_some()
-                        && other.new.client_trigger_id == new.client_trigger_id
-                }
-            };
-            !(same_place && same)
-        });
+        let is_replaced = |other: &NewTrigger| {
+            let same_kind = other.kind == new.kind;
+            let same_id = other.client_trigger_id == new.client_trigger_id;
+            match new.isolated || new.kind == TRAILING {
+                true => same_kind,
+                false => same_id && (same_kind || new.client_trigger_id.is_some()),
+            }
+        };
+        let same_place = |other: &NewTrigger| {
+            (other.account, other.market, other.isolated) == (new.account, new.market, new.isolated)
+        };
+        let stays = |trigger: &Trigger| {
+            let other = &trigger.new;
+            same_place(other) && other.kind != TRAILING && !is_replaced(other)
+        };
+        let others = margin.triggers.values().filter(|trigger| stays(trigger));
+        if new.kind != TRAILING && others.count() >= MAX_BRACKETS {
+            return Err(Rejection::invalid("the position has 20 brackets already"));
+        }
+        let is_gone = |other: &NewTrigger| same_place(other) && is_replaced(other);
+        margin.triggers.retain(|_, other| !is_gone(&other.new));
         let trigger = Trigger {
             id,
             new,
@@ -69,6 +83,23 @@ impl State {
         };
         margin.triggers.insert(number, trigger.clone());
         Ok(trigger)
+    }
+
+    /// Rejects a trigger that is tied to anything but a resting order of its account in its market.
+    fn check_anchor(&self, new: &NewTrigger) -> Result<(), Rejection> {
+        let Some(anchor) = &new.anchor else {
+            return Ok(());
+        };
+        let order = Uuid::parse_str(anchor).ok();
+        let order = order.and_then(|id| self.orders.get(&id));
+        match order.is_some_and(|order| {
+            order.account == new.account
+                && order.market == new.market
+                && order.status == Status::Resting
+        }) {
+            true => Ok(()),
+            false => Err(Rejection::conflict("anchor_order_unavailable", "")),
+        }
     }
 
     /// Returns the triggers of a position, newest first.

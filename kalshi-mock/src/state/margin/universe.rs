@@ -1,4 +1,4 @@
-//! The margin markets to begin with: quoted, with trades, funding rates and candles behind them.
+//! The margin markets to begin with: one without quotes, and others with quotes, trades, funding rates and candles behind them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,11 @@ use kalshi_sdk::{Contracts, Dollars, fees::Multiplier};
 
 use super::{FundingRate, Perp, TICK, next_funding};
 use crate::{
-    state::{Fees, Market, MarketIndex, MarketStatus, SHARD, Side, State, book::Book},
+    state::{
+        Fees, Market, MarketIndex, MarketStatus, SHARD, Side, State, Strike,
+        book::Book,
+        walk::{Kind, Walk},
+    },
     time::{LAST, SECOND},
 };
 
@@ -23,9 +27,21 @@ struct Pattern {
     price: i64,
     /// Ten-thousandths.
     leverage: i64,
+    /// False for a market that has neither orders nor trades.
+    quoted: bool,
 }
 
-const UNIVERSE: [Pattern; 4] = [
+/// The first one has no quotes, so that tests of clients can leave an order at any price in the first market.
+const UNIVERSE: [Pattern; 5] = [
+    Pattern {
+        ticker: "KXBCHPERP",
+        title: "0.01 BCH",
+        contract_size: 10_000,
+        asset_class: "Crypto",
+        price: 51_240,
+        leverage: 52_000,
+        quoted: false,
+    },
     Pattern {
         ticker: "KXBTCPERP",
         title: "0.0001 BTC",
@@ -33,6 +49,7 @@ const UNIVERSE: [Pattern; 4] = [
         asset_class: "Crypto",
         price: 62_590,
         leverage: 76_679,
+        quoted: true,
     },
     Pattern {
         ticker: "KXETHPERP",
@@ -41,6 +58,7 @@ const UNIVERSE: [Pattern; 4] = [
         asset_class: "Crypto",
         price: 16_240,
         leverage: 65_000,
+        quoted: true,
     },
     Pattern {
         ticker: "KXSOLPERP",
@@ -49,6 +67,7 @@ const UNIVERSE: [Pattern; 4] = [
         asset_class: "Crypto",
         price: 66_120,
         leverage: 52_000,
+        quoted: true,
     },
     Pattern {
         ticker: "KXXRPPERP",
@@ -57,6 +76,7 @@ const UNIVERSE: [Pattern; 4] = [
         asset_class: "Crypto",
         price: 11_390,
         leverage: 52_000,
+        quoted: true,
     },
 ];
 
@@ -74,7 +94,19 @@ impl State {
                     perp.reference = Dollars::from_micros(pattern.price * TICK);
                 }
             }
+            if !pattern.quoted {
+                self.record_past_rates(index, pattern.price, |_| 0);
+                continue;
+            }
             self.quote_margin_market(index, pattern.price);
+            let fair = pattern.price * TICK;
+            self.walks.push(Walk {
+                kind: Kind::Free,
+                markets: vec![index],
+                fair: vec![fair],
+                unit: TICK * (pattern.price / 5_000).max(1),
+                bounds: (fair / 2, fair * 2),
+            });
         }
     }
 
@@ -88,6 +120,7 @@ impl State {
             ticker: ticker.to_owned(),
             event: String::new(),
             title: format!("Market {ticker}"),
+            strike: Strike::None,
             shard: SHARD,
             status: MarketStatus::Active,
             fees: Fees {
@@ -121,6 +154,7 @@ impl State {
                 fractional: false,
                 volume: 0,
                 hourly: BTreeMap::new(),
+                changed: now,
             }),
         })
     }
@@ -150,28 +184,37 @@ impl State {
             };
             self.print(id, index, dollars(ticks), count, side);
         }
-        let next = next_funding(now);
-        for period in (1..=90).rev() {
-            let rate = self.random.i64(-300..=600) * 1_000_000;
-            let at = next - period * 8 * HOUR;
-            self.record_rate(FundingRate {
-                market: index,
-                rate: if rate.abs() < super::FUNDING_DEADBAND {
-                    0
-                } else {
-                    rate
-                },
-                mark: dollars(price),
-                at,
-            });
-        }
         self.now = now;
+        self.record_past_rates(index, price, |random| random.i64(-300..=600) * 1_000_000);
         for level in 1..=10 {
             let away = level * 2 + self.random.i64(0..2);
             for (side, ticks) in [(Side::Bid, price - away), (Side::Ask, price + away)] {
                 let count = Contracts::from_hundredths(self.random.i64(1..=60) * 500);
                 self.market_maker_order(index, side, dollars(ticks), count);
             }
+        }
+    }
+
+    /// Records the funding rates of 30 days, with a mark price in ticks.
+    fn record_past_rates(
+        &mut self,
+        market: MarketIndex,
+        price: i64,
+        rate: impl Fn(&mut fastrand::Rng) -> i64,
+    ) {
+        let next = next_funding(self.now);
+        for period in (1..=90).rev() {
+            let rate = rate(&mut self.random);
+            self.record_rate(FundingRate {
+                market,
+                rate: if rate.abs() < super::FUNDING_DEADBAND {
+                    0
+                } else {
+                    rate
+                },
+                mark: Dollars::from_micros(price * TICK),
+                at: next - period * 8 * HOUR,
+            });
         }
     }
 }

@@ -152,13 +152,15 @@ fn ordered(state: &State, order: &Order) -> Value {
     }))
 }
 
-/// Returns the fields of a ticker message, without its times.
+/// Returns the fields of a ticker message, without the current time.
 pub(super) fn ticker_fields(state: &State, market: &Market, perp: &Perp) -> Value {
     let (bid, ask) = (state.best(market, Side::Bid), state.best(market, Side::Ask));
     let (price, count) = (Dollars::ZERO, Contracts::ZERO);
     let mark = state.mark(market);
     json!({
         "market_ticker": market.ticker,
+        // Of the statistics. Prices and funding rate have times of their own.
+        "ts_ms": milliseconds(perp.changed),
         "price": market.last_price.unwrap_or(price),
         "bid": bid.map_or(price, |(price, _)| price),
         "ask": ask.map_or(price, |(price, _)| price),
@@ -181,7 +183,7 @@ pub(super) fn ticker_fields(state: &State, market: &Market, perp: &Perp) -> Valu
     })
 }
 
-/// Completes a ticker message with the current time.
+/// Completes a ticker message with the current time, which its prices and its funding rate have.
 pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
     let now = json!(milliseconds(state.now));
     for stamped in [
@@ -192,6 +194,5 @@ pub(super) fn ticker(state: &State, mut fields: Value) -> Value {
     ] {
         fields[stamped]["ts_ms"] = now.clone();
     }
-    fields["ts_ms"] = now;
     fields
 }

@@ -191,11 +191,17 @@ impl Model {
 
     /// Fills what rests of an order.
     pub fn execute(&self, id: &str) {
+        self.fill(id, i32::MAX.into());
+    }
+
+    /// Fills at most so many contracts of what rests of an order.
+    pub fn fill(&self, id: &str, count: Contracts) {
         let mut orders = self.lock();
         let index = orders.by_id[id];
         let mut state = orders.all[index].state().clone();
-        state.filled += state.remaining;
-        state.remaining = Contracts::ZERO;
+        let count = count.min(state.remaining);
+        state.filled += count;
+        state.remaining -= count;
         orders.write(index, state, "Trade", self.max_lag);
     }
 

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use kalshi_perps::orders::{
-    Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState, UnknownChange,
+use kalshi_perps::{
+    Contracts,
+    orders::{
+        Amendment, ChangeOutcome, ChangeReconciliation, Decrease, OrderRef, OrderState,
+        Reconciliation, UnknownChange,
+    },
 };
 use serde_json::{Value, json};
 
@@ -117,6 +121,23 @@ async fn response_about_another_order_or_count_is_unknown() {
     }
 }
 
+/// A proxy repeats it on the same connection.
+#[tokio::test]
+async fn response_to_the_create_of_the_order_proves_no_change() {
+    let body = json!({
+        "order_id": "order-0-0", "client_order_id": "a", "fill_count": "0.00", "remaining_count": "1.00", "reduced_by": "1.00",
+    });
+    let case = Case::new(to_writes(Reply::json(201, &body))).await;
+    let key = OrderRef::new("order-0-0", 0).with_ticker("T");
+    let orders = case.client.orders();
+    let amendment = Amendment::buy("6.2590".parse().unwrap(), 10);
+    let error = unknown(orders.amend(&key, amendment).await.unwrap());
+    assert!(error.error().to_string().contains("instead of 200"));
+    unknown(orders.cancel(&key).await.unwrap());
+    let decrease = orders.decrease(&key, Decrease::By(1.into()));
+    unknown(decrease.await.unwrap());
+}
+
 #[tokio::test]
 async fn order_that_has_ended_is_already_gone() {
     let case = Case::new(|_, _| None).await;
@@ -158,15 +179,7 @@ async fn not_found_without_an_ended_order_is_unknown() {
     assert!(case.count("GET", &placed.order_id) > 1);
     let found = gone.reconcile(LONG).await;
     assert!(
-        matches!(found, ChangeReconciliation::NotDone(_)),
-        "{found:?}"
-    );
-    // Without a count it may have been executed or cancelled.
-    let key = OrderRef::new(&placed.order_id, 0);
-    let outcome = orders.cancel(&key).confirm(Duration::ZERO).await.unwrap();
-    let found = unknown(outcome).reconcile(LONG).await;
-    assert!(
-        matches!(found, ChangeReconciliation::Unclear(_)),
+        matches!(&found, ChangeReconciliation::Ended(order) if order.state(placed.count) == OrderState::Executed),
         "{found:?}"
     );
 
@@ -189,7 +202,7 @@ async fn not_found_without_an_ended_order_is_unknown() {
 }
 
 #[tokio::test]
-async fn cancel_is_proved_by_an_order_that_ended_short_of_its_count() {
+async fn end_of_an_order_is_seen_after_a_cancel() {
     for is_processed in [true, false] {
         let case = Case::new(to_changes(is_processed, Reply::Drop)).await;
         let placed = case.placed(order("a")).await;
@@ -199,7 +212,7 @@ async fn cancel_is_proved_by_an_order_that_ended_short_of_its_count() {
         let decrease = unknown(orders.decrease(&placed, zero).await.unwrap());
         for change in [cancel, decrease] {
             match (is_processed, change.reconcile(SHORT).await) {
-                (true, ChangeReconciliation::Done(order)) => {
+                (true, ChangeReconciliation::Ended(order)) => {
                     assert_eq!(order.state(10), OrderState::Cancelled);
                 }
                 // A resting order may have ended since.
@@ -240,8 +253,61 @@ async fn amendment_and_decrease_are_seen_as_wanted() {
     }
 }
 
+/// Fills alone show the same as a decrease that was done.
+#[tokio::test]
+async fn decrease_is_seen_as_wanted_after_enough_fills() {
+    let case = Case::new(to_changes(false, Reply::Drop)).await;
+    let placed = case.placed(order("a")).await;
+    let decrease = case
+        .client
+        .orders()
+        .decrease(&placed, Decrease::To(5.into()));
+    let decrease = unknown(decrease.await.unwrap());
+    case.model.fill(&placed.order_id, 6.into());
+    let found = decrease.reconcile(LONG).await;
+    assert!(
+        matches!(&found, ChangeReconciliation::AsWanted(order) if order.fill_count == Contracts::from(6)),
+        "{found:?}"
+    );
+}
+
+/// Nothing says what an order is for at its end, and what the caller placed is out of date after a change.
+#[tokio::test]
+async fn cancel_is_not_judged_by_the_count_that_was_placed() {
+    let case = Case::new(|request, _| (request.method == "DELETE").then_some(Reply::Drop)).await;
+    let orders = case.client.orders();
+    let placed = case.placed(order("a")).await;
+    let decrease = orders.decrease(&placed, Decrease::By(3.into())).await;
+    assert!(matches!(decrease, Ok(ChangeOutcome::Done(_))));
+    let cancel = unknown(orders.cancel(&placed).await.unwrap());
+    case.model.execute(&placed.order_id);
+    let found = cancel.reconcile(LONG).await;
+    assert!(
+        matches!(&found, ChangeReconciliation::Ended(order) if order.state(7) == OrderState::Executed),
+        "{found:?}"
+    );
+
+    // The first write is lost after it was done, and the order is decreased before it is found.
+    let case = Case::new(|request, model| {
+        (request.method == "POST" && request.path.ends_with("/orders")).then(|| {
+            model.handle(request);
+            Reply::Drop
+        })
+    })
+    .await;
+    let lost = case.unknown(order("a")).await;
+    let key = OrderRef::new("order-0-0", 0);
+    let decrease = Decrease::By(3.into());
+    _ = case.client.orders().decrease(&key, decrease).await.unwrap();
+    let found = lost.reconcile(LONG).await;
+    assert!(
+        matches!(&found, Reconciliation::Placed(placed) if placed.count == Contracts::from(7)),
+        "{found:?}"
+    );
+}
+
 #[test]
-fn reference_to_an_order_has_its_count_while_it_rests() {
+fn reference_to_an_order_has_its_market() {
     let order = |filled: &str, remaining: &str| {
         let order = json!({
             "order_id": "o", "client_order_id": "a", "ticker": ticker(0, 'A'), "user_id": "u", "side": "bid", "price": "6.2590",
@@ -251,7 +317,7 @@ fn reference_to_an_order_has_its_count_while_it_rests() {
     };
     let key = OrderRef::from_order(&order("3.00", "6.00"), 2);
     let expected = OrderRef::new("o", 2).with_ticker(ticker(0, 'A'));
-    assert_eq!(key, expected.clone().with_count(9));
+    assert_eq!(key, expected);
     let key = OrderRef::from_order(&order("3.00", "0.00"), 2);
     assert_eq!(key, expected);
 }

@@ -208,6 +208,7 @@ async fn cancel_of_all_orders_is_done_by_a_response_without_content() {
         (Reply::status(500), "Unknown"),
         // Of another request.
         (Reply::json(200, &json!({ "order_id": "o" })), "Unknown"),
+        (Reply::json(200, &json!({})), "Unknown"),
         (error(403, "permission_denied"), "Rejected"),
     ] {
         let case = Case::new(to_writes(reply)).await;
@@ -239,20 +240,14 @@ async fn decrease_to_zero_goes_ahead_of_other_writes() {
         .unwrap();
     let orders = client.orders();
     let key = OrderRef::new("order-0-0", 0);
-    let pause = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    // Takes all tokens; the others wait in the order in which they are polled.
     _ = orders.place(order("first")).await.unwrap();
-    let decrease = |count: i32, millis| {
+    let decrease = |count: i32| {
         let request = orders.decrease(&key, Decrease::To(count.into()));
-        async move {
-            pause(millis).await;
-            request.await.unwrap()
-        }
+        request.into_future()
     };
-    let second = async {
-        pause(10).await;
-        orders.place(order("second")).await.unwrap()
-    };
-    _ = tokio::join!(second, decrease(1, 30), decrease(0, 50));
+    let second = orders.place(order("second"));
+    _ = tokio::join!(second, decrease(1), decrease(0));
     let received = case.server.received();
     let bodies: Vec<Value> = received.iter().map(|request| request.json()).collect();
     assert_eq!(bodies[1], json!({ "reduce_to": "0.00" }));

@@ -1,0 +1,96 @@
+//! The file of the private key: written with the permissions of a secret, and removed unless the user named it.
+
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process,
+};
+
+use kalshi_sdk::PrivateKey;
+
+/// A file with the private key. A temporary one is removed on drop.
+pub(crate) struct KeyFile {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl KeyFile {
+    /// A file of the user.
+    pub(crate) fn kept(path: PathBuf) -> Self {
+        Self {
+            path,
+            temporary: false,
+        }
+    }
+
+    /// Writes the key to a file of the user. Replaces an existing one only with `force`.
+    pub(crate) fn write(path: PathBuf, key: &PrivateKey, force: bool) -> Result<Self, String> {
+        let written = match force {
+            true => replace(&path, key),
+            false => create(&path, key),
+        };
+        match written {
+            Ok(()) => Ok(Self::kept(path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(format!(
+                "{} exists: --private-key uses it, --force replaces it",
+                path.display()
+            )),
+            Err(error) => Err(unwritten(&path, &error)),
+        }
+    }
+
+    /// Writes the key to a file of this process. It replaces one that an earlier process of the same id left behind.
+    pub(crate) fn temporary(port: u16, key: &PrivateKey) -> Result<Self, String> {
+        let name = format!("kalshi-mock-{port}-{}.pem", process::id());
+        let path = env::temp_dir().join(name);
+        replace(&path, key).map_err(|error| unwritten(&path, &error))?;
+        Ok(Self {
+            path,
+            temporary: true,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        if self.temporary {
+            // Someone else may have removed it.
+            _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write the private key to {}: {error}",
+        path.display()
+    )
+}
+
+/// Replaces a file. Removes a symbolic link instead of following it.
+fn replace(path: &Path, key: &PrivateKey) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|known| known.is_file() || known.is_symlink()) {
+        fs::remove_file(path)?;
+    }
+    create(path, key)
+}
+
+/// Creates a file that only its owner can read.
+fn create(path: &Path, key: &PrivateKey) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path)?.write_all(key.to_pkcs8_pem().as_bytes());
+    if written.is_err() {
+        // Half a key is of no use.
+        _ = fs::remove_file(path);
+    }
+    written
+}

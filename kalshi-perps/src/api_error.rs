@@ -1,0 +1,60 @@
+//! Codes with which the margin exchange rejects requests.
+
+use kalshi_core::rt::bare_code;
+
+use crate::ApiError;
+
+/// Predicates for the rejections of this API. Implemented for [`ApiError`] only.
+///
+/// ```no_run
+/// # async fn example(client: kalshi_perps::Client) -> Result<(), kalshi_perps::Error> {
+/// use kalshi_perps::MarginRejection;
+///
+/// if let Err(error) = client.get_margin_balance().send().await {
+///     match error.api() {
+///         Some(error) if error.is_margin_disabled() => println!("enable margin trading first"),
+///         _ => println!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub trait MarginRejection: sealed::Sealed {
+    /// Returns `true` if the order named another version of its market than the current one: `market_version_mismatch`.
+    fn is_market_version_mismatch(&self) -> bool;
+
+    /// Returns `true` if the order would exceed the account's limit of notional value: `NOTIONAL_RISK_LIMIT_EXCEEDED`. The exchange
+    /// checks this limit before it checks the margin.
+    fn is_notional_limit_exceeded(&self) -> bool;
+
+    /// Returns `true` if the account is not enabled for margin trading: `user_not_found`, whose code may end with the id of the user, or
+    /// `invalid_parameters` with details that say so. In the Trade API `user_not_found` means a lack of funds, as
+    /// [`ApiError::is_insufficient_funds`] has it; check this predicate first.
+    fn is_margin_disabled(&self) -> bool;
+}
+
+impl MarginRejection for ApiError {
+    fn is_market_version_mismatch(&self) -> bool {
+        bare_code(self) == "market_version_mismatch"
+    }
+
+    fn is_notional_limit_exceeded(&self) -> bool {
+        bare_code(self).eq_ignore_ascii_case("notional_risk_limit_exceeded")
+    }
+
+    fn is_margin_disabled(&self) -> bool {
+        match bare_code(self) {
+            "user_not_found" => true,
+            "invalid_parameters" => self
+                .details()
+                .is_some_and(|details| details.contains("not enabled for margin trading")),
+            _ => false,
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for crate::ApiError {}
+}
