@@ -1,51 +1,51 @@
 //! The control interface: the handles of this crate as JSON over HTTP, under `/mock/`.
 
-mod handlers;
+mod access;
+mod events;
+mod exchange;
+mod markets;
+mod requests;
+mod routes;
 #[cfg(test)]
 mod tests;
+mod users;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{ConnectInfo, Request},
     response::Response,
     routing::any,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{MockExchange, connection::Connection};
+use self::routes::{Reply, Serve};
+use crate::{MockExchange, body, connection::Connection, sync::lock};
+
+pub(crate) use access::Access;
 
 /// Size limit of a request body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
-
-/// Who may use the control interface.
-#[derive(Clone)]
-pub(crate) enum Access {
-    /// Programs on this machine.
-    Loopback,
-    /// Whoever knows the token.
-    Token(String),
-}
-
-/// Omits the token.
-impl std::fmt::Debug for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Loopback => "Loopback",
-            Self::Token(_) => "Token",
-        })
-    }
-}
+/// Time limit for a client to send the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What the page may load: nothing but itself and the events.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 
 /// The control interface of an exchange.
 pub(crate) struct Control {
     exchange: MockExchange,
     access: Access,
+    /// Held while a request is executed, so that what it checks first stays true.
+    turn: Mutex<()>,
 }
 
 /// An error response.
@@ -54,28 +54,39 @@ struct ControlError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// The methods of the path, if the method is wrong.
+    allowed: Option<String>,
 }
 
 /// A request to a handler.
 struct Input {
+    /// True if the path is one of the margin exchange.
+    #[cfg_attr(not(feature = "perps"), allow(dead_code, reason = "of the margin API"))]
+    margin: bool,
     /// The parts of the path in braces, in order.
     parameters: Vec<String>,
     query: Vec<(String, String)>,
     body: Bytes,
 }
 
-type Handler = fn(&MockExchange, &Input) -> Result<Value, ControlError>;
-
 impl Control {
     pub(crate) fn new(exchange: MockExchange, access: Access) -> Self {
-        Self { exchange, access }
+        Self {
+            exchange,
+            access,
+            turn: Mutex::default(),
+        }
     }
 
     pub(crate) fn router(self) -> Router {
         let control = Arc::new(self);
         let serve = move |ConnectInfo(connection): ConnectInfo<Connection>, request: Request| {
             let control = Arc::clone(&control);
-            async move { control.serve(&connection, request).await }
+            async move {
+                let (parts, body) = request.into_parts();
+                let served = control.serve(&connection, &parts, body).await;
+                served.unwrap_or_else(|error| error.response())
+            }
         };
         Router::new()
             .route("/mock", any(serve.clone()))
@@ -83,181 +94,171 @@ impl Control {
             .route("/mock/{*path}", any(serve))
     }
 
-    async fn serve(&self, connection: &Connection, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
-        let result = match self.access.check(connection, &parts.headers) {
-            Err(error) => Err(error),
-            Ok(()) => {
-                let body = tokio::select! {
-                    biased;
-                    body = to_bytes(body, MAX_BODY) => body.ok(),
-                    () = self.exchange.shared.stopped() => None,
-                };
-                match body {
-                    Some(body) => self.answer(&parts, body),
-                    None => Err(ControlError {
-                        status: StatusCode::PAYLOAD_TOO_LARGE,
-                        code: "incomplete_body",
-                        message: format!("the body is incomplete or above {MAX_BODY} bytes"),
-                    }),
-                }
+    async fn serve(
+        self: Arc<Self>,
+        connection: &Connection,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Response, ControlError> {
+        let found = routes::find(&parts.method, parts.uri.path());
+        // Files tell nothing about the exchange, and a browser cannot send a token before it has the page.
+        let is_open = matches!(&found, Ok((route, _)) if matches!(route.serve, Serve::File(..)));
+        self.access.check(connection, &parts.headers, is_open)?;
+        let (route, parameters) = found?;
+        let handler = match route.serve {
+            Serve::Redirect(target) => return Ok(redirect(target)),
+            Serve::File(kind, text) => return Ok(response(StatusCode::OK, kind, text)),
+            Serve::Events => {
+                let events = Body::from_stream(events::stream(self.exchange.clone()));
+                return Ok(response(StatusCode::OK, "text/event-stream", events));
             }
+            Serve::Json(handler) => handler,
         };
-        let (status, body) = match result {
-            Ok(body) => (StatusCode::OK, body),
-            Err(error) => (
-                error.status,
-                json!({ "error": { "code": error.code, "message": error.message } }),
-            ),
+        let query = parts.uri.query().unwrap_or_default();
+        let input = Input {
+            margin: route.path.starts_with("/mock/margin/"),
+            parameters,
+            query: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            body: self.read(body).await?,
         };
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = status;
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        response
+        // A jump of the clock and an RSA key take long.
+        let task = tokio::task::spawn_blocking(move || {
+            let _turn = lock(&self.turn);
+            handler(&self.exchange, &input)
+        });
+        let value = task
+            .await
+            .map_err(|_| ControlError::internal("the handler panicked"))??;
+        let text = value.to_string();
+        Ok(response(StatusCode::OK, "application/json", text))
     }
 
-    fn answer(&self, parts: &http::request::Parts, body: Bytes) -> Result<Value, ControlError> {
-        let path = parts.uri.path();
-        let mut is_path = false;
-        for (method, template, handler) in handlers::ROUTES {
-            let Some(parameters) = matched(template, path) else {
-                continue;
-            };
-            is_path = true;
-            if parts.method.as_str() == *method {
-                let query = parts.uri.query().unwrap_or_default();
-                let input = Input {
-                    parameters,
-                    query: form_urlencoded::parse(query.as_bytes())
-                        .into_owned()
-                        .collect(),
-                    body,
-                };
-                return handler(&self.exchange, &input);
+    async fn read(&self, body: Body) -> Result<Bytes, ControlError> {
+        let error = |status, code, message: String| ControlError {
+            status,
+            code,
+            message,
+            allowed: None,
+        };
+        let body = tokio::select! {
+            biased;
+            body = tokio::time::timeout(BODY_TIMEOUT, body::read(body, MAX_BODY)) => body,
+            () = self.exchange.shared.stopped() => {
+                let message = "the exchange shuts down".to_owned();
+                return Err(error(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message));
             }
+        };
+        match body {
+            Ok(Some(body)) if body.len() <= MAX_BODY => Ok(body),
+            Ok(Some(_)) => Err(error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                format!("the body is larger than {MAX_BODY} bytes"),
+            )),
+            Ok(None) => Err(ControlError::bad("the body is incomplete")),
+            Err(_) => Err(error(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                format!(
+                    "the body took longer than {} seconds",
+                    BODY_TIMEOUT.as_secs()
+                ),
+            )),
         }
-        Err(match is_path {
-            true => ControlError {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                code: "method_not_allowed",
-                message: format!("{path} does not allow {}", parts.method),
-            },
-            false => ControlError::not_found(format!("there is no {path}")),
-        })
     }
 }
 
-/// Returns the parameters of a path, if it matches.
-fn matched(template: &str, path: &str) -> Option<Vec<String>> {
-    let (mut parameters, mut parts) = (Vec::new(), path.split('/'));
-    for expected in template.split('/') {
-        let part = parts.next()?;
-        if expected.starts_with('{') {
-            parameters.push(part.to_owned());
-        } else if expected != part {
-            return None;
-        }
-    }
-    parts.next().is_none().then_some(parameters)
+fn redirect(target: &'static str) -> Response {
+    let mut response = response(StatusCode::PERMANENT_REDIRECT, "text/plain", "");
+    let target = HeaderValue::from_static(target);
+    response.headers_mut().insert(header::LOCATION, target);
+    response
 }
 
-impl Access {
-    fn check(&self, connection: &Connection, headers: &HeaderMap) -> Result<(), ControlError> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-        let forbidden = |message: &str| ControlError {
-            status: StatusCode::FORBIDDEN,
-            code: "forbidden",
-            message: message.to_owned(),
-        };
-        match self {
-            Self::Token(token) => {
-                let given = text(header::AUTHORIZATION)
-                    .and_then(|value| value.strip_prefix("Bearer "))
-                    .unwrap_or_default();
-                let differs = given
-                    .bytes()
-                    .zip(token.bytes())
-                    .fold(0, |all, (left, right)| all | (left ^ right));
-                match !token.is_empty() && given.len() == token.len() && differs == 0 {
-                    true => Ok(()),
-                    false => Err(ControlError {
-                        status: StatusCode::UNAUTHORIZED,
-                        code: "unauthorized",
-                        message: "send Authorization: Bearer and the control token".to_owned(),
-                    }),
-                }
-            }
-            Self::Loopback => {
-                if !connection.peer().to_canonical().is_loopback() {
-                    return Err(forbidden(
-                        "only programs on this machine may connect: start with a control token",
-                    ));
-                }
-                let host = text(header::HOST).unwrap_or_default();
-                let is_local = host.parse::<http::uri::Authority>().is_ok_and(|host| {
-                    let name = host.host().trim_start_matches('[').trim_end_matches(']');
-                    let address = name.parse::<std::net::IpAddr>();
-                    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-                });
-                if !is_local {
-                    return Err(forbidden(
-                        "the Host must be localhost or a loopback address",
-                    ));
-                }
-                let origin = text(header::ORIGIN);
-                let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-                let is_same = origin.is_none_or(|origin| origin == format!("http://{host}"))
-                    && site.is_none_or(|site| site == b"same-origin" || site == b"none");
-                match is_same {
-                    true => Ok(()),
-                    false => Err(forbidden("a page of another origin may not connect")),
-                }
-            }
-        }
+fn response(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    response
 }
 
 impl ControlError {
-    fn bad(message: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "invalid_request",
+            status,
+            code,
             message: message.into(),
+            allowed: None,
         }
+    }
+
+    fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
     fn not_found(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            code: "not_found",
-            message: message.into(),
-        }
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
     fn conflict(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::CONFLICT,
-            code: "conflict",
-            message: message.into(),
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    fn internal(message: impl Into<String>) -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(status, "internal_error", message)
+    }
+
+    fn response(self) -> Response {
+        let body = json!({ "error": { "code": self.code, "message": self.message } });
+        let mut response = response(self.status, "application/json", body.to_string());
+        let headers = response.headers_mut();
+        if let Some(allowed) = self.allowed.and_then(|methods| methods.parse().ok()) {
+            headers.insert(header::ALLOW, allowed);
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }
 
 impl Input {
     /// Parses the body. An empty one is an empty object.
     fn body<T: DeserializeOwned>(&self) -> Result<T, ControlError> {
-        let body: &[u8] = if self.body.is_empty() {
-            b"{}"
-        } else {
-            &self.body
+        let body: &[u8] = match self.body.is_empty() {
+            true => b"{}",
+            false => &self.body,
         };
         serde_json::from_slice(body).map_err(|error| ControlError::bad(format!("body: {error}")))
     }
 
-    fn parameter(&self) -> &str {
-        self.parameters.first().map_or("", String::as_str)
+    fn parameter(&self, place: usize) -> &str {
+        self.parameters.get(place).map_or("", String::as_str)
     }
+}
+
+/// Returns an empty object.
+fn done() -> Reply {
+    Ok(json!({}))
+}
+
+fn shown(value: impl serde::Serialize) -> Reply {
+    serde_json::to_value(value).map_err(|error| ControlError::internal(error.to_string()))
+}
+
+/// Decodes a part of a path.
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }

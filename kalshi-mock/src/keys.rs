@@ -19,11 +19,24 @@ use kalshi_sdk::{
 use crate::{
     Rejection,
     call::Caller,
+    state::State,
     time::{Micros, Time, system},
 };
 
 /// Tolerance of timestamps. The exchange was seen to accept 10 seconds and to reject 60.
 const TOLERANCE: Duration = Duration::from_secs(15);
+
+/// The scopes that a key can have.
+const SCOPES: [&str; 8] = [
+    "read",
+    "write",
+    "read::block_trade_accept",
+    "read::portfolio_balance",
+    "write::trade",
+    "write::transfer",
+    "write::fcm_risk",
+    "write::block_trade_accept",
+];
 
 /// A registered key.
 #[derive(Clone)]
@@ -83,6 +96,26 @@ impl Key {
         }
     }
 
+    /// Sets the scopes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there are none, one is unknown, or `write` is not accompanied by `read`.
+    pub(crate) fn set_scopes(&mut self, scopes: Vec<String>) -> Result<(), String> {
+        if scopes.is_empty() {
+            return Err("scopes: must be gte 1 items".to_owned());
+        }
+        if !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
+            return Err(format!("scopes: must be oneof {}", SCOPES.join(" ")));
+        }
+        let has = |scope: &str| scopes.iter().any(|other| other == scope);
+        if has("write") && !has("read") {
+            return Err("scopes: write only goes with read".to_owned());
+        }
+        self.scopes = scopes;
+        Ok(())
+    }
+
     /// Keeps the key on a reset.
     pub(crate) fn permanent(self) -> Self {
         Self {
@@ -131,6 +164,23 @@ impl Keys {
         Self {
             keys: RwLock::default(),
             window,
+        }
+    }
+
+    /// Returns true if a key has this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.contains_key(id)
+    }
+
+    /// Returns an id that no key has. After a reset, the state gives ids of keys that stayed again.
+    pub(crate) fn unused_id(&self, state: &mut State) -> String {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let id = state.id().to_string();
+            if !keys.contains_key(&id) {
+                return id;
+            }
         }
     }
 

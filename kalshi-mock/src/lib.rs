@@ -42,11 +42,12 @@ pub use rejection::ErrorEnvelope;
 pub use requests::ReceivedRequest;
 pub use schedule::{ParseScheduleError, ScheduledEvent};
 pub use snapshot::{
-    BalanceSnapshot, MarketSnapshot, OrderSnapshot, PositionSnapshot, Snapshot, UserSnapshot,
+    BalanceSnapshot, MarketSnapshot, OrderSnapshot, PositionSnapshot, PriceRangeSnapshot, Snapshot,
+    UserSnapshot,
 };
-pub use state::{Activity, Settlement};
+pub use state::{Activity, Settlement, Strike};
 pub use streams::Streams;
 pub use time::Time;
-pub use user::User;
+pub use user::{AddKeyError, KeyTerms, User};
 
 pub(crate) use rejection::Rejection;

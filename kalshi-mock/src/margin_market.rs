@@ -164,6 +164,14 @@ impl MarginMarket {
         market.map_or(Dollars::ZERO, |(_, market)| state.mark(market))
     }
 
+    /// Returns true once a user has had an order in the market.
+    pub(crate) fn is_touched(&self) -> bool {
+        let mut guard = self.shared.state();
+        let state = guard.margin();
+        let market = state.market(&self.ticker);
+        market.is_some_and(|(index, _)| state.ledger.is_touched(index))
+    }
+
     fn change(&self, change: impl FnOnce(&mut Perp)) -> Self {
         self.act(|state, index| {
             let market = state.markets.get_mut(index);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use kalshi_sdk::{Contracts, Dollars, PriceLevel};
 
 use crate::{
+    Strike,
     shared::Shared,
     state::{self, MarketIndex, Settlement, Side, State, Step},
     time::Micros,
@@ -119,6 +120,17 @@ impl Market {
         })
     }
 
+    /// Sets the strike, and the name of the YES outcome that follows from it.
+    pub fn strike(&self, strike: Strike) -> Self {
+        self.act(|state, index| {
+            let now = state.now;
+            if let Some(market) = state.markets.get_mut(index) {
+                market.strike = strike;
+                market.updated = now;
+            }
+        })
+    }
+
     /// Sets the price grid: its name, and ranges of first price, last price and step.
     pub fn price_ranges(&self, structure: &str, ranges: &[(Dollars, Dollars, Dollars)]) -> Self {
         self.act(|state, index| {
@@ -214,6 +226,13 @@ impl Market {
             }
             changed.await;
         }
+    }
+
+    /// Returns true once a user has had an order in the market.
+    pub(crate) fn is_touched(&self) -> bool {
+        let state = self.shared.state();
+        let market = state.market(&self.ticker);
+        market.is_some_and(|(index, _)| state.ledger.is_touched(index))
     }
 
     fn levels(&self, side: Side) -> Vec<PriceLevel> {

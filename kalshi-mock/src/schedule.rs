@@ -133,7 +133,8 @@ fn duration(name: &str, value: &str) -> Result<Duration, ParseScheduleError> {
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
+/// Parses the result of a market: `yes`, `no`, or what YES pays in dollars.
+pub(crate) fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
     match value {
         "yes" => Ok(Settlement::Yes),
         "no" => Ok(Settlement::No),
@@ -141,10 +142,11 @@ fn settlement(value: &str) -> Result<Settlement, ParseScheduleError> {
             .parse::<Dollars>()
             .ok()
             .filter(|value| (Dollars::ZERO..=Dollars::ONE).contains(value))
+            .filter(|value| value.micros() % 10_000 == 0)
             .map(Settlement::Scalar)
             .ok_or_else(|| {
                 ParseScheduleError(format!(
-                    "result={value}: must be yes, no or dollars from 0 to 1"
+                    "result={value}: must be yes, no or dollars from 0 to 1 in whole cents"
                 ))
             }),
     }
@@ -186,7 +188,7 @@ mod tests {
             ("settle,in=1,market=A", "settle needs result=RESULT"),
             (
                 "settle,in=1,market=A,result=1.5",
-                "result=1.5: must be yes, no or dollars from 0 to 1",
+                "result=1.5: must be yes, no or dollars from 0 to 1 in whole cents",
             ),
             (
                 "close,in=-1,market=A",

@@ -43,6 +43,22 @@ pub struct MarketSnapshot {
     pub ticker: String,
     /// Ticker of the event, or `None` for a margin market.
     pub event_ticker: Option<String>,
+    /// True if at most one market of the event settles to YES.
+    pub mutually_exclusive: bool,
+    /// Number of the shard.
+    pub exchange_index: u32,
+    /// What the market is about.
+    pub title: String,
+    /// Type of the strike, such as `greater`, or `None` without strike.
+    pub strike_type: Option<&'static str>,
+    /// Lowest value of the underlying for which YES wins, or `None` if there is none.
+    pub floor_strike: Option<f64>,
+    /// Highest value of the underlying for which YES wins, or `None` if there is none.
+    pub cap_strike: Option<f64>,
+    /// Name of the price grid; empty for a margin market.
+    pub price_level_structure: String,
+    /// Ranges of the price grid; none for a margin market.
+    pub price_ranges: Vec<PriceRangeSnapshot>,
     /// Lifecycle state: `initialized`, `inactive`, `active`, `closed` or `finalized`.
     pub status: &'static str,
     /// Close time, or `None` for a margin market.
@@ -60,6 +76,18 @@ pub struct MarketSnapshot {
     pub open_interest: Contracts,
     /// The order book.
     pub book: OrderBook,
+}
+
+/// A range of prices that orders can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PriceRangeSnapshot {
+    /// First price.
+    pub start: Dollars,
+    /// Last price.
+    pub end: Dollars,
+    /// Distance between prices.
+    pub step: Dollars,
 }
 
 /// A user with its keys, money, positions and resting orders.
@@ -164,9 +192,26 @@ fn markets(state: &State) -> Vec<MarketSnapshot> {
 impl MarketSnapshot {
     pub(crate) fn of(state: &State, market: &Market) -> Self {
         let is_event = market.perp.is_none();
+        let (floor_strike, cap_strike) = market.strike.bounds();
+        let event = state.events.get(&market.event);
+        let ranges = market.price_ranges.iter();
         Self {
             ticker: market.ticker.clone(),
             event_ticker: is_event.then(|| market.event.clone()),
+            mutually_exclusive: event.is_some_and(|event| event.mutually_exclusive),
+            exchange_index: market.shard,
+            title: market.title.clone(),
+            strike_type: market.strike.kind(),
+            floor_strike,
+            cap_strike,
+            price_level_structure: market.price_level_structure.clone(),
+            price_ranges: ranges
+                .map(|range| PriceRangeSnapshot {
+                    start: range.start,
+                    end: range.end,
+                    step: range.step,
+                })
+                .collect(),
             status: match market.status {
                 MarketStatus::Initialized => "initialized",
                 MarketStatus::Inactive => "inactive",

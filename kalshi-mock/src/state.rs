@@ -57,7 +57,7 @@ pub(crate) use quote::{HIDDEN_USER, Quote, QuoteStatus, Rfq};
 pub(crate) use settlement::Payout;
 pub use settlement::Settlement;
 pub(crate) use side::{Side, cost};
-pub(crate) use strike::Strike;
+pub use strike::Strike;
 pub(crate) use trade::{Fill, Trade};
 pub(crate) use transfers::{Deposit, Instance, ShardTransfer, SubaccountTransfer};
 pub(crate) use users::User;

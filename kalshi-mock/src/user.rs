@@ -1,11 +1,13 @@
 //! [`User`]: a user of the exchange and its key.
 
+mod keys;
+
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use kalshi_sdk::{
     Client, ClientBuilder, ConfigError, Credentials, Dollars, Environment, PrivateKey,
-    auth::{Clock, KeyAlgorithm, PublicKey},
+    auth::{Clock, KeyAlgorithm},
     limits::{RateLimits, Tier},
     types,
 };
@@ -14,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    StartError,
+    StartError, UserSnapshot,
     call::{Call, Caller},
     handlers,
     keys::Key,
@@ -26,6 +28,8 @@ use crate::{
 };
 #[cfg(feature = "perps")]
 use crate::{server::MARGIN_STREAMS, state};
+
+pub use keys::{AddKeyError, KeyTerms};
 
 /// Initial balances of a user.
 #[derive(Clone, Copy, Debug)]
@@ -140,13 +144,20 @@ impl User {
         let mut state = shared.state();
         let cents = |balance: Dollars| balance.micros() / 10_000;
         let index = state.add_user(limits.0, limits.1, cents(balances.event));
-        let id = state.user(index).id;
+        // After a reset, ids of users that stayed come again.
+        let mut id = state.user(index).id;
+        while lock(&shared.users).iter().any(|user| user.id == id) {
+            id = state.id();
+        }
+        if let Some(user) = state.user_mut(index) {
+            user.id = id;
+        }
         #[cfg(feature = "perps")]
         {
             let margin = state.margin();
             margin.add_margin_user(id, limits, cents(balances.margin));
         }
-        let key_id = state.id().to_string();
+        let key_id = shared.keys.unused_id(&mut state);
         let key = key.map_or_else(|| keys.key(index), Ok)?;
         let registered = match is_own {
             true => Key::generated(&key_id, index, &key),
@@ -265,6 +276,13 @@ impl User {
             .map_or_else(|_| Vec::new(), |body| body.market_positions)
     }
 
+    /// Returns the keys, money, positions and resting orders of this user.
+    #[must_use]
+    pub fn snapshot(&self) -> UserSnapshot {
+        let mut state = self.shared.state();
+        UserSnapshot::of(&self.shared, state.instances(), self.index)
+    }
+
     /// Returns the response to a list operation, of all pages.
     fn read(&self, operation: &str) -> Value {
         let mut endpoints = Spec::get().endpoints();
@@ -286,13 +304,6 @@ impl User {
         };
         let mut state = self.shared.state();
         handlers::dispatch(state.instances(), &self.shared.keys, &call).unwrap_or_default()
-    }
-
-    /// Registers the public half of another key of this user, with all scopes. Replaces the key with that id, even one of another user.
-    pub fn register_key(&self, key_id: &str, key: PublicKey) {
-        self.shared
-            .keys
-            .insert(key_id, Key::new(key_id, self.index, key).permanent());
     }
 
     /// Deposits money on a shard, in whole cents. A negative amount withdraws what is available. The maximum balance is

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    MarketSnapshot, MockExchange, MockExchangeBuilder, Snapshot, User, control::Access, sync::lock,
+    MarketSnapshot, MockExchange, MockExchangeBuilder, Snapshot, User, control::Access,
+    state::Instance, sync::lock,
 };
 
 impl MockExchange {
@@ -41,8 +42,19 @@ impl MockExchange {
         Some(MarketSnapshot::of(state, market))
     }
 
-    /// Returns to the start: the markets, the clock and the ids of the start; no orders, trades, faults or recorded requests. Users stay,
-    /// with their ids and first balances; so do keys that were not made over the API. WebSocket connections are reset.
+    /// Returns true if orders are accepted, on the margin exchange if `margin`.
+    pub(crate) fn is_trading(&self, margin: bool) -> bool {
+        let mut guard = self.shared.state();
+        let instance = match margin {
+            true => Instance::Margined,
+            false => Instance::EventContract,
+        };
+        guard.instances().get_mut(instance).is_trading()
+    }
+
+    /// Returns to the start: the markets, the clock, the schedule and the activity of the start; no orders, trades, faults or recorded
+    /// requests. Users stay, with their ids and first balances; so do keys that were not made over the API. Subaccounts do not. WebSocket
+    /// connections are reset.
     ///
     /// Handles stay valid. One on a market that no longer exists creates it at its next change.
     pub fn reset(&self) {
