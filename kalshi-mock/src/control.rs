@@ -26,7 +26,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::routes::{Reply, Serve};
 use crate::{MockExchange, body, connection::Connection, sync::lock};
@@ -36,7 +36,7 @@ pub(crate) use access::Access;
 /// Size limit of a request body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 /// Time limit for a client to send the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// What the page may load: nothing but itself and the events.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 

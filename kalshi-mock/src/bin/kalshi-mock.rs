@@ -30,8 +30,8 @@ struct Options {
     /// Port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Print only one line of JSON: `base_url`, `ws_url`, `margin_ws_url`, `key_id`, `private_key_path`, and for the clearing API
-    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`.
+    /// Print only one line of JSON: `base_url`, `ws_url`, `margin_ws_url`, `key_id`, `private_key_path`, for the clearing API
+    /// `klear_url`, `klear_admin_user_id`, `klear_access_token`, and with --control `control_url`.
     #[arg(long)]
     json: bool,
     /// Address to listen on. Whoever reaches it can use the exchange.
@@ -82,10 +82,10 @@ struct Options {
     /// clock-skew=MS, stale-reads=MS.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
-    /// Serve the control interface under `/mock/`, to programs on this machine.
+    /// Serve the control interface and a page under `/mock/`, to programs on this machine.
     #[arg(long)]
     control: bool,
-    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`.
+    /// Serve the control interface to whoever sends `Authorization: Bearer TOKEN`, also from other machines.
     #[arg(long, value_name = "TOKEN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     control_token: Option<String>,
     /// Write every request and its response to a file, one line of JSON each. A file that is not empty is an error.
@@ -149,6 +149,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         _ = writeln!(io::stderr(), "warning: {warning} ({})", options.bind);
     }
     let (json, force) = (options.json, options.force);
+    let control = options.control || options.control_token.is_some();
     let (used, written) = (
         options.private_key.clone(),
         options.write_private_key.clone(),
@@ -165,7 +166,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         (None, Some(path)) => KeyFile::write(path, key, force)?,
         (None, None) => KeyFile::temporary(exchange.address().port(), key)?,
     };
-    announce(&exchange, file.path(), json)?;
+    match json {
+        true => announce_json(&exchange, file.path(), control)?,
+        false => announce(&exchange, file.path(), control)?,
+    }
     stop.asked().await;
     // A second ctrl-C does not wait for requests in flight.
     tokio::select! {
@@ -240,23 +244,28 @@ fn builder(options: Options) -> Result<MockExchangeBuilder, String> {
     })
 }
 
-fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()> {
+fn announce_json(exchange: &MockExchange, key: &Path, control: bool) -> io::Result<()> {
+    let mut line = json!({
+        "base_url": exchange.rest_url(),
+        "ws_url": exchange.ws_url(),
+        "margin_ws_url": exchange.margin_ws_url(),
+        "klear_url": exchange.klear_url(),
+        "klear_admin_user_id": exchange.klear_admin_user_id(),
+        "klear_access_token": exchange.klear_access_token(),
+        "key_id": exchange.credentials().key_id(),
+        "private_key_path": key,
+    });
+    if control {
+        line["control_url"] = exchange.control_url().into();
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn announce(exchange: &MockExchange, key: &Path, control: bool) -> io::Result<()> {
     let credentials = exchange.credentials();
     let mut out = io::stdout().lock();
-    if as_json {
-        let line = json!({
-            "base_url": exchange.rest_url(),
-            "ws_url": exchange.ws_url(),
-            "margin_ws_url": exchange.margin_ws_url(),
-            "klear_url": exchange.klear_url(),
-            "klear_admin_user_id": exchange.klear_admin_user_id(),
-            "klear_access_token": exchange.klear_access_token(),
-            "key_id": credentials.key_id(),
-            "private_key_path": key,
-        });
-        writeln!(out, "{line}")?;
-        return out.flush();
-    }
     let tickers = exchange.tickers();
     writeln!(out, "A local exchange is running.")?;
     writeln!(out, "  base URL     {}", exchange.rest_url())?;
@@ -284,6 +293,9 @@ fn announce(exchange: &MockExchange, key: &Path, as_json: bool) -> io::Result<()
         exchange.klear_admin_user_id(),
         exchange.klear_access_token()
     )?;
+    if control {
+        writeln!(out, "  control      {}/", exchange.control_url())?;
+    }
     writeln!(out, "Stop it with ctrl-C.")?;
     out.flush()
 }

@@ -1,5 +1,7 @@
 //! Who may use the control interface.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::ControlError;
@@ -43,7 +45,7 @@ impl Access {
                     "send Authorization: Bearer and the control token",
                 ));
             }
-            Self::Loopback => is_local(connection, headers),
+            Self::Loopback => is_local(connection.peer(), headers),
         };
         allowed.map_err(|message| ControlError::new(StatusCode::FORBIDDEN, "forbidden", message))
     }
@@ -63,8 +65,8 @@ fn has_token(headers: &HeaderMap, token: &str) -> bool {
 
 /// Rejects requests of other computers, and those that a page of another website makes: by its name (`Host`, for a name that was made to
 /// point here) or from its script (`Origin`, `Sec-Fetch-Site`).
-fn is_local(connection: &Connection, headers: &HeaderMap) -> Result<(), &'static str> {
-    if !connection.peer().to_canonical().is_loopback() {
+fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
+    if !peer.to_canonical().is_loopback() {
         return Err("only programs on this machine may connect: start with a control token");
     }
     let host = text(headers, header::HOST).unwrap_or_default();
@@ -73,7 +75,7 @@ fn is_local(connection: &Connection, headers: &HeaderMap) -> Result<(), &'static
             .host()
             .trim_start_matches('[')
             .trim_end_matches(']');
-        let address = name.parse::<std::net::IpAddr>();
+        let address = name.parse::<IpAddr>();
         // What comes before an @ is no part of the name.
         !host.contains('@')
             && (name.eq_ignore_ascii_case("localhost")
@@ -98,4 +100,71 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers
         .get(name)
         .map(|value| value.to_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn rejects(peer: &str, headers: &[(&'static str, &str)]) -> bool {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        is_local(peer.parse().unwrap(), &headers.collect()).is_err()
+    }
+
+    #[test]
+    fn only_local_programs_and_the_own_page_are_admitted() {
+        for peer in ["127.0.0.1", "::1", "127.8.9.1", "::ffff:127.0.0.1"] {
+            assert!(!rejects(peer, &[("host", "127.0.0.1:80")]), "{peer}");
+        }
+        for peer in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
+            assert!(rejects(peer, &[("host", "127.0.0.1:80")]), "{peer}");
+        }
+        for host in [
+            "localhost",
+            "LocalHost:1",
+            "127.0.0.1",
+            "[::1]:8080",
+            "127.1.2.3:5",
+        ] {
+            assert!(!rejects("::1", &[("host", host)]), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example:80",
+            "127.0.0.1.evil.example",
+            "evil.example:127",
+            "localhost@evil.example",
+            "user@localhost",
+            "2130706433",
+            "192.0.2.1",
+            "[::2]",
+            "0.0.0.0",
+        ] {
+            assert!(rejects("::1", &[("host", host)]), "{host}");
+        }
+        assert!(rejects("::1", &[]), "no host");
+        let host = ("host", "localhost:8080");
+        for (name, value) in [
+            ("origin", "http://localhost:8080"),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "none"),
+        ] {
+            assert!(!rejects("::1", &[host, (name, value)]), "{name}: {value}");
+        }
+        for (name, value) in [
+            ("origin", "http://localhost:8081"),
+            ("origin", "https://localhost:8080"),
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("origin", ""),
+            ("sec-fetch-site", "same-site"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            assert!(rejects("::1", &[host, (name, value)]), "{name}: {value}");
+        }
+    }
 }

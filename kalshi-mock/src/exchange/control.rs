@@ -1,6 +1,9 @@
 //! The control interface of a [`MockExchange`], and the handles that only it needs.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use crate::{
     MarketSnapshot, MockExchange, MockExchangeBuilder, Snapshot, User, control::Access,
@@ -61,11 +64,17 @@ impl MockExchange {
         self.shared.reset();
     }
 
-    /// Returns the URL of the control interface: `http://127.0.0.1:PORT/mock`. It is served if
+    /// Returns the URL of the control interface: `http://127.0.0.1:PORT/mock`, also if the exchange listens on all addresses. It is served if
     /// [`control`](MockExchangeBuilder::control) or [`control_token`](MockExchangeBuilder::control_token) was called.
     #[must_use]
     pub fn control_url(&self) -> String {
-        format!("http://{}/mock", self.address)
+        let mut address = self.address;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{address}/mock")
     }
 }
 
