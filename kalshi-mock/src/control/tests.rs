@@ -18,7 +18,7 @@ async fn started(builder: MockExchangeBuilder) -> MockExchange {
 }
 
 async fn empty() -> MockExchange {
-    started(MockExchange::builder().without_universe()).await
+    started(MockExchange::builder().without_universe().without_limits()).await
 }
 
 /// Sends a request. Checks that an error has the form of all errors.
