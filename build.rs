@@ -4,7 +4,7 @@ use std::env;
 
 use kalshi_gen::{FixupMode, Options, build_script};
 
-/// Operations that hand-written modules call. A spec without one fails the build by its name; so do the fields below.
+/// Operations that hand-written modules use. If the spec lacks one, or one of the fields below, the build fails and names it.
 const OPERATIONS: [&str; 15] = [
     "AmendOrderV2",
     "BatchCancelOrdersV2",
@@ -187,16 +187,16 @@ const WEBSOCKET_FIELDS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// Values of the enums that `OutcomeSide` stands for.
+/// Values of the enums that `OutcomeSide` replaces.
 const OUTCOMES: [&str; 2] = ["yes", "no"];
 
-/// Values of the status of an order in WebSocket messages, which `types::OrderStatus` stands for. `unknown` is one that it does not list.
+/// Values of the order status in WebSocket messages, which `types::OrderStatus` replaces. It does not list `unknown`.
 const STATUSES: [&str; 4] = ["resting", "canceled", "executed", "unknown"];
 
-/// Values of the enums that `BookSide` stands for.
+/// Values of the enums that `BookSide` replaces.
 const BOOK_SIDES: [&str; 2] = ["bid", "ask"];
 
-/// Operations for which there is a method that reports each outcome, and the method.
+/// Operations with a method of `Orders` that reports outcomes, and that method. Their documentation links to it.
 const PREFERRED: [(&str, &str); 6] = [
     ("AmendOrderV2", "amend"),
     ("BatchCancelOrdersV2", "cancel_batch"),
@@ -214,7 +214,7 @@ fn main() {
         .enum_type("BookSide", &BOOK_SIDES, "::kalshi_core::BookSide");
     let rest = PREFERRED.iter().fold(rest, |rest, (id, method)| {
         let link = format!(
-            "[`orders().{method}`](crate::orders::Orders::{method}), which says if a request that failed may have taken effect"
+            "[`orders().{method}`](crate::orders::Orders::{method}), which shows whether a request that failed may have taken effect"
         );
         rest.prefer(*id, link)
     });

@@ -1,10 +1,10 @@
-//! The Trade API, as the runtime knows it.
+//! Implements the runtime's `Api` trait for the Trade API.
 
 use kalshi_core::{Api, Core, Credentials, Discovery, Operation};
 
 use crate::{Client, Environment, discovery, operation};
 
-/// Marker of the Trade API. Programs only meet it as the parameter of types that the APIs share.
+/// Marker type of the Trade API. Programs see it only as a parameter of types that several APIs share.
 #[derive(Clone, Copy, Debug)]
 pub enum TradeApi {}
 

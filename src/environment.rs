@@ -13,7 +13,7 @@ pub enum Environment {
     Production,
     /// The production exchange on the host that the web site uses: `api.elections.kalshi.com`.
     ProductionShared,
-    /// The demo exchange, with play money: `external-api.demo.kalshi.co`. This is the default, so that nothing trades real money by
+    /// The demo exchange, with play money: `external-api.demo.kalshi.co`. This is the default, so that no program trades real money by
     /// accident.
     #[default]
     Demo,
@@ -24,17 +24,17 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// An exchange at other URLs, whose REST API is at `/trade-api/v2`.
+    /// Returns an environment of other URLs, with the REST API at `/trade-api/v2`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the path of `rest` is another one, or if a URL is invalid, has a scheme other than `https`/`http` or
-    /// `wss`/`ws`, contains a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
+    /// Returns an error if `rest` has another path, or if a URL is invalid, has a scheme other than `https`/`http` or `wss`/`ws`, contains
+    /// a user, a query or a fragment, or is plaintext to a host that is not a loopback address.
     pub fn custom(rest: &str, websocket: &str) -> Result<Self, ConfigError> {
         CustomUrls::at(REST_PATH, rest, Some(websocket)).map(Self::Custom)
     }
 
-    /// An exchange at other URLs, whose REST API may be at any path. Requests are signed with that path.
+    /// Returns an environment of other URLs, with the REST API at any path. Requests are signed with that path.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl Environment {
         CustomUrls::new(rest, Some(websocket)).map(Self::Custom)
     }
 
-    /// Base URL of the REST API, without a trailing slash.
+    /// Returns the base URL of the REST API, without a trailing slash.
     #[must_use]
     pub fn rest_url(&self) -> &str {
         match self {
@@ -55,7 +55,7 @@ impl Environment {
         }
     }
 
-    /// URL of the WebSocket.
+    /// Returns the URL of the WebSocket.
     #[must_use]
     pub fn websocket_url(&self) -> &str {
         match self {

@@ -1,8 +1,8 @@
 //! Order placement with explicit outcomes: placed, rejected or unknown; unknown outcomes can be reconciled.
 //!
-//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never
-//! sends it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] finds out what became of it by
-//! its client order id.
+//! A request for an order that times out may have been executed. [`Orders::place`] never reports such an order as rejected and never sends
+//! it again. Its outcome is [`Unknown`](OrderOutcome::Unknown), and [`UnknownOutcome::reconcile`] determines by the client order id whether
+//! it was placed.
 //!
 //! ```no_run
 //! # async fn example(client: kalshi_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@
 //! | `Rejected` | An error in the exchange's format with status 400, 401, 403, 404, 409, 410 or 422, whose code does not indicate a failure of the exchange, and no other attempt may have been processed |
 //! | `AlreadyExists` | 409 `order_already_exists`, and the exchange has a matching order under the client order id that you set |
 //! | `AlreadyGone` | 404, and the order is cancelled or executed |
-//! | `NotApplied` | 404, and the order rests: elsewhere, or in that place by reads that are up to date |
+//! | `NotApplied` | 404, and the order rests in another place than the request named, or, by reads that are up to date, in the same place |
 //! | `NotFound` | Reads that are up to date with the request do not contain the order, and every row of them decoded |
 //! | `Unknown` | Anything else |
 //!
@@ -53,7 +53,7 @@
 //!
 //! # Restarts
 //!
-//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether it was
+//! Choose the client order id yourself and save it before the order is sent. After a restart, [`Orders::find`] shows whether the order was
 //! placed.
 
 mod amendment;
@@ -93,7 +93,7 @@ pub use kalshi_core::orders::InvalidExpiry;
 
 use crate::Client;
 
-/// Placing, changing and finding orders, each with its outcome. Made by [`Client::orders`]; cheap to clone.
+/// Places, changes and finds orders, with an explicit outcome for each. Returned by [`Client::orders`]; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Orders {
     client: Client,

@@ -9,6 +9,7 @@ mod control;
 mod error;
 mod exchange;
 mod fault;
+pub mod guide;
 mod handlers;
 mod keys;
 #[cfg(feature = "klear")]

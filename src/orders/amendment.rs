@@ -12,12 +12,12 @@ use crate::{
 
 /// A new price and size of a resting order, in terms of the outcome that it buys or sells.
 ///
-/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell), and the outcome, as the order was placed. A
-/// generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
+/// The side of an order cannot be changed: use [`buy`](Self::buy) or [`sell`](Self::sell) with the outcome with which the order was placed.
+/// A generated [`AmendOrderV2Request`], whose price is that of YES, converts to an amendment.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an amendment does nothing until it is sent"]
 pub struct Amendment {
-    /// `None` if the request has side and price.
+    /// `None` if side and price are set in the request.
     price: Option<OutcomePrice>,
     /// Unix time in seconds, checked when the amendment is sent.
     expiry: Option<i64>,
@@ -38,14 +38,14 @@ impl Amendment {
         Self::new(OutcomePrice::sell(outcome, price), count.into())
     }
 
-    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange takes whole seconds, so a fraction is dropped. A time
-    /// in the past is an error when the amendment is sent. Defaults to the present expiry.
+    /// Sets the expiry: Unix seconds, a `DateTime` or a `SystemTime`. The exchange accepts whole seconds, so a fraction is dropped. Sending
+    /// an amendment with an expiry in the past returns an error. Defaults to the current expiry.
     pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
         self.expiry = Some(seconds.into().get());
         self
     }
 
-    /// Removes the expiry.
+    /// Removes the expiry, so that the order rests until it is cancelled.
     pub fn never_expires(mut self) -> Self {
         self.expiry = None;
         self.request.expiration_time = Some(NO_EXPIRY);
@@ -58,7 +58,7 @@ impl Amendment {
         self
     }
 
-    /// Gives the order another client order id.
+    /// Sets a new client order id for the order. Defaults to the current one.
     pub fn updated_client_order_id(mut self, id: impl Into<ClientOrderId>) -> Self {
         self.request.updated_client_order_id = Some(id.into());
         self
@@ -82,7 +82,7 @@ impl Amendment {
         }
     }
 
-    /// The request for an order, whose market and shard it has unless it names others.
+    /// Returns the request for an order. Its market and shard default to those of the order.
     pub(super) fn into_request(
         self,
         order: &OrderRef,
@@ -118,7 +118,7 @@ impl From<AmendOrderV2Request> for Amendment {
     }
 }
 
-/// How far to decrease a resting order.
+/// The size of a decrease of a resting order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decrease {
@@ -129,7 +129,7 @@ pub enum Decrease {
 }
 
 impl Decrease {
-    /// The request for an order, whose market and shard it has.
+    /// Returns the request for an order, with the order's market and shard.
     pub(super) fn into_request(self, order: &OrderRef) -> DecreaseOrderV2Request {
         let (reduce_by, reduce_to) = match self {
             Self::By(count) => (Some(count), None),

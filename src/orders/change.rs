@@ -1,4 +1,4 @@
-//! Cancelling, amending and decreasing orders.
+//! Cancels, amends and decreases orders.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -26,38 +26,39 @@ use crate::{
     },
 };
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Debug)]
 #[must_use = "an unknown outcome must be followed up"]
 #[non_exhaustive]
 pub enum ChangeOutcome<T> {
-    /// The exchange did it.
+    /// The exchange made the change.
     Done(T),
-    /// The order had ended before: it was filled, cancelled or has expired. The order has its fills.
+    /// The order had already ended: filled, cancelled or expired. The order shows its fills.
     AlreadyGone(Box<Order>),
-    /// The exchange did not find the order where the request named it, and the order rests: in another market, in another subaccount
-    /// or on another shard, or in that same place. The order says where.
+    /// The exchange did not find the order where the request named it, but the order rests: in another market, in another subaccount or on
+    /// another shard, or in that same place. The order says where.
     NotApplied(Box<Order>),
-    /// The exchange rejected the change, and the order is as it was. With status 404 no such order exists, by reads that are up to date.
+    /// The exchange rejected the change, and the order is unchanged. With status 404, reads that are up to date show that no such order
+    /// exists.
     Rejected(ApiError),
-    /// The change may have been done, or the exchange did not find the order and nothing is proved yet.
-    /// [`UnknownChange::reconcile`] finds out.
+    /// The change may have been made, or the exchange did not find the order and nothing is proven yet. [`UnknownChange::reconcile`]
+    /// determines the outcome.
     Unknown(Box<UnknownChange>),
 }
 
 /// A change of an order, made by [`Orders::cancel`], [`Orders::amend`] or [`Orders::decrease`].
 ///
-/// Awaiting it sends it and gives a [`ChangeOutcome`].
+/// Awaiting it sends it and returns a [`ChangeOutcome`].
 pub type ChangeRequest<T> = kalshi_core::orders::ChangeRequest<ChangeOutcome<T>>;
 
 type Prepared<T> = PreparedChange<T, Wanted>;
 
-/// A decrease to zero: a cancel, which goes ahead of other writes.
+/// The operation of a decrease to zero. That is a cancel, so it has priority over other writes.
 static DECREASE_TO_ZERO: LazyLock<Operation> =
     LazyLock::new(|| operation::DECREASE_ORDER_V2.clone().priority());
 
 impl Orders {
-    /// Cancels an order and returns what became of it. A cancel goes ahead of all other writes that wait for tokens.
+    /// Cancels an order and returns the outcome. A cancel goes ahead of all other writes that wait for tokens.
     ///
     /// # Errors
     ///
@@ -86,10 +87,10 @@ impl Orders {
             .change(key, operation::CANCEL_ORDER_V2, prepared)
     }
 
-    /// Changes the price, the size and the expiry of an order and returns what became of it.
+    /// Changes the price, the size and the expiry of an order and returns the outcome.
     ///
-    /// The order keeps its place in the queue if its price stays and its size does not grow. The market must be known, by the order or
-    /// by a generated request.
+    /// The order keeps its place in the queue if its price stays the same and its size does not grow. The market must be known, from the
+    /// reference to the order or from a generated request.
     ///
     /// ```no_run
     /// # async fn example(client: kalshi_sdk::Client, order: kalshi_sdk::types::Order) -> Result<(), kalshi_sdk::Error> {
@@ -113,8 +114,8 @@ impl Orders {
         self.amend_with(order, amendment, &OrderRules::default())
     }
 
-    /// Changes an order after checking its new price against the price grid of `rules`. An order keeps its group, so that of `rules` is not
-    /// considered.
+    /// Changes an order after checking its new price against the price grid of `rules`. An order keeps its group, so the group of `rules`
+    /// is ignored.
     ///
     /// # Errors
     ///
@@ -130,8 +131,8 @@ impl Orders {
         self.client.change(key, operation::AMEND_ORDER_V2, prepared)
     }
 
-    /// Takes contracts off an order and returns what became of it. The order keeps its place in the queue. A decrease to zero is a cancel
-    /// and goes ahead of other writes that wait for tokens.
+    /// Removes contracts from an order and returns the outcome. The order keeps its place in the queue. A decrease to zero is a cancel and
+    /// goes ahead of other writes that wait for tokens.
     ///
     /// # Errors
     ///
@@ -266,8 +267,8 @@ impl Client {
         })
     }
 
-    /// Proves what became of changes whose order the exchange did not find, each with its rejection, within `timeout`. `None` for one
-    /// that is not proved.
+    /// Determines within `timeout` the outcomes of changes whose order the exchange did not find, each with its rejection. `None` for a
+    /// change whose outcome is not proven.
     pub(super) async fn prove<T>(
         &self,
         changes: &[(&OrderRef, ApiError)],

@@ -1,4 +1,4 @@
-//! Reads that are to prove something: they may lag behind the exchange's writes.
+//! Reads that prove outcomes. They may lag behind the exchange's writes.
 
 use kalshi_core::{
     Api,
@@ -10,7 +10,7 @@ use kalshi_core::{
 
 use crate::{Client, Error, TradeApi, operation, types::Order};
 
-/// Added to the time that reads are up to date with, because the exchange calls that time approximate.
+/// Margin of the time that reads are up to date with, which the exchange calls approximate.
 const FRESHNESS_MARGIN_MS: u64 = 1_000;
 
 impl Reader for Client {

@@ -1,4 +1,4 @@
-//! The prices that a market takes.
+//! The valid prices of a market.
 
 use std::fmt;
 
@@ -19,15 +19,15 @@ pub struct PriceGrid {
     ranges: Vec<(i64, i64, i64)>,
 }
 
-/// A price that is not on the grid of a market, and its neighbours that are.
+/// Error of a price that is not on a market's price grid, with the nearest valid prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OffGrid {
     /// The rejected YES price, in dollars.
     pub price: Dollars,
-    /// The next price below, if there is one.
+    /// The next valid price below, or `None` if there is none.
     pub below: Option<Dollars>,
-    /// The next price above, if there is one.
+    /// The next valid price above, or `None` if there is none.
     pub above: Option<Dollars>,
 }
 
@@ -35,13 +35,17 @@ impl fmt::Display for OffGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the YES price {} is not on the market's grid; next to it ",
+            "the YES price {} is not on the market's price grid; ",
             self.price
         )?;
         match (self.below, self.above) {
-            (Some(below), Some(above)) => write!(f, "are {below} and {above}"),
-            (Some(price), None) | (None, Some(price)) => write!(f, "is {price}"),
-            (None, None) => f.write_str("there is none"),
+            (Some(below), Some(above)) => {
+                write!(f, "the nearest valid prices are {below} and {above}")
+            }
+            (Some(price), None) | (None, Some(price)) => {
+                write!(f, "the nearest valid price is {price}")
+            }
+            (None, None) => f.write_str("the grid has no valid price"),
         }
     }
 }
@@ -84,7 +88,7 @@ impl PriceGrid {
     ///
     /// # Errors
     ///
-    /// Returns an error if the price is not valid. It has the nearest valid prices.
+    /// Returns an error with the nearest valid prices if the price is not valid.
     pub fn check(&self, price: Dollars) -> Result<Dollars, OffGrid> {
         if self.contains(price) {
             Ok(price)

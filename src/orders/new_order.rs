@@ -12,8 +12,8 @@ use crate::{
 /// The exchange has one book for each market, in terms of YES: buying NO at 0.40 is selling YES at 0.60, and selling NO is buying YES.
 /// The conversion to a [`CreateOrderV2Request`] translates side and price.
 ///
-/// By default an order rests until it is cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your own
-/// orders (`taker_at_cross`).
+/// Unless set otherwise, an order rests until it is cancelled (`good_till_canceled`), and is cancelled if it would trade with one of your
+/// own orders (`taker_at_cross`).
 ///
 /// ```
 /// use kalshi_sdk::{BookSide, Dollars, OutcomeSide, orders::NewOrder, types::CreateOrderV2Request};
@@ -30,7 +30,7 @@ use crate::{
 pub struct NewOrder {
     price: OutcomePrice,
     grid: Option<PriceGrid>,
-    /// Everything but side and price.
+    /// The request without side and price, which the conversion sets.
     request: CreateOrderV2Request,
 }
 
@@ -128,13 +128,13 @@ impl NewOrder {
         self
     }
 
-    /// Rejects the order instead of filling any of it immediately.
+    /// Makes the exchange reject the order if any of it would fill immediately.
     pub fn post_only(mut self) -> Self {
         self.request.post_only = Some(true);
         self
     }
 
-    /// Lets the order only reduce a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel); without it, placing the
+    /// Restricts the order to reducing a position. Requires [`immediate_or_cancel`](Self::immediate_or_cancel); without it, placing the
     /// order returns an error.
     pub fn reduce_only(mut self) -> Self {
         self.request.reduce_only = Some(true);
@@ -142,7 +142,7 @@ impl NewOrder {
     }
 
     /// Sets the time at which the resting part of the order is cancelled: Unix seconds, a `DateTime` or a `SystemTime`. The exchange
-    /// takes whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
+    /// accepts whole seconds, so a fraction is dropped. Placing an order whose expiry is in the past returns an error.
     pub fn expires_at(mut self, seconds: impl Into<UnixSeconds>) -> Self {
         self.request.expiration_time = Some(seconds.into().get());
         self

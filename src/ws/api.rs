@@ -1,4 +1,4 @@
-//! The WebSocket of the Trade API, as the runtime knows it.
+//! Implements the runtime's WebSocket traits for the Trade API.
 
 use kalshi_core::{
     Core,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Client, TradeApi};
 
-/// Markets, by ticker or by id.
+/// Targets of `orderbook_delta`: markets, by ticker or by id.
 static MARKETS: Targets = Targets {
     list: "market_tickers",
     single: Some("market_ticker"),
@@ -24,13 +24,13 @@ static MARKETS: Targets = Targets {
     snapshot: Some("orderbook_snapshot"),
 };
 
-/// Markets of a channel without snapshots.
+/// Targets of the channels that list markets and have no snapshots.
 static MARKETS_WITHOUT_SNAPSHOTS: Targets = Targets {
     snapshot: None,
     ..MARKETS
 };
 
-/// Indices of CF Benchmarks.
+/// Targets of the CF Benchmarks channels: indices.
 static INDICES: Targets = Targets {
     list: "index_ids",
     single: None,
@@ -41,7 +41,7 @@ static INDICES: Targets = Targets {
     snapshot: None,
 };
 
-/// Underlyings of Pyth.
+/// Targets of the Pyth channels: underlyings.
 static UNDERLYINGS: Targets = Targets {
     list: "underlying_tickers",
     single: None,
@@ -106,7 +106,7 @@ impl BookApi for TradeApi {
                     .to_owned(),
             ));
         }
-        // YES prices are the mode that the exchange keeps. Books need the list of markets in acknowledgements.
+        // The exchange will support YES prices only. Books need the list of markets in acknowledgements.
         Ok(builder.params(|params| params.use_yes_price(true).skip_ticker_ack(false)))
     }
 
