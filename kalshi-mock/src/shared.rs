@@ -30,6 +30,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) seed: u64,
+    /// True if unsigned requests are limited.
+    pub(crate) limited: bool,
     /// False if the exchange starts without markets.
     pub(crate) universe: bool,
     pub(crate) activity: Option<Activity>,
@@ -131,7 +133,6 @@ impl Shared {
         state: Instances,
         time: Time,
         log: Log,
-        limited: bool,
         hub: Hub,
         origin: Origin,
         keys: Keys,
@@ -146,11 +147,11 @@ impl Shared {
             stop: watch::Sender::new(false),
             hub,
             users: Mutex::default(),
-            origin,
             book_changed: Notify::new(),
             state: Mutex::new(state),
             faults: Mutex::default(),
-            public: limited.then(Mutex::default),
+            public: origin.limited.then(Mutex::default),
+            origin,
         }
     }
 
@@ -208,6 +209,7 @@ impl Shared {
         if let Some(buckets) = &self.public {
             lock(buckets).clear();
         }
+        self.book_changed.notify_waiters();
     }
 
     /// Takes tokens from the bucket of an address that sends unsigned requests.

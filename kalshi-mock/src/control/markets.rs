@@ -72,6 +72,9 @@ struct Range {
     step: Dollars,
 }
 
+/// Ranges of prices: first, last, step.
+type Grid = Vec<(Dollars, Dollars, Dollars)>;
+
 impl Settings {
     fn strike(&self) -> Result<Option<Strike>, ControlError> {
         let is_finite = |strike: Option<f64>| strike.is_none_or(f64::is_finite);
@@ -96,7 +99,7 @@ impl Settings {
         }
     }
 
-    fn grid(&self) -> Result<Option<Vec<(Dollars, Dollars, Dollars)>>, ControlError> {
+    fn grid(&self) -> Result<Option<Grid>, ControlError> {
         let Some(ranges) = &self.price_ranges else {
             return match self.price_level_structure {
                 Some(_) => Err(ControlError::bad(
@@ -218,7 +221,7 @@ pub(super) fn put_margin(exchange: &MockExchange, input: &Input) -> Reply {
         micros => micros.and_then(|micros| i32::try_from(micros).ok()),
     };
     let leverage = match settings.leverage.map(Dollars::micros) {
-        Some(micros) if micros < 1_000_000 || micros > 1_000_000_000 || micros % 100 != 0 => {
+        Some(micros) if !(1_000_000..=1_000_000_000).contains(&micros) || micros % 100 != 0 => {
             return Err(ControlError::bad(
                 "leverage must be from 1 to 1000, with up to four decimals",
             ));

@@ -57,6 +57,7 @@ impl MockExchangeBuilder {
         }
         let origin = Origin {
             seed: self.seed.unwrap_or(0),
+            limited: self.limited,
             universe: self.universe,
             activity: self.activity,
             time: self.time,
@@ -81,7 +82,6 @@ impl MockExchangeBuilder {
             instances,
             time,
             log,
-            self.limited,
             Hub::new(self.streams),
             origin,
             Keys::new(self.window),
