@@ -39,7 +39,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MarketSnapshot {
-    /// The ticker.
+    /// Ticker of the market.
     pub ticker: String,
     /// Ticker of the event, or `None` for a margin market.
     pub event_ticker: Option<String>,
@@ -68,13 +68,13 @@ pub struct MarketSnapshot {
     pub settlement_value: Option<Dollars>,
     /// Price of the last trade, or `None` if there was none.
     pub last_price: Option<Dollars>,
-    /// Mark price of a margin market.
+    /// Mark price of a margin market, or `None` for a market of an event.
     pub mark_price: Option<Dollars>,
-    /// Contracts traded.
+    /// Number of contracts traded since the market was created.
     pub volume: Contracts,
-    /// Contracts held.
+    /// Number of contracts that users and the market maker hold.
     pub open_interest: Contracts,
-    /// The order book.
+    /// The order book: resting orders of all users and of the market maker.
     pub book: OrderBook,
 }
 
@@ -82,11 +82,11 @@ pub struct MarketSnapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PriceRangeSnapshot {
-    /// First price.
+    /// Lowest price of the range, in dollars.
     pub start: Dollars,
-    /// Last price.
+    /// Highest price of the range, in dollars.
     pub end: Dollars,
-    /// Distance between prices.
+    /// Distance between neighbouring prices, in dollars.
     pub step: Dollars,
 }
 
@@ -94,7 +94,7 @@ pub struct PriceRangeSnapshot {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct UserSnapshot {
-    /// The `user_id`.
+    /// Id of the user, a UUID.
     pub user_id: String,
     /// Ids of the keys, sorted.
     pub key_ids: Vec<String>,
@@ -134,11 +134,11 @@ pub struct PositionSnapshot {
     pub position: Contracts,
 }
 
-/// A resting order.
+/// An order that rests in a book.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OrderSnapshot {
-    /// The `order_id`.
+    /// Id that the exchange gave the order.
     pub order_id: String,
     /// The `client_order_id`, if the client sent one.
     pub client_order_id: Option<String>,
@@ -150,11 +150,11 @@ pub struct OrderSnapshot {
     pub subaccount: u8,
     /// `bid` or `ask`, in the YES book.
     pub side: &'static str,
-    /// Price of YES.
+    /// Limit price: of YES, or of a contract of a margin market.
     pub price: Dollars,
-    /// Contracts filled.
+    /// Number of contracts that have been filled.
     pub filled: Contracts,
-    /// Contracts that rest.
+    /// Number of contracts that still rest in the book.
     pub remaining: Contracts,
 }
 

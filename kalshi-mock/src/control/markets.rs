@@ -335,9 +335,8 @@ pub(super) fn resume(exchange: &MockExchange, input: &Input) -> Reply {
 
 pub(super) fn close(exchange: &MockExchange, input: &Input) -> Reply {
     let open = ["initialized", "inactive", "active"];
-    if let Handle::Event(market) = handle(exchange, input, &open)? {
-        market.close();
-    }
+    handle(exchange, input, &open)?;
+    exchange.market(input.parameter(0)).close();
     show(exchange, input)
 }
 
@@ -351,9 +350,8 @@ pub(super) fn settle(exchange: &MockExchange, input: &Input) -> Reply {
     let result: Settlement = settlement(&input.body::<Settle>()?.result)
         .map_err(|error| ControlError::bad(error.to_string()))?;
     let unsettled = ["initialized", "inactive", "active", "closed"];
-    if let Handle::Event(market) = handle(exchange, input, &unsettled)? {
-        market.settle(result);
-    }
+    handle(exchange, input, &unsettled)?;
+    exchange.market(input.parameter(0)).settle(result);
     show(exchange, input)
 }
 
