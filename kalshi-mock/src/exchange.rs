@@ -6,6 +6,8 @@ mod klear;
 #[cfg(feature = "perps")]
 mod margin;
 mod start;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     fmt,
@@ -62,6 +64,9 @@ pub struct MockExchangeBuilder {
     streams: Settings,
     control: Option<Access>,
     window: Window,
+    legacy_fields: bool,
+    #[cfg(feature = "tls")]
+    tls: bool,
 }
 
 impl MockExchange {
@@ -97,6 +102,9 @@ impl MockExchange {
             streams: Settings::default(),
             control: None,
             window: Window::default(),
+            legacy_fields: false,
+            #[cfg(feature = "tls")]
+            tls: false,
         }
     }
 
@@ -109,13 +117,13 @@ impl MockExchange {
     /// Returns the base URL of REST operations: `http://127.0.0.1:PORT/trade-api/v2`.
     #[must_use]
     pub fn rest_url(&self) -> String {
-        format!("http://{}{}", self.address, server::PREFIX)
+        self.shared.url("http", self.address, server::PREFIX)
     }
 
     /// Returns the WebSocket URL: `ws://127.0.0.1:PORT/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}{}", self.address, server::STREAMS)
+        self.shared.url("ws", self.address, server::STREAMS)
     }
 
     /// Returns both URLs as the environment of a `kalshi-sdk` client.
@@ -410,6 +418,14 @@ impl MockExchangeBuilder {
             past: behind,
             future: ahead,
         };
+        self
+    }
+
+    /// Adds the fields to responses that left the spec and that the exchange was seen to send long after: `liquidity_dollars`,
+    /// `fractional_trading_enabled` and `response_price_units` of markets, `available_on_brokers` of events and `resting_orders_count` of
+    /// positions, with recorded values that do not change. Older clients require some of them.
+    pub fn legacy_fields(mut self) -> Self {
+        self.legacy_fields = true;
         self
     }
 

@@ -41,7 +41,13 @@ pub(crate) async fn serve(
         router = router.merge(control.router());
     }
     let service = router.into_make_service_with_connect_info::<Connection>();
-    axum::serve(Severable(listener), service)
+    let severable = Severable::new(listener);
+    #[cfg(feature = "tls")]
+    let severable = match &shared.tls {
+        Some(tls) => severable.with_handshakes(tls.handshakes()),
+        None => severable,
+    };
+    axum::serve(severable, service)
         .with_graceful_shutdown(async move { shared.stopped().await })
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     sync::{Mutex, MutexGuard},
 };
@@ -112,6 +112,10 @@ pub(crate) struct Shared {
     #[cfg(feature = "klear")]
     pub(crate) klear: KlearAccess,
     pub(crate) log: Mutex<Log>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
+    /// True if responses have the fields that left the spec.
+    pub(crate) legacy_fields: bool,
     /// True once the exchange shuts down.
     pub(crate) stop: watch::Sender<bool>,
     /// The open WebSocket connections.
@@ -144,6 +148,9 @@ impl Shared {
             #[cfg(feature = "klear")]
             klear,
             log: Mutex::new(log),
+            legacy_fields: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             stop: watch::Sender::new(false),
             hub,
             users: Mutex::default(),
@@ -153,6 +160,15 @@ impl Shared {
             public: origin.limited.then(Mutex::default),
             origin,
         }
+    }
+
+    /// Returns the URL of a path. The scheme is `http` or `ws`; with TLS, `https` or `wss`.
+    pub(crate) fn url(&self, scheme: &str, address: SocketAddr, path: &str) -> String {
+        #[cfg(feature = "tls")]
+        let secure = if self.tls.is_some() { "s" } else { "" };
+        #[cfg(not(feature = "tls"))]
+        let secure = "";
+        format!("{scheme}{secure}://{address}{path}")
     }
 
     /// Waits until the exchange shuts down.

@@ -86,8 +86,12 @@ fn is_local(peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
     }
     let origin = text(headers, header::ORIGIN);
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let is_same = origin
-        .is_none_or(|origin| origin.eq_ignore_ascii_case(&format!("http://{host}")))
+    let is_own = |origin: &str| {
+        let name = origin.strip_prefix("http://");
+        let name = name.or_else(|| origin.strip_prefix("https://"));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(host))
+    };
+    let is_same = origin.is_none_or(is_own)
         && site.is_none_or(|site| site == b"same-origin" || site == b"none");
     match is_same {
         true => Ok(()),
@@ -150,6 +154,7 @@ mod tests {
         let host = ("host", "localhost:8080");
         for (name, value) in [
             ("origin", "http://localhost:8080"),
+            ("origin", "https://localhost:8080"),
             ("sec-fetch-site", "same-origin"),
             ("sec-fetch-site", "none"),
         ] {
@@ -157,7 +162,7 @@ mod tests {
         }
         for (name, value) in [
             ("origin", "http://localhost:8081"),
-            ("origin", "https://localhost:8080"),
+            ("origin", "ftp://localhost:8080"),
             ("origin", "http://evil.example"),
             ("origin", "null"),
             ("origin", ""),

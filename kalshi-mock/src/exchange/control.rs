@@ -74,7 +74,7 @@ impl MockExchange {
             IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
             _ => {}
         }
-        format!("http://{address}/mock")
+        self.shared.url("http", address, "/mock")
     }
 }
 

@@ -51,6 +51,10 @@ impl MockExchangeBuilder {
         };
         let listener = TcpListener::bind(self.address).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.then(|| crate::tls::Tls::generate(address.ip()));
+        #[cfg(feature = "tls")]
+        let tls = tls.transpose()?;
         let time = Time::default();
         if let Some(at) = self.time {
             time.stop_at(at);
@@ -78,7 +82,7 @@ impl MockExchangeBuilder {
                 });
             }
         }
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             instances,
             time,
             log,
@@ -87,7 +91,13 @@ impl MockExchangeBuilder {
             Keys::new(self.window),
             #[cfg(feature = "klear")]
             klear,
-        ));
+        );
+        shared.legacy_fields = self.legacy_fields;
+        #[cfg(feature = "tls")]
+        {
+            shared.tls = tls;
+        }
+        let shared = Arc::new(shared);
         let user = User::add(
             &shared,
             address,
@@ -100,6 +110,7 @@ impl MockExchangeBuilder {
             self.key,
         )?;
         tokio::spawn(streams::keep_time(Arc::clone(&shared)));
+        tokio::spawn(streams::send_prices(Arc::clone(&shared)));
         #[cfg(feature = "perps")]
         tokio::spawn(streams::send_tickers(Arc::clone(&shared)));
         let (ended, server) = watch::channel(());

@@ -20,6 +20,7 @@ mod lists;
 mod market_maker;
 mod order_groups;
 mod orders;
+mod paused;
 #[cfg(feature = "perps")]
 mod perps_account;
 #[cfg(feature = "perps")]
@@ -34,6 +35,9 @@ mod perps_triggers;
 mod perps_websocket;
 mod pipeline;
 mod portfolio;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 mod websocket_channels;
 mod websocket_faults;
+mod websocket_samples;
