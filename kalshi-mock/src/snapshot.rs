@@ -47,26 +47,26 @@ pub struct MarketSnapshot {
     pub mutually_exclusive: bool,
     /// Number of the shard.
     pub exchange_index: u32,
-    /// What the market is about.
+    /// Title, which says what the market is about.
     pub title: String,
     /// Type of the strike, such as `greater`, or `None` without strike.
     pub strike_type: Option<&'static str>,
-    /// Lowest value of the underlying for which YES wins, or `None` if there is none.
+    /// Lowest value of the underlying for which YES wins, or `None` without such a bound.
     pub floor_strike: Option<f64>,
-    /// Highest value of the underlying for which YES wins, or `None` if there is none.
+    /// Highest value of the underlying for which YES wins, or `None` without such a bound.
     pub cap_strike: Option<f64>,
     /// Name of the price grid; empty for a margin market.
     pub price_level_structure: String,
-    /// Ranges of the price grid; none for a margin market.
+    /// Ranges of the price grid, in order; empty for a margin market.
     pub price_ranges: Vec<PriceRangeSnapshot>,
     /// Lifecycle state: `initialized`, `inactive`, `active`, `closed` or `finalized`.
     pub status: &'static str,
     /// Close time, or `None` for a margin market.
     #[serde(serialize_with = "optional_rfc3339")]
     pub closes_at: Option<DateTime<Utc>>,
-    /// What YES pays, or `None` until the market is settled.
+    /// Dollars that a YES contract pays, or `None` until the market is settled.
     pub settlement_value: Option<Dollars>,
-    /// Price of the last trade, or `None` if there was none.
+    /// Price of the last trade, or `None` before the first.
     pub last_price: Option<Dollars>,
     /// Mark price of a margin market, or `None` for a market of an event.
     pub mark_price: Option<Dollars>,
@@ -150,7 +150,7 @@ pub struct OrderSnapshot {
     pub subaccount: u8,
     /// `bid` or `ask`, in the YES book.
     pub side: &'static str,
-    /// Limit price: of YES, or of a contract of a margin market.
+    /// Limit price: of YES, or in a margin market the price of the future.
     pub price: Dollars,
     /// Number of contracts that have been filled.
     pub filled: Contracts,

@@ -1,4 +1,4 @@
-//! Who may use the control interface.
+//! Access rules of the control interface.
 
 use std::net::IpAddr;
 
@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::ControlError;
 use crate::connection::Connection;
 
-/// Who may use the control interface.
+/// Clients that may use the control interface.
 #[derive(Clone)]
 pub(crate) enum Access {
     /// Programs on this machine, but no web pages of others.
     Loopback,
-    /// Whoever knows the token.
+    /// Any client that sends the token.
     Token(String),
 }
 

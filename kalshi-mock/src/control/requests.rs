@@ -1,4 +1,4 @@
-//! Recorded requests, and signatures of requests to come.
+//! Recorded requests, and signatures of future requests.
 
 use http::Method;
 use serde::Deserialize;

@@ -16,7 +16,7 @@ pub(super) struct Route {
     pub(super) serve: Serve,
 }
 
-/// What a route responds with.
+/// The response of a route.
 #[derive(Clone, Copy)]
 pub(super) enum Serve {
     Json(Handler),

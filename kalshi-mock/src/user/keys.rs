@@ -22,7 +22,7 @@ pub struct KeyTerms {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AddKeyError {
-    /// A scope is unknown, `write` is not accompanied by `read`, or the subaccount does not exist. The text says which.
+    /// A scope is unknown, `write` is not accompanied by `read`, or the subaccount does not exist. The string explains which.
     Terms(String),
     /// No key could be generated.
     Key(KeyError),
@@ -103,8 +103,8 @@ impl User {
         Ok(())
     }
 
-    /// Generates another key of this user, with the algorithm of its first key. Returns the key and its id. The key is random, with a
-    /// seed too.
+    /// Generates another key of this user, with the algorithm of its first key, and returns its id and the private key. Unlike the
+    /// first keys, it is random even if the exchange has a seed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Who may use the control interface.
+//! Access to the control interface: origins, hosts and tokens.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
